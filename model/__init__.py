@@ -1,0 +1,1 @@
+"""Segmentation networks and the pictures they see; knows nothing of HTTP."""

@@ -1,0 +1,1 @@
+"""What segments are turned into for whoever asked: a file each."""

@@ -1,0 +1,157 @@
+"""Mask arithmetic on box-local masks, so that its cost follows the objects and not the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+
+Mask = npt.NDArray[np.uint8]
+
+
+class RunLengths(TypedDict):
+    """A mask of the whole image in COCO's compressed run-length encoding: size is [height, width]."""
+
+    size: list[int]
+    counts: str
+
+
+def paste(probabilities: npt.NDArray[np.float32], width: int, height: int, threshold: float = 0.5) -> Mask:
+    """The mask that a network's small map of probabilities becomes in its box.
+
+    Matterport's `unmold_mask`, without scikit-image: a bilinear resize that sees zeros outside the map,
+    then a threshold. A resize that repeats the edge, as cv2.resize does, swells objects at the box's sides.
+
+    Args:
+        probabilities: float32 (rows, columns), 0 to 1; 28 x 28 in Mask R-CNN.
+        width: of the box in pixels, at least 1.
+        height: of the box in pixels, at least 1.
+        threshold: the lowest probability that belongs to the object, above 0.
+
+    Returns:
+        uint8 (height, width) of 0 and 1.
+    """
+    if probabilities.min() >= threshold:
+        # scikit-image clips to the map's own range, so that zeros from outside never round such corners.
+        return np.ones((height, width), np.uint8)
+    rows, columns = probabilities.shape
+    resized = _bilinear_weights(height, rows) @ probabilities @ _bilinear_weights(width, columns).T
+    return (resized >= threshold).view(np.uint8)
+
+
+# 128 sizes of 28 columns: 3 MB at 200 pixels a side, where most boxes are, and 100 MB at 7,000.
+@lru_cache(maxsize=128)
+def _bilinear_weights(target: int, source: int) -> npt.NDArray[np.float32]:
+    """float32 (target, source): row i holds what each source pixel adds to target pixel i."""
+    centres = (np.arange(target) + 0.5) * (source / target) - 0.5
+    distances = np.abs(centres[:, np.newaxis] - np.arange(source))
+    weights = np.maximum(0, 1 - distances).astype(np.float32)
+    weights.setflags(write=False)  # every caller shares it
+    return weights
+
+
+def to_rle(mask: Mask, box_xyxy: npt.NDArray[np.int32], size: tuple[int, int]) -> RunLengths:
+    """COCO's compressed RLE of a box-local mask, for the whole image.
+
+    Args:
+        mask: uint8 (y2 - y1, x2 - x1) of 0 and 1.
+        box_xyxy: int32 (4,), where the mask lies in the image, in pixels.
+        size: (width, height) of the image in pixels.
+
+    Returns:
+        The same as `pycocotools.mask.encode` of the full-frame mask, with `counts` as a str for JSON.
+    """
+    width, height = size
+    edges = _run_edges(mask, box_xyxy, height)
+    # A final run of no pixels is not written, an initial one is: COCO's runs start with background.
+    ends = edges if edges.size and edges[-1] == width * height else np.append(edges, width * height)
+    counts = np.diff(ends, prepend=0)
+    encoded = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)
+    return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}
+
+
+def _run_edges(mask: Mask, box_xyxy: npt.NDArray[np.int32], image_height: int) -> npt.NDArray[np.int64]:
+    """int64 (2 x runs,): start and end of each run of ones, counted down the columns of the image."""
+    x1, y1 = int(box_xyxy[0]), int(box_xyxy[1])
+    height, width = mask.shape
+    framed = np.zeros((width, height + 2), np.uint8)  # zeros around each column, so that its runs end in it
+    framed[:, 1:-1] = mask.T
+    columns, rows = np.nonzero(framed[:, 1:] != framed[:, :-1])
+    edges = (columns + x1) * image_height + rows + y1
+    if height < image_height:
+        return edges
+    # In a mask as high as the image, a run at the foot of a column may go on at the head of the next.
+    seams = edges[1:-1].reshape(-1, 2)
+    kept = seams[seams[:, 0] != seams[:, 1]]
+    return np.concatenate([edges[:1], kept.ravel(), edges[-1:]])
+
+
+def pairwise_iou(
+    boxes_a: npt.NDArray[np.int32],
+    masks_a: Sequence[Mask],
+    boxes_b: npt.NDArray[np.int32],
+    masks_b: Sequence[Mask],
+) -> npt.NDArray[np.float32]:
+    """Intersection over union of every mask of A with every mask of B.
+
+    Only pairs whose boxes overlap are looked at, and only where they do.
+
+    Args:
+        boxes_a: int32 (A, 4), xyxy in pixels.
+        masks_a: A arrays uint8 of 0 and 1, each of its box's shape.
+        boxes_b: int32 (B, 4), like `boxes_a`.
+        masks_b: B arrays, like `masks_a`.
+
+    Returns:
+        float32 (A, B), 0 to 1; two empty masks have 0.
+    """
+    areas_a = [np.count_nonzero(mask) for mask in masks_a]
+    areas_b = [np.count_nonzero(mask) for mask in masks_b]
+    top_left = np.maximum(boxes_a[:, np.newaxis, :2], boxes_b[:, :2])
+    bottom_right = np.minimum(boxes_a[:, np.newaxis, 2:], boxes_b[:, 2:])
+    iou = np.zeros((len(boxes_a), len(boxes_b)), np.float32)
+    for a, b in np.argwhere((top_left < bottom_right).all(axis=2)):
+        common = (*top_left[a, b], *bottom_right[a, b])
+        shared = _crop(masks_a[a], boxes_a[a], common) & _crop(masks_b[b], boxes_b[b], common)
+        intersection = np.count_nonzero(shared)
+        if intersection:
+            iou[a, b] = intersection / (areas_a[a] + areas_b[b] - intersection)
+    return iou
+
+
+def _crop(mask: Mask, box_xyxy: npt.NDArray[np.int32], region_xyxy: tuple[int, int, int, int]) -> Mask:
+    """The part of a box-local mask that lies in a region of the image inside its box; a view."""
+    left, top = box_xyxy[:2]
+    x1, y1, x2, y2 = region_xyxy
+    return mask[y1 - top : y2 - top, x1 - left : x2 - left]
+
+
+def from_label_map(labels: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.int32], list[Mask]]:
+    """The instances of a label map, in the order of their labels.
+
+    Args:
+        labels: uint16 (H, W), 0 background; any other value is one instance, labels may be missing.
+
+    Returns:
+        boxes: int32 (N, 4), xyxy in pixels, as tight as can be.
+        masks: N arrays uint8 of 0 and 1, each of its box's shape.
+    """
+    rows, columns = np.nonzero(labels)
+    instances = labels[rows, columns]
+    # Tables by label, so that nothing is sorted; int64 like the positions, or `at` takes 20 times as long.
+    lowest = np.full((2, int(labels.max(initial=0)) + 1), max(labels.shape), np.int64)
+    highest = np.zeros_like(lowest)
+    for axis, positions in enumerate((columns, rows)):
+        np.minimum.at(lowest[axis], instances, positions)
+        np.maximum.at(highest[axis], instances, positions + 1)
+    present = np.flatnonzero(highest[0])
+    boxes = np.concatenate([lowest[:, present], highest[:, present]]).T.astype(np.int32, order="C")
+    masks = [
+        (labels[y1:y2, x1:x2] == label).view(np.uint8)
+        for label, (x1, y1, x2, y2) in zip(present, boxes, strict=True)
+    ]
+    return boxes, masks

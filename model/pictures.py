@@ -1,0 +1,200 @@
+"""Pictures: the bytes of an image file become an RGB array, or an error that says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms
+
+# Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `_check_size` looks at
+# every header before a pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # BigTIFF, for files over 4 GiB
+    b"MM\0+": "TIFF",
+}
+
+_ORIENTATIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_TIFF_TILE_WIDTH = 322
+_TIFF_TILE_LENGTH = 323
+
+
+class PictureError(ValueError):
+    """The bytes gave no picture; the message is fit for whoever sent them."""
+
+
+class NotAPicture(PictureError):  # noqa: N818 - the whole tree says what happened, not "Error"
+    """Not an image, or an image in a format that is not accepted."""
+
+
+class BrokenPicture(PictureError):  # noqa: N818
+    """An image of an accepted format that cannot be decoded: truncated or corrupt."""
+
+
+class PictureTooLarge(PictureError):  # noqa: N818
+    """More pixels, by the header, than the limits allow."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may cost.
+
+    Attributes:
+        max_pixels: the most pixels (width x height) that are decoded; while decoding, each takes 4 bytes.
+    """
+
+    max_pixels: int = 50_000_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+    """The picture in an image file's bytes, upright and in sRGB.
+
+    Accepts JPEG, PNG, WebP, TIFF, BMP and GIF, recognised by their first bytes, whatever the name says; of
+    several frames or pages, the first. EXIF orientation is applied, a colour profile is converted to sRGB,
+    transparency shows white. Grey of more than 8 bits (16-bit, 32-bit, float) is stretched so that its
+    own darkest value becomes 0 and its brightest 255: microscopes use a small part of their range.
+
+    Args:
+        data: a whole image file.
+        limits: what the picture may cost.
+
+    Returns:
+        uint8 (height, width, 3), RGB, read-only.
+
+    Raises:
+        NotAPicture: not an image, or a format that is not accepted.
+        PictureTooLarge: more pixels than `limits` allows.
+        BrokenPicture: truncated or corrupt.
+    """
+    file_format = _recognise(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=[file_format]) as image:
+            _check_size(image, limits)
+            image.load()
+            return _to_rgb(_upright(image))
+    except PictureError:
+        raise
+    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
+    except Exception as error:
+        raise BrokenPicture(f"the {file_format} picture is truncated or corrupt") from error
+
+
+def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+    """The picture in the file at `path`; see `decode`. Raises OSError when the file cannot be read."""
+    return decode(Path(path).read_bytes(), limits)
+
+
+def _recognise(data: bytes) -> str:
+    """Pillow's name of the format whose signature the bytes carry."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    for signature, file_format in _SIGNATURES.items():
+        if data.startswith(signature):
+            return file_format
+    raise NotAPicture("not a picture in an accepted format: JPEG, PNG, WebP, TIFF, BMP or GIF")
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
+    """Raise PictureTooLarge unless the picture, and each tile of a tiled TIFF, is within the limits."""
+    sizes = [image.size]
+    tags = getattr(image, "tag_v2", {})
+    if _TIFF_TILE_WIDTH in tags:
+        # libtiff allocates a whole tile even for a picture of one pixel.
+        sizes.append((int(tags[_TIFF_TILE_WIDTH]), int(tags[_TIFF_TILE_LENGTH])))
+    for width, height in sizes:
+        if width * height > limits.max_pixels:
+            raise PictureTooLarge(
+                f"the picture has {width * height:,} pixels ({width} x {height});"
+                f" at most {limits.max_pixels:,} are accepted"
+            )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation asks; EXIF that cannot be read asks nothing."""
+    orientation = None
+    # Cameras and editors write broken EXIF into sound pictures; `ImageOps.exif_transpose` fails on it.
+    with contextlib.suppress(Exception):
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    method = _ORIENTATIONS.get(orientation) if isinstance(orientation, int) else None
+    return image if method is None else image.transpose(method)
+
+
+def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of a picture in any of Pillow's modes."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _grey_to_rgb(_stretch(np.asarray(image)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
+    image = _to_srgb(image)
+    if image.mode == "RGBA":
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=image.getchannel("A"))
+        image = background
+    return np.asarray(image.convert("RGB"))
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The picture converted from its colour profile; unchanged without one or with a broken one."""
+    profile_bytes = image.info.get("icc_profile")
+    if not profile_bytes:
+        return image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
+        # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
+        if "sRGB" in ImageCms.getProfileDescription(profile):
+            return image
+        converted = ImageCms.profileToProfile(
+            image,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
+        )
+    # A profile made for other channels, or broken: every other viewer shows the picture without it too.
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image
+    return image if converted is None else converted
+
+
+def _stretch(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width) of grey values in any range: the lowest becomes 0, the highest 255, NaN 0."""
+    # 32-bit values need float64: float32 cannot tell large neighbours apart, and max - min can overflow it.
+    values = grey.astype(np.float32 if grey.itemsize <= 2 else np.float64)
+    finite = values[np.isfinite(values)]
+    if finite.size == 0 or finite.min() == finite.max():
+        return np.zeros(grey.shape, np.uint8)
+    lowest, highest = finite.min(), finite.max()
+    values = np.nan_to_num(values, copy=False, nan=lowest, neginf=lowest, posinf=highest)
+    values -= lowest
+    values *= 255 / (highest - lowest)
+    return np.rint(values).astype(np.uint8)
+
+
+def _grey_to_rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)

@@ -1,0 +1,83 @@
+"""Segments: what every model answers about one image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Segments:
+    """N segments of one image, as parallel arrays, best score first.
+
+    Attributes:
+        size: (width, height) of the image in pixels, after EXIF orientation.
+        boxes: int32 (N, 4), x1 y1 x2 y2 in pixels, half-open: 0 <= x1 < x2 <= width.
+        class_ids: int32 (N,), index into the model's class names; 0 is background and never occurs.
+        scores: float32 (N,), 0 to 1, highest first.
+        masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
+    """
+
+    size: tuple[int, int]
+    boxes: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    masks: Sequence[npt.NDArray[np.uint8]]
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        if self.boxes.shape != (count, 4):
+            raise ValueError(f"boxes must have shape (N, 4), not {self.boxes.shape}")
+        for name in ("class_ids", "scores"):
+            shape = getattr(self, name).shape
+            if shape != (count,):
+                raise ValueError(f"{name} must have shape ({count},) like the boxes, not {shape}")
+        if len(self.masks) != count:
+            raise ValueError(f"{count} boxes need {count} masks, not {len(self.masks)}")
+        if count == 0:
+            return
+        width, height = self.size
+        x1, y1, x2, y2 = self.boxes.T
+        outside = (x1 < 0) | (y1 < 0) | (x2 > width) | (y2 > height) | (x1 >= x2) | (y1 >= y2)
+        if outside.any():
+            box = self.boxes[outside][0].tolist()
+            raise ValueError(f"box {box} is empty or leaves the image of {width} x {height} pixels")
+        if (self.class_ids < 1).any():
+            raise ValueError("class 0 is background: a segment's class id starts at 1")
+        if (np.diff(self.scores) > 0).any():
+            raise ValueError("segments must be sorted by score, highest first")
+        for index, mask in enumerate(self.masks):
+            expected = (y2[index] - y1[index], x2[index] - x1[index])
+            if mask.shape != expected:
+                raise ValueError(f"mask {index} must have its box's shape {expected}, not {mask.shape}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @classmethod
+    def none(cls, size: tuple[int, int]) -> Segments:
+        """The answer for an image of `size` (width, height) in which nothing was found."""
+        return cls(
+            size=size,
+            boxes=np.zeros((0, 4), np.int32),
+            class_ids=np.zeros(0, np.int32),
+            scores=np.zeros(0, np.float32),
+            masks=[],
+        )
+
+    def select(self, indices: npt.NDArray[np.integer]) -> Segments:
+        """The segments at `indices`, which must keep the order by score."""
+        return Segments(
+            size=self.size,
+            boxes=self.boxes[indices],
+            class_ids=self.class_ids[indices],
+            scores=self.scores[indices],
+            masks=[self.masks[index] for index in indices],
+        )
+
+    def areas(self) -> npt.NDArray[np.int64]:
+        """int64 (N,): the number of pixels of each mask."""
+        return np.array([int(np.count_nonzero(mask)) for mask in self.masks], np.int64)
