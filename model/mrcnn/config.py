@@ -1,0 +1,158 @@
+"""Config: every number that shapes a Mask R-CNN, under Matterport's names in lower case."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BACKBONES = ("resnet50", "resnet101", "resnet_small")
+RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")
+NORMALIZATIONS = ("mean_pixel", "contrast")
+COARSEST_STRIDE = 64
+"""Pixels between cells of P6: both sides of what the trunk sees are multiples of it."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The defaults are Matterport's; what they lack is marked "here".
+
+    Boxes in standard deviations and window arithmetic are y1 x1 y2 x2, as in Matterport.
+    Raises ValueError, saying what would be right, for values that do not fit together.
+    """
+
+    # Network
+    backbone: str = "resnet101"
+    num_classes: int = 1  # background included
+    backbone_strides: tuple[int, ...] = (4, 8, 16, 32, 64)
+    top_down_pyramid_size: int = 256  # channels of P2…P6
+    fpn_classif_fc_layers_size: int = 1024
+    rpn_width: int = 512  # here: channels of rpn_conv_shared, fixed in Matterport
+    mask_width: int = 256  # here: channels of the mask head, fixed in Matterport
+    pool_size: int = 7
+    mask_pool_size: int = 14
+    mask_shape: tuple[int, int] = (28, 28)
+    train_bn: bool = False
+
+    # Picture
+    image_resize_mode: str = "square"
+    image_min_dim: int = 800
+    image_max_dim: int = 1024
+    image_min_scale: float = 0.0
+    image_normalization: str = (
+        "mean_pixel"  # here: "contrast" first stretches each picture to its own range
+    )
+    mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)  # RGB, 0…255
+
+    # Region proposals
+    rpn_anchor_scales: tuple[int, ...] = (32, 64, 128, 256, 512)  # side in pixels, a level each
+    rpn_anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # width / height
+    rpn_anchor_stride: int = 1
+    rpn_nms_threshold: float = 0.7
+    rpn_bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    pre_nms_limit: int = 6000
+    post_nms_rois_training: int = 2000
+    post_nms_rois_inference: int = 1000
+
+    # Detections
+    bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    detection_max_instances: int = 100
+    detection_min_confidence: float = 0.7
+    detection_nms_threshold: float = 0.3
+
+    # Training
+    rpn_train_anchors_per_image: int = 256
+    train_rois_per_image: int = 200
+    roi_positive_ratio: float = 0.33
+    mini_mask_shape: tuple[int, int] = (56, 56)
+    max_gt_instances: int = 100
+    learning_rate: float = 0.001
+    learning_momentum: float = 0.9
+    weight_decay: float = 0.0001
+    gradient_clip_norm: float = 5.0
+    loss_weights: Mapping[str, float] = dataclasses.field(
+        default_factory=lambda: {
+            "rpn_class_loss": 1.0,
+            "rpn_bbox_loss": 1.0,
+            "mrcnn_class_loss": 1.0,
+            "mrcnn_bbox_loss": 1.0,
+            "mrcnn_mask_loss": 1.0,
+        }
+    )
+
+    def __post_init__(self) -> None:
+        _one_of("backbone", self.backbone, BACKBONES)
+        _one_of("image_resize_mode", self.image_resize_mode, RESIZE_MODES)
+        _one_of("image_normalization", self.image_normalization, NORMALIZATIONS)
+        self._check_pyramid()
+        self._check_picture()
+        self._check_heads()
+
+    @property
+    def anchors_per_location(self) -> int:
+        return len(self.rpn_anchor_ratios)
+
+    @property
+    def positive_rois_per_image(self) -> int:
+        """How many of `train_rois_per_image` may lie on an object; the mask head trains on these."""
+        return max(1, int(self.train_rois_per_image * self.roi_positive_ratio))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Config:
+        """The Config that `to_json` wrote; raises ValueError for a name that Config does not have."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"Config has no {', '.join(unknown)}: take the name out or correct it")
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `json` writes; `from_json` reads them back."""
+        return dataclasses.asdict(self)
+
+    def _check_pyramid(self) -> None:
+        if self.backbone_strides != (4, 8, 16, 32, 64):
+            raise ValueError(
+                f"backbone_strides {self.backbone_strides}: every backbone here has (4, 8, 16, 32, 64)"
+            )
+        if len(self.rpn_anchor_scales) != len(self.backbone_strides):
+            raise ValueError(
+                f"rpn_anchor_scales has {len(self.rpn_anchor_scales)} values: "
+                f"the pyramid has {len(self.backbone_strides)} levels and needs one each"
+            )
+        if self.rpn_anchor_stride != 1:
+            raise ValueError(f"rpn_anchor_stride {self.rpn_anchor_stride}: only 1 is built")
+        if not self.rpn_anchor_ratios:
+            raise ValueError("rpn_anchor_ratios is empty: give at least one, such as (1.0,)")
+
+    def _check_picture(self) -> None:
+        if self.image_min_dim > self.image_max_dim:
+            raise ValueError(
+                f"image_min_dim {self.image_min_dim} is above image_max_dim {self.image_max_dim}: swap them"
+            )
+        padded_to = {"square": self.image_max_dim, "crop": self.image_min_dim}.get(self.image_resize_mode)
+        if padded_to is not None and padded_to % COARSEST_STRIDE:
+            below = padded_to // COARSEST_STRIDE * COARSEST_STRIDE
+            raise ValueError(
+                f"image_resize_mode {self.image_resize_mode!r} makes pictures of {padded_to} pixels, which the "
+                f"pyramid cannot halve six times: use {max(below, 64)} or {below + COARSEST_STRIDE}"
+            )
+
+    def _check_heads(self) -> None:
+        if self.num_classes < 1:
+            raise ValueError(f"num_classes {self.num_classes}: count the background too, so at least 1")
+        wanted = (2 * self.mask_pool_size, 2 * self.mask_pool_size)
+        if self.mask_shape != wanted:
+            raise ValueError(
+                f"mask_shape {self.mask_shape}: the mask head doubles mask_pool_size "
+                f"{self.mask_pool_size}, so it must be {wanted}"
+            )
+        for name in ("rpn_nms_threshold", "detection_nms_threshold", "detection_min_confidence"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} {value} is outside 0…1")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is unknown: use one of {', '.join(allowed)}")

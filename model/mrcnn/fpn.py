@@ -1,0 +1,22 @@
+"""The feature pyramid: C2…C5 → P2…P6, all of one width (Lin et al. 2017, arXiv:1612.03144)."""
+
+from __future__ import annotations
+
+from keras import KerasTensor, layers
+
+
+def build_fpn(stages: list[KerasTensor], width: int) -> list[KerasTensor]:
+    """P2…P6 with `width` channels; P6 is every second cell of P5 and serves the RPN only."""
+    merged = layers.Conv2D(width, 1, name="fpn_c5p5")(stages[-1])
+    pyramid = [_smooth(merged, width, 5)]
+    for level in (4, 3, 2):
+        lateral = layers.Conv2D(width, 1, name=f"fpn_c{level}p{level}")(stages[level - 2])
+        upsampled = layers.UpSampling2D(2, name=f"fpn_p{level + 1}upsampled")(merged)
+        merged = layers.Add(name=f"fpn_p{level}add")([upsampled, lateral])
+        pyramid.insert(0, _smooth(merged, width, level))
+    pyramid.append(layers.MaxPooling2D(1, strides=2, name="fpn_p6")(pyramid[-1]))
+    return pyramid
+
+
+def _smooth(merged: KerasTensor, width: int, level: int) -> KerasTensor:
+    return layers.Conv2D(width, 3, padding="same", name=f"fpn_p{level}")(merged)

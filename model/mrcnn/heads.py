@@ -1,0 +1,65 @@
+"""The two heads that look at RoIs: what it is and where (box head), and which pixels (mask head)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import KerasTensor, layers, ops
+
+from model.mrcnn.backbones import batch_norm
+from model.mrcnn.config import Config
+from model.mrcnn.roi_align import RoIAlign
+
+MASK_CONVOLUTIONS = 4
+
+
+def build_box_head(
+    pyramid: list[KerasTensor], rois: KerasTensor, config: Config
+) -> tuple[KerasTensor, KerasTensor]:
+    """Class logits (B, R, classes) and deltas (B, R, classes, 4) in units of std dev.
+
+    Matterport writes the two hidden layers as convolutions over the whole 7 × 7 grid; they are dense
+    layers, and run ten times faster as such.
+    """
+    features = RoIAlign(config.pool_size, name="roi_align_classifier")([*pyramid, rois])
+    grid = config.pool_size**2 * config.top_down_pyramid_size
+    features = layers.Reshape((-1, grid))(features)
+    for index in (1, 2):
+        features = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(
+            features
+        )
+        features = layers.ReLU()(batch_norm(features, f"mrcnn_class_bn{index}", config.train_bn))
+    logits = layers.Dense(config.num_classes, name="mrcnn_class_logits")(features)
+    deltas = layers.Dense(4 * config.num_classes, name="mrcnn_bbox_fc")(features)
+    return logits, layers.Reshape((-1, config.num_classes, 4))(deltas)
+
+
+def build_mask_head(
+    pyramid: list[KerasTensor], rois: KerasTensor, class_ids: KerasTensor, config: Config
+) -> KerasTensor:
+    """Probabilities (B, D, 28, 28): the mask of each RoI for its own class."""
+    size, width = config.mask_pool_size, config.mask_width
+    features = RoIAlign(size, name="roi_align_mask")([*pyramid, rois])
+    features = ops.reshape(features, (-1, size, size, config.top_down_pyramid_size))
+    for index in range(1, MASK_CONVOLUTIONS + 1):
+        features = layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{index}")(features)
+        features = layers.ReLU()(batch_norm(features, f"mrcnn_mask_bn{index}", config.train_bn))
+    features = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(
+        features
+    )
+    masks = layers.Conv2D(config.num_classes, 1, activation="sigmoid", name="mrcnn_mask")(features)
+    return OwnClass(name="mrcnn_own_class")([masks, class_ids])
+
+
+class OwnClass(keras.layers.Layer):
+    """[masks (B · D, 28, 28, classes), class ids (B, D)] → (B, D, 28, 28): each RoI's mask of its own class."""
+
+    def call(self, inputs: list[Any]) -> Any:
+        masks, class_ids = inputs
+        masks = ops.take_along_axis(masks, ops.reshape(class_ids, (-1, 1, 1, 1)), axis=-1)
+        return ops.reshape(masks, (-1, ops.shape(class_ids)[1], *masks.shape[1:3]))
+
+    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+        masks, class_ids = input_shape
+        return (*class_ids, *masks[1:3])

@@ -1,0 +1,136 @@
+"""Molding: a picture → what the trunk sees, and boxes back to the picture's own pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.mrcnn.boxes import Floats, denormalize, normalize
+from model.mrcnn.config import COARSEST_STRIDE, Config
+
+CONTRAST_PERCENTILES = (0.5, 99.8)
+LEAST_CONTRAST = 10.0
+"""Grey levels: a picture with a smaller range is noise, and is not stretched further than from this."""
+PERCENTILE_SAMPLE = 65_536
+"""Pixels looked at for the percentiles: enough for a stable tenth of a percent."""
+
+
+@dataclass(frozen=True)
+class Molded:
+    """One picture as the trunk sees it.
+
+    Attributes:
+        picture: float32 (1, H, W, 3), mean subtracted.
+        window: y1 x1 y2 x2 in pixels of `picture`: where the image lies inside its padding.
+        image_shape: (height, width) of the image as it came.
+    """
+
+    picture: Floats
+    window: tuple[int, int, int, int]
+    image_shape: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.picture.shape[1], self.picture.shape[2]
+
+    @property
+    def normalized_window(self) -> Floats:
+        return normalize(np.array(self.window), *self.shape)
+
+    def to_image_boxes(self, boxes: Floats) -> npt.NDArray[np.int32]:
+        """Normalised (N, 4) boxes to y1 x1 y2 x2 pixels of the image (Matterport `unmold_detections`)."""
+        window = self.normalized_window
+        origin, extent = window[:2], window[2:] - window[:2]
+        return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), *self.image_shape)
+
+
+def mold(image: npt.NDArray[np.uint8], config: Config) -> Molded:
+    """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`)."""
+    height, width = image.shape[:2]
+    scale = scale_of(height, width, config)
+    resized: npt.NDArray = _resize(image, scale, config.image_resize_mode)
+    padding = _padding(resized.shape[0], resized.shape[1], config)
+    (top, _), (left, _) = padding
+    if config.image_normalization == "contrast":
+        resized = stretch_contrast(resized, image)
+    picture = subtract_mean(np.pad(resized, (*padding, (0, 0))), config)
+    window = (top, left, top + resized.shape[0], left + resized.shape[1])
+    return Molded(picture[None], window, (height, width))
+
+
+def scale_of(height: int, width: int, config: Config) -> float:
+    """By how much an image of these pixels is enlarged before the network sees it."""
+    if config.image_resize_mode == "none":
+        return 1.0
+    scale = max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
+    if config.image_resize_mode in ("square", "fit64"):
+        longest = max(height, width)
+        if round(longest * scale) > config.image_max_dim:
+            scale = config.image_max_dim / longest
+    return scale
+
+
+def stretch_contrast(picture: npt.NDArray, image: npt.NDArray[np.uint8]) -> Floats:
+    """`picture` (…, 3), a resized part of `image`, with the grey levels of the whole image stretched to 0…255.
+
+    So dim micrographs and bright ones look alike. Values outside the percentiles are kept, not cut.
+    """
+    step = max(1, image.shape[0] * image.shape[1] // PERCENTILE_SAMPLE)
+    low, high = np.percentile(image.reshape(-1, 3)[::step], CONTRAST_PERCENTILES)
+    return (picture.astype(np.float32) - np.float32(low)) * np.float32(
+        255 / max(high - low, LEAST_CONTRAST)
+    )
+
+
+def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:
+    """float32 (…, 3): the picture less the mean pixel, as every network here expects it."""
+    return picture.astype(np.float32) - np.array(config.mean_pixel, np.float32)
+
+
+def _resize(image: npt.NDArray[np.uint8], scale: float, mode: str) -> npt.NDArray[np.uint8]:
+    if scale == 1.0:
+        return image
+    height, width = round(image.shape[0] * scale), round(image.shape[1] * scale)
+    if mode == "fit64":
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
+    return _resize_as_matterport(image, height, width)
+
+
+def _resize_as_matterport(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Bilinear in float, no anti-aliasing, black beyond the edge, cut (not rounded) to whole levels.
+
+    This is `skimage.transform.resize(mode="constant")`. OpenCV repeats the edge instead, so each row and
+    column that reaches beyond it is dimmed by the share it reaches.
+    """
+    resized = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
+    resized *= _share_inside(image.shape[0], height)[:, None, None]
+    resized *= _share_inside(image.shape[1], width)[None, :, None]
+    return resized.astype(np.uint8)
+
+
+def _share_inside(length: int, new_length: int) -> Floats:
+    """float32 (new_length,): how much of each bilinear sample falls on pixels that exist."""
+    position = (np.arange(new_length) + 0.5) * length / new_length - 0.5
+    beyond = np.maximum(-position, 0) + np.maximum(position - (length - 1), 0)
+    return (1 - beyond).astype(np.float32)
+
+
+def _padding(height: int, width: int, config: Config) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows above and below, columns left and right."""
+    mode = config.image_resize_mode
+    if mode == "crop":
+        raise ValueError('image_resize_mode "crop" is for training; to detect, use "square" or "fit64"')
+    if mode == "none" and (height % COARSEST_STRIDE or width % COARSEST_STRIDE):
+        raise ValueError(
+            f'image_resize_mode "none" needs sides that are multiples of {COARSEST_STRIDE}, '
+            f'not {width} x {height}: resize the image or use "fit64"'
+        )
+    if mode == "square":
+        rows, columns = config.image_max_dim - height, config.image_max_dim - width
+    else:
+        rows, columns = -height % COARSEST_STRIDE, -width % COARSEST_STRIDE
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)

@@ -1,0 +1,125 @@
+"""MaskRCNN: the three stages as Keras models, and Matterport's `detect`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from model.masks import paste
+from model.mrcnn.backbones import build_backbone
+from model.mrcnn.boxes import Floats
+from model.mrcnn.config import Config
+from model.mrcnn.fpn import build_fpn
+from model.mrcnn.heads import build_box_head, build_mask_head
+from model.mrcnn.inference import infer
+from model.mrcnn.molding import mold
+from model.mrcnn.rpn import build_rpn
+from model.mrcnn.weights import load_weights
+
+
+class MaskRCNN:
+    """The network of a Config. Itself the plainest engine: it runs its stages eagerly, on any Keras backend.
+
+    Attributes:
+        config: what shaped it.
+        trunk_model: picture (B, H, W, 3) → [P2…P6, objectness (B, A), deltas (B, A, 4)].
+        box_model: [P2…P5, rois (B, R, 4)] → [class logits (B, R, classes), deltas (B, R, classes, 4)].
+        mask_model: [P2…P5, rois (B, D, 4), class ids (B, D)] → mask probabilities (B, D, 28, 28).
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.trunk_model = _build_trunk(config)
+        self.box_model = _build_box_model(config)
+        self.mask_model = _build_mask_model(config)
+
+    @property
+    def layers(self) -> list[keras.Layer]:
+        """Every layer that has weights, by stage."""
+        models = (self.trunk_model, self.box_model, self.mask_model)
+        return [layer for model in models for layer in model.layers if layer.weights]
+
+    def load_weights(self, path: str | Path, exclude: Sequence[str] = ()) -> None:
+        """Read Matterport's `.h5` or one of this project's, by layer name.
+
+        Args:
+            path: the file.
+            exclude: names of layers to leave as they are, such as the heads of another class list.
+
+        Raises:
+            WeightsError: for any layer missing, left over or of another shape.
+        """
+        load_weights(self.layers, path, exclude)
+
+    def detect(self, images: Sequence[npt.NDArray[np.uint8]]) -> list[dict[str, npt.NDArray]]:
+        """Find the objects in each RGB image (H, W, 3), as Matterport's `detect` answers.
+
+        Returns:
+            A dict an image: `rois` int32 (N, 4) y1 x1 y2 x2 in pixels, `class_ids` int32 (N,),
+            `scores` float32 (N,), `masks` bool (H, W, N). For large images with many objects prefer
+            `model.segmenter`, whose masks stay inside their boxes.
+        """
+        return [self._detect_one(image) for image in images]
+
+    def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
+        """See `inference.Stages`."""
+        *pyramid, objectness, deltas = self.trunk_model(ops.convert_to_tensor(picture), training=False)
+        return pyramid[:4], ops.convert_to_numpy(objectness), ops.convert_to_numpy(deltas)
+
+    def box_head(self, features: Sequence[Any], rois: Floats) -> tuple[Floats, Floats]:
+        """See `inference.Stages`."""
+        logits, deltas = self.box_model([*features, ops.convert_to_tensor(rois)], training=False)
+        return ops.convert_to_numpy(logits), ops.convert_to_numpy(deltas)
+
+    def mask_head(self, features: Sequence[Any], rois: Floats, class_ids: npt.NDArray) -> Floats:
+        """See `inference.Stages`."""
+        inputs = [*features, ops.convert_to_tensor(rois), ops.convert_to_tensor(class_ids)]
+        return ops.convert_to_numpy(self.mask_model(inputs, training=False))
+
+    def _detect_one(self, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray]:
+        molded = mold(image, self.config)
+        detections, probabilities = infer(self, molded, self.config)
+        rois = molded.to_image_boxes(detections.boxes)
+        seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
+        masks = np.zeros((*image.shape[:2], len(seen)), bool)
+        for slot, index in enumerate(seen):
+            y1, x1, y2, x2 = rois[index]
+            masks[y1:y2, x1:x2, slot] = paste(probabilities[index], x2 - x1, y2 - y1)
+        return {
+            "rois": rois[seen],
+            "class_ids": detections.class_ids[seen],
+            "scores": detections.scores[seen],
+            "masks": masks,
+        }
+
+
+def _build_trunk(config: Config) -> keras.Model:
+    picture = keras.Input((None, None, 3), name="picture")
+    pyramid = build_fpn(
+        build_backbone(config.backbone, picture, config.train_bn), config.top_down_pyramid_size
+    )
+    objectness, deltas = build_rpn(pyramid, config)
+    return keras.Model(picture, [*pyramid, objectness, deltas], name="trunk")
+
+
+def _build_box_model(config: Config) -> keras.Model:
+    pyramid, rois = _pyramid_inputs(config), keras.Input((None, 4), name="rois")
+    return keras.Model([*pyramid, rois], build_box_head(pyramid, rois, config), name="box_head")
+
+
+def _build_mask_model(config: Config) -> keras.Model:
+    pyramid, rois = _pyramid_inputs(config), keras.Input((None, 4), name="rois")
+    class_ids = keras.Input((None,), dtype="int32", name="class_ids")
+    masks = build_mask_head(pyramid, rois, class_ids, config)
+    return keras.Model([*pyramid, rois, class_ids], masks, name="mask_head")
+
+
+def _pyramid_inputs(config: Config) -> list[keras.KerasTensor]:
+    shape = (None, None, config.top_down_pyramid_size)
+    return [keras.Input(shape, name=f"p{level}") for level in (2, 3, 4, 5)]

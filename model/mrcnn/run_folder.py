@@ -1,0 +1,106 @@
+"""RunFolder: what a training run leaves on disk, and how it goes on after being killed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from model.data.sample import DataSet
+from model.mrcnn.network import MaskRCNN
+from model.mrcnn.weights import save_weights
+
+
+class RunError(ValueError):
+    """The run folder holds another run."""
+
+
+class RunFolder:
+    """`run.json` (what was asked), `checkpoint.npz`, `history.csv`, `losses.png`, `predictions/`, weights.
+
+    Args:
+        folder: made if missing.
+        asked: everything that decides the outcome, as plain values; a folder that holds a run with
+            other values is refused.
+        watched: images on which to draw predictions beside the truth, or None.
+        every_seconds: time between checkpoints.
+    """
+
+    def __init__(
+        self, folder: Path, asked: Mapping[str, Any], watched: DataSet | None, every_seconds: float = 300
+    ) -> None:
+        self.folder = folder
+        self.watched = watched
+        self.every_seconds = every_seconds
+        self.history: list[dict[str, float]] = []
+        self.last_checkpoint = time.monotonic()
+        self._claim(json.loads(json.dumps(asked)))
+
+    @property
+    def weights_path(self) -> Path:
+        """The averaged weights as of the last checkpoint, or of the end."""
+        return self.folder / "model.weights.h5"
+
+    def restore(self, state: Sequence[keras.Variable]) -> int:
+        """Fill `state` from the last checkpoint; the number of steps it has seen, 0 without one."""
+        path = self.folder / "checkpoint.npz"
+        if not path.exists():
+            return 0
+        with np.load(path) as stored:
+            step = int(stored["step"])
+            for index, variable in enumerate(state):
+                variable.assign(stored[f"{index}"])
+        with (self.folder / "history.csv").open(newline="") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        self.history = [row for row in rows if row["step"] <= step]
+        return step
+
+    def record(self, step: int, values: Mapping[str, float]) -> None:
+        """Remember one step's losses; they are written with the next checkpoint."""
+        self.history.append({"step": step, **values})
+
+    def is_due(self, step: int, steps: int) -> bool:
+        """Whether it is time for a checkpoint: every few minutes, and at the end."""
+        return step == steps or time.monotonic() - self.last_checkpoint >= self.every_seconds
+
+    def checkpoint(self, step: int, state: Sequence[keras.Variable]) -> None:
+        """Write everything that `restore` reads; each file appears whole or not at all."""
+        self._write_history()
+        part = self.folder / "checkpoint.part.npz"
+        arrays = {f"{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(state)}
+        np.savez(part, step=step, **arrays)
+        os.replace(part, self.folder / "checkpoint.npz")
+        self.last_checkpoint = time.monotonic()
+
+    def report(self, step: int, network: MaskRCNN) -> None:
+        """Weights to use, the loss curves, and predictions beside the truth, as of this step."""
+        save_weights(network.layers, self.weights_path)
+
+    def _claim(self, asked: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "run.json"
+        if not path.exists():
+            path.write_text(json.dumps(asked, indent=2) + "\n")
+            return
+        before = json.loads(path.read_text())
+        changed = sorted(name for name in {*before, *asked} if before.get(name) != asked.get(name))
+        if changed:
+            raise RunError(
+                f"{self.folder} holds a run with other values of {', '.join(changed)}: "
+                "repeat its command to go on with it, or name another folder with --out"
+            )
+
+    def _write_history(self) -> None:
+        part = self.folder / "history.csv.part"
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.history[0]))
+            writer.writeheader()
+            writer.writerows(self.history)
+        os.replace(part, self.folder / "history.csv")
