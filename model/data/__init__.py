@@ -1,0 +1,45 @@
+"""Data sets to train on and to measure with: an image and its objects at a time, from a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model.data.coco import CocoFolder, instances_files
+from model.data.folder import LabelMapFolder
+from model.data.sample import DataError, DataSet, Sample
+
+__all__ = ["CocoFolder", "DataError", "DataSet", "LabelMapFolder", "Sample", "open_data"]
+
+ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
+ENTRIES_SHOWN = 8
+
+
+def open_data(path: str | Path) -> DataSet:
+    """The data set at `path`: a folder of label maps, a COCO folder, or a COCO instances JSON.
+
+    Raises:
+        DataError: `path` is none of these; says what was expected and what is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist: name a folder of images with their masks")
+    if path.is_file():
+        if path.suffix.lower() in ARCHIVE_SUFFIXES:
+            raise DataError(f"{path} is an archive: unpack it first, then name the folder")
+        return CocoFolder(path)
+    if (path / "images").is_dir() and (path / "labels").is_dir():
+        return LabelMapFolder(path)
+    if instances_files(path):
+        return CocoFolder(path)
+    raise DataError(
+        f"{path} holds no data set: expected images/ and labels/ (a 16-bit label map for each image), "
+        f"or a COCO JSON in annotations/ or beside the images; found {_listing(path)}"
+    )
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - ENTRIES_SHOWN} more" if len(names) > ENTRIES_SHOWN else ""
+    return ", ".join(names[:ENTRIES_SHOWN]) + more

@@ -1,0 +1,107 @@
+"""A folder of images with label maps: images/ID.png, labels/ID.png and, optionally, kind.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from model import masks, pictures
+from model.data.sample import DataError, Sample
+
+
+class LabelMapFolder:
+    """Images of one class of objects, the objects numbered in a label map of the image's size.
+
+    `images/ID.*` is any picture, `labels/ID.png` a grey PNG of 8 or 16 bits (0 background, 1…n objects;
+    gaps are fine), `kind.json` maps an ID to the sort of image it is. Samples come in the order of ID.
+    """
+
+    def __init__(self, path: str | Path, class_name: str = "nucleus") -> None:
+        """Lists the folder; decodes nothing.
+
+        Raises:
+            DataError: there are no images, an image has no label map, or kind.json is no JSON object.
+        """
+        self.path = Path(path)
+        self.classes = ["background", class_name]
+        self._images = _listed(self.path / "images")
+        self.ids = [image.stem for image in self._images]
+        for image in self._images:
+            if not self._label_path(image).is_file():
+                raise DataError(f"images/{image.name} has no labels/{image.stem}.png in {self.path}")
+        kind_by_id = _read_kinds(self.path / "kind.json")
+        self.kinds = [kind_by_id.get(id) for id in self.ids]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Sample:
+        """The sample at `index`.
+
+        Raises:
+            DataError: the image or its label map cannot be read, or they differ in size.
+        """
+        image_path = self._images[index]
+        image = self._read_image(image_path)
+        labels = self._read_labels(self._label_path(image_path))
+        if labels.shape != image.shape[:2]:
+            raise DataError(
+                f"labels/{image_path.stem}.png is {labels.shape[1]} x {labels.shape[0]} pixels, "
+                f"images/{image_path.name} is {image.shape[1]} x {image.shape[0]}: they must be the same"
+            )
+        boxes, instance_masks = masks.from_label_map(labels)
+        return Sample(
+            id=self.ids[index],
+            image=image,
+            boxes=boxes,
+            class_ids=np.ones(len(boxes), np.int32),
+            masks=instance_masks,
+            kind=self.kinds[index],
+        )
+
+    def _label_path(self, image_path: Path) -> Path:
+        return self.path / "labels" / f"{image_path.stem}.png"
+
+    def _read_image(self, path: Path) -> npt.NDArray[np.uint8]:
+        try:
+            return pictures.read(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"images/{path.name} cannot be read: {error}") from error
+
+    def _read_labels(self, path: Path) -> npt.NDArray[np.uint16]:
+        try:
+            # Not cv2, which turns the numbers of a label map saved with a palette into colours.
+            with Image.open(path) as picture:
+                labels = np.asarray(picture)
+        except (OSError, SyntaxError) as error:  # SyntaxError is how Pillow reports a broken PNG chunk
+            raise DataError(f"labels/{path.name} cannot be read: {error}") from error
+        if labels.ndim != 2:
+            raise DataError(
+                f"labels/{path.name} has {labels.shape[2]} channels: a label map is grey, each pixel the "
+                "number of its object"
+            )
+        return labels.astype(np.uint16)
+
+
+def _listed(folder: Path) -> list[Path]:
+    """The files of `folder` by name; hidden ones (.DS_Store) are not images."""
+    files = sorted(file for file in folder.glob("[!.]*") if file.is_file())
+    if not files:
+        raise DataError(f"{folder} holds no images")
+    return files
+
+
+def _read_kinds(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        kind_by_id = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from error
+    if not isinstance(kind_by_id, dict):
+        raise DataError(f"{path} must hold an object of ID: kind, not a {type(kind_by_id).__name__}")
+    return kind_by_id

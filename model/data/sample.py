@@ -1,0 +1,73 @@
+"""Sample and DataSet: what every data set, whatever its files, hands to training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class DataError(ValueError):
+    """A data set's files are not as they must be; the message names the file."""
+
+
+def _no_boxes() -> npt.NDArray[np.int32]:
+    return np.zeros((0, 4), np.int32)
+
+
+def _no_class_ids() -> npt.NDArray[np.int32]:
+    return np.zeros(0, np.int32)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and the N objects that are really in it.
+
+    Attributes:
+        id: names the image within its data set.
+        image: uint8 (H, W, 3), RGB.
+        boxes: int32 (N, 4), x1 y1 x2 y2 in pixels, half-open, tight around the mask.
+        class_ids: int32 (N,), index into the data set's classes; 0 is background and never occurs.
+        masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
+        kind: the sort of image it is ("fluorescence"), where the data says.
+        crowd_boxes: int32 (M, 4), regions of many objects that nobody told apart (COCO's `iscrowd`).
+            Training leaves them out; evaluation counts nothing found inside one as false.
+        crowd_class_ids: int32 (M,), what the crowds are crowds of.
+        crowd_masks: M arrays uint8 of 0 and 1, as `masks`.
+    """
+
+    id: str
+    image: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]
+    masks: Sequence[npt.NDArray[np.uint8]]
+    kind: str | None = None
+    crowd_boxes: npt.NDArray[np.int32] = field(default_factory=_no_boxes)
+    crowd_class_ids: npt.NDArray[np.int32] = field(default_factory=_no_class_ids)
+    crowd_masks: Sequence[npt.NDArray[np.uint8]] = ()
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+class DataSet(Protocol):
+    """Images with their objects, read one at a time: nothing is decoded before it is asked for."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names by class id; the first is "background"."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The samples' ids, in order."""
+
+    @property
+    def kinds(self) -> list[str | None]:
+        """The samples' kinds, in order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...

@@ -1,0 +1,106 @@
+"""Measures a model on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco_mask
+from tqdm import tqdm
+
+from model.data import DataSet, Sample
+from model.evaluation.coco_map import CocoScorer
+from model.evaluation.matching import match
+from model.evaluation.result import Evaluation, ImageResult
+from model.masks import Mask, RunLengths, to_rle
+from model.segments import Segments
+
+Predict = Callable[[npt.NDArray[np.uint8]], Segments]
+
+
+def evaluate(
+    predict: Predict,
+    data: DataSet,
+    *,
+    iou_thresholds: Sequence[float] = (0.5, 0.75),
+    score_threshold: float = 0.0,
+    progress: bool = True,
+) -> Evaluation:
+    """Runs `predict` on every image of `data` and compares what it finds with what is there.
+
+    Args:
+        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
+        data: what is there.
+        iou_thresholds: mask IoUs, 0 to 1, from which on an object counts as found; the first one ranks
+            the images in `worst_sheet`.
+        score_threshold: predictions below it enter COCO's figures only. COCO wants all that a model has to
+            say, AP only what it would answer.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: `data` is empty, or `predict` answered for an image of another size.
+        DataError: a sample cannot be read.
+    """
+    if len(data) == 0:
+        raise ValueError("there are no images to evaluate on")
+    scorer = CocoScorer(data.classes)
+    images = []
+    for index in tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress):
+        sample = data[index]
+        segments = predict(sample.image)
+        _check_size(sample, segments)
+        images.append(_compare(sample, segments, scorer, iou_thresholds, score_threshold))
+    return Evaluation(tuple(iou_thresholds), images, scorer.measure())
+
+
+def _check_size(sample: Sample, segments: Segments) -> None:
+    height, width = sample.image.shape[:2]
+    if segments.size != (width, height):
+        raise ValueError(
+            f"image {sample.id} is {(width, height)} pixels, its segments are for {segments.size}"
+        )
+
+
+def _compare(
+    sample: Sample,
+    segments: Segments,
+    scorer: CocoScorer,
+    iou_thresholds: Sequence[float],
+    score_threshold: float,
+) -> ImageResult:
+    """Hands the image to COCO's `scorer` and counts it at each IoU threshold."""
+    truth_rles = _run_lengths(sample.boxes, sample.masks, segments.size)
+    crowd_rles = _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size)
+    rles = _run_lengths(segments.boxes, segments.masks, segments.size)
+    scorer.add_image(segments.size)
+    scorer.add_truth(truth_rles, sample.class_ids, iscrowd=0)
+    scorer.add_truth(crowd_rles, sample.crowd_class_ids, iscrowd=1)
+    scorer.add_predictions(rles, segments.class_ids, segments.scores)
+
+    counted = segments.select(np.flatnonzero(segments.scores >= score_threshold))
+    rles = rles[: len(counted)]  # segments are sorted by score
+    ious = _overlaps(rles, counted.class_ids, truth_rles, sample.class_ids, iscrowd=0)
+    crowd_coverage = _overlaps(rles, counted.class_ids, crowd_rles, sample.crowd_class_ids, iscrowd=1)
+    matches = np.stack([match(ious, crowd_coverage, threshold) for threshold in iou_thresholds])
+    return ImageResult(sample.id, sample.kind, len(sample), counted, matches)
+
+
+def _run_lengths(
+    boxes_xyxy: npt.NDArray[np.int32], masks: Sequence[Mask], size: tuple[int, int]
+) -> list[RunLengths]:
+    return [to_rle(mask, box, size) for mask, box in zip(masks, boxes_xyxy, strict=True)]
+
+
+def _overlaps(
+    rles: Sequence[RunLengths],
+    class_ids: npt.NDArray[np.int32],
+    truth_rles: Sequence[RunLengths],
+    truth_class_ids: npt.NDArray[np.int32],
+    iscrowd: int,
+) -> npt.NDArray[np.float64]:
+    """(P, N) mask IoU, for crowds the part of the prediction they cover; 0 between different classes."""
+    if not rles or not truth_rles:
+        return np.zeros((len(rles), len(truth_rles)))
+    overlaps = coco_mask.iou(rles, truth_rles, [iscrowd] * len(truth_rles))
+    return np.where(class_ids[:, None] == truth_class_ids[None, :], overlaps, 0.0)

@@ -1,0 +1,51 @@
+"""A service with a model that finds the same two cells in every picture, and pictures to send it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.settings import Settings
+
+
+@pytest.fixture
+def segmenter() -> StubSegmenter:
+    return StubSegmenter()
+
+
+@pytest.fixture
+def app(segmenter: StubSegmenter) -> Flask:
+    return create_app({"stub": segmenter}, Settings(max_bytes=200_000, max_pixels=1_000_000, queue=1))
+
+
+@pytest.fixture
+def client(app: Flask) -> Iterator[FlaskClient]:
+    with app.test_client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    """A picture of 64 x 48 pixels."""
+    return encode(64, 48, "PNG")
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> bytes:
+    """A picture of 320 x 240 pixels with enough in it to cut short."""
+    return encode(320, 240, "JPEG")
+
+
+def encode(width: int, height: int, file_format: str) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, file_format)
+    return buffer.getvalue()

@@ -1,0 +1,77 @@
+"""A segmenter without a network: two segments for every picture, after a wait that tests control."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+
+class StubManifest(BaseModel):
+    name: str = "stub"
+    version: str = "1"
+    task: str = "instance"
+    classes: list[str] = ["background", "cell", "fibre"]
+    licence: str = "CC0-1.0"
+    source: str = "made up"
+    threshold: float = 0.5
+    max_segments: int = 100
+    quality: dict[str, float] = {"AP50": 0.8}
+    input: dict[str, int] = {"max_side": 512}
+
+
+class StubSegmenter:
+    """Finds a cell and a fibre in every picture of at least 8 x 8 pixels.
+
+    Attributes:
+        may_finish: an inference waits until this is set (it is, unless a test clears it).
+        running: released once for each inference that started.
+        calls: the keyword arguments of each inference.
+        failure: what an inference raises instead of answering.
+    """
+
+    engine = "stub"
+    precision = "f32"
+
+    def __init__(self, name: str = "stub", seconds: float = 0.0) -> None:
+        self.bundle = SimpleNamespace(manifest=StubManifest(name=name))
+        self.seconds = seconds
+        self.may_finish = threading.Event()
+        self.may_finish.set()
+        self.running = threading.Semaphore(0)
+        self.calls: list[dict[str, Any]] = []
+        self.failure: Exception | None = None
+        self._alone = threading.Lock()
+
+    def self_test(self) -> None:
+        """Nothing to test."""
+
+    def segment(self, image: npt.NDArray[np.uint8], *, stopwatch: Stopwatch, **wishes: Any) -> Segments:
+        assert self._alone.acquire(blocking=False), "two inferences at once"
+        try:
+            self.calls.append(wishes)
+            self.running.release()
+            with stopwatch.measure("infer"):
+                time.sleep(self.seconds)
+                assert self.may_finish.wait(20)
+            if self.failure:
+                raise self.failure
+            height, width = image.shape[:2]
+            with stopwatch.measure("masks"):
+                return Segments(
+                    size=(width, height),
+                    boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
+                    class_ids=np.array([1, 2], np.int32),
+                    scores=np.array([0.9, 0.6], np.float32),
+                    masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
+                )
+        finally:
+            self._alone.release()

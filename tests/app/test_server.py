@@ -1,0 +1,199 @@
+"""The service as it is deployed: a real uWSGI with the project's uwsgi.ini, spoken to over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UWSGI = Path(sys.executable).with_name("uwsgi")
+
+pytestmark = [
+    pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed"),
+    pytest.mark.timeout(120),
+]
+
+Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
+
+
+class Server:
+    """A running uWSGI."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def request(self, method: str, path: str, body: bytes = b"", content_type: str = "image/png") -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path, body or None, {"Content-Type": content_type} if body else {})
+        response = connection.getresponse()
+        answer = response.status, dict(response.headers), response.read()
+        connection.close()
+        return answer
+
+    def segment(self, body: bytes, query: str = "") -> Answer:
+        return self.request("POST", f"/api/v1/segment{query}", body)
+
+
+@contextmanager
+def running(log: Path, seconds: float, **environment: str) -> Iterator[Server]:
+    """A server whose model takes `seconds` an inference; it is ended, and must have crashed nowhere."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [UWSGI, "--ini", ROOT / "uwsgi.ini", "--module", "stub_server:create_stub_app()"],
+            env={
+                **os.environ,
+                "PORT": str(port),
+                "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}",
+                "VIRTUAL_ENV": sys.prefix,
+                "STUB_SECONDS": str(seconds),
+                **environment,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    server = Server(process, port)
+    try:
+        wait_until(lambda: answers(server), 30)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+    assert "Traceback" not in log.read_text()
+
+
+def answers(server: Server) -> bool:
+    try:
+        return server.request("GET", "/livez")[0] == 200
+    except (OSError, http.client.HTTPException):
+        assert server.process.poll() is None, "uWSGI ended"
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def test_sigterm_serves_the_running_requests_and_exits_0(tmp_path: Path, jpeg: bytes) -> None:
+    with running(tmp_path / "log", seconds=0.5) as server, ThreadPoolExecutor(4) as pool:
+        pending = [pool.submit(server.segment, jpeg, "?output=overlay") for _ in range(4)]
+        time.sleep(0.3)
+        server.process.terminate()
+        for request in pending:
+            status, headers, body = request.result()
+            assert status == 200
+            assert len(body) == int(headers["Content-Length"])
+        assert server.process.wait(20) == 0
+
+
+def test_probes_answer_and_the_queue_refuses_while_inferences_run(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=1.5, MASKSERVE_QUEUE="1") as server,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        pending = [pool.submit(server.segment, png) for _ in range(6)]
+        time.sleep(0.5)
+        start = time.monotonic()
+        assert server.request("GET", "/livez")[0] == 200
+        assert time.monotonic() - start < 0.5
+        outcomes = [request.result() for request in pending]
+        assert sorted(status for status, _, _ in outcomes) == [200, 200, 503, 503, 503, 503]
+        assert all("Retry-After" in headers for status, headers, _ in outcomes if status == 503)
+        assert server.segment(png)[0] == 200
+
+
+def test_whatever_is_wrong_with_a_body_the_client_reads_why(tmp_path: Path, png: bytes) -> None:
+    limit = 1_000_000
+    with running(tmp_path / "log", seconds=0, MASKSERVE_MAX_BYTES=str(limit)) as server:
+        refused = [
+            (server.segment(b"x" * (limit + 1)), 413),
+            (server.segment(b"x" * (2 * limit)), 413),
+            (server.request("POST", "/nowhere", b"x" * limit), 404),
+            (server.request("POST", "/livez", b"x" * limit), 405),
+            (server.request("POST", "/api/v1/segment", b"x" * limit, "application/json"), 415),
+        ]
+        for (status, headers, body), expected in refused:
+            assert status == expected
+            assert headers["Content-Type"] == "application/problem+json"
+            assert json.loads(body)["status"] == expected
+        assert server.segment(png)[0] == 200
+
+
+def test_a_chunked_body_is_411_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("POST", "/api/v1/segment", iter([png]), {"Content-Type": "image/png"})
+        assert connection.getresponse().status == 411
+        connection.close()
+        assert server.segment(png)[0] == 200
+
+
+def test_a_connection_serves_request_after_request(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        first_socket = connection.sock
+        for _ in range(20):
+            connection.request("POST", "/api/v1/segment", png, {"Content-Type": "image/png"})
+            assert json.load(connection.getresponse())["image"] == {"width": 64, "height": 48}
+            connection.request("GET", "/readyz")
+            assert json.load(connection.getresponse())["status"] == "ready"
+        assert connection.sock is first_socket
+
+
+def test_idle_and_slow_connections_take_no_thread(tmp_path: Path) -> None:
+    with running(tmp_path / "log", seconds=0) as server:
+        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+        for connection in slow:
+            connection.sendall(b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\n")
+        start = time.monotonic()
+        assert server.request("GET", "/livez")[0] == 200
+        assert time.monotonic() - start < 1
+        for connection in slow:
+            connection.close()
+
+
+def test_slow_uploads_leave_threads_for_probes(tmp_path: Path) -> None:
+    with running(tmp_path / "log", seconds=0) as server:
+        head = b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
+        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(17)]
+        for connection in slow:
+            connection.sendall(head + b"x")
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert server.request("GET", "/livez")[0] == 200
+        assert time.monotonic() - start < 1
+        assert server.segment(b"x")[0] == 503
+        for connection in slow:
+            connection.close()
+
+
+def test_a_bad_setting_ends_the_server_and_the_log_names_it(tmp_path: Path) -> None:
+    with (
+        pytest.raises(AssertionError, match="uWSGI ended"),
+        running(tmp_path / "log", seconds=0, MASKSERVE_MAX_BYTES="lots"),
+    ):
+        pass
+    assert "MASKSERVE_MAX_BYTES must be a whole number" in (tmp_path / "log").read_text()
