@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 import zlib
 from typing import Any
 
@@ -16,6 +17,9 @@ from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
+
+from app import create_app
+from app.settings import Settings
 
 URL = "/api/v1/segment"
 
@@ -69,9 +73,7 @@ def test_the_headers_tell_model_count_and_timings(client: FlaskClient, png: byte
         assert headers["X-Model"] == "stub"
         assert headers["X-Segment-Count"] == "2"
         stages = "decode", "queue", "infer", "masks", "encode"
-        assert re.fullmatch(
-            ", ".join(rf"{stage};dur=\d+\.\d" for stage in stages), headers["Server-Timing"]
-        )
+        assert re.fullmatch(", ".join(rf"{stage};dur=\d+\.\d" for stage in stages), headers["Server-Timing"])
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
@@ -200,6 +202,51 @@ def test_a_bad_upload_is_a_problem_and_the_next_request_works(
     assert post(client, png).status_code == 200
 
 
+class DrippingBody(io.RawIOBase):
+    """A body that comes 100 bytes at a time, `seconds` apart, and breaks off after `length`."""
+
+    def __init__(self, length: int, seconds: float = 0.0) -> None:
+        self.left = length
+        self.seconds = seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        time.sleep(self.seconds)
+        if not self.left:
+            raise OSError("timeout during read on wsgi.input")
+        count = min(100, self.left, len(buffer))
+        self.left -= count
+        buffer[:count] = b"x" * count
+        return count
+
+
+def send(client: FlaskClient, body: io.IOBase, **environment: Any) -> TestResponse:
+    environment["wsgi.input"] = body
+    return client.post(URL, content_type="image/png", environ_overrides=environment)
+
+
+def test_an_upload_that_stalls_is_408_and_the_next_request_works(client: FlaskClient, png: bytes) -> None:
+    assert_problem(send(client, DrippingBody(500), CONTENT_LENGTH="1000"), 408)
+    assert post(client, png).status_code == 200
+
+
+def test_an_upload_that_takes_too_long_is_408() -> None:
+    client = create_app({"stub": StubSegmenter()}, Settings(upload_timeout=0.1)).test_client()
+    start = time.monotonic()
+    assert_problem(send(client, DrippingBody(10_000, seconds=0.02), CONTENT_LENGTH="10000"), 408)
+    assert time.monotonic() - start < 1
+
+
+def test_a_body_without_length_is_bounded_too(client: FlaskClient) -> None:
+    body = io.BytesIO(b"x" * 900_000)
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    assert_problem(send(client, body, **chunked), 413)
+    assert body.tell() <= 2 * 200_000 + 500_000  # drained, but not for ever
+    assert_problem(send(client, io.BytesIO(b""), HTTP_TRANSFER_ENCODING="chunked"), 411)
+
+
 def test_an_image_of_exactly_the_largest_size_is_read(client: FlaskClient, png: bytes) -> None:
     padded = png + b"\0" * (200_000 - len(png))  # what follows a PNG's end is ignored
     assert post(client, padded).status_code == 200
@@ -288,10 +335,10 @@ def test_a_full_queue_is_503_with_retry_after_while_probes_answer(
     segmenter.may_finish.clear()
     statuses: list[int] = []
 
-    def send() -> None:
+    def send_one() -> None:
         statuses.append(post(app.test_client(), png).status_code)
 
-    threads = [threading.Thread(target=send) for _ in range(2)]  # one runs, one waits: queue=1
+    threads = [threading.Thread(target=send_one) for _ in range(2)]  # one runs, one waits: queue=1
     for thread in threads:
         thread.start()
     assert segmenter.running.acquire(timeout=5)

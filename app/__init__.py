@@ -1,0 +1,59 @@
+"""The service: Flask around the models. Knows HTTP, knows nothing of networks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flask import Flask, Response
+
+from app import errors, intake, service, tracing
+from app.api import api
+from app.operations import operations
+from app.pages import pages
+from app.settings import BadSetting, Settings
+from model.catalog import UnknownModel
+from model.segmenter import Segmenter, load
+
+
+def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
+    """The WSGI application, ready to serve.
+
+    Args:
+        segmenters: models by name, the default first; without them, those that `settings` names are loaded
+            and self-tested, which takes seconds and raises when a model is not what it should be.
+        settings: without them, those of the environment.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = settings or Settings.from_environment()
+    if segmenters is None:
+        segmenters = _load(settings)
+
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the contract's order
+    service.register(app, service.Service(settings, segmenters))
+    errors.register(app)
+    intake.register(app, settings)
+    tracing.register(app)
+    app.after_request(_forbid_sniffing)
+    for blueprint in (api, operations, pages):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _load(settings: Settings) -> dict[str, Segmenter]:
+    """The models that `settings` names, each loaded and past its self-test."""
+    segmenters = {}
+    for name in settings.models:
+        try:
+            segmenters[name] = load(name)
+        except UnknownModel as error:
+            raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
+        segmenters[name].self_test()
+    return segmenters
+
+
+def _forbid_sniffing(response: Response) -> Response:
+    """Keep browsers from guessing that an answer is of another type than it says."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,105 @@
+"""The REST interface, /api/v1: segment a picture, describe the models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.errors import UnknownModel
+from app.intake import receive
+from app.parameters import Parameters, parse_parameters
+from app.service import Segmentation, current_service
+from app.tracing import request_id
+from model.formats.encode import encode_jpeg, encode_png
+from model.formats.json import MaskFormat, segments_to_json
+from model.formats.overlay import draw_overlay
+from model.segmenter import Segmenter
+
+api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+_ENCODERS = {"png": encode_png, "jpeg": encode_jpeg}
+_JSON = "application/json"
+_DESCRIPTION = ("name", "version", "task", "classes", "licence", "quality", "input")
+
+
+@api.post("/segment")
+def segment() -> Response:
+    """One picture in; its segments out, as JSON or drawn over the picture."""
+    service = current_service()
+    with service.workers.admit():
+        upload = receive(service.settings)
+        parameters = parse_parameters(dict(request.args.lists()), upload.fields)
+        segmentation = service.segment(upload.one_image(), parameters)
+        response = _answer(segmentation, parameters)
+    timings = segmentation.timings_ms()
+    response.headers["X-Model"] = segmentation.segmenter.bundle.manifest.name
+    response.headers["X-Segment-Count"] = str(len(segmentation.segments))
+    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in timings.items())
+    return response
+
+
+@api.get("/models")
+def list_models() -> dict[str, Any]:
+    """The loaded models; the first is the default."""
+    return {"models": [_description(segmenter) for segmenter in current_service().segmenters.values()]}
+
+
+@api.get("/models/<name>")
+def describe_model(name: str) -> dict[str, Any]:
+    """One loaded model."""
+    segmenters = current_service().segmenters
+    if name not in segmenters:
+        raise UnknownModel(f"There is no such model; there are: {', '.join(segmenters)}.")
+    return _description(segmenters[name])
+
+
+def _answer(segmentation: Segmentation, parameters: Parameters) -> Response:
+    wanted = _wanted_type(parameters)
+    if wanted == _JSON:
+        return _json_answer(segmentation, parameters.mask_format)
+    image_format = wanted.removeprefix("image/")
+    with segmentation.stopwatch.measure("encode"):
+        overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
+        encoded = _ENCODERS[image_format](overlay)
+    return Response(encoded, content_type=wanted)
+
+
+def _wanted_type(parameters: Parameters) -> str:
+    """The media type to answer with: as the parameters say, else as Accept says, else JSON or PNG."""
+    images = [f"image/{image_format}" for image_format in _ENCODERS]
+    if parameters.output == "json":
+        return _JSON
+    if parameters.output is None:
+        accepted = request.accept_mimetypes.best_match([_JSON, *images], default=_JSON)
+        if accepted == _JSON:
+            return _JSON
+    if parameters.image_format is not None:
+        return f"image/{parameters.image_format}"
+    return request.accept_mimetypes.best_match(images, default=images[0])
+
+
+def _json_answer(segmentation: Segmentation, mask_format: MaskFormat) -> Response:
+    segmenter = segmentation.segmenter
+    manifest = segmenter.bundle.manifest
+    width, height = segmentation.segments.size
+    with segmentation.stopwatch.measure("encode"):
+        segments = segments_to_json(segmentation.segments, segmentation.class_names, mask_format=mask_format)
+    return jsonify(
+        request_id=request_id(),
+        model={
+            "name": manifest.name,
+            "version": manifest.version,
+            "engine": segmenter.engine,
+            "precision": segmenter.precision,
+        },
+        image={"width": width, "height": height},
+        segments=segments,
+        timings_ms=segmentation.timings_ms(),
+    )
+
+
+def _description(segmenter: Segmenter) -> dict[str, Any]:
+    """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
+    manifest = segmenter.bundle.manifest
+    return {name: getattr(manifest, name) for name in _DESCRIPTION}

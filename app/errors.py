@@ -1,0 +1,190 @@
+"""Errors: one tree, each with its HTTP status and a public message, answered as RFC 9457 problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import ClassVar
+
+from flask import Flask, Response, current_app, jsonify
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+
+from app.tracing import request_id
+from model.pictures import BrokenPicture, NotAPicture, PictureTooLarge
+
+# Where werkzeug's own exceptions carry something that the caller needs.
+_KEPT_HEADERS = ("Allow", "Retry-After")
+
+
+class ServiceError(Exception):
+    """What went wrong, in words for the caller.
+
+    Attributes:
+        status: the HTTP status it answers with.
+        kind: its name for programs; the problem's `type` and `title` come from it.
+        headers: HTTP headers that go with it.
+    """
+
+    status: ClassVar[HTTPStatus]
+    kind: ClassVar[str]
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NoImage(ServiceError):
+    """The request has no image where one is looked for."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "no-image"
+
+
+class TooManyImages(ServiceError):
+    """More than one image, where one is meant."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "too-many-images"
+
+
+class BadParameter(ServiceError):
+    """A parameter that is unknown, repeated or out of range."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "bad-parameter"
+
+
+class BadBody(ServiceError):
+    """A body that is not what its type says."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "bad-body"
+
+
+class UnknownModel(ServiceError):
+    """A URL that names a model that is not loaded."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "unknown-model"
+
+
+class UploadTooSlow(ServiceError):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    kind = "upload-too-slow"
+
+
+class LengthRequired(ServiceError):
+    """A body without a Content-Length."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+    kind = "length-required"
+
+
+class TooLarge(ServiceError):
+    """Too many bytes or pixels."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    kind = "too-large"
+
+
+class NotAnImage(ServiceError):
+    """Not an image, or in a form that is not accepted."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    kind = "not-an-image"
+
+
+class BrokenImage(ServiceError):
+    """An image that cannot be decoded."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "broken-image"
+
+
+class Busy(ServiceError):
+    """No place in the queue, or no turn in time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "busy"
+    # An inference takes about a second: by then a place is likely free.
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+
+
+_SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
+    NotAPicture: NotAnImage,
+    BrokenPicture: BrokenImage,
+    PictureTooLarge: TooLarge,
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An error as its caller sees it (RFC 9457), and the headers that go with it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """The problem as application/problem+json."""
+        response = jsonify(
+            type=self.type,
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            request_id=request_id(),
+        )
+        response.status_code = self.status
+        response.content_type = "application/problem+json"
+        response.headers.update(self.headers)
+        return response
+
+
+def problem_of(error: Exception) -> Problem:
+    """What the caller is told about `error`; what the caller must not see goes to the log."""
+    for picture_error, service_error in _SERVICE_ERROR_OF.items():
+        if isinstance(error, picture_error):
+            error = service_error(_sentence(str(error)))
+    # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
+    if isinstance(error, ClientDisconnected):
+        error = UploadTooSlow("The upload stalled or broke off.")
+    if isinstance(error, RequestEntityTooLarge):
+        error = TooLarge("The form has too many fields.")
+    if isinstance(error, ServiceError):
+        return Problem(
+            type=f"urn:maskserve:{error.kind}",
+            title=error.kind.replace("-", " ").capitalize(),
+            status=error.status,
+            detail=error.detail,
+            headers=error.headers,
+        )
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        headers = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
+        # The type of a problem that says no more than its status (RFC 9457, section 4.2.1).
+        return Problem("about:blank", error.name, error.code, error.description or error.name, headers)
+    current_app.logger.error("request %s failed", request_id(), exc_info=error)
+    return Problem(
+        type="about:blank",
+        title="Internal Server Error",
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        detail="The service failed on this request. Its log has the reason under the request id.",
+    )
+
+
+def _sentence(message: str) -> str:
+    """`message`, from code that speaks in clauses, as a sentence like the service's own."""
+    return message[:1].upper() + message[1:].rstrip(".") + "."
+
+
+def register(app: Flask) -> None:
+    """Make every error of `app` answer as a problem, those of routing (404, 405) included."""
+
+    @app.errorhandler(Exception)
+    def answer_problem(error: Exception) -> Response:
+        return problem_of(error).response()

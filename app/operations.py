@@ -1,0 +1,24 @@
+"""Operations: the probes that a platform asks whether the process lives and is ready."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint
+
+from app.service import current_service
+
+operations = Blueprint("operations", __name__)
+
+
+@operations.get("/livez")
+def live() -> dict[str, Any]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@operations.get("/readyz")
+@operations.get("/health")
+def ready() -> dict[str, Any]:
+    """Every configured model is loaded and passed its self-test: without that, `create_app` raises."""
+    return {"status": "ready", "models": list(current_service().segmenters)}

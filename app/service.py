@@ -1,0 +1,108 @@
+"""Service: the loaded models, and the one way that a picture goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from flask import Flask, current_app
+
+from app.errors import BadParameter
+from app.parameters import Parameters
+from app.settings import Settings
+from app.workers import Workers
+from model.pictures import Limits, decode
+from model.segmenter import Segmenter
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+STAGES = ("decode", "queue", "infer", "masks", "encode")
+
+_EXTENSION = "maskserve"
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A picture, what was found in it and by whom.
+
+    Attributes:
+        image: uint8 (height, width, 3), RGB, upright.
+        segments: what was found, in that picture's pixels.
+        segmenter: the model that found it.
+        stopwatch: the time each of STAGES took; whoever encodes the answer adds "encode".
+    """
+
+    image: npt.NDArray[np.uint8]
+    segments: Segments
+    segmenter: Segmenter
+    stopwatch: Stopwatch
+
+    @property
+    def class_names(self) -> list[str]:
+        names: list[str] = self.segmenter.bundle.manifest.classes
+        return names
+
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds by stage, all of STAGES."""
+        measured = self.stopwatch.milliseconds
+        return {stage: round(measured.get(stage, 0.0), 1) for stage in STAGES}
+
+
+class Service:
+    """What the views share: settings, models by name (the first is the default), admission."""
+
+    def __init__(self, settings: Settings, segmenters: Mapping[str, Segmenter]) -> None:
+        self.settings = settings
+        self.segmenters = segmenters
+        self.workers = Workers(settings.queue, settings.queue_timeout)
+
+    def default_segmenter(self) -> Segmenter:
+        return next(iter(self.segmenters.values()))
+
+    def segment(self, data: bytes, parameters: Parameters) -> Segmentation:
+        """Segment the image file in `data`. Call it with a place (`workers.admit`) held.
+
+        Raises:
+            BadParameter: a model or class that there is not.
+            Busy: no turn came in time.
+            PictureError: no picture in `data`.
+        """
+        segmenter = self._choose(parameters)
+        stopwatch = Stopwatch()
+        with stopwatch.measure("decode"):
+            image = decode(data, Limits(max_pixels=self.settings.max_pixels))
+        with self.workers.turn(stopwatch):
+            segments = segmenter.segment(
+                image,
+                threshold=parameters.threshold,
+                classes=parameters.classes,
+                max_segments=parameters.max_segments,
+                stopwatch=stopwatch,
+            )
+        return Segmentation(image, segments, segmenter, stopwatch)
+
+    def _choose(self, parameters: Parameters) -> Segmenter:
+        """The model asked for. Its classes are checked here, before the request waits for its turn."""
+        if parameters.model is None:
+            segmenter = self.default_segmenter()
+        elif parameters.model in self.segmenters:
+            segmenter = self.segmenters[parameters.model]
+        else:
+            raise BadParameter(f"model must be one of: {', '.join(self.segmenters)}.")
+        _, *names = segmenter.bundle.manifest.classes  # index 0 is background
+        if parameters.classes is not None and not set(parameters.classes) <= set(names):
+            raise BadParameter(f"classes must be among: {', '.join(names)}.")
+        return segmenter
+
+
+def register(app: Flask, service: Service) -> None:
+    """Give `app` its service."""
+    app.extensions[_EXTENSION] = service
+
+
+def current_service() -> Service:
+    """The service of the running app."""
+    service: Service = current_app.extensions[_EXTENSION]
+    return service

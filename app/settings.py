@@ -1,0 +1,116 @@
+"""Settings: every MASKSERVE_* environment variable the service reads, each written down once.
+
+MASKSERVE_MODEL_DIR is not here: the models, not the service, read it (`model/catalog.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "MASKSERVE_"
+
+
+class BadSetting(ValueError):
+    """An environment variable has a value that is not allowed; the message names both."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value: what is allowed, in words, and how text becomes the value (or a ValueError)."""
+
+    allowed: str
+    parse: Callable[[str], Any]
+
+
+def _whole_number(least: int) -> Kind:
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise ValueError
+        return number
+
+    return Kind(f"a whole number, {least} or more", parse)
+
+
+def _seconds() -> Kind:
+    def parse(text: str) -> float:
+        number = float(text)
+        if not 0 < number < float("inf"):
+            raise ValueError
+        return number
+
+    return Kind("a number of seconds above 0", parse)
+
+
+def _names() -> Kind:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        if not names:
+            raise ValueError
+        return names
+
+    return Kind("one or more names, separated by commas", parse)
+
+
+def _setting(default: str, kind: Kind, description: str) -> Any:
+    """A field of Settings: its default (as the environment would spell it), its kind, its line of help."""
+    metadata = {"default": default, "kind": kind, "description": description}
+    return field(default=kind.parse(default), metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process. Field `max_bytes` is the environment variable MASKSERVE_MAX_BYTES."""
+
+    models: tuple[str, ...] = _setting(
+        "nuclei", _names(), "The models to load; the first answers requests that name none."
+    )
+    max_bytes: int = _setting(str(20 * 2**20), _whole_number(1), "The largest image file accepted, in bytes.")
+    max_pixels: int = _setting(
+        "50000000", _whole_number(1), "The largest picture accepted, width times height."
+    )
+    queue: int = _setting(
+        "16", _whole_number(0), "How many requests may wait behind the running one; the next is told 503."
+    )
+    queue_timeout: float = _setting(
+        "60", _seconds(), "How long a request waits for its turn before it is told 503, in seconds."
+    )
+    upload_timeout: float = _setting(
+        "60", _seconds(), "How long an upload may take before it is told 408, in seconds."
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The settings that `environment` asks for, with defaults for the rest. Raises BadSetting."""
+        values = {}
+        for definition in DEFINITIONS:
+            text = environment.get(definition.name)
+            if text is None:
+                continue
+            try:
+                values[definition.field] = definition.kind.parse(text)
+            except ValueError as error:
+                raise BadSetting(
+                    f"{definition.name} must be {definition.kind.allowed}, not {text!r}"
+                ) from error
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One setting, as documentation and the environment know it."""
+
+    name: str
+    field: str
+    default: str
+    kind: Kind
+    description: str
+
+
+DEFINITIONS = tuple(
+    Definition(name=PREFIX + setting.name.upper(), field=setting.name, **setting.metadata)
+    for setting in fields(Settings)
+)

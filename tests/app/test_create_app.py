@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.settings import BadSetting, Settings
+from model.catalog import UnknownModel
+
+
+class BrokenSegmenter(StubSegmenter):
+    def self_test(self) -> None:
+        raise RuntimeError("predicts nonsense")
+
+
+@pytest.fixture
+def loadable(monkeypatch: pytest.MonkeyPatch) -> dict[str, StubSegmenter]:
+    """What `load` finds, in place of bundles."""
+    segmenters: dict[str, StubSegmenter] = {}
+
+    def load(name: str) -> StubSegmenter:
+        if name not in segmenters:
+            raise UnknownModel(f"there is no model {name!r}")
+        return segmenters[name]
+
+    monkeypatch.setattr("app.load", load)
+    return segmenters
+
+
+def test_the_configured_models_are_loaded_and_the_first_is_the_default(
+    loadable: dict[str, StubSegmenter], png: bytes
+) -> None:
+    loadable.update(a=StubSegmenter("a"), b=StubSegmenter("b"), c=StubSegmenter("c"))
+    client = create_app(settings=Settings(models=("b", "a"))).test_client()
+    assert client.get("/readyz").get_json()["models"] == ["b", "a"]
+    post = {"data": png, "content_type": "image/png"}
+    assert client.post("/api/v1/segment", **post).headers["X-Model"] == "b"
+    assert client.post("/api/v1/segment?model=a", **post).headers["X-Model"] == "a"
+    assert "b, a" in client.post("/api/v1/segment?model=c", **post).get_json()["detail"]
+
+
+def test_a_model_that_there_is_not_names_the_setting(loadable: dict[str, StubSegmenter]) -> None:
+    loadable.update(nuclei=StubSegmenter("nuclei"))
+    with pytest.raises(BadSetting, match="MASKSERVE_MODELS: there is no model 'nuclie'"):
+        create_app(settings=Settings(models=("nuclie",)))
+
+
+def test_a_model_that_fails_its_self_test_is_not_served(loadable: dict[str, StubSegmenter]) -> None:
+    loadable.update(nuclei=BrokenSegmenter("nuclei"))
+    with pytest.raises(RuntimeError, match="nonsense"):
+        create_app(settings=Settings())
+
+
+def test_importing_the_app_loads_no_network_runtime() -> None:
+    check = "import app, sys; sys.exit(bool({'tensorflow', 'keras', 'openvino'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
