@@ -45,15 +45,15 @@ class PictureError(ValueError):
     """The bytes gave no picture; the message is fit for whoever sent them."""
 
 
-class NotAPicture(PictureError):  # noqa: N818 - the whole tree says what happened, not "Error"
+class NotAPicture(PictureError):
     """Not an image, or an image in a format that is not accepted."""
 
 
-class BrokenPicture(PictureError):  # noqa: N818
+class BrokenPicture(PictureError):
     """An image of an accepted format that cannot be decoded: truncated or corrupt."""
 
 
-class PictureTooLarge(PictureError):  # noqa: N818
+class PictureTooLarge(PictureError):
     """More pixels, by the header, than the limits allow."""
 
 

@@ -56,9 +56,7 @@ class CocoScorer:
         """
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress by print
             truth, predictions = self._index(self._truth), self._index(self._predictions)
-            return {
-                name: _measure(truth, predictions, iou_type) for name, iou_type in COCO_IOU_TYPES.items()
-            }
+            return {name: _measure(truth, predictions, iou_type) for name, iou_type in COCO_IOU_TYPES.items()}
 
     def _annotation(self, rle: RunLengths, class_id: np.int32, index: int) -> dict[str, Any]:
         return {

@@ -72,9 +72,7 @@ class Evaluation:
     def rows(self) -> dict[str, dict[str, float]]:
         """Counts and mean AP of "all" images and of each kind: images, truth, found, matched50, AP50, …"""
         kinds = sorted({image.kind for image in self.images if image.kind is not None})
-        by_kind = {
-            kind: self._row([image for image in self.images if image.kind == kind]) for kind in kinds
-        }
+        by_kind = {kind: self._row([image for image in self.images if image.kind == kind]) for kind in kinds}
         return {"all": self._row(self.images)} | by_kind
 
     def to_json(self) -> dict[str, Any]:
@@ -85,9 +83,7 @@ class Evaluation:
             "all": rows.pop("all"),
             "kinds": rows,
             "coco": self.coco,
-            "per_image": [
-                {"id": image.id, "kind": image.kind} | self._row([image]) for image in self.images
-            ],
+            "per_image": [{"id": image.id, "kind": image.kind} | self._row([image]) for image in self.images],
         }
 
     def to_table(self) -> str:

@@ -86,9 +86,7 @@ def _draw_pair(sample: Sample, result: ImageResult, ap_name: str) -> Image.Image
     truth, prediction = _Picture(sample.image), _Picture(sample.image)
     found = set(result.matches[0].tolist())
     truth.outline(sample.crowd_boxes, sample.crowd_masks, [IN_CROWD] * len(sample.crowd_boxes))
-    truth.outline(
-        sample.boxes, sample.masks, [MATCHED if i in found else MISSED for i in range(len(sample))]
-    )
+    truth.outline(sample.boxes, sample.masks, [MATCHED if i in found else MISSED for i in range(len(sample))])
     segments = result.segments
     prediction.outline(segments.boxes, segments.masks, [_verdict(match) for match in result.matches[0]])
 

@@ -106,9 +106,7 @@ def _label(
 ) -> None:
     """Label the segments that are large enough, the best score first."""
     font_size = max(_MIN_FONT_SIZE, round(max(canvas.shape) * _FONT_SIZE))
-    font = cast(
-        ImageFont.FreeTypeFont, ImageFont.load_default(font_size)
-    )  # asked for a size, it is no other
+    font = cast(ImageFont.FreeTypeFont, ImageFont.load_default(font_size))  # asked for a size, it is no other
     taken: list[Rectangle] = []
     for index, mask in enumerate(segments.masks):
         text = f"{class_names[segments.class_ids[index]]} {segments.scores[index]:.2f}"

@@ -116,18 +116,16 @@ def _turn(
     return image, _Instances(boxes, instances.class_ids, masks)
 
 
-def _at_size(
-    crop: npt.NDArray[np.uint8], size: int, image: npt.NDArray[np.uint8], config: Config
-) -> Floats:
+def _at_size(crop: npt.NDArray[np.uint8], size: int, image: npt.NDArray[np.uint8], config: Config) -> Floats:
     """float32 (size, size, 3), 0…255, stretched as detection would stretch the whole `image`."""
     method = cv2.INTER_AREA if size < len(crop) else cv2.INTER_LINEAR
-    picture = cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method)
+    picture: npt.NDArray = cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method)
     if config.image_normalization == "contrast":
         return stretch_contrast(picture, image)
     return picture.astype(np.float32)
 
 
-def _change_intensity(picture: Floats, augmentation: Augmentation, rng: np.random.Generator) -> Floats:
+def _change_intensity(picture: npt.NDArray, augmentation: Augmentation, rng: np.random.Generator) -> Floats:
     is_grey = bool(np.array_equal(picture[..., 0], picture[..., 1]))
     if is_grey and rng.random() < augmentation.invert:
         picture = 255 - picture

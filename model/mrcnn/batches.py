@@ -14,7 +14,6 @@ import numpy.typing as npt
 from model.data.sample import DataSet
 from model.mrcnn.anchors import pyramid_anchors
 from model.mrcnn.augmentation import Augmentation, augment
-from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.targets import Truth, rpn_targets
 
@@ -45,9 +44,7 @@ class BatchSource:
         """(step, batch) for first ≤ step < last, made a few steps ahead of their use."""
         draw = _Draw(self)
         with ThreadPoolExecutor(max_workers=1) as executor:
-            waiting = [
-                executor.submit(draw, step) for step in range(first, min(first + BATCHES_AHEAD, last))
-            ]
+            waiting = [executor.submit(draw, step) for step in range(first, min(first + BATCHES_AHEAD, last))]
             for step in range(first, last):
                 batch = waiting.pop(0).result()
                 if step + BATCHES_AHEAD < last:
@@ -82,11 +79,11 @@ class _Draw:
             "rpn_match": match,
             "rpn_deltas": deltas,
             **_padded(truth, source.config.max_gt_instances),
-            "seed": np.int32(rng.integers(2**31)),
+            "seed": np.array(rng.integers(2**31), np.int32),
         }
 
 
-def _sampling_weights(kinds: list[str | None]) -> Floats:
+def _sampling_weights(kinds: list[str | None]) -> npt.NDArray[np.float64]:
     """A kind that is n times rarer is drawn √n times less often, so that rare kinds are learnt too."""
     counts = Counter(kinds)
     weights = np.array([counts[kind] ** -0.5 for kind in kinds])

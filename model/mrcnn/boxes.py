@@ -70,11 +70,12 @@ def iou(boxes_a: npt.NDArray, boxes_b: npt.NDArray) -> Floats:
 
 
 def non_maximum_suppression(boxes_yxyx: Floats, threshold: float, limit: int) -> npt.NDArray[np.int64]:
-    """Indices of at most `limit` of the boxes, which come best first, none above `threshold` IoU with a better."""
+    """Indices of at most `limit` boxes, none over `threshold` IoU with a better one; best first."""
     count = len(boxes_yxyx)
     if not count:
         return np.zeros(0, np.int64)
     origin_and_size = np.concatenate([boxes_yxyx[:, :2], boxes_yxyx[:, 2:] - boxes_yxyx[:, :2]], axis=1)
     rank_as_score = np.arange(count, 0, -1, dtype=np.float32) / count  # OpenCV wants scores above zero
-    kept = cv2.dnn.NMSBoxes(origin_and_size.astype(np.float64), rank_as_score, 0.0, threshold)
+    # OpenCV takes arrays; its stubs know only of lists.
+    kept = cv2.dnn.NMSBoxes(origin_and_size.astype(np.float64), rank_as_score, 0.0, threshold)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64).reshape(-1)[:limit]

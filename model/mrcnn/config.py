@@ -40,9 +40,7 @@ class Config:
     image_min_dim: int = 800
     image_max_dim: int = 1024
     image_min_scale: float = 0.0
-    image_normalization: str = (
-        "mean_pixel"  # here: "contrast" first stretches each picture to its own range
-    )
+    image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture to its own range
     mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)  # RGB, 0…255
 
     # Region proposals
@@ -104,7 +102,8 @@ class Config:
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ValueError(f"Config has no {', '.join(unknown)}: take the name out or correct it")
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+        return cls(**plain)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""
@@ -134,8 +133,8 @@ class Config:
         if padded_to is not None and padded_to % COARSEST_STRIDE:
             below = padded_to // COARSEST_STRIDE * COARSEST_STRIDE
             raise ValueError(
-                f"image_resize_mode {self.image_resize_mode!r} makes pictures of {padded_to} pixels, which the "
-                f"pyramid cannot halve six times: use {max(below, 64)} or {below + COARSEST_STRIDE}"
+                f"image_resize_mode {self.image_resize_mode!r} makes pictures of {padded_to} pixels, "
+                f"which the pyramid cannot halve six times: use {max(below, 64)} or {below + COARSEST_STRIDE}"
             )
 
     def _check_heads(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,12 @@ class Detections:
 
 
 def refine(
-    rois: Floats, class_logits: Floats, deltas: Floats, window: Floats, config: Config
+    rois: Floats,
+    class_logits: Floats,
+    deltas: Floats,
+    window: Floats,
+    config: Config,
+    class_ids: Collection[int] | None = None,
 ) -> Detections:
     """Choose each RoI's class, move its box, and drop background, weak scores and duplicates.
 
@@ -40,28 +46,30 @@ def refine(
         deltas: (R, classes, 4) in units of `bbox_std_dev`.
         window: (4,) normalised y1 x1 y2 x2 of the picture without its padding.
         config: for the standard deviations, least confidence, NMS threshold a class, and most instances.
+        class_ids: keep only these; None: all but background.
 
     As Matterport's `refine_detections_graph`, less its padding with zeros.
     """
     probabilities = _softmax(class_logits)
-    class_ids = np.argmax(probabilities, axis=1).astype(np.int32)
+    best_class = np.argmax(probabilities, axis=1).astype(np.int32)
     every = np.arange(len(rois))
-    scores = probabilities[every, class_ids]
+    scores = probabilities[every, best_class]
     std_dev = np.array(config.bbox_std_dev, np.float32)
-    boxes = clip(apply_deltas(rois, deltas[every, class_ids] * std_dev), window)
+    boxes = clip(apply_deltas(rois, deltas[every, best_class] * std_dev), window)
 
-    candidates = np.flatnonzero((class_ids > 0) & (scores >= config.detection_min_confidence))
+    wanted = best_class > 0 if class_ids is None else np.isin(best_class, list(class_ids))
+    candidates = np.flatnonzero(wanted & (scores >= config.detection_min_confidence))
     candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
     kept = [np.zeros(0, np.int64)]
-    for class_id in np.unique(class_ids[candidates]):
-        of_class = candidates[class_ids[candidates] == class_id]
+    for class_id in np.unique(best_class[candidates]):
+        of_class = candidates[best_class[candidates] == class_id]
         unsuppressed = non_maximum_suppression(
             boxes[of_class], config.detection_nms_threshold, config.detection_max_instances
         )
         kept.append(of_class[unsuppressed])
     best = np.concatenate(kept)
     best = best[np.argsort(-scores[best], kind="stable")][: config.detection_max_instances]
-    return Detections(boxes[best], class_ids[best], scores[best])
+    return Detections(boxes[best], best_class[best], scores[best])
 
 
 def _softmax(logits: Floats) -> Floats:

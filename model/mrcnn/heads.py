@@ -26,9 +26,7 @@ def build_box_head(
     grid = config.pool_size**2 * config.top_down_pyramid_size
     features = layers.Reshape((-1, grid))(features)
     for index in (1, 2):
-        features = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(
-            features
-        )
+        features = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(features)
         features = layers.ReLU()(batch_norm(features, f"mrcnn_class_bn{index}", config.train_bn))
     logits = layers.Dense(config.num_classes, name="mrcnn_class_logits")(features)
     deltas = layers.Dense(4 * config.num_classes, name="mrcnn_bbox_fc")(features)
@@ -53,7 +51,7 @@ def build_mask_head(
 
 
 class OwnClass(keras.layers.Layer):
-    """[masks (B · D, 28, 28, classes), class ids (B, D)] → (B, D, 28, 28): each RoI's mask of its own class."""
+    """[masks (B · D, 28, 28, classes), class ids (B, D)] → each RoI's mask of its class (B, D, 28, 28)."""
 
     def call(self, inputs: list[Any]) -> Any:
         masks, class_ids = inputs

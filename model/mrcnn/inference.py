@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from model.masks import paste
 from model.mrcnn.anchors import pyramid_anchors
 from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.detections import Detections, refine
-from model.mrcnn.molding import Molded
+from model.mrcnn.molding import Molded, mold
 from model.mrcnn.proposals import propose
-
-import numpy as np
+from model.segments import Segments
+from model.stopwatch import Stopwatch
 
 
 class Stages(Protocol):
@@ -28,13 +32,60 @@ class Stages(Protocol):
         """Features, RoIs (1, D, 4) and int32 (1, D) → mask probabilities (1, D, 28, 28)."""
 
 
-def infer(stages: Stages, molded: Molded, config: Config) -> tuple[Detections, Floats]:
-    """The objects of one picture and their mask probabilities float32 (D, 28, 28)."""
+def find_segments(
+    stages: Stages,
+    image: npt.NDArray[np.uint8],
+    config: Config,
+    *,
+    class_ids: Collection[int] | None = None,
+    contrast_of: npt.NDArray[np.uint8] | None = None,
+    stopwatch: Stopwatch | None = None,
+) -> Segments:
+    """The objects of an RGB image (H, W, 3), in its own pixels; those without a pixel are dropped.
+
+    Args:
+        stages: the network.
+        image: uint8 (H, W, 3), RGB.
+        config: the network's, with the least confidence and most instances wanted here.
+        class_ids: keep only these; None: all.
+        contrast_of: the larger picture that `image` is a part of, if it is (see `mold`).
+        stopwatch: measures the stages "infer" and "masks".
+    """
+    stopwatch = stopwatch or Stopwatch()
+    with stopwatch.measure("infer"):
+        molded = mold(image, config, contrast_of)
+        detections, probabilities = infer(stages, molded, config, class_ids)
+    with stopwatch.measure("masks"):
+        height, width = image.shape[:2]
+        boxes = molded.to_image_boxes(detections.boxes)[:, [1, 0, 3, 2]]
+        boxes = np.clip(boxes, 0, [width, height] * 2).astype(np.int32)
+        masks = {
+            index: paste(probabilities[index], x2 - x1, y2 - y1)
+            for index, (x1, y1, x2, y2) in enumerate(boxes.tolist())
+            if x1 < x2 and y1 < y2
+        }
+        kept = np.array([index for index, mask in masks.items() if mask.any()], np.int64)
+        return Segments(
+            size=(width, height),
+            boxes=boxes[kept],
+            class_ids=detections.class_ids[kept],
+            scores=detections.scores[kept],
+            masks=[masks[index] for index in kept],
+        )
+
+
+def infer(
+    stages: Stages, molded: Molded, config: Config, class_ids: Collection[int] | None = None
+) -> tuple[Detections, Floats]:
+    """The objects of one picture, of these classes (None: all), and their masks.
+
+    The masks are probabilities, float32 (D, 28, 28); the mask head runs for these D alone.
+    """
     features, objectness, deltas = stages.trunk(molded.picture)
     anchors = pyramid_anchors(config, *molded.shape)
     rois = propose(objectness[0], deltas[0], anchors, config, config.post_nms_rois_inference)
     logits, box_deltas = stages.box_head(features, rois[None])
-    detections = refine(rois, logits[0], box_deltas[0], molded.normalized_window, config)
+    detections = refine(rois, logits[0], box_deltas[0], molded.normalized_window, config, class_ids)
     if not len(detections):
         return detections, np.zeros((0, *config.mask_shape), np.float32)
     masks = stages.mask_head(features, detections.boxes[None], detections.class_ids[None])

@@ -47,15 +47,20 @@ class Molded:
         return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), *self.image_shape)
 
 
-def mold(image: npt.NDArray[np.uint8], config: Config) -> Molded:
-    """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`)."""
+def mold(
+    image: npt.NDArray[np.uint8], config: Config, contrast_of: npt.NDArray[np.uint8] | None = None
+) -> Molded:
+    """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
+
+    Where contrast is stretched and `image` is part of a larger picture, that is `contrast_of`.
+    """
     height, width = image.shape[:2]
     scale = scale_of(height, width, config)
     resized: npt.NDArray = _resize(image, scale, config.image_resize_mode)
     padding = _padding(resized.shape[0], resized.shape[1], config)
     (top, _), (left, _) = padding
     if config.image_normalization == "contrast":
-        resized = stretch_contrast(resized, image)
+        resized = stretch_contrast(resized, image if contrast_of is None else contrast_of)
     picture = subtract_mean(np.pad(resized, (*padding, (0, 0))), config)
     window = (top, left, top + resized.shape[0], left + resized.shape[1])
     return Molded(picture[None], window, (height, width))
@@ -63,26 +68,28 @@ def mold(image: npt.NDArray[np.uint8], config: Config) -> Molded:
 
 def scale_of(height: int, width: int, config: Config) -> float:
     """By how much an image of these pixels is enlarged before the network sees it."""
-    if config.image_resize_mode == "none":
-        return 1.0
-    scale = max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
-    if config.image_resize_mode in ("square", "fit64"):
-        longest = max(height, width)
-        if round(longest * scale) > config.image_max_dim:
-            scale = config.image_max_dim / longest
+    scale = full_scale_of(height, width, config)
+    longest = max(height, width)
+    if config.image_resize_mode in ("square", "fit64") and round(longest * scale) > config.image_max_dim:
+        return config.image_max_dim / longest
     return scale
 
 
+def full_scale_of(height: int, width: int, config: Config) -> float:
+    """As `scale_of`, were there no `image_max_dim`: the scale at which objects are best found."""
+    if config.image_resize_mode == "none":
+        return 1.0
+    return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
+
+
 def stretch_contrast(picture: npt.NDArray, image: npt.NDArray[np.uint8]) -> Floats:
-    """`picture` (…, 3), a resized part of `image`, with the grey levels of the whole image stretched to 0…255.
+    """`picture` (…, 3), a resized part of `image`, with the whole image's grey levels stretched to 0…255.
 
     So dim micrographs and bright ones look alike. Values outside the percentiles are kept, not cut.
     """
     step = max(1, image.shape[0] * image.shape[1] // PERCENTILE_SAMPLE)
     low, high = np.percentile(image.reshape(-1, 3)[::step], CONTRAST_PERCENTILES)
-    return (picture.astype(np.float32) - np.float32(low)) * np.float32(
-        255 / max(high - low, LEAST_CONTRAST)
-    )
+    return (picture.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, LEAST_CONTRAST))
 
 
 def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:
@@ -107,9 +114,8 @@ def _resize_as_matterport(image: npt.NDArray[np.uint8], height: int, width: int)
     column that reaches beyond it is dimmed by the share it reaches.
     """
     resized = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
-    resized *= _share_inside(image.shape[0], height)[:, None, None]
-    resized *= _share_inside(image.shape[1], width)[None, :, None]
-    return resized.astype(np.uint8)
+    rows, columns = _share_inside(image.shape[0], height), _share_inside(image.shape[1], width)
+    return (resized * rows[:, None, None] * columns[None, :, None]).astype(np.uint8)
 
 
 def _share_inside(length: int, new_length: int) -> Floats:

@@ -24,7 +24,7 @@ from model.mrcnn.weights import load_weights
 
 
 class MaskRCNN:
-    """The network of a Config. Itself the plainest engine: it runs its stages eagerly, on any Keras backend.
+    """The network of a Config; itself the plainest engine, which runs its stages on any Keras backend.
 
     Attributes:
         config: what shaped it.

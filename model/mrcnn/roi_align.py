@@ -67,7 +67,7 @@ class RoIAlign(keras.layers.Layer):
         return ops.cast(ops.clip(4 + ops.round(level), 2, 5), "int32") - 2
 
     def _sample(self, low: Any, high: Any, extent: Any) -> tuple[Any, Any, Any]:
-        """For `size` points from low to high: the cells on both sides (B, R, size) and the far one's weight."""
+        """For `size` points from low to high: the cells on both sides (B, R, size), the far one's weight."""
         last = ops.cast(extent - 1, "float32")[..., None]
         steps = ops.linspace(0.0, 1.0, self.size)
         position = (low[..., None] + (high - low)[..., None] * steps) * last

@@ -12,10 +12,16 @@ from typing import Any
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 
 from model.data.sample import DataSet
+from model.data.subset import EvenlySpaced
+from model.evaluation import evaluate, worst_sheet
+from model.mrcnn.inference import find_segments
 from model.mrcnn.network import MaskRCNN
 from model.mrcnn.weights import save_weights
+
+WATCHED_IMAGES = 8
 
 
 class RunError(ValueError):
@@ -29,15 +35,15 @@ class RunFolder:
         folder: made if missing.
         asked: everything that decides the outcome, as plain values; a folder that holds a run with
             other values is refused.
-        watched: images on which to draw predictions beside the truth, or None.
+        watched: images of which some are drawn with predictions beside the truth.
         every_seconds: time between checkpoints.
     """
 
     def __init__(
-        self, folder: Path, asked: Mapping[str, Any], watched: DataSet | None, every_seconds: float = 300
+        self, folder: Path, asked: Mapping[str, Any], watched: DataSet, every_seconds: float = 300
     ) -> None:
         self.folder = folder
-        self.watched = watched
+        self.watched = EvenlySpaced(watched, WATCHED_IMAGES)
         self.every_seconds = every_seconds
         self.history: list[dict[str, float]] = []
         self.last_checkpoint = time.monotonic()
@@ -82,6 +88,8 @@ class RunFolder:
     def report(self, step: int, network: MaskRCNN) -> None:
         """Weights to use, the loss curves, and predictions beside the truth, as of this step."""
         save_weights(network.layers, self.weights_path)
+        self._draw_losses()
+        self._draw_predictions(step, network)
 
     def _claim(self, asked: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +104,27 @@ class RunFolder:
                 f"{self.folder} holds a run with other values of {', '.join(changed)}: "
                 "repeat its command to go on with it, or name another folder with --out"
             )
+
+    def _draw_losses(self) -> None:
+        steps = [row["step"] for row in self.history]
+        window = max(1, len(steps) // 50)
+        figure = Figure(figsize=(9, 5), layout="constrained")
+        axes = figure.add_subplot(xlabel="step", ylabel=f"loss, mean of {window} steps", yscale="log")
+        for name in (name for name in self.history[0] if name != "step"):
+            values = np.convolve([row[name] for row in self.history], np.ones(window) / window, "valid")
+            axes.plot(steps[window - 1 :], values, label=name, linewidth=2 if name == "loss" else 1)
+        axes.grid(alpha=0.3)
+        axes.legend()
+        figure.savefig(self.folder / "losses.png", dpi=100)
+
+    def _draw_predictions(self, step: int, network: MaskRCNN) -> None:
+        """The first few watched images, truth beside prediction, worst first."""
+        result = evaluate(
+            lambda image: find_segments(network, image, network.config), self.watched, progress=False
+        )
+        folder = self.folder / "predictions"
+        folder.mkdir(exist_ok=True)
+        worst_sheet(result, self.watched, folder / f"{step:06}.png", count=len(self.watched))
 
     def _write_history(self) -> None:
         part = self.folder / "history.csv.part"

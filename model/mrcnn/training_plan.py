@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model.mrcnn.augmentation import Augmentation
 
@@ -34,7 +34,7 @@ class Plan:
     warmup_steps: int = 200
     average: float = 0.998  # share of the running average of weights that each step keeps; 0: none
     seed: int = 0
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         if self.layers not in LAYER_STAGES:

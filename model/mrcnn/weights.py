@@ -60,10 +60,8 @@ def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Seque
             variable.assign(stored[name][variable.name].reshape(variable.shape))
 
 
-def save_weights(
-    layers: Sequence[keras.Layer], path: str | Path, dtype: npt.DTypeLike = np.float32
-) -> None:
-    """Write `layers` by name, in the layout that `read_weights` reads; the file appears whole or not at all."""
+def save_weights(layers: Sequence[keras.Layer], path: str | Path, dtype: npt.DTypeLike = np.float32) -> None:
+    """Write `layers` by name, as `read_weights` reads them; the file appears whole or not at all."""
     temporary = Path(f"{path}.part")
     with h5py.File(temporary, "w") as file:
         for layer in layers:
@@ -108,8 +106,9 @@ def _class_mismatch(wanted: Mapping[str, keras.Layer], stored: Mapping[str, Laye
     if in_file == in_network:
         return None
     return (
-        f"It has {in_file} classes (background included), the network {in_network}: set num_classes={in_file} "
-        f"to use it as it is, or keep your own classes with exclude={list(CLASS_LAYERS)} and train the heads."
+        f"It has {in_file} classes (background included), the network {in_network}: set "
+        f"num_classes={in_file} to use it as it is, or keep your own classes with "
+        f"exclude={list(CLASS_LAYERS)} and train the heads."
     )
 
 

@@ -52,9 +52,7 @@ def filled(boxes: Sequence[Box]) -> list[np.ndarray]:
     return [np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in boxes]
 
 
-def sample_of(
-    *boxes: Box, class_id: int = 1, kind: str | None = None, crowds: Sequence[Box] = ()
-) -> Sample:
+def sample_of(*boxes: Box, class_id: int = 1, kind: str | None = None, crowds: Sequence[Box] = ()) -> Sample:
     return Sample(
         id="sample",
         image=np.zeros((SIZE, SIZE, 3), np.uint8),

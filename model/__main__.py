@@ -1,0 +1,42 @@
+"""`python -m model`: segment pictures, manage models, train and measure them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+
+COMMANDS = {
+    "segment": ("segment", "find the objects in pictures"),
+    "models": ("models", "list the models there are"),
+    "fetch": ("fetch", "download a published model"),
+    "import": ("import_weights", "make a model from your own Matterport weights"),
+    "train": ("train", "train a network on labelled images"),
+    "evaluate": ("evaluate", "measure a model on labelled images"),
+}
+"""Command → its module in `model.commands` and a line of help."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's banners are no news to anybody
+    parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command, (module_name, help_line) in COMMANDS.items():
+        module = importlib.import_module(f"model.commands.{module_name}")
+        subparser = subparsers.add_parser(command, help=help_line, description=module.__doc__)
+        module.add_arguments(subparser)
+        subparser.set_defaults(run=module.run)
+    arguments = parser.parse_args(words)
+    try:
+        return int(arguments.run(arguments))
+    except (ValueError, OSError) as error:
+        print(f"{parser.prog} {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What `python -m model` can do, a file a command."""

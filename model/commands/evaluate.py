@@ -1,0 +1,49 @@
+"""`python -m model evaluate`: how good a model is on labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from model.data import DataError, open_data
+from model.evaluation import evaluate, worst_sheet
+from model.segmenter import load
+
+COCO_THRESHOLD = 0.05
+"""COCO's mAP wants every prediction, however unsure; below this they only cost time."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument("--threshold", type=float, help="lowest score that counts (default: the model's)")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure the model and print a table."""
+    data = open_data(arguments.data)
+    segmenter = load(arguments.model)
+    manifest = segmenter.bundle.manifest
+    if manifest.classes != data.classes:
+        raise DataError(
+            f"the model knows {', '.join(manifest.classes[1:])}; "
+            f"the data has {', '.join(data.classes[1:])}: they must be the same, in the same order"
+        )
+    threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
+    result = evaluate(
+        lambda image: segmenter.segment(image, threshold=min(threshold, COCO_THRESHOLD)),
+        data,
+        score_threshold=threshold,
+    )
+    print(f"{manifest.name} {manifest.version} at threshold {threshold:g} on {len(data)} images\n")
+    print(result.to_table())
+    if arguments.json:
+        figures = {"model": manifest.name, "version": manifest.version, "threshold": threshold}
+        arguments.json.write_text(json.dumps({**figures, **result.to_json()}, indent=2) + "\n")
+    if arguments.sheet:
+        worst_sheet(result, data, arguments.sheet)
+    return 0

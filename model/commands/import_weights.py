@@ -1,0 +1,64 @@
+"""`python -m model import`: your own trained weights become a model that can be served."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from model.importing import classes_from, import_weights
+from model.mrcnn.config import BACKBONES, RESIZE_MODES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS.h5", help="Matterport's or a run's weights")
+    parser.add_argument("--name", required=True, help="what to call the model")
+    parser.add_argument("--classes", type=Path, required=True, help="text file, a class name a line")
+    parser.add_argument("--backbone", choices=BACKBONES, help="checked against the file (default: as there)")
+    parser.add_argument("--min-dim", type=int, help="IMAGE_MIN_DIM of the training (default: 800)")
+    parser.add_argument("--max-dim", type=int, help="IMAGE_MAX_DIM of the training (default: 1024)")
+    parser.add_argument("--resize-mode", choices=RESIZE_MODES, help="default: fit64, as square but faster")
+    parser.add_argument("--anchor-scales", type=_numbers, help="RPN_ANCHOR_SCALES, comma-separated")
+    parser.add_argument("--anchor-ratios", type=_numbers, help="RPN_ANCHOR_RATIOS, comma-separated")
+    parser.add_argument("--mean-pixel", type=_numbers, help="MEAN_PIXEL, comma-separated")
+    parser.add_argument("--config", type=Path, help="JSON with further Config values, lower-case names")
+    parser.add_argument("--threshold", type=float, help="lowest score kept (default: 0.7)")
+    parser.add_argument("--licence", default="unknown", help="of the weights")
+    parser.add_argument("--description", default="", help="what the model is for, in a sentence")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the bundle and say how to serve it."""
+    given = {
+        "backbone": arguments.backbone,
+        "image_min_dim": arguments.min_dim,
+        "image_max_dim": arguments.max_dim,
+        "image_resize_mode": arguments.resize_mode,
+        "rpn_anchor_scales": arguments.anchor_scales,
+        "rpn_anchor_ratios": arguments.anchor_ratios,
+        "mean_pixel": arguments.mean_pixel,
+        "detection_min_confidence": arguments.threshold,
+    }
+    wanted: dict[str, Any] = json.loads(arguments.config.read_text()) if arguments.config else {}
+    wanted |= {name: value for name, value in given.items() if value is not None}
+    bundle = import_weights(
+        arguments.weights,
+        arguments.name,
+        classes_from(arguments.classes),
+        wanted,
+        {
+            "licence": arguments.licence,
+            "description": arguments.description,
+            "source": f"imported from {arguments.weights.name}",
+        },
+    )
+    config = bundle.config
+    print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
+    print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
+    return 0
+
+
+def _numbers(words: str) -> tuple[float, ...]:
+    return tuple(float(word) if "." in word else int(word) for word in words.split(","))

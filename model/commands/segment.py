@@ -1,0 +1,107 @@
+"""`python -m model segment`: pictures in, overlays, data, label maps or cutouts out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from model.formats.cutouts import segments_to_cutouts
+from model.formats.encode import encode_png
+from model.formats.json import segments_to_json
+from model.formats.label_map import segments_to_label_map
+from model.formats.overlay import draw_overlay
+from model.pictures import read
+from model.segmenter import Segmenter, load
+from model.segments import Segments
+
+Write = Callable[[Path, npt.NDArray[np.uint8], Segments, Segmenter], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--threshold", type=_share, help="lowest score kept, 0…1 (default: the model's)")
+    parser.add_argument("--format", choices=WRITERS, default="overlay", help="what to write for each image")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder to write to (default: this one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment every image; 1 if any of them failed."""
+    segmenter = load(arguments.model)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write = WRITERS[arguments.format]
+    failed = 0
+    for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) < 2):
+        try:
+            image = read(path)
+            segments = segmenter.segment(image, threshold=arguments.threshold)
+            write(arguments.out / path.stem, image, segments, segmenter)
+        except (ValueError, OSError) as error:
+            tqdm.write(f"{path}: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+def _write_overlay(
+    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
+) -> None:
+    overlay = draw_overlay(image, segments, segmenter.bundle.manifest.classes)
+    _with_suffix(stem, ".png").write_bytes(encode_png(overlay))
+
+
+def _write_json(stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter) -> None:
+    manifest = segmenter.bundle.manifest
+    width, height = segments.size
+    answer = {
+        "model": {
+            "name": manifest.name,
+            "version": manifest.version,
+            "engine": segmenter.engine,
+            "precision": segmenter.precision,
+        },
+        "image": {"width": width, "height": height},
+        "segments": segments_to_json(segments, manifest.classes),
+    }
+    _with_suffix(stem, ".json").write_text(json.dumps(answer) + "\n", encoding="utf-8")
+
+
+def _write_label_map(
+    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
+) -> None:
+    _with_suffix(stem, ".png").write_bytes(encode_png(segments_to_label_map(segments)))
+
+
+def _write_cutouts(
+    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
+) -> None:
+    stem.mkdir(exist_ok=True)
+    for name, cutout in segments_to_cutouts(image, segments, segmenter.bundle.manifest.classes):
+        (stem / name).write_bytes(encode_png(cutout))
+
+
+def _with_suffix(stem: Path, suffix: str) -> Path:
+    """STEM.png also where the stem has a dot of its own (Path.with_suffix would cut it)."""
+    return stem.with_name(stem.name + suffix)
+
+
+def _share(word: str) -> float:
+    value = float(word)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{word} is outside 0…1")
+    return value
+
+
+WRITERS: dict[str, Write] = {
+    "overlay": _write_overlay,
+    "json": _write_json,
+    "labelmap": _write_label_map,
+    "cutouts": _write_cutouts,
+}

@@ -1,0 +1,85 @@
+"""`python -m model train`: train a network on a folder of labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from model.data import open_data
+from model.mrcnn.augmentation import UPRIGHT, Augmentation
+from model.mrcnn.config import Config
+from model.mrcnn.training_plan import LAYER_STAGES, Plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument("--validation", type=Path, help="draw predictions on these images (default: --data)")
+    parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
+    parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")
+    parser.add_argument("--weights", type=Path, help="start from these (.h5, Matterport's or a run's)")
+    parser.add_argument("--exclude", default="", help="layers not to read from --weights, comma-separated")
+    parser.add_argument("--backbone", help="resnet50, resnet101 or resnet_small")
+    parser.add_argument("--layers", choices=LAYER_STAGES, help="which layers learn")
+    parser.add_argument("--steps", type=int, help="training steps in all")
+    parser.add_argument("--batch-size", type=int, help="pictures a step")
+    parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")
+    parser.add_argument("--learning-rate", type=float, help="at its highest")
+    parser.add_argument("--seed", type=int, help="another seed, another run")
+    parser.add_argument("--upright", action="store_true", help="photos: no quarter turns, no inversion")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, going on with the run if the folder holds it already."""
+    data = open_data(arguments.data)
+    watched = open_data(arguments.validation) if arguments.validation else data
+    recipe = json.loads(arguments.recipe.read_text()) if arguments.recipe else {}
+    config = _config(arguments, recipe.get("config", {}), len(data.classes))
+    plan = _plan(arguments, recipe.get("plan", {}))
+
+    # After the arguments are known to be good, since TensorFlow takes seconds to import.
+    import keras
+
+    from model.mrcnn.network import MaskRCNN
+    from model.mrcnn.run_folder import RunFolder
+    from model.mrcnn.training import train
+
+    asked = {
+        "config": config.to_json(),
+        "plan": dataclasses.asdict(plan),
+        "data": str(arguments.data),
+        "classes": data.classes,
+        "weights": str(arguments.weights or ""),
+        "exclude": arguments.exclude,
+    }
+    run_folder = RunFolder(arguments.out, asked, watched)
+    keras.utils.set_random_seed(plan.seed)
+    network = MaskRCNN(config)
+    if arguments.weights:
+        network.load_weights(arguments.weights, exclude=[n for n in arguments.exclude.split(",") if n])
+    train(network, data, plan, run_folder)
+    print(f"Weights: {run_folder.weights_path}")
+    return 0
+
+
+def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
+    values = {**recipe, "num_classes": classes}
+    if arguments.backbone:
+        values["backbone"] = arguments.backbone
+    return Config.from_json(values)
+
+
+def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
+    given = {
+        field.name: value
+        for field in dataclasses.fields(Plan)
+        if (value := getattr(arguments, field.name, None)) is not None
+    }
+    values = {**recipe, **given}
+    if "steps" not in values:
+        raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
+    augmentation = UPRIGHT if arguments.upright else Augmentation(**values.pop("augmentation", {}))
+    return Plan(**{**values, "augmentation": augmentation})

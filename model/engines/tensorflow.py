@@ -1,0 +1,54 @@
+"""The TensorFlow engine: the stages as compiled graphs, in fp32. The reference that others are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from model.mrcnn.boxes import Floats
+from model.mrcnn.network import MaskRCNN
+
+
+class TensorFlowStages:
+    """`inference.Stages` over a MaskRCNN; features stay TensorFlow tensors."""
+
+    name = "tensorflow"
+    precision = "f32"
+
+    def __init__(self, network: MaskRCNN) -> None:
+        # One signature a stage with free sizes: a graph for each new shape would never be given back.
+        features = [
+            tf.TensorSpec((1, None, None, network.config.top_down_pyramid_size), tf.float32) for _ in range(4)
+        ]
+        rois = tf.TensorSpec((1, None, 4), tf.float32)
+        self._trunk = tf.function(
+            lambda picture: network.trunk_model(picture, training=False),
+            input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)],
+        )
+        self._box_head = tf.function(
+            lambda features, rois: network.box_model([*features, rois], training=False),
+            input_signature=[features, rois],
+        )
+        self._mask_head = tf.function(
+            lambda features, rois, class_ids: network.mask_model(
+                [*features, rois, class_ids], training=False
+            ),
+            input_signature=[features, rois, tf.TensorSpec((1, None), tf.int32)],
+        )
+
+    def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
+        """See `inference.Stages`."""
+        *pyramid, objectness, deltas = self._trunk(picture)
+        return pyramid[:4], objectness.numpy(), deltas.numpy()
+
+    def box_head(self, features: Sequence[Any], rois: Floats) -> tuple[Floats, Floats]:
+        """See `inference.Stages`."""
+        logits, deltas = self._box_head(list(features), rois)
+        return logits.numpy(), deltas.numpy()
+
+    def mask_head(self, features: Sequence[Any], rois: Floats, class_ids: npt.NDArray) -> Floats:
+        """See `inference.Stages`."""
+        return self._mask_head(list(features), rois, class_ids).numpy()

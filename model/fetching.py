@@ -1,0 +1,128 @@
+"""Fetching: published weight files, downloaded so that a broken line costs nothing but time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from tqdm import tqdm
+
+from model import catalog
+from model.catalog import Bundle, sha256_of
+from model.importing import classes_from, import_weights
+
+BLOCK = 1 << 18
+TIMEOUT_SECONDS = 30
+HASHES = "fetched.json"
+"""In `model_dir`: the sha256 of each file when it was first fetched."""
+
+
+class FetchError(ValueError):
+    """A file that could not be downloaded, or is not the one that it should be."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A weight file on the web and the bundle that it becomes."""
+
+    name: str
+    url: str
+    size: int  # bytes
+    classes: list[str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+PUBLISHED = {
+    "coco": Published(
+        name="coco",
+        url="https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
+        size=257_557_808,
+        classes=classes_from(Path(__file__).parent / "published" / "coco.txt"),
+        about={
+            "licence": "MIT",
+            "source": "https://github.com/matterport/Mask_RCNN/releases/tag/v2.0",
+            "description": "Everyday photos: people, animals, vehicles, food, furniture and more (COCO).",
+        },
+    )
+}
+
+
+def fetch(published: Published) -> Bundle:
+    """Download the file, going on where an earlier try broke off, and make its bundle in `model_dir`.
+
+    Raises:
+        FetchError: no network, another size, or not the file that the first fetch got.
+    """
+    root = catalog.model_dir()
+    root.mkdir(parents=True, exist_ok=True)
+    part = root / f"{published.name}.part"
+    if not part.exists() or part.stat().st_size != published.size:
+        _download(published, part)
+    _hold_to_first_hash(root / HASHES, published, part)
+    bundle = import_weights(part, published.name, published.classes, published.config, published.about)
+    part.unlink()
+    return bundle
+
+
+def _download(published: Published, part: Path) -> None:
+    already = part.stat().st_size if part.exists() else 0
+    try:
+        with requests.get(
+            published.url,
+            headers={"Range": f"bytes={already}-"} if already else {},
+            stream=True,
+            timeout=TIMEOUT_SECONDS,
+        ) as response:
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            _save(response, part, already if resumed else 0, published)
+    except requests.RequestException as error:
+        if part.exists() and not part.stat().st_size:
+            part.unlink()
+        raise FetchError(
+            f"{published.url} could not be downloaded ({_reason(error)}). Check the network and try again: "
+            "what has arrived is kept. Or download it elsewhere and use: python -m model import"
+        ) from None
+    size = part.stat().st_size
+    if size != published.size:
+        part.unlink()
+        raise FetchError(f"{published.url} is {size:,} bytes, not the {published.size:,} it should be")
+
+
+def _save(response: requests.Response, part: Path, already: int, published: Published) -> None:
+    with (
+        part.open("ab" if already else "wb") as file,
+        tqdm(
+            total=published.size, initial=already, unit="B", unit_scale=True, desc=published.name
+        ) as progress,
+    ):
+        for block in response.iter_content(BLOCK):
+            file.write(block)
+            progress.update(len(block))
+
+
+def _hold_to_first_hash(hashes: Path, published: Published, part: Path) -> None:
+    """Remember the file's hash at its first fetch; refuse another file from then on."""
+    known = json.loads(hashes.read_text()) if hashes.exists() else {}
+    found = sha256_of(part)
+    if known.setdefault(published.name, found) != found:
+        part.unlink()
+        raise FetchError(
+            f"{published.url} is no longer the file that was fetched here first: its sha256 is {found}, "
+            f"then it was {known[published.name]}. If you trust the new one, remove it from {hashes.name}"
+        )
+    temporary = hashes.with_suffix(".part")
+    temporary.write_text(json.dumps(known, indent=2) + "\n")
+    os.replace(temporary, hashes)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"HTTP {error.response.status_code}"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__

@@ -1,0 +1,113 @@
+"""Importing: a weight file becomes a bundle, and whatever does not fit the file is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model import catalog
+from model.catalog import Bundle
+from model.mrcnn.config import Config
+from model.mrcnn.weights import LayerWeights, WeightsError, read_weights
+
+BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
+BACKGROUND_NAMES = {"bg", "background", "__background__"}
+
+
+def classes_from(path: Path) -> list[str]:
+    """Class names, one a line, with "background" put first unless the file has it already."""
+    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if names and names[0].lower() in BACKGROUND_NAMES:
+        names = names[1:]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{path.name} names {', '.join(repeated)} twice: every class needs its own name")
+    return ["background", *names]
+
+
+def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, Any]:
+    """What a weight file says of its network, as Config values: backbone, classes and widths.
+
+    Raises:
+        WeightsError: these are not the weights of a Mask R-CNN.
+    """
+    blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
+    try:
+        return {
+            "backbone": BACKBONE_OF_STAGE4_BLOCKS[blocks],
+            "num_classes": len(stored["mrcnn_class_logits"]["bias"]),
+            "top_down_pyramid_size": len(stored["fpn_c5p5"]["bias"]),
+            "fpn_classif_fc_layers_size": len(stored["mrcnn_class_conv1"]["bias"]),
+            "rpn_width": len(stored["rpn_conv_shared"]["bias"]),
+            "mask_width": len(stored["mrcnn_mask_deconv"]["bias"]),
+        }
+    except KeyError as missing:
+        raise WeightsError(
+            f"{file_name} does not hold a whole Mask R-CNN (no {missing.args[0]}): "
+            "save it with Matterport's model.keras_model.save_weights after training"
+        ) from None
+
+
+def config_for(
+    shape: Mapping[str, Any], wanted: Mapping[str, Any], classes: list[str], file_name: str
+) -> Config:
+    """The Config for a weight file of that shape, as the user wants it.
+
+    Raises:
+        ValueError: something wanted contradicts the file; says what would fit.
+    """
+    if len(classes) != shape["num_classes"]:
+        raise ValueError(
+            f"{file_name} has {shape['num_classes']} classes with the background, so "
+            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given"
+        )
+    for name, value in wanted.items():
+        if name in shape and value != shape[name]:
+            raise ValueError(
+                f"{file_name} has {name} {shape[name]}, not {value}: leave it out or say {shape[name]}"
+            )
+    return Config.from_json({"image_resize_mode": "fit64", **shape, **wanted})
+
+
+def import_weights(
+    weights: Path, name: str, classes: list[str], wanted: Mapping[str, Any], about: Mapping[str, Any]
+) -> Bundle:
+    """Make a bundle in `model_dir` from a weight file, after loading it for real.
+
+    Args:
+        weights: Matterport's `.h5`, or `model.weights.h5` of a training run.
+        name: of the bundle: lower-case letters, digits, dot, dash and underscore.
+        classes: class names, background first.
+        wanted: Config values that the file cannot tell, such as `image_max_dim`.
+        about: manifest values: licence, source, threshold, …
+    """
+    config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
+
+    from model.mrcnn.network import MaskRCNN  # here, so that a refusal does not wait for TensorFlow
+
+    MaskRCNN(config).load_weights(weights)
+    file_name = "model.weights.h5"
+    with catalog.new_bundle(name) as folder:
+        shutil.copyfile(weights, folder / file_name)
+        values = {
+            "name": name,
+            "version": "1",
+            "task": "instance",
+            "classes": classes,
+            "threshold": config.detection_min_confidence,
+            "max_segments": config.detection_max_instances,
+            "config": _without_defaults(config),
+            "weights": file_name,
+            **about,
+        }
+        catalog.write_manifest(folder, values)
+    return catalog.find(name)
+
+
+def _without_defaults(config: Config) -> dict[str, Any]:
+    defaults = Config().to_json()
+    values = dataclasses.asdict(config)
+    return {name: value for name, value in values.items() if value != defaults[name]}

@@ -1,0 +1,161 @@
+"""Segmenter: a loaded model that turns a picture into Segments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model import catalog, tiles
+from model.catalog import Bundle, BundleError
+from model.mrcnn.inference import Stages, find_segments
+from model.mrcnn.molding import full_scale_of
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+SELF_TEST = "selftest.npz"
+SELF_TEST_BOX_TOLERANCE = 3  # pixels
+SELF_TEST_SCORE_TOLERANCE = 0.05
+
+
+class UnknownClass(ValueError):
+    """A class that the model does not know."""
+
+
+class Engine(Stages, Protocol):
+    """Stages that say what runs them."""
+
+    name: str
+    precision: str
+
+
+class Segmenter:
+    """A bundle and the engine that runs it.
+
+    Any number of threads may call `segment` at once; one at a time is fastest, as each uses every core.
+
+    Attributes:
+        bundle: the model.
+        engine: name of what runs it, "tensorflow".
+        precision: of its arithmetic, "f32".
+    """
+
+    def __init__(self, bundle: Bundle, stages: Engine) -> None:
+        self.bundle = bundle
+        self.engine = stages.name
+        self.precision = stages.precision
+        self._stages = stages
+        self._config = bundle.config
+
+    def segment(
+        self,
+        image: npt.NDArray[np.uint8],
+        *,
+        threshold: float | None = None,
+        classes: Sequence[str] | None = None,
+        max_segments: int | None = None,
+        stopwatch: Stopwatch | None = None,
+    ) -> Segments:
+        """Find the objects in one picture.
+
+        Args:
+            image: uint8 (H, W, 3), RGB.
+            threshold: lowest score kept, 0 to 1; the model's own if None.
+            classes: names to keep; all if None.
+            max_segments: keep at most this many, the best; the model's own if None.
+            stopwatch: measures the stages "infer" and "masks".
+
+        Raises:
+            UnknownClass: `classes` has a name that the model does not know; says which it knows.
+            ValueError: `image` is of another shape or dtype.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        manifest = self.bundle.manifest
+        config = dataclasses.replace(
+            self._config,
+            detection_min_confidence=manifest.threshold if threshold is None else threshold,
+            detection_max_instances=max_segments or manifest.max_segments,
+        )
+        class_ids = None if classes is None else self._ids_of(classes)
+        stopwatch = stopwatch or Stopwatch()
+        height, width = image.shape[:2]
+        parts = self._tiles(width, height)
+        answers = [
+            find_segments(
+                self._stages,
+                part.of(image),
+                config,
+                class_ids=class_ids,
+                contrast_of=image,
+                stopwatch=stopwatch,
+            )
+            for part in parts
+        ]
+        if len(parts) == 1:
+            return answers[0]
+        with stopwatch.measure("masks"):
+            whole = tiles.join(parts, answers, (width, height))
+            return whole.select(np.arange(min(len(whole), config.detection_max_instances)))
+
+    def self_test(self) -> None:
+        """Raise BundleError unless the model still finds what it found when the bundle was made.
+
+        A bundle without a self-test must at least answer for a blank picture.
+        """
+        path = self.bundle.folder / SELF_TEST
+        if not path.exists():
+            self.segment(np.zeros((64, 64, 3), np.uint8))
+            return
+        with np.load(path) as test:
+            found = self.segment(test["image"])
+            _compare(self.bundle.manifest.name, found, test)
+
+    def _tiles(self, width: int, height: int) -> list[tiles.Tile]:
+        overlap = self.bundle.manifest.tile_overlap
+        if overlap is None:
+            return [tiles.Tile(0, 0, width, height)]
+        side = int(self._config.image_max_dim / full_scale_of(height, width, self._config))
+        return tiles.cut(width, height, side, min(overlap, side // 4))
+
+    def _ids_of(self, classes: Sequence[str]) -> set[int]:
+        known = self.bundle.manifest.classes
+        for name in classes:
+            if name not in known[1:]:
+                raise UnknownClass(f"there is no class {name!r}; there are: {', '.join(known[1:])}")
+        return {known.index(name) for name in classes}
+
+
+def load(name: str) -> Segmenter:
+    """The model of that name, its files checked, ready to segment.
+
+    Raises:
+        UnknownModel: there is none; says which there are.
+        BundleError: its files are not those that its manifest names.
+    """
+    bundle = catalog.find(name)
+    bundle.check()
+    # Here, not above: an engine that needs no TensorFlow must not pay for its import.
+    from model.engines.tensorflow import TensorFlowStages
+    from model.mrcnn.network import MaskRCNN
+
+    network = MaskRCNN(bundle.config)
+    network.load_weights(bundle.weights_path)
+    return Segmenter(bundle, TensorFlowStages(network))
+
+
+def _compare(name: str, found: Segments, test: Any) -> None:
+    expected = len(test["boxes"])
+    if len(found) != expected:
+        raise BundleError(f"model {name} fails its self-test: {len(found)} segments, not {expected}")
+    # Neighbours in score may change places from one processor to the next: compare by position.
+    order, expected_order = np.lexsort(found.boxes.T), np.lexsort(test["boxes"].T)
+    boxes = np.abs(found.boxes[order] - test["boxes"][expected_order]).max(initial=0)
+    scores = np.abs(found.scores[order] - test["scores"][expected_order]).max(initial=0)
+    if boxes > SELF_TEST_BOX_TOLERANCE or scores > SELF_TEST_SCORE_TOLERANCE:
+        raise BundleError(
+            f"model {name} fails its self-test: boxes off by {boxes} pixels, scores by {scores:.3f}"
+        )

@@ -1,0 +1,164 @@
+"""Tiles: a picture too large for the network in overlapping parts, and their objects made whole again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.segments import Segments
+
+SAME_OBJECT_IOU = 0.5
+"""From this IoU on, within what both tiles saw, two segments of one class are the same object."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """x1 y1 x2 y2 in pixels of the picture, half-open."""
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    def of(self, image: npt.NDArray) -> npt.NDArray:
+        """The part of `image` (H, W, …) under the tile, without a copy."""
+        return image[self.y1 : self.y2, self.x1 : self.x2]
+
+
+def cut(width: int, height: int, side: int, overlap: int) -> list[Tile]:
+    """Tiles of at most `side` pixels square that cover the picture, neighbours sharing `overlap` or more."""
+    return [
+        Tile(x1, y1, min(x1 + side, width), min(y1 + side, height))
+        for y1 in _starts(height, side, overlap)
+        for x1 in _starts(width, side, overlap)
+    ]
+
+
+def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, int]) -> Segments:
+    """The objects of the whole picture, from those of its tiles.
+
+    Two segments of different tiles are one object where they agree within what both tiles saw; it gets the
+    union of their pixels and the better score. A segment that ends at a tile's inner border and agrees with
+    none stays as it is.
+
+    Args:
+        tiles: where each answer lies.
+        answers: segments in the pixels of their tile.
+        size: (width, height) of the picture.
+    """
+    origin_of = np.repeat(np.arange(len(tiles)), [len(answer) for answer in answers])
+    boxes = np.concatenate(
+        [
+            answer.boxes + np.array([tile.x1, tile.y1] * 2, np.int32)
+            for tile, answer in zip(tiles, answers, strict=True)
+        ]
+    )
+    masks = [mask for answer in answers for mask in answer.masks]
+    class_ids = np.concatenate([answer.class_ids for answer in answers])
+    scores = np.concatenate([answer.scores for answer in answers])
+    groups = _groups(tiles, origin_of, boxes, masks, class_ids)
+
+    whole_boxes, whole_masks = [], []
+    for members in groups:
+        box, mask = _union(boxes[members], [masks[index] for index in members])
+        whole_boxes.append(box)
+        whole_masks.append(mask)
+    best = np.array([scores[members].max() for members in groups], np.float32)
+    order = np.argsort(-best, kind="stable")
+    return Segments(
+        size=size,
+        boxes=np.array(whole_boxes, np.int32).reshape(-1, 4)[order],
+        class_ids=np.array([class_ids[members[0]] for members in groups], np.int32)[order],
+        scores=best[order],
+        masks=[whole_masks[index] for index in order],
+    )
+
+
+def _starts(length: int, side: int, overlap: int) -> list[int]:
+    if length <= side:
+        return [0]
+    count = -(-(length - overlap) // (side - overlap))
+    return [round(index * (length - side) / (count - 1)) for index in range(count)]
+
+
+def _groups(
+    tiles: Sequence[Tile],
+    origin_of: npt.NDArray[np.int64],
+    boxes: npt.NDArray[np.int32],
+    masks: Sequence[npt.NDArray[np.uint8]],
+    class_ids: npt.NDArray[np.int32],
+) -> list[list[int]]:
+    """Indices of segments by the object they belong to (connected components of "is the same")."""
+    leader = list(range(len(boxes)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    for first in range(len(boxes)):
+        meets = (boxes[:, :2] < boxes[first, 2:]).all(axis=1) & (boxes[:, 2:] > boxes[first, :2]).all(axis=1)
+        meets &= (origin_of > origin_of[first]) & (class_ids == class_ids[first])
+        for second in np.flatnonzero(meets).tolist():
+            seen_by_both = _intersection(tiles[origin_of[first]], tiles[origin_of[second]])
+            iou = _iou_within(seen_by_both, boxes[first], masks[first], boxes[second], masks[second])
+            if iou >= SAME_OBJECT_IOU:
+                leader[find(second)] = find(first)
+    groups: dict[int, list[int]] = {}
+    for index in range(len(boxes)):
+        groups.setdefault(find(index), []).append(index)
+    return list(groups.values())
+
+
+def _intersection(first: Tile, second: Tile) -> Tile:
+    return Tile(
+        max(first.x1, second.x1),
+        max(first.y1, second.y1),
+        min(first.x2, second.x2),
+        min(first.y2, second.y2),
+    )
+
+
+def _iou_within(
+    region: Tile,
+    first_box: npt.NDArray,
+    first_mask: npt.NDArray[np.uint8],
+    second_box: npt.NDArray,
+    second_mask: npt.NDArray[np.uint8],
+) -> float:
+    """IoU of two box-local masks, counting only pixels of the picture in `region`."""
+    low = np.maximum(np.minimum(first_box[:2], second_box[:2]), (region.x1, region.y1))
+    high = np.minimum(np.maximum(first_box[2:], second_box[2:]), (region.x2, region.y2))
+    if (low >= high).any():
+        return 0.0
+    window = np.concatenate([low, high])
+    first, second = _seen_in(window, first_box, first_mask), _seen_in(window, second_box, second_mask)
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else 0.0
+
+
+def _seen_in(window: npt.NDArray, box: npt.NDArray, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The box-local mask laid into `window` (x1 y1 x2 y2), cut where it reaches beyond."""
+    x1, y1, x2, y2 = window
+    canvas = np.zeros((y2 - y1, x2 - x1), np.uint8)
+    left, top = max(box[0], x1), max(box[1], y1)
+    right, bottom = min(box[2], x2), min(box[3], y2)
+    if left < right and top < bottom:
+        canvas[top - y1 : bottom - y1, left - x1 : right - x1] = mask[
+            top - box[1] : bottom - box[1], left - box[0] : right - box[0]
+        ]
+    return canvas
+
+
+def _union(
+    boxes: npt.NDArray[np.int32], masks: Sequence[npt.NDArray[np.uint8]]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    if len(masks) == 1:
+        return boxes[0], masks[0]
+    whole = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+    mask = np.bitwise_or.reduce([_seen_in(whole, box, mask) for box, mask in zip(boxes, masks, strict=True)])
+    return whole, mask
