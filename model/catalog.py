@@ -158,8 +158,15 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     }
     manifest = Manifest.model_validate({**values, "files": files})
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    part = folder / f"{MANIFEST}.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    os.replace(part, folder / MANIFEST)
     return Bundle(folder, manifest)
+
+
+def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
+    """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
+    return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})
 
 
 def sha256_of(path: Path) -> str:

@@ -147,6 +147,19 @@ def load(name: str) -> Segmenter:
     return Segmenter(bundle, TensorFlowStages(network))
 
 
+def record_self_test(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> None:
+    """Keep in the bundle what the model finds in `image` now, for `self_test` to compare with."""
+    found = segmenter.segment(image)
+    np.savez_compressed(
+        segmenter.bundle.folder / SELF_TEST,
+        image=image,
+        boxes=found.boxes,
+        class_ids=found.class_ids,
+        scores=found.scores,
+    )
+    catalog.update_manifest(segmenter.bundle)
+
+
 def _compare(name: str, found: Segments, test: Any) -> None:
     expected = len(test["boxes"])
     if len(found) != expected:

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from model import catalog
 from model.data import DataError, open_data
 from model.evaluation import evaluate, worst_sheet
 from model.segmenter import load
@@ -20,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
     parser.add_argument("--threshold", type=float, help="lowest score that counts (default: the model's)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--record", action="store_true", help="also keep the figures in the model's model.json"
+    )
     parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
 
 
@@ -41,9 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(f"{manifest.name} {manifest.version} at threshold {threshold:g} on {len(data)} images\n")
     print(result.to_table())
+    figures = {"data": arguments.data.name, "images": len(data), "threshold": threshold, **result.to_json()}
     if arguments.json:
-        figures = {"model": manifest.name, "version": manifest.version, "threshold": threshold}
-        arguments.json.write_text(json.dumps({**figures, **result.to_json()}, indent=2) + "\n")
+        about = {"model": manifest.name, "version": manifest.version}
+        arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
+    if arguments.record:
+        del figures["per_image"]
+        catalog.update_manifest(segmenter.bundle, quality=figures)
     if arguments.sheet:
         worst_sheet(result, data, arguments.sheet)
     return 0

@@ -9,13 +9,17 @@ from typing import Any
 
 from model.importing import classes_from, import_weights
 from model.mrcnn.config import BACKBONES, RESIZE_MODES
+from model.pictures import read
+from model.segmenter import load, record_self_test
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("weights", type=Path, metavar="WEIGHTS.h5", help="Matterport's or a run's weights")
     parser.add_argument("--name", required=True, help="what to call the model")
-    parser.add_argument("--classes", type=Path, required=True, help="text file, a class name a line")
+    parser.add_argument(
+        "--classes", type=Path, help="text file, a class name a line (not for a run's weights)"
+    )
     parser.add_argument("--backbone", choices=BACKBONES, help="checked against the file (default: as there)")
     parser.add_argument("--min-dim", type=int, help="IMAGE_MIN_DIM of the training (default: 800)")
     parser.add_argument("--max-dim", type=int, help="IMAGE_MAX_DIM of the training (default: 1024)")
@@ -25,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mean-pixel", type=_numbers, help="MEAN_PIXEL, comma-separated")
     parser.add_argument("--config", type=Path, help="JSON with further Config values, lower-case names")
     parser.add_argument("--threshold", type=float, help="lowest score kept (default: 0.7)")
+    parser.add_argument("--max-segments", type=int, help="most objects in an answer (default: 100)")
+    parser.add_argument("--tile-overlap", type=int, help="cut large pictures into tiles that share this")
+    parser.add_argument(
+        "--self-test", type=Path, metavar="IMAGE", help="check at start that it still answers so"
+    )
+    parser.add_argument("--source", help="where the weights come from")
+    parser.add_argument("--made-by", help="the command that trained them")
     parser.add_argument("--licence", default="unknown", help="of the weights")
     parser.add_argument("--description", default="", help="what the model is for, in a sentence")
 
@@ -41,23 +52,41 @@ def run(arguments: argparse.Namespace) -> int:
         "mean_pixel": arguments.mean_pixel,
         "detection_min_confidence": arguments.threshold,
     }
-    wanted: dict[str, Any] = json.loads(arguments.config.read_text()) if arguments.config else {}
+    asked = _run_beside(arguments.weights)
+    if not arguments.classes and not asked:
+        raise ValueError("--classes is missing: name a text file with a class name a line")
+    classes = classes_from(arguments.classes) if arguments.classes else asked["classes"]
+    wanted: dict[str, Any] = dict(asked.get("config", {}))
+    wanted |= json.loads(arguments.config.read_text()) if arguments.config else {}
     wanted |= {name: value for name, value in given.items() if value is not None}
+    about = {
+        "licence": arguments.licence,
+        "description": arguments.description,
+        "source": arguments.source or f"imported from {arguments.weights.name}",
+        "made_by": arguments.made_by,
+        "max_segments": arguments.max_segments,
+        "tile_overlap": arguments.tile_overlap,
+    }
     bundle = import_weights(
         arguments.weights,
         arguments.name,
-        classes_from(arguments.classes),
+        classes,
         wanted,
-        {
-            "licence": arguments.licence,
-            "description": arguments.description,
-            "source": f"imported from {arguments.weights.name}",
-        },
+        {name: value for name, value in about.items() if value is not None},
     )
+    if arguments.self_test:
+        record_self_test(load(arguments.name), read(arguments.self_test))
     config = bundle.config
     print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
     return 0
+
+
+def _run_beside(weights: Path) -> dict[str, Any]:
+    """What `python -m model train` was asked, where the weights are a run's; else nothing."""
+    path = weights.parent / "run.json"
+    asked: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return asked
 
 
 def _numbers(words: str) -> tuple[float, ...]:

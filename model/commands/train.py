@@ -11,7 +11,7 @@ from typing import Any
 from model.data import open_data
 from model.mrcnn.augmentation import UPRIGHT, Augmentation
 from model.mrcnn.config import Config
-from model.mrcnn.training_plan import LAYER_STAGES, Plan
+from model.mrcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", default="", help="layers not to read from --weights, comma-separated")
     parser.add_argument("--backbone", help="resnet50, resnet101 or resnet_small")
     parser.add_argument("--layers", choices=LAYER_STAGES, help="which layers learn")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adamw; Matterport's is sgd")
     parser.add_argument("--steps", type=int, help="training steps in all")
     parser.add_argument("--batch-size", type=int, help="pictures a step")
     parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")

@@ -1,0 +1,45 @@
+# MaskServe's commands. Each sets up what it needs; a second call starts at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= nuclei/train
+VALIDATION ?= nuclei/val
+RUN ?= runs/nuclei
+
+.PHONY: run test lint train bench clean
+
+run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
+	$(BIN)/uwsgi uwsgi.ini
+
+test: $(VENV)/.ready-dev  ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev  ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+train: $(VENV)/.ready  ## train the shipped model anew: make train DATA=nuclei/train VALIDATION=nuclei/val
+	$(BIN)/python -m model train --recipe model/recipes/nuclei.json \
+		--data $(DATA) --validation $(VALIDATION) --out $(RUN)
+
+bench: $(VENV)/.ready  ## ratios in one table, and benchmarks/results.json
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)
+
+# A stamp is newer than the requirements it was made from, or pip runs.
+$(VENV)/.ready: requirements.txt requirements-serve.txt | $(BIN)/python
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "MaskServe needs Python 3.11 or later: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
