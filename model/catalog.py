@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.mrcnn.config import Config
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
 MANIFEST = "model.json"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HASH_BLOCK = 1 << 20
 
 
@@ -36,7 +37,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    name: str = Field(pattern=NAME_PATTERN)
     version: str
     task: Literal["instance"]
     classes: list[str] = Field(min_length=2)  # the first is "background"
@@ -51,6 +52,16 @@ class Manifest(BaseModel):
     config: dict[str, Any]  # what differs from Config's defaults
     weights: str  # the file below that holds them
     files: dict[str, str]  # name → sha256
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.classes[0] != "background" or len(set(self.classes)) < len(self.classes):
+            raise ValueError('classes must start with "background" and name each class once')
+        if self.weights not in self.files:
+            raise ValueError(
+                f"files must give the sha256 of {self.weights}, or nobody would check the weights"
+            )
+        return self
 
     @property
     def input(self) -> dict[str, Any]:
@@ -97,27 +108,26 @@ def model_dir() -> Path:
     return Path(os.environ.get("MASKSERVE_MODEL_DIR") or PROJECT / "models")
 
 
-def bundles() -> dict[str, Bundle]:
-    """Every bundle by name; one in `model_dir` hides a shipped one of the same name."""
-    found: dict[str, Bundle] = {}
-    for root in (model_dir(), SHIPPED):
-        for path in sorted(root.glob(f"*/{MANIFEST}")):
-            bundle = read_bundle(path.parent)
-            found.setdefault(bundle.manifest.name, bundle)
-    return found
+def _roots() -> tuple[Path, Path]:
+    return model_dir(), SHIPPED
+
+
+def names() -> list[str]:
+    """The names of all bundles, sorted; none is read yet, so that a broken one does not hide the others."""
+    return sorted({path.parent.name for root in _roots() for path in root.glob(f"[!.]*/{MANIFEST}")})
 
 
 def find(name: str) -> Bundle:
-    """The bundle of that name, its files not yet checked.
+    """The bundle of that name, its files not yet checked; one in `model_dir` hides a shipped one.
 
     Raises:
         UnknownModel: there is none; says which there are.
+        BundleError: there is, but its manifest is not valid.
     """
-    there = bundles()
-    if name not in there:
-        known = ", ".join(sorted(there)) or "none"
+    if name not in names():
+        known = ", ".join(names()) or "none"
         raise UnknownModel(f"there is no model {name!r}; there are: {known}")
-    return there[name]
+    return read_bundle(next(root / name for root in _roots() if (root / name / MANIFEST).is_file()))
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -125,18 +135,35 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         bundle = Bundle(folder, Manifest.model_validate(values))
-        _ = bundle.config
+        config = bundle.config
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BundleError(f"{folder.name}/{MANIFEST}: {problems}") from None
-    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder.name}/{MANIFEST}: {_problems(error)}") from None
+    # TypeError: a Config value of another type, such as a word for a number.
+    except (OSError, ValueError, TypeError) as error:
         raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
+    if bundle.manifest.name != folder.name:
+        raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
+    if config.num_classes != len(bundle.manifest.classes):
+        raise BundleError(
+            f"{folder.name}/{MANIFEST}: config has num_classes {config.num_classes}, "
+            f"classes has {len(bundle.manifest.classes)} names; both count the background"
+        )
     return bundle
+
+
+def check_name(name: str) -> None:
+    """Raise BundleError unless a model can have that name."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise BundleError(
+            f"{name!r} cannot name a model: use at most 63 lower-case letters, digits, dots, dashes and "
+            "underscores, the first a letter or a digit"
+        )
 
 
 @contextmanager
 def new_bundle(name: str) -> Iterator[Path]:
     """A folder to fill for a new bundle, which appears in `model_dir` whole or not at all."""
+    check_name(name)
     root = model_dir()
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as temporary:
@@ -144,8 +171,8 @@ def new_bundle(name: str) -> Iterator[Path]:
         folder.mkdir()
         yield folder
         target = root / name
-        if target.exists():
-            shutil.rmtree(target)
+        if target.exists():  # a folder cannot be replaced in one step: the old one goes with `temporary`
+            os.replace(target, Path(temporary) / "replaced")
         os.replace(folder, target)
 
 
@@ -156,7 +183,10 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.suffix in (".h5", ".npz")
     }
-    manifest = Manifest.model_validate({**values, "files": files})
+    try:
+        manifest = Manifest.model_validate({**values, "files": files})
+    except ValidationError as error:
+        raise BundleError(f"this makes no {MANIFEST}: {_problems(error)}") from None
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
     part = folder / f"{MANIFEST}.part"
     part.write_text(text + "\n", encoding="utf-8")
@@ -167,6 +197,13 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
 def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
     """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
     return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})
+
+
+def _problems(error: ValidationError) -> str:
+    """What is wrong, value by value, in one line."""
+    return "; ".join(
+        ": ".join([*filter(None, [".".join(map(str, item["loc"]))]), item["msg"]]) for item in error.errors()
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -64,14 +64,21 @@ def fetch(published: Published) -> Bundle:
     part = root / f"{published.name}.part"
     if not part.exists() or part.stat().st_size != published.size:
         _download(published, part)
-    _hold_to_first_hash(root / HASHES, published, part)
-    bundle = import_weights(part, published.name, published.classes, published.config, published.about)
+    sha256 = _check_against_first_fetch(root / HASHES, published, part)
+    try:
+        bundle = import_weights(part, published.name, published.classes, published.config, published.about)
+    except ValueError:
+        part.unlink()  # or every further try would find it again
+        raise
+    _remember(root / HASHES, published.name, sha256)
     part.unlink()
     return bundle
 
 
 def _download(published: Published, part: Path) -> None:
     already = part.stat().st_size if part.exists() else 0
+    if already > published.size:  # no part of this file, and a server has nothing to add to it
+        already = 0
     try:
         with requests.get(
             published.url,
@@ -107,22 +114,29 @@ def _save(response: requests.Response, part: Path, already: int, published: Publ
             progress.update(len(block))
 
 
-def _hold_to_first_hash(hashes: Path, published: Published, part: Path) -> None:
-    """Remember the file's hash at its first fetch; refuse another file from then on."""
+def _check_against_first_fetch(hashes: Path, published: Published, part: Path) -> str:
+    """The file's sha256; raises FetchError if it is not the file of the first fetch."""
     known = json.loads(hashes.read_text()) if hashes.exists() else {}
     found = sha256_of(part)
-    if known.setdefault(published.name, found) != found:
+    if known.get(published.name, found) != found:
         part.unlink()
         raise FetchError(
             f"{published.url} is no longer the file that was fetched here first: its sha256 is {found}, "
             f"then it was {known[published.name]}. If you trust the new one, remove it from {hashes.name}"
         )
+    return found
+
+
+def _remember(hashes: Path, name: str, sha256: str) -> None:
+    known = json.loads(hashes.read_text()) if hashes.exists() else {}
     temporary = hashes.with_suffix(".part")
-    temporary.write_text(json.dumps(known, indent=2) + "\n")
+    temporary.write_text(json.dumps({**known, name: sha256}, indent=2) + "\n")
     os.replace(temporary, hashes)
 
 
 def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
         return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
     return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__

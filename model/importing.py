@@ -19,13 +19,14 @@ BACKGROUND_NAMES = {"bg", "background", "__background__"}
 
 def classes_from(path: Path) -> list[str]:
     """Class names, one a line, with "background" put first unless the file has it already."""
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     if names and names[0].lower() in BACKGROUND_NAMES:
         names = names[1:]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    classes = ["background", *names]
+    repeated = sorted({name for name in classes if classes.count(name) > 1})
     if repeated:
         raise ValueError(f"{path.name} names {', '.join(repeated)} twice: every class needs its own name")
-    return ["background", *names]
+    return classes
 
 
 def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, Any]:
@@ -35,6 +36,11 @@ def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, An
         WeightsError: these are not the weights of a Mask R-CNN.
     """
     blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
+    if blocks not in BACKBONE_OF_STAGE4_BLOCKS:
+        raise WeightsError(
+            f"{file_name} does not hold a Mask R-CNN with one of these backbones: "
+            f"{', '.join(BACKBONE_OF_STAGE4_BLOCKS.values())} (stage 4 has {blocks} blocks)"
+        )
     try:
         return {
             "backbone": BACKBONE_OF_STAGE4_BLOCKS[blocks],
@@ -84,6 +90,7 @@ def import_weights(
         wanted: Config values that the file cannot tell, such as `image_max_dim`.
         about: manifest values: licence, source, threshold, …
     """
+    catalog.check_name(name)
     config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
 
     from model.mrcnn.network import MaskRCNN  # here, so that a refusal does not wait for TensorFlow

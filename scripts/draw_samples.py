@@ -1,6 +1,7 @@
 """Draw the sample pictures of the browser page: python scripts/draw_samples.py
 
-Both are synthetic, so nobody's licence applies to them, and come out the same on every run.
+Both are synthetic, so nobody's licence applies to them, and come out the same on every run. Each comes with
+its label map, so that tests know what there is to find.
 """
 
 from __future__ import annotations
@@ -16,41 +17,57 @@ SIDE = 512  # pixels
 _SMALL_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 9)
 
 Plane = npt.NDArray[np.float32]  # (SIDE, SIDE)
+Labels = npt.NDArray[np.uint16]  # (SIDE, SIDE): 0 background, 1…n nuclei
 
 
 def main() -> None:
     """Write both."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(FOLDER / "fluorescence.png"), draw_fluorescence(np.random.default_rng(7)), _SMALL_PNG)
-    cv2.imwrite(str(FOLDER / "tissue.png"), draw_tissue(np.random.default_rng(11)), _SMALL_PNG)
+    for name, (picture, _) in (("fluorescence", fluorescence()), ("tissue", tissue())):
+        cv2.imwrite(str(FOLDER / f"{name}.png"), picture, _SMALL_PNG)
 
 
-def draw_fluorescence(random: np.random.Generator) -> npt.NDArray[np.uint8]:
+def fluorescence() -> tuple[npt.NDArray[np.uint8], Labels]:
+    """The dark sample, grey."""
+    return draw_fluorescence(np.random.default_rng(7))
+
+
+def tissue() -> tuple[npt.NDArray[np.uint8], Labels]:
+    """The stained sample, BGR."""
+    return draw_tissue(np.random.default_rng(11))
+
+
+def draw_fluorescence(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Labels]:
     """uint8 (SIDE, SIDE): bright, uneven, blurred nuclei on black, some touching, with a camera's noise."""
     light = 9 + 5 * _clouds(random, 90)
-    for x, y in _scatter(random, 62, nearest=25):
+    labels = np.zeros((SIDE, SIDE), np.uint16)
+    for number, (x, y) in enumerate(_scatter(random, 62, nearest=25), start=1):
         shape = _nucleus(random, x, y, random.uniform(13, 21))
+        labels[shape > 0.5] = number
         light += shape * random.uniform(60, 190) * (0.8 + 0.35 * _clouds(random, 7))
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), 1.6), np.float32)
     light += random.normal(0, 1, light.shape).astype(np.float32) * (1.2 + 0.02 * light)
-    return np.clip(light, 0, 255).astype(np.uint8)
+    return np.clip(light, 0, 255).astype(np.uint8), labels
 
 
-def draw_tissue(random: np.random.Generator) -> npt.NDArray[np.uint8]:
+def draw_tissue(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Labels]:
     """uint8 (SIDE, SIDE, 3), BGR: violet nuclei in a pink, fibrous section (haematoxylin and eosin)."""
     pale, pink, violet = (
         np.array(bgr, np.float32) for bgr in ((243, 232, 244), (200, 150, 222), (138, 62, 92))
     )
     fibres = np.clip(0.45 + 0.55 * _fibres(random) + 0.25 * _clouds(random, 45), 0, 1)[..., np.newaxis]
     picture = pale * (1 - fibres) + pink * fibres
-    for x, y in _scatter(random, 85, nearest=24):
+    labels = np.zeros((SIDE, SIDE), np.uint16)
+    for number, (x, y) in enumerate(_scatter(random, 85, nearest=24), start=1):
         depth = random.uniform(0.6, 0.95) * (0.85 + 0.3 * _clouds(random, 4))
-        stain = np.clip(_nucleus(random, x, y, random.uniform(9, 16)) * depth, 0, 1)[..., np.newaxis]
+        shape = _nucleus(random, x, y, random.uniform(9, 16))
+        labels[shape > 0.5] = number
+        stain = np.clip(shape * depth, 0, 1)[..., np.newaxis]
         picture = picture * (1 - stain) + violet * stain
     picture = cv2.GaussianBlur(picture, (0, 0), 0.9)
     picture += random.normal(0, 1.2, (SIDE, SIDE, 1)).astype(np.float32)
     # Even values only: noise does not compress, and half the steps are a third of the file.
-    return (np.clip(picture, 0, 255).astype(np.uint8) // 2) * 2
+    return (np.clip(picture, 0, 255).astype(np.uint8) // 2) * 2, labels
 
 
 def _nucleus(random: np.random.Generator, x: float, y: float, radius: float) -> Plane:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from model import catalog
+from model.commands.arguments import share
 from model.data import DataError, open_data
 from model.evaluation import evaluate, worst_sheet
 from model.segmenter import load
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
     parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
-    parser.add_argument("--threshold", type=float, help="lowest score that counts (default: the model's)")
+    parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
         "--record", action="store_true", help="also keep the figures in the model's model.json"
@@ -29,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure the model and print a table."""
+    for path in filter(None, (arguments.json, arguments.sheet)):
+        if not path.parent.is_dir():  # now, not after minutes of measuring
+            raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
     data = open_data(arguments.data)
     segmenter = load(arguments.model)
     manifest = segmenter.bundle.manifest

@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         "max_segments": arguments.max_segments,
         "tile_overlap": arguments.tile_overlap,
     }
+    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
     bundle = import_weights(
         arguments.weights,
         arguments.name,
@@ -74,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         wanted,
         {name: value for name, value in about.items() if value is not None},
     )
-    if arguments.self_test:
-        record_self_test(load(arguments.name), read(arguments.self_test))
+    if test_image is not None:
+        record_self_test(load(arguments.name), test_image)
     config = bundle.config
     print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
@@ -86,7 +87,7 @@ def _run_beside(weights: Path) -> dict[str, Any]:
     """What `python -m model train` was asked, where the weights are a run's; else nothing."""
     path = weights.parent / "run.json"
     asked: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return asked
+    return asked if {"config", "classes"} <= asked.keys() else {}
 
 
 def _numbers(words: str) -> tuple[float, ...]:

@@ -13,8 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a model."""
-    for name, bundle in sorted(catalog.bundles().items()):
-        manifest = bundle.manifest
+    for name in catalog.names():
+        try:
+            manifest = catalog.find(name).manifest
+        except catalog.BundleError as error:
+            print(f"{name:16} broken: {error}")
+            continue
         classes = manifest.classes[1:]
         known = ", ".join(classes) if len(classes) <= 4 else f"{len(classes)} classes"
         print(f"{name:16} {manifest.version:8} {manifest.licence:14} {known}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from model.commands.arguments import share
 from model.formats.cutouts import segments_to_cutouts
 from model.formats.encode import encode_png
 from model.formats.json import segments_to_json
@@ -28,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
-    parser.add_argument("--threshold", type=_share, help="lowest score kept, 0…1 (default: the model's)")
+    parser.add_argument("--threshold", type=share, help="lowest score kept, 0…1 (default: the model's)")
     parser.add_argument("--format", choices=WRITERS, default="overlay", help="what to write for each image")
     parser.add_argument("--out", type=Path, default=Path(), help="folder to write to (default: this one)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment every image; 1 if any of them failed."""
+    _check_targets(arguments.images, arguments.out, SUFFIXES[arguments.format])
     segmenter = load(arguments.model)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write = WRITERS[arguments.format]
@@ -48,6 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
             tqdm.write(f"{path}: {error}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
+
+
+def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:
+    """Raise ValueError where one picture's answer would overwrite a picture, or another one's answer."""
+    pictures = {path.resolve(): path for path in images}
+    writes: dict[Path, Path] = {}
+    for path in images:
+        target = _with_suffix(out / path.stem, suffix)
+        picture = pictures.get(target.resolve())
+        if picture is not None:
+            raise ValueError(f"{path} would be written over {picture}: name another folder with --out")
+        other = writes.setdefault(target, path)
+        if other != path:
+            raise ValueError(f"{other} and {path} would both be written to {target}: segment them apart")
 
 
 def _write_overlay(
@@ -83,6 +99,8 @@ def _write_cutouts(
     stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
 ) -> None:
     stem.mkdir(exist_ok=True)
+    for earlier in stem.glob("[0-9][0-9][0-9][0-9]-*.png"):  # of another threshold: no longer an answer
+        earlier.unlink()
     for name, cutout in segments_to_cutouts(image, segments, segmenter.bundle.manifest.classes):
         (stem / name).write_bytes(encode_png(cutout))
 
@@ -92,16 +110,11 @@ def _with_suffix(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
 
 
-def _share(word: str) -> float:
-    value = float(word)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{word} is outside 0…1")
-    return value
-
-
 WRITERS: dict[str, Write] = {
     "overlay": _write_overlay,
     "json": _write_json,
     "labelmap": _write_label_map,
     "cutouts": _write_cutouts,
 }
+SUFFIXES = {"overlay": ".png", "json": ".json", "labelmap": ".png", "cutouts": ""}
+"""What each format adds to an image's stem; cutouts fill a folder."""

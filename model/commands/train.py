@@ -29,7 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="pictures a step")
     parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")
     parser.add_argument("--learning-rate", type=float, help="at its highest")
+    parser.add_argument("--warmup-steps", type=int, help="steps until it is there")
     parser.add_argument("--seed", type=int, help="another seed, another run")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=300, help="time between checkpoints (default: 300)"
+    )
     parser.add_argument("--upright", action="store_true", help="photos: no quarter turns, no inversion")
 
 
@@ -51,12 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     asked = {
         "config": config.to_json(),
         "plan": dataclasses.asdict(plan),
-        "data": str(arguments.data),
+        "data": str(arguments.data.resolve()),
         "classes": data.classes,
         "weights": str(arguments.weights or ""),
         "exclude": arguments.exclude,
     }
-    run_folder = RunFolder(arguments.out, asked, watched)
+    run_folder = RunFolder(arguments.out, asked, watched, arguments.checkpoint_seconds)
     keras.utils.set_random_seed(plan.seed)
     network = MaskRCNN(config)
     if arguments.weights:
@@ -67,10 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
-    values = {**recipe, "num_classes": classes}
-    if arguments.backbone:
-        values["backbone"] = arguments.backbone
-    return Config.from_json(values)
+    given = {"backbone": arguments.backbone, "learning_rate": arguments.learning_rate}
+    values = {name: value for name, value in given.items() if value is not None}
+    return Config.from_json({**recipe, **values, "num_classes": classes})
 
 
 def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
@@ -82,5 +85,6 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
     values = {**recipe, **given}
     if "steps" not in values:
         raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
+    values.setdefault("warmup_steps", min(Plan.warmup_steps, values["steps"] // 5))
     augmentation = UPRIGHT if arguments.upright else Augmentation(**values.pop("augmentation", {}))
     return Plan(**{**values, "augmentation": augmentation})

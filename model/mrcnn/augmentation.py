@@ -14,9 +14,6 @@ from model.mrcnn.config import Config
 from model.mrcnn.molding import scale_of, stretch_contrast, subtract_mean
 from model.mrcnn.targets import Truth
 
-LEAST_VISIBLE = 0.3
-"""An object of which the crop shows a smaller share is left to the background."""
-
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -36,6 +33,7 @@ class Augmentation:
     invert: float = 0.08  # grey pictures only: bright on dark ↔ dark on bright
     blur: float = 0.15
     noise: float = 0.25
+    least_visible: float = 0.1  # an object of which the crop shows a smaller share is left to the background
 
 
 UPRIGHT = Augmentation(quarter_turns=False, vertical_flip=False, invert=0.0, zoom=(0.75, 1.33))
@@ -60,13 +58,15 @@ def augment(
     low, high = np.log(augmentation.zoom)
     scale = scale_of(height, width, config) * float(np.exp(rng.uniform(low, high)))
     side = max(1, round(size / scale))
-    image, instances = _crop(sample, side, rng)
+    image, instances = _crop(sample, side, augmentation.least_visible, rng)
     image, instances = _turn(image, instances, augmentation, rng)
     picture = _change_intensity(_at_size(image, size, sample.image, config), augmentation, rng)
     return subtract_mean(picture, config), _truth(instances, side, config, rng)
 
 
-def _crop(sample: Sample, side: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], _Instances]:
+def _crop(
+    sample: Sample, side: int, least_visible: float, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], _Instances]:
     """A random square of `side` pixels, black where it reaches beyond the image."""
     height, width = sample.image.shape[:2]
     top = int(rng.integers(min(0, height - side), max(0, height - side) + 1))
@@ -78,7 +78,7 @@ def _crop(sample: Sample, side: int, rng: np.random.Generator) -> tuple[npt.NDAr
     boxes, class_ids, masks = [], [], []
     for box, class_id, mask in zip(sample.boxes, sample.class_ids, sample.masks, strict=True):
         part = mask[max(y1 - box[1], 0) : max(y2 - box[1], 0), max(x1 - box[0], 0) : max(x2 - box[0], 0)]
-        if np.count_nonzero(part) < LEAST_VISIBLE * np.count_nonzero(mask):
+        if not part.any() or np.count_nonzero(part) < least_visible * np.count_nonzero(mask):
             continue
         rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
         if min(rows[-1] - rows[0], columns[-1] - columns[0]) < 1:
@@ -126,7 +126,7 @@ def _at_size(crop: npt.NDArray[np.uint8], size: int, image: npt.NDArray[np.uint8
 
 
 def _change_intensity(picture: npt.NDArray, augmentation: Augmentation, rng: np.random.Generator) -> Floats:
-    is_grey = bool(np.array_equal(picture[..., 0], picture[..., 1]))
+    is_grey = bool((picture == picture[..., :1]).all())
     if is_grey and rng.random() < augmentation.invert:
         picture = 255 - picture
     if not is_grey and rng.random() < augmentation.grey:

@@ -131,10 +131,11 @@ class Config:
             )
         padded_to = {"square": self.image_max_dim, "crop": self.image_min_dim}.get(self.image_resize_mode)
         if padded_to is not None and padded_to % COARSEST_STRIDE:
-            below = padded_to // COARSEST_STRIDE * COARSEST_STRIDE
+            above = -(-padded_to // COARSEST_STRIDE) * COARSEST_STRIDE
             raise ValueError(
                 f"image_resize_mode {self.image_resize_mode!r} makes pictures of {padded_to} pixels, "
-                f"which the pyramid cannot halve six times: use {max(below, 64)} or {below + COARSEST_STRIDE}"
+                f"which the pyramid cannot halve six times: use a multiple of {COARSEST_STRIDE}, "
+                f"such as {above}"
             )
 
     def _check_heads(self) -> None:

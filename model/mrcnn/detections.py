@@ -57,7 +57,9 @@ def refine(
     std_dev = np.array(config.bbox_std_dev, np.float32)
     boxes = clip(apply_deltas(rois, deltas[every, best_class] * std_dev), window)
 
-    wanted = best_class > 0 if class_ids is None else np.isin(best_class, list(class_ids))
+    wanted = best_class > 0
+    if class_ids is not None:
+        wanted &= np.isin(best_class, list(class_ids))
     candidates = np.flatnonzero(wanted & (scores >= config.detection_min_confidence))
     candidates = candidates[np.argsort(-scores[candidates], kind="stable")]
     kept = [np.zeros(0, np.int64)]

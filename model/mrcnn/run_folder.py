@@ -25,7 +25,7 @@ WATCHED_IMAGES = 8
 
 
 class RunError(ValueError):
-    """The run folder holds another run."""
+    """A run that cannot start or go on: its folder holds another one, or its losses have no value."""
 
 
 class RunFolder:
@@ -64,7 +64,10 @@ class RunFolder:
             for index, variable in enumerate(state):
                 variable.assign(stored[f"{index}"])
         with (self.folder / "history.csv").open(newline="") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+            rows = [
+                {name: int(value) if name == "step" else float(value) for name, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
         self.history = [row for row in rows if row["step"] <= step]
         return step
 
@@ -95,7 +98,9 @@ class RunFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "run.json"
         if not path.exists():
-            path.write_text(json.dumps(asked, indent=2) + "\n")
+            part = self.folder / "run.json.part"
+            part.write_text(json.dumps(asked, indent=2) + "\n")
+            os.replace(part, path)
             return
         before = json.loads(path.read_text())
         changed = sorted(name for name in {*before, *asked} if before.get(name) != asked.get(name))

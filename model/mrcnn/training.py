@@ -19,7 +19,7 @@ from model.mrcnn.batches import Batch, BatchSource
 from model.mrcnn.host import call_on_host
 from model.mrcnn.network import MaskRCNN
 from model.mrcnn.proposals import propose
-from model.mrcnn.run_folder import RunFolder
+from model.mrcnn.run_folder import RunError, RunFolder
 from model.mrcnn.targets import Truth, roi_targets
 from model.mrcnn.training_plan import LAYER_STAGES, Plan
 
@@ -126,14 +126,23 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder) -> None:
     trainer.optimizer.build(trainer.trainable_variables)
     state = [*trainer.variables, *trainer.optimizer.variables]
     first = run.restore(state)
+    if first == plan.steps:  # it may have been killed between its last checkpoint and the report
+        with _AveragedWeights(trainer, plan):
+            run.report(first, network)
     source = BatchSource(
         data, network.config, plan.augmentation, plan.batch_size, plan.picture_size, plan.seed
     )
     with tqdm(total=plan.steps, initial=first, unit="step", smoothing=0.05) as bar:
         for step, batch in source.batches(first, plan.steps):
             trainer.reset_metrics()
-            values = trainer.train_on_batch(batch, return_dict=True)
-            run.record(step + 1, {name: float(value) for name, value in values.items()})
+            answer = trainer.train_on_batch(batch, return_dict=True)
+            values = {name: float(value) for name, value in answer.items()}
+            if not np.isfinite(values["loss"]):
+                raise RunError(
+                    f"the loss is {values['loss']} at step {step + 1}: the last checkpoint is kept; "
+                    "start anew with a lower --learning-rate"
+                )
+            run.record(step + 1, values)
             bar.set_postfix({name.removesuffix("_loss"): f"{value:.3f}" for name, value in values.items()})
             bar.update()
             if run.is_due(step + 1, plan.steps):
@@ -173,7 +182,7 @@ def _optimizer(network: MaskRCNN, plan: Plan) -> keras.optimizers.Optimizer:
         initial_learning_rate=0.0,
         decay_steps=plan.steps - plan.warmup_steps,
         alpha=0.01,
-        warmup_target=plan.learning_rate,
+        warmup_target=network.config.learning_rate,
         warmup_steps=plan.warmup_steps,
     )
     config = network.config

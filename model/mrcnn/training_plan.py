@@ -22,7 +22,8 @@ OPTIMIZERS = ("sgd", "adamw")
 class Plan:
     """How to train: everything beyond its network's Config.
 
-    The learning rate climbs in a line over `warmup_steps`, then falls along a cosine to a hundredth.
+    The learning rate climbs in a line to the config's over `warmup_steps`, then falls along a cosine to a
+    hundredth.
     """
 
     steps: int
@@ -30,7 +31,6 @@ class Plan:
     picture_size: int = 384  # pixels a side, a multiple of 64
     layers: str = "all"
     optimizer: str = "adamw"
-    learning_rate: float = 0.001
     warmup_steps: int = 200
     average: float = 0.998  # share of the running average of weights that each step keeps; 0: none
     seed: int = 0

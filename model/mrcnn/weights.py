@@ -39,7 +39,8 @@ def read_weights(path: str | Path) -> dict[str, LayerWeights]:
     try:
         with h5py.File(path, "r") as file:
             for array_path, array in _arrays(file):
-                *_, layer, variable = array_path.split("/")
+                *groups, variable = array_path.split("/")
+                layer = groups[-1] if groups else variable
                 layers.setdefault(layer, {})[variable.removesuffix(":0")] = array
     except FileNotFoundError:
         raise WeightsError(f"{Path(path).name}: there is no such file") from None

@@ -1,0 +1,133 @@
+"""A model small enough for tests: three classes, random weights, and it finds twenty objects in noise."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model import catalog
+from model.catalog import Bundle
+from model.mrcnn.config import Config
+from model.segmenter import Segmenter, load
+
+TINY = Config(
+    backbone="resnet_small",
+    num_classes=4,
+    top_down_pyramid_size=16,
+    fpn_classif_fc_layers_size=32,
+    rpn_width=16,
+    mask_width=16,
+    image_resize_mode="fit64",
+    image_min_dim=64,
+    image_max_dim=128,
+    rpn_anchor_scales=(8, 16, 32, 64, 128),
+    pre_nms_limit=300,
+    post_nms_rois_inference=60,
+    detection_min_confidence=0.0,
+    detection_max_instances=20,
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_manifest() -> dict[str, Any]:
+    """What `write_manifest` needs to make the tiny model a bundle."""
+    defaults = Config().to_json()
+    return {
+        "name": "tiny",
+        "version": "1",
+        "task": "instance",
+        "classes": ["background", "cell", "fibre", "spot"],
+        "licence": "CC0-1.0",
+        "source": "random numbers",
+        "threshold": 0.0,
+        "max_segments": 20,
+        "config": {name: value for name, value in TINY.to_json().items() if value != defaults[name]},
+        "weights": "model.weights.h5",
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of the tiny model, random but for what makes scores differ and boxes stay near anchors."""
+    import keras
+
+    from model.mrcnn.network import MaskRCNN
+    from model.mrcnn.weights import save_weights
+
+    keras.utils.set_random_seed(1)
+    network = MaskRCNN(TINY)
+    layer_of = {layer.name: layer for layer in network.layers}
+    layer_of["bn_conv1"].moving_variance.assign(np.full(32, 1e4))
+    for name, factor in {"rpn_bbox_pred": 0.05, "mrcnn_bbox_fc": 0.05, "mrcnn_class_logits": 0.1}.items():
+        layer_of[name].kernel.assign(layer_of[name].kernel * factor)
+    layer_of["mrcnn_class_logits"].bias.assign([-2.0, 0.0, 0.0, 0.0])
+    layer_of["mrcnn_mask"].bias.assign(np.ones(4))
+    path = tmp_path_factory.mktemp("tiny") / "model.weights.h5"
+    save_weights(network.layers, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def session_model_dir(
+    tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path, tiny_manifest: dict[str, Any]
+) -> Path:
+    """A MASKSERVE_MODEL_DIR with the bundle `tiny`; read it, change nothing in it."""
+    root = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(root))
+        with catalog.new_bundle("tiny") as folder:
+            shutil.copy(tiny_weights, folder)
+            catalog.write_manifest(folder, tiny_manifest)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_segmenter(session_model_dir: Path) -> Segmenter:
+    """The tiny model, loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(session_model_dir))
+        return load("tiny")
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty MASKSERVE_MODEL_DIR, with nothing shipped beside it."""
+    root = tmp_path / "models"
+    root.mkdir()
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(root))
+    monkeypatch.setattr(catalog, "SHIPPED", tmp_path / "nothing-shipped")
+    return root
+
+
+@pytest.fixture
+def tiny_bundle(model_dir: Path, session_model_dir: Path) -> Bundle:
+    """A copy of the bundle `tiny` in `model_dir`, to change."""
+    shutil.copytree(session_model_dir / "tiny", model_dir / "tiny")
+    return catalog.find("tiny")
+
+
+@pytest.fixture(scope="session")
+def noise() -> Callable[..., npt.NDArray[np.uint8]]:
+    """Makes pictures (height, width, 3) of coloured squares of 8 pixels, each seed another."""
+
+    def make(width: int, height: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+        shape = (-(-height // 8), -(-width // 8), 3)
+        squares = np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
+        return squares.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of large files beside the repository."""
+    folder = Path(__file__).parents[3] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is missing: it holds files too large for the repository")
+    return folder

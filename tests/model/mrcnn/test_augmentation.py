@@ -1,0 +1,157 @@
+"""However a picture is cut, turned and scaled, its boxes and masks stay on its objects."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from drawn_data import BOOT, TINY, grey_level_of, labels_with, sample_of
+
+from model.masks import paste
+from model.mrcnn import Config
+from model.mrcnn.augmentation import UPRIGHT, Augmentation, augment
+from model.mrcnn.boxes import denormalize
+from model.mrcnn.targets import Truth
+
+SIZE = 128
+CONFIG = dataclasses.replace(TINY, image_min_dim=128, image_max_dim=512)
+AS_IT_WAS = Augmentation(
+    zoom=(1, 1),
+    contrast=(1, 1),
+    brightness=0,
+    gamma=(1, 1),
+    channel_gain=0,
+    grey=0,
+    invert=0,
+    blur=0,
+    noise=0,
+)
+"""Turns and flips, nothing else."""
+SCENE = labels_with((150, 140), [(10, 12, BOOT), (60, 70, BOOT.T), (100, 20, BOOT), (118, 110, BOOT)])
+"""The last one is often cut by the crop's edge."""
+
+
+def drawn(
+    augmentation: Augmentation, seed: int, labels: np.ndarray = SCENE, config: Config = CONFIG
+) -> tuple[np.ndarray, Truth]:
+    """The grey levels of an augmented picture, (SIZE, SIZE), and its objects."""
+    picture, truth = augment(sample_of(labels), SIZE, config, augmentation, np.random.default_rng(seed))
+    assert picture.shape == (SIZE, SIZE, 3)
+    assert picture.dtype == np.float32
+    return (picture + np.array(config.mean_pixel, np.float32))[..., 0], truth
+
+
+@pytest.mark.parametrize("seed", range(24))  # all eight ways round, and several cuts
+def test_boxes_are_tight_around_the_pixels_of_their_object(seed: int) -> None:
+    grey, truth = drawn(AS_IT_WAS, seed)
+    assert len(truth.boxes) >= 2
+    for class_id, box in zip(truth.class_ids, denormalize(truth.boxes, SIZE, SIZE), strict=True):
+        rows, columns = np.nonzero(np.abs(grey - grey_level_of(class_id)) < 0.5)
+        assert box.tolist() == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+
+
+def test_the_pixels_under_a_mask_are_its_objects() -> None:
+    large, seen = np.kron(SCENE, np.ones((2, 2), np.uint16)), 0
+    for seed in range(12):
+        grey, truth = drawn(dataclasses.replace(AS_IT_WAS, zoom=(0.6, 1.3)), seed, large)
+        boxes = denormalize(truth.boxes, SIZE, SIZE)
+        for class_id, (y1, x1, y2, x2), mini in zip(truth.class_ids, boxes, truth.mini_masks, strict=True):
+            mask = paste(mini.astype(np.float32), x2 - x1, y2 - y1)
+            within = cv2.erode(np.pad(mask, 2), np.ones((5, 5), np.uint8))[2:-2, 2:-2] > 0  # scaling blurs
+            np.testing.assert_allclose(grey[y1:y2, x1:x2][within], grey_level_of(class_id), atol=1)
+            seen += within.any()
+    assert seen >= 12
+
+
+def test_all_eight_ways_round_occur_and_upright_pictures_only_mirror() -> None:
+    def ways(augmentation: Augmentation) -> int:
+        labels = labels_with((SIZE, SIZE), [(30, 40, BOOT)])
+        return len({drawn(augmentation, seed, labels)[0].round().tobytes() for seed in range(60)})
+
+    assert ways(AS_IT_WAS) == 8
+    upright = dataclasses.replace(
+        AS_IT_WAS, quarter_turns=UPRIGHT.quarter_turns, vertical_flip=UPRIGHT.vertical_flip
+    )
+    assert ways(upright) == 2
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), UPRIGHT])
+def test_the_same_seed_gives_the_same_picture_and_another_another(augmentation: Augmentation) -> None:
+    (one, truth), (same, same_truth), (other, _) = (drawn(augmentation, seed) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(one, same)
+    np.testing.assert_array_equal(truth.boxes, same_truth.boxes)
+    assert np.abs(one - other).max() > 1
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.zeros((150, 140), np.uint16),  # nothing there
+        np.zeros((20, 400), np.uint16),  # a strip, larger and smaller than the crop
+        labels_with((150, 140), [(5, 5, np.ones((1, 30), np.uint8))]),  # a pixel thin: its box has no height
+        labels_with((3, 3), [(0, 0, np.ones((3, 3), np.uint8))]),  # an image of nine pixels
+        labels_with((2000, 1500), [(5, 5, BOOT)]),  # far from most crops
+    ],
+)
+@pytest.mark.parametrize("normalization", ["mean_pixel", "contrast"])
+def test_hardly_anything_to_see_is_no_crash(labels: np.ndarray, normalization: str) -> None:
+    config = dataclasses.replace(CONFIG, image_normalization=normalization)
+    for seed in range(5):
+        grey, truth = drawn(Augmentation(), seed, labels, config)
+        assert np.isfinite(grey).all()
+        assert truth.boxes.shape == (len(truth.class_ids), 4)
+        assert truth.mini_masks.shape == (len(truth.class_ids), 56, 56)
+        assert (truth.boxes[:, 2:] > truth.boxes[:, :2]).all()
+
+
+@pytest.mark.parametrize("least_visible", [0.1, 0.5])
+def test_an_object_mostly_outside_the_crop_is_background(least_visible: float) -> None:
+    augmentation = dataclasses.replace(AS_IT_WAS, least_visible=least_visible)
+    labels = labels_with((256, 256), [(0, 0, np.ones((60, 60), np.uint8))])
+    seen = []
+    for seed in range(60):
+        grey, truth = drawn(augmentation, seed, labels)
+        share = (np.abs(grey - grey_level_of(1)) < 0.5).mean() * SIZE**2 / 3600
+        assert (len(truth.boxes) == 1) == (share >= least_visible)
+        seen.append(share)
+    assert min(seen) < least_visible < max(seen)
+
+
+@pytest.mark.parametrize("least_visible", [0.0, 0.1])
+def test_an_object_quite_outside_the_crop_is_no_crash(least_visible: float) -> None:
+    augmentation = dataclasses.replace(AS_IT_WAS, least_visible=least_visible)
+    labels = labels_with((600, 600), [(0, 0, BOOT), (576, 584, BOOT)])
+    for seed in range(10):
+        drawn(augmentation, seed, labels)
+
+
+def test_a_crowded_image_gives_as_many_objects_as_there_is_room_for() -> None:
+    dots = [(y, x, np.ones((4, 4), np.uint8)) for y in range(2, 120, 8) for x in range(2, 120, 8)]
+    _, truth = drawn(AS_IT_WAS, 0, labels_with((SIZE, SIZE), dots))
+    assert len(truth.boxes) == CONFIG.max_gt_instances
+    assert len(set(truth.class_ids.tolist())) == CONFIG.max_gt_instances  # each its own
+
+
+def test_grey_pictures_stay_grey_and_coloured_ones_may_lose_their_colour() -> None:
+    still = dataclasses.replace(AS_IT_WAS, channel_gain=0.3, noise=1.0)
+    picture, _ = augment(sample_of(SCENE), SIZE, CONFIG, still, np.random.default_rng(0))
+    grey = picture + np.array(CONFIG.mean_pixel, np.float32)
+    np.testing.assert_allclose(grey[..., 0], grey[..., 2], atol=1e-3)
+
+    sample = sample_of(SCENE)
+    sample.image[..., 1] //= 2
+    picture, _ = augment(
+        sample, SIZE, CONFIG, dataclasses.replace(AS_IT_WAS, grey=1.0), np.random.default_rng(0)
+    )
+    grey = picture + np.array(CONFIG.mean_pixel, np.float32)
+    np.testing.assert_allclose(grey[..., 0], grey[..., 2], atol=1e-3)
+
+
+def test_a_picture_is_trained_on_at_the_scale_that_it_is_detected_at() -> None:
+    labels = labels_with((64, 64), [(20, 20, np.ones((16, 16), np.uint8))])  # detected at 128: twice as large
+    _, truth = drawn(AS_IT_WAS, 0, labels)
+    y1, x1, y2, x2 = denormalize(truth.boxes, SIZE, SIZE)[0]
+    assert abs(y2 - y1 - 32) <= 1
+    assert abs(x2 - x1 - 32) <= 1

@@ -1,0 +1,258 @@
+"""The catalog finds bundles and refuses those that cannot be trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model import catalog
+from model.catalog import SHIPPED, Bundle, BundleError, UnknownModel, new_bundle, write_manifest
+from model.segmenter import load
+
+MANIFEST = {
+    "name": "cells",
+    "version": "1",
+    "task": "instance",
+    "classes": ["background", "cell"],
+    "licence": "CC0-1.0",
+    "source": "made up",
+    "threshold": 0.5,
+    "config": {"num_classes": 2},
+    "weights": "model.weights.h5",
+}
+LARGEST_SHIPPED_BUNDLE = 16 << 20
+"""Bytes: every clone of the repository carries it. Compiled stages are counted apart."""
+
+
+def make(**changes: Any) -> Bundle:
+    """A bundle in `model_dir` whose weights are a few bytes."""
+    values = {**MANIFEST, **changes}
+    with new_bundle(values["name"]) as folder:
+        (folder / "model.weights.h5").write_bytes(b"weights")
+        write_manifest(folder, values)
+    return catalog.find(values["name"])
+
+
+def spoil(bundle: Bundle, **changes: Any) -> None:
+    """Write values into the manifest that `write_manifest` would not; None takes one out."""
+    path = bundle.folder / catalog.MANIFEST
+    values = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({name: value for name, value in values.items() if value is not None}))
+
+
+def test_a_bundle_is_found_by_name_and_its_files_are_whole(model_dir: Path) -> None:
+    made = make(description="Cells — seen from above")
+
+    found = catalog.find("cells")
+
+    assert found == made
+    assert found.folder == model_dir / "cells"
+    assert found.weights_path.read_bytes() == b"weights"
+    assert found.manifest.description == "Cells — seen from above"
+    found.check()
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(model_dir: Path) -> None:
+    make()
+    make(name="yeast")
+
+    with pytest.raises(UnknownModel, match="no model 'cell'; there are: cells, yeast"):
+        catalog.find("cell")
+
+
+def test_without_any_bundle_the_answer_is_that_there_are_none(model_dir: Path) -> None:
+    with pytest.raises(UnknownModel, match="there are: none"):
+        catalog.find("nuclei")
+
+
+def test_without_a_model_dir_there_are_the_shipped_bundles(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    monkeypatch.setattr(catalog, "SHIPPED", model_dir)
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(model_dir / "not-made-yet"))
+
+    assert catalog.names() == ["cells"]
+
+
+def test_a_bundle_in_the_model_dir_hides_the_shipped_one_of_its_name(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    make(version="shipped")
+    make(name="yeast", version="shipped")
+    model_dir.rename(shipped)
+    monkeypatch.setattr(catalog, "SHIPPED", shipped)
+    make(version="own")
+
+    versions = {name: catalog.find(name).manifest.version for name in catalog.names()}
+
+    assert versions == {"cells": "own", "yeast": "shipped"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"licence": None}, "licence: Field required"),  # a field is missing
+        ({"classess": []}, "classess: Extra inputs"),  # a misspelt one
+        ({"name": "../cells"}, "name: String should match"),  # would leave the folder
+        ({"name": "Cells"}, "name: String should match"),  # upper case
+        ({"threshold": 1.5}, "threshold: Input should be less"),
+        ({"classes": ["background"]}, "classes: List should have at least 2"),
+        ({"classes": ["cell", "background"]}, 'start with "background"'),  # cells would never be found
+        ({"classes": ["background", "cell", "cell"]}, "each class once"),
+        ({"classes": ["background", "cell", "fibre"]}, "num_classes 2"),  # the network has one class less
+        ({"config": {"num_clases": 2}}, "Config has no num_clases"),
+        ({"config": {"num_classes": 2, "backbone": "vgg"}}, "use one of resnet50"),
+        ({"config": {"num_classes": 2, "image_min_dim": "large"}}, "cannot be read"),  # a word for a number
+        ({"files": {}}, "sha256 of model.weights.h5"),  # nothing would be checked
+    ],
+)
+def test_a_bad_manifest_gives_one_clear_bundle_error(
+    model_dir: Path, changes: dict[str, Any], says: str
+) -> None:
+    spoil(make(), **changes)
+
+    with pytest.raises(BundleError, match=says) as caught:
+        catalog.find("cells")
+
+    assert str(caught.value).startswith("cells/model.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b'{"name": "cells"',  # cut short
+        b"[]",  # JSON, but no object
+        b"\xff\xfe\x00",  # no text
+    ],
+)
+def test_a_manifest_that_is_no_json_object_gives_a_bundle_error(model_dir: Path, text: bytes) -> None:
+    (make().folder / catalog.MANIFEST).write_bytes(text)
+
+    with pytest.raises(BundleError, match=r"cells/model\.json"):
+        catalog.find("cells")
+
+
+def test_a_file_with_one_other_byte_is_refused(model_dir: Path) -> None:
+    bundle = make()
+    bundle.weights_path.write_bytes(b"Weights")
+
+    with pytest.raises(BundleError, match=r"cells: model.weights.h5 is not the file .*sha256"):
+        bundle.check()
+
+
+def test_a_missing_file_is_named(model_dir: Path) -> None:
+    bundle = make()
+    bundle.weights_path.unlink()
+
+    with pytest.raises(BundleError, match=r"file model\.weights\.h5 is missing"):
+        bundle.check()
+
+
+def test_a_model_with_changed_weights_is_not_loaded(tiny_bundle: Bundle) -> None:
+    with tiny_bundle.weights_path.open("ab") as file:
+        file.write(b"\0")
+
+    with pytest.raises(BundleError, match="sha256"):
+        load("tiny")
+
+
+def test_a_bundle_that_fails_halfway_leaves_nothing_behind(model_dir: Path) -> None:
+    with pytest.raises(RuntimeError), new_bundle("cells") as folder:
+        (folder / "model.weights.h5").write_bytes(b"half of")
+        raise RuntimeError
+
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_bundle_that_fails_halfway_leaves_the_one_before_it(model_dir: Path) -> None:
+    before = make()
+    with pytest.raises(RuntimeError), new_bundle("cells") as folder:
+        (folder / "model.weights.h5").write_bytes(b"half of")
+        raise RuntimeError
+
+    assert list(model_dir.iterdir()) == [before.folder]
+    catalog.find("cells").check()
+
+
+def test_a_bundle_in_the_making_is_not_found(model_dir: Path) -> None:
+    with new_bundle("cells") as folder:
+        (folder / "model.weights.h5").write_bytes(b"weights")
+        write_manifest(folder, MANIFEST)
+
+        assert catalog.names() == []
+
+    assert catalog.names() == ["cells"]
+
+
+def test_a_new_bundle_replaces_the_old_one_whole(model_dir: Path) -> None:
+    (make().folder / "selftest.npz").write_bytes(b"of the old weights")
+
+    new = make(version="2")
+
+    assert {path.name for path in new.folder.iterdir()} == {"model.json", "model.weights.h5"}
+    assert catalog.find("cells").manifest.version == "2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../cells",
+        "a/b",
+        ".cells",  # hidden
+        "Cells",
+        "my cells",
+        "zellen-ä",
+        "a" * 64,
+    ],
+)
+def test_a_bad_name_is_refused_before_anything_is_written(model_dir: Path, name: str) -> None:
+    with pytest.raises(BundleError, match="use at most 63 lower-case letters"), new_bundle(name):
+        pass
+
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_manifest_that_would_be_refused_is_not_written(model_dir: Path) -> None:
+    with pytest.raises(BundleError, match="tile_overlap: Input should be greater"):
+        make(tile_overlap=1)
+
+    assert list(model_dir.iterdir()) == []
+
+
+def test_an_updated_manifest_keeps_the_rest_and_hashes_the_files_anew(model_dir: Path) -> None:
+    bundle = make(max_segments=7)
+    (bundle.folder / "selftest.npz").write_bytes(b"added")
+
+    catalog.update_manifest(bundle, quality={"AP50": 0.8})
+
+    updated = catalog.find("cells")
+    updated.check()
+    assert set(updated.manifest.files) == {"model.weights.h5", "selftest.npz"}
+    changed = {"quality": {"AP50": 0.8}, "files": updated.manifest.files}
+    assert updated.manifest == bundle.manifest.model_copy(update=changed)
+
+
+def test_the_shipped_bundles_are_whole_pass_their_self_test_and_are_small(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(tmp_path))
+    names = [path.parent.name for path in SHIPPED.glob(f"*/{catalog.MANIFEST}")]
+    if not names:
+        pytest.skip(f"no bundle in {SHIPPED} yet")
+    assert catalog.names() == sorted(names)  # each in the folder of its name
+    for name in names:
+        load(name).self_test()
+        counted = [
+            path.stat().st_size
+            for path in (SHIPPED / name).rglob("*")
+            if path.is_file() and "openvino" not in path.relative_to(SHIPPED).parts
+        ]
+        assert sum(counted) <= LARGEST_SHIPPED_BUNDLE, f"{name} has {sum(counted):,} bytes"

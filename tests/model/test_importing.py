@@ -1,0 +1,292 @@
+"""A weight file becomes a model that segments, or is refused with what would fit; then nothing is left."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model import catalog
+from model.__main__ import main
+from model.catalog import Bundle
+from model.formats.encode import encode_png
+from model.importing import classes_from
+from model.segmenter import Segmenter, load
+
+TINY_CONFIG = {"image_min_dim": 64, "image_max_dim": 128, "rpn_anchor_scales": [8, 16, 32, 64, 128]}
+
+
+@pytest.fixture
+def classes(tmp_path: Path) -> Path:
+    """The names of the tiny model's classes, in a file."""
+    path = tmp_path / "classes.txt"
+    path.write_text("cell\nfibre\nspot\n")
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """What the tiny weights cannot tell of their network, as JSON."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(TINY_CONFIG))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("cell\nfibre\n", ["cell", "fibre"]),
+        ("BG\ncell\n", ["cell"]),  # Matterport's name of the background
+        ("background\ncell", ["cell"]),
+        ("\n  cell \n\ntraffic light\n", ["cell", "traffic light"]),  # blank lines, spaces
+        ("cell\r\nfibre\r\n", ["cell", "fibre"]),  # saved on Windows
+        ("\ufeffBG\r\ncell\r\n", ["cell"]),  # with a byte order mark
+    ],
+)
+def test_class_names_are_read_a_line_each_with_the_background_first(
+    tmp_path: Path, text: str, names: list[str]
+) -> None:
+    path = tmp_path / "classes.txt"
+    path.write_bytes(text.encode())
+
+    assert classes_from(path) == ["background", *names]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("cell\nfibre\ncell\n", "classes.txt names cell twice"),
+        ("cell\nbackground\n", "classes.txt names background twice"),  # not first
+    ],
+)
+def test_a_name_given_twice_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "classes.txt"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=says):
+        classes_from(path)
+
+
+def test_an_imported_model_finds_what_the_original_finds_and_carries_its_self_test(
+    model_dir: Path,
+    tmp_path: Path,
+    tiny_weights: Path,
+    classes: Path,
+    config: Path,
+    tiny_segmenter: Segmenter,
+    noise: Callable[..., npt.NDArray[np.uint8]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config.write_text(json.dumps({**TINY_CONFIG, "pre_nms_limit": 300, "post_nms_rois_inference": 60}))
+    picture = tmp_path / "self-test.png"
+    picture.write_bytes(encode_png(noise(128, 96)))
+    words = [
+        "import",
+        str(tiny_weights),
+        "--name",
+        "mine",
+        "--classes",
+        str(classes),
+        "--config",
+        str(config),
+    ]
+    words += ["--threshold", "0", "--max-segments", "20", "--licence", "MIT", "--self-test", str(picture)]
+
+    assert main(words) == 0
+
+    assert "mine: resnet_small, 3 classes, in" in capsys.readouterr().out
+    imported = load("mine")
+    assert imported.bundle.manifest.classes == ["background", "cell", "fibre", "spot"]
+    assert imported.bundle.manifest.licence == "MIT"
+    assert set(imported.bundle.manifest.files) == {"model.weights.h5", "selftest.npz"}
+    imported.self_test()
+    found, expected = imported.segment(noise(128, 96)), tiny_segmenter.segment(noise(128, 96))
+    assert len(found) > 10
+    assert found.boxes.tolist() == expected.boxes.tolist()
+    assert found.scores.tolist() == expected.scores.tolist()
+
+
+def lacking(*layers: str) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        with h5py.File(path, "a") as file:
+            for layer in layers:
+                del file[layer]
+
+    return spoil
+
+
+def with_other_shape(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        del file["fpn_p2/kernel:0"]
+        file["fpn_p2/kernel:0"] = np.zeros((1, 1, 2, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.write_text("no weights"), "is not a weight file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is not a weight file"),  # cut short
+        (lambda path: path.unlink(), "there is no such file"),
+        (lacking("mrcnn_class_logits"), "does not hold a whole Mask R-CNN (no mrcnn_class_logits)"),
+        (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape
+        (lacking("res4b_branch2a"), "resnet50, resnet101, resnet_small (stage 4 has 1 blocks)"),
+        (with_other_shape, "Other shape: fpn_p2/kernel"),
+    ],
+)
+def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
+    model_dir: Path,
+    tiny_weights: Path,
+    classes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    says: str,
+) -> None:
+    weights = tmp_path / "mine.h5"
+    shutil.copy(tiny_weights, weights)
+    spoil(weights)
+
+    status = main(["import", str(weights), "--name", "mine", "--classes", str(classes)])
+
+    message = capsys.readouterr().err
+    assert status == 1
+    assert message.startswith("python -m model import: mine.h5")
+    assert says in message
+    assert list(model_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--name", "My Model"], "use at most 63 lower-case letters"),
+        (["--name", "../mine"], "use at most 63 lower-case letters"),  # would leave the folder
+        (
+            ["--backbone", "resnet101"],
+            "backbone resnet_small, not resnet101: leave it out or say resnet_small",
+        ),
+        (["--threshold", "1.5"], "outside 0…1"),
+        (["--min-dim", "2000"], "above image_max_dim 1024"),
+        (["--resize-mode", "square", "--max-dim", "1000"], "use 960 or 1024"),
+        (["--anchor-scales", "8,16"], "the pyramid has 5 levels"),
+        (["--anchor-ratios", "1"], "Other shape: rpn_"),  # the file has three
+        (["--tile-overlap", "3"], "tile_overlap: Input should be greater"),
+        (["--max-segments", "5000"], "max_segments: Input should be less"),
+        (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
+    ],
+)
+def test_wishes_that_do_not_fit_the_file_are_refused_and_nothing_is_left(
+    model_dir: Path,
+    tiny_weights: Path,
+    classes: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    says: str,
+) -> None:
+    status = main(["import", str(tiny_weights), "--name", "mine", "--classes", str(classes), *words])
+
+    message = capsys.readouterr().err
+    assert status == 1
+    assert says in message
+    assert message.count("\n") == 1
+    assert list(model_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        ("cell\nfibre\n", 2),
+        ("cell\nfibre\nspot\nring\n", 4),
+        ("", 0),
+    ],
+)
+def test_a_wrong_count_of_class_names_is_answered_with_the_right_one(
+    model_dir: Path,
+    tiny_weights: Path,
+    classes: Path,
+    capsys: pytest.CaptureFixture[str],
+    names: str,
+    given: int,
+) -> None:
+    classes.write_text(names)
+
+    status = main(["import", str(tiny_weights), "--name", "mine", "--classes", str(classes)])
+
+    assert status == 1
+    assert f"so 3 names are needed; {given} were given" in capsys.readouterr().err
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_weights, tmp_path / "model.weights.h5")
+    asked = {"classes": ["background", "a", "b", "c"], "config": {"num_classes": 4, **TINY_CONFIG}}
+    (tmp_path / "run.json").write_text(json.dumps(asked))
+
+    assert main(["import", str(tmp_path / "model.weights.h5"), "--name", "mine"]) == 0
+
+    bundle = catalog.find("mine")
+    assert bundle.manifest.classes == asked["classes"]
+    assert bundle.config.image_max_dim == 128
+    assert bundle.config.rpn_anchor_scales == (8, 16, 32, 64, 128)
+
+
+def test_without_class_names_the_import_asks_for_them(
+    model_dir: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", str(tiny_weights), "--name", "mine"]) == 1
+
+    assert "--classes is missing" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def matterport(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    """Matterport's own file, imported with nothing said but the size of its pictures."""
+    folder = tmp_path_factory.mktemp("matterport")
+    weights, names = folder / "mask_rcnn_0160.h5", folder / "classes.txt"
+    with lzma.open(shared / "golden" / "matterport_resnet50.h5.xz") as packed, weights.open("wb") as file:
+        shutil.copyfileobj(packed, file, 1 << 20)
+    names.write_text("\n".join(f"thing {number}" for number in range(1, 81)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(folder / "models"))
+        words = ["import", str(weights), "--name", "matterport", "--classes", str(names), "--threshold", "0"]
+        assert main([*words, "--min-dim", "240", "--max-dim", "320", "--resize-mode", "square"]) == 0
+        weights.unlink()
+        yield catalog.find("matterport")
+
+
+def test_matterports_file_tells_its_backbone_and_classes(matterport: Bundle) -> None:
+    assert matterport.config.backbone == "resnet50"
+    assert matterport.config.num_classes == 81
+    assert matterport.manifest.classes[:2] == ["background", "thing 1"]
+    assert matterport.manifest.source == "imported from mask_rcnn_0160.h5"
+
+
+def test_matterports_model_segments_a_photo_as_matterport_does(matterport: Bundle, shared: Path) -> None:
+    golden: dict[str, Any] = dict(np.load(next((shared / "golden").glob("*.npz"))))
+
+    found = load("matterport").segment(golden["image"])
+
+    # The weights are random: scores tie, and which of two neighbours NMS keeps is chance.
+    boxes = {tuple(box) for box in found.boxes[:, [1, 0, 3, 2]].tolist()}
+    same = sum(tuple(box) in boxes for box in golden["rois"].tolist())
+    assert same >= 0.95 * len(golden["rois"])
+
+
+def test_matterports_file_is_refused_as_a_resnet101(
+    matterport: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "classes.txt"
+    names.write_text("\n".join(matterport.manifest.classes))
+    words = ["import", str(matterport.weights_path), "--name", "other", "--classes", str(names)]
+
+    assert main([*words, "--backbone", "resnet101"]) == 1
+
+    assert "has backbone resnet50, not resnet101" in capsys.readouterr().err
+    assert "other" not in catalog.names()

@@ -1,0 +1,165 @@
+"""The model that ships: what it finds in pictures of which the truth is known."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model import catalog
+from model.data import Sample, open_data
+from model.evaluation import evaluate
+from model.masks import from_label_map
+from model.segmenter import Segmenter, load
+from scripts.draw_samples import fluorescence, tissue
+
+REPOSITORY = Path(__file__).parents[2]
+NUCLEI_ARCHIVE = REPOSITORY.parent / "shared" / "data" / "nuclei.tar"
+MEGABYTE = 2**20
+
+Image = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def nuclei() -> Segmenter:
+    return load("nuclei")
+
+
+class OneSample:
+    """A data set of one drawn picture."""
+
+    classes = ["background", "nucleus"]  # noqa: RUF012 - as DataSet has it
+    ids = ["drawn"]  # noqa: RUF012
+    kinds = [None]  # noqa: RUF012
+
+    def __init__(self, image: Image, labels: npt.NDArray[np.uint16]) -> None:
+        boxes, masks = from_label_map(labels)
+        self.sample = Sample("drawn", image, boxes, np.ones(len(boxes), np.int32), masks)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample
+
+
+def as_it_is(image: Image) -> Image:
+    return image
+
+
+def dim(image: Image) -> Image:
+    """An underexposed camera: an eighth of the light."""
+    return image // 8
+
+
+def inverted(image: Image) -> Image:
+    """Dark nuclei on a bright field."""
+    return 255 - image
+
+
+def grey(image: Image) -> Image:
+    return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "change", "least_ap"),
+    [
+        (fluorescence, as_it_is, 0.8),
+        (fluorescence, dim, 0.7),
+        (fluorescence, inverted, 0.5),
+        (tissue, as_it_is, 0.6),
+        (tissue, grey, 0.5),
+    ],
+)
+def test_drawn_nuclei_are_found(
+    nuclei: Segmenter,
+    draw: Callable[[], tuple[Image, npt.NDArray[np.uint16]]],
+    change: Callable[[Image], Image],
+    least_ap: float,
+) -> None:
+    picture, labels = draw()
+    image = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB if picture.ndim == 2 else cv2.COLOR_BGR2RGB)
+    result = evaluate(nuclei.segment, OneSample(change(image), labels), progress=False)
+    assert result.to_json()["all"]["AP50"] >= least_ap
+
+
+def test_a_picture_far_larger_than_the_network_s_input_keeps_its_nuclei(nuclei: Segmenter) -> None:
+    picture, _ = fluorescence()
+    image = np.tile(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), (4, 4, 1))
+    alone = len(nuclei.segment(image[:512, :512]))
+    found = nuclei.segment(image, max_segments=1000)
+    assert found.size == (2048, 2048)
+    # A little fewer than sixteen times as many: nuclei cut by the sixteenths' borders join.
+    assert 0.85 * 16 * alone <= min(len(found), 1000) or len(found) == 1000
+
+
+def test_an_empty_field_has_no_nuclei(nuclei: Segmenter) -> None:
+    noise = np.random.default_rng(0).normal(12, 2, (256, 256, 1)).clip(0, 255).astype(np.uint8)
+    assert len(nuclei.segment(np.repeat(noise, 3, axis=-1))) <= 2
+
+
+def test_eight_threads_get_equal_answers(nuclei: Segmenter) -> None:
+    image = cv2.cvtColor(fluorescence()[0], cv2.COLOR_GRAY2RGB)
+    with ThreadPoolExecutor(8) as executor:
+        answers = list(executor.map(lambda _: nuclei.segment(image), range(8)))
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer.boxes, answers[0].boxes)
+        np.testing.assert_array_equal(answer.scores, answers[0].scores)
+        assert all(map(np.array_equal, answer.masks, answers[0].masks))
+
+
+def test_pictures_of_changing_sizes_do_not_fill_the_memory() -> None:
+    """200 sizes in one process: after the first 50, at most 5 % more."""
+    script = """
+import numpy as np
+from model.segmenter import load
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1])
+
+segmenter = load("nuclei")
+random = np.random.default_rng(0)
+peak_early = peak_late = 0
+for index in range(200):
+    height, width = random.integers(40, 640, 2)
+    segmenter.segment(random.integers(0, 256, (height, width, 3), np.uint8))
+    if index < 50:
+        peak_early = max(peak_early, resident())
+    else:
+        peak_late = max(peak_late, resident())
+print(peak_late / peak_early)
+"""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("resident memory is read from /proc, which this system does not have")
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout.split()[-1]) <= 1.05
+
+
+def test_the_bundle_is_small_and_says_what_it_is() -> None:
+    folder = catalog.SHIPPED / "nuclei"
+    manifest = catalog.read_bundle(folder).manifest
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 16 * MEGABYTE
+    assert manifest.licence == "CC0-1.0"
+    assert manifest.made_by.startswith("python -m model train")
+    assert manifest.quality is not None
+
+
+@pytest.mark.skipif(not NUCLEI_ARCHIVE.exists(), reason=f"needs {NUCLEI_ARCHIVE.name}, which is not here")
+def test_its_quality_is_what_model_json_says(nuclei: Segmenter, tmp_path: Path) -> None:
+    subprocess.run(["tar", "xf", NUCLEI_ARCHIVE, "-C", tmp_path, "val"], check=True)
+    result = evaluate(nuclei.segment, open_data(tmp_path / "val"), progress=False).to_json()
+    claimed = json.loads((catalog.SHIPPED / "nuclei" / catalog.MANIFEST).read_text())["quality"]
+    assert result["all"]["AP50"] == pytest.approx(claimed["all"]["AP50"], abs=0.005)
+    for kind, row in claimed["kinds"].items():
+        assert result["kinds"][kind]["AP50"] == pytest.approx(row["AP50"], abs=0.02), kind

@@ -1,0 +1,237 @@
+"""Who may import whom: the rules of the design, held against every file."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGES = ("app", "model", "functions")
+NETWORK_LIBRARIES = ("keras", "tensorflow", "jax", "torch")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import.
+
+    Attributes:
+        target: dotted name, of a module or of something in it.
+        lazy: it runs with a function, or never (`if TYPE_CHECKING`), and not when the module is imported.
+    """
+
+    target: str
+    lazy: bool
+
+
+def imports_of(source: str, package: str) -> set[Import]:
+    """Every import of a module that lies in `package`, which relative imports count from.
+
+    `from a import b` gives a.b, since b may be a module; `rules` look at prefixes, so a is in it.
+    """
+    return set(_imports_below(ast.parse(source), package, lazy=False))
+
+
+def _imports_below(node: ast.AST, package: str, lazy: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, lazy) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - child.level] if child.level else []
+            base = ".".join([*parents, *filter(None, [child.module])])
+            yield from (Import(f"{base}.{alias.name}", lazy) for alias in child.names)
+        elif isinstance(child, ast.Call) and _called(child) in ("import_module", "__import__"):
+            name = child.args[0]
+            if isinstance(name, ast.JoinedStr):
+                name = name.values[0]  # f"model.commands.{name}": at least where it begins
+            if isinstance(name, ast.Constant):
+                yield Import(str(name.value).rstrip("."), lazy)
+        function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from _imports_below(child, package, lazy or function or _is_for_type_checkers(child))
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def within(target: str, *packages: str) -> bool:
+    return any(target == package or target.startswith(f"{package}.") for package in packages)
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the project by its dotted name."""
+    paths = [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py")]
+    return {name_of(path.relative_to(REPOSITORY)): path for path in paths}
+
+
+def name_of(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = modules()
+IMPORTS = {
+    name: imports_of(path.read_text(), name if path.stem == "__init__" else name.rpartition(".")[0])
+    for name, path in MODULES.items()
+}
+
+
+def loaded_with(module: str) -> set[str]:
+    """All that importing a module of the project imports: the project's modules, and names beyond it."""
+    loaded: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in loaded:
+            continue
+        loaded.add(name)
+        waiting += [name[:i] for i, letter in enumerate(name) if letter == "." and name[:i] in MODULES]
+        waiting += [found.target for found in IMPORTS.get(name, ()) if not found.lazy]
+    return loaded
+
+
+def test_the_project_was_found() -> None:
+    assert len(MODULES) > 60
+    assert {"app", "app.api", "model.segmenter", "model.mrcnn.network"} <= set(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import flask", {("flask", False)}),
+        ("import google.cloud.storage as gcs", {("google.cloud.storage", False)}),
+        ("from model import masks, segments", {("model.masks", False), ("model.segments", False)}),
+        ("from . import boxes", {("model.mrcnn.boxes", False)}),
+        ("from .boxes import iou", {("model.mrcnn.boxes.iou", False)}),
+        ("from ..masks import paste", {("model.masks.paste", False)}),
+        ("def run():\n    import keras", {("keras", True)}),
+        ("class A:\n    def run(self):\n        from app import api", {("app.api", True)}),
+        ("class A:\n    import keras", {("keras", False)}),  # a class body runs at once
+        ("try:\n    import jax\nexcept ImportError:\n    pass", {("jax", False)}),
+        ("if TYPE_CHECKING:\n    import keras", {("keras", True)}),
+        ("import importlib\nimportlib.import_module('app.api')", {("importlib", False), ("app.api", False)}),
+        ("x = __import__('flask')", {("flask", False)}),
+        ("m = import_module(f'model.commands.{name}')", {("model.commands", False)}),
+        ("text = 'import flask'", set()),  # words about an import are none
+    ],
+)
+def test_the_walker_sees_every_kind_of_import(source: str, expected: set[tuple[str, bool]]) -> None:
+    found = imports_of(source, "model.mrcnn")
+
+    assert {(one.target, one.lazy) for one in found} == expected
+
+
+def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODULES, "model.broken", Path("model/broken.py"))
+    monkeypatch.setitem(IMPORTS, "model.broken", imports_of("def f():\n    from app import api", "model"))
+    with pytest.raises(AssertionError, match=r"model\.broken imports app\.api"):
+        test_layers_import_only_what_lies_below_them("model", ("app",))
+
+    monkeypatch.setitem(IMPORTS, "model.segments", imports_of("from .mrcnn.network import MaskRCNN", "model"))
+    with pytest.raises(AssertionError, match="keras"):
+        test_serving_from_compiled_stages_needs_no_keras("model.formats.json")
+
+
+@pytest.mark.parametrize(
+    ("importer", "forbidden"),
+    [
+        ("model", ("app", "functions")),  # a library, usable without the service
+        ("model", ("flask", "werkzeug")),  # knows nothing of HTTP
+        ("model", ("google", "googleapiclient", "gcsfs")),  # nor of any cloud
+        ("functions", ("app", "model")),  # talks to the service over HTTP
+        ("app", ("functions", *NETWORK_LIBRARIES)),  # knows nothing of networks
+        ("app", ("model.mrcnn", "model.engines", "model.commands", "model.data", "model.evaluation")),
+        ("app", ("uwsgi", "uwsgidecorators")),  # only uwsgi.ini knows the server
+        ("model", ("uwsgi", "uwsgidecorators")),
+        ("model.mrcnn", ("model.segmenter", "model.engines", "model.catalog", "model.commands")),
+        ("model.engines", ("model.segmenter", "model.catalog", "model.commands")),
+        ("model.catalog", ("model.segmenter", "model.engines", "model.commands", "model.importing")),
+        ("model.segmenter", ("model.formats", "model.commands", "model.data", "model.evaluation")),
+        ("model.data", ("model.mrcnn", "model.segmenter", "model.engines", "model.evaluation")),
+        ("model.evaluation", ("model.mrcnn", "model.segmenter", "model.engines", "model.catalog")),
+        *((f"model.{name}", ("model.commands", "model.__main__")) for name in ("importing", "fetching")),
+    ],
+)
+def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple[str, ...]) -> None:
+    """Also lazily: an import inside a function is one more way to reach up."""
+    for name in MODULES:
+        for found in IMPORTS[name] if within(name, importer) else ():
+            assert not within(found.target, *forbidden), f"{name} imports {found.target}"
+
+
+@pytest.mark.parametrize(
+    ("importer", "allowed"),
+    [
+        ("model.segments", ()),  # everything ends here
+        ("model.masks", ("model.segments",)),
+        ("model.formats", ("model.segments", "model.masks", "model.formats")),
+        ("model.tiles", ("model.segments", "model.masks")),
+        ("model.pictures", ()),
+        ("model.stopwatch", ()),
+    ],
+)
+def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed: tuple[str, ...]) -> None:
+    checked = [name for name in MODULES if within(name, importer)]
+    assert checked, f"{importer} is gone: this rule holds nothing"
+    for name in checked:
+        own = [found.target for found in IMPORTS[name] if within(found.target, *PACKAGES)]
+        assert [target for target in own if not within(target, *allowed)] == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(
+            f"model.mrcnn.{name}"
+            for name in ("anchors", "boxes", "config", "detections", "inference", "molding", "proposals")
+        ),
+        *(name for name in sorted(MODULES) if within(name, "model.formats")),
+        "model.masks",
+        "model.segments",
+        "model.tiles",
+        "model.pictures",
+        "model.catalog",
+        "model.segmenter",
+        "model.mrcnn",  # Config alone
+        *(name for name in sorted(MODULES) if within(name, "app")),
+        *(name for name in sorted(MODULES) if within(name, "model.commands")),  # --help at once
+    ],
+)
+def test_serving_from_compiled_stages_needs_no_keras(module: str) -> None:
+    assert module in MODULES, f"{module} is gone: this rule holds nothing"
+    assert sorted(name for name in loaded_with(module) if within(name, *NETWORK_LIBRARIES)) == []
+
+
+def test_neither_the_service_nor_the_command_line_loads_tensorflow() -> None:
+    script = f"""
+import sys
+import app, model.segmenter, model.__main__
+try:
+    model.__main__.main(["segment", "--help"])
+except SystemExit:
+    pass
+loaded = sorted(set(sys.modules) & set({NETWORK_LIBRARIES!r}))
+sys.exit(f"loaded {{loaded}}" if loaded else 0)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "--threshold" in ended.stdout
+
+
+def test_no_module_imports_uwsgi() -> None:
+    folders = [entry for entry in REPOSITORY.iterdir() if not entry.name.startswith(".")]
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    assert len(paths) > len(MODULES)  # tests and scripts too
+    for path in paths:
+        for found in imports_of(path.read_text(), ""):
+            assert not within(found.target, "uwsgi", "uwsgidecorators"), f"{path} imports {found.target}"
