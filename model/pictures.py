@@ -104,6 +104,14 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8
         raise BrokenPicture(f"the {file_format} picture is truncated or corrupt") from error
 
 
+def check_rgb(image: npt.NDArray) -> None:
+    """Raise ValueError unless `image` is uint8 (H, W, 3) with at least one pixel."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"an image is uint8 (H, W, 3), RGB, not {image.dtype} {image.shape}")
+    if not image.size:
+        raise ValueError(f"an image has pixels; this one has shape {image.shape}")
+
+
 def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
     """The picture in the file at `path`; see `decode`. Raises OSError when the file cannot be read."""
     return decode(Path(path).read_bytes(), limits)

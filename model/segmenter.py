@@ -14,6 +14,7 @@ from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
 from model.mrcnn.inference import Stages, find_segments
 from model.mrcnn.molding import full_scale_of
+from model.pictures import check_rgb
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
@@ -76,10 +77,7 @@ class Segmenter:
             UnknownClass: `classes` has a name that the model does not know; says which it knows.
             ValueError: `image` is of another shape or dtype; `max_segments` is less than 1.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
-        if not image.size:
-            raise ValueError(f"an image has pixels; this one has shape {image.shape}")
+        check_rgb(image)
         if max_segments is not None and max_segments < 1:
             raise ValueError(f"max_segments is at least 1, not {max_segments}")
         manifest = self.bundle.manifest

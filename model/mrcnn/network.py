@@ -21,6 +21,7 @@ from model.mrcnn.inference import infer
 from model.mrcnn.molding import mold
 from model.mrcnn.rpn import build_rpn
 from model.mrcnn.weights import load_weights
+from model.pictures import check_rgb
 
 
 class MaskRCNN:
@@ -83,6 +84,7 @@ class MaskRCNN:
         return ops.convert_to_numpy(self.mask_model(inputs, training=False))
 
     def _detect_one(self, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray]:
+        check_rgb(image)
         molded = mold(image, self.config)
         detections, probabilities = infer(self, molded, self.config)
         rois = molded.to_image_boxes(detections.boxes)

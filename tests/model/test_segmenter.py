@@ -409,11 +409,12 @@ def test_weights_that_load_but_are_not_the_models_fail_the_self_test(tested: Seg
         Segmenter(tested.bundle, Sleepy(tested._stages)).self_test()
 
 
-def test_a_self_test_with_nothing_to_find_passes_where_nothing_is_found(
+def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pass_it(
     tiny_bundle: Bundle, tiny_segmenter: Segmenter, noise: Noise
 ) -> None:
     bundle = catalog.update_manifest(tiny_bundle, threshold=1.0)
 
-    record_self_test(Segmenter(bundle, tiny_segmenter._stages), noise(128, 96))
+    with pytest.raises(ValueError, match="choose another"):
+        record_self_test(Segmenter(bundle, tiny_segmenter._stages), noise(128, 96))
 
-    Segmenter(catalog.find("tiny"), tiny_segmenter._stages).self_test()
+    assert not (bundle.folder / SELF_TEST).exists()

@@ -145,6 +145,20 @@ def test_detect_answers_as_matterports_does(network: MaskRCNN) -> None:
         assert (x1 >= 0).all() and (x1 < x2).all() and (x2 <= image.shape[1]).all()
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((64, 64), np.uint8),  # grey
+        np.zeros((64, 64, 4), np.uint8),  # with alpha
+        np.zeros((64, 64, 3), np.float32),  # 0…1 as matplotlib reads PNG
+        np.zeros((0, 64, 3), np.uint8),
+    ],
+)
+def test_detect_refuses_what_is_no_rgb_picture(network: MaskRCNN, image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="an image"):
+        network.detect([image])
+
+
 def test_detect_and_find_segments_agree(network: MaskRCNN) -> None:
     answer, segments = network.detect([IMAGE])[0], find_segments(network, IMAGE, TINY)
     with_pixels = answer["masks"].any(axis=(0, 1))
