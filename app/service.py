@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from flask import Flask, current_app
 
-from app.errors import BadParameter
+from app.errors import BadParameter, UnknownModel
 from app.parameters import Parameters
 from app.settings import Settings
 from app.workers import Workers
@@ -71,7 +71,7 @@ class Service:
         """
         segmenter = self._choose(parameters)
         stopwatch = Stopwatch()
-        with stopwatch.measure("decode"):
+        with stopwatch.measure("decode"), self.workers.decoding:
             image = decode(data, Limits(max_pixels=self.settings.max_pixels))
         with self.workers.turn(stopwatch):
             segments = segmenter.segment(
@@ -90,7 +90,7 @@ class Service:
         elif parameters.model in self.segmenters:
             segmenter = self.segmenters[parameters.model]
         else:
-            raise BadParameter(f"model must be one of: {', '.join(self.segmenters)}.")
+            raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         _, *names = segmenter.bundle.manifest.classes  # index 0 is background
         if parameters.classes is not None and not set(parameters.classes) <= set(names):
             raise BadParameter(f"classes must be among: {', '.join(names)}.")

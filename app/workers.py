@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from app.errors import Busy
 from model.stopwatch import Stopwatch
 
+DECODERS = 2
+"""Pictures decoded at once: a decoded one is far larger than its file, and may take some copies."""
+
 
 class Workers:
     """One inference at a time, a bounded number of requests waiting for it, the rest refused at once.
@@ -21,6 +24,7 @@ class Workers:
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
+        self.decoding = threading.BoundedSemaphore(DECODERS)  # hold it while decoding
         self._places = threading.BoundedSemaphore(1 + queue)
         self._timeout = timeout
         self._line: deque[object] = deque()  # the running one first, then those that wait

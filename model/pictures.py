@@ -70,6 +70,8 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+_STRETCH_BLOCK = 1 << 20  # pixels
+
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
     """The picture in an image file's bytes, upright and in sRGB.
@@ -101,7 +103,9 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8
         raise
     # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
     except Exception as error:
-        raise BrokenPicture(f"the {file_format} picture is truncated or corrupt") from error
+        raise BrokenPicture(
+            f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
+        ) from error
 
 
 def check_rgb(image: npt.NDArray) -> None:
@@ -191,17 +195,30 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _stretch(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width) of grey values in any range: the lowest becomes 0, the highest 255, NaN 0."""
-    # 32-bit values need float64: float32 cannot tell large neighbours apart, and max - min can overflow it.
-    values = grey.astype(np.float32 if grey.itemsize <= 2 else np.float64)
-    finite = values[np.isfinite(values)]
-    if finite.size == 0 or finite.min() == finite.max():
-        return np.zeros(grey.shape, np.uint8)
-    lowest, highest = finite.min(), finite.max()
-    values = np.nan_to_num(values, copy=False, nan=lowest, neginf=lowest, posinf=highest)
-    values -= lowest
-    values *= 255 / (highest - lowest)
-    return np.rint(values).astype(np.uint8)
+    """uint8 (height, width) of grey values in any range: the lowest becomes 0, the highest 255, NaN 0.
+
+    Some rows at a time: a small file can hold a large flat picture, and the copies in float64 add up.
+    """
+    rows = max(1, _STRETCH_BLOCK // max(1, grey.shape[1]))
+    blocks = [slice(start, start + rows) for start in range(0, grey.shape[0], rows)]
+    ranges = [(finite.min(), finite.max()) for block in blocks if (finite := _finite(grey[block])).size]
+    stretched = np.zeros(grey.shape, np.uint8)
+    if not ranges:
+        return stretched
+    lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
+    if lowest == highest:
+        return stretched
+    for block in blocks:
+        # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
+        values = grey[block].astype(np.float64)
+        values = np.nan_to_num(values, copy=False, nan=lowest, neginf=lowest, posinf=highest)
+        stretched[block] = np.rint((values - lowest) * 255 / (highest - lowest))
+    return stretched
+
+
+def _finite(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    values = values.astype(np.float64)
+    return values[np.isfinite(values)]
 
 
 def _grey_to_rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

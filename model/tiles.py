@@ -12,6 +12,8 @@ from model.segments import Segments
 
 SAME_OBJECT_IOU = 0.5
 """From this IoU on, within what both tiles saw, two segments of one class are the same object."""
+REMNANT_INSIDE = 0.75
+"""Where a tile's border cuts one of two segments: it is part of the other if so much of it lies inside."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def cut(width: int, height: int, side: int, overlap: int) -> list[Tile]:
 def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, int]) -> Segments:
     """The objects of the whole picture, from those of its tiles.
 
-    Two segments of different tiles are one object where they agree within what both tiles saw; it gets the
-    union of their pixels and the better score. A segment that ends at a tile's inner border and agrees with
-    none stays as it is.
+    Two segments of different tiles are one object where they agree within what both tiles saw: by IoU, or,
+    where the border of a tile cuts one of them, by how much of the smaller one lies in the other. It gets
+    the union of their pixels and the better score. A segment that agrees with none stays as it is.
 
     Args:
         tiles: where each answer lies.
@@ -59,7 +61,8 @@ def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, in
     masks = [mask for answer in answers for mask in answer.masks]
     class_ids = np.concatenate([answer.class_ids for answer in answers])
     scores = np.concatenate([answer.scores for answer in answers])
-    groups = _groups(tiles, origin_of, boxes, masks, class_ids)
+    cut_by_tile = _cut_by_tile(tiles, origin_of, boxes, size)
+    groups = _groups(tiles, origin_of, boxes, masks, class_ids, cut_by_tile)
 
     whole_boxes, whole_masks = [], []
     for members in groups:
@@ -90,6 +93,7 @@ def _groups(
     boxes: npt.NDArray[np.int32],
     masks: Sequence[npt.NDArray[np.uint8]],
     class_ids: npt.NDArray[np.int32],
+    cut_by_tile: npt.NDArray[np.bool_],
 ) -> list[list[int]]:
     """Indices of segments by the object they belong to (connected components of "is the same")."""
     leader = list(range(len(boxes)))
@@ -105,13 +109,25 @@ def _groups(
         meets &= (origin_of > origin_of[first]) & (class_ids == class_ids[first])
         for second in np.flatnonzero(meets).tolist():
             seen_by_both = _intersection(tiles[origin_of[first]], tiles[origin_of[second]])
-            iou = _iou_within(seen_by_both, boxes[first], masks[first], boxes[second], masks[second])
-            if iou >= SAME_OBJECT_IOU:
+            iou, inside = _agreement(seen_by_both, boxes[first], masks[first], boxes[second], masks[second])
+            is_cut = cut_by_tile[first] or cut_by_tile[second]
+            if iou >= SAME_OBJECT_IOU or (is_cut and inside >= REMNANT_INSIDE):
                 leader[find(second)] = find(first)
     groups: dict[int, list[int]] = {}
     for index in range(len(boxes)):
         groups.setdefault(find(index), []).append(index)
     return list(groups.values())
+
+
+def _cut_by_tile(
+    tiles: Sequence[Tile],
+    origin_of: npt.NDArray[np.int64],
+    boxes: npt.NDArray[np.int32],
+    size: tuple[int, int],
+) -> npt.NDArray[np.bool_]:
+    """Bool (N,): whether a segment ends where its tile does and the picture does not."""
+    limits = np.array([(tile.x1, tile.y1, tile.x2, tile.y2) for tile in tiles], np.int32)[origin_of]
+    return ((boxes == limits) & (limits != np.array([0, 0, *size]))).any(axis=1)
 
 
 def _intersection(first: Tile, second: Tile) -> Tile:
@@ -123,22 +139,25 @@ def _intersection(first: Tile, second: Tile) -> Tile:
     )
 
 
-def _iou_within(
+def _agreement(
     region: Tile,
     first_box: npt.NDArray,
     first_mask: npt.NDArray[np.uint8],
     second_box: npt.NDArray,
     second_mask: npt.NDArray[np.uint8],
-) -> float:
-    """IoU of two box-local masks, counting only pixels of the picture in `region`."""
+) -> tuple[float, float]:
+    """IoU, and intersection over the smaller, of two box-local masks; only pixels in `region` count."""
     low = np.maximum(np.minimum(first_box[:2], second_box[:2]), (region.x1, region.y1))
     high = np.minimum(np.maximum(first_box[2:], second_box[2:]), (region.x2, region.y2))
     if (low >= high).any():
-        return 0.0
+        return 0.0, 0.0
     window = np.concatenate([low, high])
     first, second = _seen_in(window, first_box, first_mask), _seen_in(window, second_box, second_mask)
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 0.0
+    common = np.count_nonzero(first & second)
+    if not common:
+        return 0.0, 0.0
+    smaller = min(np.count_nonzero(first), np.count_nonzero(second))
+    return common / np.count_nonzero(first | second), common / smaller
 
 
 def _seen_in(window: npt.NDArray, box: npt.NDArray, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

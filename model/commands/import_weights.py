@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from model import catalog
 from model.importing import classes_from, import_weights
 from model.mrcnn.config import BACKBONES, RESIZE_MODES
 from model.pictures import read
@@ -36,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", help="where the weights come from")
     parser.add_argument("--made-by", help="the command that trained them")
+    parser.add_argument("--version", default="1", help="tells two generations of weights apart (default: 1)")
+    parser.add_argument("--replace", action="store_true", help="take the place of a model of that name")
     parser.add_argument("--licence", default="unknown", help="of the weights")
     parser.add_argument("--description", default="", help="what the model is for, in a sentence")
 
@@ -62,11 +65,16 @@ def run(arguments: argparse.Namespace) -> int:
     about = {
         "licence": arguments.licence,
         "description": arguments.description,
+        "version": arguments.version,
         "source": arguments.source or f"imported from {arguments.weights.name}",
         "made_by": arguments.made_by,
         "max_segments": arguments.max_segments,
         "tile_overlap": arguments.tile_overlap,
     }
+    if arguments.name in catalog.names() and not arguments.replace:
+        raise ValueError(
+            f"there is a model {arguments.name!r} already: choose another --name, or --replace it"
+        )
     test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
     bundle = import_weights(
         arguments.weights,

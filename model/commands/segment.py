@@ -99,8 +99,8 @@ def _write_cutouts(
     stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
 ) -> None:
     stem.mkdir(exist_ok=True)
-    for earlier in stem.glob("[0-9][0-9][0-9][0-9]-*.png"):  # of another threshold: no longer an answer
-        earlier.unlink()
+    if any(stem.iterdir()):  # cutouts of another threshold, or somebody's own pictures
+        raise ValueError(f"the folder {stem} is not empty: empty it, or name another one with --out")
     for name, cutout in segments_to_cutouts(image, segments, segmenter.bundle.manifest.classes):
         (stem / name).write_bytes(encode_png(cutout))
 

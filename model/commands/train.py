@@ -73,7 +73,18 @@ def run(arguments: argparse.Namespace) -> int:
 def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
     given = {"backbone": arguments.backbone, "learning_rate": arguments.learning_rate}
     values = {name: value for name, value in given.items() if value is not None}
-    return Config.from_json({**recipe, **values, "num_classes": classes})
+    config = Config.from_json({**recipe, **values, "num_classes": classes})
+    if not config.train_bn and not arguments.weights:
+        raise ValueError(
+            "batch norm does not learn (train_bn is false), so a network cannot start from nothing: "
+            "start from trained --weights, or from a --recipe with train_bn, as model/recipes/nuclei.json"
+        )
+    if config.image_resize_mode in ("crop", "none"):
+        raise ValueError(
+            f"image_resize_mode {config.image_resize_mode!r}: training cuts its own crops, at the scale of "
+            'detection; use "fit64" or "square"'
+        )
+    return config
 
 
 def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
@@ -85,6 +96,7 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
     values = {**recipe, **given}
     if "steps" not in values:
         raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
-    values.setdefault("warmup_steps", min(Plan.warmup_steps, values["steps"] // 5))
+    if arguments.warmup_steps is None:  # a short run, a short warm-up
+        values["warmup_steps"] = min(values.get("warmup_steps", Plan.warmup_steps), values["steps"] // 5)
     augmentation = UPRIGHT if arguments.upright else Augmentation(**values.pop("augmentation", {}))
     return Plan(**{**values, "augmentation": augmentation})

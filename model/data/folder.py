@@ -12,22 +12,25 @@ from PIL import Image
 from model import masks, pictures
 from model.data.sample import DataError, Sample
 
+DEFAULT_CLASS = "nucleus"
+
 
 class LabelMapFolder:
     """Images of one class of objects, the objects numbered in a label map of the image's size.
 
     `images/ID.*` is any picture, `labels/ID.png` a grey PNG of 8 or 16 bits (0 background, 1…n objects;
-    gaps are fine), `kind.json` maps an ID to the sort of image it is. Samples come in the order of ID.
+    gaps are fine), `kind.json` maps an ID to the sort of image it is, `class.txt` says what the objects are.
+    Samples come in the order of ID.
     """
 
-    def __init__(self, path: str | Path, class_name: str = "nucleus") -> None:
+    def __init__(self, path: str | Path) -> None:
         """Lists the folder; decodes nothing.
 
         Raises:
             DataError: there are no images, an image has no label map, or kind.json is no JSON object.
         """
         self.path = Path(path)
-        self.classes = ["background", class_name]
+        self.classes = ["background", _read_class(self.path / "class.txt")]
         self._images = _listed(self.path / "images")
         self.ids = [image.stem for image in self._images]
         for image in self._images:
@@ -93,6 +96,11 @@ def _listed(folder: Path) -> list[Path]:
     if not files:
         raise DataError(f"{folder} holds no images")
     return files
+
+
+def _read_class(path: Path) -> str:
+    """The objects' class name."""
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else DEFAULT_CLASS
 
 
 def _read_kinds(path: Path) -> dict[str, str]:

@@ -18,8 +18,8 @@ from model.mrcnn.config import Config
 from model.mrcnn.targets import Truth, rpn_targets
 
 Batch = dict[str, npt.NDArray]
-SAMPLES_IN_MEMORY = 600
-"""Decoded images kept for the next epoch; about 1 MB each."""
+SAMPLES_IN_MEMORY_BYTES = 1 << 30
+"""Room for decoded images kept for the next epoch, were all as large as the first."""
 BATCHES_AHEAD = 3
 
 
@@ -59,7 +59,8 @@ class _Draw:
         self.source = source
         self.weights = _sampling_weights(source.data.kinds)
         self.anchors = pyramid_anchors(source.config, source.picture_size, source.picture_size)
-        self.sample = lru_cache(maxsize=SAMPLES_IN_MEMORY)(source.data.__getitem__)
+        room = SAMPLES_IN_MEMORY_BYTES // source.data[0].image.nbytes
+        self.sample = lru_cache(maxsize=room)(source.data.__getitem__)
 
     def __call__(self, step: int) -> Batch:
         source = self.source

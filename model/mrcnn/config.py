@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 BACKBONES = ("resnet50", "resnet101", "resnet_small")
 RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")
 NORMALIZATIONS = ("mean_pixel", "contrast")
@@ -98,12 +100,20 @@ class Config:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Config:
-        """The Config that `to_json` wrote; raises ValueError for a name that Config does not have."""
+        """The Config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ValueError(f"Config has no {', '.join(unknown)}: take the name out or correct it")
-        plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        return cls(**plain)
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            problems = [
+                ": ".join(
+                    [*(str(part) for part in item["loc"][:1]), item["msg"].removeprefix("Value error, ")]
+                )
+                for item in error.errors()
+            ]
+            raise ValueError("; ".join(problems)) from None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""

@@ -61,13 +61,13 @@ def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Seque
             variable.assign(stored[name][variable.name].reshape(variable.shape))
 
 
-def save_weights(layers: Sequence[keras.Layer], path: str | Path, dtype: npt.DTypeLike = np.float32) -> None:
+def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
     """Write `layers` by name, as `read_weights` reads them; the file appears whole or not at all."""
     temporary = Path(f"{path}.part")
     with h5py.File(temporary, "w") as file:
         for layer in layers:
             for variable in layer.weights:
-                file[f"{layer.name}/{variable.name}:0"] = np.asarray(variable, dtype)
+                file[f"{layer.name}/{variable.name}:0"] = np.asarray(variable, np.float32)
     os.replace(temporary, path)
 
 

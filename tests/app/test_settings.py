@@ -16,6 +16,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.max_pixels == 50_000_000
 
 
+def test_the_docs_have_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    for definition in DEFINITIONS:
+        row = re.search(rf"^\| `{definition.name}` \| `?([^|`]*?)`? \|", page, re.MULTILINE)
+        assert row is not None, f"{definition.name} is missing from docs/settings.md"
+        assert row[1] == definition.default
+
+
 def test_the_environment_overrides_the_defaults() -> None:
     settings = Settings.from_environment(
         {"MASKSERVE_MODELS": " nuclei, coco,nuclei ", "MASKSERVE_QUEUE": "0"}

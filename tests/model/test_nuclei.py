@@ -93,12 +93,12 @@ def test_drawn_nuclei_are_found(
 
 def test_a_picture_far_larger_than_the_network_s_input_keeps_its_nuclei(nuclei: Segmenter) -> None:
     picture, _ = fluorescence()
-    image = np.tile(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), (4, 4, 1))
+    image = np.tile(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), (4, 4, 1))  # the input ends at 1536
     alone = len(nuclei.segment(image[:512, :512]))
     found = nuclei.segment(image, max_segments=1000)
     assert found.size == (2048, 2048)
-    # A little fewer than sixteen times as many: nuclei cut by the sixteenths' borders join.
-    assert 0.85 * 16 * alone <= min(len(found), 1000) or len(found) == 1000
+    # Nuclei at the sixteenths' borders meet or are cut there; a seam of tiles must add none of its own.
+    assert 0.9 * 16 * alone <= len(found) <= 1.1 * 16 * alone
 
 
 def test_an_empty_field_has_no_nuclei(nuclei: Segmenter) -> None:
@@ -141,7 +141,12 @@ print(peak_late / peak_early)
     if not Path("/proc/self/statm").exists():
         pytest.skip("resident memory is read from /proc, which this system does not have")
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
     )
     assert float(done.stdout.split()[-1]) <= 1.05
 

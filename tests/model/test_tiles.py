@@ -147,6 +147,18 @@ def test_an_object_seen_whole_by_both_tiles_is_not_counted_twice() -> None:
     assert (full_frame(whole, 0) == cell).all()
 
 
+def test_a_remnant_at_a_tile_s_border_belongs_to_the_object_it_lies_in() -> None:
+    tiles = cut(112, 64, 64, 16)  # the second tile starts at 48
+    cell = disc(112, 64, 42, 30, 9)  # reaches to 51, so the second tile sees three columns of it
+    thin = cell.copy()
+    thin[:26] = thin[34:] = 0  # and outlines even less of them
+
+    whole = join(tiles, [seen_through(tiles[0], cell), seen_through(tiles[1], thin)], (112, 64))
+
+    assert len(whole) == 1
+    assert (full_frame(whole, 0) == cell).all()
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -48,7 +48,8 @@ def test_a_sample_has_tight_boxes_and_box_local_masks(folder: Path) -> None:
 
 def test_ids_kinds_and_classes_are_known_without_decoding(folder: Path) -> None:
     (folder / "images/a.png").write_bytes(b"no picture")
-    data = LabelMapFolder(folder, class_name="cell")
+    (folder / "class.txt").write_text("cell\n")
+    data = LabelMapFolder(folder)
     assert len(data) == 2
     assert data.ids == ["a", "b"]
     assert data.kinds == ["fluorescence", None]

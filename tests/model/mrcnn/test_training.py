@@ -32,6 +32,16 @@ def data() -> Drawn:
     return Drawn([sample, sample_of(np.zeros((80, 90), np.uint16))])
 
 
+def test_training_on_one_picture_lowers_its_loss(tmp_path: Path, data: Drawn) -> None:
+    keras.utils.set_random_seed(0)
+    network = MaskRCNN(dataclasses.replace(TINY, train_bn=True, learning_rate=0.003))
+    run = RunFolder(tmp_path / "run", {}, data)
+    plan = Plan(steps=40, batch_size=2, picture_size=64, warmup_steps=5, average=0.0)
+    train(network, Drawn([data[0]]), plan, run)
+    losses = [row["loss"] for row in run.history]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
 def values_of(network: MaskRCNN) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers}
 

@@ -82,14 +82,6 @@ def test_saving_leaves_no_part_behind(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["some.h5"]
 
 
-def test_half_precision_files_load(some: list[keras.Layer], tmp_path: Path) -> None:
-    before = values_of(some)
-    save_weights(some, tmp_path / "half.h5", dtype=np.float16)
-    load_weights(some, tmp_path / "half.h5")
-    for name, values in values_of(some).items():
-        np.testing.assert_allclose(values, before[name], rtol=1e-3, atol=1e-4)
-
-
 def test_keras_2_groups_and_whole_grid_convolutions_load(some: list[keras.Layer], file: Path) -> None:
     """As Matterport's files are: nested groups, and 7 × 7 convolutions for what is dense here."""
     stored = {name: dict(arrays) for name, arrays in read_weights(file).items()}
