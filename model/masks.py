@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypedDict
 
@@ -88,46 +87,6 @@ def _run_edges(mask: Mask, box_xyxy: npt.NDArray[np.int32], image_height: int) -
     seams = edges[1:-1].reshape(-1, 2)
     kept = seams[seams[:, 0] != seams[:, 1]]
     return np.concatenate([edges[:1], kept.ravel(), edges[-1:]])
-
-
-def pairwise_iou(
-    boxes_a: npt.NDArray[np.int32],
-    masks_a: Sequence[Mask],
-    boxes_b: npt.NDArray[np.int32],
-    masks_b: Sequence[Mask],
-) -> npt.NDArray[np.float32]:
-    """Intersection over union of every mask of A with every mask of B.
-
-    Only pairs whose boxes overlap are looked at, and only where they do.
-
-    Args:
-        boxes_a: int32 (A, 4), xyxy in pixels.
-        masks_a: A arrays uint8 of 0 and 1, each of its box's shape.
-        boxes_b: int32 (B, 4), like `boxes_a`.
-        masks_b: B arrays, like `masks_a`.
-
-    Returns:
-        float32 (A, B), 0 to 1; two empty masks have 0.
-    """
-    areas_a = [np.count_nonzero(mask) for mask in masks_a]
-    areas_b = [np.count_nonzero(mask) for mask in masks_b]
-    top_left = np.maximum(boxes_a[:, np.newaxis, :2], boxes_b[:, :2])
-    bottom_right = np.minimum(boxes_a[:, np.newaxis, 2:], boxes_b[:, 2:])
-    iou = np.zeros((len(boxes_a), len(boxes_b)), np.float32)
-    for a, b in np.argwhere((top_left < bottom_right).all(axis=2)):
-        common = (*top_left[a, b], *bottom_right[a, b])
-        shared = _crop(masks_a[a], boxes_a[a], common) & _crop(masks_b[b], boxes_b[b], common)
-        intersection = np.count_nonzero(shared)
-        if intersection:
-            iou[a, b] = intersection / (areas_a[a] + areas_b[b] - intersection)
-    return iou
-
-
-def _crop(mask: Mask, box_xyxy: npt.NDArray[np.int32], region_xyxy: tuple[int, int, int, int]) -> Mask:
-    """The part of a box-local mask that lies in a region of the image inside its box; a view."""
-    left, top = box_xyxy[:2]
-    x1, y1, x2, y2 = region_xyxy
-    return mask[y1 - top : y2 - top, x1 - left : x2 - left]
 
 
 def from_label_map(labels: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.int32], list[Mask]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from model.masks import from_label_map, pairwise_iou, paste, to_rle
+from model.masks import from_label_map, paste, to_rle
 
 # pycocotools decodes in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -124,41 +124,6 @@ def random_segments(count: int, seed: int, width: int = 60, height: int = 40):
     boxes = np.concatenate([corners[:, :, 0], corners[:, :, 1] + 1], axis=1).astype(np.int32)
     masks = [(rng.random((y2 - y1, x2 - x1)) < 0.6).astype(np.uint8) for x1, y1, x2, y2 in boxes]
     return boxes, masks
-
-
-def test_pairwise_iou_is_that_of_the_full_frames() -> None:
-    boxes_a, masks_a = random_segments(12, seed=0)
-    boxes_b, masks_b = random_segments(15, seed=1)
-
-    iou = pairwise_iou(boxes_a, masks_a, boxes_b, masks_b)
-
-    frames_a = [full_frame(mask, box, (60, 40)) for mask, box in zip(masks_a, boxes_a, strict=True)]
-    frames_b = [full_frame(mask, box, (60, 40)) for mask, box in zip(masks_b, boxes_b, strict=True)]
-    expected = [[(a & b).sum() / max((a | b).sum(), 1) for b in frames_b] for a in frames_a]
-    assert iou.dtype == np.float32
-    np.testing.assert_allclose(iou, expected, rtol=1e-6)
-
-
-def test_pairwise_iou_of_a_mask_with_itself_is_1_and_of_empty_masks_0() -> None:
-    boxes = np.array([[0, 0, 3, 3], [0, 0, 3, 3]], np.int32)
-    masks = [np.eye(3, dtype=np.uint8), np.zeros((3, 3), np.uint8)]
-
-    assert pairwise_iou(boxes, masks, boxes, masks).tolist() == [[1, 0], [0, 0]]
-
-
-def test_boxes_that_only_touch_share_nothing() -> None:
-    ones = [np.ones((2, 2), np.uint8)]
-
-    iou = pairwise_iou(np.array([[0, 0, 2, 2]], np.int32), ones, np.array([[2, 0, 4, 2]], np.int32), ones)
-
-    assert iou.tolist() == [[0]]
-
-
-@pytest.mark.parametrize(("a", "b"), [(0, 0), (0, 3), (3, 0)])
-def test_pairwise_iou_of_no_segments_has_the_right_shape(a: int, b: int) -> None:
-    iou = pairwise_iou(*random_segments(a, seed=2), *random_segments(b, seed=3))
-
-    assert iou.shape == (a, b)
 
 
 def test_a_label_map_gives_tight_boxes_and_their_masks_in_the_order_of_the_labels() -> None:

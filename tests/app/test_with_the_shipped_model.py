@@ -1,0 +1,41 @@
+"""The service with the model that ships, from upload to answer."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from pycocotools import mask as coco_mask
+
+from app import create_app
+from scripts.draw_samples import fluorescence
+
+SAMPLE = Path(__file__).parents[2] / "app" / "static" / "samples" / "fluorescence.png"
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return create_app().test_client()
+
+
+def test_a_micrograph_comes_back_with_its_nuclei_as_data(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/segment", data={"image": (SAMPLE.open("rb"), "cells.png")}).get_json()
+    drawn = int(fluorescence()[1].max())
+    assert 0.85 * drawn <= len(answer["segments"]) <= 1.1 * drawn
+    for segment in answer["segments"]:
+        assert segment["class"] == "nucleus"
+        assert coco_mask.area(segment["mask"]) == segment["area"]
+        assert coco_mask.toBbox(segment["mask"])[2:].max() <= max(segment["box"][2:])
+
+
+def test_the_page_shows_the_picture_and_lists_its_nuclei(client: FlaskClient) -> None:
+    page = client.post("/", data={"image": (io.BytesIO(SAMPLE.read_bytes()), "cells.png")})
+    assert page.status_code == 200
+    assert "data:image/" in page.text
+    assert page.text.count("<tr") > 40
+
+
+def test_it_is_ready(client: FlaskClient) -> None:
+    assert client.get("/readyz").status_code == 200
