@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.mrcnn.config import Config
+from model.problems import problems_in
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
@@ -124,10 +125,11 @@ def find(name: str) -> Bundle:
         UnknownModel: there is none; says which there are.
         BundleError: there is, but its manifest is not valid.
     """
-    if name not in names():
-        known = ", ".join(names()) or "none"
-        raise UnknownModel(f"there is no model {name!r}; there are: {known}")
-    return read_bundle(next(root / name for root in _roots() if (root / name / MANIFEST).is_file()))
+    if re.fullmatch(NAME_PATTERN, name):  # anything else could lead out of the folders
+        for root in _roots():
+            if (root / name / MANIFEST).is_file():
+                return read_bundle(root / name)
+    raise UnknownModel(f"there is no model {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -137,7 +139,7 @@ def read_bundle(folder: Path) -> Bundle:
         bundle = Bundle(folder, Manifest.model_validate(values))
         config = bundle.config
     except ValidationError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST}: {_problems(error)}") from None
+        raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
     # TypeError: a Config value of another type, such as a word for a number.
     except (OSError, ValueError, TypeError) as error:
         raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
@@ -186,7 +188,7 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     try:
         manifest = Manifest.model_validate({**values, "files": files})
     except ValidationError as error:
-        raise BundleError(f"this makes no {MANIFEST}: {_problems(error)}") from None
+        raise BundleError(f"this makes no {MANIFEST}: {problems_in(error)}") from None
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
     part = folder / f"{MANIFEST}.part"
     part.write_text(text + "\n", encoding="utf-8")
@@ -197,13 +199,6 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
 def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
     """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
     return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})
-
-
-def _problems(error: ValidationError) -> str:
-    """What is wrong, value by value, in one line."""
-    return "; ".join(
-        ": ".join([*filter(None, [".".join(map(str, item["loc"]))]), item["msg"]]) for item in error.errors()
-    )
 
 
 def sha256_of(path: Path) -> str:

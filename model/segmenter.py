@@ -13,7 +13,7 @@ import numpy.typing as npt
 from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
 from model.mrcnn.inference import Stages, find_segments
-from model.mrcnn.molding import full_scale_of
+from model.mrcnn.molding import full_scale_of, grey_range_of
 from model.pictures import check_rgb
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -90,13 +90,14 @@ class Segmenter:
         stopwatch = stopwatch or Stopwatch()
         height, width = image.shape[:2]
         parts = self._tiles(width, height)
+        grey_range = grey_range_of(image, config)
         answers = [
             find_segments(
                 self._stages,
                 part.of(image),
                 config,
                 class_ids=class_ids,
-                contrast_of=image,
+                grey_range=grey_range,
                 stopwatch=stopwatch,
             )
             for part in parts

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model.data.sample import Sample
 from model.mrcnn.boxes import Floats, normalize
 from model.mrcnn.config import Config
-from model.mrcnn.molding import scale_of, stretch_contrast, subtract_mean
+from model.mrcnn.molding import grey_range_of, scale_of, stretch_contrast, subtract_mean
 from model.mrcnn.targets import Truth
 
 
@@ -58,22 +58,24 @@ def augment(
     low, high = np.log(augmentation.zoom)
     scale = scale_of(height, width, config) * float(np.exp(rng.uniform(low, high)))
     side = max(1, round(size / scale))
-    image, instances = _crop(sample, side, augmentation.least_visible, rng)
+    grey_range = grey_range_of(sample.image, config)
+    image = stretch_contrast(sample.image, grey_range) if grey_range else sample.image
+    image, instances = _crop(image, sample, side, augmentation.least_visible, rng)
     image, instances = _turn(image, instances, augmentation, rng)
-    picture = _change_intensity(_at_size(image, size, sample.image, config), augmentation, rng)
+    picture = _change_intensity(_at_size(image, size), augmentation, rng)
     return subtract_mean(picture, config), _truth(instances, side, config, rng)
 
 
 def _crop(
-    sample: Sample, side: int, least_visible: float, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], _Instances]:
-    """A random square of `side` pixels, black where it reaches beyond the image."""
-    height, width = sample.image.shape[:2]
+    image: npt.NDArray, sample: Sample, side: int, least_visible: float, rng: np.random.Generator
+) -> tuple[npt.NDArray, _Instances]:
+    """A random square of `side` pixels of the sample's `image`, black where it reaches beyond."""
+    height, width = image.shape[:2]
     top = int(rng.integers(min(0, height - side), max(0, height - side) + 1))
     left = int(rng.integers(min(0, width - side), max(0, width - side) + 1))
     y1, x1, y2, x2 = max(top, 0), max(left, 0), min(top + side, height), min(left + side, width)
-    image = np.zeros((side, side, 3), np.uint8)
-    image[y1 - top : y2 - top, x1 - left : x2 - left] = sample.image[y1:y2, x1:x2]
+    square = np.zeros((side, side, 3), image.dtype)
+    square[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2]
 
     boxes, class_ids, masks = [], [], []
     for box, class_id, mask in zip(sample.boxes, sample.class_ids, sample.masks, strict=True):
@@ -89,15 +91,12 @@ def _crop(
         boxes.append((part_x1, part_y1, part_x1 + part.shape[1], part_y1 + part.shape[0]))
         class_ids.append(class_id)
         masks.append(part)
-    return image, _Instances(np.array(boxes, np.int32).reshape(-1, 4), np.array(class_ids, np.int32), masks)
+    return square, _Instances(np.array(boxes, np.int32).reshape(-1, 4), np.array(class_ids, np.int32), masks)
 
 
 def _turn(
-    image: npt.NDArray[np.uint8],
-    instances: _Instances,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.uint8], _Instances]:
+    image: npt.NDArray, instances: _Instances, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[npt.NDArray, _Instances]:
     """Random flips and quarter turns of the square image."""
     side = len(image)
     boxes, masks = instances.boxes, instances.masks
@@ -116,13 +115,10 @@ def _turn(
     return image, _Instances(boxes, instances.class_ids, masks)
 
 
-def _at_size(crop: npt.NDArray[np.uint8], size: int, image: npt.NDArray[np.uint8], config: Config) -> Floats:
-    """float32 (size, size, 3), 0…255, stretched as detection would stretch the whole `image`."""
+def _at_size(crop: npt.NDArray, size: int) -> Floats:
+    """float32 (size, size, 3)."""
     method = cv2.INTER_AREA if size < len(crop) else cv2.INTER_LINEAR
-    picture: npt.NDArray = cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method)
-    if config.image_normalization == "contrast":
-        return stretch_contrast(picture, image)
-    return picture.astype(np.float32)
+    return np.asarray(cv2.resize(np.ascontiguousarray(crop), (size, size), interpolation=method), np.float32)
 
 
 def _change_intensity(picture: npt.NDArray, augmentation: Augmentation, rng: np.random.Generator) -> Floats:

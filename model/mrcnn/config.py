@@ -9,11 +9,27 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from model.problems import problems_in
+
 BACKBONES = ("resnet50", "resnet101", "resnet_small")
 RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")
 NORMALIZATIONS = ("mean_pixel", "contrast")
+LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 COARSEST_STRIDE = 64
 """Pixels between cells of P6: both sides of what the trunk sees are multiples of it."""
+
+COUNTS = (
+    *("top_down_pyramid_size", "fpn_classif_fc_layers_size", "rpn_width", "mask_width"),
+    *("num_classes", "pool_size", "mask_pool_size", "image_min_dim", "detection_max_instances"),
+    *("pre_nms_limit", "post_nms_rois_training", "post_nms_rois_inference"),
+    *("rpn_train_anchors_per_image", "train_rois_per_image", "max_gt_instances"),
+)
+SHARES = ("rpn_nms_threshold", "detection_nms_threshold", "detection_min_confidence", "roi_positive_ratio")
+POSITIVE = (
+    *("rpn_anchor_scales", "rpn_anchor_ratios", "rpn_bbox_std_dev", "bbox_std_dev"),
+    *("mini_mask_shape", "learning_rate", "gradient_clip_norm"),
+)
+NOT_NEGATIVE = ("image_min_scale", "learning_momentum", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -71,20 +87,13 @@ class Config:
     learning_momentum: float = 0.9
     weight_decay: float = 0.0001
     gradient_clip_norm: float = 5.0
-    loss_weights: Mapping[str, float] = dataclasses.field(
-        default_factory=lambda: {
-            "rpn_class_loss": 1.0,
-            "rpn_bbox_loss": 1.0,
-            "mrcnn_class_loss": 1.0,
-            "mrcnn_bbox_loss": 1.0,
-            "mrcnn_mask_loss": 1.0,
-        }
-    )
+    loss_weights: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(LOSSES, 1.0))
 
     def __post_init__(self) -> None:
         _one_of("backbone", self.backbone, BACKBONES)
         _one_of("image_resize_mode", self.image_resize_mode, RESIZE_MODES)
         _one_of("image_normalization", self.image_normalization, NORMALIZATIONS)
+        self._check_signs()
         self._check_pyramid()
         self._check_picture()
         self._check_heads()
@@ -107,17 +116,27 @@ class Config:
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:
-            problems = [
-                ": ".join(
-                    [*(str(part) for part in item["loc"][:1]), item["msg"].removeprefix("Value error, ")]
-                )
-                for item in error.errors()
-            ]
-            raise ValueError("; ".join(problems)) from None
+            raise ValueError(problems_in(error)) from None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""
         return dataclasses.asdict(self)
+
+    def _check_signs(self) -> None:
+        for name in COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)}: it counts something, so at least 1")
+        for name in POSITIVE:
+            values = getattr(self, name)
+            if not all(value > 0 for value in (values if isinstance(values, tuple) else (values,))):
+                raise ValueError(f"{name} {values}: give only what is above 0")
+        for name in NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} {getattr(self, name)}: give 0 or more")
+        if set(self.loss_weights) != set(LOSSES) or not all(w >= 0 for w in self.loss_weights.values()):
+            raise ValueError(
+                f"loss_weights {dict(self.loss_weights)}: weigh each of {', '.join(LOSSES)} by 0 or more"
+            )
 
     def _check_pyramid(self) -> None:
         if self.backbone_strides != (4, 8, 16, 32, 64):
@@ -149,15 +168,13 @@ class Config:
             )
 
     def _check_heads(self) -> None:
-        if self.num_classes < 1:
-            raise ValueError(f"num_classes {self.num_classes}: count the background too, so at least 1")
         wanted = (2 * self.mask_pool_size, 2 * self.mask_pool_size)
         if self.mask_shape != wanted:
             raise ValueError(
                 f"mask_shape {self.mask_shape}: the mask head doubles mask_pool_size "
                 f"{self.mask_pool_size}, so it must be {wanted}"
             )
-        for name in ("rpn_nms_threshold", "detection_nms_threshold", "detection_min_confidence"):
+        for name in SHARES:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} {value} is outside 0…1")

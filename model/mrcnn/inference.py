@@ -13,7 +13,7 @@ from model.mrcnn.anchors import pyramid_anchors
 from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.detections import Detections, refine
-from model.mrcnn.molding import Molded, mold
+from model.mrcnn.molding import GreyRange, Molded, mold
 from model.mrcnn.proposals import propose
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -38,7 +38,7 @@ def find_segments(
     config: Config,
     *,
     class_ids: Collection[int] | None = None,
-    contrast_of: npt.NDArray[np.uint8] | None = None,
+    grey_range: GreyRange | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Segments:
     """The objects of an RGB image (H, W, 3), in its own pixels; those without a pixel are dropped.
@@ -48,12 +48,12 @@ def find_segments(
         image: uint8 (H, W, 3), RGB.
         config: the network's, with the least confidence and most instances wanted here.
         class_ids: keep only these; None: all.
-        contrast_of: the larger picture that `image` is a part of, if it is (see `mold`).
+        grey_range: of the whole picture, where `image` is part of a larger one (see `mold`).
         stopwatch: measures the stages "infer" and "masks".
     """
     stopwatch = stopwatch or Stopwatch()
     with stopwatch.measure("infer"):
-        molded = mold(image, config, contrast_of)
+        molded = mold(image, config, grey_range)
         detections, probabilities = infer(stages, molded, config, class_ids)
     with stopwatch.measure("masks"):
         height, width = image.shape[:2]

@@ -18,6 +18,10 @@ PERCENTILE_SAMPLE = 65_536
 """Pixels looked at for the percentiles: enough for a stable tenth of a percent."""
 
 
+GreyRange = tuple[float, float]
+"""The grey levels that become 0 and 255 where contrast is stretched."""
+
+
 @dataclass(frozen=True)
 class Molded:
     """One picture as the trunk sees it.
@@ -48,20 +52,19 @@ class Molded:
         return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), *self.image_shape)
 
 
-def mold(
-    image: npt.NDArray[np.uint8], config: Config, contrast_of: npt.NDArray[np.uint8] | None = None
-) -> Molded:
+def mold(image: npt.NDArray[np.uint8], config: Config, grey_range: GreyRange | None = None) -> Molded:
     """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
 
-    Where contrast is stretched and `image` is part of a larger picture, that is `contrast_of`.
+    `grey_range` is that of the whole picture, where `image` is part of a larger one.
     """
     height, width = image.shape[:2]
     scale = scale_of(height, width, config)
     resized: npt.NDArray = _resize(image, scale, config.image_resize_mode)
     padding = _padding(resized.shape[0], resized.shape[1], config)
     (top, _), (left, _) = padding
-    if config.image_normalization == "contrast":
-        resized = stretch_contrast(resized, image if contrast_of is None else contrast_of)
+    grey_range = grey_range or grey_range_of(image, config)
+    if grey_range:
+        resized = stretch_contrast(resized, grey_range)
     picture = subtract_mean(np.pad(resized, (*padding, (0, 0))), config)
     window = (top, left, top + resized.shape[0], left + resized.shape[1])
     return Molded(picture[None], window, (height, width))
@@ -83,16 +86,23 @@ def full_scale_of(height: int, width: int, config: Config) -> float:
     return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
 
 
-def stretch_contrast(picture: npt.NDArray, image: npt.NDArray[np.uint8]) -> Floats:
-    """`picture` (…, 3), a resized part of `image`, with the whole image's grey levels stretched to 0…255.
+def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | None:
+    """The grey levels to stretch from, for an RGB image (H, W, 3); None where the config does not stretch."""
+    if config.image_normalization != "contrast":
+        return None
+    pixels = image.reshape(-1, 3)
+    step = max(1, len(pixels) // PERCENTILE_SAMPLE) | 1  # odd: not always the same columns
+    low, high = np.percentile(pixels[::step], CONTRAST_PERCENTILES)
+    return float(low), float(max(high, low + LEAST_CONTRAST))
 
-    So dim micrographs and bright ones look alike. Values outside the percentiles are kept, not cut.
+
+def stretch_contrast(picture: npt.NDArray, grey_range: GreyRange) -> Floats:
+    """float32 `picture` with these grey levels stretched to 0…255; those outside are kept, not cut.
+
+    So dim micrographs and bright ones look alike.
     """
-    step = (
-        max(1, image.shape[0] * image.shape[1] // PERCENTILE_SAMPLE) | 1
-    )  # odd: not always the same columns
-    low, high = np.percentile(image.reshape(-1, 3)[::step], CONTRAST_PERCENTILES)
-    return (picture.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, LEAST_CONTRAST))
+    low, high = grey_range
+    return (picture.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
 
 
 def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:

@@ -127,6 +127,17 @@ def test_an_object_quite_outside_the_crop_is_no_crash(least_visible: float) -> N
         drawn(augmentation, seed, labels)
 
 
+def test_beyond_the_image_is_black_as_in_detection() -> None:
+    dim = sample_of(SCENE)
+    dim = dataclasses.replace(dim, image=dim.image // 4 + 60)  # nothing in it is black
+    stretching = dataclasses.replace(CONFIG, image_normalization="contrast")
+    picture, _ = augment(
+        dim, 4 * SIZE, stretching, dataclasses.replace(AS_IT_WAS, zoom=(0.5, 0.5)), np.random.default_rng(1)
+    )
+    beyond = np.broadcast_to(-np.array(stretching.mean_pixel, np.float32), picture.shape)
+    assert np.isclose(picture, beyond).all(axis=2).mean() > 0.5
+
+
 def test_a_crowded_image_gives_as_many_objects_as_there_is_room_for() -> None:
     dots = [(y, x, np.ones((4, 4), np.uint8)) for y in range(2, 120, 8) for x in range(2, 120, 8)]
     _, truth = drawn(AS_IT_WAS, 0, labels_with((SIZE, SIZE), dots))

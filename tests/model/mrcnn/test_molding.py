@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.mrcnn import Config
-from model.mrcnn.molding import mold, scale_of
+from model.mrcnn.molding import grey_range_of, mold, scale_of
 
 MEAN = np.array(Config().mean_pixel, np.float32)
 
@@ -137,7 +137,8 @@ def test_a_part_is_stretched_as_the_picture_that_it_is_part_of() -> None:
     whole[:, :128] //= 4  # its dim half
     part = whole[:, :128]
     np.testing.assert_allclose(
-        mold(part, settings, whole).picture[0], mold(whole, settings).picture[0, :, :128]
+        mold(part, settings, grey_range_of(whole, settings)).picture[0],
+        mold(whole, settings).picture[0, :, :128],
     )
 
 

@@ -71,6 +71,14 @@ def test_the_default_is_matterports(name: str, value: Any) -> None:
         ({"image_resize_mode": "crop", "image_min_dim": 100}, "such as 128"),  # crop: the smallest
         ({"image_min_dim": 10, "image_max_dim": 40}, "such as 64"),  # below the coarsest stride
         ({"num_classes": 0}, "at least 1"),
+        ({"pre_nms_limit": 0}, "at least 1"),
+        ({"detection_max_instances": -3}, "at least 1"),
+        ({"rpn_anchor_scales": (32, 64, 128, 256, -512)}, "above 0"),
+        ({"bbox_std_dev": (0.1, 0.1, 0.0, 0.2)}, "above 0"),
+        ({"learning_rate": float("nan")}, "above 0"),
+        ({"weight_decay": -0.1}, "0 or more"),
+        ({"loss_weights": {"mask_loss": 1.0}}, "mrcnn_mask_loss"),
+        ({"roi_positive_ratio": 1.2}, "0…1"),
         ({"mask_shape": (56, 56)}, r"\(28, 28\)"),
         ({"mask_pool_size": 7}, r"\(14, 14\)"),
         ({"rpn_nms_threshold": 1.5}, "0…1"),
