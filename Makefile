@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint train bench clean
+.PHONY: run test lint full train bench clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -20,22 +20,28 @@ lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-train: $(VENV)/.ready  ## train the shipped model anew: make train DATA=nuclei/train VALIDATION=nuclei/val
+full: $(VENV)/.ready-full  ## also set up what trains, imports and exports models: TensorFlow
+
+train: $(VENV)/.ready-full  ## train the shipped model anew: make train DATA=nuclei/train VALIDATION=nuclei/val
 	$(BIN)/python -m model train --recipe model/recipes/nuclei.json \
 		--data $(DATA) --validation $(VALIDATION) --out $(RUN)
 
-bench: $(VENV)/.ready  ## ratios in one table, and benchmarks/results.json
+bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
 
 # A stamp is newer than the requirements it was made from, or pip runs.
-$(VENV)/.ready: requirements.txt requirements-serve.txt | $(BIN)/python
+$(VENV)/.ready: requirements-serve.txt | $(BIN)/python
+	$(BIN)/pip install --quiet -r requirements-serve.txt
+	touch $@
+
+$(VENV)/.ready-full: requirements.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready-full
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@
 

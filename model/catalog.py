@@ -21,6 +21,7 @@ from model.problems import problems_in
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
 MANIFEST = "model.json"
+BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HASH_BLOCK = 1 << 20
 
@@ -31,6 +32,17 @@ class BundleError(ValueError):
 
 class UnknownModel(ValueError):
     """No bundle has that name."""
+
+
+class Export(BaseModel):
+    """Stages that were compiled for one precision, and how close their answers came to the reference's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    passed: bool  # close enough to be used where nobody asks for a precision
+    pictures: int = 0  # that it was measured on
+    against: Literal["labels", "reference"] | None = None
+    ap50_lost: float | None = None  # of 1; below 0: gained
 
 
 class Manifest(BaseModel):
@@ -50,6 +62,7 @@ class Manifest(BaseModel):
     max_segments: int = Field(default=100, ge=1, le=1000)
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
+    exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # what differs from Config's defaults
     weights: str  # the file below that holds them
     files: dict[str, str]  # name → sha256
@@ -90,6 +103,10 @@ class Bundle:
     @property
     def weights_path(self) -> Path:
         return self.folder / self.manifest.weights
+
+    def stages_folder(self, precision: str) -> Path:
+        """Where the compiled stages for a precision lie; bf16 is a way to run those of f32."""
+        return self.folder / "openvino" / ("f32" if precision == "bf16" else precision)
 
     def check(self) -> None:
         """Raise BundleError unless every file is there with the sha256 that the manifest says."""
@@ -181,9 +198,9 @@ def new_bundle(name: str) -> Iterator[Path]:
 def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     """Write `model.json` for the files that are in `folder`, hashing them; returns the bundle."""
     files = {
-        path.name: sha256_of(path)
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.suffix in (".h5", ".npz")
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in BUNDLE_SUFFIXES
     }
     try:
         manifest = Manifest.model_validate({**values, "files": files})

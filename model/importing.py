@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from model import catalog
 from model.catalog import Bundle
 from model.mrcnn.config import Config
 from model.mrcnn.weights import LayerWeights, WeightsError, read_weights
+from model.segmenter import Segmenter, record_self_test
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
 BACKGROUND_NAMES = {"bg", "background", "__background__"}
@@ -79,7 +83,12 @@ def config_for(
 
 
 def import_weights(
-    weights: Path, name: str, classes: list[str], wanted: Mapping[str, Any], about: Mapping[str, Any]
+    weights: Path,
+    name: str,
+    classes: list[str],
+    wanted: Mapping[str, Any],
+    about: Mapping[str, Any],
+    test_image: npt.NDArray[np.uint8] | None = None,
 ) -> Bundle:
     """Make a bundle in `model_dir` from a weight file, after loading it for real.
 
@@ -89,13 +98,16 @@ def import_weights(
         classes: class names, background first.
         wanted: Config values that the file cannot tell, such as `image_max_dim`.
         about: manifest values: licence, source, threshold, …
+        test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
     """
     catalog.check_name(name)
     config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
 
-    from model.mrcnn.network import MaskRCNN  # here, so that a refusal does not wait for TensorFlow
+    from model.engines.tensorflow import TensorFlowStages  # here: a refusal must not wait for TensorFlow
+    from model.mrcnn.network import MaskRCNN
 
-    MaskRCNN(config).load_weights(weights)
+    network = MaskRCNN(config)
+    network.load_weights(weights)
     file_name = "model.weights.h5"
     with catalog.new_bundle(name) as folder:
         shutil.copyfile(weights, folder / file_name)
@@ -110,7 +122,9 @@ def import_weights(
             "weights": file_name,
             **about,
         }
-        catalog.write_manifest(folder, values)
+        bundle = catalog.write_manifest(folder, values)
+        if test_image is not None:
+            record_self_test(Segmenter(bundle, TensorFlowStages(network)), test_image)
     return catalog.find(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,12 +13,15 @@ import numpy.typing as npt
 
 from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
+from model.engines.choice import Choice, ChoiceError, choices
+from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.mrcnn.inference import Stages, find_segments
-from model.mrcnn.molding import full_scale_of, grey_range_of
+from model.mrcnn.molding import full_scale_of, grey_range_of, largest_picture
 from model.pictures import check_rgb
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
+LOG = logging.getLogger(__name__)
 SELF_TEST = "selftest.npz"
 SELF_TEST_BOX_TOLERANCE = 3  # pixels
 SELF_TEST_SCORE_TOLERANCE = 0.05
@@ -44,15 +48,16 @@ class Segmenter:
 
     Attributes:
         bundle: the model.
-        engine: name of what runs it, "tensorflow".
-        precision: of its arithmetic, "f32".
+        stages: the network, as its engine runs it.
+        engine: the name of that, "openvino" or "tensorflow".
+        precision: of its arithmetic, "f32", "bf16" or "int8".
     """
 
     def __init__(self, bundle: Bundle, stages: Engine) -> None:
         self.bundle = bundle
         self.engine = stages.name
         self.precision = stages.precision
-        self._stages = stages
+        self.stages = stages
         self._config = bundle.config
 
     def segment(
@@ -93,7 +98,7 @@ class Segmenter:
         grey_range = grey_range_of(image, config)
         answers = [
             find_segments(
-                self._stages,
+                self.stages,
                 part.of(image),
                 config,
                 class_ids=class_ids,
@@ -140,22 +145,55 @@ class Segmenter:
         return {known.index(name) for name in classes}
 
 
-def load(name: str) -> Segmenter:
+def load(
+    name: str, *, engine: str | None = None, precision: str | None = None, tested: bool = False
+) -> Segmenter:
     """The model of that name, its files checked, ready to segment.
+
+    Args:
+        name: of a bundle.
+        engine: "openvino" or "tensorflow"; None: openvino where the model has compiled stages.
+        precision: "f32", "bf16" or "int8"; None: the fastest that this processor computes in and that came
+            close enough to the reference when the stages were compiled.
+        tested: run the self-test. Where no precision was asked for, one that fails it is passed over.
 
     Raises:
         UnknownModel: there is none; says which there are.
-        BundleError: its files are not those that its manifest names.
+        BundleError: its files are not those that its manifest names, or it fails its self-test.
+        ChoiceError: it cannot be run in the way asked for; says what to do.
     """
     bundle = catalog.find(name)
     bundle.check()
-    # Here, not above: an engine that needs no TensorFlow must not pay for its import.
-    from model.engines.tensorflow import TensorFlowStages
-    from model.mrcnn.network import MaskRCNN
+    passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
+    ways = choices(name, passed, precisions_of_processor(), engine, precision)
+    for way in ways:
+        segmenter = Segmenter(bundle, _stages(bundle, way))
+        try:
+            if tested:
+                segmenter.self_test()
+            return segmenter
+        except BundleError as error:
+            if way == ways[-1]:
+                raise
+            LOG.warning("%s in %s is passed over: %s", name, way.precision, error)
+    raise AssertionError("choices gives one way at least")
 
+
+def _stages(bundle: Bundle, way: Choice) -> Engine:
+    if way.engine == "openvino":
+        folder = bundle.stages_folder(way.precision)
+        return OpenVINOStages.open(folder, way.precision, largest_picture(bundle.config))
+    try:  # here, not above: who needs no TensorFlow must neither wait for it nor have it installed
+        from model.engines.tensorflow import TensorFlowStages
+        from model.mrcnn.network import MaskRCNN
+    except ModuleNotFoundError as error:
+        raise ChoiceError(
+            f"the model {bundle.manifest.name} needs {error.name} to run with the tensorflow engine: "
+            "pip install -r requirements.txt"
+        ) from error
     network = MaskRCNN(bundle.config)
     network.load_weights(bundle.weights_path)
-    return Segmenter(bundle, TensorFlowStages(network))
+    return TensorFlowStages(network)
 
 
 def record_self_test(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from model.commands.export import compile_new
 from model.fetching import PUBLISHED, fetch
 
 
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fetch the model and say how to serve it."""
     bundle = fetch(PUBLISHED[arguments.name])
+    compile_new(arguments.name)
     print(f"{arguments.name}: {len(bundle.manifest.classes) - 1} classes, in {bundle.folder}")
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
     return 0

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from model import catalog
+from model.commands.export import compile_new
 from model.importing import classes_from, import_weights
 from model.mrcnn.config import BACKBONES, RESIZE_MODES
 from model.pictures import read
-from model.segmenter import load, record_self_test
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
         classes,
         wanted,
         {name: value for name, value in about.items() if value is not None},
+        test_image,
     )
-    if test_image is not None:
-        record_self_test(load(arguments.name), test_image)
+    compile_new(arguments.name)
     config = bundle.config
     print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")

@@ -6,9 +6,21 @@ from pathlib import Path
 
 from model.data.coco import CocoFolder, instances_files
 from model.data.folder import LabelMapFolder
+from model.data.pictures import PictureFolder
 from model.data.sample import DataError, DataSet, Sample
+from model.data.subset import Subset, evenly_spaced
 
-__all__ = ["CocoFolder", "DataError", "DataSet", "LabelMapFolder", "Sample", "open_data"]
+__all__ = [
+    "CocoFolder",
+    "DataError",
+    "DataSet",
+    "LabelMapFolder",
+    "PictureFolder",
+    "Sample",
+    "Subset",
+    "evenly_spaced",
+    "open_data",
+]
 
 ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
 ENTRIES_SHOWN = 8

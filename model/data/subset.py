@@ -1,19 +1,20 @@
-"""A few samples of a data set, spread over the whole of it."""
+"""Some of the samples of a data set; themselves a DataSet."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from model.data.sample import DataSet, Sample
 
 
-class EvenlySpaced:
-    """At most `count` samples of `data`, at equal distances; itself a DataSet."""
+class Subset:
+    """The samples of `data` at these indices."""
 
-    def __init__(self, data: DataSet, count: int) -> None:
+    def __init__(self, data: DataSet, indices: Sequence[int]) -> None:
         self._data = data
-        spread = np.linspace(0, len(data) - 1, min(count, len(data)))
-        self._indices = [int(index) for index in spread.round()]
+        self._indices = indices
 
     @property
     def classes(self) -> list[str]:
@@ -32,3 +33,9 @@ class EvenlySpaced:
 
     def __getitem__(self, index: int) -> Sample:
         return self._data[self._indices[index]]
+
+
+def evenly_spaced(data: DataSet, count: int) -> Subset:
+    """At most `count` samples, at equal distances."""
+    spread = np.linspace(0, len(data) - 1, min(count, len(data)))
+    return Subset(data, [int(index) for index in spread.round()])

@@ -23,8 +23,8 @@ def evaluate(
     predict: Predict,
     data: DataSet,
     *,
+    predict_unsure: Predict | None = None,
     iou_thresholds: Sequence[float] = (0.5, 0.75),
-    score_threshold: float = 0.0,
     progress: bool = True,
 ) -> Evaluation:
     """Runs `predict` on every image of `data` and compares what it finds with what is there.
@@ -32,10 +32,10 @@ def evaluate(
     Args:
         predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
         data: what is there.
+        predict_unsure: answers for COCO's figures, which want all that a model has to say, however unsure;
+            AP wants only what it would answer. None: as `predict`.
         iou_thresholds: mask IoUs, 0 to 1, from which on an object counts as found; the first one ranks
             the images in `worst_sheet`.
-        score_threshold: predictions below it enter COCO's figures only. COCO wants all that a model has to
-            say, AP only what it would answer.
         progress: show a progress bar.
 
     Raises:
@@ -50,7 +50,8 @@ def evaluate(
         sample = data[index]
         segments = predict(sample.image)
         _check_size(sample, segments)
-        images.append(_compare(sample, segments, scorer, iou_thresholds, score_threshold))
+        images.append(_compare(sample, segments, iou_thresholds))
+        _score(sample, predict_unsure(sample.image) if predict_unsure else segments, scorer)
     return Evaluation(tuple(iou_thresholds), images, scorer.measure())
 
 
@@ -62,28 +63,28 @@ def _check_size(sample: Sample, segments: Segments) -> None:
         )
 
 
-def _compare(
-    sample: Sample,
-    segments: Segments,
-    scorer: CocoScorer,
-    iou_thresholds: Sequence[float],
-    score_threshold: float,
-) -> ImageResult:
-    """Hands the image to COCO's `scorer` and counts it at each IoU threshold."""
+def _compare(sample: Sample, segments: Segments, iou_thresholds: Sequence[float]) -> ImageResult:
+    """Counts the image at each IoU threshold."""
     truth_rles = _run_lengths(sample.boxes, sample.masks, segments.size)
     crowd_rles = _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size)
     rles = _run_lengths(segments.boxes, segments.masks, segments.size)
-    scorer.add_image(segments.size)
-    scorer.add_truth(truth_rles, sample.class_ids, iscrowd=0)
-    scorer.add_truth(crowd_rles, sample.crowd_class_ids, iscrowd=1)
-    scorer.add_predictions(rles, segments.class_ids, segments.scores)
-
-    counted = segments.select(np.flatnonzero(segments.scores >= score_threshold))
-    rles = rles[: len(counted)]  # segments are sorted by score
-    ious = _overlaps(rles, counted.class_ids, truth_rles, sample.class_ids, iscrowd=0)
-    crowd_coverage = _overlaps(rles, counted.class_ids, crowd_rles, sample.crowd_class_ids, iscrowd=1)
+    ious = _overlaps(rles, segments.class_ids, truth_rles, sample.class_ids, iscrowd=0)
+    crowd_coverage = _overlaps(rles, segments.class_ids, crowd_rles, sample.crowd_class_ids, iscrowd=1)
     matches = np.stack([match(ious, crowd_coverage, threshold) for threshold in iou_thresholds])
-    return ImageResult(sample.id, sample.kind, len(sample), counted, matches)
+    return ImageResult(sample.id, sample.kind, len(sample), segments, matches)
+
+
+def _score(sample: Sample, segments: Segments, scorer: CocoScorer) -> None:
+    """Hands the image to COCO's `scorer`."""
+    scorer.add_image(segments.size)
+    scorer.add_truth(_run_lengths(sample.boxes, sample.masks, segments.size), sample.class_ids, iscrowd=0)
+    scorer.add_truth(
+        _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size),
+        sample.crowd_class_ids,
+        iscrowd=1,
+    )
+    rles = _run_lengths(segments.boxes, segments.masks, segments.size)
+    scorer.add_predictions(rles, segments.class_ids, segments.scores)
 
 
 def _run_lengths(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,13 +22,13 @@ from model.stopwatch import Stopwatch
 class Stages(Protocol):
     """The network as an engine runs it; features stay in whatever form the engine keeps them."""
 
-    def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
+    def trunk(self, picture: Floats) -> tuple[Any, Floats, Floats]:
         """(1, H, W, 3) → features P2…P5, objectness logits (1, A), deltas (1, A, 4)."""
 
-    def box_head(self, features: Sequence[Any], rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Any, rois: Floats) -> tuple[Floats, Floats]:
         """Features and RoIs (1, R, 4) → class logits (1, R, classes), deltas (1, R, classes, 4)."""
 
-    def mask_head(self, features: Sequence[Any], rois: Floats, class_ids: np.ndarray) -> Floats:
+    def mask_head(self, features: Any, rois: Floats, class_ids: np.ndarray) -> Floats:
         """Features, RoIs (1, D, 4) and int32 (1, D) → mask probabilities (1, D, 28, 28)."""
 
 

@@ -86,6 +86,21 @@ def full_scale_of(height: int, width: int, config: Config) -> float:
     return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
 
 
+def largest_picture(config: Config) -> tuple[int, int]:
+    """(height, width) that no molded picture exceeds.
+
+    Raises:
+        ValueError: the resize mode has no limit.
+    """
+    if config.image_resize_mode not in ("square", "fit64"):
+        raise ValueError(
+            f'image_resize_mode "{config.image_resize_mode}" lets pictures of any size through: '
+            'only "fit64" and "square" have a largest one, as compiled stages need'
+        )
+    side = -(-config.image_max_dim // COARSEST_STRIDE) * COARSEST_STRIDE
+    return side, side
+
+
 def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | None:
     """The grey levels to stretch from, for an RGB image (H, W, 3); None where the config does not stretch."""
     if config.image_normalization != "contrast":

@@ -17,7 +17,7 @@ from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.fpn import build_fpn
 from model.mrcnn.heads import build_box_head, build_mask_head
-from model.mrcnn.inference import infer
+from model.mrcnn.inference import Stages, infer
 from model.mrcnn.molding import mold
 from model.mrcnn.rpn import build_rpn
 from model.mrcnn.weights import load_weights
@@ -66,7 +66,7 @@ class MaskRCNN:
             `scores` float32 (N,), `masks` bool (H, W, N). For large images with many objects prefer
             `model.segmenter`, whose masks stay inside their boxes.
         """
-        return [self._detect_one(image) for image in images]
+        return [detect(self, image, self.config) for image in images]
 
     def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
         """See `inference.Stages`."""
@@ -83,22 +83,24 @@ class MaskRCNN:
         inputs = [*features, ops.convert_to_tensor(rois), ops.convert_to_tensor(class_ids)]
         return ops.convert_to_numpy(self.mask_model(inputs, training=False))
 
-    def _detect_one(self, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray]:
-        check_rgb(image)
-        molded = mold(image, self.config)
-        detections, probabilities = infer(self, molded, self.config)
-        rois = molded.to_image_boxes(detections.boxes)
-        seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
-        masks = np.zeros((*image.shape[:2], len(seen)), bool)
-        for slot, index in enumerate(seen):
-            y1, x1, y2, x2 = rois[index]
-            masks[y1:y2, x1:x2, slot] = paste(probabilities[index], x2 - x1, y2 - y1)
-        return {
-            "rois": rois[seen],
-            "class_ids": detections.class_ids[seen],
-            "scores": detections.scores[seen],
-            "masks": masks,
-        }
+
+def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict[str, npt.NDArray]:
+    """One image's answer in the form of `MaskRCNN.detect`, whatever runs the stages."""
+    check_rgb(image)
+    molded = mold(image, config)
+    detections, probabilities = infer(stages, molded, config)
+    rois = molded.to_image_boxes(detections.boxes)
+    seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
+    masks = np.zeros((*image.shape[:2], len(seen)), bool)
+    for slot, index in enumerate(seen):
+        y1, x1, y2, x2 = rois[index]
+        masks[y1:y2, x1:x2, slot] = paste(probabilities[index], x2 - x1, y2 - y1)
+    return {
+        "rois": rois[seen],
+        "class_ids": detections.class_ids[seen],
+        "scores": detections.scores[seen],
+        "masks": masks,
+    }
 
 
 def _build_trunk(config: Config) -> keras.Model:

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from model.data.sample import DataSet
-from model.data.subset import EvenlySpaced
+from model.data.subset import evenly_spaced
 from model.evaluation import evaluate, worst_sheet
 from model.mrcnn.inference import find_segments
 from model.mrcnn.network import MaskRCNN
@@ -43,7 +43,7 @@ class RunFolder:
         self, folder: Path, asked: Mapping[str, Any], watched: DataSet, every_seconds: float = 300
     ) -> None:
         self.folder = folder
-        self.watched = EvenlySpaced(watched, WATCHED_IMAGES)
+        self.watched = evenly_spaced(watched, WATCHED_IMAGES)
         self.every_seconds = every_seconds
         self.history: list[dict[str, float]] = []
         self.last_checkpoint = time.monotonic()

@@ -234,10 +234,10 @@ def test_other_iou_thresholds_name_their_columns() -> None:
     assert (evaluation.rows()["all"]["AP65"], evaluation.rows()["all"]["AP70"]) == (1.0, 0.0)
 
 
-def test_below_the_score_threshold_a_prediction_enters_cocos_figures_only() -> None:
+def test_unsure_answers_enter_cocos_figures_only() -> None:
     data = Memory([sample_of(LEFT, RIGHT)], ["background", "cat"])
-    predict = in_turn([segments_of(LEFT, RIGHT)])  # scores 0.9 and 0.1
-    evaluation = evaluate(predict, data, score_threshold=0.5, progress=False)
+    sure, unsure = in_turn([segments_of(LEFT)]), in_turn([segments_of(LEFT, RIGHT)])
+    evaluation = evaluate(sure, data, predict_unsure=unsure, progress=False)
     assert (evaluation.images[0].found, evaluation.images[0].average_precision[0]) == (1, 0.5)
     assert evaluation.coco["mask"]["mAP"] == pytest.approx(1.0)
 

@@ -1,0 +1,31 @@
+"""Conversion: the stages of a network, from TensorFlow graphs to OpenVINO models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openvino as ov
+
+from model.engines.tensorflow import TensorFlowStages
+
+Models = dict[str, ov.Model]
+"""The stages by name."""
+
+
+def convert(stages: TensorFlowStages) -> Models:
+    """The stages as OpenVINO models, for pictures of any size and any number of RoIs."""
+    return {name: _convert(name, graph) for name, graph in stages.graphs().items()}
+
+
+def save(models: Models, folder: Path) -> None:
+    """Write STAGE.xml and STAGE.bin to `folder`, weights in 16 bits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, model in models.items():
+        ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=True)
+
+
+def _convert(name: str, graph: object) -> ov.Model:
+    model = ov.convert_model(graph)
+    # Behind the graph's own answers the converter lists sizes that it met on the way.
+    answers = model.outputs[: len(graph.outputs)]  # type: ignore[attr-defined]
+    return ov.Model(answers, model.get_parameters(), name)

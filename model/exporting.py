@@ -1,0 +1,176 @@
+"""Exporting: a bundle's stages compiled for OpenVINO, in full precision and int8, and measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from model import catalog
+from model.catalog import Bundle, Export
+from model.data import DataSet, Sample, Subset, evenly_spaced
+from model.engines.openvino import OpenVINOStages, precisions_of_processor
+from model.evaluation import evaluate
+from model.mrcnn.molding import largest_picture
+from model.segmenter import Engine, Segmenter, load
+
+if TYPE_CHECKING:
+    from model.engines.conversion import Models
+    from model.engines.tensorflow import TensorFlowStages
+
+LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
+"""AP50 that a precision may lose against labels (of 1) and still be chosen without being asked for."""
+LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
+"""Without labels: the AP50 that may be missing against the reference's own answers."""
+LARGEST_ERROR = 1e-2
+"""Of the range of a trunk's answers: two engines in f32 that differ by more run different networks."""
+MOST_PICTURES = 200
+"""More make int8 no better, and take minutes more."""
+
+
+class ExportError(ValueError):
+    """The compiled stages cannot be had, or are not the network that they were made from."""
+
+
+def export(name: str, precisions: Sequence[str], pictures: DataSet | None = None) -> Bundle:
+    """Compile a model's stages into its bundle, which is then replaced as a whole.
+
+    Args:
+        name: of a bundle; a shipped one is exported to a copy in `model_dir`.
+        precisions: of "f32", "bf16" and "int8". f32 is always made; bf16 is a way to run it, measured
+            where the processor can.
+        pictures: such as will come. Every second one calibrates int8, the others measure what a precision
+            loses: against their labels or, where there are none, against the reference's answers.
+
+    Raises:
+        ExportError: int8 without pictures; a resize mode without a largest picture.
+    """
+    if "int8" in precisions and (pictures is None or len(pictures) < 2):
+        raise ExportError("int8 is calibrated with pictures such as will come: name some, --calibration DATA")
+    reference = load(name, engine="tensorflow")
+    try:
+        largest_picture(reference.bundle.config)
+    except ValueError as error:
+        raise ExportError(f"the model {name} cannot be compiled: {error}") from None
+    manifest = reference.bundle.manifest
+    with catalog.new_bundle(name) as folder:
+        shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
+        exports = _Exporter(Bundle(folder, manifest), reference, pictures).make(precisions)
+        values = manifest.model_dump(exclude={"files"})
+        catalog.write_manifest(folder, {**values, "exports": {**manifest.exports, **exports}})
+    return catalog.find(name)
+
+
+class _Exporter:
+    """A model on its way to compiled stages, in a folder that nobody else sees yet."""
+
+    def __init__(self, bundle: Bundle, reference: Segmenter, pictures: DataSet | None) -> None:
+        self.bundle = bundle
+        self.reference = reference
+        self.images: list[npt.NDArray[np.uint8]] = []
+        self.gauge: _Gauge | None = None
+        if pictures is not None and len(pictures) > 1:
+            some = evenly_spaced(pictures, MOST_PICTURES)
+            self.images = [some[index].image for index in range(0, len(some), 2)]
+            self.gauge = _Gauge(reference, Subset(some, range(1, len(some), 2)))
+
+    def make(self, precisions: Sequence[str]) -> dict[str, Export]:
+        """Write the stages; how each precision did."""
+        from model.engines.conversion import convert, save  # only who exports waits for TensorFlow
+
+        models = convert(cast("TensorFlowStages", self.reference.stages))
+        save(models, self.bundle.stages_folder("f32"))
+        _check_parity(self.reference.stages, self._open("f32"), *largest_picture(self.bundle.config))
+        exports = {"f32": self._measured("f32")}
+        if "bf16" in precisions and "bf16" in precisions_of_processor():
+            exports["bf16"] = self._measured("bf16")
+        if "int8" in precisions and self.gauge is not None:
+            self._quantize(models, self.gauge)
+            exports["int8"] = self._measured("int8")
+        return exports
+
+    def _quantize(self, models: Models, gauge: _Gauge) -> None:
+        """Write the stages in int8; where that harms, with the layers of the trunk that matter kept exact."""
+        from model.engines.conversion import save
+        from model.engines.quantization import Calibration, quantize, quantize_with_control
+
+        folder = self.bundle.stages_folder("int8")
+        calibration = Calibration(self.reference.stages, self.bundle.config, self.images)
+        save(quantize(models, calibration), folder)
+        stages = self._open("int8")
+        if gauge.lost(stages) > gauge.largest_loss("int8"):
+            trunk = quantize_with_control(
+                models["trunk"],
+                calibration,
+                score=lambda trunk: 1 - gauge.lost(stages.with_trunk(trunk)),
+                largest_loss=gauge.largest_loss("int8"),
+            )
+            save({"trunk": trunk}, folder)
+
+    def _measured(self, precision: str) -> Export:
+        if self.gauge is None:
+            return Export(passed=precision != "int8")
+        lost = self.gauge.lost(self._open(precision))
+        return Export(
+            passed=lost <= self.gauge.largest_loss(precision),
+            pictures=len(self.gauge.pictures),
+            against="labels" if self.gauge.labelled else "reference",
+            ap50_lost=round(lost, 4),
+        )
+
+    def _open(self, precision: str) -> OpenVINOStages:
+        folder = self.bundle.stages_folder(precision)
+        return OpenVINOStages.open(folder, precision, largest_picture(self.bundle.config))
+
+
+class _Gauge:
+    """Says what a way to run a model loses against its reference."""
+
+    def __init__(self, reference: Segmenter, pictures: DataSet) -> None:
+        self.bundle = reference.bundle
+        self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
+        self.pictures = pictures if self.labelled else _Answered(reference, pictures)
+        self.best = self._ap50(reference) if self.labelled else 1.0
+
+    def lost(self, stages: Engine) -> float:
+        """AP50, of 1, at the model's own threshold."""
+        return self.best - self._ap50(Segmenter(self.bundle, stages))
+
+    def largest_loss(self, precision: str) -> float:
+        return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
+
+    def _ap50(self, segmenter: Segmenter) -> float:
+        result = evaluate(segmenter.segment, self.pictures, iou_thresholds=(0.5,))
+        return float(np.mean([image.average_precision[0] for image in result.images]))
+
+
+class _Answered:
+    """Pictures whose truth is what a model answers."""
+
+    def __init__(self, segmenter: Segmenter, pictures: DataSet) -> None:
+        self.classes = segmenter.bundle.manifest.classes
+        self.ids, self.kinds = pictures.ids, pictures.kinds
+        self._pictures = pictures
+        self._answers = [segmenter.segment(pictures[index].image) for index in range(len(pictures))]
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample, answer = self._pictures[index], self._answers[index]
+        return Sample(sample.id, sample.image, answer.boxes, answer.class_ids, answer.masks)
+
+
+def _check_parity(reference: Engine, stages: Engine, height: int, width: int) -> None:
+    """Raise ExportError unless both trunks answer the same for noise."""
+    noise = np.random.default_rng(0).uniform(-128, 128, (1, height, width, 3)).astype(np.float32)
+    for ours, theirs in zip(stages.trunk(noise)[1:], reference.trunk(noise)[1:], strict=True):
+        error = float(np.abs(ours - theirs).max() / max(np.ptp(theirs), np.finfo(np.float32).eps))
+        if not error <= LARGEST_ERROR:
+            raise ExportError(
+                f"the compiled trunk differs from the reference by {error:.1%} of its range: "
+                "this version of OpenVINO does not run this network right"
+            )

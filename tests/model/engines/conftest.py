@@ -1,0 +1,57 @@
+"""The tiny model with compiled stages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.data import DataSet, Sample
+from model.exporting import export
+
+
+class Pictures:
+    """Pictures of noise in which nothing is known to be."""
+
+    classes = ["background", "cell", "fibre", "spot"]  # noqa: RUF012 - as DataSet has it
+
+    def __init__(self, images: list[npt.NDArray[np.uint8]]) -> None:
+        self.images = images
+        self.ids = [str(index) for index in range(len(images))]
+        self.kinds: list[str | None] = [None] * len(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Sample:
+        nothing = np.zeros((0, 4), np.int32), np.zeros(0, np.int32)
+        return Sample(self.ids[index], self.images[index], *nothing, [])
+
+
+@pytest.fixture(scope="session")
+def noise_pictures(noise: Callable[..., npt.NDArray[np.uint8]]) -> DataSet:
+    return Pictures([noise(96, 64 + 8 * seed, seed) for seed in range(8)])
+
+
+@pytest.fixture(scope="session")
+def exported_model_dir(
+    tmp_path_factory: pytest.TempPathFactory, session_model_dir: Path, noise_pictures: DataSet
+) -> Path:
+    """A MASKSERVE_MODEL_DIR with the bundle `tiny` in f32 and int8; read it, change nothing in it."""
+    root = tmp_path_factory.mktemp("exported")
+    shutil.copytree(session_model_dir / "tiny", root / "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(root))
+        export("tiny", ["int8"], noise_pictures)
+    return root
+
+
+@pytest.fixture
+def exported(exported_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the exported bundle; `load` finds it."""
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(exported_model_dir))
+    return exported_model_dir / "tiny"

@@ -1,0 +1,122 @@
+"""Compiled stages answer as the reference does, for any picture, from any thread, without TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.mrcnn.molding import mold
+from model.segmenter import Segmenter, load
+
+REPOSITORY = Path(__file__).parents[3]
+Noise = Callable[..., npt.NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="module")
+def compiled(exported_model_dir: Path) -> Segmenter:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(exported_model_dir))
+        return load("tiny", engine="openvino", precision="f32")
+
+
+@pytest.mark.parametrize("size", [(64, 64), (128, 96), (40, 128), (300, 200)])
+def test_it_finds_what_the_reference_finds(
+    compiled: Segmenter, tiny_segmenter: Segmenter, noise: Noise, size: tuple[int, int]
+) -> None:
+    image = noise(*size)
+    ours, theirs = compiled.segment(image), tiny_segmenter.segment(image)
+    assert len(ours) == len(theirs) == 20
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=2e-3)
+    order = np.abs(ours.boxes[:, None] - theirs.boxes).max(axis=2).argmin(axis=1)  # near ties may swap
+    assert sorted(order) == list(range(20))
+    assert np.abs(ours.boxes - theirs.boxes[order]).max() <= 1
+    np.testing.assert_array_equal(ours.class_ids, theirs.class_ids[order])
+
+
+@pytest.mark.parametrize("count", [1, 8, 33, 75, 300])
+def test_any_number_of_rois_is_answered_one_by_one(
+    compiled: Segmenter, tiny_segmenter: Segmenter, noise: Noise, count: int
+) -> None:
+    picture = mold(noise(96, 96), compiled.bundle.config).picture
+    corners = np.sort(np.random.default_rng(count).random((1, count, 2, 2), np.float32), axis=2)
+    rois = corners.reshape(1, count, 4)
+    class_ids = np.arange(count, dtype=np.int32)[None] % 3 + 1
+    answers = []
+    for stages in (compiled.stages, tiny_segmenter.stages):
+        features, _, _ = stages.trunk(picture)
+        masks = stages.mask_head(features, rois, class_ids)
+        answers.append([*stages.box_head(features, rois), masks])
+    for ours, theirs in zip(*answers, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, atol=5e-3)
+
+
+def test_features_stay_while_other_pictures_come(compiled: Segmenter, noise: Noise) -> None:
+    stages, config = compiled.stages, compiled.bundle.config
+    rois = np.array([[[0.1, 0.1, 0.6, 0.7]]], np.float32)
+    first, _, _ = stages.trunk(mold(noise(96, 96, 1), config).picture)
+    before, _ = stages.box_head(first, rois)
+    second, _, _ = stages.trunk(mold(noise(96, 96, 2), config).picture)
+    other, _ = stages.box_head(second, rois)
+    again, _ = stages.box_head(first, rois)
+    np.testing.assert_array_equal(before, again)
+    assert np.abs(before - other).max() > 1e-4
+
+
+def test_eight_threads_get_equal_answers(compiled: Segmenter, noise: Noise) -> None:
+    images = [noise(80 + 16 * seed, 64, seed) for seed in range(4)]
+    alone = [compiled.segment(image) for image in images]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(compiled.segment, images * 6))
+    for index, found in enumerate(together):
+        np.testing.assert_array_equal(found.boxes, alone[index % 4].boxes)
+        np.testing.assert_array_equal(found.scores, alone[index % 4].scores)
+
+
+def test_int8_is_close(exported: Path, noise: Noise) -> None:
+    quantized = load("tiny", precision="int8")
+    assert (quantized.engine, quantized.precision) == ("openvino", "int8")
+    picture = mold(noise(96, 96), quantized.bundle.config).picture
+    _, ours, _ = quantized.stages.trunk(picture)
+    _, theirs, _ = load("tiny", precision="f32").stages.trunk(picture)
+    assert 0 < np.abs(ours - theirs).max() < 0.2 * np.ptp(theirs)
+
+
+SERVE = """
+import io, sys
+from PIL import Image
+from app import create_app
+
+picture = io.BytesIO()
+Image.effect_noise((96, 96), 80).convert("RGB").save(picture, "PNG")
+response = create_app().test_client().post(
+    "/api/v1/segment", data=picture.getvalue(), content_type="image/png"
+)
+assert response.status_code == 200, response.text
+assert response.json["model"]["engine"] == "openvino", response.json["model"]
+assert response.json["segments"]
+loaded = {name.partition(".")[0] for name in sys.modules if sys.modules[name] is not None}
+print(*sorted(loaded & {"tensorflow", "keras", "jax", "torch", "nncf", "openvino_telemetry", "h5py"}))
+"""
+
+
+def test_a_request_needs_no_tensorflow_and_tells_nobody(exported: Path, tmp_path: Path) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "MASKSERVE_MODELS": "tiny",
+        "MASKSERVE_MODEL_DIR": str(exported.parent),
+    }
+    served = subprocess.run(
+        [sys.executable, "-c", SERVE], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+    assert served.returncode == 0, served.stderr
+    assert served.stdout.split() == []
+    assert not any(tmp_path.iterdir()), "something keeps notes about its user in the home folder"
