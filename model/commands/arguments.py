@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+
+from model.engines.choice import ENGINES, PRECISIONS
 
 
 def share(word: str) -> float:
@@ -14,3 +17,19 @@ def share(word: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{word} is outside 0…1")
     return value
+
+
+def add_way_to_run(parser: argparse.ArgumentParser) -> None:
+    """--engine and --precision, for `segmenter.load`; by default what the service's settings say."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=os.environ.get("MASKSERVE_ENGINE") or None,
+        help="what runs the model (default: openvino where it is compiled)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=os.environ.get("MASKSERVE_PRECISION") or None,
+        help="of its arithmetic (default: the fastest that is close enough)",
+    )

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from model import catalog
-from model.commands.arguments import share
+from model.commands.arguments import add_way_to_run, share
 from model.data import DataError, open_data
 from model.evaluation import evaluate, worst_sheet
 from model.segmenter import load
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", action="store_true", help="also keep the figures in the model's model.json"
     )
     parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
+    add_way_to_run(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not path.parent.is_dir():  # now, not after minutes of measuring
             raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
     data = open_data(arguments.data)
-    segmenter = load(arguments.model)
+    segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
     if manifest.classes != data.classes:
         raise DataError(
@@ -48,9 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
         # Not the same answers cut off at the threshold: seams of tiles are joined from what is answered.
         predict_unsure=lambda image: segmenter.segment(image, threshold=min(threshold, COCO_THRESHOLD)),
     )
-    print(f"{manifest.name} {manifest.version} at threshold {threshold:g} on {len(data)} images\n")
+    how = f"{segmenter.engine} {segmenter.precision}"
+    print(f"{manifest.name} {manifest.version} ({how}) at threshold {threshold:g} on {len(data)} images\n")
     print(result.to_table())
-    figures = {"data": arguments.data.name, "images": len(data), "threshold": threshold, **result.to_json()}
+    figures = {
+        "data": arguments.data.name,
+        "precision": segmenter.precision,
+        "images": len(data),
+        "threshold": threshold,
+        **result.to_json(),
+    }
     if arguments.json:
         about = {"model": manifest.name, "version": manifest.version}
         arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model.commands.arguments import share
+from model.commands.arguments import add_way_to_run, share
 from model.formats.cutouts import segments_to_cutouts
 from model.formats.encode import encode_png
 from model.formats.json import segments_to_json
@@ -32,12 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=share, help="lowest score kept, 0…1 (default: the model's)")
     parser.add_argument("--format", choices=WRITERS, default="overlay", help="what to write for each image")
     parser.add_argument("--out", type=Path, default=Path(), help="folder to write to (default: this one)")
+    add_way_to_run(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment every image; 1 if any of them failed."""
     _check_targets(arguments.images, arguments.out, SUFFIXES[arguments.format])
-    segmenter = load(arguments.model)
+    segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write = WRITERS[arguments.format]
     failed = 0

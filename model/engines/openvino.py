@@ -67,7 +67,7 @@ class OpenVINOStages:
 
     def trunk(self, picture: Floats) -> tuple[_Features, Floats, Floats]:
         """See `inference.Stages`."""
-        requests = self._idle.pop() if self._idle else _Requests(self._compiled)
+        requests = self._take()
         trunk = requests.of["trunk"]
         try:
             trunk.infer([np.ascontiguousarray(picture)], share_inputs=True)
@@ -89,6 +89,12 @@ class OpenVINOStages:
         """See `inference.Stages`."""
         (masks,) = features.through("mask_head", rois, class_ids)
         return masks
+
+    def _take(self) -> _Requests:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return _Requests(self._compiled)
 
     def _warm_up(self, height: int, width: int) -> None:
         features, _, _ = self.trunk(np.zeros((1, height, width, 3), np.float32))

@@ -1,0 +1,85 @@
+"""ResNet-50 and ResNet-101 at Matterport's size: this project's ways against the library's."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.timing import TimedStages, median_ms
+from model.engines.conversion import convert, save
+from model.engines.openvino import OpenVINOStages, precisions_of_processor
+from model.engines.quantization import Calibration, quantize
+from model.engines.tensorflow import TensorFlowStages
+from model.mrcnn import Config, MaskRCNN
+from model.mrcnn.inference import Stages, find_segments
+from model.mrcnn.molding import largest_picture
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+OBJECTS = (10, 100)
+CALIBRATION_PHOTOS = 3
+"""Enough for time, which does not depend on what the steps of int8 stand for."""
+
+
+def against_matterport(backbone: str) -> list[dict[str, Any]]:
+    """A row a way and number of objects: median milliseconds, of which by stage, and the ratio.
+
+    Weights are random: the arithmetic is the same whatever they say. Matterport's way is TensorFlow in fp32,
+    a 1024 × 1024 square, 100 masks and a stack of full-size ones.
+    """
+    config = Config(backbone=backbone, num_classes=81, detection_min_confidence=0.0)
+    network = MaskRCNN(config)
+    _never_answer_background(network)
+    reference = TensorFlowStages(network)
+    base = median_ms(lambda: _matterports_way(reference, config))
+    rows = [{"what": f"{backbone}, Matterport's way", "median_ms": round(base, 1), "ratio": 1.0}]
+    for stages in _ways(reference, dataclasses.replace(config, image_resize_mode="fit64")):
+        for count in OBJECTS:
+            timed = TimedStages(stages)
+            lean = dataclasses.replace(config, image_resize_mode="fit64", detection_max_instances=count)
+            time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean))
+            rows.append(
+                {
+                    "what": f"{backbone}, {stages.name} {stages.precision}, {count} objects",
+                    "median_ms": round(time_ms, 1),
+                    "ratio": round(base / time_ms, 2),
+                    "stages_ms": timed.medians(),
+                }
+            )
+    return rows
+
+
+def _ways(reference: TensorFlowStages, config: Config) -> Iterator[Any]:
+    """The network on every engine and in every precision that this processor has."""
+    yield reference
+    able = precisions_of_processor()
+    models = convert(reference)
+    calibration = Calibration(reference, config, [PHOTO] * CALIBRATION_PHOTOS)
+    with tempfile.TemporaryDirectory() as name:
+        folders = {"f32": Path(name) / "f32", "bf16": Path(name) / "f32", "int8": Path(name) / "int8"}
+        save(models, folders["f32"])
+        save(quantize(models, calibration), folders["int8"])
+        for precision in ("f32", "bf16", "int8"):
+            if precision in able:
+                yield OpenVINOStages.open(folders[precision], precision, largest_picture(config))
+
+
+def _matterports_way(stages: Stages, config: Config) -> npt.NDArray[np.bool_]:
+    segments = find_segments(stages, PHOTO, config)
+    masks = np.zeros((*PHOTO.shape[:2], len(segments)), bool)
+    for index, (x1, y1, x2, y2) in enumerate(segments.boxes):
+        masks[y1:y2, x1:x2, index] = segments.masks[index]
+    return masks
+
+
+def _never_answer_background(network: MaskRCNN) -> None:
+    """Random weights may see background everywhere; then there would be no masks to time."""
+    logits = network.box_model.get_layer("mrcnn_class_logits")
+    bias = np.zeros(network.config.num_classes, np.float32)
+    bias[0] = -100
+    logits.bias.assign(bias)

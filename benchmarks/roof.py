@@ -1,0 +1,52 @@
+"""The roof: how fast this machine computes convolutions at best, in each precision."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import openvino as ov
+import openvino.opset13 as ops
+
+CHANNELS, SIDE, KERNEL = 256, 128, 3
+LAYERS = 4
+"""In a row, as in a network: one layer alone would mostly be the reordering of its input."""
+REPEATS = 10
+
+
+def roof_gflops(precision: str) -> float:
+    """Billions of multiplications and additions a second, of 3 × 3 convolutions of 256 channels."""
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+    }
+    request = (
+        ov.Core().compile_model(_convolutions(precision == "int8"), "CPU", settings).create_infer_request()
+    )
+    request.infer([np.ones((1, CHANNELS, SIDE, SIDE), np.float32)])
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        request.infer()
+        times.append(time.perf_counter() - start)
+    operations = 2 * LAYERS * SIDE**2 * CHANNELS**2 * KERNEL**2
+    return operations / min(times) / 1e9
+
+
+def _convolutions(quantized: bool) -> ov.Model:
+    picture = ops.parameter([1, CHANNELS, SIDE, SIDE], np.float32)
+    weights = (
+        np.random.default_rng(0).normal(0, 0.02, (CHANNELS, CHANNELS, KERNEL, KERNEL)).astype(np.float32)
+    )
+    features = picture
+    for _ in range(LAYERS):
+        kernel = ops.constant(weights)
+        if quantized:
+            features = ops.fake_quantize(features, *_range(0.0, 4.0), 256)
+            kernel = ops.fake_quantize(kernel, *_range(-0.1, 0.1), 255)
+        features = ops.relu(ops.convolution(features, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
+    return ov.Model([features], [picture], "convolutions")
+
+
+def _range(low: float, high: float) -> list[np.ndarray]:
+    return [np.full((1, 1, 1, 1), value, np.float32) for value in (low, high, low, high)]
