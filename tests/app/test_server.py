@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -48,14 +49,16 @@ class Server:
 
 
 @contextmanager
-def running(log: Path, seconds: float, **environment: str) -> Iterator[Server]:
+def running(
+    log: Path, seconds: float, configuration: Path = ROOT / "uwsgi.ini", **environment: str
+) -> Iterator[Server]:
     """A server whose model takes `seconds` an inference; it is ended, and must have crashed nowhere."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [UWSGI, "--ini", ROOT / "uwsgi.ini", "--module", "stub_server:create_stub_app()"],
+            [UWSGI, "--ini", configuration, "--module", "stub_server:create_stub_app()"],
             env={
                 **os.environ,
                 "PORT": str(port),
@@ -148,6 +151,36 @@ def test_a_chunked_body_is_411_and_the_next_request_works(tmp_path: Path, png: b
         assert connection.getresponse().status == 411
         connection.close()
         assert server.segment(png)[0] == 200
+
+
+def test_a_long_answer_reaches_a_client_that_waits_for_100_continue(tmp_path: Path, png: bytes) -> None:
+    # Every patience of the router at a fifth, so that the test is quick: 3 s stand for 15 s.
+    hasty = tmp_path / "hasty.ini"
+    hasty.write_text(
+        re.sub(
+            r"^(http-\S*timeout = )(\d+)$",
+            lambda line: f"{line[1]}{int(line[2]) // 5}",
+            (ROOT / "uwsgi.ini").read_text(),
+            flags=re.MULTILINE,
+        )
+    )
+    body = png + b"\0" * 1_500_000
+    head = (
+        "POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with (
+        running(tmp_path / "log", seconds=5, configuration=hasty) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+        connection.makefile("rb") as answer,
+    ):
+        start = time.monotonic()
+        connection.sendall(head.encode())
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert time.monotonic() - start < 1
+        assert answer.readline() == b"\r\n"
+        connection.sendall(body)
+        assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
 def test_a_connection_serves_request_after_request(tmp_path: Path, png: bytes) -> None:
