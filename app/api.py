@@ -27,9 +27,10 @@ _DESCRIPTION = ("name", "version", "task", "classes", "licence", "quality", "inp
 def segment() -> Response:
     """One picture in; its segments out, as JSON or drawn over the picture."""
     service = current_service()
-    with service.workers.admit():
+    with service.workers.upload():
         upload = receive(service.settings)
-        parameters = parse_parameters(dict(request.args.lists()), upload.fields)
+    parameters = parse_parameters(dict(request.args.lists()), upload.fields)
+    with service.workers.admit():
         segmentation = service.segment(upload.one_image(), parameters)
         response = _answer(segmentation, parameters)
     timings = segmentation.timings_ms()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import threading
 import time
 import zlib
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse, encode_multipart
 
 from app import create_app
@@ -239,6 +241,29 @@ def test_an_upload_that_takes_too_long_is_408() -> None:
     start = time.monotonic()
     assert_problem(send(client, DrippingBody(10_000, seconds=0.02), CONTENT_LENGTH="10000"), 408)
     assert time.monotonic() - start < 1
+
+
+def test_an_upload_that_drips_into_a_server_that_waits_for_every_piece_is_408() -> None:
+    app = create_app({"stub": StubSegmenter()}, Settings(upload_timeout=0.5))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 99999\r\n\r\n"
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=0.2) as upload:
+            upload.sendall(head.encode())
+            start = time.monotonic()
+            answer = b""
+            while not answer:
+                assert time.monotonic() - start < 2
+                try:
+                    answer = upload.recv(100)
+                except TimeoutError:
+                    upload.sendall(b"x")
+        assert b" 408 " in answer
+    finally:
+        server.shutdown()
+        serving.join()
 
 
 def test_a_body_without_length_is_bounded_too(client: FlaskClient) -> None:

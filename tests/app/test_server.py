@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -208,19 +208,61 @@ def test_idle_and_slow_connections_take_no_thread(tmp_path: Path) -> None:
             connection.close()
 
 
-def test_slow_uploads_leave_threads_for_probes(tmp_path: Path) -> None:
-    with running(tmp_path / "log", seconds=0) as server:
-        head = b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
-        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(17)]
-        for connection in slow:
+@contextmanager
+def unfinished_uploads(server: Server, number: int) -> Iterator[list[socket.socket]]:
+    """Connections that each have sent the head of a request and the first byte of its body."""
+    head = b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
+    with ExitStack() as stack:
+        uploads = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            for _ in range(number)
+        ]
+        for connection in uploads:
             connection.sendall(head + b"x")
+        time.sleep(0.5)
+        yield uploads
+
+
+def test_a_dripping_upload_is_408_in_time_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=0, MASKSERVE_UPLOAD_TIMEOUT="2") as server,
+        unfinished_uploads(server, 1) as (upload,),
+    ):
+        upload.settimeout(0.5)
+        start = time.monotonic()
+        answer = b""
+        while not answer:
+            assert time.monotonic() - start < 4, "no answer in time"
+            try:
+                answer = upload.recv(100)
+            except TimeoutError:
+                upload.sendall(b"x")  # one byte more: the connection is never idle
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert server.segment(png)[0] == 200
+
+
+def test_slow_uploads_keep_no_place_from_whole_ones(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=1, MASKSERVE_QUEUE="1") as server,
+        unfinished_uploads(server, 1),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        first = pool.submit(server.segment, png)
         time.sleep(0.3)
+        assert server.segment(png)[0] == 200  # waits for the first
+        assert first.result()[0] == 200
+
+
+@pytest.mark.parametrize("number", [17, 80], ids=["as many as may arrive", "far too many"])
+def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> None:
+    with running(tmp_path / "log", seconds=0) as server, unfinished_uploads(server, number):
         start = time.monotonic()
         assert server.request("GET", "/livez")[0] == 200
+        assert time.monotonic() - start < 0.5
+        status, headers, _ = server.segment(b"x")
+        assert status == 503
+        assert "Retry-After" in headers
         assert time.monotonic() - start < 1
-        assert server.segment(b"x")[0] == 503
-        for connection in slow:
-            connection.close()
 
 
 def test_a_bad_setting_ends_the_server_and_the_log_names_it(tmp_path: Path) -> None:
