@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from app import create_app
 from app.settings import Settings
+from model.formats.encode import encode_png
 
 URL = "/api/v1/segment"
 
@@ -314,6 +315,25 @@ def test_a_bad_parameter_is_named_with_what_is_allowed_and_the_next_request_work
     if query.count("=") == 1:
         assert detail in assert_problem(client.post(URL, data=form), 400)["detail"]
     assert post(client, png).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "refused", "accepted"),
+    [
+        (65_501, 8, "jpeg", "png"),
+        (8, 65_501, "jpeg", "png"),
+        (100_001, 9, "jpeg", "png"),
+    ],
+)
+def test_a_picture_too_long_for_an_overlay_is_400_before_any_inference(
+    client: FlaskClient, segmenter: StubSegmenter, width: int, height: int, refused: str, accepted: str
+) -> None:
+    picture = encode_png(np.zeros((height, width, 3), np.uint8))
+    problem = assert_problem(post(client, picture, f"?output=overlay&image_format={refused}"), 400)
+    assert f"{width} x {height} pixels is too large for {refused.upper()}" in problem["detail"]
+    assert not segmenter.calls
+    assert post(client, picture, f"?output=overlay&image_format={accepted}").status_code == 200
+    assert post(client, picture, "?output=json").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["other", ""])
