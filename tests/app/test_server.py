@@ -265,10 +265,20 @@ def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> N
         assert time.monotonic() - start < 1
 
 
-def test_a_bad_setting_ends_the_server_and_the_log_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number"),
+        ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
+        ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
+    ],
+)
+def test_a_bad_setting_ends_the_server_and_the_log_names_it(
+    tmp_path: Path, name: str, text: str, complaint: str
+) -> None:
     with (
         pytest.raises(AssertionError, match="uWSGI ended"),
-        running(tmp_path / "log", seconds=0, MASKSERVE_MAX_BYTES="lots"),
+        running(tmp_path / "log", seconds=0, **{name: text}),
     ):
         pass
-    assert "MASKSERVE_MAX_BYTES must be a whole number" in (tmp_path / "log").read_text()
+    assert complaint in (tmp_path / "log").read_text()
