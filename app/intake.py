@@ -88,7 +88,7 @@ def register(app: Flask, settings: Settings) -> None:
         # Short, and few at once, because whoever was refused does hold a thread, which probes may need; and
         # who was too slow already is not waited for again.
         if (
-            request.content_length
+            not _is_all_read()
             and response.status_code != HTTPStatus.REQUEST_TIMEOUT
             and drains.acquire(blocking=False)
         ):
@@ -120,6 +120,11 @@ def _read_body(max_bytes: int, settings: Settings) -> bytes:
 def _is_put_together() -> bool:
     """Whether the server hands a chunked body over as a stream that ends (uWSGI does not)."""
     return bool(request.environ.get("wsgi.input_terminated"))
+
+
+def _is_all_read() -> bool:
+    """Whether nothing of the body is left to read, as far as that is known."""
+    return not request.content_length or getattr(request.stream, "is_exhausted", False)
 
 
 def _drain(pieces: Iterator[bytes], at_most: int) -> None:
