@@ -11,14 +11,14 @@ from app.intake import receive
 from app.parameters import Parameters, parse_parameters
 from app.service import Segmentation, current_service
 from app.tracing import request_id
-from model.formats.encode import encode_jpeg, encode_png
+from model.formats.encode import FileFormat, encode_jpeg, encode_png
 from model.formats.json import MaskFormat, segments_to_json
 from model.formats.overlay import draw_overlay
 from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-_ENCODERS = {"png": encode_png, "jpeg": encode_jpeg}
+_OVERLAYS: dict[str, FileFormat] = {"image/png": "png", "image/jpeg": "jpeg"}
 _JSON = "application/json"
 _DESCRIPTION = ("name", "version", "task", "classes", "licence", "quality", "input")
 
@@ -27,11 +27,16 @@ _DESCRIPTION = ("name", "version", "task", "classes", "licence", "quality", "inp
 def segment() -> Response:
     """One picture in; its segments out, as JSON or drawn over the picture."""
     service = current_service()
-    with service.workers.admit():
+    with service.workers.upload():
         upload = receive(service.settings)
-        parameters = parse_parameters(dict(request.args.lists()), upload.fields)
-        segmentation = service.segment(upload.one_image(), parameters)
-        response = _answer(segmentation, parameters)
+    parameters = parse_parameters(dict(request.args.lists()), upload.fields)
+    overlay_format = _wanted_overlay(parameters)
+    with service.workers.admit():
+        segmentation = service.segment(upload.one_image(), parameters, overlay_format)
+        if overlay_format is None:
+            response = _json_answer(segmentation, parameters.mask_format)
+        else:
+            response = _overlay_answer(segmentation, overlay_format)
     timings = segmentation.timings_ms()
     response.headers["X-Model"] = segmentation.segmenter.bundle.manifest.name
     response.headers["X-Segment-Count"] = str(len(segmentation.segments))
@@ -54,29 +59,24 @@ def describe_model(name: str) -> dict[str, Any]:
     return _description(segmenters[name])
 
 
-def _answer(segmentation: Segmentation, parameters: Parameters) -> Response:
-    wanted = _wanted_type(parameters)
-    if wanted == _JSON:
-        return _json_answer(segmentation, parameters.mask_format)
-    image_format = wanted.removeprefix("image/")
+def _wanted_overlay(parameters: Parameters) -> FileFormat | None:
+    """The overlay to answer with, or None for JSON: as the parameters say, else Accept, else JSON or PNG."""
+    if parameters.output == "json":
+        return None
+    if parameters.output is None:
+        accepted = request.accept_mimetypes.best_match([_JSON, *_OVERLAYS], default=_JSON)
+        if accepted == _JSON:
+            return None
+    if parameters.image_format is not None:
+        return parameters.image_format
+    return _OVERLAYS[request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")]
+
+
+def _overlay_answer(segmentation: Segmentation, file_format: FileFormat) -> Response:
     with segmentation.stopwatch.measure("encode"):
         overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
-        encoded = _ENCODERS[image_format](overlay)
-    return Response(encoded, content_type=wanted)
-
-
-def _wanted_type(parameters: Parameters) -> str:
-    """The media type to answer with: as the parameters say, else as Accept says, else JSON or PNG."""
-    images = [f"image/{image_format}" for image_format in _ENCODERS]
-    if parameters.output == "json":
-        return _JSON
-    if parameters.output is None:
-        accepted = request.accept_mimetypes.best_match([_JSON, *images], default=_JSON)
-        if accepted == _JSON:
-            return _JSON
-    if parameters.image_format is not None:
-        return f"image/{parameters.image_format}"
-    return request.accept_mimetypes.best_match(images, default=images[0])
+        encoded = encode_png(overlay) if file_format == "png" else encode_jpeg(overlay)
+    return Response(encoded, content_type=f"image/{file_format}")
 
 
 def _json_answer(segmentation: Segmentation, mask_format: MaskFormat) -> Response:

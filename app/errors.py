@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from app.tracing import request_id
+from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NotAPicture, PictureTooLarge
 
 # Where werkzeug's own exceptions carry something that the caller needs.
@@ -118,6 +119,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NotAPicture: NotAnImage,
     BrokenPicture: BrokenImage,
     PictureTooLarge: TooLarge,
+    CannotEncode: BadParameter,
 }
 
 
@@ -148,8 +150,8 @@ class Problem:
 
 def problem_of(error: Exception) -> Problem:
     """What the caller is told about `error`; what the caller must not see goes to the log."""
-    for picture_error, service_error in _SERVICE_ERROR_OF.items():
-        if isinstance(error, picture_error):
+    for model_error, service_error in _SERVICE_ERROR_OF.items():
+        if isinstance(error, model_error):
             error = service_error(_sentence(str(error)))
     # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
     if isinstance(error, ClientDisconnected):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO
@@ -18,10 +21,11 @@ from app.settings import Settings
 
 IMAGE_FIELDS = ("image", "file")
 
-_CHUNK_BYTES = 16 * 1024  # small, so that a slow upload meets its deadline between two reads
+_CHUNK_BYTES = 64 * 1024
 _FORM_BYTES = 64 * 1024  # room for a form's boundaries and text fields beside an image of the largest size
 _FORM_PARTS = 64
 _REFUSED_DRAIN_SECONDS = 1.0
+_REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
 
 _ACCEPTED = (
     "Send it as multipart/form-data in the field 'image',"
@@ -76,14 +80,23 @@ def receive(settings: Settings) -> Upload:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Let every refused upload of `app` read its answer: most clients send all before they listen."""
+    """Let a refused upload of `app` read its answer: most clients send all before they listen."""
+    drains = threading.BoundedSemaphore(_REFUSED_DRAINS)
 
     @app.after_request
     def drain_refused(response: Response) -> Response:
-        # Short, because whoever was refused holds no place (`workers.py`) but does hold a thread; and who was
-        # too slow already is not waited for again.
-        if response.status_code != HTTPStatus.REQUEST_TIMEOUT:
-            _drain(2 * settings.max_bytes, _REFUSED_DRAIN_SECONDS)
+        # Short, and few at once, because whoever was refused does hold a thread, which probes may need; and
+        # who was too slow already is not waited for again.
+        if (
+            not _is_all_read()
+            and response.status_code != HTTPStatus.REQUEST_TIMEOUT
+            and drains.acquire(blocking=False)
+        ):
+            try:
+                with closing(_pieces(_REFUSED_DRAIN_SECONDS)) as pieces:
+                    _drain(pieces, 2 * settings.max_bytes)
+            finally:
+                drains.release()
         return response
 
 
@@ -91,18 +104,16 @@ def _read_body(max_bytes: int, settings: Settings) -> bytes:
     length = request.content_length
     if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-    deadline = time.monotonic() + settings.upload_timeout
-    if length is not None and length > max_bytes:
-        _drain(2 * settings.max_bytes, settings.upload_timeout)
-        raise _too_large(settings)
-    body = bytearray()
-    while chunk := request.stream.read(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            _drain(2 * settings.max_bytes - len(body), settings.upload_timeout)
+    with closing(_pieces(settings.upload_timeout)) as pieces:
+        if length is not None and length > max_bytes:
+            _drain(pieces, 2 * settings.max_bytes)
             raise _too_large(settings)
-        if time.monotonic() > deadline:
-            raise UploadTooSlow(f"The upload took more than {settings.upload_timeout:g} seconds.")
+        body = bytearray()
+        for piece in pieces:
+            body += piece
+            if len(body) > max_bytes:
+                _drain(pieces, 2 * settings.max_bytes - len(body))
+                raise _too_large(settings)
     return bytes(body)
 
 
@@ -111,17 +122,55 @@ def _is_put_together() -> bool:
     return bool(request.environ.get("wsgi.input_terminated"))
 
 
-def _drain(at_most: int, seconds: float) -> None:
+def _is_all_read() -> bool:
+    """Whether nothing of the body is left to read, as far as that is known."""
+    return not request.content_length or getattr(request.stream, "is_exhausted", False)
+
+
+def _drain(pieces: Iterator[bytes], at_most: int) -> None:
     """Read and forget what is left of the body: closing on unread bytes would reset the connection."""
+    with suppress(UploadTooSlow, ClientDisconnected):
+        while at_most > 0 and (piece := next(pieces, b"")):
+            at_most -= len(piece)
+
+
+def _pieces(seconds: float) -> Generator[bytes, None, None]:
+    """The body as it comes, for at most `seconds`; close it when done. Raises UploadTooSlow.
+
+    A read waits until all that it asked for is there, so a deadline that is looked at between two reads is
+    not met by a client that sends a byte now and then. When the time is over, the connection is therefore
+    closed for reading, which ends the read that waits and leaves the way open for the answer.
+    """
     deadline = time.monotonic() + seconds
+    too_slow = UploadTooSlow(f"The upload took more than {seconds:g} seconds.")
+    alarm = threading.Timer(seconds, _close_for_reading, [request.environ["wsgi.input"]])
+    alarm.daemon = True
+    alarm.start()
     try:
-        while at_most > 0 and time.monotonic() < deadline:
-            chunk = request.stream.read(min(_CHUNK_BYTES, at_most))
-            if not chunk:
+        while True:
+            piece = request.stream.read(_CHUNK_BYTES)
+            if time.monotonic() > deadline:
+                raise too_slow
+            if not piece:
                 return
-            at_most -= len(chunk)
-    except ClientDisconnected:
-        return
+            yield piece
+    except (ClientDisconnected, OSError) as error:
+        if time.monotonic() > deadline:
+            raise too_slow from error
+        raise
+    finally:
+        alarm.cancel()
+        alarm.join()  # or it could close the connection of a later request, which has the same number
+
+
+def _close_for_reading(stream: IO[bytes]) -> None:
+    """End a read that waits on the connection behind `stream`. A server that buffers has none there."""
+    with suppress(AttributeError, OSError):
+        connection = socket.socket(fileno=stream.fileno())
+        try:
+            connection.shutdown(socket.SHUT_RD)
+        finally:
+            connection.detach()  # it is the server's
 
 
 def _read_form(body: bytes) -> Upload:

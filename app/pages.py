@@ -48,9 +48,10 @@ def index() -> str:
 def segment() -> Response:
     """The form, sent: a page with the picture, its objects and what they took to find."""
     service = current_service()
-    with service.workers.admit():
+    with service.workers.upload():
         upload = receive(service.settings)
-        data = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
+    data = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
+    with service.workers.admit():
         segmentation = service.segment(data, Parameters())
         with segmentation.stopwatch.measure("encode"):
             overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)

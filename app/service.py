@@ -13,6 +13,7 @@ from app.errors import BadParameter, UnknownModel
 from app.parameters import Parameters
 from app.settings import Settings
 from app.workers import Workers
+from model.formats.encode import FileFormat, check_encodable
 from model.pictures import Limits, decode
 from model.segmenter import Segmenter
 from model.segments import Segments
@@ -61,18 +62,28 @@ class Service:
     def default_segmenter(self) -> Segmenter:
         return next(iter(self.segmenters.values()))
 
-    def segment(self, data: bytes, parameters: Parameters) -> Segmentation:
+    def segment(
+        self, data: bytes, parameters: Parameters, overlay_format: FileFormat | None = None
+    ) -> Segmentation:
         """Segment the image file in `data`. Call it with a place (`workers.admit`) held.
+
+        Args:
+            data: a whole image file.
+            parameters: what the caller asks for.
+            overlay_format: the kind of file, if any, that the whole picture will be answered in.
 
         Raises:
             BadParameter: a model or class that there is not.
             Busy: no turn came in time.
+            CannotEncode: a picture too large for `overlay_format`.
             PictureError: no picture in `data`.
         """
         segmenter = self._choose(parameters)
         stopwatch = Stopwatch()
         with stopwatch.measure("decode"), self.workers.decoding:
             image = decode(data, Limits(max_pixels=self.settings.max_pixels))
+        if overlay_format is not None:  # known now, not after seconds of inference
+            check_encodable((image.shape[1], image.shape[0]), overlay_format)
         with self.workers.turn(stopwatch):
             segments = segmenter.segment(
                 image,

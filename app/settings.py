@@ -1,16 +1,28 @@
-"""Settings: every MASKSERVE_* environment variable the service reads, each written down once.
-
-MASKSERVE_MODEL_DIR is not here: the models, not the service, read it (`model/catalog.py`).
-"""
+"""Settings: every MASKSERVE_* environment variable the service reads, each written down once."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 PREFIX = "MASKSERVE_"
+
+# These the models read, not the service.
+READ_ELSEWHERE = ("MASKSERVE_MODEL_DIR", "MASKSERVE_ENGINE", "MASKSERVE_PRECISION")
+
+# Together two of them must leave time for an inference before uWSGI's harakiri (uwsgi.ini).
+_LONGEST_TIMEOUT = 120
+
+# Kubernetes tells every pod of each service: of one named maskserve by MASKSERVE_SERVICE_HOST,
+# MASKSERVE_PORT=tcp://…, MASKSERVE_PORT_80_TCP_ADDR and so on.
+_SERVICE_LINK = re.compile(
+    r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
 
 
 class BadSetting(ValueError):
@@ -38,11 +50,11 @@ def _whole_number(least: int) -> Kind:
 def _seconds() -> Kind:
     def parse(text: str) -> float:
         number = float(text)
-        if not 0 < number < float("inf"):
+        if not 0 < number <= _LONGEST_TIMEOUT:
             raise ValueError
         return number
 
-    return Kind("a number of seconds above 0", parse)
+    return Kind(f"a number of seconds above 0, at most {_LONGEST_TIMEOUT}", parse)
 
 
 def _names() -> Kind:
@@ -85,6 +97,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """The settings that `environment` asks for, with defaults for the rest. Raises BadSetting."""
+        _check_port(environment)
+        _check_names(environment)
         values = {}
         for definition in DEFINITIONS:
             text = environment.get(definition.name)
@@ -114,3 +128,28 @@ DEFINITIONS = tuple(
     Definition(name=PREFIX + setting.name.upper(), field=setting.name, **setting.metadata)
     for setting in fields(Settings)
 )
+
+
+def _check_port(environment: Mapping[str, str]) -> None:
+    """Raise BadSetting unless PORT, which uwsgi.ini reads, is one: uWSGI takes a word for "any free port"."""
+    text = environment.get("PORT", "8080")
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise BadSetting(f"PORT must be a whole number from 1 to 65535, not {text!r}")
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Raise BadSetting for a MASKSERVE_* variable that nobody reads: whoever set it meant something by it."""
+    names = [definition.name for definition in DEFINITIONS] + list(READ_ELSEWHERE)
+    for name, text in environment.items():
+        if not name.startswith(PREFIX) or name in names or _is_service_link(name, text):
+            continue
+        known = {known.removeprefix(PREFIX): known for known in [*names, "PORT"]}
+        near = [known[word] for word in difflib.get_close_matches(name.removeprefix(PREFIX), known)]
+        advice = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md has those that there are"
+        raise BadSetting(f"there is no setting {name}; {advice}")
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    return bool(
+        _SERVICE_LINK.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(text))
+    )

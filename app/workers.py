@@ -13,32 +13,41 @@ from model.stopwatch import Stopwatch
 DECODERS = 2
 """Pictures decoded at once: a decoded one is far larger than its file, and may take some copies."""
 
+_QUEUE_IS_FULL = "The queue is full. Try again shortly."
+
 
 class Workers:
     """One inference at a time, a bounded number of requests waiting for it, the rest refused at once.
 
-    A request first takes a place (`admit`), before its upload is read: whoever has none costs nothing, and
-    slow uploads cannot use up the threads that answer probes. With its picture decoded it then waits for
-    its turn (`turn`), first come, first served.
+    A request is first let in to upload (`upload`). As many may arrive at once as may run and wait, so that
+    they use up neither memory nor the threads that answer probes. Whole, it takes a place (`admit`): slow
+    uploads keep none from those that have arrived. With its picture decoded it then waits for its turn
+    (`turn`), first come, first served.
     """
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
         self.decoding = threading.BoundedSemaphore(DECODERS)  # hold it while decoding
-        self._places = threading.BoundedSemaphore(1 + queue)
+        self._limit = 1 + queue
+        self._uploads = threading.BoundedSemaphore(self._limit)
+        self._places = threading.BoundedSemaphore(self._limit)
         self._timeout = timeout
         self._line: deque[object] = deque()  # the running one first, then those that wait
         self._line_moved = threading.Condition()
 
     @contextmanager
+    def upload(self) -> Iterator[None]:
+        """Read an upload in the `with` block. Raises Busy when too many arrive or the queue is full."""
+        if len(self._line) >= self._limit:  # it would only be refused after its upload
+            raise Busy(_QUEUE_IS_FULL)
+        with _hold(self._uploads, "Too many uploads arrive at once. Try again shortly."):
+            yield
+
+    @contextmanager
     def admit(self) -> Iterator[None]:
         """Hold a place for the length of the `with` block. Raises Busy at once when there is none."""
-        if not self._places.acquire(blocking=False):
-            raise Busy("The queue is full. Try again shortly.")
-        try:
+        with _hold(self._places, _QUEUE_IS_FULL):
             yield
-        finally:
-            self._places.release()
 
     @contextmanager
     def turn(self, stopwatch: Stopwatch) -> Iterator[None]:
@@ -55,3 +64,14 @@ class Workers:
             with self._line_moved:
                 self._line.remove(ticket)
                 self._line_moved.notify_all()
+
+
+@contextmanager
+def _hold(places: threading.BoundedSemaphore, complaint: str) -> Iterator[None]:
+    """Hold one of `places` for the length of the `with` block. Raises Busy with `complaint`."""
+    if not places.acquire(blocking=False):
+        raise Busy(complaint)
+    try:
+        yield
+    finally:
+        places.release()

@@ -47,10 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
             image = read(path)
             segments = segmenter.segment(image, threshold=arguments.threshold)
             write(arguments.out / path.stem, image, segments, segmenter)
-        except (ValueError, OSError) as error:
-            tqdm.write(f"{path}: {error}", file=sys.stderr)
+        except Exception as error:
+            tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
             failed += 1
     return 1 if failed else 0
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong with a picture. Errors that were not written for people say what they are, too."""
+    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
 
 
 def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:

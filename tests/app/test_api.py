@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import threading
 import time
 import zlib
@@ -16,10 +17,12 @@ from flask.testing import FlaskClient
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse, encode_multipart
 
 from app import create_app
 from app.settings import Settings
+from model.formats.encode import encode_png
 
 URL = "/api/v1/segment"
 
@@ -241,6 +244,29 @@ def test_an_upload_that_takes_too_long_is_408() -> None:
     assert time.monotonic() - start < 1
 
 
+def test_an_upload_that_drips_into_a_server_that_waits_for_every_piece_is_408() -> None:
+    app = create_app({"stub": StubSegmenter()}, Settings(upload_timeout=0.5))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 99999\r\n\r\n"
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=0.2) as upload:
+            upload.sendall(head.encode())
+            start = time.monotonic()
+            answer = b""
+            while not answer:
+                assert time.monotonic() - start < 2
+                try:
+                    answer = upload.recv(100)
+                except TimeoutError:
+                    upload.sendall(b"x")
+        assert b" 408 " in answer
+    finally:
+        server.shutdown()
+        serving.join()
+
+
 def test_a_body_without_length_is_bounded_too(client: FlaskClient) -> None:
     body = io.BytesIO(b"x" * 900_000)
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -289,6 +315,25 @@ def test_a_bad_parameter_is_named_with_what_is_allowed_and_the_next_request_work
     if query.count("=") == 1:
         assert detail in assert_problem(client.post(URL, data=form), 400)["detail"]
     assert post(client, png).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "refused", "accepted"),
+    [
+        (65_501, 8, "jpeg", "png"),
+        (8, 65_501, "jpeg", "png"),
+        (100_001, 9, "jpeg", "png"),
+    ],
+)
+def test_a_picture_too_long_for_an_overlay_is_400_before_any_inference(
+    client: FlaskClient, segmenter: StubSegmenter, width: int, height: int, refused: str, accepted: str
+) -> None:
+    picture = encode_png(np.zeros((height, width, 3), np.uint8))
+    problem = assert_problem(post(client, picture, f"?output=overlay&image_format={refused}"), 400)
+    assert f"{width} x {height} pixels is too large for {refused.upper()}" in problem["detail"]
+    assert not segmenter.calls
+    assert post(client, picture, f"?output=overlay&image_format={accepted}").status_code == 200
+    assert post(client, picture, "?output=json").status_code == 200
 
 
 @pytest.mark.parametrize("name", ["other", ""])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,16 @@ class Server:
 
 
 @contextmanager
-def running(log: Path, seconds: float, **environment: str) -> Iterator[Server]:
+def running(
+    log: Path, seconds: float, configuration: Path = ROOT / "uwsgi.ini", **environment: str
+) -> Iterator[Server]:
     """A server whose model takes `seconds` an inference; it is ended, and must have crashed nowhere."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [UWSGI, "--ini", ROOT / "uwsgi.ini", "--module", "stub_server:create_stub_app()"],
+            [UWSGI, "--ini", configuration, "--module", "stub_server:create_stub_app()"],
             env={
                 **os.environ,
                 "PORT": str(port),
@@ -150,6 +153,36 @@ def test_a_chunked_body_is_411_and_the_next_request_works(tmp_path: Path, png: b
         assert server.segment(png)[0] == 200
 
 
+def test_a_long_answer_reaches_a_client_that_waits_for_100_continue(tmp_path: Path, png: bytes) -> None:
+    # Every patience of the router at a fifth, so that the test is quick: 3 s stand for 15 s.
+    hasty = tmp_path / "hasty.ini"
+    hasty.write_text(
+        re.sub(
+            r"^(http-\S*timeout = )(\d+)$",
+            lambda line: f"{line[1]}{int(line[2]) // 5}",
+            (ROOT / "uwsgi.ini").read_text(),
+            flags=re.MULTILINE,
+        )
+    )
+    body = png + b"\0" * 1_500_000
+    head = (
+        "POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
+    with (
+        running(tmp_path / "log", seconds=5, configuration=hasty) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+        connection.makefile("rb") as answer,
+    ):
+        start = time.monotonic()
+        connection.sendall(head.encode())
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert time.monotonic() - start < 1
+        assert answer.readline() == b"\r\n"
+        connection.sendall(body)
+        assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
 def test_a_connection_serves_request_after_request(tmp_path: Path, png: bytes) -> None:
     with running(tmp_path / "log", seconds=0) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -175,25 +208,77 @@ def test_idle_and_slow_connections_take_no_thread(tmp_path: Path) -> None:
             connection.close()
 
 
-def test_slow_uploads_leave_threads_for_probes(tmp_path: Path) -> None:
-    with running(tmp_path / "log", seconds=0) as server:
-        head = b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
-        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(17)]
-        for connection in slow:
+@contextmanager
+def unfinished_uploads(server: Server, number: int) -> Iterator[list[socket.socket]]:
+    """Connections that each have sent the head of a request and the first byte of its body."""
+    head = b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
+    with ExitStack() as stack:
+        uploads = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            for _ in range(number)
+        ]
+        for connection in uploads:
             connection.sendall(head + b"x")
+        time.sleep(0.5)
+        yield uploads
+
+
+def test_a_dripping_upload_is_408_in_time_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=0, MASKSERVE_UPLOAD_TIMEOUT="2") as server,
+        unfinished_uploads(server, 1) as (upload,),
+    ):
+        upload.settimeout(0.5)
+        start = time.monotonic()
+        answer = b""
+        while not answer:
+            assert time.monotonic() - start < 4, "no answer in time"
+            try:
+                answer = upload.recv(100)
+            except TimeoutError:
+                upload.sendall(b"x")  # one byte more: the connection is never idle
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert server.segment(png)[0] == 200
+
+
+def test_slow_uploads_keep_no_place_from_whole_ones(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=1, MASKSERVE_QUEUE="1") as server,
+        unfinished_uploads(server, 1),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        first = pool.submit(server.segment, png)
         time.sleep(0.3)
+        assert server.segment(png)[0] == 200  # waits for the first
+        assert first.result()[0] == 200
+
+
+@pytest.mark.parametrize("number", [17, 80], ids=["as many as may arrive", "far too many"])
+def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> None:
+    with running(tmp_path / "log", seconds=0) as server, unfinished_uploads(server, number):
         start = time.monotonic()
         assert server.request("GET", "/livez")[0] == 200
+        assert time.monotonic() - start < 0.5
+        status, headers, _ = server.segment(b"x")
+        assert status == 503
+        assert "Retry-After" in headers
         assert time.monotonic() - start < 1
-        assert server.segment(b"x")[0] == 503
-        for connection in slow:
-            connection.close()
 
 
-def test_a_bad_setting_ends_the_server_and_the_log_names_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number"),
+        ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
+        ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
+    ],
+)
+def test_a_bad_setting_ends_the_server_and_the_log_names_it(
+    tmp_path: Path, name: str, text: str, complaint: str
+) -> None:
     with (
         pytest.raises(AssertionError, match="uWSGI ended"),
-        running(tmp_path / "log", seconds=0, MASKSERVE_MAX_BYTES="lots"),
+        running(tmp_path / "log", seconds=0, **{name: text}),
     ):
         pass
-    assert "MASKSERVE_MAX_BYTES must be a whole number" in (tmp_path / "log").read_text()
+    assert complaint in (tmp_path / "log").read_text()

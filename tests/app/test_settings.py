@@ -41,11 +41,66 @@ def test_the_environment_overrides_the_defaults() -> None:
         ("MASKSERVE_QUEUE", "-1", "a whole number, 0 or more"),
         ("MASKSERVE_QUEUE_TIMEOUT", "0", "a number of seconds above 0"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "nan", "a number of seconds above 0"),
+        ("MASKSERVE_UPLOAD_TIMEOUT", "120.5", "a number of seconds above 0, at most 120"),
+        ("MASKSERVE_QUEUE_TIMEOUT", "200", "a number of seconds above 0, at most 120"),
+        ("PORT", "abc", "a whole number from 1 to 65535"),
+        ("PORT", "", "a whole number from 1 to 65535"),
+        ("PORT", "0", "a whole number from 1 to 65535"),
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("PORT", "8080/tcp", "a whole number from 1 to 65535"),
     ],
 )
 def test_a_bad_value_names_its_variable_and_what_is_allowed(name: str, text: str, allowed: str) -> None:
     with pytest.raises(BadSetting, match=f"{name} must be {allowed}.*, not '{text}'"):
         Settings.from_environment({name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("MASKSERVE_PORT", "did you mean PORT"),
+        ("MASKSERVE_MODEL", "did you mean MASKSERVE_MODELS"),
+        ("MASKSERVE_MAXBYTES", "did you mean MASKSERVE_MAX_BYTES"),
+        ("MASKSERVE_queue", "docs/settings.md"),
+        ("MASKSERVE_WORLD_PEACE", "docs/settings.md"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_refused_with_the_nearest_that_there_are(
+    name: str, advice: str
+) -> None:
+    with pytest.raises(BadSetting, match=f"there is no setting {name}; .*{advice}"):
+        Settings.from_environment({name: "8093"})
+
+
+def test_what_others_read_and_what_kubernetes_sets_is_no_setting_of_ours() -> None:
+    environment = {
+        "PORT": "8093",
+        "PATH": "/bin",
+        "MASKSERVE_MODEL_DIR": "/models",
+        "MASKSERVE_ENGINE": "tensorflow",
+        "MASKSERVE_PRECISION": "f32",
+        # of a Kubernetes service named maskserve
+        "MASKSERVE_SERVICE_HOST": "10.0.0.1",
+        "MASKSERVE_SERVICE_PORT": "80",
+        "MASKSERVE_SERVICE_PORT_HTTP": "80",
+        "MASKSERVE_PORT": "tcp://10.0.0.1:80",
+        "MASKSERVE_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "MASKSERVE_PORT_80_TCP_PROTO": "tcp",
+        "MASKSERVE_PORT_80_TCP_PORT": "80",
+        "MASKSERVE_PORT_80_TCP_ADDR": "10.0.0.1",
+        # and of one named maskserve-gpu
+        "MASKSERVE_GPU_SERVICE_HOST": "10.0.0.2",
+        "MASKSERVE_GPU_PORT": "tcp://10.0.0.2:80",
+    }
+    assert Settings.from_environment(environment) == Settings()
+
+
+def test_the_longest_timeouts_leave_a_minute_for_an_inference_before_uwsgi_ends_the_worker() -> None:
+    longest = Settings.from_environment({"MASKSERVE_UPLOAD_TIMEOUT": "120", "MASKSERVE_QUEUE_TIMEOUT": "120"})
+    configuration = (Path(__file__).parents[2] / "uwsgi.ini").read_text()
+    harakiri = re.search(r"^harakiri = (\d+)$", configuration, re.MULTILINE)
+    assert harakiri is not None
+    assert longest.upload_timeout + longest.queue_timeout + 60 <= int(harakiri[1])
 
 
 def test_every_setting_has_a_line_of_help() -> None:

@@ -30,6 +30,25 @@ def test_a_full_queue_refuses_at_once() -> None:
         pass
 
 
+def test_uploads_take_no_place_and_are_bounded_themselves() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.upload(), workers.upload():
+        with pytest.raises(Busy, match="uploads"), workers.upload():
+            pass
+        with workers.admit(), workers.admit():
+            pass
+    with workers.upload():
+        pass
+
+
+def test_an_upload_for_a_full_line_is_refused_before_it_is_read() -> None:
+    workers = Workers(queue=0, timeout=60)
+    with workers.admit(), workers.turn(Stopwatch()), pytest.raises(Busy, match="queue"), workers.upload():
+        pass
+    with workers.upload():
+        pass
+
+
 def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
     workers = Workers(queue=1, timeout=0.05)
     with workers.turn(Stopwatch()), pytest.raises(Busy), workers.turn(Stopwatch()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -162,6 +163,29 @@ def test_a_bad_picture_is_reported_and_the_rest_go_on(
     assert f"{missing}: " in message
     assert f"{pictures}: " in message
     assert f"{pictures / 'cells.png'}: " not in message
+
+
+def test_a_failure_of_any_kind_on_a_picture_is_reported_and_the_rest_go_on(
+    tiny: object,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    draw = segment.draw_overlay
+
+    def fail_on_small(image: npt.NDArray[np.uint8], *others: Any) -> npt.NDArray[np.uint8]:
+        if image.shape[1] < 100:
+            raise AttributeError("'tuple' has no pixels")
+        return draw(image, *others)
+
+    monkeypatch.setattr(segment, "draw_overlay", fail_on_small)
+    small, large = pictures / "day 1.5.jpg", pictures / "cells.png"
+
+    assert run("segment", small, large, "--model", "tiny", "--out", tmp_path / "out") == 1
+
+    assert f"{small}: AttributeError: 'tuple' has no pixels" in capsys.readouterr().err
+    assert written(tmp_path / "out") == ["cells.png"]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from model.formats.encode import encode_jpeg, encode_png
+from model.formats.encode import CannotEncode, check_encodable, encode_jpeg, encode_png
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,30 @@ def test_jpeg_keeps_the_colours() -> None:
 
     assert image.format == "JPEG"
     assert np.abs(np.asarray(image).astype(int) - orange).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("encode", "largest"), [(encode_png, 1_000_000), (encode_jpeg, 65_500)], ids=["PNG", "JPEG"]
+)
+def test_a_side_longer_than_the_format_holds_is_refused_and_the_longest_is_written(
+    encode: Callable[[npt.NDArray[np.uint8]], bytes], largest: int
+) -> None:
+    for shape in ((1, largest), (largest, 1)):
+        assert Image.open(io.BytesIO(encode(np.zeros(shape, np.uint8)))).size == shape[::-1]
+    for width, height in ((largest + 1, 1), (1, largest + 1)):
+        with pytest.raises(
+            CannotEncode, match=f"{width} x {height} pixels is too large.* at most {largest:,}"
+        ):
+            encode(np.zeros((height, width), np.uint8))
+
+
+def test_encodable_is_told_without_pixels() -> None:
+    check_encodable((1_000_000, 10_000), "png")
+    with pytest.raises(CannotEncode, match="too large for JPEG"):
+        check_encodable((10, 65_501), "jpeg")
+
+
+def test_what_opencv_cannot_encode_is_an_error_not_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cv2.imencode", lambda *_: (False, ()))
+    with pytest.raises(CannotEncode, match="made no PNG of a picture of 7 x 5 pixels"):
+        encode_png(np.zeros((5, 7), np.uint8))
