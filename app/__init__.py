@@ -46,10 +46,9 @@ def _load(settings: Settings) -> dict[str, Segmenter]:
     segmenters = {}
     for name in settings.models:
         try:
-            segmenters[name] = load(name)
+            segmenters[name] = load(name, engine=settings.engine, precision=settings.precision, tested=True)
         except UnknownModel as error:
             raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
-        segmenters[name].self_test()
     return segmenters
 
 

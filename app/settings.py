@@ -11,8 +11,8 @@ from typing import Any
 
 PREFIX = "MASKSERVE_"
 
-# These the models read, not the service.
-READ_ELSEWHERE = ("MASKSERVE_MODEL_DIR", "MASKSERVE_ENGINE", "MASKSERVE_PRECISION")
+# This the models read, not the service.
+READ_ELSEWHERE = ("MASKSERVE_MODEL_DIR",)
 
 # Together two of them must leave time for an inference before uWSGI's harakiri (uwsgi.ini).
 _LONGEST_TIMEOUT = 120
@@ -67,6 +67,17 @@ def _names() -> Kind:
     return Kind("one or more names, separated by commas", parse)
 
 
+def _one_of(*words: str) -> Kind:
+    """One of the words; none, as the empty text, leaves the choice to the service."""
+
+    def parse(text: str) -> str | None:
+        if text and text not in words:
+            raise ValueError
+        return text or None
+
+    return Kind(f"one of {', '.join(words)}", parse)
+
+
 def _setting(default: str, kind: Kind, description: str) -> Any:
     """A field of Settings: its default (as the environment would spell it), its kind, its line of help."""
     metadata = {"default": default, "kind": kind, "description": description}
@@ -79,6 +90,16 @@ class Settings:
 
     models: tuple[str, ...] = _setting(
         "nuclei", _names(), "The models to load; the first answers requests that name none."
+    )
+    engine: str | None = _setting(
+        "",
+        _one_of("openvino", "tensorflow"),
+        "What runs the models; unset: openvino where they are compiled.",
+    )
+    precision: str | None = _setting(
+        "",
+        _one_of("f32", "bf16", "int8"),
+        "Of their arithmetic; unset: the fastest that the processor has and that is close enough.",
     )
     max_bytes: int = _setting(str(20 * 2**20), _whole_number(1), "The largest image file accepted, in bytes.")
     max_pixels: int = _setting(

@@ -24,6 +24,15 @@ def test_the_docs_have_every_setting_with_its_default() -> None:
         assert row[1] == definition.default
 
 
+def test_how_models_run_is_left_open_unless_it_is_said() -> None:
+    open_ = Settings.from_environment({"MASKSERVE_ENGINE": "", "MASKSERVE_PRECISION": ""})
+    assert (open_.engine, open_.precision) == (None, None)
+    said = Settings.from_environment({"MASKSERVE_ENGINE": "openvino", "MASKSERVE_PRECISION": "int8"})
+    assert (said.engine, said.precision) == ("openvino", "int8")
+    with pytest.raises(BadSetting, match="one of f32, bf16, int8, not 'fp16'"):
+        Settings.from_environment({"MASKSERVE_PRECISION": "fp16"})
+
+
 def test_the_environment_overrides_the_defaults() -> None:
     settings = Settings.from_environment(
         {"MASKSERVE_MODELS": " nuclei, coco,nuclei ", "MASKSERVE_QUEUE": "0"}
@@ -77,8 +86,6 @@ def test_what_others_read_and_what_kubernetes_sets_is_no_setting_of_ours() -> No
         "PORT": "8093",
         "PATH": "/bin",
         "MASKSERVE_MODEL_DIR": "/models",
-        "MASKSERVE_ENGINE": "tensorflow",
-        "MASKSERVE_PRECISION": "f32",
         # of a Kubernetes service named maskserve
         "MASKSERVE_SERVICE_HOST": "10.0.0.1",
         "MASKSERVE_SERVICE_PORT": "80",
