@@ -34,7 +34,7 @@ class Sample:
         masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
         kind: the sort of image it is ("fluorescence"), where the data says.
         crowd_boxes: int32 (M, 4), regions of many objects that nobody told apart (COCO's `iscrowd`).
-            Training leaves them out; evaluation counts nothing found inside one as false.
+            Training takes nothing there for background; evaluation counts nothing found inside one as false.
         crowd_class_ids: int32 (M,), what the crowds are crowds of.
         crowd_masks: M arrays uint8 of 0 and 1, as `masks`.
     """
