@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.data.checks import check_objects, check_sizes
 from model.data.coco import CocoFolder, instances_files
 from model.data.folder import LabelMapFolder
 from model.data.sample import DataError, DataSet, Sample
 
-__all__ = ["CocoFolder", "DataError", "DataSet", "LabelMapFolder", "Sample", "open_data"]
+__all__ = [
+    "CocoFolder",
+    "DataError",
+    "DataSet",
+    "LabelMapFolder",
+    "Sample",
+    "check_objects",
+    "check_sizes",
+    "open_data",
+]
 
 ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
 ENTRIES_SHOWN = 8
 
 
-def open_data(path: str | Path) -> DataSet:
+def open_data(path: str | Path) -> LabelMapFolder | CocoFolder:
     """The data set at `path`: a folder of label maps, a COCO folder, or a COCO instances JSON.
 
     Raises:

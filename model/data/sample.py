@@ -53,6 +53,23 @@ class Sample:
         return len(self.boxes)
 
 
+def check_classes(names: Sequence[str], source: str) -> None:
+    """See to it that the objects' class names, without the background, can be told apart.
+
+    Raises:
+        DataError: there is none, or one is empty, occurs twice or is "background"; `source` says where.
+    """
+    if not names:
+        raise DataError(f"{source} name no class: name at least one kind of object")
+    if not all(name.strip() for name in names):
+        raise DataError(f"{source} have an empty class name: name every kind of object")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{source} name {', '.join(twice)} more than once: give each class its own name")
+    if "background" in map(str.casefold, names):
+        raise DataError(f"{source} name 'background', which is never an object's class: take it out")
+
+
 class DataSet(Protocol):
     """Images with their objects, read one at a time: nothing is decoded before it is asked for."""
 

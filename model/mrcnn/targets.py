@@ -128,7 +128,7 @@ def _touches(boxes: Floats, crowd_boxes: Floats) -> npt.NDArray[np.bool_]:
 
     Matterport asks for an IoU of 0.001, which a small box in the midst of a large crowd does not reach.
     """
-    return (iou(boxes, crowd_boxes) > 0).any(axis=1)
+    return iou(boxes, crowd_boxes).max(axis=1, initial=0.0) > 0
 
 
 def _mask_in_roi(
