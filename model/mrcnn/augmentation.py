@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
 from model.data.sample import Sample
 from model.mrcnn.boxes import Floats, normalize
@@ -20,7 +22,10 @@ class Augmentation:
     """What may change about a picture; probabilities 0…1, the rest factors and grey levels.
 
     The defaults suit micrographs, which have no up and no fixed sign of contrast. `UPRIGHT` suits photos.
+    Raises ValueError, saying what would be right, for values that cannot be.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     quarter_turns: bool = True
     vertical_flip: bool = True
@@ -34,6 +39,18 @@ class Augmentation:
     blur: float = 0.15
     noise: float = 0.25
     least_visible: float = 0.1  # an object of which the crop shows a smaller share is left to the background
+
+    def __post_init__(self) -> None:
+        for name in ("zoom", "contrast", "gamma"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise ValueError(f"{name} {low, high}: give the lowest factor, above 0, then the highest")
+        for name in ("grey", "invert", "blur", "noise", "least_visible"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")
+        for name in ("brightness", "channel_gain"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} {getattr(self, name)}: give 0 or more")
 
 
 UPRIGHT = Augmentation(quarter_turns=False, vertical_flip=False, invert=0.0, zoom=(0.75, 1.33))
