@@ -37,6 +37,8 @@ _ORIENTATIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SWAPPING_SIDES = (5, 6, 7, 8)
+
 _TIFF_TILE_WIDTH = 322
 _TIFF_TILE_LENGTH = 323
 
@@ -121,6 +123,29 @@ def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.ui
     return decode(Path(path).read_bytes(), limits)
 
 
+def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """(width, height) of the picture that `read` gives, from the header of the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        PictureError: as `decode`, as far as the header shows it.
+    """
+    with Path(path).open("rb") as file:
+        file_format = _recognise(file.read(16))
+        try:
+            with Image.open(file, formats=[file_format]) as image:
+                _check_size(image, limits)
+                width, height = image.size
+                # Pillow gives a TIFF's size turned already, and decodes a PNG to look for EXIF at its end.
+                as_stored = file_format == "TIFF" or (file_format == "PNG" and "exif" not in image.info)
+                turned = not as_stored and _orientation(image) in _SWAPPING_SIDES
+        except PictureError:
+            raise
+        except Exception as error:  # as in `decode`
+            raise BrokenPicture(f"the {file_format} picture's header is corrupt") from error
+    return (height, width) if turned else (width, height)
+
+
 def _recognise(data: bytes) -> str:
     """Pillow's name of the format whose signature the bytes carry."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -147,13 +172,18 @@ def _check_size(image: Image.Image, limits: Limits) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation asks; EXIF that cannot be read asks nothing."""
+    """The picture turned as its EXIF orientation asks."""
+    method = _ORIENTATIONS.get(_orientation(image))
+    return image if method is None else image.transpose(method)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number for how the picture is to be turned, 1 for not at all; also if it cannot be read."""
     orientation = None
     # Cameras and editors write broken EXIF into sound pictures; `ImageOps.exif_transpose` fails on it.
     with contextlib.suppress(Exception):
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    method = _ORIENTATIONS.get(orientation) if isinstance(orientation, int) else None
-    return image if method is None else image.transpose(method)
+    return orientation if isinstance(orientation, int) else 1
 
 
 def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:

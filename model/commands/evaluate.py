@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model import catalog
 from model.commands.arguments import add_way_to_run, share
-from model.data import DataError, open_data
+from model.data import DataError, check_sizes, open_data
 from model.evaluation import evaluate, worst_sheet
 from model.segmenter import load
 
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"the model knows {', '.join(manifest.classes[1:])}; "
             f"the data has {', '.join(data.classes[1:])}: they must be the same, in the same order"
         )
+    check_sizes(data)
     threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
     result = evaluate(
         lambda image: segmenter.segment(image, threshold=threshold),

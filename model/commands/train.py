@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from model.data import open_data
-from model.mrcnn.augmentation import UPRIGHT, Augmentation
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from model.data import DataError, check_objects, check_sizes, open_data
+from model.mrcnn.augmentation import UPRIGHT
 from model.mrcnn.config import Config
 from model.mrcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
+from model.problems import problems_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +41,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, going on with the run if the folder holds it already."""
+    recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     data = open_data(arguments.data)
     watched = open_data(arguments.validation) if arguments.validation else data
-    recipe = json.loads(arguments.recipe.read_text()) if arguments.recipe else {}
-    config = _config(arguments, recipe.get("config", {}), len(data.classes))
-    plan = _plan(arguments, recipe.get("plan", {}))
+    if watched.classes != data.classes:
+        raise DataError(
+            f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
+            "they must be the same, in the same order"
+        )
+    config = _config(arguments, recipe.config, len(data.classes))
+    plan = _plan(arguments, recipe.plan)
+    check_sizes(data)
+    if watched is not data:
+        check_sizes(watched)
+    check_objects(data)
 
     # After the arguments are known to be good, since TensorFlow takes seconds to import.
     import keras
 
     from model.mrcnn.network import MaskRCNN
-    from model.mrcnn.run_folder import RunFolder
+    from model.mrcnn.run_folder import RunFolder, locked
     from model.mrcnn.training import train
 
     asked = {
@@ -60,14 +71,34 @@ def run(arguments: argparse.Namespace) -> int:
         "weights": str(arguments.weights or ""),
         "exclude": arguments.exclude,
     }
-    run_folder = RunFolder(arguments.out, asked, watched, arguments.checkpoint_seconds)
     keras.utils.set_random_seed(plan.seed)
     network = MaskRCNN(config)
     if arguments.weights:
-        network.load_weights(arguments.weights, exclude=[n for n in arguments.exclude.split(",") if n])
-    train(network, data, plan, run_folder)
+        names = [name.strip() for name in arguments.exclude.split(",")]
+        network.load_weights(arguments.weights, exclude=[name for name in names if name])
+    # Last of all, so that a command that is refused leaves nothing behind.
+    with locked(arguments.out):
+        run_folder = RunFolder(arguments.out, asked, watched, arguments.checkpoint_seconds)
+        train(network, data, plan, run_folder)
     print(f"Weights: {run_folder.weights_path}")
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a recipe file holds: values of a Config and of a Plan."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    plan: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        return TypeAdapter(Recipe).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"{path} is no recipe: {problems_in(error)}") from None
 
 
 def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
@@ -96,7 +127,9 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
     values = {**recipe, **given}
     if "steps" not in values:
         raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
-    if arguments.warmup_steps is None:  # a short run, a short warm-up
-        values["warmup_steps"] = min(values.get("warmup_steps", Plan.warmup_steps), values["steps"] // 5)
-    augmentation = UPRIGHT if arguments.upright else Augmentation(**values.pop("augmentation", {}))
-    return Plan(**{**values, "augmentation": augmentation})
+    if arguments.upright:
+        values["augmentation"] = UPRIGHT
+    steps, warmup = values["steps"], values.get("warmup_steps", Plan.warmup_steps)
+    if arguments.warmup_steps is None and isinstance(steps, int) and isinstance(warmup, int):
+        values["warmup_steps"] = min(warmup, steps // 5)  # a short run, a short warm-up
+    return Plan.from_json(values)

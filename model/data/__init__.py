@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model.data.checks import check_objects, check_sizes
 from model.data.coco import CocoFolder, instances_files
 from model.data.folder import LabelMapFolder
 from model.data.pictures import PictureFolder
@@ -18,6 +19,8 @@ __all__ = [
     "PictureFolder",
     "Sample",
     "Subset",
+    "check_objects",
+    "check_sizes",
     "evenly_spaced",
     "open_data",
 ]
@@ -26,7 +29,7 @@ ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
 ENTRIES_SHOWN = 8
 
 
-def open_data(path: str | Path) -> DataSet:
+def open_data(path: str | Path) -> LabelMapFolder | CocoFolder:
     """The data set at `path`: a folder of label maps, a COCO folder, or a COCO instances JSON.
 
     Raises:

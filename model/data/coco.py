@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,8 @@ import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
 from model import pictures
-from model.data.sample import DataError, Sample
-
-SECTIONS = ("images", "annotations", "categories")
-MIN_POLYGON_COORDINATES = 6  # three points; pycocotools takes a list of four numbers for a box
+from model.data.coco_json import read_coco, to_rle
+from model.data.sample import DataError, Sample, check_classes
 
 
 class CocoFolder:
@@ -33,16 +30,20 @@ class CocoFolder:
             path: the instances JSON, or a folder with exactly one, in annotations/ or at its top.
 
         Raises:
-            DataError: no JSON or several, a JSON that is not COCO's, annotations without a mask, or images
-                that are missing.
+            DataError: no JSON or several, a JSON that is not COCO's, categories without a name of their
+                own, annotations without a mask, or images that are missing.
         """
         self.json_path = _the_instances_file(Path(path))
-        coco = _read_coco(self.json_path)
+        coco = read_coco(self.json_path)
         categories = sorted(coco["categories"], key=lambda category: category["id"])
-        self.classes = ["background", *(category["name"] for category in categories)]
+        names = [category["name"] for category in categories]
+        check_classes(names, f"the categories of {self.json_path.name}")
+        self.classes = ["background", *names]
         self._class_id_by_category = {category["id"]: i for i, category in enumerate(categories, start=1)}
         self._images = coco["images"]
-        self._annotations = self._by_image(coco["annotations"])
+        self._annotations: dict[object, list[dict[str, Any]]] = defaultdict(list)
+        for annotation in coco["annotations"]:
+            self._annotations[annotation["image_id"]].append(annotation)
         self.image_folder = _image_folder(self.json_path, [image["file_name"] for image in self._images])
         self.ids = [str(image["id"]) for image in self._images]
         self.kinds: list[str | None] = [None] * len(self.ids)
@@ -73,22 +74,11 @@ class CocoFolder:
             crowd_masks=crowd_masks,
         )
 
-    def _by_image(self, annotations: list[dict[str, Any]]) -> dict[object, list[dict[str, Any]]]:
-        """The annotations by image id, each known to have an image, a category and a mask."""
-        image_ids = {image["id"] for image in self._images}
-        by_image: dict[object, list[dict[str, Any]]] = defaultdict(list)
-        for annotation in annotations:
-            where = f"{self.json_path.name}: annotation {annotation.get('id')}"
-            image_id, category_id = annotation.get("image_id"), annotation.get("category_id")
-            if image_id not in image_ids:
-                raise DataError(f"{where} belongs to image {image_id}, which is not listed")
-            if category_id not in self._class_id_by_category:
-                raise DataError(f"{where} is of category {category_id}, which is not listed")
-            # Dropped instead, the objects of a data set that has boxes only would be learned as background.
-            if not annotation.get("segmentation"):
-                raise DataError(f"{where} has no mask: its 'segmentation' is missing or empty")
-            by_image[image_id].append(annotation)
-        return by_image
+    def sizes_agree(self, index: int) -> bool:
+        """Whether the image has the size that the JSON says; raises as `pictures.read_size`."""
+        entry = self._images[index]
+        size = pictures.read_size(self.image_folder / entry["file_name"])
+        return size == (entry["width"], entry["height"])
 
     def _decode(
         self, annotations: Sequence[dict[str, Any]], entry: dict[str, Any]
@@ -97,9 +87,9 @@ class CocoFolder:
         boxes, class_ids, masks = [], [], []
         for annotation in annotations:
             try:
-                rle = _rle(annotation["segmentation"], entry["height"], entry["width"])
+                rle = to_rle(annotation["segmentation"], entry["height"], entry["width"])
             except DataError as error:
-                raise DataError(f"{self.json_path.name}: annotation {annotation['id']}: {error}") from error
+                raise DataError(f"{self.json_path.name}: annotation {annotation['id']} {error}") from error
             if rle is None or coco_mask.area(rle) == 0:
                 continue
             x, y, width, height = coco_mask.toBbox(rle).astype(int)
@@ -140,19 +130,6 @@ def _the_instances_file(path: Path) -> Path:
     raise DataError(f"{path} holds {len(files)} COCO JSONs: name one of {names}")
 
 
-def _read_coco(path: Path) -> dict[str, Any]:
-    try:
-        coco = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
-    missing = [section for section in SECTIONS if not (isinstance(coco, dict) and section in coco)]
-    if missing:
-        raise DataError(f"{path} is not a COCO instances JSON: it has no {', '.join(missing)}")
-    if not coco["images"]:
-        raise DataError(f"{path} lists no images")
-    return coco
-
-
 def _image_folder(json_path: Path, file_names: list[str]) -> Path:
     """The first of the customary folders that holds the first image; all the others must be there too."""
     split = json_path.stem.removeprefix("instances_")
@@ -167,16 +144,3 @@ def _image_folder(json_path: Path, file_names: list[str]) -> Path:
         count = f"{len(missing)} of {len(file_names)}"
         raise DataError(f"{folder} lacks {count} images of {json_path.name}, the first {missing[0]}")
     return folder
-
-
-def _rle(segmentation: Any, height: int, width: int) -> dict[str, Any] | None:
-    """COCO's compressed run lengths of a `segmentation`; None for polygons of under three points."""
-    if isinstance(segmentation, list):
-        polygons = [polygon for polygon in segmentation if len(polygon) >= MIN_POLYGON_COORDINATES]
-        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)) if polygons else None
-    size = segmentation.get("size")
-    if size != [height, width]:
-        raise DataError(f"its mask has height and width {size}, its image {[height, width]}")
-    if isinstance(segmentation["counts"], list):
-        return coco_mask.frPyObjects(segmentation, height, width)
-    return segmentation

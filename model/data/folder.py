@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model import masks, pictures
-from model.data.sample import DataError, Sample
+from model.data.sample import DataError, Sample, check_classes
 
 DEFAULT_CLASS = "nucleus"
 
@@ -27,7 +27,8 @@ class LabelMapFolder:
         """Lists the folder; decodes nothing.
 
         Raises:
-            DataError: there are no images, an image has no label map, or kind.json is no JSON object.
+            DataError: there are no images, an image has no label map, class.txt is not one name, or
+                kind.json is no JSON object.
         """
         self.path = Path(path)
         self.classes = ["background", _read_class(self.path / "class.txt")]
@@ -46,7 +47,8 @@ class LabelMapFolder:
         """The sample at `index`.
 
         Raises:
-            DataError: the image or its label map cannot be read, or they differ in size.
+            DataError: the image or its label map cannot be read, they differ in size, or the label map
+                holds numbers that are none of 0…65535.
         """
         image_path = self._images[index]
         image = self._read_image(image_path)
@@ -65,6 +67,11 @@ class LabelMapFolder:
             masks=instance_masks,
             kind=self.kinds[index],
         )
+
+    def sizes_agree(self, index: int) -> bool:
+        """Whether the image and its label map are of one size; raises as `pictures.read_size`."""
+        image_path = self._images[index]
+        return pictures.read_size(image_path) == pictures.read_size(self._label_path(image_path))
 
     def _label_path(self, image_path: Path) -> Path:
         return self.path / "labels" / f"{image_path.stem}.png"
@@ -87,7 +94,14 @@ class LabelMapFolder:
                 f"labels/{path.name} has {labels.shape[2]} channels: a label map is grey, each pixel the "
                 "number of its object"
             )
-        return labels.astype(np.uint16)
+        with np.errstate(invalid="ignore"):  # of NaN
+            numbers = labels.astype(np.uint16)
+        if not np.array_equal(numbers, labels):
+            raise DataError(
+                f"labels/{path.name} holds values from {labels.min()} to {labels.max()}: a label map has "
+                "whole numbers from 0 (background) to 65535; number its objects anew from 1"
+            )
+        return numbers
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -100,7 +114,16 @@ def _listed(folder: Path) -> list[Path]:
 
 def _read_class(path: Path) -> str:
     """The objects' class name."""
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else DEFAULT_CLASS
+    if not path.is_file():
+        return DEFAULT_CLASS
+    try:
+        names = path.read_text(encoding="utf-8").strip().splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text: {error}") from error
+    if len(names) > 1:
+        raise DataError(f"{path} has {len(names)} lines: a folder of label maps has one class, so one name")
+    check_classes(names, f"the lines of {path}")
+    return names[0]
 
 
 def _read_kinds(path: Path) -> dict[str, str]:

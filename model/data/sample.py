@@ -34,7 +34,7 @@ class Sample:
         masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
         kind: the sort of image it is ("fluorescence"), where the data says.
         crowd_boxes: int32 (M, 4), regions of many objects that nobody told apart (COCO's `iscrowd`).
-            Training leaves them out; evaluation counts nothing found inside one as false.
+            Training takes nothing there for background; evaluation counts nothing found inside one as false.
         crowd_class_ids: int32 (M,), what the crowds are crowds of.
         crowd_masks: M arrays uint8 of 0 and 1, as `masks`.
     """
@@ -51,6 +51,23 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+def check_classes(names: Sequence[str], source: str) -> None:
+    """See to it that the objects' class names, without the background, can be told apart.
+
+    Raises:
+        DataError: there is none, or one is empty, occurs twice or is "background"; `source` says where.
+    """
+    if not names:
+        raise DataError(f"{source} name no class: name at least one kind of object")
+    if not all(name.strip() for name in names):
+        raise DataError(f"{source} have an empty class name: name every kind of object")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{source} name {', '.join(twice)} more than once: give each class its own name")
+    if "background" in map(str.casefold, names):
+        raise DataError(f"{source} name 'background', which is never an object's class: take it out")
 
 
 class DataSet(Protocol):

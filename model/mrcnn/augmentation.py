@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
 from model.data.sample import Sample
 from model.mrcnn.boxes import Floats, normalize
@@ -20,7 +22,10 @@ class Augmentation:
     """What may change about a picture; probabilities 0…1, the rest factors and grey levels.
 
     The defaults suit micrographs, which have no up and no fixed sign of contrast. `UPRIGHT` suits photos.
+    Raises ValueError, saying what would be right, for values that cannot be.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     quarter_turns: bool = True
     vertical_flip: bool = True
@@ -35,15 +40,31 @@ class Augmentation:
     noise: float = 0.25
     least_visible: float = 0.1  # an object of which the crop shows a smaller share is left to the background
 
+    def __post_init__(self) -> None:
+        for name in ("zoom", "contrast", "gamma"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise ValueError(f"{name} {low, high}: give the lowest factor, above 0, then the highest")
+        for name in ("grey", "invert", "blur", "noise", "least_visible"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")
+        for name in ("brightness", "channel_gain"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} {getattr(self, name)}: give 0 or more")
+
 
 UPRIGHT = Augmentation(quarter_turns=False, vertical_flip=False, invert=0.0, zoom=(0.75, 1.33))
 
 
 @dataclass(frozen=True)
-class _Instances:
-    boxes: npt.NDArray[np.int32]  # (N, 4) x1 y1 x2 y2, half-open
+class _Scene:
+    """What the square shows; boxes are int32 x1 y1 x2 y2 in its pixels, half-open."""
+
+    window: npt.NDArray[np.int32]  # (1, 4): where the image lies in the square
+    boxes: npt.NDArray[np.int32]  # (N, 4)
     class_ids: npt.NDArray[np.int32]
     masks: list[npt.NDArray[np.uint8]]
+    crowd_boxes: npt.NDArray[np.int32]  # (M, 4)
 
 
 def augment(
@@ -60,15 +81,16 @@ def augment(
     side = max(1, round(size / scale))
     grey_range = grey_range_of(sample.image, config)
     image = stretch_contrast(sample.image, grey_range) if grey_range else sample.image
-    image, instances = _crop(image, sample, side, augmentation.least_visible, rng)
-    image, instances = _turn(image, instances, augmentation, rng)
+    image, scene = _crop(image, sample, side, augmentation.least_visible, rng)
+    image, scene = _turn(image, scene, augmentation, rng)
     picture = _change_intensity(_at_size(image, size), augmentation, rng)
-    return subtract_mean(picture, config), _truth(instances, side, config, rng)
+    picture = _black_beyond(picture, np.rint(scene.window[0] * (size / side)).astype(int))
+    return subtract_mean(picture, config), _truth(scene, side, config, rng)
 
 
 def _crop(
     image: npt.NDArray, sample: Sample, side: int, least_visible: float, rng: np.random.Generator
-) -> tuple[npt.NDArray, _Instances]:
+) -> tuple[npt.NDArray, _Scene]:
     """A random square of `side` pixels of the sample's `image`, black where it reaches beyond."""
     height, width = image.shape[:2]
     top = int(rng.integers(min(0, height - side), max(0, height - side) + 1))
@@ -91,15 +113,25 @@ def _crop(
         boxes.append((part_x1, part_y1, part_x1 + part.shape[1], part_y1 + part.shape[0]))
         class_ids.append(class_id)
         masks.append(part)
-    return square, _Instances(np.array(boxes, np.int32).reshape(-1, 4), np.array(class_ids, np.int32), masks)
+    origin = np.array([left, top, left, top], np.int32)
+    crowd_boxes = np.clip(sample.crowd_boxes, (x1, y1, x1, y1), (x2, y2, x2, y2)).astype(np.int32)
+    seen = (crowd_boxes[:, 2:] > crowd_boxes[:, :2]).all(axis=1)
+    return square, _Scene(
+        window=np.array([[x1, y1, x2, y2]], np.int32) - origin,
+        boxes=np.array(boxes, np.int32).reshape(-1, 4),
+        class_ids=np.array(class_ids, np.int32),
+        masks=masks,
+        crowd_boxes=crowd_boxes[seen] - origin,
+    )
 
 
 def _turn(
-    image: npt.NDArray, instances: _Instances, augmentation: Augmentation, rng: np.random.Generator
-) -> tuple[npt.NDArray, _Instances]:
+    image: npt.NDArray, scene: _Scene, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[npt.NDArray, _Scene]:
     """Random flips and quarter turns of the square image."""
     side = len(image)
-    boxes, masks = instances.boxes, instances.masks
+    masks = scene.masks
+    boxes = np.concatenate([scene.window, scene.boxes, scene.crowd_boxes])
     flip_columns = rng.random() < 0.5
     flip_rows = augmentation.vertical_flip and rng.random() < 0.5
     transpose = augmentation.quarter_turns and rng.random() < 0.5  # with the flips, all eight ways round
@@ -112,7 +144,8 @@ def _turn(
     if transpose:
         image, masks = image.transpose(1, 0, 2), [mask.T for mask in masks]
         boxes = boxes[:, [1, 0, 3, 2]]
-    return image, _Instances(boxes, instances.class_ids, masks)
+    window, boxes, crowd_boxes = np.split(boxes, [1, 1 + len(masks)])
+    return image, _Scene(window, boxes, scene.class_ids, masks, crowd_boxes)
 
 
 def _at_size(crop: npt.NDArray, size: int) -> Floats:
@@ -143,14 +176,22 @@ def _change_intensity(picture: npt.NDArray, augmentation: Augmentation, rng: np.
     return picture.astype(np.float32)
 
 
-def _truth(instances: _Instances, side: int, config: Config, rng: np.random.Generator) -> Truth:
-    chosen = np.arange(len(instances.boxes))
+def _black_beyond(picture: Floats, window_xyxy: npt.NDArray) -> Floats:
+    """The picture, black around the window as detection pads it, whatever noise or inversion made of that."""
+    x1, y1, x2, y2 = window_xyxy
+    black = np.zeros_like(picture)
+    black[y1:y2, x1:x2] = picture[y1:y2, x1:x2]
+    return black
+
+
+def _truth(scene: _Scene, side: int, config: Config, rng: np.random.Generator) -> Truth:
+    chosen = np.arange(len(scene.boxes))
     if len(chosen) > config.max_gt_instances:
         chosen = np.sort(rng.choice(chosen, config.max_gt_instances, replace=False))
     mini_size = config.mini_mask_shape[::-1]
     mini_masks = [
         cv2.resize(
-            np.ascontiguousarray(instances.masks[index]) * np.uint8(255),
+            np.ascontiguousarray(scene.masks[index]) * np.uint8(255),
             mini_size,
             interpolation=cv2.INTER_LINEAR,
         )
@@ -158,7 +199,8 @@ def _truth(instances: _Instances, side: int, config: Config, rng: np.random.Gene
         for index in chosen
     ]
     return Truth(
-        boxes=normalize(instances.boxes[chosen][:, [1, 0, 3, 2]], side, side),
-        class_ids=instances.class_ids[chosen],
+        boxes=normalize(scene.boxes[chosen][:, [1, 0, 3, 2]], side, side),
+        class_ids=scene.class_ids[chosen],
         mini_masks=np.array(mini_masks, np.uint8).reshape(-1, *config.mini_mask_shape),
+        crowd_boxes=normalize(scene.crowd_boxes[: config.max_gt_instances][:, [1, 0, 3, 2]], side, side),
     )

@@ -29,8 +29,9 @@ class BatchSource:
 
     A batch holds, for B pictures of S × S pixels with A anchors and room for N objects: `picture`
     float32 (B, S, S, 3); `rpn_match` int32 (B, A) and `rpn_deltas` float32 (B, A, 4) as `rpn_targets`;
-    `boxes` float32 (B, N, 4), `class_ids` int32 (B, N), `mini_masks` uint8 (B, N, 56, 56) as `Truth`,
-    padded with class 0; `seed` int32 (B,), what chance inside the step starts from.
+    `boxes` float32 (B, N, 4), `class_ids` int32 (B, N), `mini_masks` uint8 (B, N, 56, 56) and
+    `crowd_boxes` float32 (B, N, 4) as `Truth`, padded with class 0 and with boxes of no extent; `seed`
+    int32 (B,), what chance inside the step starts from.
     """
 
     data: DataSet
@@ -74,7 +75,7 @@ class _Draw:
         picture, truth = augment(
             self.sample(index), source.picture_size, source.config, source.augmentation, rng
         )
-        match, deltas = rpn_targets(self.anchors, truth.boxes, source.config, rng)
+        match, deltas = rpn_targets(self.anchors, truth, source.config, rng)
         return {
             "picture": picture,
             "rpn_match": match,
@@ -97,4 +98,5 @@ def _padded(truth: Truth, count: int) -> Batch:
         "boxes": np.pad(truth.boxes, ((0, missing), (0, 0))),
         "class_ids": np.pad(truth.class_ids, (0, missing)),
         "mini_masks": np.pad(truth.mini_masks, ((0, missing), (0, 0), (0, 0))),
+        "crowd_boxes": np.pad(truth.crowd_boxes, ((0, count - len(truth.crowd_boxes)), (0, 0))),
     }

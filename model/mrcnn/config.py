@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from model.problems import problems_in
@@ -90,6 +91,7 @@ class Config:
     loss_weights: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(LOSSES, 1.0))
 
     def __post_init__(self) -> None:
+        self._make_tuples()
         _one_of("backbone", self.backbone, BACKBONES)
         _one_of("image_resize_mode", self.image_resize_mode, RESIZE_MODES)
         _one_of("image_normalization", self.image_normalization, NORMALIZATIONS)
@@ -121,6 +123,15 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""
         return dataclasses.asdict(self)
+
+    def _make_tuples(self) -> None:
+        """Matterport's configs have lists and arrays, which neither compare nor hash as these values must."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = value.tolist()
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
 
     def _check_signs(self) -> None:
         for name in COUNTS:

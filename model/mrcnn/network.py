@@ -54,7 +54,7 @@ class MaskRCNN:
             exclude: names of layers to leave as they are, such as the heads of another class list.
 
         Raises:
-            WeightsError: for any layer missing, left over or of another shape.
+            WeightsError: for any layer missing, left over or of another shape, or unknown in `exclude`.
         """
         load_weights(self.layers, path, exclude)
 

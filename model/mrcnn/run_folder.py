@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +29,32 @@ WATCHED_IMAGES = 8
 
 
 class RunError(ValueError):
-    """A run that cannot start or go on: its folder holds another one, or its losses have no value."""
+    """A run that cannot start or go on: its folder is another's or damaged, or its losses have no value."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the run folder, made if missing, to this process; the lock goes with the process, however it ends.
+
+    Raises:
+        RunError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "run.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{folder} is in use: another process trains there; wait for it, or name another folder "
+                "with --out"
+            ) from None
+        yield
 
 
 class RunFolder:
     """`run.json` (what was asked), `checkpoint.npz`, `history.csv`, `losses.png`, `predictions/`, weights.
+
+    One process at a time may write to a folder: use it while `locked`.
 
     Args:
         folder: made if missing.
@@ -55,20 +80,25 @@ class RunFolder:
         return self.folder / "model.weights.h5"
 
     def restore(self, state: Sequence[keras.Variable]) -> int:
-        """Fill `state` from the last checkpoint; the number of steps it has seen, 0 without one."""
+        """Fill `state` from the last checkpoint; the number of steps it has seen, 0 without one.
+
+        Raises:
+            RunError: a file is damaged; says which, and what to do.
+        """
         path = self.folder / "checkpoint.npz"
         if not path.exists():
             return 0
-        with np.load(path) as stored:
-            step = int(stored["step"])
-            for index, variable in enumerate(state):
-                variable.assign(stored[f"{index}"])
-        with (self.folder / "history.csv").open(newline="") as file:
-            rows = [
-                {name: int(value) if name == "step" else float(value) for name, value in row.items()}
-                for row in csv.DictReader(file)
-            ]
-        self.history = [row for row in rows if row["step"] <= step]
+        try:
+            with np.load(path) as stored:
+                step = int(stored["step"])
+                for index, variable in enumerate(state):
+                    variable.assign(stored[f"{index}"])
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise RunError(
+                f"{path} is damaged ({error}): put a whole copy in its place, or delete it to train from "
+                "the first step again"
+            ) from error
+        self.history = self._read_history(step)
         return step
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
@@ -102,7 +132,13 @@ class RunFolder:
             part.write_text(json.dumps(asked, indent=2) + "\n")
             os.replace(part, path)
             return
-        before = json.loads(path.read_text())
+        try:
+            before = dict(json.loads(path.read_text()))
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{path} is damaged ({error}): put a whole copy in its place, or name another folder with "
+                "--out"
+            ) from error
         changed = sorted(name for name in {*before, *asked} if before.get(name) != asked.get(name))
         if changed:
             raise RunError(
@@ -111,6 +147,8 @@ class RunFolder:
             )
 
     def _draw_losses(self) -> None:
+        if not self.history:  # somebody deleted it after the last step
+            return
         steps = [row["step"] for row in self.history]
         window = max(1, len(steps) // 50)
         figure = Figure(figsize=(9, 5), layout="constrained")
@@ -130,6 +168,23 @@ class RunFolder:
         folder = self.folder / "predictions"
         folder.mkdir(exist_ok=True)
         worst_sheet(result, self.watched, folder / f"{step:06}.png", count=len(self.watched))
+
+    def _read_history(self, last: int) -> list[dict[str, float]]:
+        """The rows up to the step `last`; none where there is no file, since nothing else depends on it."""
+        path = self.folder / "history.csv"
+        if not path.exists():
+            return []
+        try:
+            with path.open(newline="") as file:
+                rows = [
+                    {name: int(value) if name == "step" else float(value) for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+            return [row for row in rows if row["step"] <= last]
+        except (OSError, TypeError, ValueError, KeyError, csv.Error) as error:
+            raise RunError(
+                f"{path} is damaged ({error}): delete it, and the run goes on without the losses so far"
+            ) from error
 
     def _write_history(self) -> None:
         part = self.folder / "history.csv.part"

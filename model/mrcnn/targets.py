@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -26,11 +26,14 @@ class Truth:
         boxes: float32 (N, 4), normalised y1 x1 y2 x2.
         class_ids: int32 (N,), 1 and up.
         mini_masks: uint8 (N, 56, 56) of 0 and 1: each object's mask, stretched from its box to that size.
+        crowd_boxes: float32 (M, 4), normalised y1 x1 y2 x2: many objects that nobody told apart. What
+            touches one is not background.
     """
 
     boxes: Floats
     class_ids: npt.NDArray[np.int32]
     mini_masks: npt.NDArray[np.uint8]
+    crowd_boxes: Floats = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class RoITargets:
 
 
 def rpn_targets(
-    anchors: Floats, truth_boxes: Floats, config: Config, rng: np.random.Generator
+    anchors: Floats, truth: Truth, config: Config, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], Floats]:
     """Match anchors to objects (Matterport `build_rpn_targets`).
 
@@ -60,11 +63,11 @@ def rpn_targets(
         `rpn_train_anchors_per_image`, at most half of them objects. And float32 (A, 4): for the objects'
         anchors, the deltas in units of `rpn_bbox_std_dev`.
     """
-    match = np.full(len(anchors), NEGATIVE, np.int32)
+    match = np.where(_touches(anchors, truth.crowd_boxes), NEUTRAL, NEGATIVE).astype(np.int32)
     deltas = np.zeros((len(anchors), 4), np.float32)
     half = config.rpn_train_anchors_per_image // 2
-    if len(truth_boxes):
-        overlaps = iou(anchors, truth_boxes)
+    if len(truth.boxes):
+        overlaps = iou(anchors, truth.boxes)
         nearest = overlaps.argmax(axis=1)
         best = overlaps[np.arange(len(anchors)), nearest]
         match[best >= RPN_NEGATIVE_IOU] = NEUTRAL
@@ -75,7 +78,7 @@ def rpn_targets(
         match[best >= RPN_POSITIVE_IOU] = POSITIVE
         _keep_only(match, POSITIVE, half, rng)
         positive = np.flatnonzero(match == POSITIVE)
-        deltas[positive] = deltas_between(anchors[positive], truth_boxes[nearest[positive]])
+        deltas[positive] = deltas_between(anchors[positive], truth.boxes[nearest[positive]])
         deltas[positive] /= np.array(config.rpn_bbox_std_dev, np.float32)
     used = int((match == POSITIVE).sum())
     _keep_only(match, NEGATIVE, config.rpn_train_anchors_per_image - used, rng)
@@ -100,7 +103,8 @@ def roi_targets(proposals: Floats, truth: Truth, config: Config, rng: np.random.
     overlaps = iou(proposals, truth.boxes)
     best = overlaps.max(axis=1, initial=0.0)
     positive = _some_of(np.flatnonzero(best >= ROI_POSITIVE_IOU), positives_wanted, rng)
-    negative = _some_of(np.flatnonzero(best < ROI_POSITIVE_IOU), count - len(positive), rng)
+    background = (best < ROI_POSITIVE_IOU) & ~_touches(proposals, truth.crowd_boxes)
+    negative = _some_of(np.flatnonzero(background), count - len(positive), rng)
 
     if len(positive):
         objects = overlaps[positive].argmax(axis=1)
@@ -117,6 +121,14 @@ def roi_targets(proposals: Floats, truth: Truth, config: Config, rng: np.random.
     result.rois[here] = proposals[negative]
     result.class_ids[here] = 0
     return result
+
+
+def _touches(boxes: Floats, crowd_boxes: Floats) -> npt.NDArray[np.bool_]:
+    """Which of A boxes share any area with a crowd: bool (A,).
+
+    Matterport asks for an IoU of 0.001, which a small box in the midst of a large crowd does not reach.
+    """
+    return iou(boxes, crowd_boxes).max(axis=1, initial=0.0) > 0
 
 
 def _mask_in_roi(

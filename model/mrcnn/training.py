@@ -86,6 +86,7 @@ class TrainingNetwork(keras.Model):
             boxes: npt.NDArray,
             class_ids: npt.NDArray,
             mini_masks: npt.NDArray,
+            crowd_boxes: npt.NDArray,
             seeds: npt.NDArray,
         ) -> list[npt.NDArray]:
             of_pictures = []
@@ -93,17 +94,23 @@ class TrainingNetwork(keras.Model):
                 proposals = propose(
                     objectness[index], deltas[index], anchors, config, config.post_nms_rois_training
                 )
-                there = class_ids[index] > 0
-                truth = Truth(boxes[index][there], class_ids[index][there], mini_masks[index][there])
+                there, crowded = class_ids[index] > 0, crowd_boxes[index].any(axis=1)  # the rest is padding
+                truth = Truth(
+                    boxes[index][there],
+                    class_ids[index][there],
+                    mini_masks[index][there],
+                    crowd_boxes[index][crowded],
+                )
                 of_pictures.append(roi_targets(proposals, truth, config, np.random.default_rng(seed)))
             return [
                 np.stack([getattr(targets, name) for targets in of_pictures])
                 for name in ("rois", "class_ids", "deltas", "masks")
             ]
 
+        from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
         return call_on_host(
             choose,
-            [objectness, rpn_deltas, *(batch[n] for n in ("boxes", "class_ids", "mini_masks", "seed"))],
+            [objectness, rpn_deltas, *(batch[name] for name in from_batch)],
             [
                 ((count, rois, 4), "float32"),
                 ((count, rois), "int32"),

@@ -19,6 +19,8 @@ LayerWeights = Mapping[str, npt.NDArray]
 
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 """The layers whose shape follows the number of classes."""
+WITHOUT_WEIGHTS = ("mrcnn_bbox",)
+"""Layers of Matterport's that are none here and have no weights; its own examples exclude them."""
 NAMED_AT_MOST = 8
 
 
@@ -50,8 +52,20 @@ def read_weights(path: str | Path) -> dict[str, LayerWeights]:
 
 
 def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> None:
-    """Fill `layers` from the file, all but those named in `exclude`; nothing is changed on an error."""
+    """Fill `layers` from the file, all but those named in `exclude`; nothing is changed on an error.
+
+    Raises:
+        WeightsError: a layer is missing, left over or of another shape, or `exclude` names one that neither
+            the network nor the file has.
+    """
     stored = read_weights(path)
+    known = {layer.name for layer in layers} | set(stored) | set(WITHOUT_WEIGHTS)
+    unknown = [name for name in exclude if name not in known]
+    if unknown:
+        raise WeightsError(
+            f"no layer to exclude is called {_some(unknown)}: correct the name; those that follow the "
+            f"number of classes are {', '.join(CLASS_LAYERS)}"
+        )
     wanted = {layer.name: layer for layer in layers if layer.name not in exclude}
     problems = _problems(wanted, {name: stored[name] for name in stored if name not in exclude})
     if problems:

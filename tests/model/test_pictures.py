@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from model.pictures import BrokenPicture, Limits, NotAPicture, PictureError, PictureTooLarge, decode, read
+from model.pictures import (
+    BrokenPicture,
+    Limits,
+    NotAPicture,
+    PictureError,
+    PictureTooLarge,
+    decode,
+    read,
+    read_size,
+)
 
 # Pillow warns of corrupt metadata before it raises or goes on.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -274,3 +283,28 @@ def test_read_takes_the_format_from_the_bytes_and_not_from_the_name(tmp_path) ->
     with pytest.raises(NotAPicture) as raised:
         read(path)
     assert "secret-name" not in str(raised.value)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", [None, 1, 3, 5, 6, 7, 8])
+def test_the_size_is_known_from_the_header(file_format: str, orientation: int | None, tmp_path) -> None:
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[274] = orientation
+    path = tmp_path / "picture"
+    path.write_bytes(file_of(gradient(), file_format, exif=exif))
+
+    assert read_size(path) == read(path).shape[1::-1]
+
+
+def test_the_size_of_what_is_no_picture_or_too_large_is_refused(tmp_path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(b"no picture")
+    with pytest.raises(NotAPicture):
+        read_size(path)
+    path.write_bytes(file_of(gradient(), "PNG")[:20])
+    with pytest.raises(BrokenPicture):
+        read_size(path)
+    path.write_bytes(file_of(gradient(), "PNG"))
+    with pytest.raises(PictureTooLarge):
+        read_size(path, Limits(max_pixels=100))

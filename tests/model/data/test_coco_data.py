@@ -46,6 +46,18 @@ def coco_json(*annotations: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def changed(section: str, **fields: Any) -> dict[str, Any]:
+    """A sound JSON but for the first entry of a section, with fields of other values or, for `...`, none."""
+    coco = coco_json({"segmentation": [[1, 1, 4, 1, 4, 4]]})
+    entry = coco[section][0] | fields
+    coco[section][0] = {name: value for name, value in entry.items() if value is not ...}
+    return coco
+
+
+def segmented(segmentation: Any) -> dict[str, Any]:
+    return coco_json({"segmentation": segmentation})
+
+
 def write(folder: Path, coco: Any, name: str = "instances_val2017.json", images: str = "val2017") -> Path:
     """Writes COCO's own layout: annotations/instances_val2017.json and val2017/a.png."""
     (folder / "annotations").mkdir(exist_ok=True)
@@ -155,6 +167,40 @@ def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
         (coco_json({"segmentation": []}), "annotation 0 has no mask"),
         (coco_json({"segmentation": [[0] * 6], "image_id": 6}), "annotation 0 belongs to image 6"),
         (coco_json({"segmentation": [[0] * 6], "category_id": 8}), "annotation 0 is of category 8"),
+        (changed("images", id=...), "image number 1 in the list has no 'id': a whole number or a text"),
+        (changed("images", height=...), r"image number 1 in the list \(id 5\) has no 'height'"),
+        (changed("images", height="12"), "has the 'height' '12': a whole number was expected"),
+        (changed("images", width=0), "image 5 is 0 x 12 pixels"),
+        (changed("images", file_name=...), "has no 'file_name'"),
+        (changed("annotations", id=...), "annotation number 1 in the list has no 'id'"),
+        (changed("annotations", image_id=...), r"\(id 0\) has no 'image_id'"),
+        (changed("annotations", category_id=...), r"\(id 0\) has no 'category_id'"),
+        (changed("categories", name=None), r"category number 1 in the list \(id 90\) has the 'name' None"),
+        (changed("categories", id=7), "'id's of categories occur more than once"),
+        ({**coco_json(), "images": {"5": {}}}, "'images' must be a list, not a dict"),
+        ({**coco_json(), "annotations": [[]]}, "annotation number 1 in the list must be an object"),
+        (segmented("outline"), "annotation 0 has a mask that is neither polygons nor run lengths"),
+        (segmented({"size": [12, 16]}), "annotation 0 has a mask that is neither"),
+        (segmented({"size": [12, 16], "counts": None}), "annotation 0 has a mask that is neither"),
+        (segmented([1, 1, 4, 1, 4, 4]), "annotation 0 has a polygon that is none"),
+        (segmented([[1, 1, 4, "1", 4, 4]]), "annotation 0 has a polygon that is none"),
+        (segmented([[1, 1, 4, 1, 4, 4, 5]]), "annotation 0 has a polygon that is none"),
+        (segmented([[1, 1, 4, float("nan"), 4, 4]]), "annotation 0 has a polygon that is none"),
+        (segmented([[1, 1, 4, 1e9, 4, 4]]), "annotation 0 has a polygon that is none"),
+        (segmented({"size": [12, 16], "counts": [3, -2, 191]}), "annotation 0 has run lengths that are none"),
+        (
+            segmented({"size": [12, 16], "counts": [3, 2.5, 186]}),
+            "annotation 0 has run lengths that are none",
+        ),
+        (
+            segmented({"size": [12, 16], "counts": [10, 5]}),
+            "run lengths of 15 pixels in all, its image has 192",
+        ),
+        (segmented({"size": [12, 16], "counts": []}), "run lengths of 0 pixels in all"),
+        ({**coco_json(), "categories": []}, "name no class"),
+        (changed("categories", name=" "), "have an empty class name"),
+        (changed("categories", name="cat"), "name cat more than once"),
+        (changed("categories", name="Background"), "'background', which is never an object's class"),
     ],
 )
 def test_a_json_that_is_not_as_it_must_be_is_refused_when_opened(
@@ -171,10 +217,35 @@ def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
         CocoFolder(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        compressed_rle(full_mask())["counts"][:-2],  # cut off
+        compressed_rle(np.ones((HEIGHT, WIDTH + 1), np.uint8))["counts"],  # of a larger image
+        "é~",
+        "P",
+    ],
+)
+def test_damaged_run_lengths_are_named_instead_of_decoded_to_anything(tmp_path: Path, counts: str) -> None:
+    write(tmp_path, segmented({"size": [HEIGHT, WIDTH], "counts": counts}))
+    with pytest.raises(
+        DataError, match=r"instances_val2017\.json: annotation 0 has run lengths that are dam"
+    ):
+        CocoFolder(tmp_path)[0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_compressed_run_lengths_of_any_mask_are_sound(tmp_path: Path, seed: int) -> None:
+    mask = (np.random.default_rng(seed).random((HEIGHT, WIDTH)) < 0.1 + 0.2 * seed).astype(np.uint8)
+    mask[0, 0] = mask[-1, -1] = 1
+    write(tmp_path, segmented(compressed_rle(mask)))
+    assert np.array_equal(CocoFolder(tmp_path)[0].masks[0], mask)
+
+
 def test_a_mask_of_another_size_than_its_image_is_refused(tmp_path: Path) -> None:
     write(tmp_path, coco_json({"segmentation": compressed_rle(np.ones((3, 4), np.uint8))}))
-    with pytest.raises(DataError, match=r"annotation 0: its mask has height and width \[3, 4\]"):
-        CocoFolder(tmp_path)[0]
+    with pytest.raises(DataError, match=r"annotation 0 has a mask of height and width \[3, 4\]"):
+        CocoFolder(tmp_path)
 
 
 def test_an_image_of_another_size_than_the_json_says_is_refused(tmp_path: Path) -> None:

@@ -116,6 +116,42 @@ def test_a_colour_label_map_is_refused(folder: Path) -> None:
         LabelMapFolder(folder)[0]
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.array([0, 1, 65536], np.int32), "from 0 to 65536"),
+        (np.array([0, 1, -1], np.int32), "from -1 to 1"),
+        (np.array([0, 1, 2.5], np.float32), r"from 0\.0 to 2\.5"),
+    ],
+)
+def test_numbers_that_are_no_labels_are_refused_instead_of_wrapped(
+    folder: Path, values: np.ndarray, told: str
+) -> None:
+    labels = np.resize(values, SIZE_HW)
+    Image.fromarray(labels).save(folder / "labels/a.png", "TIFF")  # which has 32 bits, whatever its name
+    with pytest.raises(DataError, match=rf"labels/a\.png holds values {told}: .* anew from 1"):
+        LabelMapFolder(folder)[0]
+
+
+def test_32_bits_that_hold_small_numbers_are_taken(folder: Path) -> None:
+    Image.fromarray(np.full(SIZE_HW, 65535, np.int32)).save(folder / "labels/a.png", "TIFF")
+    assert LabelMapFolder(folder)[0].boxes.tolist() == [[0, 0, 16, 12]]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "name no class"),
+        ("Background\n", "'background', which is never an object's class"),
+        ("cat\ndog\n", "2 lines: a folder of label maps has one class"),
+    ],
+)
+def test_a_class_txt_that_is_not_one_class_is_refused(folder: Path, text: str, told: str) -> None:
+    (folder / "class.txt").write_text(text)
+    with pytest.raises(DataError, match=told):
+        LabelMapFolder(folder)
+
+
 def test_an_empty_images_folder_is_refused(folder: Path) -> None:
     for image in (folder / "images").iterdir():
         image.unlink()

@@ -138,6 +138,51 @@ def test_beyond_the_image_is_black_as_in_detection() -> None:
     assert np.isclose(picture, beyond).all(axis=2).mean() > 0.5
 
 
+@pytest.mark.parametrize("seed", range(16))  # all eight ways round
+def test_a_crowds_box_goes_where_its_pixels_go(seed: int) -> None:
+    sample = sample_of(labels_with((150, 140), [(60, 40, BOOT)]))
+    crowd = dataclasses.replace(
+        sample, boxes=sample.boxes[:0], class_ids=sample.class_ids[:0], masks=[],
+        crowd_boxes=sample.boxes, crowd_class_ids=sample.class_ids, crowd_masks=sample.masks,
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    picture, truth = augment(crowd, SIZE, CONFIG, AS_IT_WAS, rng)
+    rows, columns = np.nonzero(picture[..., 0] > 1 - CONFIG.mean_pixel[0])
+    assert len(truth.boxes) == 0
+    assert denormalize(truth.crowd_boxes, SIZE, SIZE).tolist() == [
+        [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+    ]
+
+
+def test_a_crowd_outside_the_crop_is_left_out() -> None:
+    far = dataclasses.replace(
+        sample_of(np.zeros((2000, 1500), np.uint16)),
+        crowd_boxes=np.array([[0, 0, 9, 9]], np.int32),
+        crowd_class_ids=np.array([1], np.int32),
+        crowd_masks=[np.ones((9, 9), np.uint8)],
+    )
+    _, truth = augment(far, SIZE, CONFIG, AS_IT_WAS, np.random.default_rng(0))
+    assert truth.crowd_boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"invert": 1.0}, {"brightness": 90.0}, {"gamma": (2, 2)}, {"noise": 1.0}, {"blur": 1.0}],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_beyond_the_image_is_black_whatever_became_of_the_image(change: dict, seed: int) -> None:
+    bright = sample_of(np.zeros((40, 90), np.uint16))
+    bright = dataclasses.replace(bright, image=bright.image + np.uint8(140))
+    augmentation = dataclasses.replace(AS_IT_WAS, zoom=(0.7, 0.7), **change)
+    config = dataclasses.replace(CONFIG, image_min_dim=64)
+    picture, _ = augment(bright, SIZE, config, augmentation, np.random.default_rng(seed))
+    level = (picture + np.array(config.mean_pixel, np.float32)).mean(axis=2)
+    black = np.isclose(level, 0, atol=1e-3)
+    image = round(40 * 1.12) * round(90 * 1.12)  # enlarged to 64 pixels, then by 0.7
+    assert (~black).sum() == pytest.approx(image, rel=0.05)
+    assert np.median(level[~black]) > 50
+
+
 def test_a_crowded_image_gives_as_many_objects_as_there_is_room_for() -> None:
     dots = [(y, x, np.ones((4, 4), np.uint8)) for y in range(2, 120, 8) for x in range(2, 120, 8)]
     _, truth = drawn(AS_IT_WAS, 0, labels_with((SIZE, SIZE), dots))

@@ -44,6 +44,7 @@ def test_a_batch_holds_what_it_says(data: Drawn) -> None:
         "boxes": ((2, room, 4), "float32"),
         "class_ids": ((2, room), "int32"),
         "mini_masks": ((2, room, 56, 56), "uint8"),
+        "crowd_boxes": ((2, room, 4), "float32"),
         "seed": ((2,), "int32"),
     }
 
@@ -83,6 +84,26 @@ def test_a_crowded_image_fills_its_room_and_no_more() -> None:
     dots = [(y, x, np.ones((3, 3), np.uint8)) for y in range(2, 60, 6) for x in range(2, 60, 6)]
     ((_, batch),) = source(Drawn([sample_of(labels_with((64, 64), dots))])).batches(0, 1)
     assert (batch["class_ids"] > 0).all()
+
+
+def test_a_crowd_is_never_background() -> None:
+    """The left half is a crowd: of the anchors that touch it none is drawn, of the others some are."""
+    left = dataclasses.replace(
+        sample_of(np.zeros((64, 64), np.uint16)),
+        crowd_boxes=np.array([[0, 0, 32, 64]], np.int32),
+        crowd_class_ids=np.array([1], np.int32),
+        crowd_masks=[np.ones((64, 32), np.uint8)],
+    )
+    still = Augmentation(quarter_turns=False, vertical_flip=False, zoom=(1, 1))
+    anchors, seen = pyramid_anchors(TINY, SIZE, SIZE), set()
+    for _, batch in BatchSource(Drawn([left]), TINY, still, 1, SIZE, seed=0).batches(0, 8):
+        x1, x2 = batch["crowd_boxes"][0, 0, [1, 3]]
+        assert not batch["crowd_boxes"][0, 1:].any()
+        seen.add((round(float(x1), 1), round(float(x2), 1)))
+        background = anchors[batch["rpn_match"][0] == -1]
+        assert len(background)
+        assert ((background[:, 3] <= x1) | (background[:, 1] >= x2)).all()
+    assert seen == {(0.0, 0.5), (0.5, 1.0)}  # mirrored with the picture
 
 
 def test_a_rare_kind_is_drawn_by_the_square_root() -> None:

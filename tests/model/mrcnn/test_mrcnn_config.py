@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.mrcnn import Config
+from model.mrcnn.anchors import pyramid_anchors
 
 MATTERPORT = {  # mrcnn/config.py, release 2.1
     "BACKBONE": "resnet101",
@@ -89,6 +91,18 @@ def test_the_default_is_matterports(name: str, value: Any) -> None:
 def test_a_value_that_does_not_fit_is_refused_and_says_what_would(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Config(**values)
+
+
+def test_lists_and_arrays_as_in_matterports_configs_become_tuples() -> None:
+    config = Config(
+        rpn_anchor_scales=[8, 16, 32, 64, 128],  # type: ignore[arg-type]
+        mask_shape=[28, 28],  # type: ignore[arg-type]
+        mean_pixel=np.array([123.7, 116.8, 103.9]),  # type: ignore[arg-type]
+        rpn_bbox_std_dev=np.array([0.1, 0.1, 0.2, 0.2]),  # type: ignore[arg-type]
+    )
+    assert config == Config(rpn_anchor_scales=(8, 16, 32, 64, 128))
+    assert len(pyramid_anchors(config, 64, 64))
+    assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
 @pytest.mark.parametrize("mode", ["fit64", "pad64", "none"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -34,10 +35,15 @@ def boxes(*rows: tuple[float, ...]) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, 4) / 100
 
 
-def truth_of(*rows: tuple[float, ...]) -> Truth:
+def truth_of(*rows: tuple[float, ...], crowds: Sequence[tuple[float, ...]] = ()) -> Truth:
     """Full masks of classes 1, 2, …"""
     count = len(rows)
-    return Truth(boxes(*rows), np.arange(1, count + 1, dtype=np.int32), np.ones((count, 8, 8), np.uint8))
+    return Truth(
+        boxes(*rows),
+        np.arange(1, count + 1, dtype=np.int32),
+        np.ones((count, 8, 8), np.uint8),
+        boxes(*crowds),
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,26 +59,24 @@ def truth_of(*rows: tuple[float, ...]) -> Truth:
 )
 def test_an_anchor_is_judged_by_its_overlap(anchor: tuple, expected: int) -> None:
     anchors = boxes((0, 0, 20, 20), anchor)  # the first takes the place of the object's best
-    match, _ = rpn_targets(anchors, boxes((0, 0, 20, 20)), CONFIG, rng())
+    match, _ = rpn_targets(anchors, truth_of((0, 0, 20, 20)), CONFIG, rng())
     assert match[1] == expected
 
 
 def test_an_objects_best_anchors_are_positive_however_little_they_overlap() -> None:
     anchors = boxes((0, 0, 40, 40), (10, 0, 50, 40), (60, 60, 99, 99))
-    match, deltas = rpn_targets(anchors, boxes((0, 0, 10, 10), (55, 55, 65, 65)), CONFIG, rng())
+    match, deltas = rpn_targets(anchors, truth_of((0, 0, 10, 10), (55, 55, 65, 65)), CONFIG, rng())
     assert match.tolist() == [POSITIVE, NEGATIVE, POSITIVE]
     assert (deltas[1] == 0).all()
 
 
 def test_the_deltas_of_a_positive_anchor_give_its_object() -> None:
-    anchors, objects = (
-        boxes((0, 0, 20, 26), (48, 50, 70, 73), (30, 0, 40, 9)),
-        boxes((0, 0, 20, 20), (50, 50, 70, 70)),
-    )
-    match, deltas = rpn_targets(anchors, objects, CONFIG, rng())
+    anchors = boxes((0, 0, 20, 26), (48, 50, 70, 73), (30, 0, 40, 9))
+    truth = truth_of((0, 0, 20, 20), (50, 50, 70, 70))
+    match, deltas = rpn_targets(anchors, truth, CONFIG, rng())
     assert match.tolist() == [POSITIVE, POSITIVE, NEGATIVE]
     moved = apply_deltas(anchors, deltas * np.array(CONFIG.rpn_bbox_std_dev, np.float32))
-    np.testing.assert_allclose(moved[:2], objects, atol=1e-6)
+    np.testing.assert_allclose(moved[:2], truth.boxes, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +92,30 @@ def test_as_many_anchors_are_used_as_the_config_says(
     alike: int, apart: int, positives: int, negatives: int
 ) -> None:
     anchors = boxes(*[(0, 0, 20, 20)] * alike, *[(50, 50, 70, 70)] * apart)
-    match, _ = rpn_targets(anchors, boxes(*[(0, 0, 20, 20)] * bool(alike)), CONFIG, rng())
+    match, _ = rpn_targets(anchors, truth_of(*[(0, 0, 20, 20)] * bool(alike)), CONFIG, rng())
     assert (match == POSITIVE).sum() == positives
     assert (match == NEGATIVE).sum() == negatives
+
+
+def test_what_touches_a_crowd_is_not_background_but_may_be_an_object() -> None:
+    crowd, small = (40, 40, 95, 95), (60, 60, 61, 61)  # the small one's IoU with the crowd is 0.0003
+    anchors = boxes((0, 0, 20, 20), (30, 30, 41, 41), small, (50, 50, 70, 70), (0, 60, 20, 80))
+    truth = truth_of((0, 0, 20, 20), (50, 50, 70, 70), crowds=[crowd])
+    match, _ = rpn_targets(anchors, truth, CONFIG, rng())
+    assert match.tolist() == [POSITIVE, NEUTRAL, NEUTRAL, POSITIVE, NEGATIVE]
+
+    targets = roi_targets(anchors, truth, CONFIG, rng())
+    background = targets.rois[targets.class_ids == 0]
+    np.testing.assert_array_equal(background, anchors[4:])
+    assert set(targets.class_ids[targets.class_ids > 0].tolist()) <= {1, 2}
+    assert (targets.class_ids > 0).sum() == 3
+
+
+def test_a_picture_that_is_all_crowd_teaches_nothing() -> None:
+    truth = truth_of(crowds=[(0, 0, 100, 100)])
+    anchors = boxes((0, 0, 20, 20), (30, 30, 41, 41))
+    assert not rpn_targets(anchors, truth, CONFIG, rng())[0].any()
+    assert (roi_targets(anchors, truth, CONFIG, rng()).class_ids == PADDING_CLASS).all()
 
 
 def test_rois_are_positives_then_background_then_padding() -> None:

@@ -128,7 +128,7 @@ def test_a_run_leaves_curves_and_predictions_to_look_at(killed_folder: Path, str
 
 
 def test_nothing_half_written_is_left(killed_folder: Path) -> None:
-    left = {path.name for path in killed_folder.iterdir()} - {"run.json.part"}
+    left = {path.name for path in killed_folder.iterdir()} - {"run.json.part", "run.lock"}
     assert left == {
         "checkpoint.npz", "history.csv", "losses.png", "model.weights.h5", "predictions", "run.json"
     }  # fmt: skip

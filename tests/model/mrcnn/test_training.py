@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from drawn_data import BOOT, TINY, Drawn, labels_with, sample_of
 
 from model.mrcnn import MaskRCNN
-from model.mrcnn.run_folder import RunError, RunFolder
+from model.mrcnn.augmentation import UPRIGHT, Augmentation
+from model.mrcnn.run_folder import RunFolder
 from model.mrcnn.training import train
 from model.mrcnn.training_plan import LAYER_STAGES, Plan
 
@@ -91,6 +93,15 @@ def test_a_stage_names_the_layers_that_learn(stage: str, learns: list[str], rest
         ({"optimizer": "adam"}, "sgd, adamw"),
         ({"picture_size": 100}, "multiple of 64"),
         ({"warmup_steps": 10}, "fewer than steps 10"),
+        ({"steps": 0}, "steps 0 must be at least 1"),
+        ({"batch_size": 0}, "batch_size 0 must be at least 1"),
+        ({"picture_size": 0}, "multiple of 64"),
+        ({"picture_size": -64}, "multiple of 64"),
+        ({"average": 1.0}, "to below 1"),
+        ({"average": -0.1}, "from 0"),
+        ({"average": float("nan")}, "from 0"),
+        ({"seed": -1}, "seed -1 must be from 0"),
+        ({"seed": 2**32}, "to 4294967295"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(values: dict, told: str) -> None:
@@ -98,45 +109,43 @@ def test_a_plan_that_cannot_be_is_refused(values: dict, told: str) -> None:
         Plan(**{"steps": 10, "warmup_steps": 0, **values})
 
 
-def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path: Path, data: Drawn) -> None:
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ("a", "b")}, data)
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ["a", "b"]}, data)  # the same, to JSON
-    with pytest.raises(RunError, match=r"other values of plan, weights: repeat its command .* --out"):
-        RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 6}, "classes": ["a", "b"], "weights": "x.h5"}, data)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"zoom": (1.6, 0.6)}, r"zoom \(1\.6, 0\.6\): give the lowest factor, above 0, then the highest"),
+        ({"contrast": (0, 1)}, "contrast .* above 0"),
+        ({"gamma": (-1, 1)}, "gamma .* above 0"),
+        ({"gamma": (1, float("nan"))}, "gamma .* above 0"),
+        ({"invert": 8}, "invert 8 is outside 0…1"),
+        ({"noise": -0.1}, "noise -0.1 is outside 0…1"),
+        ({"least_visible": 2}, "least_visible 2 is outside 0…1"),
+        ({"brightness": -1}, "brightness -1: give 0 or more"),
+        ({"channel_gain": float("nan")}, "channel_gain nan: give 0 or more"),
+    ],
+)
+def test_an_augmentation_that_cannot_be_is_refused(values: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Augmentation(**values)
 
 
-def test_a_kill_while_the_folder_is_claimed_spoils_nothing(tmp_path: Path, data: Drawn) -> None:
-    (tmp_path / "run.json.part").write_text('{"se')
-    RunFolder(tmp_path, {"seed": 1}, data)
-    RunFolder(tmp_path, {"seed": 1}, data)
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"stepz": 5}, "stepz: Unexpected"),
+        ({"steps": "many"}, "steps: .*valid integer"),
+        ({"augmentation": {"zom": [1, 2]}}, r"augmentation\.zom: Unexpected"),
+        ({"augmentation": {"zoom": 2}}, r"augmentation\.zoom: .*tuple"),
+        ({"augmentation": {"blur": "often"}}, r"augmentation\.blur: .*valid number"),
+        ({"augmentation": {"blur": 2}}, r"augmentation: blur 2\.0 is outside 0…1"),
+        ({"augmentation": [1]}, "augmentation: .*dictionary"),
+    ],
+)
+def test_a_plan_in_json_is_refused_by_the_name_of_what_is_wrong(values: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Plan.from_json({"steps": 10, "warmup_steps": 0, **values})
 
 
-def test_a_checkpoint_is_due_in_time_and_at_the_end(tmp_path: Path, data: Drawn) -> None:
-    patient, eager = (RunFolder(tmp_path, {}, data, seconds) for seconds in (1000, 0))
-    assert not patient.is_due(3, 5)
-    assert patient.is_due(5, 5)
-    assert eager.is_due(3, 5)
-
-
-def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path, data: Drawn) -> None:
-    run = RunFolder(tmp_path, {}, data)
-    stored = [keras.Variable([1.0, 2.0]), keras.Variable(7, dtype="int32", trainable=False)]
-    assert run.restore(stored) == 0
-    for step in (1, 2):
-        run.record(step, {"loss": step / 2})
-    run.checkpoint(2, stored)
-    # Killed after the history of the next checkpoint, in the middle of its state.
-    with (tmp_path / "history.csv").open("a") as history:
-        history.write("3,1.5\n")
-    (tmp_path / "checkpoint.part.npz").write_bytes(b"PK\x03\x04 cut off")
-
-    again = RunFolder(tmp_path, {}, data)
-    state = [keras.Variable([0.0, 0.0]), keras.Variable(0, dtype="int32", trainable=False)]
-    assert again.restore(state) == 2
-    np.testing.assert_array_equal(state[0], [1, 2])
-    assert int(state[1]) == 7
-    assert again.history == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 1.0}]
-    again.checkpoint(2, state)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "history.csv", "run.json"]
-    assert (tmp_path / "history.csv").read_text().splitlines() == ["step,loss", "1,0.5", "2,1.0"]
+@pytest.mark.parametrize("augmentation", [Augmentation(), UPRIGHT])
+def test_a_plan_survives_json(augmentation: Augmentation) -> None:
+    plan = dataclasses.replace(PLAN, augmentation=augmentation)
+    assert Plan.from_json(json.loads(json.dumps(dataclasses.asdict(plan)))) == plan

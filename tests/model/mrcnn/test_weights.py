@@ -103,6 +103,25 @@ def test_an_excluded_layer_stays_as_it_is(some: list[keras.Layer], file: Path) -
     assert_same(values_of(some), expected)
 
 
+def test_a_name_to_exclude_that_no_layer_has_is_refused(some: list[keras.Layer], file: Path) -> None:
+    before = values_of(some)
+    with pytest.raises(
+        WeightsError, match=r"no layer to exclude is called mrcnn_logits, masks: .*mrcnn_mask"
+    ):
+        load_weights(some, file, exclude=["mrcnn_logits", "conv1", "masks"])
+    assert_same(values_of(some), before)
+
+
+def test_what_matterports_examples_exclude_may_be_excluded(some: list[keras.Layer], file: Path) -> None:
+    load_weights(some, file, exclude=["mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_bbox", "mrcnn_mask"])
+
+
+def test_a_layer_of_the_file_alone_may_be_excluded(some: list[keras.Layer], file: Path) -> None:
+    with h5py.File(file, "a") as opened:
+        with_another_layer(opened)
+    load_weights(some, file, exclude=["res2a_branch2a"])
+
+
 def without_a_layer(file: h5py.File) -> None:
     del file["bn_conv1"]
 
