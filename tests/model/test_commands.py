@@ -36,7 +36,7 @@ def tiny(
     """Makes `load` quick: it finds the bundle, and its network is there already."""
 
     def load(name: str) -> Segmenter:
-        return Segmenter(catalog.find(name), tiny_segmenter._stages)
+        return Segmenter(catalog.find(name), tiny_segmenter.stages)
 
     monkeypatch.setattr(segment, "load", load)
     monkeypatch.setattr(evaluate, "load", load)

@@ -75,6 +75,20 @@ def test_a_name_given_twice_is_refused(tmp_path: Path, text: str, says: str) -> 
         classes_from(path)
 
 
+def test_a_failed_replacement_leaves_the_old_model(
+    tiny_bundle: Bundle, tiny_weights: Path, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in tiny_bundle.folder.iterdir()}
+    picture = tmp_path / "self-test.png"
+    picture.write_bytes(encode_png(np.zeros((64, 64, 3), np.uint8)))
+    words = ["import", str(tiny_weights), "--name", "tiny", "--classes", str(classes), "--replace"]
+
+    assert main([*words, "--threshold", "1", "--self-test", str(picture)]) == 1
+
+    assert "choose another" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tiny_bundle.folder.iterdir()} == before
+
+
 def test_an_imported_model_finds_what_the_original_finds_and_carries_its_self_test(
     model_dir: Path,
     tmp_path: Path,
@@ -106,9 +120,11 @@ def test_an_imported_model_finds_what_the_original_finds_and_carries_its_self_te
     imported = load("mine")
     assert imported.bundle.manifest.classes == ["background", "cell", "fibre", "spot"]
     assert imported.bundle.manifest.licence == "MIT"
-    assert set(imported.bundle.manifest.files) == {"model.weights.h5", "selftest.npz"}
+    assert {"model.weights.h5", "selftest.npz"} < set(imported.bundle.manifest.files)
+    assert (imported.engine, imported.bundle.manifest.exports["f32"].passed) == ("openvino", True)
     imported.self_test()
-    found, expected = imported.segment(noise(128, 96)), tiny_segmenter.segment(noise(128, 96))
+    found = load("mine", engine="tensorflow").segment(noise(128, 96))
+    expected = tiny_segmenter.segment(noise(128, 96))
     assert len(found) > 10
     assert found.boxes.tolist() == expected.boxes.tolist()
     assert found.scores.tolist() == expected.scores.tolist()

@@ -32,7 +32,7 @@ def assert_equal(one: Segments, other: Segments) -> None:
 def changed(segmenter: Segmenter, **manifest_values: Any) -> Segmenter:
     """The same network under a changed manifest."""
     manifest = segmenter.bundle.manifest.model_copy(update=manifest_values)
-    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter._stages)
+    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter.stages)
 
 
 class Watched:
@@ -252,7 +252,7 @@ def test_the_stopwatch_has_both_stages(tiny_segmenter: Segmenter, noise: Noise) 
 
 
 def test_a_large_picture_goes_through_in_tiles_at_full_scale(tiny_segmenter: Segmenter, noise: Noise) -> None:
-    watched = Watched(tiny_segmenter._stages)
+    watched = Watched(tiny_segmenter.stages)
     tiled = Segmenter(changed(tiny_segmenter, tile_overlap=32).bundle, watched)
     picture = noise(300, 128)
 
@@ -273,7 +273,7 @@ def test_a_picture_within_the_networks_input_is_not_cut(tiny_segmenter: Segmente
 
 
 def test_without_a_tile_overlap_a_large_picture_shrinks(tiny_segmenter: Segmenter, noise: Noise) -> None:
-    watched = Watched(tiny_segmenter._stages)
+    watched = Watched(tiny_segmenter.stages)
 
     found = Segmenter(tiny_segmenter.bundle, watched).segment(noise(300, 150))
 
@@ -312,14 +312,14 @@ def test_a_recorded_self_test_passes_and_belongs_to_the_bundle(tiny_bundle: Bund
     bundle = catalog.find("tiny")
     bundle.check()
     assert SELF_TEST in bundle.manifest.files
-    Segmenter(bundle, segmenter._stages).self_test()
+    Segmenter(bundle, segmenter.stages).self_test()
 
 
 @pytest.fixture
 def tested(tiny_bundle: Bundle, tiny_segmenter: Segmenter, noise: Noise) -> Segmenter:
     """The tiny model in a folder of its own, with a self-test."""
-    record_self_test(Segmenter(tiny_bundle, tiny_segmenter._stages), noise(128, 96))
-    return Segmenter(catalog.find("tiny"), tiny_segmenter._stages)
+    record_self_test(Segmenter(tiny_bundle, tiny_segmenter.stages), noise(128, 96))
+    return Segmenter(catalog.find("tiny"), tiny_segmenter.stages)
 
 
 def rewrite(segmenter: Segmenter, change: Callable[[dict[str, npt.NDArray]], None]) -> None:
@@ -406,7 +406,7 @@ def test_weights_that_load_but_are_not_the_models_fail_the_self_test(tested: Seg
             return np.zeros_like(logits), deltas  # background everywhere
 
     with pytest.raises(BundleError, match="fails its self-test"):
-        Segmenter(tested.bundle, Sleepy(tested._stages)).self_test()
+        Segmenter(tested.bundle, Sleepy(tested.stages)).self_test()
 
 
 def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pass_it(
@@ -415,6 +415,6 @@ def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pa
     bundle = catalog.update_manifest(tiny_bundle, threshold=1.0)
 
     with pytest.raises(ValueError, match="choose another"):
-        record_self_test(Segmenter(bundle, tiny_segmenter._stages), noise(128, 96))
+        record_self_test(Segmenter(bundle, tiny_segmenter.stages), noise(128, 96))
 
     assert not (bundle.folder / SELF_TEST).exists()
