@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras import KerasTensor, layers
 
 RESNET_STAGE4_BLOCKS = {"resnet50": 6, "resnet101": 23}
-SMALL_STAGE_WIDTHS = (32, 64, 128, 192)
+SMALL_STAGE_WIDTHS = (48, 80, 128, 192)
 
 
 def build_backbone(name: str, picture: KerasTensor, train_bn: bool) -> list[KerasTensor]:

@@ -57,13 +57,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the tiny model, random but for what makes scores differ and boxes stay near anchors."""
     import keras
 
+    from model.mrcnn.backbones import SMALL_STAGE_WIDTHS
     from model.mrcnn.network import MaskRCNN
     from model.mrcnn.weights import save_weights
 
     keras.utils.set_random_seed(1)
     network = MaskRCNN(TINY)
     layer_of = {layer.name: layer for layer in network.layers}
-    layer_of["bn_conv1"].moving_variance.assign(np.full(32, 1e4))
+    layer_of["bn_conv1"].moving_variance.assign(np.full(SMALL_STAGE_WIDTHS[0], 1e4))
     for name, factor in {"rpn_bbox_pred": 0.05, "mrcnn_bbox_fc": 0.05, "mrcnn_class_logits": 0.1}.items():
         layer_of[name].kernel.assign(layer_of[name].kernel * factor)
     layer_of["mrcnn_class_logits"].bias.assign([-2.0, 0.0, 0.0, 0.0])

@@ -23,7 +23,7 @@ MANIFEST = {
     "config": {"num_classes": 2},
     "weights": "model.weights.h5",
 }
-LARGEST_SHIPPED_BUNDLE = 16 << 20
+LARGEST_SHIPPED_BUNDLE = 40 << 20
 """Bytes: every clone of the repository carries it. Compiled stages are counted apart."""
 
 
@@ -250,9 +250,5 @@ def test_the_shipped_bundles_are_whole_pass_their_self_test_and_are_small(
     assert catalog.names() == sorted(names)  # each in the folder of its name
     for name in names:
         load(name).self_test()
-        counted = [
-            path.stat().st_size
-            for path in (SHIPPED / name).rglob("*")
-            if path.is_file() and "openvino" not in path.relative_to(SHIPPED).parts
-        ]
-        assert sum(counted) <= LARGEST_SHIPPED_BUNDLE, f"{name} has {sum(counted):,} bytes"
+        size = sum(path.stat().st_size for path in (SHIPPED / name).rglob("*"))
+        assert size <= LARGEST_SHIPPED_BUNDLE, f"{name} has {size:,} bytes"

@@ -154,7 +154,9 @@ print(peak_late / peak_early)
 def test_the_bundle_is_small_and_says_what_it_is() -> None:
     folder = catalog.SHIPPED / "nuclei"
     manifest = catalog.read_bundle(folder).manifest
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= 16 * MEGABYTE
+    assert (folder / manifest.weights).stat().st_size <= 16 * MEGABYTE
+    assert sum(path.stat().st_size for path in folder.rglob("*")) <= 40 * MEGABYTE  # compiled stages and all
+    assert {name: export.passed for name, export in manifest.exports.items()} == {"f32": True, "int8": True}
     assert manifest.licence == "CC0-1.0"
     assert manifest.made_by.startswith("python -m model train")
     assert manifest.quality is not None
