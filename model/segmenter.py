@@ -14,7 +14,6 @@ import numpy.typing as npt
 from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
 from model.engines.choice import Choice, ChoiceError, choices
-from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.mrcnn.inference import Stages, find_segments
 from model.mrcnn.molding import full_scale_of, grey_range_of, largest_picture
 from model.pictures import check_rgb
@@ -162,6 +161,8 @@ def load(
         BundleError: its files are not those that its manifest names, or it fails its self-test.
         ChoiceError: it cannot be run in the way asked for; says what to do.
     """
+    from model.engines.openvino import precisions_of_processor  # an engine is imported where it is wanted
+
     bundle = catalog.find(name)
     bundle.check()
     passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
@@ -181,6 +182,8 @@ def load(
 
 def _stages(bundle: Bundle, way: Choice) -> Engine:
     if way.engine == "openvino":
+        from model.engines.openvino import OpenVINOStages
+
         folder = bundle.stages_folder(way.precision)
         return OpenVINOStages.open(folder, way.precision, largest_picture(bundle.config))
     try:  # here, not above: who needs no TensorFlow must neither wait for it nor have it installed

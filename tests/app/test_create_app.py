@@ -11,6 +11,10 @@ from app.settings import BadSetting, Settings
 from model.catalog import UnknownModel
 
 
+asked_for: dict[str, tuple[str | None, str | None]] = {}
+"""The engine and precision that each model was loaded with."""
+
+
 class BrokenSegmenter(StubSegmenter):
     def self_test(self) -> None:
         raise RuntimeError("predicts nonsense")
@@ -20,10 +24,14 @@ class BrokenSegmenter(StubSegmenter):
 def loadable(monkeypatch: pytest.MonkeyPatch) -> dict[str, StubSegmenter]:
     """What `load` finds, in place of bundles."""
     segmenters: dict[str, StubSegmenter] = {}
+    asked_for.clear()
 
-    def load(name: str) -> StubSegmenter:
+    def load(name: str, *, engine: str | None, precision: str | None, tested: bool) -> StubSegmenter:
         if name not in segmenters:
             raise UnknownModel(f"there is no model {name!r}")
+        if tested:
+            segmenters[name].self_test()
+        asked_for[name] = (engine, precision)
         return segmenters[name]
 
     monkeypatch.setattr("app.load", load)
@@ -40,6 +48,12 @@ def test_the_configured_models_are_loaded_and_the_first_is_the_default(
     assert client.post("/api/v1/segment", **post).headers["X-Model"] == "b"
     assert client.post("/api/v1/segment?model=a", **post).headers["X-Model"] == "a"
     assert "b, a" in client.post("/api/v1/segment?model=c", **post).get_json()["detail"]
+
+
+def test_the_settings_say_how_models_run(loadable: dict[str, StubSegmenter]) -> None:
+    loadable.update(a=StubSegmenter("a"))
+    create_app(settings=Settings(models=("a",), engine="openvino", precision="bf16"))
+    assert asked_for == {"a": ("openvino", "bf16")}
 
 
 def test_a_model_that_there_is_not_names_the_setting(loadable: dict[str, StubSegmenter]) -> None:
