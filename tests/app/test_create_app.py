@@ -10,7 +10,6 @@ from app import create_app
 from app.settings import BadSetting, Settings
 from model.catalog import UnknownModel
 
-
 asked_for: dict[str, tuple[str | None, str | None]] = {}
 """The engine and precision that each model was loaded with."""
 
