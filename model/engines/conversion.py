@@ -17,11 +17,11 @@ def convert(stages: TensorFlowStages) -> Models:
     return {name: _convert(name, graph) for name, graph in stages.graphs().items()}
 
 
-def save(models: Models, folder: Path) -> None:
-    """Write STAGE.xml and STAGE.bin to `folder`, weights in 16 bits."""
+def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:
+    """Write STAGE.xml and STAGE.bin to `folder`, weights in 16 bits or as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
-        ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=True)
+        ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=in_16_bits)
 
 
 def _convert(name: str, graph: object) -> ov.Model:

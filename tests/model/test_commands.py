@@ -35,7 +35,7 @@ def tiny(
 ) -> Callable[[str], Segmenter]:
     """Makes `load` quick: it finds the bundle, and its network is there already."""
 
-    def load(name: str) -> Segmenter:
+    def load(name: str, engine: str | None = None, precision: str | None = None) -> Segmenter:
         return Segmenter(catalog.find(name), tiny_segmenter.stages)
 
     monkeypatch.setattr(segment, "load", load)
@@ -364,7 +364,7 @@ def test_evaluate_prints_a_table_and_writes_figures_and_a_sheet(
 
     assert status == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("tiny 1 at threshold 0 on 1 images\n")
+    assert printed.startswith("tiny 1 (tensorflow f32) at threshold 0 on 1 images\n")
     assert "AP50" in printed
     count = len(tiny("tiny").segment(noise(128, 96)))
     values = json.loads(figures.read_text())

@@ -151,6 +151,20 @@ print(peak_late / peak_early)
     assert float(done.stdout.split()[-1]) <= 1.05
 
 
+@pytest.mark.parametrize("draw", [fluorescence, tissue])
+def test_every_way_to_run_it_finds_the_same_nuclei(draw: Callable[[], tuple[Image, npt.NDArray]]) -> None:
+    image, _ = draw()
+    image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
+    reference = load("nuclei", engine="tensorflow").segment(image)
+    truth = Sample("drawn", image, reference.boxes, reference.class_ids, reference.masks)
+    for precision in ("f32", "int8"):
+        compiled = load("nuclei", engine="openvino", precision=precision)
+        data = OneSample(image, np.zeros(image.shape[:2], np.uint16))
+        data.sample = truth
+        agreement = evaluate(compiled.segment, data, progress=False).rows()["all"]["AP50"]
+        assert agreement >= {"f32": 0.99, "int8": 0.9}[precision], precision
+
+
 def test_the_bundle_is_small_and_says_what_it_is() -> None:
     folder = catalog.SHIPPED / "nuclei"
     manifest = catalog.read_bundle(folder).manifest

@@ -72,7 +72,7 @@ def stages(
     if request.param == "keras":
         return resnet50
     folder = tmp_path_factory.mktemp("compiled")
-    save(convert(TensorFlowStages(resnet50)), folder)
+    save(convert(TensorFlowStages(resnet50)), folder, in_16_bits=False)
     return OpenVINOStages.open(folder, "f32", largest_picture(resnet50.config))
 
 

@@ -118,7 +118,6 @@ def test_the_stopwatch_tells_the_network_from_the_masks() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"post_nms_rois_inference": 0},  # no RoI reaches the box head
         {"detection_min_confidence": 1.0},  # no detection reaches the mask head
         {"rpn_nms_threshold": 0.0, "post_nms_rois_inference": 1},  # a single RoI
     ],
