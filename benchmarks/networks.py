@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.timing import TimedStages, median_ms
 from model.engines.conversion import convert, save
@@ -17,8 +16,9 @@ from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
 from model.engines.tensorflow import TensorFlowStages
 from model.mrcnn import Config, MaskRCNN
-from model.mrcnn.inference import Stages, find_segments
+from model.mrcnn.inference import find_segments
 from model.mrcnn.molding import largest_picture
+from model.mrcnn.network import detect
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 OBJECTS = (10, 100)
@@ -36,7 +36,7 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
     network = MaskRCNN(config)
     _never_answer_background(network)
     reference = TensorFlowStages(network)
-    base = median_ms(lambda: _matterports_way(reference, config))
+    base = median_ms(lambda: detect(reference, PHOTO, config))
     rows = [{"what": f"{backbone}, Matterport's way", "median_ms": round(base, 1), "ratio": 1.0}]
     for stages in _ways(reference, dataclasses.replace(config, image_resize_mode="fit64")):
         for count in OBJECTS:
@@ -44,12 +44,7 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
             lean = dataclasses.replace(config, image_resize_mode="fit64", detection_max_instances=count)
             time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean))
             rows.append(
-                {
-                    "what": f"{backbone}, {stages.name} {stages.precision}, {count} objects",
-                    "median_ms": round(time_ms, 1),
-                    "ratio": round(base / time_ms, 2),
-                    "stages_ms": timed.medians(),
-                }
+                timed.row(f"{backbone}, {stages.name} {stages.precision}, {count} objects", time_ms, base)
             )
     return rows
 
@@ -67,14 +62,6 @@ def _ways(reference: TensorFlowStages, config: Config) -> Iterator[Any]:
         for precision in ("f32", "bf16", "int8"):
             if precision in able:
                 yield OpenVINOStages.open(folders[precision], precision, largest_picture(config))
-
-
-def _matterports_way(stages: Stages, config: Config) -> npt.NDArray[np.bool_]:
-    segments = find_segments(stages, PHOTO, config)
-    masks = np.zeros((*PHOTO.shape[:2], len(segments)), bool)
-    for index, (x1, y1, x2, y2) in enumerate(segments.boxes):
-        masks[y1:y2, x1:x2, index] = segments.masks[index]
-    return masks
 
 
 def _never_answer_background(network: MaskRCNN) -> None:

@@ -28,12 +28,5 @@ def nuclei() -> list[dict[str, Any]]:
             segmenter = Segmenter(segmenter.bundle, timed)
             time_ms = median_ms(lambda segmenter=segmenter, image=image: segmenter.segment(image))
             base = base or time_ms
-            rows.append(
-                {
-                    "what": f"nuclei, {path.stem}, {engine} {precision}",
-                    "median_ms": round(time_ms, 1),
-                    "ratio": round(base / time_ms, 2),
-                    "stages_ms": timed.medians(),
-                }
-            )
+            rows.append(timed.row(f"nuclei, {path.stem}, {engine} {precision}", time_ms, base))
     return rows

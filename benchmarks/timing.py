@@ -47,10 +47,16 @@ class TimedStages:
         """See `inference.Stages`."""
         return self._timed("mask_head", features, rois, class_ids)
 
-    def medians(self) -> dict[str, float]:
-        """Milliseconds by stage, without the warm-ups."""
+    def row(self, what: str, time_ms: float, base_ms: float) -> dict[str, Any]:
+        """The row of a table: the whole, its ratio to the base, and each stage's median without warm-ups."""
         return {
-            stage: round(statistics.median(times[WARM_UPS:]), 1) for stage, times in self.milliseconds.items()
+            "what": what,
+            "median_ms": round(time_ms, 1),
+            "ratio": round(base_ms / time_ms, 2),
+            "stages_ms": {
+                stage: round(statistics.median(times[WARM_UPS:]), 1)
+                for stage, times in self.milliseconds.items()
+            },
         }
 
     def _timed(self, stage: str, *inputs: Any) -> Any:

@@ -83,16 +83,16 @@ class _Exporter:
 
         models = convert(cast("TensorFlowStages", self.reference.stages))
         save(models, self.bundle.stages_folder("f32"))
-        _check_parity(self.reference.stages, self._open("f32"), *largest_picture(self.bundle.config))
-        exports = {"f32": self._measured("f32")}
+        stages = self._open("f32")
+        _check_parity(self.reference.stages, stages, *largest_picture(self.bundle.config))
+        exports = {"f32": self._measured(stages)}
         if "bf16" in precisions and "bf16" in precisions_of_processor():
-            exports["bf16"] = self._measured("bf16")
+            exports["bf16"] = self._measured(self._open("bf16"))
         if "int8" in precisions and self.gauge is not None:
-            self._quantize(models, self.gauge)
-            exports["int8"] = self._measured("int8")
+            exports["int8"] = self._quantized(models, self.gauge)
         return exports
 
-    def _quantize(self, models: Models, gauge: _Gauge) -> None:
+    def _quantized(self, models: Models, gauge: _Gauge) -> Export:
         """Write the stages in int8; where that harms, with the layers of the trunk that matter kept exact."""
         from model.engines.conversion import save
         from model.engines.quantization import Calibration, quantize, quantize_with_control
@@ -101,21 +101,24 @@ class _Exporter:
         calibration = Calibration(self.reference.stages, self.bundle.config, self.images)
         save(quantize(models, calibration), folder)
         stages = self._open("int8")
-        if gauge.lost(stages) > gauge.largest_loss("int8"):
-            trunk = quantize_with_control(
-                models["trunk"],
-                calibration,
-                score=lambda trunk: 1 - gauge.lost(stages.with_trunk(trunk)),
-                largest_loss=gauge.largest_loss("int8"),
-            )
-            save({"trunk": trunk}, folder)
+        plain = self._measured(stages)
+        if plain.passed:
+            return plain
+        trunk = quantize_with_control(
+            models["trunk"],
+            calibration,
+            score=lambda trunk: 1 - gauge.lost(stages.with_trunk(trunk)),
+            largest_loss=gauge.largest_loss("int8"),
+        )
+        save({"trunk": trunk}, folder)
+        return self._measured(self._open("int8"))
 
-    def _measured(self, precision: str) -> Export:
+    def _measured(self, stages: OpenVINOStages) -> Export:
         if self.gauge is None:
-            return Export(passed=precision != "int8")
-        lost = self.gauge.lost(self._open(precision))
+            return Export(passed=True)
+        lost = self.gauge.lost(stages)
         return Export(
-            passed=lost <= self.gauge.largest_loss(precision),
+            passed=lost <= self.gauge.largest_loss(stages.precision),
             pictures=len(self.gauge.pictures),
             against="labels" if self.gauge.labelled else "reference",
             ap50_lost=round(lost, 4),
