@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
+from openvino.preprocess import PrePostProcessor
 
 from model.mrcnn.boxes import Floats
+from model.mrcnn.inference import Features
+from model.mrcnn.sampling import sample
 
 STAGES = ("trunk", "box_head", "mask_head")
-FEATURES = 4
-"""P2…P5: the trunk's first outputs, and the heads' first inputs."""
-ROIS_A_CALL = {"box_head": (256, 64), "mask_head": (32, 8)}
+ROIS_A_CALL = {"box_head": (256, 128, 64), "mask_head": (64, 32, 16, 8)}
 """A head takes its RoIs in parts of these sizes, the last one padded: OpenVINO keeps memory for every number
 of them that it has seen."""
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
@@ -40,7 +41,9 @@ class OpenVINOStages:
         self._idle: list[_Requests] = []
 
     @classmethod
-    def open(cls, folder: Path, precision: str, largest_picture: tuple[int, int]) -> OpenVINOStages:
+    def open(
+        cls, folder: Path, precision: str, largest_picture: tuple[int, int], hint: str | None = None
+    ) -> OpenVINOStages:
         """The stages in `folder`, compiled and warm.
 
         Args:
@@ -48,24 +51,26 @@ class OpenVINOStages:
             precision: "f32", "bf16" (the stages of f32, rounded where they run) or "int8" (quantised ones).
             largest_picture: (height, width) of the largest picture that will come. It goes through once
                 now: buffers that grow little by little leave gaps between them, three times what they hold.
+            hint: "f32" or "bf16", in which to compute what is not int8; None: in "f32" for that precision,
+                otherwise in the faster one that the processor has.
         """
+        if hint is None:
+            hint = "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
         core = ov.Core()
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-        }
-        compiled = {
-            stage: core.compile_model(str(folder / f"{stage}.xml"), "CPU", settings) for stage in STAGES
-        }
+        core.set_property("CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
+        compiled = {}
+        for stage in STAGES:
+            model = core.read_model(folder / f"{stage}.xml")
+            compiled[stage] = core.compile_model(_with_cells_in(hint, model), "CPU")
         stages = cls(compiled, precision)
         stages._warm_up(*largest_picture)
         return stages
 
     def with_trunk(self, trunk: ov.CompiledModel) -> OpenVINOStages:
-        """The same heads behind another trunk."""
+        """The same heads, opened with the hint "f32", behind another trunk."""
         return OpenVINOStages({**self._compiled, "trunk": trunk}, self.precision)
 
-    def trunk(self, picture: Floats) -> tuple[_Features, Floats, Floats]:
+    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """See `inference.Stages`."""
         requests = self._take()
         trunk = requests.of["trunk"]
@@ -74,21 +79,39 @@ class OpenVINOStages:
         except BaseException:
             self._idle.append(requests)
             raise
-        features = _Features(requests)
-        # The requests are free for another picture only when nobody can look at these features any more.
-        weakref.finalize(features, self._idle.append, requests)
-        objectness, deltas = (trunk.get_output_tensor(FEATURES + index).data.copy() for index in (0, 1))
-        return features, objectness, deltas
+        cells = _Cells(requests)
+        # The requests are free for another picture only when nobody can look at these cells any more.
+        weakref.finalize(cells, self._idle.append, requests)
+        objectness, deltas = (trunk.get_output_tensor(index).data.copy() for index in (1, 2))
+        return Features(cells, picture.shape[1:3]), objectness, deltas
 
-    def box_head(self, features: _Features, rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
-        logits, deltas = features.through("box_head", rois)
+        logits, deltas = self._in_parts("box_head", features, rois)
         return logits, deltas
 
-    def mask_head(self, features: _Features, rois: Floats, class_ids: npt.NDArray[np.int32]) -> Floats:
+    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray[np.int32]) -> Floats:
         """See `inference.Stages`."""
-        (masks,) = features.through("mask_head", rois, class_ids)
+        (masks,) = self._in_parts("mask_head", features, rois, class_ids)
         return masks
+
+    def _in_parts(self, head: str, features: Features, rois: Floats, *more: npt.NDArray) -> list[npt.NDArray]:
+        """A head's answers for RoIs (1, R, 4) and what else it wants to know of each, taken part by part."""
+        request = features.cells.requests.of[head]
+        request.set_input_tensor(0, features.cells.tensor)
+        bins = self._compiled[head].input(1).partial_shape[2].get_length()
+        inputs = (*sample(rois, features.picture_shape, bins), *more)
+        parts = []
+        for start, size in _parts(rois.shape[1], ROIS_A_CALL[head]):
+            count = min(size, rois.shape[1] - start)
+            for index, array in enumerate(inputs, start=1):
+                padded = np.zeros((1, size, *array.shape[2:]), array.dtype)
+                padded[:, :count] = array[:, start : start + count]
+                request.set_input_tensor(index, ov.Tensor(padded))
+            request.infer()
+            outputs = (request.get_output_tensor(index) for index in range(len(request.model_outputs)))
+            parts.append([tensor.data[:, :count].copy() for tensor in outputs])
+        return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
 
     def _take(self) -> _Requests:
         try:
@@ -104,6 +127,17 @@ class OpenVINOStages:
             self.mask_head(features, np.zeros((1, size, 4), np.float32), np.ones((1, size), np.int32))
 
 
+def _with_cells_in(precision: str, model: ov.Model) -> ov.Model:
+    """The stage, with the cells that the trunk hands to the heads in "f32" or "bf16".
+
+    In bf16 the heads would otherwise round the whole pyramid anew for each part of the RoIs.
+    """
+    steps = PrePostProcessor(model)
+    cells = steps.output(0) if model.get_friendly_name() == "trunk" else steps.input(0)
+    cells.tensor().set_element_type(getattr(ov.Type, precision))
+    return steps.build()
+
+
 class _Requests:
     """What one picture needs at a time: a request a stage, each with memory for its own outputs."""
 
@@ -111,43 +145,22 @@ class _Requests:
         self.of = {stage: model.create_infer_request() for stage, model in compiled.items()}
 
 
-class _Features:
-    """P2…P5 of one picture, where the trunk's request wrote them; the heads read them there."""
+class _Cells:
+    """`Features.cells` where the trunk's request wrote them; the heads read them there."""
 
     def __init__(self, requests: _Requests) -> None:
-        trunk = requests.of["trunk"]
-        self._requests = requests
-        self._tensors = [trunk.get_output_tensor(index) for index in range(FEATURES)]
-
-    def __iter__(self) -> Iterator[npt.NDArray]:
-        """(1, H, W, C) of each, for who wants to look; valid as long as these features are."""
-        return (tensor.data for tensor in self._tensors)
-
-    def through(self, head: str, rois: Floats, *more: npt.NDArray) -> list[npt.NDArray]:
-        """A head's answers for RoIs (1, R, 4) and what else it wants to know of each, taken part by part."""
-        request = self._requests.of[head]
-        for index, tensor in enumerate(self._tensors):
-            request.set_input_tensor(index, tensor)
-        parts = []
-        for start, size in _parts(rois.shape[1], ROIS_A_CALL[head]):
-            count = min(size, rois.shape[1] - start)
-            for index, array in enumerate((rois, *more), start=FEATURES):
-                padded = np.zeros((1, size, *array.shape[2:]), array.dtype)
-                padded[:, :count] = array[:, start : start + count]
-                request.set_input_tensor(index, ov.Tensor(padded))
-            request.infer()
-            outputs = (request.get_output_tensor(index) for index in range(len(request.model_outputs)))
-            parts.append([tensor.data[:, :count].copy() for tensor in outputs])
-        return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
+        self.requests = requests
+        self.tensor = requests.of["trunk"].get_output_tensor(0)
 
 
 def _parts(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """(start, size) of the parts of `count` RoIs, one at least: large ones while they are filled, then small.
+    """(start, size) of the parts of `count` RoIs, one at least: the largest while they are filled, then one that fits.
 
-    75 RoIs in parts of 32 and 8: (0, 32), (32, 32), (64, 8), (72, 8).
+    75 RoIs in parts of 32, 16 and 8: (0, 32), (32, 32), (64, 16).
     """
     start = 0
-    while start < max(count, 1):
-        size = next((size for size in sizes if size <= count - start), sizes[-1])
-        yield start, size
-        start += size
+    while count - start >= sizes[0]:
+        yield start, sizes[0]
+        start += sizes[0]
+    if start < max(count, 1):
+        yield start, min(size for size in sizes if size >= count - start)

@@ -13,16 +13,18 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 
 from model.engines.conversion import Models
 from model.mrcnn.anchors import pyramid_anchors
+from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.detections import refine
-from model.mrcnn.inference import Stages
+from model.mrcnn.inference import Features, Stages
 from model.mrcnn.molding import mold
 from model.mrcnn.proposals import propose
+from model.mrcnn.sampling import sample
 
 Image = npt.NDArray[np.uint8]
 StageInputs = list[npt.NDArray]
 EXACT = nncf.IgnoredScope(patterns=[".*roi_align.*"], validate=False)
-"""RoIAlign computes coordinates, which 256 steps cannot hold."""
+"""RoIAlign only moves and averages features: there is nothing to win."""
 ROIS_OF_A_PICTURE = 256
 """That the box head is calibrated with: the best proposals, among which the objects are."""
 PARAMETERS = AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)
@@ -47,14 +49,19 @@ class Calibration:
         if stage == "trunk":
             return [molded.picture]
         features, objectness, deltas = self.reference.trunk(molded.picture)
-        arrays: StageInputs = [np.asarray(feature) for feature in features]
         anchors = pyramid_anchors(self.config, *molded.shape)
         rois = propose(objectness[0], deltas[0], anchors, self.config, ROIS_OF_A_PICTURE)
         if stage == "box_head":
-            return [*arrays, rois[None]]
+            return self._of_rois(features, rois, self.config.pool_size)
         logits, box_deltas = self.reference.box_head(features, rois[None])
         found = refine(rois, logits[0], box_deltas[0], molded.normalized_window, self.config)
-        return [*arrays, found.boxes[None], found.class_ids[None]] if len(found) else None
+        if not len(found):
+            return None
+        inputs = self._of_rois(features, found.boxes, self.config.mask_pool_size)
+        return [*inputs, found.class_ids[None]]
+
+    def _of_rois(self, features: Features, rois: Floats, size: int) -> StageInputs:
+        return [np.asarray(features.cells), *sample(rois[None], features.picture_shape, size)]
 
 
 def quantize(models: Models, calibration: Calibration) -> Models:

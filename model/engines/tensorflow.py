@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,7 +9,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from model.mrcnn.boxes import Floats
+from model.mrcnn.inference import Features
 from model.mrcnn.network import MaskRCNN
+from model.mrcnn.sampling import sample
 
 
 class TensorFlowStages:
@@ -26,38 +27,37 @@ class TensorFlowStages:
                 f"KERAS_BACKEND is {backend!r}: it may train, but models run with tensorflow; unset it"
             )
         # One signature a stage with free sizes: a graph for each new shape would never be given back.
-        features = [
-            tf.TensorSpec((1, None, None, network.config.top_down_pyramid_size), tf.float32) for _ in range(4)
-        ]
-        rois = tf.TensorSpec((1, None, 4), tf.float32)
+        config = network.config
+        self._box_size, self._mask_size = config.pool_size, config.mask_pool_size
+        cells = tf.TensorSpec((1, None, config.top_down_pyramid_size), tf.float32)
         self._trunk = tf.function(
-            lambda picture: _without_p6(network.trunk_model(picture, training=False)),
+            lambda picture: network.trunk_model(picture, training=False),
             input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)],
         )
         self._box_head = tf.function(
-            lambda features, rois: network.box_model([*features, rois], training=False),
-            input_signature=[features, rois],
+            lambda *inputs: network.box_model(inputs, training=False),
+            input_signature=[cells, *_samples(self._box_size)],
         )
         self._mask_head = tf.function(
-            lambda features, rois, class_ids: network.mask_model(
-                [*features, rois, class_ids], training=False
-            ),
-            input_signature=[features, rois, tf.TensorSpec((1, None), tf.int32)],
+            lambda *inputs: network.mask_model(inputs, training=False),
+            input_signature=[cells, *_samples(self._mask_size), tf.TensorSpec((1, None), tf.int32)],
         )
 
-    def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
+    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """See `inference.Stages`."""
-        *features, objectness, deltas = self._trunk(picture)
-        return features, objectness.numpy(), deltas.numpy()
+        cells, objectness, deltas = self._trunk(picture)
+        return Features(cells, picture.shape[1:3]), objectness.numpy(), deltas.numpy()
 
-    def box_head(self, features: Sequence[Any], rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
-        logits, deltas = self._box_head(list(features), rois)
+        samples = sample(rois, features.picture_shape, self._box_size)
+        logits, deltas = self._box_head(features.cells, *samples)
         return logits.numpy(), deltas.numpy()
 
-    def mask_head(self, features: Sequence[Any], rois: Floats, class_ids: npt.NDArray) -> Floats:
+    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
         """See `inference.Stages`."""
-        return self._mask_head(list(features), rois, class_ids).numpy()
+        samples = sample(rois, features.picture_shape, self._mask_size)
+        return self._mask_head(features.cells, *samples, class_ids).numpy()
 
     def graphs(self) -> dict[str, Any]:
         """The stages as TensorFlow concrete functions, by name, for other engines to compile."""
@@ -65,7 +65,6 @@ class TensorFlowStages:
         return {name: stage.get_concrete_function() for name, stage in stages.items()}
 
 
-def _without_p6(answers: list[Any]) -> list[Any]:
-    """The trunk's answers less P6, which only the RPN inside it needs."""
-    *features, _, objectness, deltas = answers
-    return [*features, objectness, deltas]
+def _samples(size: int) -> list[tf.TensorSpec]:
+    shape = (1, None, size, size, 4)
+    return [tf.TensorSpec(shape, tf.int32), tf.TensorSpec(shape, tf.float32)]

@@ -21,6 +21,12 @@ def pyramid_anchors(config: Config, height: int, width: int) -> Floats:
     )
 
 
+def level_sizes(config: Config, height: int, width: int) -> list[int]:
+    """How many anchors each level has for a picture of these pixels, finest first."""
+    cells = [-(-height // stride) * -(-width // stride) for stride in config.backbone_strides]
+    return [count * config.anchors_per_location for count in cells]
+
+
 @lru_cache(maxsize=16)  # bounded: one entry is 4 MB at 1024 x 1024
 def _anchors(
     scales: tuple[int, ...], ratios: tuple[float, ...], strides: tuple[int, ...], height: int, width: int

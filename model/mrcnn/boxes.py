@@ -75,7 +75,13 @@ def non_maximum_suppression(boxes_yxyx: Floats, threshold: float, limit: int) ->
     if not count:
         return np.zeros(0, np.int64)
     origin_and_size = np.concatenate([boxes_yxyx[:, :2], boxes_yxyx[:, 2:] - boxes_yxyx[:, :2]], axis=1)
+    origin_and_size = origin_and_size.astype(np.float64)
     rank_as_score = np.arange(count, 0, -1, dtype=np.float32) / count  # OpenCV wants scores above zero
-    # OpenCV takes arrays; its stubs know only of lists.
-    kept = cv2.dnn.NMSBoxes(origin_and_size.astype(np.float64), rank_as_score, 0.0, threshold)  # type: ignore[arg-type]
-    return np.asarray(kept, np.int64).reshape(-1)[:limit]
+    looked_at = min(2 * limit, count)
+    while True:
+        # The better boxes decide alone which of them stay: often these are enough to fill the limit.
+        # OpenCV takes arrays; its stubs know only of lists.
+        kept = cv2.dnn.NMSBoxes(origin_and_size[:looked_at], rank_as_score[:looked_at], 0.0, threshold)  # type: ignore[arg-type]
+        if len(kept) >= limit or looked_at == count:
+            return np.asarray(kept, np.int64).reshape(-1)[:limit]
+        looked_at = min(2 * looked_at, count)

@@ -25,7 +25,10 @@ COUNTS = (
     *("pre_nms_limit", "post_nms_rois_training", "post_nms_rois_inference"),
     *("rpn_train_anchors_per_image", "train_rois_per_image", "max_gt_instances"),
 )
-SHARES = ("rpn_nms_threshold", "detection_nms_threshold", "detection_min_confidence", "roi_positive_ratio")
+SHARES = (
+    *("rpn_min_confidence", "rpn_nms_threshold", "roi_positive_ratio"),
+    *("detection_nms_threshold", "detection_min_confidence"),
+)
 POSITIVE = (
     *("rpn_anchor_scales", "rpn_anchor_ratios", "rpn_bbox_std_dev", "bbox_std_dev"),
     *("mini_mask_shape", "learning_rate", "gradient_clip_norm"),
@@ -68,6 +71,8 @@ class Config:
     rpn_anchor_stride: int = 1
     rpn_nms_threshold: float = 0.7
     rpn_bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    rpn_min_confidence: float = 0.0  # here: weaker proposals are not looked at when it detects
+    pre_nms_limit_per_level: int | None = None  # here: of each level; less work for NMS, other answers
     pre_nms_limit: int = 6000
     post_nms_rois_training: int = 2000
     post_nms_rois_inference: int = 1000
@@ -137,6 +142,9 @@ class Config:
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}: it counts something, so at least 1")
+        per_level = self.pre_nms_limit_per_level
+        if per_level is not None and per_level < 1:
+            raise ValueError(f"pre_nms_limit_per_level {per_level}: give at least 1, or null for no limit")
         for name in POSITIVE:
             values = getattr(self, name)
             if not all(value > 0 for value in (values if isinstance(values, tuple) else (values,))):

@@ -29,6 +29,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @classmethod
+    def none(cls) -> Detections:
+        """Of a picture without objects."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
 
 def refine(
     rois: Floats,

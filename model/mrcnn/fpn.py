@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from keras import KerasTensor, layers
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, layers, ops
 
 
 def build_fpn(stages: list[KerasTensor], width: int) -> list[KerasTensor]:
@@ -11,11 +15,27 @@ def build_fpn(stages: list[KerasTensor], width: int) -> list[KerasTensor]:
     pyramid = [_smooth(merged, width, 5)]
     for level in (4, 3, 2):
         lateral = layers.Conv2D(width, 1, name=f"fpn_c{level}p{level}")(stages[level - 2])
-        upsampled = layers.UpSampling2D(2, name=f"fpn_p{level + 1}upsampled")(merged)
+        upsampled = Upsample(name=f"fpn_p{level + 1}upsampled")(merged)
         merged = layers.Add(name=f"fpn_p{level}add")([upsampled, lateral])
         pyramid.insert(0, _smooth(merged, width, level))
     pyramid.append(layers.MaxPooling2D(1, strides=2, name="fpn_p6")(pyramid[-1]))
     return pyramid
+
+
+class Upsample(keras.layers.Layer):
+    """(B, H, W, C) → (B, 2H, 2W, C), each cell four times.
+
+    As a transposed convolution with ones: compiled runtimes have fast ones, and are slow at the repeats of
+    `UpSampling2D`.
+    """
+
+    def call(self, cells: Any) -> Any:
+        copies = np.tile(np.eye(cells.shape[-1], dtype=np.float32), (2, 2, 1, 1))
+        return ops.conv_transpose(cells, ops.convert_to_tensor(copies), strides=2)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
 
 
 def _smooth(merged: KerasTensor, width: int, level: int) -> KerasTensor:

@@ -15,38 +15,36 @@ MASK_CONVOLUTIONS = 4
 
 
 def build_box_head(
-    pyramid: list[KerasTensor], rois: KerasTensor, config: Config
+    cells: KerasTensor, samples: list[KerasTensor], config: Config
 ) -> tuple[KerasTensor, KerasTensor]:
     """Class logits (B, R, classes) and deltas (B, R, classes, 4) in units of std dev.
 
     Matterport writes the two hidden layers as convolutions over the whole 7 × 7 grid; they are dense
     layers, and run ten times faster as such.
     """
-    features = RoIAlign(config.pool_size, name="roi_align_classifier")([*pyramid, rois])
+    aligned = RoIAlign(name="roi_align_classifier")([cells, *samples])
     grid = config.pool_size**2 * config.top_down_pyramid_size
-    features = layers.Reshape((-1, grid))(features)
+    hidden = layers.Reshape((-1, grid))(aligned)
     for index in (1, 2):
-        features = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(features)
-        features = layers.ReLU()(batch_norm(features, f"mrcnn_class_bn{index}", config.train_bn))
-    logits = layers.Dense(config.num_classes, name="mrcnn_class_logits")(features)
-    deltas = layers.Dense(4 * config.num_classes, name="mrcnn_bbox_fc")(features)
+        hidden = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(hidden)
+        hidden = layers.ReLU()(batch_norm(hidden, f"mrcnn_class_bn{index}", config.train_bn))
+    logits = layers.Dense(config.num_classes, name="mrcnn_class_logits")(hidden)
+    deltas = layers.Dense(4 * config.num_classes, name="mrcnn_bbox_fc")(hidden)
     return logits, layers.Reshape((-1, config.num_classes, 4))(deltas)
 
 
 def build_mask_head(
-    pyramid: list[KerasTensor], rois: KerasTensor, class_ids: KerasTensor, config: Config
+    cells: KerasTensor, samples: list[KerasTensor], class_ids: KerasTensor, config: Config
 ) -> KerasTensor:
     """Probabilities (B, D, 28, 28): the mask of each RoI for its own class."""
     size, width = config.mask_pool_size, config.mask_width
-    features = RoIAlign(size, name="roi_align_mask")([*pyramid, rois])
-    features = ops.reshape(features, (-1, size, size, config.top_down_pyramid_size))
+    aligned = RoIAlign(name="roi_align_mask")([cells, *samples])
+    hidden = ops.reshape(aligned, (-1, size, size, config.top_down_pyramid_size))
     for index in range(1, MASK_CONVOLUTIONS + 1):
-        features = layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{index}")(features)
-        features = layers.ReLU()(batch_norm(features, f"mrcnn_mask_bn{index}", config.train_bn))
-    features = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(
-        features
-    )
-    masks = layers.Conv2D(config.num_classes, 1, activation="sigmoid", name="mrcnn_mask")(features)
+        hidden = layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{index}")(hidden)
+        hidden = layers.ReLU()(batch_norm(hidden, f"mrcnn_mask_bn{index}", config.train_bn))
+    hidden = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(hidden)
+    masks = layers.Conv2D(config.num_classes, 1, activation="sigmoid", name="mrcnn_mask")(hidden)
     return OwnClass(name="mrcnn_own_class")([masks, class_ids])
 
 

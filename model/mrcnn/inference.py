@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from model.masks import paste
-from model.mrcnn.anchors import pyramid_anchors
+from model.mrcnn.anchors import level_sizes, pyramid_anchors
 from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.detections import Detections, refine
@@ -19,16 +19,28 @@ from model.segments import Segments
 from model.stopwatch import Stopwatch
 
 
+class Features(NamedTuple):
+    """P2…P5 of one picture, for the heads.
+
+    Attributes:
+        cells: (1, cells, C), see `roi_align.cells_of`, in whatever form the engine keeps them.
+        picture_shape: height and width of the picture that the trunk saw.
+    """
+
+    cells: Any
+    picture_shape: tuple[int, ...]
+
+
 class Stages(Protocol):
-    """The network as an engine runs it; features stay in whatever form the engine keeps them."""
+    """The network as an engine runs it."""
 
-    def trunk(self, picture: Floats) -> tuple[Any, Floats, Floats]:
-        """(1, H, W, 3) → features P2…P5, objectness logits (1, A), deltas (1, A, 4)."""
+    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
+        """(1, H, W, 3) → features, objectness logits (1, A), deltas (1, A, 4)."""
 
-    def box_head(self, features: Any, rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """Features and RoIs (1, R, 4) → class logits (1, R, classes), deltas (1, R, classes, 4)."""
 
-    def mask_head(self, features: Any, rois: Floats, class_ids: np.ndarray) -> Floats:
+    def mask_head(self, features: Features, rois: Floats, class_ids: np.ndarray) -> Floats:
         """Features, RoIs (1, D, 4) and int32 (1, D) → mask probabilities (1, D, 28, 28)."""
 
 
@@ -83,7 +95,17 @@ def infer(
     """
     features, objectness, deltas = stages.trunk(molded.picture)
     anchors = pyramid_anchors(config, *molded.shape)
-    rois = propose(objectness[0], deltas[0], anchors, config, config.post_nms_rois_inference)
+    rois = propose(
+        objectness[0],
+        deltas[0],
+        anchors,
+        config,
+        config.post_nms_rois_inference,
+        level_sizes(config, *molded.shape),
+        config.rpn_min_confidence,
+    )
+    if not len(rois):
+        return Detections.none(), np.zeros((0, *config.mask_shape), np.float32)
     logits, box_deltas = stages.box_head(features, rois[None])
     detections = refine(rois, logits[0], box_deltas[0], molded.normalized_window, config, class_ids)
     if not len(detections):

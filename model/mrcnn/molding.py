@@ -122,7 +122,10 @@ def stretch_contrast(picture: npt.NDArray, grey_range: GreyRange) -> Floats:
 
 def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:
     """float32 (…, 3): the picture less the mean pixel, as every network here expects it."""
-    return picture.astype(np.float32) - np.array(config.mean_pixel, np.float32)
+    mean = (*config.mean_pixel, 0.0)  # OpenCV's scalars have four channels, which its stubs do not know
+    pixels = picture.reshape(-1, 1, 3)  # OpenCV is several times faster at it than NumPy
+    less_mean = cv2.subtract(pixels, mean, dtype=cv2.CV_32F)  # type: ignore[call-overload]
+    return np.asarray(less_mean).reshape(picture.shape)
 
 
 def _resize(image: npt.NDArray[np.uint8], scale: float, mode: str) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,9 +16,11 @@ from model.mrcnn.boxes import Floats
 from model.mrcnn.config import Config
 from model.mrcnn.fpn import build_fpn
 from model.mrcnn.heads import build_box_head, build_mask_head
-from model.mrcnn.inference import Stages, infer
+from model.mrcnn.inference import Features, Stages, infer
 from model.mrcnn.molding import mold
+from model.mrcnn.roi_align import cells_of
 from model.mrcnn.rpn import build_rpn
+from model.mrcnn.sampling import sample
 from model.mrcnn.weights import load_weights
 from model.pictures import check_rgb
 
@@ -29,9 +30,9 @@ class MaskRCNN:
 
     Attributes:
         config: what shaped it.
-        trunk_model: picture (B, H, W, 3) → [P2…P6, objectness (B, A), deltas (B, A, 4)].
-        box_model: [P2…P5, rois (B, R, 4)] → [class logits (B, R, classes), deltas (B, R, classes, 4)].
-        mask_model: [P2…P5, rois (B, D, 4), class ids (B, D)] → mask probabilities (B, D, 28, 28).
+        trunk_model: picture (B, H, W, 3) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
+        box_model: [cells, *Samples of R RoIs] → [class logits (B, R, classes), deltas (B, R, classes, 4)].
+        mask_model: [cells, *Samples of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
     """
 
     def __init__(self, config: Config) -> None:
@@ -68,19 +69,23 @@ class MaskRCNN:
         """
         return [detect(self, image, self.config) for image in images]
 
-    def trunk(self, picture: Floats) -> tuple[Sequence[Any], Floats, Floats]:
+    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """See `inference.Stages`."""
-        *pyramid, objectness, deltas = self.trunk_model(ops.convert_to_tensor(picture), training=False)
-        return pyramid[:4], ops.convert_to_numpy(objectness), ops.convert_to_numpy(deltas)
+        cells, objectness, deltas = self.trunk_model(ops.convert_to_tensor(picture), training=False)
+        features = Features(cells, picture.shape[1:3])
+        return features, ops.convert_to_numpy(objectness), ops.convert_to_numpy(deltas)
 
-    def box_head(self, features: Sequence[Any], rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
-        logits, deltas = self.box_model([*features, ops.convert_to_tensor(rois)], training=False)
+        samples = sample(rois, features.picture_shape, self.config.pool_size)
+        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *samples)]
+        logits, deltas = self.box_model(inputs, training=False)
         return ops.convert_to_numpy(logits), ops.convert_to_numpy(deltas)
 
-    def mask_head(self, features: Sequence[Any], rois: Floats, class_ids: npt.NDArray) -> Floats:
+    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
         """See `inference.Stages`."""
-        inputs = [*features, ops.convert_to_tensor(rois), ops.convert_to_tensor(class_ids)]
+        samples = sample(rois, features.picture_shape, self.config.mask_pool_size)
+        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *samples, class_ids)]
         return ops.convert_to_numpy(self.mask_model(inputs, training=False))
 
 
@@ -109,21 +114,25 @@ def _build_trunk(config: Config) -> keras.Model:
         build_backbone(config.backbone, picture, config.train_bn), config.top_down_pyramid_size
     )
     objectness, deltas = build_rpn(pyramid, config)
-    return keras.Model(picture, [*pyramid, objectness, deltas], name="trunk")
+    return keras.Model(picture, [cells_of(pyramid[:-1]), objectness, deltas], name="trunk")
 
 
 def _build_box_model(config: Config) -> keras.Model:
-    pyramid, rois = _pyramid_inputs(config), keras.Input((None, 4), name="rois")
-    return keras.Model([*pyramid, rois], build_box_head(pyramid, rois, config), name="box_head")
+    cells, samples = _cells(config), _samples(config.pool_size)
+    return keras.Model([cells, *samples], build_box_head(cells, samples, config), name="box_head")
 
 
 def _build_mask_model(config: Config) -> keras.Model:
-    pyramid, rois = _pyramid_inputs(config), keras.Input((None, 4), name="rois")
+    cells, samples = _cells(config), _samples(config.mask_pool_size)
     class_ids = keras.Input((None,), dtype="int32", name="class_ids")
-    masks = build_mask_head(pyramid, rois, class_ids, config)
-    return keras.Model([*pyramid, rois, class_ids], masks, name="mask_head")
+    masks = build_mask_head(cells, samples, class_ids, config)
+    return keras.Model([cells, *samples, class_ids], masks, name="mask_head")
 
 
-def _pyramid_inputs(config: Config) -> list[keras.KerasTensor]:
-    shape = (None, None, config.top_down_pyramid_size)
-    return [keras.Input(shape, name=f"p{level}") for level in (2, 3, 4, 5)]
+def _cells(config: Config) -> keras.KerasTensor:
+    return keras.Input((None, config.top_down_pyramid_size), name="cells")
+
+
+def _samples(size: int) -> list[keras.KerasTensor]:
+    shape = (None, size, size, 4)
+    return [keras.Input(shape, dtype="int32", name="corners"), keras.Input(shape, name="weights")]

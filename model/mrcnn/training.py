@@ -14,12 +14,13 @@ from tqdm import tqdm
 
 from model.data.sample import DataSet
 from model.mrcnn import losses
-from model.mrcnn.anchors import pyramid_anchors
+from model.mrcnn.anchors import level_sizes, pyramid_anchors
 from model.mrcnn.batches import Batch, BatchSource
 from model.mrcnn.host import call_on_host
 from model.mrcnn.network import MaskRCNN
 from model.mrcnn.proposals import propose
 from model.mrcnn.run_folder import RunError, RunFolder
+from model.mrcnn.sampling import sample
 from model.mrcnn.targets import Truth, roi_targets
 from model.mrcnn.training_plan import LAYER_STAGES, Plan
 
@@ -41,14 +42,13 @@ class TrainingNetwork(keras.Model):
         return list(self.averages.values())
 
     def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
-        *pyramid, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
-        features = pyramid[:4]
-        rois, class_ids, deltas, masks = self._roi_targets(batch, objectness, rpn_deltas)
-        logits, box_deltas = self.box_model([*features, rois], training=training)
+        cells, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
+        class_ids, deltas, masks, *samples = self._roi_targets(batch, objectness, rpn_deltas)
+        logits, box_deltas = self.box_model([cells, *samples[:2]], training=training)
         positives = self.config.positive_rois_per_image
         positive_ids = class_ids[:, :positives]
         answered_masks = self.mask_model(
-            [*features, rois[:, :positives], ops.maximum(positive_ids, 0)], training=training
+            [cells, *samples[2:], ops.maximum(positive_ids, 0)], training=training
         )
         return {
             "rpn_class_loss": losses.rpn_class_loss(batch["rpn_match"], objectness),
@@ -74,7 +74,10 @@ class TrainingNetwork(keras.Model):
         return total
 
     def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
-        """RoIs to train the heads on, chosen on the host where no gradient flows."""
+        """What the heads train on, chosen on the host where no gradient flows.
+
+        Class ids, deltas and masks, then the `Samples` of the box head and those of the mask head.
+        """
         config = self.config
         count, size = batch["picture"].shape[:2]
         rois, positives = config.train_rois_per_image, config.positive_rois_per_image
@@ -92,7 +95,12 @@ class TrainingNetwork(keras.Model):
             of_pictures = []
             for index, seed in enumerate(seeds):
                 proposals = propose(
-                    objectness[index], deltas[index], anchors, config, config.post_nms_rois_training
+                    objectness[index],
+                    deltas[index],
+                    anchors,
+                    config,
+                    config.post_nms_rois_training,
+                    level_sizes(config, size, size),
                 )
                 there, crowded = class_ids[index] > 0, crowd_boxes[index].any(axis=1)  # the rest is padding
                 truth = Truth(
@@ -102,22 +110,31 @@ class TrainingNetwork(keras.Model):
                     crowd_boxes[index][crowded],
                 )
                 of_pictures.append(roi_targets(proposals, truth, config, np.random.default_rng(seed)))
-            return [
+            chosen, *targets = (
                 np.stack([getattr(targets, name) for targets in of_pictures])
                 for name in ("rois", "class_ids", "deltas", "masks")
-            ]
+            )
+            of_boxes = sample(chosen, (size, size), config.pool_size)
+            of_masks = sample(chosen[:, :positives], (size, size), config.mask_pool_size)
+            return [*targets, *of_boxes, *of_masks]
 
         from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
         return call_on_host(
             choose,
             [objectness, rpn_deltas, *(batch[name] for name in from_batch)],
             [
-                ((count, rois, 4), "float32"),
                 ((count, rois), "int32"),
                 ((count, rois, 4), "float32"),
                 ((count, positives, *config.mask_shape), "float32"),
+                *_samples(count, rois, config.pool_size),
+                *_samples(count, positives, config.mask_pool_size),
             ],
         )
+
+
+def _samples(count: int, rois: int, size: int) -> list[tuple[tuple[int, ...], str]]:
+    shape = (count, rois, size, size, 4)
+    return [(shape, "int32"), (shape, "float32")]
 
 
 def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder) -> None:
