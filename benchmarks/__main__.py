@@ -1,41 +1,72 @@
-"""`python -m benchmarks`: this project's ways against Matterport's, and against the machine's roof."""
+"""`python -m benchmarks [PART…]`: every way against Matterport's, and against the machine's roof."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from benchmarks import report
 from benchmarks.networks import against_matterport
+from benchmarks.pictures import SAMPLE, growth, masks_of_a_large_photo
 from benchmarks.roof import roof_gflops
-from benchmarks.shipped import nuclei
+from benchmarks.service import clients, overload, start_and_memory
+from model.commands.bench import time_ways
 from model.engines.openvino import precisions_of_processor
+from model.pictures import read
 
 RESULTS = Path(__file__).parent / "results.json"
 
 
-def main() -> None:
-    """Measure, print a table and keep the figures."""
+def _networks() -> dict[str, Any]:
     roofs = {precision: round(roof_gflops(precision)) for precision in sorted(precisions_of_processor())}
-    print(
-        "Convolutions reach", ", ".join(f"{value} GFLOP/s in {name}" for name, value in roofs.items()), "\n"
-    )
-    rows = [*nuclei(), *against_matterport("resnet50"), *against_matterport("resnet101")]
-    print(_table(rows))
-    RESULTS.write_text(json.dumps({"roof_gflops": roofs, "rows": rows}, indent=2) + "\n")
+    rows = [row for name in ("resnet50", "resnet101") for row in against_matterport(name, roofs)]
+    return {"roof_gflops": roofs, "rows": rows}
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    width = max(len(row["what"]) for row in rows)
-    lines = [f"{'':{width}}  median ms  ratio    trunk  box head  mask head"]
-    for row in rows:
-        stages = row.get("stages_ms", {})
-        apart = "".join(f"{stages.get(stage, ''):>10}" for stage in ("trunk", "box_head", "mask_head"))
-        lines.append(f"{row['what']:{width}}  {row['median_ms']:9.1f}  {row['ratio']:.2f} ×{apart}")
-    return "\n".join(lines)
+def _nuclei() -> list[dict[str, Any]]:
+    return [
+        row
+        for path in sorted(SAMPLE.parent.glob("*.png"))
+        for row in time_ways("nuclei", {"picture": path.stem}, read(path))
+    ]
+
+
+def _processes() -> dict[str, Any]:
+    cores = len(os.sched_getaffinity(0))
+    return {"1 process": clients(), f"{cores} processes": clients(MASKSERVE_PROCESSES=str(cores))}
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "networks": _networks,
+    "nuclei": _nuclei,
+    "masks": masks_of_a_large_photo,
+    "growth": growth,
+    "start_and_memory": start_and_memory,
+    "clients": _processes,
+    "overload": overload,
+}
+
+
+def main() -> None:
+    """Measure the parts asked for, all by default; print them, keep the figures and draw the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
+    wanted = parser.parse_args().parts or list(PARTS)
+    unknown = sorted(set(wanted) - set(PARTS))
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() and len(wanted) < len(PARTS) else {}
+    for name in wanted:
+        results[name] = PARTS[name]()
+        print(f"\n{name}\n{report.tables(results[name])}", flush=True)
+        RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    report.write(results)
 
 
 if __name__ == "__main__":

@@ -10,24 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import TimedStages, median_ms
+from benchmarks.roof import gigaflops
+from model.commands.bench import figures
 from model.engines.conversion import convert, save
 from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
 from model.engines.tensorflow import TensorFlowStages
 from model.mrcnn import Config, MaskRCNN
 from model.mrcnn.inference import find_segments
-from model.mrcnn.molding import largest_picture
+from model.mrcnn.molding import largest_picture, mold
 from model.mrcnn.network import detect
+from model.timing import TimedStages, median_ms
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 OBJECTS = (10, 100)
 CALIBRATION_PHOTOS = 3
 """Enough for time, which does not depend on what the steps of int8 stand for."""
+REPEATS = 5
 
 
-def against_matterport(backbone: str) -> list[dict[str, Any]]:
-    """A row a way and number of objects: median milliseconds, of which by stage, and the ratio.
+def against_matterport(backbone: str, roofs: dict[str, float]) -> list[dict[str, Any]]:
+    """A row a way and number of objects: times, the ratio, and the share of the roof that the trunk reaches.
 
     Weights are random: the arithmetic is the same whatever they say. Matterport's way is TensorFlow in fp32,
     a 1024 × 1024 square, 100 masks and a stack of full-size ones.
@@ -36,16 +39,19 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
     network = MaskRCNN(config)
     _never_answer_background(network)
     reference = TensorFlowStages(network)
-    base = median_ms(lambda: detect(reference, PHOTO, config))
-    rows = [{"what": f"{backbone}, Matterport's way", "median_ms": round(base, 1), "ratio": 1.0}]
-    for stages in _ways(reference, dataclasses.replace(config, image_resize_mode="fit64")):
+    stages = TimedStages(reference)
+    base = median_ms(lambda: detect(stages, PHOTO, config), REPEATS)
+    rows = [{"way": f"{backbone}, Matterport's", "objects": 100, **figures(stages, base, base)}]
+    fitted = dataclasses.replace(config, image_resize_mode="fit64")
+    work = gigaflops(convert(reference)["trunk"], mold(PHOTO, fitted).shape)
+    for way in _ways(reference, fitted):
         for count in OBJECTS:
-            timed = TimedStages(stages)
-            lean = dataclasses.replace(config, image_resize_mode="fit64", detection_max_instances=count)
-            time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean))
-            rows.append(
-                timed.row(f"{backbone}, {stages.name} {stages.precision}, {count} objects", time_ms, base)
-            )
+            timed = TimedStages(way)
+            lean = dataclasses.replace(fitted, detection_max_instances=count)
+            time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean), REPEATS)
+            row = {"way": backbone, "objects": count, **figures(timed, time_ms, base)}
+            share = work / (row["trunk_ms"] / 1000) / roofs[way.precision]
+            rows.append({**row, "share_of_roof": f"{share:.0%}"})
     return rows
 
 

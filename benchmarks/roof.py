@@ -50,3 +50,16 @@ def _convolutions(quantized: bool) -> ov.Model:
 
 def _range(low: float, high: float) -> list[np.ndarray]:
     return [np.full((1, 1, 1, 1), value, np.float32) for value in (low, high, low, high)]
+
+
+def gigaflops(trunk: ov.Model, picture_shape: tuple[int, int]) -> float:
+    """Billions of multiplications and additions in a trunk's convolutions, for a picture (height, width)."""
+    trunk = trunk.clone()
+    trunk.reshape([1, *picture_shape, 3])
+    total = 0
+    for layer in trunk.get_ops():
+        if layer.get_type_name() == "Convolution":
+            outputs, inputs, *kernel = layer.input(1).shape
+            height, width = layer.output(0).shape[2:]
+            total += 2 * outputs * inputs * int(np.prod(kernel)) * height * width
+    return total / 1e9

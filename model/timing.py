@@ -1,4 +1,4 @@
-"""Timing: medians of calls, and a network's stages one by one."""
+"""Timing: how long a model takes, as a whole and stage by stage."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 import numpy.typing as npt
 
 from model.mrcnn.boxes import Floats
+from model.mrcnn.inference import Features
 from model.segmenter import Engine
 
-WARM_UPS, REPEATS = 1, 5
+WARM_UPS, REPEATS = 2, 7
 
 
 def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median wall-clock milliseconds of a call, after a warm-up."""
+    """Median wall-clock milliseconds of a call, after warm-ups."""
     times = []
     for _ in range(WARM_UPS + repeats):
         start = time.perf_counter()
@@ -27,40 +28,32 @@ def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 class TimedStages:
-    """Stages that remember how long each call took, in milliseconds by stage."""
+    """Stages that remember how long each call took."""
 
     def __init__(self, stages: Engine) -> None:
         self.stages = stages
         self.name = stages.name
         self.precision = stages.precision
-        self.milliseconds: dict[str, list[float]] = defaultdict(list)
+        self._milliseconds: dict[str, list[float]] = defaultdict(list)
 
-    def trunk(self, picture: Floats) -> tuple[Any, Floats, Floats]:
+    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """See `inference.Stages`."""
         return self._timed("trunk", picture)
 
-    def box_head(self, features: Any, rois: Floats) -> tuple[Floats, Floats]:
+    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
         return self._timed("box_head", features, rois)
 
-    def mask_head(self, features: Any, rois: Floats, class_ids: npt.NDArray) -> Floats:
+    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
         """See `inference.Stages`."""
         return self._timed("mask_head", features, rois, class_ids)
 
-    def row(self, what: str, time_ms: float, base_ms: float) -> dict[str, Any]:
-        """The row of a table: the whole, its ratio to the base, and each stage's median without warm-ups."""
-        return {
-            "what": what,
-            "median_ms": round(time_ms, 1),
-            "ratio": round(base_ms / time_ms, 2),
-            "stages_ms": {
-                stage: round(statistics.median(times[WARM_UPS:]), 1)
-                for stage, times in self.milliseconds.items()
-            },
-        }
+    def medians_ms(self) -> dict[str, float]:
+        """Median milliseconds of each stage, after warm-ups."""
+        return {stage: statistics.median(times[WARM_UPS:]) for stage, times in self._milliseconds.items()}
 
     def _timed(self, stage: str, *inputs: Any) -> Any:
         start = time.perf_counter()
         answer = getattr(self.stages, stage)(*inputs)
-        self.milliseconds[stage].append((time.perf_counter() - start) * 1000)
+        self._milliseconds[stage].append((time.perf_counter() - start) * 1000)
         return answer
