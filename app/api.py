@@ -32,7 +32,8 @@ def segment() -> Response:
     parameters = parse_parameters(dict(request.args.lists()), upload.fields)
     overlay_format = _wanted_overlay(parameters)
     with service.workers.admit():
-        segmentation = service.segment(upload.one_image(), parameters, overlay_format)
+        data, shown = upload.one_image(), overlay_format is not None
+        segmentation = service.segment(data, parameters, overlay_format, shown=shown)
         if overlay_format is None:
             response = _json_answer(segmentation, parameters.mask_format)
         else:

@@ -14,7 +14,7 @@ from app.parameters import Parameters
 from app.settings import Settings
 from app.workers import Workers
 from model.formats.encode import FileFormat, check_encodable
-from model.pictures import Limits, decode
+from model.pictures import Limits, decode_reduced, whole
 from model.segmenter import Segmenter
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -29,8 +29,8 @@ class Segmentation:
     """A picture, what was found in it and by whom.
 
     Attributes:
-        image: uint8 (height, width, 3), RGB, upright.
-        segments: what was found, in that picture's pixels.
+        image: uint8 (H, W, 3), RGB, upright; a reduced copy where the answer does not show it.
+        segments: what was found, in the whole picture's pixels.
         segmenter: the model that found it.
         stopwatch: the time each of STAGES took; whoever encodes the answer adds "encode".
     """
@@ -63,7 +63,12 @@ class Service:
         return next(iter(self.segmenters.values()))
 
     def segment(
-        self, data: bytes, parameters: Parameters, overlay_format: FileFormat | None = None
+        self,
+        data: bytes,
+        parameters: Parameters,
+        overlay_format: FileFormat | None = None,
+        *,
+        shown: bool = True,
     ) -> Segmentation:
         """Segment the image file in `data`. Call it with a place (`workers.admit`) held.
 
@@ -71,6 +76,7 @@ class Service:
             data: a whole image file.
             parameters: what the caller asks for.
             overlay_format: the kind of file, if any, that the whole picture will be answered in.
+            shown: whether the answer shows the picture itself; if not, it may be decoded reduced.
 
         Raises:
             BadParameter: a model or class that there is not.
@@ -80,19 +86,21 @@ class Service:
         """
         segmenter = self._choose(parameters)
         stopwatch = Stopwatch()
+        enough = whole if shown else segmenter.enough
         with stopwatch.measure("decode"), self.workers.decoding:
-            image = decode(data, Limits(max_pixels=self.settings.max_pixels))
+            decoded = decode_reduced(data, enough, Limits(max_pixels=self.settings.max_pixels))
         if overlay_format is not None:  # known now, not after seconds of inference
-            check_encodable((image.shape[1], image.shape[0]), overlay_format)
+            check_encodable(decoded.size, overlay_format)
         with self.workers.turn(stopwatch):
             segments = segmenter.segment(
-                image,
+                decoded.image,
+                size=decoded.size,
                 threshold=parameters.threshold,
                 classes=parameters.classes,
                 max_segments=parameters.max_segments,
                 stopwatch=stopwatch,
             )
-        return Segmentation(image, segments, segmenter, stopwatch)
+        return Segmentation(decoded.image, segments, segmenter, stopwatch)
 
     def _choose(self, parameters: Parameters) -> Segmenter:
         """The model asked for. Its classes are checked here, before the request waits for its turn."""

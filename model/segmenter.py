@@ -15,7 +15,7 @@ from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
 from model.engines.choice import Choice, ChoiceError, choices
 from model.mrcnn.inference import Stages, find_segments
-from model.mrcnn.molding import full_scale_of, grey_range_of, largest_picture
+from model.mrcnn.molding import full_scale_of, grey_range_of, largest_picture, scale_of, scaled_shape
 from model.pictures import check_rgb
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -66,6 +66,7 @@ class Segmenter:
         threshold: float | None = None,
         classes: Sequence[str] | None = None,
         max_segments: int | None = None,
+        size: tuple[int, int] | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> Segments:
         """Find the objects in one picture.
@@ -75,11 +76,14 @@ class Segmenter:
             threshold: lowest score kept, 0 to 1; the model's own if None.
             classes: names to keep; all if None.
             max_segments: keep at most this many, the best; the model's own if None.
+            size: (width, height) of the picture that `image` is a reduced copy of, no less than `enough`
+                says; the segments are in its pixels. None: `image` is the picture.
             stopwatch: measures the stages "infer" and "masks".
 
         Raises:
             UnknownClass: `classes` has a name that the model does not know; says which it knows.
-            ValueError: `image` is of another shape or dtype; `max_segments` is less than 1.
+            ValueError: `image` is of another shape or dtype, or no copy that `enough` allows;
+                `max_segments` is less than 1.
         """
         check_rgb(image)
         if max_segments is not None and max_segments < 1:
@@ -92,7 +96,8 @@ class Segmenter:
         )
         class_ids = None if classes is None else self._ids_of(classes)
         stopwatch = stopwatch or Stopwatch()
-        height, width = image.shape[:2]
+        width, height = size or (image.shape[1], image.shape[0])
+        self._check_pixels(image, (width, height))
         parts = self._tiles(width, height)
         grey_range = grey_range_of(image, config)
         answers = [
@@ -101,6 +106,7 @@ class Segmenter:
                 part.of(image),
                 config,
                 class_ids=class_ids,
+                size=part.size,  # of a reduced copy there is one part, which holds all of it
                 grey_range=grey_range,
                 stopwatch=stopwatch,
             )
@@ -111,6 +117,24 @@ class Segmenter:
         with stopwatch.measure("masks"):
             whole = tiles.join(parts, answers, (width, height))
             return whole.select(np.arange(min(len(whole), config.detection_max_instances)))
+
+    def enough(self, size: tuple[int, int]) -> tuple[int, int]:
+        """To what (width, height) a picture of `size` may be reduced without a loss to the network.
+
+        That is what the network sees of it, where it shrinks anyway; else `size` itself. Matterport's modes
+        promise Matterport's very numbers, and a range of grey levels is that of the picture's own pixels.
+        """
+        width, height = size
+        config = self._config
+        if (
+            config.image_resize_mode != "fit64"
+            or config.image_normalization == "contrast"
+            or scale_of(height, width, config) >= 1
+            or len(self._tiles(width, height)) > 1
+        ):
+            return size
+        seen_height, seen_width = scaled_shape(height, width, config)
+        return seen_width, seen_height
 
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.
@@ -124,6 +148,16 @@ class Segmenter:
         with np.load(path) as test:
             found = self.segment(test["image"])
             _compare(self.bundle.manifest, found, test)
+
+    def _check_pixels(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> None:
+        """Raise ValueError unless `image` is a picture of `size`, or a copy with `enough` of its pixels."""
+        height, width = image.shape[:2]
+        least_width, least_height = self.enough(size)
+        if not (least_width <= width <= size[0] and least_height <= height <= size[1]):
+            raise ValueError(
+                f"a copy of a picture of {size[0]} x {size[1]} pixels has {least_width} x {least_height} of "
+                f"them at least for the model {self.bundle.manifest.name}, not {width} x {height}"
+            )
 
     def _tiles(self, width: int, height: int) -> list[tiles.Tile]:
         overlap = self.bundle.manifest.tile_overlap

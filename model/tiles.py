@@ -25,6 +25,10 @@ class Tile:
     x2: int
     y2: int
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.x2 - self.x1, self.y2 - self.y1
+
     def of(self, image: npt.NDArray) -> npt.NDArray:
         """The part of `image` (H, W, …) under the tile, without a copy."""
         return image[self.y1 : self.y2, self.x1 : self.x2]

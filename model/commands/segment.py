@@ -18,7 +18,7 @@ from model.formats.encode import encode_png
 from model.formats.json import segments_to_json
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import draw_overlay
-from model.pictures import read
+from model.pictures import decode_reduced, whole
 from model.segmenter import Segmenter, load
 from model.segments import Segments
 
@@ -41,12 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write = WRITERS[arguments.format]
+    enough = segmenter.enough if arguments.format in WITHOUT_PICTURE else whole
     failed = 0
     for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) < 2):
         try:
-            image = read(path)
-            segments = segmenter.segment(image, threshold=arguments.threshold)
-            write(arguments.out / path.stem, image, segments, segmenter)
+            decoded = decode_reduced(path.read_bytes(), enough)
+            segments = segmenter.segment(decoded.image, size=decoded.size, threshold=arguments.threshold)
+            write(arguments.out / path.stem, decoded.image, segments, segmenter)
         except Exception as error:
             tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
             failed += 1
@@ -122,5 +123,7 @@ WRITERS: dict[str, Write] = {
     "labelmap": _write_label_map,
     "cutouts": _write_cutouts,
 }
+WITHOUT_PICTURE = ("json", "labelmap")
+"""Formats that show nothing of the image itself, so that their writers may get a reduced copy."""
 SUFFIXES = {"overlay": ".png", "json": ".json", "labelmap": ".png", "cutouts": ""}
 """What each format adds to an image's stem; cutouts fill a folder."""

@@ -50,25 +50,27 @@ def find_segments(
     config: Config,
     *,
     class_ids: Collection[int] | None = None,
+    size: tuple[int, int] | None = None,
     grey_range: GreyRange | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Segments:
-    """The objects of an RGB image (H, W, 3), in its own pixels; those without a pixel are dropped.
+    """The objects of an RGB image (H, W, 3), in pixels of `size`; those without a pixel are dropped.
 
     Args:
         stages: the network.
         image: uint8 (H, W, 3), RGB.
         config: the network's, with the least confidence and most instances wanted here.
         class_ids: keep only these; None: all.
+        size: (width, height) of the picture that `image` is a reduced copy of; its own if None.
         grey_range: of the whole picture, where `image` is part of a larger one (see `mold`).
         stopwatch: measures the stages "infer" and "masks".
     """
     stopwatch = stopwatch or Stopwatch()
+    width, height = size or (image.shape[1], image.shape[0])
     with stopwatch.measure("infer"):
-        molded = mold(image, config, grey_range)
+        molded = mold(image, config, grey_range, (height, width))
         detections, probabilities = infer(stages, molded, config, class_ids)
     with stopwatch.measure("masks"):
-        height, width = image.shape[:2]
         boxes = molded.to_image_boxes(detections.boxes)[:, [1, 0, 3, 2]]
         boxes = np.clip(boxes, 0, [width, height] * 2).astype(np.int32)
         masks = {

@@ -29,7 +29,7 @@ class Molded:
     Attributes:
         picture: float32 (1, H, W, 3), mean subtracted.
         window: y1 x1 y2 x2 in pixels of `picture`: where the image lies inside its padding.
-        image_shape: (height, width) of the image as it came.
+        image_shape: (height, width) of the image as it came, or of the one that it is a reduced copy of.
     """
 
     picture: Floats
@@ -52,14 +52,20 @@ class Molded:
         return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), *self.image_shape)
 
 
-def mold(image: npt.NDArray[np.uint8], config: Config, grey_range: GreyRange | None = None) -> Molded:
+def mold(
+    image: npt.NDArray[np.uint8],
+    config: Config,
+    grey_range: GreyRange | None = None,
+    image_shape: tuple[int, int] | None = None,
+) -> Molded:
     """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
 
-    `grey_range` is that of the whole picture, where `image` is part of a larger one.
+    `grey_range` is that of the whole picture, where `image` is part of a larger one; `image_shape` is the
+    (height, width) of the picture that `image` is a reduced copy of, where it is one.
     """
-    height, width = image.shape[:2]
-    scale = scale_of(height, width, config)
-    resized: npt.NDArray = _resize(image, scale, config.image_resize_mode)
+    height, width = image_shape or image.shape[:2]
+    shape = scaled_shape(height, width, config)
+    resized: npt.NDArray = _resize(image, *shape, config.image_resize_mode)
     padding = _padding(resized.shape[0], resized.shape[1], config)
     (top, _), (left, _) = padding
     grey_range = grey_range or grey_range_of(image, config)
@@ -77,6 +83,12 @@ def scale_of(height: int, width: int, config: Config) -> float:
     if config.image_resize_mode in ("square", "fit64") and round(longest * scale) > config.image_max_dim:
         return config.image_max_dim / longest
     return scale
+
+
+def scaled_shape(height: int, width: int, config: Config) -> tuple[int, int]:
+    """(height, width) of what the network sees of an image of these pixels, without its padding."""
+    scale = scale_of(height, width, config)
+    return max(1, round(height * scale)), max(1, round(width * scale))  # one pixel also of 5,000 x 2
 
 
 def full_scale_of(height: int, width: int, config: Config) -> float:
@@ -128,13 +140,12 @@ def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:
     return np.asarray(less_mean).reshape(picture.shape)
 
 
-def _resize(image: npt.NDArray[np.uint8], scale: float, mode: str) -> npt.NDArray[np.uint8]:
-    if scale == 1.0:
+def _resize(image: npt.NDArray[np.uint8], height: int, width: int, mode: str) -> npt.NDArray[np.uint8]:
+    if image.shape[:2] == (height, width):
         return image
-    # One pixel at least, also of an image of 5,000 x 2.
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     if mode == "fit64":
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        shrinks = height * width < image.shape[0] * image.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
     return _resize_as_matterport(image, height, width)
 

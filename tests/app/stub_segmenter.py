@@ -35,6 +35,7 @@ class StubSegmenter:
         may_finish: an inference waits until this is set (it is, unless a test clears it).
         running: released once for each inference that started.
         calls: the keyword arguments of each inference.
+        image_shapes: the shape of the pixels of each inference.
         failure: what an inference raises instead of answering.
     """
 
@@ -48,26 +49,39 @@ class StubSegmenter:
         self.may_finish.set()
         self.running = threading.Semaphore(0)
         self.calls: list[dict[str, Any]] = []
+        self.image_shapes: list[tuple[int, ...]] = []
         self.failure: Exception | None = None
         self._alone = threading.Lock()
 
     def self_test(self) -> None:
         """Nothing to test."""
 
-    def segment(self, image: npt.NDArray[np.uint8], *, stopwatch: Stopwatch, **wishes: Any) -> Segments:
+    def enough(self, size: tuple[int, int]) -> tuple[int, int]:
+        """What a network that sees at most 128 pixels a side needs."""
+        scale = min(1.0, 128 / max(size))
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+    def segment(
+        self,
+        image: npt.NDArray[np.uint8],
+        *,
+        size: tuple[int, int],
+        stopwatch: Stopwatch,
+        **wishes: Any,
+    ) -> Segments:
         assert self._alone.acquire(blocking=False), "two inferences at once"
         try:
             self.calls.append(wishes)
+            self.image_shapes.append(image.shape)
             self.running.release()
             with stopwatch.measure("infer"):
                 time.sleep(self.seconds)
                 assert self.may_finish.wait(20)
             if self.failure:
                 raise self.failure
-            height, width = image.shape[:2]
             with stopwatch.measure("masks"):
                 return Segments(
-                    size=(width, height),
+                    size=size,
                     boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
                     class_ids=np.array([1, 2], np.int32),
                     scores=np.array([0.9, 0.6], np.float32),
