@@ -86,8 +86,8 @@ class OpenVINOStages:
         requests = self._take()
         trunk = requests.of["trunk"]
         try:
-            trunk.start_async([np.ascontiguousarray(picture)], share_inputs=True)
-            trunk.wait()
+            trunk.set_input_tensor(0, ov.Tensor(np.ascontiguousarray(picture), shared_memory=True))
+            _run(trunk)
         except BaseException:
             self._idle.append(requests)
             raise
@@ -120,8 +120,7 @@ class OpenVINOStages:
                 padded = np.zeros((1, size, *array.shape[2:]), array.dtype)
                 padded[:, :count] = array[:, start : start + count]
                 request.set_input_tensor(index, ov.Tensor(padded))
-            request.start_async()
-            request.wait()
+            _run(request)
             outputs = (request.get_output_tensor(index) for index in range(len(request.model_outputs)))
             parts.append([tensor.data[:, :count].copy() for tensor in outputs])
         return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
@@ -176,6 +175,12 @@ class _Cells:
     def __init__(self, requests: _Requests) -> None:
         self.requests = requests
         self.tensor = requests.of["trunk"].get_output_tensor(0)
+
+
+def _run(request: ov.InferRequest) -> None:
+    """In OpenVINO's own thread: it would keep memory for each thread that calls `infer`."""
+    request.start_async()
+    request.wait()
 
 
 def _parts(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
