@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+import cv2
 from flask import Flask, Response
 
 from app import errors, intake, service, tracing
 from app.api import api
+from app.cores import share_of_cores
 from app.operations import operations
 from app.pages import pages
 from app.settings import BadSetting, Settings
@@ -43,10 +45,19 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
 
 def _load(settings: Settings) -> dict[str, Segmenter]:
     """The models that `settings` names, each loaded and past its self-test."""
+    threads = settings.inference_threads or share_of_cores(settings.processes)
+    if threads is not None:
+        cv2.setNumThreads(threads)  # or each process would resize its masks on every core
     segmenters = {}
     for name in settings.models:
         try:
-            segmenters[name] = load(name, engine=settings.engine, precision=settings.precision, tested=True)
+            segmenters[name] = load(
+                name,
+                engine=settings.engine,
+                precision=settings.precision,
+                threads=threads,
+                tested=True,
+            )
         except UnknownModel as error:
             raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
     return segmenters

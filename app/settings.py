@@ -78,6 +78,11 @@ def _one_of(*words: str) -> Kind:
     return Kind(f"one of {', '.join(words)}", parse)
 
 
+def _or_unset(kind: Kind) -> Kind:
+    """That kind; the empty text leaves the choice to the service."""
+    return Kind(kind.allowed, lambda text: kind.parse(text) if text else None)
+
+
 def _setting(default: str, kind: Kind, description: str) -> Any:
     """A field of Settings: its default (as the environment would spell it), its kind, its line of help."""
     metadata = {"default": default, "kind": kind, "description": description}
@@ -100,6 +105,16 @@ class Settings:
         "",
         _one_of("f32", "bf16", "int8"),
         "Of their arithmetic; unset: the fastest that the processor has and that is close enough.",
+    )
+    processes: int = _setting(
+        "1",
+        _whole_number(1),
+        "How many processes; each has its own copy of the models, one inference at a time and its own queue.",
+    )
+    inference_threads: int | None = _setting(
+        "",
+        _or_unset(_whole_number(1)),
+        "How many threads compute one inference; unset: one a core, the cores divided among the processes.",
     )
     max_bytes: int = _setting(str(20 * 2**20), _whole_number(1), "The largest image file accepted, in bytes.")
     max_pixels: int = _setting(

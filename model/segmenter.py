@@ -43,7 +43,7 @@ class Engine(Stages, Protocol):
 class Segmenter:
     """A bundle and the engine that runs it.
 
-    Any number of threads may call `segment` at once; one at a time is fastest, as each uses every core.
+    Any number of threads may call `segment` at once; one at a time is fastest, as each uses all threads.
 
     Attributes:
         bundle: the model.
@@ -179,7 +179,12 @@ class Segmenter:
 
 
 def load(
-    name: str, *, engine: str | None = None, precision: str | None = None, tested: bool = False
+    name: str,
+    *,
+    engine: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    tested: bool = False,
 ) -> Segmenter:
     """The model of that name, its files checked, ready to segment.
 
@@ -188,6 +193,8 @@ def load(
         engine: "openvino" or "tensorflow"; None: openvino where the model has compiled stages.
         precision: "f32", "bf16" or "int8"; None: the fastest that this processor computes in and that came
             close enough to the reference when the stages were compiled.
+        threads: how many compute one inference, 1 or more; None: the engine decides, mostly one a core. The
+            tensorflow engine can change theirs only before TensorFlow has computed anything.
         tested: run the self-test. Where no precision was asked for, one that fails it is passed over.
 
     Raises:
@@ -202,7 +209,7 @@ def load(
     passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
     ways = choices(name, passed, precisions_of_processor(), engine, precision)
     for way in ways:
-        segmenter = Segmenter(bundle, _stages(bundle, way))
+        segmenter = Segmenter(bundle, _stages(bundle, way, threads))
         try:
             if tested:
                 segmenter.self_test()
@@ -214,20 +221,22 @@ def load(
     raise AssertionError("choices gives one way at least")
 
 
-def _stages(bundle: Bundle, way: Choice) -> Engine:
+def _stages(bundle: Bundle, way: Choice, threads: int | None) -> Engine:
     if way.engine == "openvino":
         from model.engines.openvino import OpenVINOStages
 
         folder = bundle.stages_folder(way.precision)
-        return OpenVINOStages.open(folder, way.precision, largest_picture(bundle.config))
+        return OpenVINOStages.open(folder, way.precision, largest_picture(bundle.config), threads=threads)
     try:  # here, not above: who needs no TensorFlow must neither wait for it nor have it installed
-        from model.engines.tensorflow import TensorFlowStages
+        from model.engines.tensorflow import TensorFlowStages, limit_threads
         from model.mrcnn.network import MaskRCNN
     except ModuleNotFoundError as error:
         raise ChoiceError(
             f"the model {bundle.manifest.name} needs {error.name} to run with the tensorflow engine: "
             "pip install -r requirements.txt"
         ) from error
+    if threads is not None:
+        limit_threads(threads)
     network = MaskRCNN(bundle.config)
     network.load_weights(bundle.weights_path)
     return TensorFlowStages(network)

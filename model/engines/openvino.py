@@ -51,7 +51,12 @@ class OpenVINOStages:
 
     @classmethod
     def open(
-        cls, folder: Path, precision: str, largest_picture: tuple[int, int], hint: str | None = None
+        cls,
+        folder: Path,
+        precision: str,
+        largest_picture: tuple[int, int],
+        hint: str | None = None,
+        threads: int | None = None,
     ) -> OpenVINOStages:
         """The stages in `folder`, compiled and warm.
 
@@ -62,11 +67,16 @@ class OpenVINOStages:
                 now: buffers that grow little by little leave gaps between them, three times what they hold.
             hint: "f32" or "bf16", in which to compute what is not int8; None: in "f32" for that precision,
                 otherwise in the faster one that the processor has.
+            threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
+                even where a container may use less (github.com/openvinotoolkit/openvino/issues/37838).
         """
         if hint is None:
             hint = "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
         core = ov.Core()
         core.set_property("CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
+        if threads is not None:
+            # Pinned, which they are otherwise, the threads of every process would take the same first cores.
+            core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         _keep_memory_low()
         compiled = {}
         for stage in STAGES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
@@ -63,6 +64,15 @@ class TensorFlowStages:
         """The stages as TensorFlow concrete functions, by name, for other engines to compile."""
         stages = {"trunk": self._trunk, "box_head": self._box_head, "mask_head": self._mask_head}
         return {name: stage.get_concrete_function() for name, stage in stages.items()}
+
+
+def limit_threads(threads: int) -> None:
+    """Compute each operation with `threads` threads, 1 or more, in all networks of this process.
+
+    TensorFlow hears that only before its first operation; afterwards its threads stay as they are.
+    """
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def _samples(size: int) -> list[tf.TensorSpec]:

@@ -111,6 +111,20 @@ def test_sigterm_serves_the_running_requests_and_exits_0(tmp_path: Path, jpeg: b
         assert server.process.wait(20) == 0
 
 
+def test_two_processes_answer_and_sigterm_ends_both(tmp_path: Path, png: bytes) -> None:
+    log = tmp_path / "log"
+    with running(log, seconds=0.2, MASKSERVE_PROCESSES="2") as server, ThreadPoolExecutor(6) as pool:
+        pending = [pool.submit(server.segment, png) for _ in range(6)]
+        workers = re.findall(r"spawned uWSGI worker \d+ \(pid: (\d+),", log.read_text())
+        assert len(workers) == 2
+        assert [request.result()[0] for request in pending] == [200] * 6
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        for worker in workers:
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(worker), 0)
+
+
 def test_probes_answer_and_the_queue_refuses_while_inferences_run(tmp_path: Path, png: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=1.5, MASKSERVE_QUEUE="1") as server,
@@ -270,6 +284,7 @@ def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> N
     [
         ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number"),
         ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
+        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number, 1 or more"),
         ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
     ],
 )

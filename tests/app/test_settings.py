@@ -33,6 +33,12 @@ def test_how_models_run_is_left_open_unless_it_is_said() -> None:
         Settings.from_environment({"MASKSERVE_PRECISION": "fp16"})
 
 
+def test_the_threads_of_an_inference_are_left_open_unless_they_are_said() -> None:
+    assert Settings.from_environment({"MASKSERVE_INFERENCE_THREADS": ""}).inference_threads is None
+    said = Settings.from_environment({"MASKSERVE_PROCESSES": "3", "MASKSERVE_INFERENCE_THREADS": "2"})
+    assert (said.processes, said.inference_threads) == (3, 2)
+
+
 def test_the_environment_overrides_the_defaults() -> None:
     settings = Settings.from_environment(
         {"MASKSERVE_MODELS": " nuclei, coco,nuclei ", "MASKSERVE_QUEUE": "0"}
@@ -47,6 +53,10 @@ def test_the_environment_overrides_the_defaults() -> None:
         ("MASKSERVE_MODELS", " , ", "one or more names"),
         ("MASKSERVE_MAX_BYTES", "20 MiB", "a whole number, 1 or more"),
         ("MASKSERVE_MAX_PIXELS", "0", "a whole number, 1 or more"),
+        ("MASKSERVE_PROCESSES", "0", "a whole number, 1 or more"),
+        ("MASKSERVE_PROCESSES", "", "a whole number, 1 or more"),
+        ("MASKSERVE_INFERENCE_THREADS", "0", "a whole number, 1 or more"),
+        ("MASKSERVE_INFERENCE_THREADS", "1.5", "a whole number, 1 or more"),
         ("MASKSERVE_QUEUE", "-1", "a whole number, 0 or more"),
         ("MASKSERVE_QUEUE_TIMEOUT", "0", "a number of seconds above 0"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "nan", "a number of seconds above 0"),
@@ -70,6 +80,8 @@ def test_a_bad_value_names_its_variable_and_what_is_allowed(name: str, text: str
         ("MASKSERVE_PORT", "did you mean PORT"),
         ("MASKSERVE_MODEL", "did you mean MASKSERVE_MODELS"),
         ("MASKSERVE_MAXBYTES", "did you mean MASKSERVE_MAX_BYTES"),
+        ("MASKSERVE_PROCESS", "did you mean MASKSERVE_PROCESSES"),
+        ("MASKSERVE_THREADS", "docs/settings.md"),
         ("MASKSERVE_queue", "docs/settings.md"),
         ("MASKSERVE_WORLD_PEACE", "docs/settings.md"),
     ],
@@ -116,6 +128,7 @@ def test_every_setting_has_a_line_of_help() -> None:
         assert definition.description.endswith(".")
 
 
-def test_uwsgi_counts_its_threads_from_the_same_default_queue() -> None:
+def test_uwsgi_has_the_same_defaults() -> None:
     configuration = (Path(__file__).parents[2] / "uwsgi.ini").read_text()
     assert f"set-placeholder = waiting={Settings().queue}\n" in configuration
+    assert f"set-placeholder = copies={Settings().processes}\n" in configuration

@@ -151,6 +151,15 @@ print(peak_late / peak_early)
     assert float(done.stdout.split()[-1]) <= 1.05
 
 
+def test_one_thread_finds_the_same_nuclei(nuclei: Segmenter) -> None:
+    image = np.repeat(fluorescence()[0][..., None], 3, axis=-1)
+    ours, theirs = load("nuclei", threads=1).segment(image), nuclei.segment(image)
+    np.testing.assert_array_equal(ours.boxes, theirs.boxes)
+    np.testing.assert_array_equal(ours.class_ids, theirs.class_ids)
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-3)
+    np.testing.assert_allclose(ours.areas(), theirs.areas(), atol=2)
+
+
 @pytest.mark.parametrize("draw", [fluorescence, tissue])
 def test_every_way_to_run_it_finds_the_same_nuclei(draw: Callable[[], tuple[Image, npt.NDArray]]) -> None:
     image, _ = draw()

@@ -80,6 +80,31 @@ def test_eight_threads_get_equal_answers(compiled: Segmenter, noise: Noise) -> N
         np.testing.assert_array_equal(found.scores, alone[index % 4].scores)
 
 
+def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
+    # Pinned, the threads of all processes take the same cores.
+    for stage in load("tiny", engine="openvino", threads=1).stages._compiled.values():
+        assert stage.get_property("INFERENCE_NUM_THREADS") == 1
+        assert stage.get_property("ENABLE_CPU_PINNING") is False
+
+
+TENSORFLOW_THREADS = """
+import tensorflow as tf
+from model.segmenter import load
+
+load("tiny", engine="tensorflow", threads=1, tested=True)
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+load("tiny", engine="tensorflow", threads=2, tested=True)  # too late, and no error
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+"""
+
+
+def test_tensorflow_keeps_to_the_threads_it_was_first_given(exported: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", TENSORFLOW_THREADS], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
 SERVE = """
 import io, sys
 from PIL import Image
