@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.resident import megabytes_of_fresh_process
 from benchmarks.roof import gigaflops
 from model.commands.bench import figures
 from model.engines.conversion import convert, save
@@ -44,20 +45,20 @@ def against_matterport(backbone: str, roofs: dict[str, float]) -> list[dict[str,
     rows = [{"way": f"{backbone}, Matterport's", "objects": 100, **figures(stages, base, base)}]
     fitted = dataclasses.replace(config, image_resize_mode="fit64")
     work = gigaflops(convert(reference)["trunk"], mold(PHOTO, fitted).shape)
-    for way in _ways(reference, fitted):
+    for way, megabytes in _ways(reference, fitted):
         for count in OBJECTS:
             timed = TimedStages(way)
             lean = dataclasses.replace(fitted, detection_max_instances=count)
             time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean), REPEATS)
             row = {"way": backbone, "objects": count, **figures(timed, time_ms, base)}
             share = work / (row["trunk_ms"] / 1000) / roofs[way.precision]
-            rows.append({**row, "share_of_roof": f"{share:.0%}"})
+            rows.append({**row, "share_of_roof": f"{share:.0%}", **megabytes})
     return rows
 
 
-def _ways(reference: TensorFlowStages, config: Config) -> Iterator[Any]:
-    """The network on every engine and in every precision that this processor has."""
-    yield reference
+def _ways(reference: TensorFlowStages, config: Config) -> Iterator[tuple[Any, dict[str, int]]]:
+    """The network in every way that this processor has, and the memory of a process that runs it so."""
+    yield reference, {}
     able = precisions_of_processor()
     models = convert(reference)
     calibration = Calibration(reference, config, [PHOTO] * CALIBRATION_PHOTOS)
@@ -67,7 +68,9 @@ def _ways(reference: TensorFlowStages, config: Config) -> Iterator[Any]:
         save(quantize(models, calibration), folders["int8"])
         for precision in ("f32", "bf16", "int8"):
             if precision in able:
-                yield OpenVINOStages.open(folders[precision], precision, largest_picture(config))
+                megabytes = megabytes_of_fresh_process(folders[precision], precision, config)
+                stages = OpenVINOStages.open(folders[precision], precision, largest_picture(config))
+                yield stages, {"megabytes": megabytes}
 
 
 def _never_answer_background(network: MaskRCNN) -> None:

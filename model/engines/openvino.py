@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +11,7 @@ import numpy.typing as npt
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
+from model.engines import memory
 from model.mrcnn.boxes import Floats
 from model.mrcnn.inference import Features
 from model.mrcnn.sampling import sample
@@ -22,12 +20,9 @@ STAGES = ("trunk", "box_head", "mask_head")
 ROIS_A_CALL = {"box_head": (256, 192, 128, 64), "mask_head": (64, 32, 16, 8)}
 """A head takes its RoIs in parts of these sizes, the last one padded: OpenVINO keeps memory for every number
 of them that it has seen."""
-SHAPES_KEPT = 5
+SHAPES_KEPT = 4
 """Shapes of pictures whose machine code stays in memory, 5 MB each; another one costs some 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 4_000_000  # bytes
-M_ARENA_MAX, ARENAS = -8, 1
-"""Of glibc's `mallopt`."""
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 
 
@@ -77,7 +72,7 @@ class OpenVINOStages:
         if threads is not None:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
-        _keep_memory_low()
+        memory.keep_little()
         compiled = {}
         for stage in STAGES:
             model = _with_cells_in(hint, core.read_model(folder / f"{stage}.xml"))
@@ -103,7 +98,7 @@ class OpenVINOStages:
             raise
         cells = _Cells(requests)
         # The requests are free for another picture only when nobody can look at these cells any more.
-        weakref.finalize(cells, self._idle.append, requests)
+        weakref.finalize(cells, self._give_back, requests)
         objectness, deltas = (trunk.get_output_tensor(index).data.copy() for index in (1, 2))
         return Features(cells, picture.shape[1:3]), objectness, deltas
 
@@ -141,24 +136,16 @@ class OpenVINOStages:
         except IndexError:
             return _Requests(self._compiled)
 
+    def _give_back(self, requests: _Requests) -> None:
+        self._idle.append(requests)
+        memory.give_back()
+
     def _warm_up(self, height: int, width: int) -> None:
         features, _, _ = self.trunk(np.zeros((1, height, width, 3), np.float32))
         for size in ROIS_A_CALL["box_head"]:
             self.box_head(features, np.zeros((1, size, 4), np.float32))
         for size in ROIS_A_CALL["mask_head"]:
             self.mask_head(features, np.zeros((1, size, 4), np.float32), np.ones((1, size), np.int32))
-
-
-def _keep_memory_low() -> None:
-    """Tell the libraries beneath to keep less: a served nuclei model took 790 MB, and takes under 500."""
-    # oneDNN, which reads this when it first compiles, would keep the code of all shapes a second time.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
-    with contextlib.suppress(OSError, AttributeError):  # another C library has other ways
-        mallopt = ctypes.CDLL(None).mallopt
-        # glibc would raise this limit with each large array that is freed, and then cut its heap to pieces.
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        # And it would give each thread that serves requests a heap of its own.
-        mallopt(M_ARENA_MAX, ARENAS)
 
 
 def _with_cells_in(precision: str, model: ov.Model) -> ov.Model:

@@ -27,7 +27,7 @@ def level_sizes(config: Config, height: int, width: int) -> list[int]:
     return [count * config.anchors_per_location for count in cells]
 
 
-@lru_cache(maxsize=8)  # bounded: one entry is 4 MB at 1024 x 1024
+@lru_cache(maxsize=4)  # bounded: one entry is 4 MB at 1024 x 1024
 def _anchors(
     scales: tuple[int, ...], ratios: tuple[float, ...], strides: tuple[int, ...], height: int, width: int
 ) -> Floats:

@@ -16,6 +16,7 @@ import pytest
 
 from model import catalog
 from model.data import Sample, open_data
+from model.engines.openvino import precisions_of_processor
 from model.evaluation import evaluate
 from model.masks import from_label_map
 from model.segmenter import Segmenter, load
@@ -166,12 +167,12 @@ def test_every_way_to_run_it_finds_the_same_nuclei(draw: Callable[[], tuple[Imag
     image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
     reference = load("nuclei", engine="tensorflow").segment(image)
     truth = Sample("drawn", image, reference.boxes, reference.class_ids, reference.masks)
-    for precision in ("f32", "int8"):
+    for precision in precisions_of_processor():
         compiled = load("nuclei", engine="openvino", precision=precision)
         data = OneSample(image, np.zeros(image.shape[:2], np.uint16))
         data.sample = truth
         agreement = evaluate(compiled.segment, data, progress=False).rows()["all"]["AP50"]
-        assert agreement >= {"f32": 0.99, "int8": 0.9}[precision], precision
+        assert agreement >= {"f32": 0.99, "bf16": 0.9, "int8": 0.9}[precision], precision
 
 
 def test_the_bundle_is_small_and_says_what_it_is() -> None:
@@ -179,7 +180,11 @@ def test_the_bundle_is_small_and_says_what_it_is() -> None:
     manifest = catalog.read_bundle(folder).manifest
     assert (folder / manifest.weights).stat().st_size <= 16 * MEGABYTE
     assert sum(path.stat().st_size for path in folder.rglob("*")) <= 40 * MEGABYTE  # compiled stages and all
-    assert {name: export.passed for name, export in manifest.exports.items()} == {"f32": True, "int8": True}
+    assert {name: export.passed for name, export in manifest.exports.items()} == {
+        "f32": True,
+        "bf16": True,
+        "int8": True,
+    }
     assert manifest.licence == "CC0-1.0"
     assert manifest.made_by.startswith("python -m model train")
     assert manifest.quality is not None

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from model.engines.openvino import _parts
 from model.mrcnn.molding import mold
 from model.segmenter import Segmenter, load
 
@@ -56,6 +57,24 @@ def test_any_number_of_rois_is_answered_one_by_one(
     for ours, theirs in zip(*answers, strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, atol=2e-2)  # of some 10
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (0, [64]),  # nothing, yet an answer of the right shape
+        (1, [64]),
+        (64, [64]),
+        (65, [128]),
+        (256, [256]),
+        (257, [256, 64]),
+        (1000, [256, 256, 256, 256]),
+    ],
+)
+def test_parts_are_filled_as_far_as_can_be(count: int, sizes: list[int]) -> None:
+    parts = list(_parts(count, (256, 192, 128, 64)))
+    assert [size for _, size in parts] == sizes
+    assert [start for start, _ in parts] == [sum(sizes[:index]) for index in range(len(sizes))]
 
 
 def test_features_stay_while_other_pictures_come(compiled: Segmenter, noise: Noise) -> None:

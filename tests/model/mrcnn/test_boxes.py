@@ -120,3 +120,12 @@ def test_suppression_gives_what_its_definition_gives() -> None:
         if all(overlaps[index, other] <= 0.3 for other in kept):
             kept.append(index)
     assert non_maximum_suppression(given, 0.3, 1000).tolist() == kept
+
+
+@pytest.mark.parametrize("limit", [1, 7, 60, 200, 5000])
+def test_a_limit_cuts_the_best_and_changes_nothing_else(limit: int) -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.random((900, 2)) * 0.5
+    boxes = np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (900, 2))], axis=1).astype(np.float32)
+    everything = non_maximum_suppression(boxes, 0.5, len(boxes))
+    np.testing.assert_array_equal(non_maximum_suppression(boxes, 0.5, limit), everything[:limit])

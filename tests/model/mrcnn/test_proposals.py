@@ -50,3 +50,21 @@ def test_when_all_are_alike_one_is_left() -> None:
 def test_no_anchors_give_no_proposals() -> None:
     nothing = np.zeros((0, 4), np.float32)
     assert propose(np.zeros(0, np.float32), nothing, nothing, CONFIG, 10).shape == (0, 4)
+
+
+def test_unlikely_proposals_are_dropped() -> None:
+    objectness = np.array([-1.5, -1.3, 0.0, 100.0], np.float32)  # 0.18, 0.21, 0.5, 1
+    anchors = np.stack([ANCHORS[0] + step for step in (0, 0.2, 0.4, 0.6)]).astype(np.float32)
+    rois = propose(objectness, np.zeros((4, 4), np.float32), anchors, CONFIG, 10, least_confidence=0.2)
+    np.testing.assert_allclose(rois, anchors[[3, 2, 1]], atol=1e-6)
+
+
+def test_a_level_full_of_candidates_leaves_room_for_the_others() -> None:
+    config = Config(pre_nms_limit=10, pre_nms_limit_per_level=2)
+    corners = np.linspace(0, 0.9, 12, dtype=np.float32)[:, None].repeat(2, axis=1)
+    anchors = np.concatenate([corners, corners + 0.05], axis=1)
+    objectness = np.array([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, -1, -2], np.float32)
+    nothing = np.zeros((12, 4), np.float32)
+    rois = propose(objectness, nothing, anchors, config, 10, level_sizes=[7, 4, 1])
+    np.testing.assert_allclose(rois, anchors[[0, 1, 7, 8, 11]], atol=1e-6)
+    assert len(propose(objectness, nothing, anchors, CONFIG, 10, level_sizes=[7, 4, 1])) == 10  # no limit

@@ -1,0 +1,39 @@
+"""`python -m benchmarks.resident FOLDER PRECISION CONFIG`: megabytes of a process that runs these stages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from model.engines.openvino import OpenVINOStages
+from model.mrcnn.config import Config
+from model.mrcnn.inference import find_segments
+from model.mrcnn.molding import largest_picture
+
+SHAPES = ((1024, 1024), (768, 1024), (1024, 768), (480, 640))
+
+
+def megabytes_of_fresh_process(folder: Path, precision: str, config: Config) -> int:
+    """Resident memory after pictures of several shapes; nothing else was ever loaded there."""
+    words = [sys.executable, "-m", __name__, folder, precision, json.dumps(config.to_json())]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+def main(folder: str, precision: str, config_json: str) -> None:
+    """Run some pictures and print the megabytes."""
+    config = Config.from_json(json.loads(config_json))
+    stages = OpenVINOStages.open(Path(folder), precision, largest_picture(config))
+    for shape in SHAPES:
+        find_segments(stages, np.zeros((*shape, 3), np.uint8), config)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    print(round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
