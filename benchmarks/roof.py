@@ -59,7 +59,7 @@ def gigaflops(trunk: ov.Model, picture_shape: tuple[int, int]) -> float:
     total = 0
     for layer in trunk.get_ops():
         if layer.get_type_name() == "Convolution":
-            outputs, inputs, *kernel = layer.input(1).shape
-            height, width = layer.output(0).shape[2:]
+            outputs, inputs, *kernel = layer.input(1).get_shape()
+            height, width = list(layer.output(0).get_shape())[2:]
             total += 2 * outputs * inputs * int(np.prod(kernel)) * height * width
     return total / 1e9

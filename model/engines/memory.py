@@ -7,6 +7,7 @@ import ctypes
 import os
 
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 4_000_000  # bytes
+M_TRIM_THRESHOLD, FREE_AT_THE_END = -1, 16_000_000
 M_ARENA_MAX, ARENAS = -8, 1
 """Of glibc's `mallopt`."""
 
@@ -19,11 +20,13 @@ def keep_little() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         # glibc would raise this limit with each large array that is freed, and then cut its heap to pieces.
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        # With that limit set, this one would be so low that each picture asks for its memory anew.
+        mallopt(M_TRIM_THRESHOLD, FREE_AT_THE_END)
         # And it would give each thread that serves requests a heap of its own.
         mallopt(M_ARENA_MAX, ARENAS)
 
 
 def give_back() -> None:
-    """Return what is free inside the heap to the system; half a millisecond."""
+    """Return what is free inside the heap to the system, which then takes some milliseconds to get again."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
