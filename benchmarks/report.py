@@ -19,13 +19,13 @@ PAGE = DOCS / "performance.md"
 
 
 def tables(result: Any) -> str:
-    """A part's result in Markdown: rows as a table, names of tables above them, single figures in a line."""
+    """A part's result in Markdown: rows as a table, single figures as one row, the rest under its name."""
     if isinstance(result, list):
         return table(result)
-    tabular = {name: value for name, value in result.items() if isinstance(value, list)}
-    figures = {name: value for name, value in result.items() if not isinstance(value, list)}
+    named = {name: value for name, value in result.items() if isinstance(value, list | dict)}
+    figures = {name: value for name, value in result.items() if name not in named}
     parts = [table([figures])] if figures else []
-    parts += [f"{name}:\n\n{table(rows)}" for name, rows in tabular.items()]
+    parts += [f"{name.replace('_', ' ')}:\n\n{tables(value)}" for name, value in named.items()]
     return "\n\n".join(parts)
 
 
