@@ -223,10 +223,16 @@ def load(
 
 def _stages(bundle: Bundle, way: Choice, threads: int | None) -> Engine:
     if way.engine == "openvino":
-        from model.engines.openvino import OpenVINOStages
+        from model.engines.openvino import OpenVINOStages, StagesError
 
-        folder = bundle.stages_folder(way.precision)
-        return OpenVINOStages.open(folder, way.precision, largest_picture(bundle.config), threads=threads)
+        folder, largest = bundle.stages_folder(way.precision), largest_picture(bundle.config)
+        try:
+            return OpenVINOStages.open(folder, way.precision, largest, threads=threads)
+        except StagesError as error:
+            name = bundle.manifest.name
+            raise BundleError(
+                f"model {name}: {error}; compile it anew with python -m model export {name}"
+            ) from error
     try:  # here, not above: who needs no TensorFlow must neither wait for it nor have it installed
         from model.engines.tensorflow import TensorFlowStages, limit_threads
         from model.mrcnn.network import MaskRCNN

@@ -18,7 +18,6 @@ from model.segmenter import Segmenter, load
 from model.timing import TimedStages, median_ms
 
 WAYS = (("tensorflow", "f32"), *(("openvino", precision) for precision in PRECISIONS))
-STAGES = ("trunk", "box_head", "mask_head")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

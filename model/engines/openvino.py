@@ -16,7 +16,8 @@ from model.mrcnn.boxes import Floats
 from model.mrcnn.inference import Features
 from model.mrcnn.sampling import sample
 
-STAGES = ("trunk", "box_head", "mask_head")
+STAGES = {"trunk": 1, "box_head": 3, "mask_head": 4}
+"""Each stage and how many inputs it has."""
 ROIS_A_CALL = {"box_head": (256, 192, 128, 64), "mask_head": (64, 32, 16, 8)}
 """A head takes its RoIs in parts of these sizes, the last one padded: OpenVINO keeps memory for every number
 of them that it has seen."""
@@ -24,6 +25,10 @@ SHAPES_KEPT = 4
 """Shapes of pictures whose machine code stays in memory, 5 MB each; another one costs some 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
+
+
+class StagesError(ValueError):
+    """The compiled stages are of no use to this version."""
 
 
 def precisions_of_processor() -> frozenset[str]:
@@ -65,6 +70,9 @@ class OpenVINOStages:
                 otherwise in the faster one that the processor has.
             threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
                 even where a container may use less (github.com/openvinotoolkit/openvino/issues/37838).
+
+        Raises:
+            StagesError: the stages do not have the inputs that this version gives them.
         """
         if hint is None:
             hint = "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
@@ -75,8 +83,11 @@ class OpenVINOStages:
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         memory.keep_little()
         compiled = {}
-        for stage in STAGES:
-            model = _with_cells_in(hint, core.read_model(folder / f"{stage}.xml"))
+        for stage, inputs in STAGES.items():
+            model = core.read_model(folder / f"{stage}.xml")
+            if len(model.inputs) != inputs:
+                raise StagesError(f"{folder.name}/{stage}.xml was compiled by another version of MaskServe")
+            model = _with_cells_in(hint, model)
             kept = SHAPES_KEPT * sum(op.get_type_name() in CODE_A_SHAPE for op in model.get_ops())
             compiled[stage] = core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
         stages = cls(compiled, precision)

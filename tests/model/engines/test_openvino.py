@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from model import catalog
 from model.engines.openvino import _parts
 from model.mrcnn.molding import mold
 from model.segmenter import Segmenter, load
@@ -75,6 +77,19 @@ def test_parts_are_filled_as_far_as_can_be(count: int, sizes: list[int]) -> None
     parts = list(_parts(count, (256, 192, 128, 64)))
     assert [size for _, size in parts] == sizes
     assert [start for start, _ in parts] == [sum(sizes[:index]) for index in range(len(sizes))]
+
+
+def test_stages_of_another_version_are_refused_with_what_to_do(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(exported, tmp_path / "tiny")
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(tmp_path))
+    trunk, head = (tmp_path / "tiny" / "openvino" / "f32" / f"{name}.xml" for name in ("trunk", "box_head"))
+    for part in (".xml", ".bin"):
+        shutil.copy(trunk.with_suffix(part), head.with_suffix(part))
+    catalog.update_manifest(catalog.find("tiny"))
+    with pytest.raises(catalog.BundleError, match="python -m model export tiny"):
+        load("tiny", engine="openvino", precision="f32")
 
 
 def test_features_stay_while_other_pictures_come(compiled: Segmenter, noise: Noise) -> None:
