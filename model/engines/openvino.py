@@ -108,12 +108,9 @@ class OpenVINOStages:
         except BaseException:
             self._idle.append(requests)
             raise
-        if picture.shape != self._last_shape:  # buffers have moved
-            memory.give_back()
-            self._last_shape = picture.shape
         cells = _Cells(requests)
         # The requests are free for another picture only when nobody can look at these cells any more.
-        weakref.finalize(cells, self._idle.append, requests)
+        weakref.finalize(cells, self._give_back, requests, picture.shape)
         objectness, deltas = (trunk.get_output_tensor(index).data.copy() for index in (1, 2))
         return Features(cells, picture.shape[1:3]), objectness, deltas
 
@@ -150,6 +147,12 @@ class OpenVINOStages:
             return self._idle.pop()
         except IndexError:
             return _Requests(self._compiled)
+
+    def _give_back(self, requests: _Requests, picture_shape: tuple[int, ...]) -> None:
+        self._idle.append(requests)
+        if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
+            memory.give_back()
+            self._last_shape = picture_shape
 
     def _warm_up(self, height: int, width: int) -> None:
         features, _, _ = self.trunk(np.zeros((1, height, width, 3), np.float32))
