@@ -39,6 +39,8 @@ class Kind:
 
 def _whole_number(least: int) -> Kind:
     def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()):  # int reads "1_0" as 10, uWSGI (uwsgi.ini) as 1
+            raise ValueError
         number = int(text)
         if number < least:
             raise ValueError

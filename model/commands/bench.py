@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -82,5 +83,5 @@ def _ways(name: str) -> Iterator[Segmenter]:
     for engine, precision in WAYS:
         try:
             yield load(name, engine=engine, precision=precision)
-        except ChoiceError:  # not installed, not exported, or not on this processor
-            continue
+        except ChoiceError as error:  # not installed, not exported, or not on this processor
+            print(f"{engine} {precision} is left out: {error}", file=sys.stderr)

@@ -58,6 +58,7 @@ def test_the_environment_overrides_the_defaults() -> None:
         ("MASKSERVE_INFERENCE_THREADS", "0", "a whole number, 1 or more"),
         ("MASKSERVE_INFERENCE_THREADS", "1.5", "a whole number, 1 or more"),
         ("MASKSERVE_QUEUE", "-1", "a whole number, 0 or more"),
+        ("MASKSERVE_QUEUE", "1_0", "a whole number, 0 or more"),
         ("MASKSERVE_QUEUE_TIMEOUT", "0", "a number of seconds above 0"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "nan", "a number of seconds above 0"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "120.5", "a number of seconds above 0, at most 120"),
