@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.resident import megabytes_of_fresh_process
 from benchmarks.roof import gigaflops
 from model.commands.bench import figures
-from model.engines.conversion import convert, save
+from model.engines.conversion import Models, convert, save
 from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
 from model.engines.tensorflow import TensorFlowStages
@@ -44,8 +44,9 @@ def against_matterport(backbone: str, roofs: dict[str, float]) -> list[dict[str,
     base = median_ms(lambda: detect(stages, PHOTO, config), REPEATS)
     rows = [{"way": f"{backbone}, Matterport's", "objects": 100, **figures(stages, base, base)}]
     fitted = dataclasses.replace(config, image_resize_mode="fit64")
-    work = gigaflops(convert(reference)["trunk"], mold(PHOTO, fitted).shape)
-    for way, megabytes in _ways(reference, fitted):
+    models = convert(reference)
+    work = gigaflops(models["trunk"], mold(PHOTO, fitted).shape)
+    for way, megabytes in _ways(reference, models, fitted):
         for count in OBJECTS:
             timed = TimedStages(way)
             lean = dataclasses.replace(fitted, detection_max_instances=count)
@@ -56,11 +57,12 @@ def against_matterport(backbone: str, roofs: dict[str, float]) -> list[dict[str,
     return rows
 
 
-def _ways(reference: TensorFlowStages, config: Config) -> Iterator[tuple[Any, dict[str, int]]]:
+def _ways(
+    reference: TensorFlowStages, models: Models, config: Config
+) -> Iterator[tuple[Any, dict[str, int]]]:
     """The network in every way that this processor has, and the memory of a process that runs it so."""
     yield reference, {}
     able = precisions_of_processor()
-    models = convert(reference)
     calibration = Calibration(reference, config, [PHOTO] * CALIBRATION_PHOTOS)
     with tempfile.TemporaryDirectory() as name:
         folders = {"f32": Path(name) / "f32", "bf16": Path(name) / "f32", "int8": Path(name) / "int8"}

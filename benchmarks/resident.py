@@ -31,8 +31,13 @@ def main(folder: str, precision: str, config_json: str) -> None:
     stages = OpenVINOStages.open(Path(folder), precision, largest_picture(config))
     for shape in SHAPES:
         find_segments(stages, np.zeros((*shape, 3), np.uint8), config)
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    print(round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6))
+    print(round(resident_megabytes(os.getpid())))
+
+
+def resident_megabytes(process: int) -> float:
+    """What a process holds in memory now."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 if __name__ == "__main__":

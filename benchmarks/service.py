@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from benchmarks.pictures import SAMPLE
+from benchmarks.resident import resident_megabytes
 from model.pictures import read
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +70,7 @@ class Server:
 
     def megabytes(self) -> float:
         """Resident memory of the workers together, without uWSGI's master and router."""
-        resident = [_resident_megabytes(process) for process in _descendants(self.process.pid)]
+        resident = [resident_megabytes(process) for process in _descendants(self.process.pid)]
         return sum(megabytes for megabytes in resident if megabytes > 100)
 
 
@@ -192,8 +193,3 @@ def _pictures_of_changing_size() -> Iterator[bytes]:
 def _descendants(process: int) -> list[int]:
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [process, *(descendant for child in children for descendant in _descendants(int(child)))]
-
-
-def _resident_megabytes(process: int) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
