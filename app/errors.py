@@ -29,7 +29,7 @@ class ServiceError(Exception):
 
     status: ClassVar[HTTPStatus]
     kind: ClassVar[str]
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -64,8 +64,29 @@ class BadBody(ServiceError):
     kind = "bad-body"
 
 
+class Unauthorized(ServiceError):
+    """No API key, or a wrong one."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "unauthorized"
+
+
+class Forbidden(ServiceError):
+    """A URL, bucket or path that the settings do not allow."""
+
+    status = HTTPStatus.FORBIDDEN
+    kind = "forbidden"
+
+
+class NotFound(ServiceError):
+    """Nothing where the request says."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "not-found"
+
+
 class UnknownModel(ServiceError):
-    """A URL that names a model that is not loaded."""
+    """A model that is not loaded."""
 
     status = HTTPStatus.NOT_FOUND
     kind = "unknown-model"
@@ -86,7 +107,7 @@ class LengthRequired(ServiceError):
 
 
 class TooLarge(ServiceError):
-    """Too many bytes or pixels."""
+    """Too many bytes, pixels, frames, parts or images."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     kind = "too-large"
@@ -106,13 +127,46 @@ class BrokenImage(ServiceError):
     kind = "broken-image"
 
 
+class TooManyRequests(ServiceError):
+    """More requests than MASKSERVE_RATE_LIMIT allows one caller."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    kind = "too-many-requests"
+
+    def __init__(self, detail: str, seconds: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(seconds)}
+
+
+class FetchFailed(ServiceError):
+    """The URL or bucket that holds the image did not give it."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    kind = "fetch-failed"
+
+
+class FetchTimedOut(ServiceError):
+    """It did not give it in time."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    kind = "fetch-timed-out"
+
+
+class NotReady(ServiceError):
+    """The models are still being loaded."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "not-ready"
+    headers: Mapping[str, str] = {"Retry-After": "2"}
+
+
 class Busy(ServiceError):
     """No place in the queue, or no turn in time."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "busy"
     # An inference takes about a second: by then a place is likely free.
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {

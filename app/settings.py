@@ -1,142 +1,238 @@
-"""Settings: every MASKSERVE_* environment variable the service reads, each written down once."""
+"""Settings: every environment variable the service reads, each written down once with its reason."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from app.environment import complaint_about_names, complaint_about_port
+from app.setting_kinds import Kind, matching, names, one_of, or_unset, seconds, some_of, whole_number
 
 PREFIX = "MASKSERVE_"
 
 # This the models read, not the service.
 READ_ELSEWHERE = ("MASKSERVE_MODEL_DIR",)
 
-# Together two of them must leave time for an inference before uWSGI's harakiri (uwsgi.ini).
+# Upload and wait, each at most this, leave time for an inference before the worker's own deadline.
 _LONGEST_TIMEOUT = 120
 
-# Kubernetes tells every pod of each service: of one named maskserve by MASKSERVE_SERVICE_HOST,
-# MASKSERVE_PORT=tcp://…, MASKSERVE_PORT_80_TCP_ADDR and so on.
-_SERVICE_LINK = re.compile(
-    r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
-)
-_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")
+_MEBIBYTE = 2**20
 
 
 class BadSetting(ValueError):
     """An environment variable has a value that is not allowed; the message names both."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of value: what is allowed, in words, and how text becomes the value (or a ValueError)."""
+def _setting(
+    default: str, kind: Kind, description: str, *, name: str | None = None, secret: bool = False
+) -> Any:
+    """A field of Settings.
 
-    allowed: str
-    parse: Callable[[str], Any]
-
-
-def _whole_number(least: int) -> Kind:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()):  # int reads "1_0" as 10, uWSGI (uwsgi.ini) as 1
-            raise ValueError
-        number = int(text)
-        if number < least:
-            raise ValueError
-        return number
-
-    return Kind(f"a whole number, {least} or more", parse)
-
-
-def _seconds() -> Kind:
-    def parse(text: str) -> float:
-        number = float(text)
-        if not 0 < number <= _LONGEST_TIMEOUT:
-            raise ValueError
-        return number
-
-    return Kind(f"a number of seconds above 0, at most {_LONGEST_TIMEOUT}", parse)
-
-
-def _names() -> Kind:
-    def parse(text: str) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-        if not names:
-            raise ValueError
-        return names
-
-    return Kind("one or more names, separated by commas", parse)
-
-
-def _one_of(*words: str) -> Kind:
-    """One of the words; none, as the empty text, leaves the choice to the service."""
-
-    def parse(text: str) -> str | None:
-        if text and text not in words:
-            raise ValueError
-        return text or None
-
-    return Kind(f"one of {', '.join(words)}", parse)
-
-
-def _or_unset(kind: Kind) -> Kind:
-    """That kind; the empty text leaves the choice to the service."""
-    return Kind(kind.allowed, lambda text: kind.parse(text) if text else None)
-
-
-def _setting(default: str, kind: Kind, description: str) -> Any:
-    """A field of Settings: its default (as the environment would spell it), its kind, its line of help."""
-    metadata = {"default": default, "kind": kind, "description": description}
-    return field(default=kind.parse(default), metadata=metadata)
+    Args:
+        default: as the environment would spell it.
+        kind: what values it may have.
+        description: its line of help, with the reason for the default.
+        name: of the environment variable, where another party has named it.
+        secret: its value is never shown.
+    """
+    metadata = {"default": default, "kind": kind, "description": description, "name": name, "secret": secret}
+    return field(default=kind.parse(default), metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of one process. Field `max_bytes` is the environment variable MASKSERVE_MAX_BYTES."""
 
+    # --- models
     models: tuple[str, ...] = _setting(
-        "nuclei", _names(), "The models to load; the first answers requests that name none."
+        "nuclei",
+        names(),
+        "The models to load, by name or as a bundle's gs:// folder; the first answers who names none.",
     )
     engine: str | None = _setting(
         "",
-        _one_of("openvino", "tensorflow"),
+        or_unset(one_of("openvino", "tensorflow")),
         "What runs the models; unset: openvino where they are compiled.",
     )
     precision: str | None = _setting(
         "",
-        _one_of("f32", "bf16", "int8"),
+        or_unset(one_of("f32", "bf16", "int8")),
         "Of their arithmetic; unset: the fastest that the processor has and that is close enough.",
     )
+
+    # --- processes
     processes: int = _setting(
         "1",
-        _whole_number(1),
+        whole_number(1),
         "How many processes; each has its own copy of the models, one inference at a time and its own queue.",
     )
     inference_threads: int | None = _setting(
         "",
-        _or_unset(_whole_number(1)),
+        or_unset(whole_number(1)),
         "How many threads compute one inference; unset: one a core, the cores divided among the processes.",
     )
-    max_bytes: int = _setting(str(20 * 2**20), _whole_number(1), "The largest image file accepted, in bytes.")
-    max_pixels: int = _setting(
-        "50000000", _whole_number(1), "The largest picture accepted, width times height."
+    worker_timeout: int = _setting(
+        "300",
+        whole_number(1),
+        "Seconds after which a process whose request hangs is replaced: longer than any honest request takes,"
+        " since all that the process works on is lost with it.",
     )
+    worker_memory: int | None = _setting(
+        "",
+        or_unset(whole_number(1)),
+        "Resident mebibytes beyond which a process finishes what it has and is replaced; unset: never.",
+    )
+
+    # --- limits
+    max_bytes: int = _setting(
+        str(20 * _MEBIBYTE),
+        whole_number(1),
+        "The largest image file accepted, in bytes: any camera's JPEG, most microscopes' TIFF; more is 413.",
+    )
+    max_pixels: int = _setting(
+        "50000000",
+        whole_number(1),
+        "The largest picture accepted, width times height, by its header; more is 413.",
+    )
+    max_frames: int = _setting(
+        "1000",
+        whole_number(1),
+        "The most pages or frames that a file may have, since they are counted one by one; more is 413.",
+    )
+    max_batch: int = _setting("16", whole_number(1), "The most images in one request; more is 413.")
+    max_batch_bytes: int = _setting(
+        str(64 * _MEBIBYTE),
+        whole_number(1),
+        "The largest request with several images, in bytes: it is in memory as a whole; more is 413.",
+    )
+    max_parts: int = _setting(
+        "64", whole_number(1), "The most parts of a form, files and fields together; more is 413."
+    )
+    max_field_bytes: int = _setting(
+        str(64 * 1024), whole_number(1), "The most bytes that the text fields of a form have together."
+    )
+    max_json_depth: int = _setting(
+        "16", whole_number(1), "How deep lists and objects of JSON may nest: no request needs 8; more is 400."
+    )
+    max_header_bytes: int = _setting(
+        "32768", whole_number(4096, 65535), "The longest request line and headers together, in bytes."
+    )
+
+    # --- time
     queue: int = _setting(
-        "16", _whole_number(0), "How many requests may wait behind the running one; the next is told 503."
+        "16", whole_number(0), "How many requests may wait behind the running one; the next is told 503."
     )
     queue_timeout: float = _setting(
-        "60", _seconds(), "How long a request waits for its turn before it is told 503, in seconds."
+        "60",
+        seconds(_LONGEST_TIMEOUT),
+        "How long a request waits for its turn before it is told 503, in seconds.",
     )
     upload_timeout: float = _setting(
-        "60", _seconds(), "How long an upload may take before it is told 408, in seconds."
+        "60",
+        seconds(_LONGEST_TIMEOUT),
+        "How long an upload may take before it is told 408, in seconds (and 20 seconds of silence).",
+    )
+    request_timeout: float = _setting(
+        "120",
+        seconds(240),
+        "How long a request may take as a whole, in seconds; what has not begun to be computed by then is"
+        " told 503.",
+    )
+
+    # --- images from elsewhere
+    url_fetch: str = _setting(
+        "on",
+        one_of("on", "allowlist", "off"),
+        "Whether images are fetched from URLs: of public addresses, of MASKSERVE_URL_HOSTS, or not at all.",
+    )
+    url_hosts: tuple[str, ...] = _setting(
+        "",
+        or_unset(names(), ()),
+        "With MASKSERVE_URL_FETCH=allowlist: the hosts, a leading *. standing for all below.",
+    )
+    url_schemes: tuple[str, ...] = _setting(
+        "https",
+        some_of("https", "http"),
+        "How images may be fetched; http can be read and changed on its way.",
+    )
+    url_timeout: float = _setting(
+        "10", seconds(_LONGEST_TIMEOUT), "How long fetching an image may take, redirects included; then 504."
+    )
+    gcs_buckets: tuple[str, ...] = _setting(
+        "", or_unset(names(), ()), "The buckets that gcs_uri may name; unset: none, gcs_uri is 403."
+    )
+    path_root: str | None = _setting(
+        "",
+        or_unset(matching("/.*", "an absolute path")),
+        "The folder below which /predict/path reads files; unset: that route is 404.",
+    )
+
+    # --- access
+    api_keys: tuple[str, ...] = _setting(
+        "",
+        or_unset(names(), ()),
+        "Keys of which X-API-Key must be one, several for rotation; unset: everybody may ask.",
+        secret=True,
+    )
+    rate_limit: str | None = _setting(
+        "",
+        or_unset(
+            matching(
+                r"\s*[1-9]\d*\s*(/|per)\s*(second|minute|hour|day)\s*", "a number a time, such as 60/minute"
+            )
+        ),
+        "How often one key, or one address where there are no keys, may ask; unset: as often as it likes.",
+    )
+    rate_limit_storage: str = _setting(
+        "memory://",
+        matching(r"memory://|(redis|rediss)://.+", "memory:// or a redis:// address"),
+        "Where requests are counted: in each process by itself, or in a Redis that several share.",
+        secret=True,
+    )
+    trusted_proxies: int = _setting(
+        "0",
+        whole_number(0),
+        "How many proxies in front append to X-Forwarded-For, where the caller's address is then read.",
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "",
+        or_unset(names(), ()),
+        "The origins (https://example.com, or *) whose pages may call the service; unset: none.",
+    )
+
+    # --- Vertex AI, which sets these itself
+    health_route: str | None = _setting(
+        "",
+        or_unset(matching(r"/\S*", "a path that begins with /")),
+        "Where Vertex AI asks whether the service is ready.",
+        name="AIP_HEALTH_ROUTE",
+    )
+    predict_route: str | None = _setting(
+        "",
+        or_unset(matching(r"/\S*", "a path that begins with /")),
+        "Where Vertex AI sends instances.",
+        name="AIP_PREDICT_ROUTE",
+    )
+    storage_uri: str | None = _setting(
+        "",
+        or_unset(matching("gs://.+", "a gs:// folder")),
+        "The bundle's folder, which is served in place of MASKSERVE_MODELS.",
+        name="AIP_STORAGE_URI",
     )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """The settings that `environment` asks for, with defaults for the rest. Raises BadSetting."""
-        _check_port(environment)
-        _check_names(environment)
+        known = [definition.name for definition in DEFINITIONS] + list(READ_ELSEWHERE)
+        for complaint in (
+            complaint_about_port(environment, "PORT"),
+            complaint_about_port(environment, "AIP_HTTP_PORT"),
+            complaint_about_names(environment, PREFIX, known),
+        ):
+            if complaint:
+                raise BadSetting(complaint)
         values = {}
         for definition in DEFINITIONS:
             text = environment.get(definition.name)
@@ -145,9 +241,10 @@ class Settings:
             try:
                 values[definition.field] = definition.kind.parse(text)
             except ValueError as error:
-                raise BadSetting(
-                    f"{definition.name} must be {definition.kind.allowed}, not {text!r}"
-                ) from error
+                found = "what it is" if definition.secret else repr(text)
+                raise BadSetting(f"{definition.name} must be {definition.kind.allowed}, not {found}") from (
+                    None if definition.secret else error
+                )
         return cls(**values)
 
 
@@ -160,34 +257,13 @@ class Definition:
     default: str
     kind: Kind
     description: str
+    secret: bool
 
 
 DEFINITIONS = tuple(
-    Definition(name=PREFIX + setting.name.upper(), field=setting.name, **setting.metadata)
+    Definition(
+        field=setting.name,
+        **{**setting.metadata, "name": setting.metadata["name"] or PREFIX + setting.name.upper()},
+    )
     for setting in fields(Settings)
 )
-
-
-def _check_port(environment: Mapping[str, str]) -> None:
-    """Raise BadSetting unless PORT, which uwsgi.ini reads, is one: uWSGI takes a word for "any free port"."""
-    text = environment.get("PORT", "8080")
-    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise BadSetting(f"PORT must be a whole number from 1 to 65535, not {text!r}")
-
-
-def _check_names(environment: Mapping[str, str]) -> None:
-    """Raise BadSetting for a MASKSERVE_* variable that nobody reads: whoever set it meant something by it."""
-    names = [definition.name for definition in DEFINITIONS] + list(READ_ELSEWHERE)
-    for name, text in environment.items():
-        if not name.startswith(PREFIX) or name in names or _is_service_link(name, text):
-            continue
-        known = {known.removeprefix(PREFIX): known for known in [*names, "PORT"]}
-        near = [known[word] for word in difflib.get_close_matches(name.removeprefix(PREFIX), known)]
-        advice = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md has those that there are"
-        raise BadSetting(f"there is no setting {name}; {advice}")
-
-
-def _is_service_link(name: str, text: str) -> bool:
-    return bool(
-        _SERVICE_LINK.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(text))
-    )
