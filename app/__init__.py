@@ -8,11 +8,13 @@ from collections.abc import Mapping
 import cv2
 from flask import Flask, Response
 
-from app import errors, intake, service, tracing
+from app import body, errors, json_provider, platforms, service, tracing
 from app.api import api
 from app.cores import share_of_cores
+from app.documents import documents
 from app.operations import operations
 from app.pages import pages
+from app.predict import predict
 from app.settings import BadSetting, Settings
 from model.catalog import UnknownModel
 from model.segmenter import Segmenter, load
@@ -32,14 +34,15 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         segmenters = _load(settings)
 
     app = Flask(__name__)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the contract's order
+    json_provider.register(app)
     service.register(app, service.Service(settings, segmenters))
     errors.register(app)
-    intake.register(app, settings)
+    body.register(app, settings)
     tracing.register(app)
     app.after_request(_forbid_sniffing)
-    for blueprint in (api, operations, pages):
+    for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)
+    platforms.register(app, settings)
     return app
 
 

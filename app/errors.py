@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
@@ -187,15 +187,19 @@ class Problem:
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The members of the problem's JSON."""
+        return {
+            "type": self.type,
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+            "request_id": request_id(),
+        }
+
     def response(self) -> Response:
         """The problem as application/problem+json."""
-        response = jsonify(
-            type=self.type,
-            title=self.title,
-            status=self.status,
-            detail=self.detail,
-            request_id=request_id(),
-        )
+        response = jsonify(self.as_dict())
         response.status_code = self.status
         response.content_type = "application/problem+json"
         response.headers.update(self.headers)

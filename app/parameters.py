@@ -2,71 +2,121 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.errors import BadParameter
+from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
+
+Output = Literal["json", "overlay", "labelmap", "cutouts"]
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
+_WHOLE_NUMBER = re.compile("-?[0-9]{1,15}")  # int alone reads "1_0" too, and float "nan"
+_NUMBER = re.compile("-?[0-9]{1,15}[.][0-9]{1,20}|-?[0-9]{1,15}([.][0-9]{1,20})?[eE][+-]?[0-9]{1,2}")
+
 
 def _split_names(value: object) -> object:
-    """["a,b", "c"] as ["a", "b", "c"]."""
-    if not isinstance(value, list):
+    """A list of single names, of text or lists of text that may have commas."""
+    parts = [value] if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return value
-    return [name.strip() for part in value for name in part.split(",") if name.strip()]
+    return [name.strip() for part in parts for name in part.split(",") if name.strip()]
+
+
+def _whole(value: object) -> object:
+    """JSON's 3.0 is a whole number too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+Names = BeforeValidator(_split_names)
 
 
 class Parameters(BaseModel):
     """The parameters of POST /api/v1/segment. A description says what is allowed; errors repeat it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: str | None = Field(default=None, description="the name of a loaded model")
     threshold: float | None = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
     )
-    classes: Annotated[list[str] | None, BeforeValidator(_split_names)] = Field(
-        default=None, min_length=1, description="one or more class names, separated by commas"
+    classes: Annotated[list[str] | None, Names] = Field(
+        default=None, min_length=1, description="one or more class names, as a list or separated by commas"
     )
-    max_segments: int | None = Field(default=None, ge=1, le=1000, description="a whole number from 1 to 1000")
-    mask_format: MaskFormat = Field(default="rle", description="rle or none")
-    output: Literal["json", "overlay"] | None = Field(default=None, description="json or overlay")
-    image_format: Literal["png", "jpeg"] | None = Field(default=None, description="png or jpeg")
+    max_segments: Annotated[int | None, Whole] = Field(
+        default=None, ge=1, le=1000, description="a whole number from 1 to 1000"
+    )
+    mask_format: MaskFormat = Field(default="rle", description="rle, polygon, png or none")
+    output: Output | None = Field(default=None, description="json, overlay, labelmap or cutouts")
+    include: Annotated[list[Literal["overlay"]], Names] = Field(
+        default=[], description="overlay, for JSON that carries the overlay too"
+    )
+    page: Annotated[int, Whole] = Field(
+        default=0, ge=0, le=1_000_000, description="a whole number, 0 for the first page or frame"
+    )
+    channel: Annotated[int | None, Whole] = Field(
+        default=None, ge=0, le=1000, description="a whole number, 0 for the first channel"
+    )
+    image_format: FileFormat | None = Field(default=None, description="png, jpeg or webp")
 
 
-def parse_parameters(*sources: Mapping[str, Sequence[str]]) -> Parameters:
-    """The parameters in `sources` (query, form), each a mapping from a name to the values given for it.
+_NUMBERS = {
+    name
+    for name, definition in Parameters.model_fields.items()
+    if {int, float} & {definition.annotation, *get_args(definition.annotation)}
+}
+
+
+def parse_parameters(
+    *texts: Mapping[str, Sequence[str]], document: Mapping[str, Any] | None = None
+) -> Parameters:
+    """The parameters in `texts` (query, form), each name with all its values, and in a JSON object.
+
+    What comes later goes before: the body is nearer to the image than the query.
 
     Raises:
         BadParameter: naming each parameter that is unknown, repeated or out of range, and what is allowed.
     """
-    given: dict[str, list[str]] = {}
-    for source in sources:
+    given: dict[str, Any] = {}
+    for source in texts:
         for name, values in source.items():
-            given.setdefault(name, []).extend(values)
-    # Only `classes` is a list; a second threshold could only be a mistake.
-    repeated = [name for name, values in given.items() if name != "classes" and len(values) > 1]
-    if repeated:
-        raise BadParameter(f"{_echo(repeated[0])} is given {len(given[repeated[0]])} times; give it once.")
+            if len(values) > 1 and not _may_repeat(name):  # a second threshold could only be a mistake
+                raise BadParameter(f"{_echo(name)} is given {len(values)} times; give it once.")
+            given[name] = list(values) if _may_repeat(name) else _from_text(name, values[0])
+    given.update(document or {})
     try:
-        return Parameters.model_validate(
-            {name: values if name == "classes" else values[0] for name, values in given.items()}
-        )
+        return Parameters.model_validate(given)
     except ValidationError as error:
         names = list(dict.fromkeys(str(line["loc"][0]) for line in error.errors()))
         raise BadParameter(" ".join(_complaint(name, given[name]) for name in names)) from error
 
 
-def _complaint(name: str, values: Sequence[str]) -> str:
+def _may_repeat(name: str) -> bool:
+    return name in ("classes", "include")
+
+
+def _from_text(name: str, text: str) -> str | float:
+    """A number where the schema wants one and `text` is one; else the text, for the schema to refuse."""
+    if name not in _NUMBERS:
+        return text
+    if _WHOLE_NUMBER.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _complaint(name: str, value: Any) -> str:
     definition = Parameters.model_fields.get(name)
     if definition is None:
         allowed = ", ".join(Parameters.model_fields)
         return f"There is no parameter {_echo(name)}; there are {allowed}."
-    return f"{name} must be {definition.description}, not {_echo(','.join(values))}."
+    shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{name} must be {definition.description}, not {_echo(shown)}."
 
 
 def _echo(text: str) -> str:

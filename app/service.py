@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from app.errors import BadParameter, UnknownModel
 from app.parameters import Parameters
 from app.settings import Settings
+from app.sources import Sources
 from app.workers import Workers
 from model.formats.encode import FileFormat, check_encodable
 from model.pictures import Limits, decode_reduced, whole
@@ -58,9 +59,16 @@ class Service:
         self.settings = settings
         self.segmenters = segmenters
         self.workers = Workers(settings.queue, settings.queue_timeout)
+        self.sources = Sources(settings)
 
     def default_segmenter(self) -> Segmenter:
         return next(iter(self.segmenters.values()))
+
+    def segmenter_named(self, name: str) -> Segmenter:
+        """The model of that name. Raises UnknownModel."""
+        if name not in self.segmenters:
+            raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
+        return self.segmenters[name]
 
     def segment(
         self,
@@ -88,7 +96,13 @@ class Service:
         stopwatch = Stopwatch()
         enough = whole if shown else segmenter.enough
         with stopwatch.measure("decode"), self.workers.decoding:
-            decoded = decode_reduced(data, enough, Limits(max_pixels=self.settings.max_pixels))
+            decoded = decode_reduced(
+                data,
+                enough,
+                Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
+                page=parameters.page,
+                channel=parameters.channel,
+            )
         if overlay_format is not None:  # known now, not after seconds of inference
             check_encodable(decoded.size, overlay_format)
         with self.workers.turn(stopwatch):
@@ -104,12 +118,9 @@ class Service:
 
     def _choose(self, parameters: Parameters) -> Segmenter:
         """The model asked for. Its classes are checked here, before the request waits for its turn."""
-        if parameters.model is None:
-            segmenter = self.default_segmenter()
-        elif parameters.model in self.segmenters:
-            segmenter = self.segmenters[parameters.model]
-        else:
-            raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
+        segmenter = (
+            self.default_segmenter() if parameters.model is None else self.segmenter_named(parameters.model)
+        )
         _, *names = segmenter.bundle.manifest.classes  # index 0 is background
         if parameters.classes is not None and not set(parameters.classes) <= set(names):
             raise BadParameter(f"classes must be among: {', '.join(names)}.")

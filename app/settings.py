@@ -111,7 +111,9 @@ class Settings:
         "64", whole_number(1), "The most parts of a form, files and fields together; more is 413."
     )
     max_field_bytes: int = _setting(
-        str(64 * 1024), whole_number(1), "The most bytes that the text fields of a form have together."
+        str(256 * 1024),
+        whole_number(128 * 1024),  # it bounds the parser's buffer too, which takes 64 KiB at once
+        "The most bytes that the text fields of a form have together; more is 413.",
     )
     max_json_depth: int = _setting(
         "16", whole_number(1), "How deep lists and objects of JSON may nest: no request needs 8; more is 400."
@@ -205,13 +207,13 @@ class Settings:
     # --- Vertex AI, which sets these itself
     health_route: str | None = _setting(
         "",
-        or_unset(matching(r"/\S*", "a path that begins with /")),
+        or_unset(matching(r"/[\w.~:/-]*", "a path such as /predict")),
         "Where Vertex AI asks whether the service is ready.",
         name="AIP_HEALTH_ROUTE",
     )
     predict_route: str | None = _setting(
         "",
-        or_unset(matching(r"/\S*", "a path that begins with /")),
+        or_unset(matching(r"/[\w.~:/-]*", "a path such as /predict")),
         "Where Vertex AI sends instances.",
         name="AIP_PREDICT_ROUTE",
     )

@@ -1,0 +1,158 @@
+"""Answers: a segmentation in the form that its caller asked for."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from app.errors import BadParameter
+from app.parameters import Output, Parameters
+from app.service import Segmentation
+from app.tracing import request_id
+from model.formats.cutouts import segments_to_zip
+from model.formats.encode import FileFormat, encode, encode_png
+from model.formats.json import segments_to_json
+from model.formats.label_map import segments_to_label_map
+from model.formats.overlay import draw_overlay
+
+_JSON = "application/json"
+_OVERLAYS: dict[str, FileFormat] = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the answer is to be.
+
+    Attributes:
+        output: of which kind.
+        image_format: of the overlay, if it has one.
+        overlay_too: the JSON carries the overlay.
+    """
+
+    output: Output
+    image_format: FileFormat
+    overlay_too: bool = False
+
+    @property
+    def shows_picture(self) -> bool:
+        """Whether the picture itself is in the answer."""
+        return self.overlay_too or self.output in ("overlay", "cutouts")
+
+    @property
+    def file_format(self) -> FileFormat | None:
+        """The kind of file that holds the whole picture, if any does."""
+        if self.output == "labelmap":
+            return "png"
+        return self.image_format if self.output == "overlay" or self.overlay_too else None
+
+
+def wanted_by(parameters: Parameters, otherwise: Output = "json") -> Wanted:
+    """What the running request wants: as its parameters say, else its Accept, else `otherwise`.
+
+    Raises BadParameter where its parameters contradict each other.
+    """
+    output = parameters.output or _accepted_output(otherwise)
+    overlay_too = "overlay" in parameters.include
+    if overlay_too and output != "json":
+        raise BadParameter(f"include is for output=json, not for {output}.")
+    accepted = request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")
+    return Wanted(output, parameters.image_format or _OVERLAYS[accepted], overlay_too)
+
+
+def wanted_of_several(parameters: Parameters) -> Wanted:
+    """What a request with several images wants: they are answered in one JSON. Raises BadParameter."""
+    if parameters.output not in (None, "json"):
+        raise BadParameter(f"output must be json where there are several images, not {parameters.output}.")
+    return Wanted("json", parameters.image_format or "png", "overlay" in parameters.include)
+
+
+def _accepted_output(otherwise: Output) -> Output:
+    if not request.accept_mimetypes:
+        return otherwise
+    offered = [_JSON, *_OVERLAYS] if otherwise == "json" else [*_OVERLAYS, _JSON]
+    accepted = request.accept_mimetypes.best_match(offered)
+    if accepted is None:
+        return otherwise
+    return "json" if accepted == _JSON else "overlay"
+
+
+def respond(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    """The answer to a request with one image."""
+    response = _WRITERS[wanted.output](segmentation, parameters, wanted)
+    timings = segmentation.timings_ms()
+    response.headers["X-Model"] = segmentation.segmenter.bundle.manifest.name
+    response.headers["X-Segment-Count"] = str(len(segmentation.segments))
+    response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in timings.items())
+    return response
+
+
+def to_json(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> dict[str, Any]:
+    """The JSON answer for one image."""
+    segmenter = segmentation.segmenter
+    manifest = segmenter.bundle.manifest
+    width, height = segmentation.segments.size
+    answer: dict[str, Any] = {
+        "request_id": request_id(),
+        "model": {
+            "name": manifest.name,
+            "version": manifest.version,
+            "engine": segmenter.engine,
+            "precision": segmenter.precision,
+        },
+        "image": {"width": width, "height": height},
+    }
+    with segmentation.stopwatch.measure("encode"):
+        answer["segments"] = segments_to_json(
+            segmentation.segments, segmentation.class_names, mask_format=parameters.mask_format
+        )
+        if wanted.overlay_too:
+            overlay = _draw(segmentation, wanted.image_format)
+            answer["overlay"] = base64.b64encode(overlay).decode("ascii")
+    answer["timings_ms"] = segmentation.timings_ms()
+    return answer
+
+
+def _json_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    return jsonify(to_json(segmentation, parameters, wanted))
+
+
+def _overlay_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        return _file(_draw(segmentation, wanted.image_format), wanted.image_format, "overlay")
+
+
+def _label_map_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        return _file(encode_png(segments_to_label_map(segmentation.segments)), "png", "labelmap")
+
+
+def _cutouts_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        cutouts = segments_to_zip(segmentation.image, segmentation.segments, segmentation.class_names)
+    response = Response(cutouts, content_type="application/zip")
+    response.headers["Content-Disposition"] = 'attachment; filename="cutouts.zip"'
+    return response
+
+
+_WRITERS: dict[Output, Callable[[Segmentation, Parameters, Wanted], Response]] = {
+    "json": _json_response,
+    "overlay": _overlay_response,
+    "labelmap": _label_map_response,
+    "cutouts": _cutouts_response,
+}
+
+
+def _draw(segmentation: Segmentation, file_format: FileFormat) -> bytes:
+    overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
+    return encode(overlay, file_format)
+
+
+def _file(data: bytes, file_format: FileFormat, name: str) -> Response:
+    response = Response(data, content_type=f"image/{file_format}")
+    # Shown where it can be; its name when it is kept never comes from the upload.
+    response.headers["Content-Disposition"] = f'inline; filename="{name}.{file_format}"'
+    return response

@@ -1,0 +1,132 @@
+"""Body: the bytes of a request, read within limits of size and time, or drained where they are refused."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from http import HTTPStatus
+from typing import IO
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import ClientDisconnected
+
+from app.errors import LengthRequired, TooLarge, UploadTooSlow
+from app.settings import Settings
+
+_CHUNK_BYTES = 64 * 1024
+_REFUSED_DRAIN_SECONDS = 1.0
+_REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Let a refused upload of `app` read its answer: most clients send all before they listen."""
+    drains = threading.BoundedSemaphore(_REFUSED_DRAINS)
+
+    @app.after_request
+    def drain_refused(response: Response) -> Response:
+        # Short, and few at once, because whoever was refused does hold a thread, which probes may need; and
+        # who was too slow already is not waited for again.
+        if (
+            not _is_all_read()
+            and response.status_code != HTTPStatus.REQUEST_TIMEOUT
+            and drains.acquire(blocking=False)
+        ):
+            try:
+                with closing(_pieces(_REFUSED_DRAIN_SECONDS)) as pieces:
+                    _drain(pieces, 2 * settings.max_bytes)
+            finally:
+                drains.release()
+        return response
+
+
+def read_body(room: int, limit: int, settings: Settings) -> bytes:
+    """The running request's body.
+
+    Args:
+        room: the most bytes that it may have.
+        limit: the most that its images may have, which is what the caller is told.
+        settings: for how long it may take.
+
+    Raises:
+        LengthRequired: a chunked body, from a server that does not put it together.
+        TooLarge: it has more.
+        UploadTooSlow: it takes longer.
+    """
+    length = request.content_length
+    if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
+        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+    with closing(_pieces(settings.upload_timeout)) as pieces:
+        if length is not None and length > room:
+            _drain(pieces, 2 * room)
+            raise too_large(limit)
+        body = bytearray()
+        for piece in pieces:
+            body += piece
+            if len(body) > room:
+                _drain(pieces, 2 * room - len(body))
+                raise too_large(limit)
+    return bytes(body)
+
+
+def too_large(limit: int) -> TooLarge:
+    """The error for more than `limit` bytes."""
+    return TooLarge(f"The request has more than {limit:,} bytes, the most that is accepted.")
+
+
+def _is_put_together() -> bool:
+    """Whether the server hands a chunked body over as a stream that ends (uWSGI does not)."""
+    return bool(request.environ.get("wsgi.input_terminated"))
+
+
+def _is_all_read() -> bool:
+    """Whether nothing of the body is left to read, as far as that is known."""
+    return not request.content_length or getattr(request.stream, "is_exhausted", False)
+
+
+def _drain(pieces: Iterator[bytes], at_most: int) -> None:
+    """Read and forget what is left of the body: closing on unread bytes would reset the connection."""
+    with suppress(UploadTooSlow, ClientDisconnected):
+        while at_most > 0 and (piece := next(pieces, b"")):
+            at_most -= len(piece)
+
+
+def _pieces(seconds: float) -> Generator[bytes, None, None]:
+    """The body as it comes, for at most `seconds`; close it when done. Raises UploadTooSlow.
+
+    A read waits until all that it asked for is there, so a deadline that is looked at between two reads is
+    not met by a client that sends a byte now and then. When the time is over, the connection is therefore
+    closed for reading, which ends the read that waits and leaves the way open for the answer.
+    """
+    deadline = time.monotonic() + seconds
+    too_slow = UploadTooSlow(f"The upload took more than {seconds:g} seconds.")
+    alarm = threading.Timer(seconds, _close_for_reading, [request.environ["wsgi.input"]])
+    alarm.daemon = True
+    alarm.start()
+    try:
+        while True:
+            piece = request.stream.read(_CHUNK_BYTES)
+            if time.monotonic() > deadline:
+                raise too_slow
+            if not piece:
+                return
+            yield piece
+    except (ClientDisconnected, OSError) as error:
+        if time.monotonic() > deadline:
+            raise too_slow from error
+        raise
+    finally:
+        alarm.cancel()
+        alarm.join()  # or it could close the connection of a later request, which has the same number
+
+
+def _close_for_reading(stream: IO[bytes]) -> None:
+    """End a read that waits on the connection behind `stream`. A server that buffers has none there."""
+    with suppress(AttributeError, OSError):
+        connection = socket.socket(fileno=stream.fileno())
+        try:
+            connection.shutdown(socket.SHUT_RD)
+        finally:
+            connection.detach()  # it is the server's

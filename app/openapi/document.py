@@ -1,0 +1,138 @@
+"""OpenAPI 3.1: the document that describes the service's routes, made from the schemas that check them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from app.openapi import schemas
+from app.openapi.operations import Operation, Schema, operations
+from app.parameters import Parameters
+from app.service import Service
+
+_ANSWERS: list[type[BaseModel]] = [
+    schemas.Answer,
+    schemas.BatchAnswer,
+    schemas.Predictions,
+    schemas.Inference,
+    schemas.ModelDescription,
+    schemas.ModelList,
+    schemas.Alive,
+    schemas.Ready,
+    schemas.Problem,
+]
+
+_PROBLEMS = {
+    400: "No image, two images, bad JSON or a bad parameter: says which, and what is allowed",
+    401: "X-API-Key is missing or wrong",
+    403: "A URL, bucket or path that the service does not allow",
+    404: "No such model, object or file",
+    408: "The upload comes too slowly",
+    411: "A body without Content-Length",
+    413: "Too many bytes, pixels, frames, parts or images",
+    415: "Not an image, or not of a type that is accepted",
+    422: "An image that cannot be decoded: truncated, corrupt",
+    429: "Too many requests; see Retry-After",
+    502: "The URL or bucket failed",
+    503: "The queue is full, or the models are not ready; see Retry-After",
+    504: "The URL or bucket took too long",
+}
+
+
+_ID = str.maketrans("/:{}", "____")
+
+
+def document(service: Service) -> dict[str, Any]:
+    """The OpenAPI document of a service with these models and settings."""
+    parameters = _parameters(service)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations(parameters, service.settings):
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation, parameters, service)
+    _, definitions = models_json_schema(
+        [(answer, "serialization") for answer in _ANSWERS], ref_template="#/components/schemas/{model}"
+    )
+    components: dict[str, Any] = {"schemas": definitions["$defs"]}
+    if service.settings.api_keys:
+        components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "MaskServe",
+            "version": "1",
+            "description": "A picture goes in; every object in it comes back with its own mask.",
+        },
+        "paths": paths,
+        "components": components,
+    }
+
+
+def _parameters(service: Service) -> dict[str, Schema]:
+    """The schema of each parameter of a segmentation."""
+    properties = Parameters.model_json_schema()["properties"]
+    known = {name for model in service.segmenters.values() for name in model.bundle.manifest.classes[1:]}
+    described = {name: _without_null(schema) for name, schema in properties.items()}
+    described["model"]["enum"] = list(service.segmenters)
+    described["classes"]["items"]["enum"] = sorted(known)
+    return described
+
+
+def _without_null(schema: Schema) -> Schema:
+    """A schema as callers see it: what they leave out, they need not say is null."""
+    kept = {name: value for name, value in schema.items() if name not in ("anyOf", "title", "default")}
+    for choice in schema.get("anyOf", []):
+        if choice != {"type": "null"}:
+            kept.update(choice)
+    if schema.get("default") not in (None, []):
+        kept["default"] = schema["default"]
+    return kept
+
+
+def _describe(operation: Operation, parameters: Mapping[str, Schema], service: Service) -> Schema:
+    described: Schema = {
+        "summary": operation.summary,
+        "operationId": f"{operation.method}{operation.path}".translate(_ID),
+    }
+    named = [_in("path", "name", {"type": "string", "enum": list(service.segmenters)}, required=True)]
+    asked = [_in("query", name, schema) for name, schema in parameters.items()]
+    described["parameters"] = [
+        *(named if "{name}" in operation.path else []),
+        *(asked if operation.query else []),
+    ]
+    if operation.bodies:
+        described["requestBody"] = {
+            "required": True,
+            "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
+        }
+    keyed = bool(service.settings.api_keys) and 401 in operation.problems
+    if keyed:
+        described["security"] = [{"key": []}]
+    described["responses"] = {
+        "200": {"description": "Done", "content": _content(operation)},
+        **{str(status): _problem(status) for status in operation.problems if status != 401 or keyed},
+    }
+    return described
+
+
+def _content(operation: Operation) -> Schema:
+    content: Schema = {}
+    if operation.answer is not None:
+        content["application/json"] = {
+            "schema": {"$ref": f"#/components/schemas/{operation.answer.__name__}"}
+        }
+    for kind in operation.files:
+        content[kind] = {"schema": {"type": "string", "format": "binary"}}
+    return content
+
+
+def _problem(status: int) -> Schema:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": _PROBLEMS[status], "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _in(place: str, name: str, schema: Schema, required: bool = False) -> Schema:
+    described = {key: value for key, value in schema.items() if key != "description"}
+    parameter = {"name": name, "in": place, "required": required, "schema": described}
+    return {**parameter, "description": schema["description"]} if "description" in schema else parameter

@@ -1,0 +1,216 @@
+"""The service's operations: what each route takes and answers, in the terms of OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.openapi import schemas
+from app.settings import Settings
+
+Schema = dict[str, Any]
+
+_RUNS = (400, 401, 403, 404, 408, 411, 413, 415, 422, 429, 502, 503, 504)
+"""What any route that computes may say."""
+
+_IMAGE: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "format": "image",
+    "description": "an image file in base64, or a data: URL of it",
+}
+_FILE: Schema = {"type": "string", "format": "binary"}
+_URL: Schema = {"type": "string", "format": "uri", "description": "where an image is"}
+_NAMED: dict[str, Schema] = {
+    "image": _IMAGE,
+    "url": _URL,
+    "gcs_uri": {"type": "string", "pattern": "^gs://[a-z0-9._-]+/.+$", "description": "an image in a bucket"},
+}
+_DRAWN = ("image/png", "image/jpeg", "image/webp", "application/zip")
+_JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one route.
+
+    Attributes:
+        path: as OpenAPI writes it.
+        method: in lower case.
+        summary: a line.
+        answer: the schema of its JSON, if it answers so.
+        files: the media types of what else it may answer with.
+        bodies: schemas of its body by media type.
+        query: whether it takes the parameters in its query.
+        problems: the statuses of what may go wrong.
+    """
+
+    path: str
+    method: str
+    summary: str
+    answer: type[BaseModel] | None = None
+    files: Sequence[str] = ()
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
+    query: bool = False
+    problems: Sequence[int] = ()
+
+
+def object_schema(properties: Mapping[str, Schema], required: Sequence[str] = ()) -> Schema:
+    """The schema of a JSON object, or of a form, with these members and no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Operation]:
+    """Every operation that the outside may rely on.
+
+    Args:
+        parameters: the schema of each parameter of a segmentation.
+        settings: for the limits.
+    """
+    one = [object_schema({name: schema, **parameters}, [name]) for name, schema in _NAMED.items()]
+    form = {"multipart/form-data": object_schema({"image": _FILE, **parameters}, ["image"])}
+    raw = dict.fromkeys(("image/*", "application/octet-stream"), _FILE)
+    several = {"type": "array", "minItems": 1, "maxItems": settings.max_batch}
+    files = {**several, "items": _FILE}
+    batch = {name: schema for name, schema in parameters.items() if name != "output"}
+    instances = object_schema(
+        {
+            "instances": {
+                **several,
+                "items": {
+                    "anyOf": [
+                        *one,
+                        object_schema({"b64": _IMAGE}, ["b64"]),
+                        object_schema({"data": object_schema({"b64": _IMAGE}, ["b64"])}, ["data"]),
+                    ]
+                },
+            },
+            "parameters": object_schema(batch),
+        },
+        ["instances"],
+    )
+    tensor = object_schema(
+        {
+            "name": {"const": "image"},
+            "datatype": {"const": "BYTES"},
+            "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+            "parameters": object_schema({"content_type": {"const": "base64"}}),
+            "data": {**several, "items": _IMAGE},
+        },
+        ["name", "datatype", "shape", "data"],
+    )
+    infer = object_schema(
+        {
+            "id": {"type": "string"},
+            "parameters": object_schema(batch),
+            "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": tensor},
+            "outputs": {"type": "array"},
+        },
+        ["inputs"],
+    )
+    computing = [
+        Operation(
+            "/api/v1/segment",
+            "post",
+            "Segment a picture: its objects as JSON, drawn over it, as a label map, or cut out",
+            answer=schemas.Answer,
+            files=_DRAWN,
+            problems=_RUNS,
+            bodies={**form, **raw, _JSON: {"oneOf": one}},
+            query=True,
+        ),
+        Operation(
+            "/api/v1/batch",
+            "post",
+            "Segment several pictures, each answered or refused by itself",
+            answer=schemas.BatchAnswer,
+            problems=_RUNS,
+            bodies={
+                "multipart/form-data": object_schema({"image": files, **batch}, ["image"]),
+                _JSON: object_schema({"images": {**several, "items": {"oneOf": one}}, **batch}, ["images"]),
+            },
+        ),
+        Operation(
+            "/predict/upload",
+            "post",
+            "Segment a picture; the answer is its overlay",
+            answer=schemas.Answer,
+            files=_DRAWN,
+            problems=_RUNS,
+            bodies={"multipart/form-data": object_schema({"file": _FILE, **parameters}, ["file"])},
+        ),
+        Operation(
+            "/predict/url",
+            "post",
+            "Segment the picture at a URL",
+            answer=schemas.Answer,
+            files=_DRAWN,
+            problems=_RUNS,
+            bodies={_JSON: object_schema({"url": _URL, **parameters}, ["url"])},
+        ),
+        Operation(
+            "/predict/path",
+            "post",
+            "Segment a picture in the folder MASKSERVE_PATH_ROOT",
+            answer=schemas.Answer,
+            files=_DRAWN,
+            problems=_RUNS,
+            bodies={_JSON: object_schema({"path": {"type": "string"}, **parameters}, ["path"])},
+        ),
+        Operation(
+            "/predict/batch",
+            "post",
+            "Segment the pictures at several URLs or paths",
+            answer=schemas.BatchAnswer,
+            problems=_RUNS,
+            bodies={
+                _JSON: {
+                    "oneOf": [
+                        object_schema({name: {**several, "items": {"type": "string"}}, **batch}, [name])
+                        for name in ("urls", "paths")
+                    ]
+                }
+            },
+        ),
+        Operation(
+            "/v1/models/{name}:predict",
+            "post",
+            "KServe V1, and Vertex AI on its own route",
+            answer=schemas.Predictions,
+            problems=_RUNS,
+            bodies={_JSON: instances},
+        ),
+        Operation(
+            "/v2/models/{name}/infer",
+            "post",
+            "KServe V2",
+            answer=schemas.Inference,
+            problems=_RUNS,
+            bodies={_JSON: infer},
+        ),
+    ]
+    return [
+        *computing,
+        Operation(
+            "/api/v1/models", "get", "The loaded models", answer=schemas.ModelList, problems=(401, 503)
+        ),
+        Operation(
+            "/api/v1/models/{name}",
+            "get",
+            "One loaded model",
+            answer=schemas.ModelDescription,
+            problems=(401, 404, 503),
+        ),
+        Operation("/livez", "get", "Does the process answer?", answer=schemas.Alive),
+        Operation("/readyz", "get", "Is every model ready?", answer=schemas.Ready, problems=(503,)),
+        Operation("/health", "get", "As /readyz", answer=schemas.Ready, problems=(503,)),
+        Operation("/metrics", "get", "Figures for Prometheus", files=("text/plain",)),
+    ]

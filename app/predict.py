@@ -1,0 +1,66 @@
+"""The short forms under /predict, which client scripts already use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from app.errors import BadBody, NotFound
+from app.intake import Upload, check_batch, receive_batch_json, receive_json
+from app.service import current_service
+from app.settings import Settings
+from app.several import answer_each
+from app.single import answer_one
+
+predict = Blueprint("predict", __name__, url_prefix="/predict")
+
+
+@predict.post("/upload")
+def upload() -> Response:
+    """One picture in; its overlay out, as PNG unless asked otherwise."""
+    return answer_one(otherwise="overlay")
+
+
+@predict.post("/url")
+def url() -> Response:
+    """The URL of a picture in, as JSON; its segments out."""
+    return answer_one()
+
+
+@predict.post("/path")
+def path() -> Response:
+    """The path of a picture below MASKSERVE_PATH_ROOT in, as JSON; its segments out."""
+    _check_paths_are_read()
+    return answer_one(receive=_receive_path)
+
+
+@predict.post("/batch")
+def batch() -> dict[str, Any]:
+    """A list of URLs, or of paths, in; for each its segments out, or what is wrong with it."""
+    service = current_service()
+    with service.workers.upload():
+        document = receive_batch_json(service.settings)
+    lists = {name: document.pop(name) for name in ("urls", "paths") if name in document}
+    if len(lists) != 1:
+        raise BadBody("The JSON must have a list in urls, or one in paths.")
+    ((name, values),) = lists.items()
+    if not isinstance(values, list):
+        raise BadBody(f"{name} must be a list of text.")
+    if name == "paths":
+        _check_paths_are_read()
+    check_batch(len(values), service.settings)
+    images = [({name.removesuffix("s"): value}, {}) for value in values]
+    return {"results": answer_each(images, document, dict(request.args.lists()))}
+
+
+def _check_paths_are_read() -> None:
+    if current_service().settings.path_root is None:
+        raise NotFound("This service reads no paths: its operator has not set MASKSERVE_PATH_ROOT.")
+
+
+def _receive_path(settings: Settings) -> Upload:
+    document = receive_json(settings)
+    if "path" not in document:
+        raise BadBody('The JSON must have a path, as in {"path": "cells.png"}.')
+    return Upload(images=[{"path": document.pop("path")}], document=document)

@@ -1,0 +1,61 @@
+"""Several images in one request: each answered, or refused, by itself and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.answers import Wanted, to_json, wanted_of_several
+from app.errors import BadParameter, problem_of
+from app.parameters import Parameters, parse_parameters
+from app.service import current_service
+from app.sources import Image
+
+Texts = Mapping[str, Sequence[str]]
+
+
+def answer_each(
+    images: Sequence[tuple[Image, Mapping[str, Any]]],
+    document: Mapping[str, Any],
+    *texts: Texts,
+    model: str | None = None,
+) -> list[dict[str, Any]]:
+    """The JSON answer of each image, or `{"error": problem}`.
+
+    Args:
+        images: each with its own parameters, which go before those of `document`.
+        document: the parameters for all, from a JSON body.
+        texts: the parameters for all, from query and form.
+        model: the one that the route names, if it does.
+
+    Raises:
+        BadParameter: in those for all.
+        Busy: no place is free.
+    """
+    _parse(document, texts, model)
+    with current_service().workers.admit():
+        return [_answer(image, {**document, **own}, texts, model) for image, own in images]
+
+
+def _answer(
+    image: Image, document: Mapping[str, Any], texts: Sequence[Texts], model: str | None
+) -> dict[str, Any]:
+    service = current_service()
+    try:
+        parameters, wanted = _parse(document, texts, model)
+        data = service.sources.read(image)
+        segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)
+        return to_json(segmentation, parameters, wanted)
+    except Exception as error:  # one bad image costs the others nothing
+        return {"error": problem_of(error).as_dict()}
+
+
+def _parse(
+    document: Mapping[str, Any], texts: Sequence[Texts], model: str | None
+) -> tuple[Parameters, Wanted]:
+    if model is not None:
+        if document.get("model", model) != model:
+            raise BadParameter(f"model must be {model}, as the route says, or be left out.")
+        document = {**document, "model": model}
+    parameters = parse_parameters(*texts, document=document)
+    return parameters, wanted_of_several(parameters)

@@ -1,0 +1,34 @@
+"""One image in a request: received, segmented, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+
+from app.answers import respond, wanted_by
+from app.intake import Upload, receive
+from app.parameters import Output, parse_parameters
+from app.service import current_service
+from app.settings import Settings
+
+
+def answer_one(otherwise: Output = "json", receive: Callable[[Settings], Upload] = receive) -> Response:
+    """The answer to the running request.
+
+    Args:
+        otherwise: the output where neither parameters nor Accept say which.
+        receive: reads the request's body.
+
+    Raises:
+        ServiceError: whatever is wrong, in words for the caller.
+    """
+    service = current_service()
+    with service.workers.upload():
+        upload = receive(service.settings)
+        parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
+        wanted = wanted_by(parameters, otherwise)
+        data = service.sources.read(upload.one_image())
+    with service.workers.admit():
+        segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)
+        return respond(segmentation, parameters, wanted)

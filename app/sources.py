@@ -1,0 +1,87 @@
+"""Sources: the image that a request names (base64, a URL, an object in a bucket, a path) becomes bytes."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
+from app.fetch import Fetcher
+from app.gcs import read_object
+from app.paths import read_path
+from app.settings import Settings
+
+NAMES = ("image", "url", "gcs_uri")
+"""The ways in which JSON may say which image it means, on any route; `path` is /predict's own."""
+
+_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+
+
+Image = bytes | Mapping[str, Any]
+"""An image file, or the one member of a JSON object that says where it is."""
+
+
+def split(document: Mapping[str, Any]) -> tuple[Image, dict[str, Any]]:
+    """Of a JSON object, the part that says which image it means, and the parameters."""
+    named = {name: value for name, value in document.items() if name in NAMES}
+    return named, {name: value for name, value in document.items() if name not in NAMES}
+
+
+class Sources:
+    """Reads images from where the settings allow."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._readers: dict[str, Callable[[str], bytes]] = {
+            "image": self._decode,
+            "url": Fetcher(settings).fetch,
+            "gcs_uri": lambda uri: read_object(uri, settings),
+            "path": lambda path: read_path(path, settings),
+        }
+
+    def read(self, image: Image) -> bytes:
+        """An image file's bytes; an image that was sent as such, or an object with one of NAMES, or a path.
+
+        Raises:
+            NoImage: it names none.
+            TooManyImages: it names several.
+            BadParameter: not text, not base64, no URL.
+            Forbidden: the settings do not allow this place.
+            NotFound: nothing is there.
+            TooLarge: more than MASKSERVE_MAX_BYTES.
+            FetchFailed: the other server does not give it.
+            FetchTimedOut: it takes too long.
+        """
+        if isinstance(image, bytes):
+            return image
+        if not image:
+            raise NoImage(f"The request has no image: give one of {', '.join(NAMES)}.")
+        if len(image) > 1:
+            raise TooManyImages(f"The request has {' and '.join(image)}: give one of them.")
+        ((kind, value),) = image.items()
+        if not isinstance(value, str):
+            raise BadParameter(f"{kind} must be text.")
+        return self._readers[kind](value)
+
+    def _decode(self, text: str) -> bytes:
+        """The bytes of base64 text, or of a data: URL of it."""
+        start = _DATA_URL.match(text)
+        encoded = text[start.end() :] if start else text
+        if len(encoded) > 2 * self._settings.max_bytes:
+            raise self._too_large()
+        try:  # line breaks, which many encoders put in, are not base64's own
+            data = binascii.a2b_base64("".join(encoded.split()), strict_mode=True)
+        except ValueError as error:
+            raise BadParameter("image must be base64, or a data: URL with base64.") from error
+        if not data:
+            raise NoImage("The image is empty.")
+        if len(data) > self._settings.max_bytes:
+            raise self._too_large()
+        return data
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"The image has more than {self._settings.max_bytes:,} bytes, the most that is accepted."
+        )

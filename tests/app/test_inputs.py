@@ -1,0 +1,315 @@
+"""Every way to hand over an image, each giving the same answer for the same picture."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.settings import Settings
+
+URL = "https://pictures.example/cells.png"
+GCS_URI = "gs://pictures/cells.png"
+
+
+@pytest.fixture
+def client(
+    segmenter: StubSegmenter, png: bytes, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> FlaskClient:
+    """A service for which URL and GCS_URI hold `png`, as does the file cells.png."""
+    monkeypatch.setattr("app.sources.Fetcher.fetch", lambda fetcher, url: {URL: png}[url])
+    monkeypatch.setattr("app.sources.read_object", lambda uri, settings: {GCS_URI: png}[uri])
+    (tmp_path / "cells.png").write_bytes(png)
+    settings = Settings(max_bytes=200_000, path_root=str(tmp_path), predict_route="/vertex")
+    return create_app({"stub": segmenter}, settings).test_client()
+
+
+def in_base64(png: bytes) -> str:
+    return base64.b64encode(png).decode()
+
+
+def tensor(png: bytes) -> dict[str, Any]:
+    return {"name": "image", "datatype": "BYTES", "shape": [1], "data": [in_base64(png)]}
+
+
+def first(member: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda reply: reply[member][0]
+
+
+def as_is(reply: dict[str, Any]) -> dict[str, Any]:
+    return reply
+
+
+# Route; the request's body, from the picture; where the answer is in the reply.
+WAYS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    "a form's image": ("/api/v1/segment", lambda png: {"data": {"image": (io.BytesIO(png), "x")}}, as_is),
+    "a form's file": ("/api/v1/segment", lambda png: {"data": {"file": (io.BytesIO(png), "x")}}, as_is),
+    "a raw body": ("/api/v1/segment", lambda png: {"data": png, "content_type": "image/png"}, as_is),
+    "an octet stream": (
+        "/api/v1/segment",
+        lambda png: {"data": png, "content_type": "application/octet-stream"},
+        as_is,
+    ),
+    "base64": ("/api/v1/segment", lambda png: {"json": {"image": in_base64(png)}}, as_is),
+    "base64 in lines": (
+        "/api/v1/segment",
+        lambda png: {"json": {"image": base64.encodebytes(png).decode()}},
+        as_is,
+    ),
+    "a data: URL": (
+        "/api/v1/segment",
+        lambda png: {"json": {"image": f"data:image/png;base64,{in_base64(png)}"}},
+        as_is,
+    ),
+    "a URL": ("/api/v1/segment", lambda png: {"json": {"url": URL}}, as_is),
+    "a gs:// URI": ("/api/v1/segment", lambda png: {"json": {"gcs_uri": GCS_URI}}, as_is),
+    "a batch of files": (
+        "/api/v1/batch",
+        lambda png: {"data": {"image": [(io.BytesIO(png), "x"), (io.BytesIO(png), "y")]}},
+        first("results"),
+    ),
+    "a batch in JSON": (
+        "/api/v1/batch",
+        lambda png: {"json": {"images": [{"image": in_base64(png)}, {"url": URL}]}},
+        first("results"),
+    ),
+    "/predict/upload": (
+        "/predict/upload?output=json",
+        lambda png: {"data": {"file": (io.BytesIO(png), "x")}},
+        as_is,
+    ),
+    "/predict/url": ("/predict/url", lambda png: {"json": {"url": URL}}, as_is),
+    "/predict/path": ("/predict/path", lambda png: {"json": {"path": "cells.png"}}, as_is),
+    "/predict/batch of URLs": ("/predict/batch", lambda png: {"json": {"urls": [URL]}}, first("results")),
+    "/predict/batch of paths": (
+        "/predict/batch",
+        lambda png: {"json": {"paths": ["cells.png"]}},
+        first("results"),
+    ),
+    "Vertex AI, b64": (
+        "/vertex",
+        lambda png: {"json": {"instances": [{"b64": in_base64(png)}]}},
+        first("predictions"),
+    ),
+    "Vertex AI, data.b64": (
+        "/vertex",
+        lambda png: {"json": {"instances": [{"data": {"b64": in_base64(png)}}]}},
+        first("predictions"),
+    ),
+    "Vertex AI, gcs_uri": (
+        "/vertex",
+        lambda png: {"json": {"instances": [{"gcs_uri": GCS_URI}], "parameters": {}}},
+        first("predictions"),
+    ),
+    "KServe V1": (
+        "/v1/models/stub:predict",
+        lambda png: {"json": {"instances": [{"b64": in_base64(png)}]}},
+        first("predictions"),
+    ),
+    "KServe V2": (
+        "/v2/models/stub/infer",
+        lambda png: {"json": {"inputs": [tensor(png)]}},
+        lambda reply: json.loads(reply["outputs"][0]["data"][0]),
+    ),
+    "KServe V2 with a version": (
+        "/v2/models/stub/versions/1/infer",
+        lambda png: {"json": {"inputs": [tensor(png)]}},
+        lambda reply: json.loads(reply["outputs"][0]["data"][0]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("route", "body", "answer_in"), WAYS.values(), ids=WAYS.keys())
+def test_the_same_picture_gets_the_same_answer_however_it_comes(
+    client: FlaskClient,
+    segmenter: StubSegmenter,
+    png: bytes,
+    route: str,
+    body: Callable[[bytes], dict[str, Any]],
+    answer_in: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    plain = client.post("/api/v1/segment", data=png, content_type="image/png").get_json()
+    response = client.post(route, **body(png))
+    assert response.status_code == 200, response.text
+    answer = answer_in(response.get_json())
+    for same in ("model", "image", "segments"):
+        assert answer[same] == plain[same]
+    assert segmenter.calls[0] == segmenter.calls[1]
+    assert segmenter.image_shapes[0] == segmenter.image_shapes[1] == (48, 64, 3)
+
+
+BAD_JSON = {
+    "not JSON": ("{", 400, "not JSON"),
+    "not an object": ("[]", 400, "object"),
+    "no image": ("{}", 400, "no image"),
+    "two images": ('{"image": "eA==", "url": "https://x.example"}', 400, "image and url"),
+    "a number for an image": ('{"image": 7}', 400, "image must be text"),
+    "not base64": ('{"image": "x!"}', 400, "base64"),
+    "base64 that breaks off": ('{"image": "eHh4e"}', 400, "base64"),
+    "an empty image": ('{"image": ""}', 400, "empty"),
+    "a data: URL without base64": ('{"image": "data:image/png,x"}', 400, "base64"),
+    "not an image": ('{"image": "eHh4eA=="}', 415, "JPEG"),
+    "too many bytes": (json.dumps({"image": in_base64(b"x" * 200_001)}), 413, "200,000"),
+    "an unknown member": ('{"image": "eA==", "color": "red"}', 400, "no parameter 'color'"),
+    "text for a number": ('{"image": "eA==", "threshold": "0.5"}', 400, "threshold must be"),
+    "a truth for a number": ('{"image": "eA==", "threshold": true}', 400, "threshold must be"),
+    "a list for a number": ('{"image": "eA==", "page": [1]}', 400, "page must be"),
+    "a path, which only /predict reads": ('{"path": "/etc/passwd"}', 400, "no parameter 'path'"),
+    "deeper than 16": ('{"image": ' + "[" * 16 + "]" * 16 + "}", 400, "deeper than 16"),
+    "a million lists": ('{"image": [' + "[]," * 60_000 + "[]]}", 413, "parts"),
+    "brackets in text are none": ('{"image": "' + "[" * 99 + '"}', 400, "base64"),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "detail"), BAD_JSON.values(), ids=BAD_JSON.keys())
+def test_bad_json_is_a_problem_and_the_next_request_works(
+    client: FlaskClient, png: bytes, body: str, status: int, detail: str
+) -> None:
+    response = client.post("/api/v1/segment", data=body, content_type="application/json")
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert detail in response.get_json()["detail"]
+    assert client.post("/api/v1/segment", json={"image": in_base64(png)}).status_code == 200
+
+
+def test_parameters_of_json_reach_the_model(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    body = {"image": in_base64(png), "threshold": 0.25, "classes": ["cell", "fibre"], "max_segments": 7.0}
+    answer = client.post("/api/v1/segment", json={**body, "mask_format": "none", "model": None}).get_json()
+    assert segmenter.calls[-1] == {"threshold": 0.25, "classes": ["cell", "fibre"], "max_segments": 7}
+    assert "mask" not in answer["segments"][0]
+
+
+def test_the_body_goes_before_the_query(client: FlaskClient, segmenter: StubSegmenter, png: bytes) -> None:
+    query = "/api/v1/segment?threshold=0.1&max_segments=3"
+    client.post(query, json={"image": in_base64(png), "threshold": 0.2})
+    client.post(query, data={"image": (io.BytesIO(png), "x"), "threshold": "0.3"})
+    assert [call["threshold"] for call in segmenter.calls] == [0.2, 0.3]
+    assert [call["max_segments"] for call in segmenter.calls] == [3, 3]
+
+
+# --- Several images ---------------------------------------------------------------------------------------
+
+
+def test_a_bad_image_of_a_batch_costs_the_others_nothing(client: FlaskClient, png: bytes) -> None:
+    good = {"image": in_base64(png)}
+    images = [good, {"image": "eHh4eA=="}, {}, {**good, "page": "x"}, {**good, "mask_format": "none"}]
+    results = client.post("/api/v1/batch", json={"images": images}).get_json()["results"]
+    assert [result.get("error", {}).get("status", 200) for result in results] == [200, 415, 400, 400, 200]
+    assert set(results[1]["error"]) == {"type", "title", "status", "detail", "request_id"}
+    assert "mask" in results[0]["segments"][0] and "mask" not in results[4]["segments"][0]
+
+
+def test_an_images_own_parameters_go_before_those_for_all(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    images = [{"image": in_base64(png)}, {"image": in_base64(png), "threshold": 0.75}]
+    client.post("/api/v1/batch", json={"images": images, "threshold": 0.25})
+    assert [call["threshold"] for call in segmenter.calls] == [0.25, 0.75]
+
+
+def test_parameters_of_a_batch_come_from_query_and_form(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    form = {"image": [(io.BytesIO(png), "x")], "max_segments": "3"}
+    assert client.post("/api/v1/batch?threshold=0.5", data=form).status_code == 200
+    assert segmenter.calls == [{"threshold": 0.5, "classes": None, "max_segments": 3}]
+
+
+BAD_BATCHES = {
+    "no images": ("/api/v1/batch", {"images": []}, 400, "no image"),
+    "images that are no list": ("/api/v1/batch", {"images": {}}, 400, "list of objects"),
+    "images that are no objects": ("/api/v1/batch", {"images": ["x"]}, 400, "list of objects"),
+    "17 images": ("/api/v1/batch", {"images": [{}] * 17}, 413, "at most 16"),
+    "a bad parameter for all": ("/api/v1/batch", {"images": [{}], "threshold": 2}, 400, "threshold"),
+    "an output that is no JSON": ("/api/v1/batch", {"images": [{}], "output": "overlay"}, 400, "output must"),
+    "neither URLs nor paths": ("/predict/batch", {}, 400, "urls"),
+    "both URLs and paths": ("/predict/batch", {"urls": [], "paths": []}, 400, "urls"),
+    "URLs that are no list": ("/predict/batch", {"urls": "x"}, 400, "list"),
+    "17 URLs": ("/predict/batch", {"urls": ["x"] * 17}, 413, "at most 16"),
+    "no path": ("/predict/path", {}, 400, "path"),
+    "no instances": ("/vertex", {}, 400, "instances"),
+    "17 instances": ("/vertex", {"instances": [{}] * 17}, 413, "at most 16"),
+    "parameters that are no object": ("/vertex", {"instances": [{}], "parameters": 1}, 400, "object"),
+    "more beside instances": ("/vertex", {"instances": [{}], "threshold": 1}, 400, "threshold"),
+    "another model than the route's": (
+        "/v1/models/stub:predict",
+        {"instances": [{}], "parameters": {"model": "other"}},
+        400,
+        "as the route says",
+    ),
+    "a model that there is not": ("/v1/models/x:predict", {"instances": [{}]}, 404, "stub"),
+    "no inputs": ("/v2/models/stub/infer", {}, 400, "inputs"),
+    "two tensors": ("/v2/models/stub/infer", {"inputs": [tensor(b"x")] * 2}, 400, "one tensor"),
+    "a tensor of numbers": (
+        "/v2/models/stub/infer",
+        {"inputs": [{**tensor(b"x"), "datatype": "FP32"}]},
+        400,
+        "BYTES",
+    ),
+    "another shape": ("/v2/models/stub/infer", {"inputs": [{**tensor(b"x"), "shape": [2]}]}, 400, "shape"),
+    "another name": ("/v2/models/stub/infer", {"inputs": [{**tensor(b"x"), "name": "x"}]}, 400, "named"),
+    "another coding": (
+        "/v2/models/stub/infer",
+        {"inputs": [{**tensor(b"x"), "parameters": {"content_type": "str"}}]},
+        400,
+        "base64",
+    ),
+    "another version": ("/v2/models/stub/versions/2/infer", {"inputs": [tensor(b"x")]}, 404, "version"),
+}
+
+
+@pytest.mark.parametrize(("route", "body", "status", "detail"), BAD_BATCHES.values(), ids=BAD_BATCHES.keys())
+def test_a_bad_request_with_several_images_is_a_problem(
+    client: FlaskClient, route: str, body: dict[str, Any], status: int, detail: str
+) -> None:
+    response = client.post(route, json=body)
+    assert response.status_code == status
+    assert response.content_type == "application/problem+json"
+    assert detail in response.get_json()["detail"]
+
+
+def test_paths_are_404_where_the_operator_has_not_allowed_them(segmenter: StubSegmenter) -> None:
+    client = create_app({"stub": segmenter}, Settings()).test_client()
+    assert client.post("/predict/path", json={"path": "/etc/hostname"}).status_code == 404
+    assert client.post("/predict/batch", json={"paths": ["/etc/hostname"]}).status_code == 404
+
+
+# --- Platforms --------------------------------------------------------------------------------------------
+
+
+def test_kserve_v2_describes_itself(client: FlaskClient) -> None:
+    assert client.get("/v2").get_json()["name"] == "maskserve"
+    assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
+    assert client.get("/v2/models/stub/ready").get_json() == {"name": "stub", "ready": True}
+    described = client.get("/v2/models/stub").get_json()
+    assert described["versions"] == ["1"]
+    assert described["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]
+    assert described["outputs"] == [{"name": "segments", "datatype": "BYTES", "shape": [-1]}]
+    for missing in ("/v2/models/x", "/v2/models/x/ready", "/v2/models/stub/versions/2"):
+        assert client.get(missing).status_code == 404
+
+
+def test_kserve_v2_answers_each_element_and_gives_the_id_back(client: FlaskClient, png: bytes) -> None:
+    good, bad = in_base64(png), "eHh4eA=="
+    inputs = [{**tensor(png), "shape": [2], "data": [good, bad], "parameters": {"content_type": "base64"}}]
+    reply = client.post("/v2/models/stub/infer", json={"id": "7", "inputs": inputs}).get_json()
+    assert (reply["model_name"], reply["model_version"], reply["id"]) == ("stub", "1", "7")
+    (output,) = reply["outputs"]
+    assert (output["name"], output["datatype"], output["shape"]) == ("segments", "BYTES", [2])
+    answer, refusal = map(json.loads, output["data"])
+    assert len(answer["segments"]) == 2 and refusal["error"]["status"] == 415
+
+
+def test_kserve_v1_lists_and_describes_models(client: FlaskClient) -> None:
+    assert client.get("/v1/models").get_json() == {"models": ["stub"]}
+    assert client.get("/v1/models/stub").get_json() == {"name": "stub", "ready": True}
+    assert client.get("/v1/models/x").status_code == 404
