@@ -79,7 +79,8 @@ def _run_edges(mask: Mask, box_xyxy: npt.NDArray[np.int32], image_height: int) -
     height, width = mask.shape
     framed = np.zeros((width, height + 2), np.uint8)  # zeros around each column, so that its runs end in it
     framed[:, 1:-1] = mask.T
-    columns, rows = np.nonzero(framed[:, 1:] != framed[:, :-1])
+    # Found on the flat array: in two dimensions np.nonzero takes several times as long.
+    columns, rows = np.divmod(np.flatnonzero(framed[:, 1:] != framed[:, :-1]), height + 1)
     edges = (columns + x1) * image_height + rows + y1
     if height < image_height:
         return edges

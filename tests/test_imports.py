@@ -173,7 +173,8 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
     [
         ("model.segments", ()),  # everything ends here
         ("model.masks", ("model.segments",)),
-        ("model.formats", ("model.segments", "model.masks", "model.formats")),
+        ("model.polygons", ("model.segments", "model.masks")),
+        ("model.formats", ("model.segments", "model.masks", "model.polygons", "model.formats")),
         ("model.tiles", ("model.segments", "model.masks")),
         ("model.pictures", ()),
         ("model.stopwatch", ()),
@@ -196,6 +197,7 @@ def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed
         ),
         *(name for name in sorted(MODULES) if within(name, "model.formats")),
         "model.masks",
+        "model.polygons",
         "model.segments",
         "model.tiles",
         "model.pictures",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from model.formats.encode import encode_mask
 from model.masks import to_rle
+from model.polygons import to_rings
 from model.segments import Segments
 
-MaskFormat = Literal["rle", "none"]
+MaskFormat = Literal["rle", "polygon", "png", "none"]
 
 
 def segments_to_json(
@@ -19,11 +22,20 @@ def segments_to_json(
     Args:
         segments: what the model answered.
         class_names: the model's, by class id; entry 0 is the background's.
-        mask_format: "rle" gives `mask` as COCO's compressed RLE of the whole image, "none" leaves it out.
+        mask_format: what `mask` is:
+            "rle": COCO's compressed RLE of the whole image, {"size": [height, width], "counts": "..."};
+            "polygon": rings [x1, y1, x2, y2, ...] as in COCO's polygons, in pixels of the whole image, along
+                the edges of pixels and not closed; holes are rings too. By the even-odd rule they enclose
+                the mask's very pixels. COCO's own tools unite rings, which fills the holes;
+            "png": a PNG file in base64 of the box alone, one bit a pixel, white where the object is;
+            "none": there is no `mask`.
 
     Returns:
         Dicts with id (from 1), class, class_id, score (0 to 1, 4 digits), box [x, y, width, height] and
         area in pixels, and mask.
+
+    Raises:
+        CannotEncode: a box with a side of more than a million pixels, as "png".
     """
     areas = segments.areas()
     encoded: list[dict[str, Any]] = []
@@ -37,7 +49,13 @@ def segments_to_json(
             "box": [x1, y1, x2 - x1, y2 - y1],
             "area": int(areas[index]),
         }
-        if mask_format == "rle":
-            segment["mask"] = to_rle(segments.masks[index], segments.boxes[index], segments.size)
+        mask, box = segments.masks[index], segments.boxes[index]
+        match mask_format:
+            case "rle":
+                segment["mask"] = to_rle(mask, box, segments.size)
+            case "polygon":
+                segment["mask"] = [ring.ravel().tolist() for ring in to_rings(mask, box)]
+            case "png":
+                segment["mask"] = base64.b64encode(encode_mask(mask)).decode("ascii")
         encoded.append(segment)
     return encoded

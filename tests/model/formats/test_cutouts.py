@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import time
+import zipfile
+
 import numpy as np
 import pytest
+from hard_segments import HARD, placed
+from PIL import Image
 
-from model.formats.cutouts import segments_to_cutouts
+from model.formats.cutouts import segments_to_cutouts, segments_to_zip
+from model.formats.encode import CannotEncode
 from model.segments import Segments
 
 
@@ -52,3 +59,42 @@ def test_class_names_are_made_safe_for_file_names(class_name: str, expected: str
     [(name, _)] = segments_to_cutouts(np.zeros((8, 10, 3), np.uint8), segments, ["background", class_name])
 
     assert name == expected
+
+
+@pytest.mark.parametrize("segments", HARD.values(), ids=HARD)
+def test_the_zip_file_holds_every_cutout_and_nothing_else(segments: Segments, class_names: list[str]) -> None:
+    width, height = segments.size
+    image = np.random.default_rng(0).integers(1, 256, (height, width, 3), np.uint8)
+
+    with zipfile.ZipFile(io.BytesIO(segments_to_zip(image, segments, class_names))) as archive:
+        assert archive.testzip() is None
+        cutouts = list(segments_to_cutouts(image, segments, class_names))
+        assert archive.namelist() == [name for name, _ in cutouts]
+        for name, cutout in cutouts:
+            assert (np.asarray(Image.open(io.BytesIO(archive.read(name)))) == cutout).all()
+
+
+def test_the_zip_file_is_the_same_at_any_hour(
+    segments: Segments, class_names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.zeros((8, 10, 3), np.uint8)
+    now = segments_to_zip(image, segments, class_names)
+
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+
+    assert segments_to_zip(image, segments, class_names) == now
+
+
+def test_the_zip_file_keeps_names_that_are_not_latin(segments: Segments) -> None:
+    packed = segments_to_zip(np.zeros((8, 10, 3), np.uint8), segments, ["background", "细胞核", "Zürich"])
+
+    assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == ["0001-Zürich.png", "0002-细胞核.png"]
+
+
+def test_a_zip_file_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.formats.cutouts._MAX_ZIP_BYTES", 2 * 2**20)
+    image = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
+    segments = placed((500, 500), *[(0, 0, np.ones((500, 500), np.uint8))] * 4)
+
+    with pytest.raises(CannotEncode, match="more than 2 MiB: ask for fewer segments"):
+        segments_to_zip(image, segments, ["background", "cell"])

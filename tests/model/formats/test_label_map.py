@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import io
 
+import numpy as np
+import pytest
+from hard_segments import HARD, full_frames
+from PIL import Image
+
+from model.formats.encode import encode_png
 from model.formats.label_map import segments_to_label_map
 from model.masks import from_label_map
 from model.segments import Segments
@@ -40,3 +46,23 @@ def test_no_segments_give_a_black_map() -> None:
 
     assert labels.shape == (8, 10)
     assert not labels.any()
+
+
+@pytest.mark.parametrize("segments", HARD.values(), ids=HARD)
+def test_read_from_its_png_each_pixel_is_the_best_segment_that_covers_it(segments: Segments) -> None:
+    width, height = segments.size
+    expected = np.zeros((height, width), np.uint16)
+    for number, frame in enumerate(full_frames(segments), start=1):
+        expected[(expected == 0) & (frame == 1)] = number
+
+    read = np.asarray(Image.open(io.BytesIO(encode_png(segments_to_label_map(segments)))))
+
+    assert read.dtype == np.uint16
+    assert (read == expected).all()
+
+
+def test_a_thousand_segments_keep_their_numbers() -> None:
+    numbers = np.unique(segments_to_label_map(HARD["thousand"]))
+
+    assert numbers.max() > 900  # more than eight bits hold
+    assert len(numbers) > 500  # what is hidden altogether has no pixel
