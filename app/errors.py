@@ -112,6 +112,11 @@ class TooLarge(ServiceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     kind = "too-large"
 
+    @classmethod
+    def in_bytes(cls, most: int) -> TooLarge:
+        """An image file of more than `most` bytes."""
+        return cls(f"The image has more than {most:,} bytes, the most that is accepted.")
+
 
 class NotAnImage(ServiceError):
     """Not an image, or in a form that is not accepted."""
