@@ -12,7 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from app.tracing import request_id
 from model.formats.encode import CannotEncode
-from model.pictures import BrokenPicture, NotAPicture, PictureTooLarge
+from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
@@ -178,6 +178,8 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NotAPicture: NotAnImage,
     BrokenPicture: BrokenImage,
     PictureTooLarge: TooLarge,
+    NoSuchPage: BadParameter,
+    NoSuchChannel: BadParameter,
     CannotEncode: BadParameter,
 }
 

@@ -7,73 +7,61 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
+from pillow_heif import HeifImageFile
 
-# Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `_check_size` looks at
+from model import png, tiff
+from model.colours import image_to_rgb, samples_to_rgb
+from model.headers import gif_frames, jpeg_scans, recognise
+from model.limits import (
+    DEFAULT_LIMITS,
+    BrokenPicture,
+    Limits,
+    NoSuchChannel,
+    NoSuchPage,
+    NotAPicture,
+    PictureError,
+    PictureTooLarge,
+    TooManyFrames,
+    check_frames,
+    check_passes,
+    check_size,
+)
+
+__all__ = [
+    "BrokenPicture",
+    "Decoded",
+    "Enough",
+    "Limits",
+    "NoSuchChannel",
+    "NoSuchPage",
+    "NotAPicture",
+    "PictureError",
+    "PictureTooLarge",
+    "TooManyFrames",
+    "check_rgb",
+    "decode",
+    "decode_reduced",
+    "read",
+    "read_size",
+    "whole",
+]
+
+# Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF, for files over 4 GiB
-    b"MM\0+": "TIFF",
-}
-
-_ORIENTATIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
 _SWAPPING_SIDES = (5, 6, 7, 8)
 
-_TIFF_TILE_WIDTH = 322
-_TIFF_TILE_LENGTH = 323
+# Where a frame is made of those before it, so that all of them are decoded.
+_COMPOSED = ("GIF", "PNG", "WEBP", "AVIF")
 
-
-class PictureError(ValueError):
-    """The bytes gave no picture; the message is fit for whoever sent them."""
-
-
-class NotAPicture(PictureError):
-    """Not an image, or an image in a format that is not accepted."""
-
-
-class BrokenPicture(PictureError):
-    """An image of an accepted format that cannot be decoded: truncated or corrupt."""
-
-
-class PictureTooLarge(PictureError):
-    """More pixels, by the header, than the limits allow."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a picture may cost.
-
-    Attributes:
-        max_pixels: the most pixels (width x height) that are decoded; while decoding, each takes 4 bytes.
-    """
-
-    max_pixels: int = 50_000_000
-
-
-DEFAULT_LIMITS = Limits()
-
-_STRETCH_BLOCK = 1 << 20  # pixels
+# Enough of a file to tell its format.
+_SIGNATURE_BYTES = 160
 
 Enough = Callable[[tuple[int, int]], tuple[int, int]]
 """Of a picture's (width, height), the least to which it may be reduced."""
@@ -92,35 +80,66 @@ class Decoded:
     size: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class _Stored:
+    """A picture as it lies in its file.
+
+    Attributes:
+        rgb: uint8 (H, W, 3), maybe reduced.
+        orientation: EXIF's number for how it is to be turned.
+        whole_size: (width, height) of the whole picture, upright; None where it is not reduced.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    orientation: int
+    whole_size: tuple[int, int] | None = None
+
+
 def whole(size: tuple[int, int]) -> tuple[int, int]:
     """The `Enough` of who wants every pixel."""
     return size
 
 
-def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
+def decode(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, *, page: int = 0, channel: int | None = None
+) -> npt.NDArray[np.uint8]:
     """The picture in an image file's bytes, upright and in sRGB.
 
-    Accepts JPEG, PNG, WebP, TIFF, BMP and GIF, recognised by their first bytes, whatever the name says; of
-    several frames or pages, the first. EXIF orientation is applied, a colour profile is converted to sRGB,
-    transparency shows white. Grey of more than 8 bits (16-bit, 32-bit, float) is stretched so that its
-    own darkest value becomes 0 and its brightest 255: microscopes use a small part of their range.
+    Accepts JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP and GIF, recognised by their first bytes, whatever the name
+    says. EXIF orientation is applied, a colour profile is converted to sRGB, transparency shows white. TIFF
+    and PNG of more than 8 bits (16-bit, 32-bit, float) are stretched so that their own darkest value becomes
+    0 and their brightest 255, hot and dead pixels aside: microscopes use a small part of their range.
 
     Args:
         data: a whole image file.
         limits: what the picture may cost.
+        page: of several pages or frames, which, from 0; of an animation, as it is seen then. In a HEIC, the
+            primary picture is the first.
+        channel: which channel, from 0, to give as grey; all of them if None. Of a coloured picture 0 to 2
+            are red, green and blue as shown, 3 is opacity; of CMYK, the inks.
 
     Returns:
         uint8 (height, width, 3), RGB, read-only.
 
     Raises:
         NotAPicture: not an image, or a format that is not accepted.
-        PictureTooLarge: more pixels than `limits` allows.
+        PictureTooLarge: more pixels than `limits` allows, or so much work that it comes to the same;
+            TooManyFrames: more pages or frames.
+        NoSuchPage: fewer pages than `page` needs.
+        NoSuchChannel: fewer channels than `channel` needs.
         BrokenPicture: truncated or corrupt.
     """
-    return decode_reduced(data, whole, limits).image
+    return decode_reduced(data, whole, limits, page=page, channel=channel).image
 
 
-def decode_reduced(data: bytes, enough: Enough, limits: Limits = DEFAULT_LIMITS) -> Decoded:
+def decode_reduced(
+    data: bytes,
+    enough: Enough,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    page: int = 0,
+    channel: int | None = None,
+) -> Decoded:
     """As `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size where that leaves enough pixels.
 
     libjpeg then computes no more than those, in a fraction of the time and memory.
@@ -129,18 +148,19 @@ def decode_reduced(data: bytes, enough: Enough, limits: Limits = DEFAULT_LIMITS)
         data: a whole image file.
         enough: gives the least (width, height) that will do; asked for a JPEG only, after its header.
         limits: what the picture may cost; its whole size counts.
+        page: as in `decode`.
+        channel: as in `decode`.
 
     Raises:
         PictureError: as `decode`.
     """
-    file_format = _recognise(data)
+    file_format = recognise(data)
     try:
-        with Image.open(io.BytesIO(data), formats=[file_format]) as image:
-            _check_size(image, limits)
-            jpeg_size = _reduce(image, enough) if file_format == "JPEG" else None
-            image.load()
-            upright = _upright(image)
-            return Decoded(_to_rgb(upright), jpeg_size or upright.size)
+        if file_format == "TIFF":
+            stored = _decode_tiff(data, limits, page, channel)
+        else:
+            stored = _decode_other(data, file_format, enough, limits, page, channel)
+        upright = _turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
     # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
@@ -148,6 +168,8 @@ def decode_reduced(data: bytes, enough: Enough, limits: Limits = DEFAULT_LIMITS)
         raise BrokenPicture(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
         ) from error
+    upright.flags.writeable = False
+    return Decoded(upright, stored.whole_size or (upright.shape[1], upright.shape[0]))
 
 
 def check_rgb(image: npt.NDArray) -> None:
@@ -171,44 +193,81 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         PictureError: as `decode`, as far as the header shows it.
     """
     with Path(path).open("rb") as file:
-        file_format = _recognise(file.read(16))
+        file_format = recognise(file.read(_SIGNATURE_BYTES))
+        file.seek(0)
         try:
-            with Image.open(file, formats=[file_format]) as image:
-                _check_size(image, limits)
-                width, height = image.size
-                # Pillow gives a TIFF's size turned already, and decodes a PNG to look for EXIF at its end.
-                as_stored = file_format == "TIFF" or (file_format == "PNG" and "exif" not in image.info)
-                turned = not as_stored and _orientation(image) in _SWAPPING_SIDES
+            if file_format == "TIFF":
+                layout = tiff.read_layout(file.read(), limits)
+                (width, height), orientation = layout.size, layout.orientation
+            else:
+                if file_format == "GIF":
+                    check_size(gif_frames(file.read(), limits.max_frames).size, limits)
+                with _open(file, file_format) as image:
+                    check_size(image.size, limits)
+                    width, height = image.size
+                    # Pillow decodes a PNG to look for EXIF at its end.
+                    as_stored = file_format == "PNG" and "exif" not in image.info
+                    orientation = 1 if as_stored else _orientation(image)
         except PictureError:
             raise
         except Exception as error:  # as in `decode`
             raise BrokenPicture(f"the {file_format} picture's header is corrupt") from error
-    return (height, width) if turned else (width, height)
+    return (height, width) if orientation in _SWAPPING_SIDES else (width, height)
 
 
-def _recognise(data: bytes) -> str:
-    """Pillow's name of the format whose signature the bytes carry."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    for signature, file_format in _SIGNATURES.items():
-        if data.startswith(signature):
-            return file_format
-    raise NotAPicture("not a picture in an accepted format: JPEG, PNG, WebP, TIFF, BMP or GIF")
+def _decode_tiff(data: bytes, limits: Limits, page: int, channel: int | None) -> _Stored:
+    offsets = tiff.page_offsets(data, limits.max_frames)
+    check_frames(len(offsets), page, limits)
+    data = tiff.beginning_at(data, offsets[page])
+    layout = tiff.read_layout(data, limits)
+    if not layout.known_to_pillow:
+        samples, channel = tiff.read_samples(data, layout, channel, limits)
+        return _Stored(samples_to_rgb(samples, channel), layout.orientation)
+    with _open(io.BytesIO(data), "TIFF") as image:
+        image.load()  # turns it upright, and forgets the orientation
+        return _Stored(image_to_rgb(image, channel), _orientation(image))
 
 
-def _check_size(image: Image.Image, limits: Limits) -> None:
-    """Raise PictureTooLarge unless the picture, and each tile of a tiled TIFF, is within the limits."""
-    sizes = [image.size]
-    tags = getattr(image, "tag_v2", {})
-    if _TIFF_TILE_WIDTH in tags:
-        # libtiff allocates a whole tile even for a picture of one pixel.
-        sizes.append((int(tags[_TIFF_TILE_WIDTH]), int(tags[_TIFF_TILE_LENGTH])))
-    for width, height in sizes:
-        if width * height > limits.max_pixels:
-            raise PictureTooLarge(
-                f"the picture has {width * height:,} pixels ({width} x {height});"
-                f" at most {limits.max_pixels:,} are accepted"
-            )
+def _decode_other(
+    data: bytes, file_format: str, enough: Enough, limits: Limits, page: int, channel: int | None
+) -> _Stored:
+    if file_format == "GIF":
+        frames = gif_frames(data, limits.max_frames)
+        check_frames(frames.count, page, limits)
+        check_size(frames.size, limits)
+    with _open(io.BytesIO(data), file_format) as image:
+        check_size(image.size, limits)
+        if file_format != "GIF":
+            check_frames(getattr(image, "n_frames", 1), page, limits)
+        if file_format in _COMPOSED:
+            check_passes(page + 1, image.size, limits)
+        if page and file_format == "JPEG":  # a phone's, with several pictures, of any sizes
+            return _decode_other(_picture_of_mpo(data, image, page), "JPEG", enough, limits, 0, channel)
+        if page:
+            first = image.tell()  # in a HEIC, the primary picture, wherever it lies
+            image.seek(page if page > first else page - 1)
+            check_size(image.size, limits)
+        size = None
+        if file_format == "JPEG":
+            check_passes(jpeg_scans(data), image.size, limits)
+            size = _reduce(image, enough)
+        elif file_format == "PNG" and not page and png.is_deep(data):
+            samples = png.read_samples(data, image.info.get("icc_profile"))
+            return _Stored(samples_to_rgb(samples, channel), _orientation(image))
+        image.load()
+        check_size(image.size, limits)
+        return _Stored(image_to_rgb(image, channel), _orientation(image), size)
+
+
+def _open(file: IO[bytes], file_format: str) -> Image.Image:
+    """The picture, its header read; without pillow-heif's opener, which would be registered for everybody."""
+    return HeifImageFile(file) if file_format == "HEIF" else Image.open(file, formats=[file_format])
+
+
+def _picture_of_mpo(data: bytes, image: Image.Image, page: int) -> bytes:
+    """The file from one of its later pictures on: Pillow takes them all for as large as the first."""
+    image.seek(page)
+    return data[image.offset :]  # type: ignore[attr-defined]
 
 
 def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
@@ -224,10 +283,13 @@ def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
     return size
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF orientation asks."""
-    method = _ORIENTATIONS.get(_orientation(image))
-    return image if method is None else image.transpose(method)
+def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """The pixels turned as EXIF's number asks."""
+    if orientation in _SWAPPING_SIDES:
+        rgb = rgb.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(rgb[::rows, ::columns])
 
 
 def _orientation(image: Image.Image) -> int:
@@ -237,72 +299,3 @@ def _orientation(image: Image.Image) -> int:
     with contextlib.suppress(Exception):
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     return orientation if isinstance(orientation, int) else 1
-
-
-def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a picture in any of Pillow's modes."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _grey_to_rgb(_stretch(np.asarray(image)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    image = _to_srgb(image)
-    if image.mode == "RGBA":
-        background = Image.new("RGB", image.size, "white")
-        background.paste(image, mask=image.getchannel("A"))
-        image = background
-    return np.asarray(image.convert("RGB"))
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """The picture converted from its colour profile; unchanged without one or with a broken one."""
-    profile_bytes = image.info.get("icc_profile")
-    if not profile_bytes:
-        return image
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
-        # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
-        if "sRGB" in ImageCms.getProfileDescription(profile):
-            return image
-        converted = ImageCms.profileToProfile(
-            image,
-            profile,
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
-        )
-    # A profile made for other channels, or broken: every other viewer shows the picture without it too.
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image
-    return image if converted is None else converted
-
-
-def _stretch(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width) of grey values in any range: the lowest becomes 0, the highest 255, NaN 0.
-
-    Some rows at a time: a small file can hold a large flat picture, and the copies in float64 add up.
-    """
-    rows = max(1, _STRETCH_BLOCK // max(1, grey.shape[1]))
-    blocks = [slice(start, start + rows) for start in range(0, grey.shape[0], rows)]
-    ranges = [(finite.min(), finite.max()) for block in blocks if (finite := _finite(grey[block])).size]
-    stretched = np.zeros(grey.shape, np.uint8)
-    if not ranges:
-        return stretched
-    lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
-    if lowest == highest:
-        return stretched
-    for block in blocks:
-        # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
-        values = grey[block].astype(np.float64)
-        values = np.nan_to_num(values, copy=False, nan=lowest, neginf=lowest, posinf=highest)
-        stretched[block] = np.rint((values - lowest) * 255 / (highest - lowest))
-    return stretched
-
-
-def _finite(values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-    values = values.astype(np.float64)
-    return values[np.isfinite(values)]
-
-
-def _grey_to_rgb(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)

@@ -176,7 +176,15 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
         ("model.polygons", ("model.segments", "model.masks")),
         ("model.formats", ("model.segments", "model.masks", "model.polygons", "model.formats")),
         ("model.tiles", ("model.segments", "model.masks")),
-        ("model.pictures", ()),
+        ("model.limits", ()),
+        ("model.headers", ("model.limits",)),
+        ("model.colours", ("model.limits",)),
+        ("model.png", ("model.colours", "model.limits")),
+        ("model.tiff", ("model.colours", "model.limits")),
+        (
+            "model.pictures",
+            tuple(f"model.{name}" for name in ("limits", "headers", "colours", "png", "tiff")),
+        ),
         ("model.stopwatch", ()),
     ],
 )

@@ -9,7 +9,7 @@ import numpy as np
 from model.data.sample import DataError, Sample
 from model.pictures import read
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".gif")
 
 
 class PictureFolder:

@@ -215,7 +215,7 @@ def test_a_profile_that_does_not_work_is_left_out(profile: bytes) -> None:
     ],
 )
 def test_what_is_not_an_accepted_picture_is_told_which_are(data: bytes) -> None:
-    with pytest.raises(NotAPicture, match="JPEG, PNG, WebP, TIFF, BMP or GIF"):
+    with pytest.raises(NotAPicture, match="JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"):
         decode(data)
 
 

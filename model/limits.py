@@ -1,0 +1,101 @@
+"""Limits: what a picture may cost, and the errors that say why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# How often as many pixels as a picture may have are gone over: a progressive JPEG adds to the whole picture
+# some ten times, an animation composes each frame on those before it. 20 MB of file can ask for days of that.
+_MOST_PASSES = 20
+
+
+class PictureError(ValueError):
+    """The bytes gave no picture; the message is fit for whoever sent them."""
+
+
+class NotAPicture(PictureError):
+    """Not an image, or an image in a format that is not accepted."""
+
+
+class BrokenPicture(PictureError):
+    """An image of an accepted format that cannot be decoded: truncated or corrupt."""
+
+
+class PictureTooLarge(PictureError):
+    """More pixels, by the header, than the limits allow, or more work to get at them."""
+
+
+class TooManyFrames(PictureTooLarge):
+    """More pages or frames than the limits allow."""
+
+
+class NoSuchPage(PictureError):
+    """A page or frame beyond the last."""
+
+
+class NoSuchChannel(PictureError):
+    """A channel beyond the last."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may cost.
+
+    Attributes:
+        max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to
+            11 bytes of memory in a JPEG, PNG, BMP, GIF or TIFF of 8 bits a channel, up to 20 in a WebP, AVIF,
+            HEIC or APNG, and in a TIFF or PNG of more bits those of its samples (at most 8) twice and 6.
+            The answer itself is 3.
+        max_frames: the most pages or frames that a file may have, whichever of them is wanted.
+    """
+
+    max_pixels: int = 50_000_000
+    max_frames: int = 1000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def check_size(size: tuple[int, int], limits: Limits) -> None:
+    """Raise PictureTooLarge unless (width, height) is within the limits."""
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise PictureTooLarge(
+            f"the picture has {width * height:,} pixels ({width} x {height});"
+            f" at most {limits.max_pixels:,} are accepted"
+        )
+
+
+def check_passes(passes: int, size: tuple[int, int], limits: Limits) -> None:
+    """Raise PictureTooLarge when going over a picture of (width, height) `passes` times takes too long."""
+    width, height = size
+    if passes > 1 and passes * width * height > _MOST_PASSES * limits.max_pixels:
+        raise PictureTooLarge(
+            f"the picture has {width} x {height} pixels, to be decoded {passes:,} times over;"
+            f" at most {_MOST_PASSES * limits.max_pixels:,} pixels are decoded in all"
+        )
+
+
+def check_frames(count: int, page: int, limits: Limits) -> None:
+    """Raise unless a file of `count` pages or frames is within the limits and has one of number `page`.
+
+    Raises:
+        TooManyFrames: more than the limit.
+        NoSuchPage: fewer than `page` + 1.
+    """
+    if count > limits.max_frames:
+        raise TooManyFrames(
+            f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
+        )
+    if not 0 <= page < count:
+        there_are = "1 page: ask for page 0" if count == 1 else f"{count} pages: ask for 0 to {count - 1}"
+        raise NoSuchPage(f"there is no page {page}; the file has {there_are}")
+
+
+def check_channel(count: int, channel: int) -> None:
+    """Raise NoSuchChannel unless a picture of `count` channels has one of number `channel`."""
+    if not 0 <= channel < count:
+        there_are = (
+            "1 channel: ask for channel 0" if count == 1 else f"{count} channels: ask for 0 to {count - 1}"
+        )
+        raise NoSuchChannel(f"there is no channel {channel}; the picture has {there_are}")

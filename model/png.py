@@ -1,0 +1,30 @@
+"""PNG: colours of 16 bits, which Pillow cuts to 8, of which a microscope's 12 bits leave 4."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from model.colours import Samples
+from model.limits import BrokenPicture
+
+_DEPTH_AT, _COLOUR_TYPE_AT = 24, 25  # in the file: the header is always the first chunk
+_GREY, _PALETTE = 0, 3
+
+
+def is_deep(data: bytes) -> bool:
+    """Whether the pixels have several channels of 16 bits; grey of 16 bits Pillow reads."""
+    return data[_DEPTH_AT] == 16 and data[_COLOUR_TYPE_AT] not in (_GREY, _PALETTE)
+
+
+def read_samples(data: bytes, profile: bytes | None) -> Samples:
+    """The pixels of such a PNG, of a size that was checked; of an animation, the first frame's.
+
+    Raises:
+        BrokenPicture: truncated or corrupt.
+    """
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
+        raise BrokenPicture("the PNG picture is truncated or corrupt")
+    rgb = bgr[:, :, [2, 1, 0, 3][: bgr.shape[2]]]
+    return Samples(rgb, colour=True, alpha=3 if rgb.shape[2] == 4 else None, profile=profile)
