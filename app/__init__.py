@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import cv2
 from flask import Flask, Response
 
-from app import errors, intake, service, tracing
+from app import errors, intake, logs, metrics, service, traces, tracing
 from app.api import api
 from app.cores import share_of_cores
 from app.operations import operations
@@ -26,7 +25,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
             and self-tested, which takes seconds and raises when a model is not what it should be.
         settings: without them, those of the environment.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure()
     settings = settings or Settings.from_environment()
     if segmenters is None:
         segmenters = _load(settings)
@@ -34,9 +33,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the contract's order
     service.register(app, service.Service(settings, segmenters))
+    for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
+        watcher.register(app)
     errors.register(app)
     intake.register(app, settings)
-    tracing.register(app)
     app.after_request(_forbid_sniffing)
     for blueprint in (api, operations, pages):
         app.register_blueprint(blueprint)
