@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import cv2
 from flask import Flask, Response
 
-from app import body, errors, json_provider, platforms, service, tracing
+from app import body, errors, json_provider, logs, metrics, platforms, service, traces, tracing
 from app.api import api
 from app.cores import share_of_cores
 from app.documents import documents
@@ -28,7 +27,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
             and self-tested, which takes seconds and raises when a model is not what it should be.
         settings: without them, those of the environment.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure()
     settings = settings or Settings.from_environment()
     if segmenters is None:
         segmenters = _load(settings)
@@ -36,9 +35,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     app = Flask(__name__)
     json_provider.register(app)
     service.register(app, service.Service(settings, segmenters))
+    for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
+        watcher.register(app)
     errors.register(app)
     body.register(app, settings)
-    tracing.register(app)
     app.after_request(_forbid_sniffing)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from app.tracing import request_id
+from app.tracing import current_record, request_id
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 
@@ -224,6 +224,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, RequestEntityTooLarge):
         error = TooLarge("The form has too many fields.")
     if isinstance(error, ServiceError):
+        current_record().refusals.append(error.kind)
         return Problem(
             type=f"urn:maskserve:{error.kind}",
             title=error.kind.replace("-", " ").capitalize(),
@@ -232,9 +233,11 @@ def problem_of(error: Exception) -> Problem:
             headers=error.headers,
         )
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        current_record().refusals.append(error.name.lower().replace(" ", "-"))
         headers = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
         # The type of a problem that says no more than its status (RFC 9457, section 4.2.1).
         return Problem("about:blank", error.name, error.code, error.description or error.name, headers)
+    current_record().failure = error
     current_app.logger.error("request %s failed", request_id(), exc_info=error)
     return Problem(
         type="about:blank",

@@ -1,11 +1,12 @@
-"""Operations: the probes that a platform asks whether the process lives and is ready."""
+"""Operations: the probes that a platform asks whether the process lives and is ready, and metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
+from app.metrics import current_metrics
 from app.service import current_service
 
 operations = Blueprint("operations", __name__)
@@ -22,3 +23,9 @@ def live() -> dict[str, Any]:
 def ready() -> dict[str, Any]:
     """Every configured model is loaded and passed its self-test: without that, `create_app` raises."""
     return {"status": "ready", "models": list(current_service().segmenters)}
+
+
+@operations.get("/metrics")
+def metrics() -> Response:
+    """What all processes counted, for Prometheus."""
+    return current_metrics()

@@ -13,6 +13,7 @@ from app.errors import BadParameter, UnknownModel
 from app.parameters import Parameters
 from app.settings import Settings
 from app.sources import Sources
+from app.tracing import follow
 from app.workers import Workers
 from model.formats.encode import FileFormat, check_encodable
 from model.pictures import Limits, decode_reduced, whole
@@ -93,7 +94,9 @@ class Service:
             PictureError: no picture in `data`.
         """
         segmenter = self._choose(parameters)
-        stopwatch = Stopwatch()
+        manifest = segmenter.bundle.manifest
+        picture = follow(manifest.name, manifest.classes, len(data))
+        stopwatch = picture.stopwatch
         enough = whole if shown else segmenter.enough
         with stopwatch.measure("decode"), self.workers.decoding:
             decoded = decode_reduced(
@@ -114,6 +117,7 @@ class Service:
                 max_segments=parameters.max_segments,
                 stopwatch=stopwatch,
             )
+        picture.found(segments)
         return Segmentation(decoded.image, segments, segmenter, stopwatch)
 
     def _choose(self, parameters: Parameters) -> Segmenter:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from app.errors import Busy
 from model.stopwatch import Stopwatch
@@ -25,6 +25,9 @@ class Workers:
     (`turn`), first come, first served.
     """
 
+    watch: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Told of everyone who is "arriving", "waiting" or "running", for as long as they are."""
+
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
         self.decoding = threading.BoundedSemaphore(DECODERS)  # hold it while decoding
@@ -40,7 +43,10 @@ class Workers:
         """Read an upload in the `with` block. Raises Busy when too many arrive or the queue is full."""
         if len(self._line) >= self._limit:  # it would only be refused after its upload
             raise Busy(_QUEUE_IS_FULL)
-        with _hold(self._uploads, "Too many uploads arrive at once. Try again shortly."):
+        with (
+            _hold(self._uploads, "Too many uploads arrive at once. Try again shortly."),
+            self.watch("arriving"),
+        ):
             yield
 
     @contextmanager
@@ -56,10 +62,11 @@ class Workers:
         with self._line_moved:
             self._line.append(ticket)
         try:
-            with stopwatch.measure("queue"), self._line_moved:
+            with stopwatch.measure("queue"), self.watch("waiting"), self._line_moved:
                 if not self._line_moved.wait_for(lambda: self._line[0] is ticket, self._timeout):
                     raise Busy(f"No turn came within {self._timeout:g} seconds. Try again shortly.")
-            yield
+            with self.watch("running"):
+                yield
         finally:
             with self._line_moved:
                 self._line.remove(ticket)

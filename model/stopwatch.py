@@ -1,17 +1,38 @@
-"""Stopwatch: how long each named stage of a request took."""
+"""Stopwatch: when each named stage of a request ran, and how long it took."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
+
+
+class Lap(NamedTuple):
+    """One run of a stage, from `start` to `end` in seconds of `time.perf_counter`."""
+
+    stage: str
+    start: float
+    end: float
 
 
 class Stopwatch:
-    """Collects milliseconds by stage; a stage measured twice adds up."""
+    """Collects laps.
+
+    Attributes:
+        laps: what was measured, in the order in which it ended; a stage may occur several times.
+    """
 
     def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
+        self.laps: list[Lap] = []
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """By stage; one measured twice adds up."""
+        sums: dict[str, float] = {}
+        for stage, start, end in self.laps:
+            sums[stage] = sums.get(stage, 0.0) + (end - start) * 1000
+        return sums
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -19,5 +40,4 @@ class Stopwatch:
         try:
             yield
         finally:
-            elapsed = (time.perf_counter() - start) * 1000
-            self.milliseconds[stage] = self.milliseconds.get(stage, 0.0) + elapsed
+            self.laps.append(Lap(stage, start, time.perf_counter()))
