@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 
 import cv2
-from flask import Flask, Response
+from flask import Flask
 
-from app import errors, intake, service, tracing
+from app import access, cors, errors, headers, intake, proxies, rate_limit, service, tracing
 from app.api import api
 from app.cores import share_of_cores
 from app.operations import operations
@@ -37,7 +37,14 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     errors.register(app)
     intake.register(app, settings)
     tracing.register(app)
-    app.after_request(_forbid_sniffing)
+    for module in (
+        proxies,
+        access,
+        rate_limit,
+        cors,
+        headers,
+    ):  # keys are checked before requests are counted
+        module.register(app, settings)
     for blueprint in (api, operations, pages):
         app.register_blueprint(blueprint)
     return app
@@ -61,9 +68,3 @@ def _load(settings: Settings) -> dict[str, Segmenter]:
         except UnknownModel as error:
             raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
     return segmenters
-
-
-def _forbid_sniffing(response: Response) -> Response:
-    """Keep browsers from guessing that an answer is of another type than it says."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
