@@ -48,7 +48,7 @@ def segment() -> str:
         upload = receive(service.settings)
     if access.awaits_form():
         access.check_form(upload.fields)
-        rate_limit.count()
+        rate_limit.count_form()
     data = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
     with service.workers.admit():
         segmentation = service.segment(data, Parameters())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from math import ceil
 from typing import Any
 
 from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
+from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -20,7 +22,7 @@ from app.settings import BadSetting, Settings
 
 logger = logging.getLogger(__name__)
 
-_STORAGE_SECONDS = 0.5  # for an answer that takes a Redis nearby a millisecond
+_STORAGE_SECONDS = 0.25  # for an answer that takes a Redis nearby a millisecond
 
 _EXTENSION = "maskserve-rate-limit"
 
@@ -39,6 +41,8 @@ class RateLimit:
                 "retry": Retry(NoBackoff(), 1),  # once, for a connection that broke while it was idle
             }
         try:
+            if options:
+                ConnectionPool.from_url(storage).make_connection()  # not connected: it only reads all options
             self._limiter = Limiter(
                 _caller,
                 app=app,
@@ -48,7 +52,7 @@ class RateLimit:
                 in_memory_fallback_enabled=True,
                 key_prefix="maskserve",
             )
-        except ValueError:
+        except (ValueError, TypeError):
             # Without the cause: it repeats the address, and so the password in it.
             raise BadSetting(
                 "MASKSERVE_RATE_LIMIT_STORAGE must be memory:// or a redis:// address, not what it is"
@@ -60,9 +64,14 @@ class RateLimit:
         """Whether the storage is there."""
         return self._limiter.storage.check()
 
-    def count(self, images: int) -> None:
-        """Count `images` for the caller, at most all that is allowed. Raises TooManyRequests."""
-        g.cost = min(images, self._most)
+    def count_batch(self, images: int) -> None:
+        """Count the images after the first, at most all that is allowed. Raises TooManyRequests."""
+        if (rest := min(images, self._most) - 1) > 0:
+            self.count(rest)
+
+    def count(self, cost: int = 1) -> None:
+        """Count `cost` images for the caller. Raises TooManyRequests."""
+        g.cost = cost
         try:
             with self._rule:
                 pass
@@ -79,7 +88,7 @@ class RateLimit:
     def _seconds_left(self, error: RateLimitExceeded) -> int:
         current = self._limiter.current_limit
         try:
-            return max(1, current.reset_at - int(time.time())) if current else 1
+            return max(1, ceil(current.window.reset_time - time.time())) if current else 1
         except RedisError:
             return error.limit.limit.get_expiry()
 
@@ -109,18 +118,27 @@ def register(app: Flask, settings: Settings) -> None:
     @app.before_request
     def count_request() -> None:
         if not access.awaits_form():  # it is not known yet who asks
-            count()
+            rate_limit.count()
 
 
-def count(images: int = 1) -> None:
-    """Count `images` of the running request for its caller. Raises TooManyRequests.
+def count_form() -> None:
+    """Count the page's form, once the key in it is known. Raises TooManyRequests."""
+    if rate_limit := _rate_limit():
+        rate_limit.count()
 
-    Each request is counted once before its view, save the page's form where a key is awaited in it. A view
-    that finds more images than one in its request counts the rest.
+
+def count_batch(images: int) -> None:
+    """Count a request with `images` for as many as it has; one is counted already. Raises TooManyRequests.
+
+    More than is ever allowed take all that is, so that a whole batch passes where nothing else was asked.
     """
-    rate_limit: RateLimit | None = current_app.extensions[_EXTENSION]
-    if rate_limit is not None and images > 0:
-        rate_limit.count(images)
+    if rate_limit := _rate_limit():
+        rate_limit.count_batch(images)
+
+
+def _rate_limit() -> RateLimit | None:
+    found: RateLimit | None = current_app.extensions[_EXTENSION]
+    return found
 
 
 def _is_free() -> bool:
