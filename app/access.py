@@ -42,11 +42,11 @@ class Keys:
         digest = sha256(offered).digest()
         # All are compared, each in constant time: how long it takes tells nothing of which was near.
         if True not in [hmac.compare_digest(digest, known) for known in self._digests]:
-            raise Unauthorized(f"The API key is not one that this service knows. Check {KEY_HEADER}.")
+            raise Unauthorized("The API key is not one of this service's. Check that it is whole.")
         return digest.hex()
 
-    def guard(self) -> bool:
-        """Whether the running request needs a key: all do, but to look at what tells nothing of pictures."""
+    def are_needed(self) -> bool:
+        """Whether the running request needs one: all do, but to look at what tells nothing of pictures."""
         if not self._digests or request.method == "OPTIONS":  # a browser asks it before it sends the key
             return False
         if request.url_rule is None or request.method not in ("GET", "HEAD"):
@@ -70,7 +70,7 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def check_header() -> None:
-        if not keys.guard() or awaits_form():
+        if not keys.are_needed() or awaits_form():
             return
         offered = request.headers.get(KEY_HEADER)
         if offered is None:
@@ -80,7 +80,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 def needs_key() -> bool:
     """Whether the running request needs a key."""
-    return _keys().guard()
+    return _keys().are_needed()
 
 
 def awaits_form() -> bool:
