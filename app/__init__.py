@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import cv2
-from flask import Flask, Response
+from flask import Flask
 
-from app import body, errors, json_provider, logs, metrics, platforms, service, traces, tracing
+from app import (
+    access,
+    body,
+    cors,
+    errors,
+    headers,
+    json_provider,
+    logs,
+    metrics,
+    platforms,
+    proxies,
+    rate_limit,
+    service,
+    traces,
+    tracing,
+)
 from app.api import api
 from app.cores import share_of_cores
 from app.documents import documents
@@ -38,8 +53,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
         watcher.register(app)
     errors.register(app)
-    body.register(app, settings)
-    app.after_request(_forbid_sniffing)
+    for part in (body, proxies, access, rate_limit, cors, headers):  # keys before requests are counted
+        part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
@@ -64,9 +79,3 @@ def _load(settings: Settings) -> dict[str, Segmenter]:
         except UnknownModel as error:
             raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
     return segmenters
-
-
-def _forbid_sniffing(response: Response) -> Response:
-    """Keep browsers from guessing that an answer is of another type than it says."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

@@ -69,6 +69,8 @@ class Unauthorized(ServiceError):
 
     status = HTTPStatus.UNAUTHORIZED
     kind = "unauthorized"
+    # A 401 must name a scheme. This one is nobody's, so that no browser asks for a name and password.
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'ApiKey realm="maskserve", header="X-API-Key"'}
 
 
 class Forbidden(ServiceError):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from flask import Blueprint, Response, make_response, render_template
 
+from app import access, rate_limit
 from app.errors import BadParameter, problem_of
 from app.intake import receive
 from app.parameters import Parameters
@@ -32,11 +33,6 @@ _SAMPLE_FOLDER = Path(__file__).parent / "static" / "samples"
 
 _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large screen, some 500 kB
 
-_SECURITY_POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self';"
-    " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
-
 
 @pages.get("/")
 def index() -> str:
@@ -45,20 +41,21 @@ def index() -> str:
 
 
 @pages.post("/")
-def segment() -> Response:
+def segment() -> str:
     """The form, sent: a page with the picture, its objects and what they took to find."""
     service = current_service()
     with service.workers.upload():
         upload = receive(service.settings)
+    if access.awaits_form():
+        access.check_form(upload.fields)
+        rate_limit.count_form()
     data = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
     with service.workers.admit():
         segmentation = service.segment(data, Parameters())
         with segmentation.stopwatch.measure("encode"):
             overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
             picture = encode_jpeg(_shrink(overlay))
-    response = make_response(_render("result.html", **_findings(segmentation), picture=_data_url(picture)))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return _render("result.html", **_findings(segmentation), picture=_data_url(picture))
 
 
 @pages.errorhandler(Exception)
@@ -66,17 +63,7 @@ def show_problem(error: Exception) -> Response:
     """An error, on the page, with the form to try again."""
     problem = problem_of(error)
     page = _render("index.html", problem=problem, request_id=request_id())
-    response = make_response(page, problem.status, dict(problem.headers))
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-@pages.after_request
-def restrict(response: Response) -> Response:
-    """Let the page load nothing but its own style and pictures."""
-    response.headers["Content-Security-Policy"] = _SECURITY_POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return make_response(page, problem.status, dict(problem.headers))
 
 
 def _render(template: str, **values: Any) -> str:
@@ -86,6 +73,7 @@ def _render(template: str, **values: Any) -> str:
         template,
         manifest=manifest,
         samples=SAMPLES,
+        key_field=access.KEY_FIELD if service.settings.api_keys else None,
         max_megabytes=service.settings.max_bytes // 2**20,
         **values,
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -55,6 +57,34 @@ def names() -> Kind:
     return Kind("one or more names, separated by commas", parse)
 
 
+def keys() -> Kind:
+    """One or more secrets, each once, of characters that can be typed."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found: tuple[str, ...] = names().parse(text)
+        if not all(key.isprintable() for key in found):
+            raise ValueError
+        return found
+
+    return Kind("one or more keys without control characters, separated by commas", parse)
+
+
+def origins() -> Kind:
+    """`*` alone, or one or more origins, spelled as browsers send them."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found: tuple[str, ...] = names().parse(text)
+        if found != ("*",) and not all(_is_origin(origin) for origin in found):
+            raise ValueError
+        return found
+
+    allowed = (
+        "* alone, or origins as browsers send them, separated by commas, such as https://example.com or"
+        " http://localhost:3000: in lower case, without path, slash at the end or usual port"
+    )
+    return Kind(allowed, parse)
+
+
 def one_of(*words: str) -> Kind:
     """One of the words."""
 
@@ -92,3 +122,8 @@ def matching(pattern: str, allowed: str) -> Kind:
 def or_unset(kind: Kind, unset: Any = None) -> Kind:
     """That kind; the empty text stands for `unset`."""
     return Kind(kind.allowed, lambda text: kind.parse(text) if text else unset)
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser would send it. It leaves out the port that a scheme has anyway."""
+    return bool(_ORIGIN.fullmatch(text)) and not re.fullmatch("https:.*:443|http:.*:80", text)

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from app.environment import complaint_about_names, complaint_about_port
-from app.setting_kinds import Kind, matching, names, one_of, or_unset, seconds, some_of, whole_number
+from app.setting_kinds import (
+    Kind,
+    keys,
+    matching,
+    names,
+    one_of,
+    or_unset,
+    origins,
+    seconds,
+    some_of,
+    whole_number,
+)
 
 PREFIX = "MASKSERVE_"
 
@@ -174,7 +185,7 @@ class Settings:
     # --- access
     api_keys: tuple[str, ...] = _setting(
         "",
-        or_unset(names(), ()),
+        or_unset(keys(), ()),
         "Keys of which X-API-Key must be one, several for rotation; unset: everybody may ask.",
         secret=True,
     )
@@ -182,7 +193,8 @@ class Settings:
         "",
         or_unset(
             matching(
-                r"\s*[1-9]\d*\s*(/|per)\s*(second|minute|hour|day)\s*", "a number a time, such as 60/minute"
+                r"\s*[1-9][0-9]*\s*(/|per)\s*(second|minute|hour|day)\s*",
+                "a number a time, such as 60/minute",
             )
         ),
         "How often one key, or one address where there are no keys, may ask; unset: as often as it likes.",
@@ -196,11 +208,11 @@ class Settings:
     trusted_proxies: int = _setting(
         "0",
         whole_number(0),
-        "How many proxies in front append to X-Forwarded-For, where the caller's address is then read.",
+        "How many addresses the proxies in front append to X-Forwarded-For, the first of them the caller's.",
     )
     cors_origins: tuple[str, ...] = _setting(
         "",
-        or_unset(names(), ()),
+        or_unset(origins(), ()),
         "The origins (https://example.com, or *) whose pages may call the service; unset: none.",
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.answers import Wanted, to_json, wanted_of_several
 from app.errors import BadParameter, problem_of
 from app.parameters import Parameters, parse_parameters
+from app.rate_limit import count_batch
 from app.service import current_service
 from app.sources import Image
 
@@ -31,8 +32,10 @@ def answer_each(
     Raises:
         BadParameter: in those for all.
         Busy: no place is free.
+        TooManyRequests: more images than the caller may send now.
     """
     _parse(document, texts, model)
+    count_batch(len(images))
     with current_service().workers.admit():
         return [_answer(image, {**document, **own}, texts, model) for image, own in images]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -49,3 +50,12 @@ def encode(width: int, height: int, file_format: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, file_format)
     return buffer.getvalue()
+
+
+def calls_of(app: Flask) -> list[tuple[str, str]]:
+    """Each method and path that `app` routes, whatever is in a path's place for a name."""
+    return [
+        (method, re.sub(r"<(path:)?filename>", "style.css", rule.rule).replace("<name>", "stub"))
+        for rule in app.url_map.iter_rules()
+        for method in sorted(rule.methods or ())
+    ]

@@ -33,7 +33,10 @@ def assert_plain_page(response: TestResponse) -> None:
     assert (
         "<script" not in response.text and " style=" not in response.text and "http://" not in response.text
     )
-    assert '<form class="upload" method="post" action="/" enctype="multipart/form-data">' in response.text
+    assert (
+        '<form id="upload" class="upload" method="post" action="/" enctype="multipart/form-data">'
+        in response.text
+    )
     assert re.search(r'<label for="image">.*<input id="image" name="image" type="file"', response.text, re.S)
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "script-src" not in policy and "unsafe" not in policy

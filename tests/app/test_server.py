@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from trace_collector import collecting
@@ -37,9 +38,17 @@ class Server:
         self.process = process
         self.port = port
 
-    def request(self, method: str, path: str, body: bytes = b"", content_type: str = "image/png") -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "image/png",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, body or None, {"Content-Type": content_type} if body else {})
+        of_body = {"Content-Type": content_type} if body else {}
+        connection.request(method, path, body or None, {**of_body, **headers})
         response = connection.getresponse()
         answer = response.status, dict(response.headers), response.read()
         connection.close()

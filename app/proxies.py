@@ -1,0 +1,36 @@
+"""Proxies: whose word is taken on where a request comes from, and by which protocol."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from flask import Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.settings import Settings
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Take the caller's address and protocol from X-Forwarded-*, as far as proxies are trusted."""
+    if settings.trusted_proxies:
+        # Only addresses are a list to which each proxy appends. The protocol is one word: Google's balancers,
+        # for which two addresses are trusted, would otherwise never be heard to say https.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1
+        )
+
+
+def caller_network() -> str:
+    """The caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
+
+    All whose address cannot be read are one: if each were its own, anybody could become somebody else.
+    """
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(IPv6Network((int(address), 64), strict=False))
+        address = address.ipv4_mapped
+    return str(address)
