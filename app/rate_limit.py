@@ -10,10 +10,6 @@ from typing import Any
 from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
-from redis import ConnectionPool
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from app import access
 from app.errors import TooManyRequests
@@ -33,16 +29,11 @@ class RateLimit:
     def __init__(self, app: Flask, limit: str, storage: str) -> None:
         """`limit` like "60/minute"; `storage` an address. Raises BadSetting for one that cannot be read."""
         self._most = parse(limit).amount
+        self._storage_errors: tuple[type[Exception], ...] = ()
         options: dict[str, Any] = {}
-        if storage != "memory://":
-            options = {
-                "socket_connect_timeout": _STORAGE_SECONDS,
-                "socket_timeout": _STORAGE_SECONDS,
-                "retry": Retry(NoBackoff(), 1),  # once, for a connection that broke while it was idle
-            }
         try:
-            if options:
-                ConnectionPool.from_url(storage).make_connection()  # not connected: it only reads all options
+            if storage != "memory://":
+                options = self._prepare_redis(storage)
             self._limiter = Limiter(
                 _caller,
                 app=app,
@@ -59,6 +50,20 @@ class RateLimit:
             ) from None
         self._limiter.request_filter(_is_free)
         self._rule = self._limiter.shared_limit(limit, scope="all", cost=lambda: int(g.cost))
+
+    def _prepare_redis(self, storage: str) -> dict[str, Any]:
+        """Options for connections to the Redis at `storage`. Raises ValueError or TypeError."""
+        import redis  # here, since it loads all of OpenTelemetry with it
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        redis.ConnectionPool.from_url(storage).make_connection()  # not connected: it only reads all options
+        self._storage_errors = (redis.RedisError,)
+        return {
+            "socket_connect_timeout": _STORAGE_SECONDS,
+            "socket_timeout": _STORAGE_SECONDS,
+            "retry": Retry(NoBackoff(), 1),  # once, for a connection that broke while it was idle
+        }
 
     def answers(self) -> bool:
         """Whether the storage is there."""
@@ -80,7 +85,7 @@ class RateLimit:
             raise TooManyRequests(
                 f"More than {error.limit.limit} for one caller. Try again in {seconds} seconds.", seconds
             ) from None
-        except RedisError:
+        except self._storage_errors:
             # Another request found Redis away in the same moment, and the library counts in memory from now
             # on. This one goes uncounted.
             return
@@ -89,7 +94,7 @@ class RateLimit:
         current = self._limiter.current_limit
         try:
             return max(1, ceil(current.window.reset_time - time.time())) if current else 1
-        except RedisError:
+        except self._storage_errors:
             return error.limit.limit.get_expiry()
 
 

@@ -52,10 +52,13 @@ def encode(width: int, height: int, file_format: str) -> bytes:
     return buffer.getvalue()
 
 
+_PARTS = {"filename": "style.css", "name": "stub", "version": "1"}
+
+
 def calls_of(app: Flask) -> list[tuple[str, str]]:
     """Each method and path that `app` routes, whatever is in a path's place for a name."""
     return [
-        (method, re.sub(r"<(path:)?filename>", "style.css", rule.rule).replace("<name>", "stub"))
+        (method, re.sub(r"<(\w+:)?(\w+)>", lambda part: _PARTS[part[2]], rule.rule))
         for rule in app.url_map.iter_rules()
         for method in sorted(rule.methods or ())
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 import schemathesis
@@ -42,7 +43,7 @@ def document(client: FlaskClient) -> dict:
 
 def test_the_document_has_every_route_that_programs_use(client: FlaskClient, document: dict) -> None:
     routes = {
-        (rule.rule.replace("<name>", "{name}"), method.lower())
+        (re.sub(r"<(\w+:)?name>", "{name}", rule.rule), method.lower())
         for rule in client.application.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
