@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -40,8 +41,8 @@ def segments_to_cutouts(
     """
     for index, mask in enumerate(segments.masks):
         x1, y1, x2, y2 = segments.boxes[index]
-        opaque = mask[:, :, np.newaxis]
-        cutout = np.concatenate([image[y1:y2, x1:x2] * opaque, opaque * np.uint8(255)], axis=2)
+        cutout = np.zeros((*mask.shape, 4), np.uint8)
+        cv2.copyTo(cv2.cvtColor(image[y1:y2, x1:x2], cv2.COLOR_RGB2RGBA), mask, cutout)
         class_name = class_names[segments.class_ids[index]]
         yield f"{index + 1:04d}-{_safe_in_a_file_name(class_name)}.png", cutout
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
 
+from model.formats.labels import draw_labels
 from model.segments import Segments
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
-Rectangle = tuple[int, int, int, int]  # xyxy
 
 # Okabe and Ito's colours, which people of any colour vision tell apart, in an order in which successive
 # ones are far apart. Without black, and with a lighter blue, which shows on black fluorescence images;
@@ -32,11 +30,12 @@ PALETTE: tuple[Colour, ...] = (
 _FILL_OPACITY = 0.4
 _NEIGHBOUR_GAP = 6  # pixels: boxes this near each other get different colours
 _OUTLINE_TOLERANCE = 0.8  # pixels: turns a mask's stairs into slopes that anti-aliasing can draw
-_MIN_FONT_SIZE = 12  # pixels: the smallest at which the font can be read
 
-# In parts of the picture's longer side, because pictures are looked at scaled to the screen.
-_LINE_WIDTH = 1 / 640
-_FONT_SIZE = 1 / 60
+# Pictures are looked at scaled to the screen by their longer side; a strip longer than this many times its
+# height or width would be a thread there: it is looked at piece by piece.
+_LONGEST_VIEW = 4
+
+_LINE_WIDTH = 1 / 640  # of the side that is in view
 
 # In parts of the object's shorter side, so that the outlines of small objects leave something to see.
 _MAX_LINE_WIDTH = 1 / 12
@@ -56,13 +55,14 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
     """
     canvas = image.copy()
     colours = pick_colours(segments.boxes)
+    view = min(max(segments.size), _LONGEST_VIEW * min(segments.size))
     for index in reversed(range(len(segments))):
         x1, y1, x2, y2 = segments.boxes[index]
         _fill(canvas[y1:y2, x1:x2], segments.masks[index], colours[index])
     # After all fills: an object in front must not tint the outline of one behind it.
     for index in reversed(range(len(segments))):
-        _outline(canvas, segments.masks[index], segments.boxes[index], colours[index])
-    _label(canvas, segments, class_names, colours)
+        _outline(canvas, segments.masks[index], segments.boxes[index], colours[index], view * _LINE_WIDTH)
+    draw_labels(canvas, segments, class_names, colours, view)
     return canvas
 
 
@@ -92,66 +92,14 @@ def _fill(region: Picture, mask: npt.NDArray[np.uint8], colour: Colour) -> None:
 
 
 def _outline(
-    canvas: Picture, mask: npt.NDArray[np.uint8], box_xyxy: npt.NDArray[np.int32], colour: Colour
+    canvas: Picture,
+    mask: npt.NDArray[np.uint8],
+    box_xyxy: npt.NDArray[np.int32],
+    colour: Colour,
+    line_width: float,
 ) -> None:
-    """Draw a line around the mask, and around its holes."""
-    width = max(1, round(min(max(canvas.shape) * _LINE_WIDTH, min(mask.shape) * _MAX_LINE_WIDTH)))
+    """Draw a line around the mask, and around its holes, thinner where the object is small."""
+    width = max(1, round(min(line_width, min(mask.shape) * _MAX_LINE_WIDTH)))
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     smooth = [cv2.approxPolyDP(contour, _OUTLINE_TOLERANCE, closed=True) for contour in contours]
     cv2.drawContours(canvas, smooth, -1, colour, width, cv2.LINE_AA, offset=box_xyxy[:2].tolist())
-
-
-def _label(
-    canvas: Picture, segments: Segments, class_names: Sequence[str], colours: Sequence[Colour]
-) -> None:
-    """Label the segments that are large enough, the best score first."""
-    font_size = max(_MIN_FONT_SIZE, round(max(canvas.shape) * _FONT_SIZE))
-    font = cast(ImageFont.FreeTypeFont, ImageFont.load_default(font_size))  # asked for a size, it is no other
-    taken: list[Rectangle] = []
-    for index, mask in enumerate(segments.masks):
-        text = f"{class_names[segments.class_ids[index]]} {segments.scores[index]:.2f}"
-        width, height = _tag_size(text, font)
-        if mask.shape[1] < width or mask.shape[0] < 2 * height or not mask.any():
-            continue
-        for left, top in _places(mask, segments.boxes[index], (width, height), segments.size):
-            place = (left, top, left + width, top + height)
-            if not any(_overlap(place, other) for other in taken):
-                canvas[top : top + height, left : left + width] = _tag(
-                    text, (width, height), colours[index], font
-                )
-                taken.append(place)
-                break
-
-
-def _tag_size(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
-    """(width, height) in pixels of a label; all labels of a picture are equally high."""
-    return round(font.getlength(text) + 0.6 * font.size), round(1.4 * font.size)
-
-
-def _tag(text: str, size: tuple[int, int], colour: Colour, font: ImageFont.FreeTypeFont) -> Picture:
-    """uint8 (height, width, 3): the text in black on the colour."""
-    tag = Image.new("RGB", size, colour)
-    ImageDraw.Draw(tag).text((size[0] / 2, size[1] / 2), text, "black", font, anchor="mm")
-    return np.asarray(tag)
-
-
-def _places(
-    mask: npt.NDArray[np.uint8],
-    box_xyxy: npt.NDArray[np.int32],
-    tag_size: tuple[int, int],
-    picture_size: tuple[int, int],
-) -> Iterator[tuple[int, int]]:
-    """(left, top) of where a label may stand, best first: above the object, in it, or below."""
-    x1, y1 = box_xyxy[:2].tolist()
-    width, height = tag_size
-    rows = np.flatnonzero(mask.any(axis=1))
-    head, foot = y1 + int(rows[0]), y1 + int(rows[-1]) + 1
-    middle_of_head = x1 + int(np.flatnonzero(mask[rows[0]]).mean())
-    left = min(max(middle_of_head - width // 2, 0), picture_size[0] - width)
-    for top in (head - height, head, foot - height, foot):
-        if 0 <= top <= picture_size[1] - height:
-            yield left, top
-
-
-def _overlap(a: Rectangle, b: Rectangle) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

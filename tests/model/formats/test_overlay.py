@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from hard_segments import HARD
 
+from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, draw_overlay, pick_colours
 from model.segments import Segments
 
@@ -123,8 +126,17 @@ def test_empty_masks_and_no_segments_leave_the_picture_as_it_was() -> None:
     assert (draw_overlay(picture, Segments.none((300, 300)), NAMES) == picture).all()
 
 
-def test_a_picture_of_one_pixel_can_be_drawn_over() -> None:
-    assert draw_overlay(grey_picture(1, 1), segments_in([(0, 0, 1, 1)], (1, 1)), NAMES).shape == (1, 1, 3)
+@pytest.mark.parametrize("segments", HARD.values(), ids=HARD)
+def test_every_object_shows_and_what_is_not_near_one_is_left_as_it_was(segments: Segments) -> None:
+    picture = grey_picture(*segments.size)
+
+    overlay = draw_overlay(picture, segments, NAMES)
+
+    covered = segments_to_label_map(segments) > 0
+    assert overlay.shape == picture.shape
+    assert (overlay != picture).any(axis=2)[covered].all()
+    near = cv2.dilate(covered.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert (overlay == picture)[~near].all()  # two pixels: a thin line, smoothed, and its soft edges
 
 
 def test_far_apart_objects_take_the_colours_by_turns() -> None:

@@ -1,0 +1,118 @@
+"""Labels: the class and score of each object that has room for them, drawn where they hide least."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.segments import Segments
+
+Picture = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
+Rectangle = tuple[int, int, int, int]  # xyxy
+
+_FONT_SIZE = 1 / 60  # of the side that is in view
+_MIN_FONT_SIZE = 12  # pixels: the smallest at which the font can be read
+
+# In parts of the font's size.
+_TAG_HEIGHT = 1.4
+_TAG_MARGIN = 0.3  # left and right of the text
+_BASELINE = 1.05  # below the tag's top: Ä and g both have room
+
+# OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's knows ASCII alone, and
+# no font file is sure to be there where the service runs.
+_FONT = "uni"
+_BLACK = (0, 0, 0)
+_UNKNOWN = "?"  # what OpenCV draws for a character that its font lacks
+_PROBE_SIZE = 16  # pixels
+
+
+def draw_labels(
+    canvas: Picture,
+    segments: Segments,
+    class_names: Sequence[str],
+    colours: Sequence[Colour],
+    view: int,
+) -> None:
+    """Draw a label such as "nucleus 0.98" on the objects larger than it, the best score first.
+
+    Args:
+        canvas: uint8 (H, W, 3), RGB, the picture to draw on.
+        segments: what the model answered.
+        class_names: the model's, by class id. One that the font lacks letters for is drawn as "class 3".
+        colours: of each segment; the text on it is black.
+        view: the length in pixels of the side of the picture that is looked at on one screen.
+    """
+    # Never kept: a font belongs to the thread that asked for it. Each thread unpacks it once, in 25 ms.
+    font = cv2.FontFace(_FONT)
+    font_size = max(_MIN_FONT_SIZE, round(view * _FONT_SIZE))
+    height = round(_TAG_HEIGHT * font_size)
+    names = {index: _drawable_name(class_names, index, font) for index in set(segments.class_ids.tolist())}
+    taken: list[Rectangle] = []
+    for index, mask in enumerate(segments.masks):
+        if mask.shape[0] < 2 * height or not mask.any():
+            continue
+        text = f"{names[int(segments.class_ids[index])]} {segments.scores[index]:.2f}"
+        width = _text_width(text, font, font_size) + round(2 * _TAG_MARGIN * font_size)
+        if mask.shape[1] < width:
+            continue
+        for left, top in _places(mask, segments.boxes[index], (width, height), segments.size):
+            place = (left, top, left + width, top + height)
+            if not any(_overlap(place, other) for other in taken):
+                tag = canvas[top : top + height, left : left + width]
+                tag[:] = colours[index]
+                baseline = (round(_TAG_MARGIN * font_size), round(_BASELINE * font_size))
+                cv2.putText(tag, text, baseline, _BLACK, font, font_size)
+                taken.append(place)
+                break
+
+
+def _drawable_name(class_names: Sequence[str], class_id: int, font: cv2.FontFace) -> str:
+    """The class's name, or its number where the font would draw question marks or the letters in disorder."""
+    name = unicodedata.normalize("NFC", class_names[class_id])
+    unknown = _glyph(_UNKNOWN, font)
+    for character in set(name) - {_UNKNOWN}:
+        if (
+            unicodedata.category(character)[0] in "CM"  # control characters, marks; surrogates crash OpenCV
+            or unicodedata.bidirectional(character) in ("R", "AL")  # it writes from left to right only
+            or np.array_equal(_glyph(character, font), unknown)
+        ):
+            return f"class {class_id}"
+    return name
+
+
+def _glyph(character: str, font: cv2.FontFace) -> npt.NDArray[np.uint8]:
+    drawn = np.zeros((2 * _PROBE_SIZE, 2 * _PROBE_SIZE), np.uint8)
+    cv2.putText(drawn, character, (0, _PROBE_SIZE), (255,), font, _PROBE_SIZE)
+    return drawn
+
+
+def _text_width(text: str, font: cv2.FontFace, font_size: int) -> int:
+    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, font_size)
+    return int(width)
+
+
+def _places(
+    mask: npt.NDArray[np.uint8],
+    box_xyxy: npt.NDArray[np.int32],
+    tag_size: tuple[int, int],
+    picture_size: tuple[int, int],
+) -> Iterator[tuple[int, int]]:
+    """(left, top) of where a label may stand, best first: above the object, in it, or below."""
+    x1, y1 = box_xyxy[:2].tolist()
+    width, height = tag_size
+    rows = np.flatnonzero(mask.any(axis=1))
+    head, foot = y1 + int(rows[0]), y1 + int(rows[-1]) + 1
+    middle_of_head = x1 + int(np.flatnonzero(mask[rows[0]]).mean())
+    left = min(max(middle_of_head - width // 2, 0), picture_size[0] - width)
+    for top in (head - height, head, foot - height, foot):
+        if 0 <= top <= picture_size[1] - height:
+            yield left, top
+
+
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
