@@ -5,65 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-import cv2
-from flask import Flask, Response
+from flask import Flask
 
-from app import errors, intake, service, tracing
+from app import deadline, ending, errors, headers, intake, service, tracing
 from app.api import api
-from app.cores import share_of_cores
+from app.loading import Models
 from app.operations import operations
 from app.pages import pages
-from app.settings import BadSetting, Settings
-from model.catalog import UnknownModel
-from model.segmenter import Segmenter, load
+from app.running import Running
+from app.settings import Settings
+from model.segmenter import Segmenter
 
 
 def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
-    """The WSGI application, ready to serve.
+    """The WSGI application. It answers at once; its models may still be on their way (app/loading.py).
 
     Args:
         segmenters: models by name, the default first; without them, those that `settings` names are loaded
-            and self-tested, which takes seconds and raises when a model is not what it should be.
+            and self-tested beside serving, and one that is not what it should be ends the process.
         settings: without them, those of the environment.
+
+    Raises:
+        BadSetting: a setting that is not allowed, or a model that there is not.
+        BundleError: a model whose manifest is not valid.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = settings or Settings.from_environment()
+    models = Models(segmenters)
     if segmenters is None:
-        segmenters = _load(settings)
+        models.load(settings)
 
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # answers read in the contract's order
-    service.register(app, service.Service(settings, segmenters))
+    shared = service.Service(settings, models)
+    running = Running(settings.worker_timeout)
+    running.watch(app)
+    service.register(app, shared)
     errors.register(app)
+    deadline.register(app, settings)
     intake.register(app, settings)
     tracing.register(app)
-    app.after_request(_forbid_sniffing)
+    headers.register(app, settings)
     for blueprint in (api, operations, pages):
         app.register_blueprint(blueprint)
+    ending.register(app, shared, running)
     return app
-
-
-def _load(settings: Settings) -> dict[str, Segmenter]:
-    """The models that `settings` names, each loaded and past its self-test."""
-    threads = settings.inference_threads or share_of_cores(settings.processes)
-    if threads is not None:
-        cv2.setNumThreads(threads)  # or each process would resize its masks on every core
-    segmenters = {}
-    for name in settings.models:
-        try:
-            segmenters[name] = load(
-                name,
-                engine=settings.engine,
-                precision=settings.precision,
-                threads=threads,
-                tested=True,
-            )
-        except UnknownModel as error:
-            raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
-    return segmenters
-
-
-def _forbid_sniffing(response: Response) -> Response:
-    """Keep browsers from guessing that an answer is of another type than it says."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

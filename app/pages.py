@@ -40,7 +40,8 @@ _SECURITY_POLICY = (
 
 @pages.get("/")
 def index() -> str:
-    """The form."""
+    """The form. Raises NotReady while the models load."""
+    current_service().default_segmenter()
     return _render("index.html")
 
 
@@ -81,10 +82,10 @@ def restrict(response: Response) -> Response:
 
 def _render(template: str, **values: Any) -> str:
     service = current_service()
-    manifest = service.default_segmenter().bundle.manifest
     return render_template(
         template,
-        manifest=manifest,
+        # None while the models load
+        manifest=service.models.loaded and service.default_segmenter().bundle.manifest,
         samples=SAMPLES,
         max_megabytes=service.settings.max_bytes // 2**20,
         **values,

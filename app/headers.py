@@ -1,0 +1,30 @@
+"""Headers: how long a request's may be, and what an answer's say about its type."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from app.errors import HeadersTooLarge
+from app.settings import Settings
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Refuse requests of `app` whose line and headers have more than MASKSERVE_MAX_HEADER_BYTES."""
+
+    @app.before_request
+    def refuse_long_headers() -> None:
+        if _length() > settings.max_header_bytes:
+            raise HeadersTooLarge(
+                f"The request line and headers have more than {settings.max_header_bytes:,} bytes."
+            )
+
+    @app.after_request
+    def forbid_sniffing(response: Response) -> Response:
+        # Or browsers would guess that an answer is of another type than it says.
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def _length() -> int:
+    line = len(request.method) + len(request.environ.get("REQUEST_URI") or request.full_path) + 12
+    return line + sum(len(name) + len(value) + 4 for name, value in request.headers)
