@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 from flask import Flask
 
 from app import (
     access,
     body,
     cors,
+    deadline,
+    ending,
     errors,
     headers,
     json_provider,
     logs,
+    long_headers,
     metrics,
     platforms,
     proxies,
@@ -24,58 +26,48 @@ from app import (
     tracing,
 )
 from app.api import api
-from app.cores import share_of_cores
 from app.documents import documents
+from app.loading import Models
 from app.operations import operations
 from app.pages import pages
 from app.predict import predict
-from app.settings import BadSetting, Settings
-from model.catalog import UnknownModel
-from model.segmenter import Segmenter, load
+from app.running import Running
+from app.settings import Settings
+from model.segmenter import Segmenter
 
 
 def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
-    """The WSGI application, ready to serve.
+    """The WSGI application. It answers at once; its models may still be on their way (app/loading.py).
 
     Args:
         segmenters: models by name, the default first; without them, those that `settings` names are loaded
-            and self-tested, which takes seconds and raises when a model is not what it should be.
+            and self-tested beside serving, and one that is not what it should be ends the process.
         settings: without them, those of the environment.
+
+    Raises:
+        BadSetting: a setting that is not allowed, or a model that there is not.
+        BundleError: a model whose manifest is not valid.
     """
     logs.configure()
     settings = settings or Settings.from_environment()
+    models = Models(segmenters)
     if segmenters is None:
-        segmenters = _load(settings)
+        models.load(settings)
 
     app = Flask(__name__)
     json_provider.register(app)
-    service.register(app, service.Service(settings, segmenters))
+    shared = service.Service(settings, models)
+    service.register(app, shared)
+    running = Running(settings.worker_timeout)
+    running.watch(app)
     for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
         watcher.register(app)
     errors.register(app)
-    for part in (body, proxies, access, rate_limit, cors, headers):  # keys before requests are counted
+    # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
+    for part in (deadline, body, proxies, long_headers, access, rate_limit, cors, headers):
         part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
+    ending.register(app, shared, running)
     return app
-
-
-def _load(settings: Settings) -> dict[str, Segmenter]:
-    """The models that `settings` names, each loaded and past its self-test."""
-    threads = settings.inference_threads or share_of_cores(settings.processes)
-    if threads is not None:
-        cv2.setNumThreads(threads)  # or each process would resize its masks on every core
-    segmenters = {}
-    for name in settings.models:
-        try:
-            segmenters[name] = load(
-                name,
-                engine=settings.engine,
-                precision=settings.precision,
-                threads=threads,
-                tested=True,
-            )
-        except UnknownModel as error:
-            raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
-    return segmenters

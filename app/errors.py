@@ -27,7 +27,7 @@ class ServiceError(Exception):
         headers: HTTP headers that go with it.
     """
 
-    status: ClassVar[HTTPStatus]
+    status: ClassVar[int]
     kind: ClassVar[str]
     headers: Mapping[str, str] = {}
 
@@ -143,6 +143,20 @@ class TooManyRequests(ServiceError):
     def __init__(self, detail: str, seconds: int) -> None:
         super().__init__(detail)
         self.headers = {"Retry-After": str(seconds)}
+
+
+class HeadersTooLarge(ServiceError):
+    """A request line and headers longer than MASKSERVE_MAX_HEADER_BYTES."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    kind = "headers-too-large"
+
+
+class ClientLeft(ServiceError):
+    """The client did not wait for its answer, which only the log gets."""
+
+    status = 499  # as nginx logs it; no standard has a name for what nobody reads
+    kind = "client-left"
 
 
 class FetchFailed(ServiceError):

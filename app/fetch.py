@@ -14,9 +14,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from app.addresses import is_public
-from app.deadline import Deadline
 from app.errors import BadParameter, FetchFailed, Forbidden, NotAnImage, TooLarge
 from app.settings import Settings
+from app.transfer_deadline import Deadline
 from app.urls import Target, target_of
 
 Resolve = Callable[[str], Sequence[str]]

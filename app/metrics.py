@@ -136,7 +136,7 @@ class _Models(Collector):
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version", "engine", "precision")
         family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-        for segmenter in self._service.segmenters.values():
+        for segmenter in (self._service.models.loaded or {}).values():
             manifest = segmenter.bundle.manifest
             version = str(manifest.version)
             family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)

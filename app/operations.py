@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from app.errors import NotReady
 from app.metrics import current_metrics
 from app.service import current_service
 
@@ -21,8 +22,11 @@ def live() -> dict[str, Any]:
 @operations.get("/readyz")
 @operations.get("/health")
 def ready() -> dict[str, Any]:
-    """Every configured model is loaded and passed its self-test: without that, `create_app` raises."""
-    return {"status": "ready", "models": list(current_service().segmenters)}
+    """Every configured model is loaded and past its self-test, and the process is not asked to end."""
+    service = current_service()
+    if service.is_ending:
+        raise NotReady("The service is ending.")
+    return {"status": "ready", "models": list(service.segmenters)}
 
 
 @operations.get("/metrics")

@@ -36,7 +36,8 @@ _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large scre
 
 @pages.get("/")
 def index() -> str:
-    """The form."""
+    """The form. Raises NotReady while the models load."""
+    current_service().default_segmenter()
     return _render("index.html")
 
 
@@ -49,7 +50,9 @@ def segment() -> str:
     if access.awaits_form():
         access.check_form(upload.fields)
         rate_limit.count_form()
-    data = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
+    with service.workers.upload():
+        image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
+        data = service.sources.read(image)
     with service.workers.admit():
         segmentation = service.segment(data, Parameters())
         with segmentation.stopwatch.measure("encode"):
@@ -68,10 +71,10 @@ def show_problem(error: Exception) -> Response:
 
 def _render(template: str, **values: Any) -> str:
     service = current_service()
-    manifest = service.default_segmenter().bundle.manifest
     return render_template(
         template,
-        manifest=manifest,
+        # None while the models load
+        manifest=service.models.loaded and service.default_segmenter().bundle.manifest,
         samples=SAMPLES,
         key_field=access.KEY_FIELD if service.settings.api_keys else None,
         max_megabytes=service.settings.max_bytes // 2**20,

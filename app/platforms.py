@@ -44,8 +44,8 @@ def predict() -> dict[str, Any]:
 @platforms.post("/v1/models/<no_verb:name>:predict")
 def predict_v1(name: str) -> dict[str, Any]:
     """KServe V1's instances in; a prediction for each out."""
-    current_service().segmenter_named(name)
     instances, parameters = _receive_instances()
+    _await_manifest(name)
     return {"predictions": answer_each(instances, parameters, model=name)}
 
 
@@ -126,9 +126,9 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def infer(name: str, version: str | None = None) -> dict[str, Any]:
     """One tensor of base64 images in; one of JSON answers out."""
     service = current_service()
-    manifest = _manifest(name, version)
     with service.workers.upload():
         document = receive_batch_json(service.settings)
+    manifest = _await_manifest(name, version)
     images = _images_of_tensor(document)
     check_batch(len(images), service.settings)
     parameters = document.get("parameters") or {}
@@ -169,6 +169,14 @@ def _images_of_tensor(document: Mapping[str, Any]) -> list[Any]:
     if content_type != "base64":
         raise BadBody("The input's content_type must be base64.")
     return data
+
+
+def _await_manifest(name: str, version: str | None = None) -> Manifest:
+    """`_manifest`, after a wait for the models to come up, as for a turn."""
+    service = current_service()
+    with service.workers.admit():
+        service.await_models()
+    return _manifest(name, version)
 
 
 def _manifest(name: str, version: str | None) -> Manifest:

@@ -50,8 +50,12 @@ def batch() -> dict[str, Any]:
     if name == "paths":
         _check_paths_are_read()
     check_batch(len(values), service.settings)
-    images = [({name.removesuffix("s"): value}, {}) for value in values]
-    return {"results": answer_each(images, document, dict(request.args.lists()))}
+    named = name.removesuffix("s")
+    return {
+        "results": answer_each(
+            [({named: value}, {}) for value in values], document, dict(request.args.lists())
+        )
+    }
 
 
 def _check_paths_are_read() -> None:

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
+from app.clients import Client
+from app.deadline import deadline
 from app.errors import BadParameter, UnknownModel
+from app.loading import Models
 from app.parameters import Parameters
+from app.patience import Patience
 from app.settings import Settings
 from app.sources import Sources
 from app.tracing import follow
@@ -54,15 +58,37 @@ class Segmentation:
 
 
 class Service:
-    """What the views share: settings, models by name (the first is the default), admission."""
+    """What the views share: settings, models by name (the first is the default), admission.
 
-    def __init__(self, settings: Settings, segmenters: Mapping[str, Segmenter]) -> None:
+    Attributes:
+        is_ending: the process has been asked to end, and should get no more to do.
+    """
+
+    def __init__(self, settings: Settings, models: Models) -> None:
         self.settings = settings
-        self.segmenters = segmenters
+        self.models = models
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
+        self.is_ending = False
+
+    @property
+    def segmenters(self) -> Mapping[str, Segmenter]:
+        """The models by name, the first the default. Raises NotReady while they load."""
+        return self.models.all()
+
+    def await_models(self) -> Patience:
+        """Return, when the models are loaded, what patience the running request has.
+
+        Raises:
+            ClientLeft: meanwhile.
+            NotReady: they did not come up in time.
+        """
+        patience = Patience(deadline(), Client(request.environ).has_left)
+        self.models.wait(patience, self.settings.queue_timeout)
+        return patience
 
     def default_segmenter(self) -> Segmenter:
+        """The model of who names none. Raises NotReady while they load."""
         return next(iter(self.segmenters.values()))
 
     def segmenter_named(self, name: str) -> Segmenter:
@@ -90,9 +116,12 @@ class Service:
         Raises:
             BadParameter: a model or class that there is not.
             Busy: no turn came in time.
+            ClientLeft: while the request waited.
             CannotEncode: a picture too large for `overlay_format`.
+            NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
         """
+        patience = self.await_models()
         segmenter = self._choose(parameters)
         manifest = segmenter.bundle.manifest
         picture = follow(manifest.name, manifest.classes, len(data))
@@ -108,7 +137,7 @@ class Service:
             )
         if overlay_format is not None:  # known now, not after seconds of inference
             check_encodable(decoded.size, overlay_format)
-        with self.workers.turn(stopwatch):
+        with self.workers.turn(stopwatch, patience):
             segments = segmenter.segment(
                 decoded.image,
                 size=decoded.size,

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from app.errors import Busy
+from app.patience import Patience
 from model.stopwatch import Stopwatch
 
 DECODERS = 2
 """Pictures decoded at once: a decoded one is far larger than its file, and may take some copies."""
+
+_PATIENT = Patience()
 
 _QUEUE_IS_FULL = "The queue is full. Try again shortly."
 
@@ -37,10 +40,17 @@ class Workers:
         self._timeout = timeout
         self._line: deque[object] = deque()  # the running one first, then those that wait
         self._line_moved = threading.Condition()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let in no more uploads; what has begun goes on."""
+        self._is_closed = True
 
     @contextmanager
     def upload(self) -> Iterator[None]:
-        """Read an upload in the `with` block. Raises Busy when too many arrive or the queue is full."""
+        """Read an upload in the `with` block. Raises Busy: too many arrive, a full queue, closed."""
+        if self._is_closed:
+            raise Busy("The service is ending. Try again shortly.")
         if len(self._line) >= self._limit:  # it would only be refused after its upload
             raise Busy(_QUEUE_IS_FULL)
         with (
@@ -56,15 +66,25 @@ class Workers:
             yield
 
     @contextmanager
-    def turn(self, stopwatch: Stopwatch) -> Iterator[None]:
-        """Run the `with` block alone, after a wait that `stopwatch` measures as "queue". Raises Busy."""
+    def turn(self, stopwatch: Stopwatch, patience: Patience = _PATIENT) -> Iterator[None]:
+        """Run the `with` block alone, after a wait that `stopwatch` measures as "queue".
+
+        Raises:
+            Busy: no turn came in time, which is the queue's and that of `patience`.
+            ClientLeft: as `patience` tells.
+        """
         ticket = object()
+
+        def is_first(seconds: float) -> bool:
+            with self._line_moved:
+                return self._line_moved.wait_for(lambda: self._line[0] is ticket, seconds)
+
         with self._line_moved:
             self._line.append(ticket)
         try:
-            with stopwatch.measure("queue"), self.watch("waiting"), self._line_moved:
-                if not self._line_moved.wait_for(lambda: self._line[0] is ticket, self._timeout):
-                    raise Busy(f"No turn came within {self._timeout:g} seconds. Try again shortly.")
+            with stopwatch.measure("queue"), self.watch("waiting"):
+                if not patience.wait(is_first, self._timeout):
+                    raise Busy("No turn came in time. Try again shortly.")
             with self.watch("running"):
                 yield
         finally:

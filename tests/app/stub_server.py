@@ -1,14 +1,50 @@
-"""What test_server.py has uWSGI serve: the real app around a model that takes STUB_SECONDS an inference."""
+"""What server.py has uWSGI serve: the real app around a model that takes STUB_SECONDS an inference."""
 
 from __future__ import annotations
 
 import os
+import time
+from types import SimpleNamespace
+from typing import Any
 
 from flask import Flask
 from stub_segmenter import StubSegmenter
 
+import app.loading
 from app import create_app
+from model.segments import Segments
+
+_WIDE = 300
+_ballast: list[bytes] = []
+
+
+class MoodySegmenter(StubSegmenter):
+    """Takes STUB_WIDE_SECONDS for a wide picture instead, and keeps STUB_BALLAST mebibytes for it."""
+
+    def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
+        if size[0] > _WIDE:
+            time.sleep(float(os.environ.get("STUB_WIDE_SECONDS", "0")))
+            _ballast.append(b"x" * (int(os.environ.get("STUB_BALLAST", "0")) * 2**20))
+        return super().segment(*args, size=size, **wishes)
 
 
 def create_stub_app() -> Flask:
-    return create_app({"stub": StubSegmenter(seconds=float(os.environ["STUB_SECONDS"]))})
+    return create_app({"stub": _stub()})
+
+
+def create_loading_app() -> Flask:
+    """The app that loads: a model that takes STUB_LOADING seconds, and fails as STUB_FAILURE says."""
+    app.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
+    app.loading.load = _load  # type: ignore[assignment]
+    return create_app()
+
+
+def _load(name: str, **wishes: Any) -> StubSegmenter:
+    time.sleep(float(os.environ["STUB_LOADING"]))
+    if failure := os.environ.get("STUB_FAILURE"):
+        raise RuntimeError(failure)
+    return _stub()
+
+
+def _stub() -> StubSegmenter:
+    return MoodySegmenter(seconds=float(os.environ.get("STUB_SECONDS", "0")))

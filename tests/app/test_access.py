@@ -9,8 +9,8 @@ import pytest
 from conftest import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
+from server import UWSGI, running
 from stub_segmenter import StubSegmenter
-from test_server import UWSGI, running
 
 from app import create_app
 from app.settings import BadSetting, Settings

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 
 import cv2
 import pytest
+from flask import Flask
 from stub_segmenter import StubSegmenter
 
 from app import create_app
@@ -27,27 +32,40 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StubSegmente
     segmenters: dict[str, StubSegmenter] = {}
     asked_for.clear()
 
+    def find(name: str) -> StubSegmenter:
+        if name not in segmenters:
+            raise UnknownModel(f"there is no model {name!r}")
+        return segmenters[name]
+
     def load(
         name: str, *, engine: str | None, precision: str | None, threads: int | None, tested: bool
     ) -> StubSegmenter:
-        if name not in segmenters:
-            raise UnknownModel(f"there is no model {name!r}")
         if tested:
-            segmenters[name].self_test()
+            find(name).self_test()
         asked_for[name] = (engine, precision, threads)
         return segmenters[name]
 
-    monkeypatch.setattr("app.load", load)
-    monkeypatch.setattr("app.share_of_cores", {1: None, 2: 4}.get)
+    monkeypatch.setattr("app.loading.find", find)
+    monkeypatch.setattr("app.loading.load", load)
+    monkeypatch.setattr("app.loading.share_of_cores", {1: None, 2: 4}.get)
     yield segmenters
     cv2.setNumThreads(-1)  # as many as it likes
+
+
+def create_loaded_app(settings: Settings) -> Flask:
+    app = create_app(settings=settings)
+    deadline = time.monotonic() + 5
+    while app.test_client().get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return app
 
 
 def test_the_configured_models_are_loaded_and_the_first_is_the_default(
     loadable: dict[str, StubSegmenter], png: bytes
 ) -> None:
     loadable.update(a=StubSegmenter("a"), b=StubSegmenter("b"), c=StubSegmenter("c"))
-    client = create_app(settings=Settings(models=("b", "a"))).test_client()
+    client = create_loaded_app(Settings(models=("b", "a"))).test_client()
     assert client.get("/readyz").get_json()["models"] == ["b", "a"]
     post = {"data": png, "content_type": "image/png"}
     assert client.post("/api/v1/segment", **post).headers["X-Model"] == "b"
@@ -57,7 +75,7 @@ def test_the_configured_models_are_loaded_and_the_first_is_the_default(
 
 def test_the_settings_say_how_models_run(loadable: dict[str, StubSegmenter]) -> None:
     loadable.update(a=StubSegmenter("a"))
-    create_app(settings=Settings(models=("a",), engine="openvino", precision="bf16"))
+    create_loaded_app(Settings(models=("a",), engine="openvino", precision="bf16"))
     assert asked_for == {"a": ("openvino", "bf16", None)}
 
 
@@ -72,7 +90,7 @@ def test_what_an_inference_computes_with_opencv_keeps_to_the_same_threads(
     loadable: dict[str, StubSegmenter], settings: Settings, threads: int
 ) -> None:
     loadable.update(a=StubSegmenter("a"))
-    create_app(settings=settings)
+    create_loaded_app(settings)
     assert asked_for == {"a": (None, None, threads)}
     assert cv2.getNumThreads() == threads
 
@@ -83,10 +101,46 @@ def test_a_model_that_there_is_not_names_the_setting(loadable: dict[str, StubSeg
         create_app(settings=Settings(models=("nuclie",)))
 
 
-def test_a_model_that_fails_its_self_test_is_not_served(loadable: dict[str, StubSegmenter]) -> None:
+def test_a_model_that_fails_its_self_test_ends_the_process(
+    loadable: dict[str, StubSegmenter], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    exits: list[int] = []
+    ended = threading.Event()
+
+    def end(code: int) -> None:
+        exits.append(code)
+        ended.set()
+
+    monkeypatch.setattr("app.loading.os._exit", end)
     loadable.update(nuclei=BrokenSegmenter("nuclei"))
-    with pytest.raises(RuntimeError, match="nonsense"):
-        create_app(settings=Settings())
+    client = create_app(settings=Settings()).test_client()
+    assert ended.wait(5)
+    assert exits == [22]
+    assert "the model nuclei cannot be served: predicts nonsense" in caplog.text
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_model_in_a_bucket_is_fetched_first_and_served_under_its_own_name(
+    loadable: dict[str, StubSegmenter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[tuple[str, Path]] = []
+
+    def fetch_bundle(uri: str, into: Path) -> str:
+        fetched.append((uri, into))
+        return "fetched"
+
+    bucket = ModuleType("app.gcs")
+    bucket.fetch_bundle = fetch_bundle  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.gcs", bucket)
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", "/models")
+    loadable.update(a=StubSegmenter("a"), fetched=StubSegmenter("fetched"))
+    client = create_loaded_app(Settings(models=("a", "gs://bucket/one"))).test_client()
+    assert client.get("/readyz").get_json()["models"] == ["a", "fetched"]
+    # Vertex AI's folder is served in place of those.
+    client = create_loaded_app(Settings(models=("a",), storage_uri="gs://bucket/two")).test_client()
+    assert client.get("/readyz").get_json()["models"] == ["fetched"]
+    assert fetched == [("gs://bucket/one", Path("/models")), ("gs://bucket/two", Path("/models"))]
 
 
 def test_importing_the_app_loads_no_network_runtime() -> None:

@@ -17,8 +17,8 @@ from conftest import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
+from server import UWSGI, running, wait_until
 from stub_segmenter import StubSegmenter
-from test_server import UWSGI, running, wait_until
 
 from app import create_app, rate_limit
 from app.settings import BadSetting, Settings

@@ -1,138 +1,21 @@
-"""The service as it is deployed: a real uWSGI with the project's uwsgi.ini, spoken to over a socket."""
+"""The service as it is deployed, in the ordinary course of things."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
-from trace_collector import collecting
+from server import ROOT, Server, needs_uwsgi, running
 
-ROOT = Path(__file__).parents[2]
-UWSGI = Path(sys.executable).with_name("uwsgi")
-
-pytestmark = [
-    pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed"),
-    pytest.mark.timeout(120),
-]
-
-Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
-
-
-class Server:
-    """A running uWSGI."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process = process
-        self.port = port
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        content_type: str = "image/png",
-        headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        of_body = {"Content-Type": content_type} if body else {}
-        connection.request(method, path, body or None, {**of_body, **headers})
-        response = connection.getresponse()
-        answer = response.status, dict(response.headers), response.read()
-        connection.close()
-        return answer
-
-    def segment(self, body: bytes, query: str = "") -> Answer:
-        return self.request("POST", f"/api/v1/segment{query}", body)
-
-
-@contextmanager
-def running(
-    log: Path, seconds: float, configuration: Path = ROOT / "uwsgi.ini", **environment: str
-) -> Iterator[Server]:
-    """A server whose model takes `seconds` an inference; it is ended, and must have crashed nowhere."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [UWSGI, "--ini", configuration, "--module", "stub_server:create_stub_app()"],
-            env={
-                **os.environ,
-                "PORT": str(port),
-                "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}",
-                "VIRTUAL_ENV": sys.prefix,
-                "STUB_SECONDS": str(seconds),
-                **environment,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    server = Server(process, port)
-    try:
-        wait_until(lambda: answers(server), 30)
-        yield server
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-    assert "Traceback" not in log.read_text()
-
-
-def answers(server: Server) -> bool:
-    try:
-        return server.request("GET", "/livez")[0] == 200
-    except (OSError, http.client.HTTPException):
-        assert server.process.poll() is None, "uWSGI ended"
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def test_sigterm_serves_the_running_requests_and_exits_0(tmp_path: Path, jpeg: bytes) -> None:
-    with running(tmp_path / "log", seconds=0.5) as server, ThreadPoolExecutor(4) as pool:
-        pending = [pool.submit(server.segment, jpeg, "?output=overlay") for _ in range(4)]
-        time.sleep(0.3)
-        server.process.terminate()
-        for request in pending:
-            status, headers, body = request.result()
-            assert status == 200
-            assert len(body) == int(headers["Content-Length"])
-        assert server.process.wait(20) == 0
-
-
-def test_two_processes_answer_and_sigterm_ends_both(tmp_path: Path, png: bytes) -> None:
-    log = tmp_path / "log"
-    with running(log, seconds=0.2, MASKSERVE_PROCESSES="2") as server, ThreadPoolExecutor(6) as pool:
-        pending = [pool.submit(server.segment, png) for _ in range(6)]
-        workers = re.findall(r"spawned uWSGI worker \d+ \(pid: (\d+),", log.read_text())
-        assert len(workers) == 2
-        assert [request.result()[0] for request in pending] == [200] * 6
-        server.process.terminate()
-        assert server.process.wait(20) == 0
-        for worker in workers:
-            with pytest.raises(ProcessLookupError):
-                os.kill(int(worker), 0)
+pytestmark = needs_uwsgi
 
 
 def test_probes_answer_and_the_queue_refuses_while_inferences_run(tmp_path: Path, png: bytes) -> None:
@@ -307,66 +190,3 @@ def test_a_bad_setting_ends_the_server_and_the_log_names_it(
     ):
         pass
     assert complaint in (tmp_path / "log").read_text()
-
-
-def test_two_processes_count_together_and_a_killed_one_takes_nothing_back(tmp_path: Path, png: bytes) -> None:
-    def scrape() -> dict[str, float]:
-        status, _, body = server.request("GET", "/metrics")
-        assert status == 200
-        samples = (line.rsplit(" ", 1) for line in body.decode().splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in samples}
-
-    def workers(samples: dict[str, float]) -> set[int]:
-        return {int(name) for name in re.findall(r'resident_memory_bytes{pid="(\d+)"}', " ".join(samples))}
-
-    with running(tmp_path / "log", seconds=0.1, MASKSERVE_PROCESSES="2") as server:
-        folder = Path(f"/tmp/maskserve-{os.getuid()}-{server.port}")
-        with ThreadPoolExecutor(8) as pool:
-            assert {status for status, _, _ in pool.map(server.segment, [png] * 16)} == {200}
-        before = scrape()
-        segmented = 'maskserve_requests_total{method="POST",route="/api/v1/segment",status="200"}'
-        assert before[segmented] == 16
-        assert before["maskserve_image_bytes_count"] == 16
-        assert len(workers(before)) == 2
-
-        killed = min(workers(before))
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: answers(server) and scrape()["maskserve_processes_started_total"] == 3, 20)
-        for _ in range(4):  # whichever answers
-            after = scrape()
-            counters = [
-                name for name in before if re.match(r"maskserve_\w+_(total|count|sum|bucket)\b", name)
-            ]
-            for name in counters:
-                if "pid=" not in name:
-                    assert after[name] >= before[name], name
-            assert len(workers(after)) == 2 and killed not in workers(after)
-        assert server.segment(png)[0] == 200
-        assert scrape()[segmented] == 17
-
-        with (
-            pytest.raises(AssertionError, match="uWSGI ended"),
-            running(  # by mistake: the port is taken
-                tmp_path / "second", seconds=0, PORT=str(server.port), MASKSERVE_PROCESSES="2"
-            ) as _,
-        ):
-            pass
-        assert scrape()[segmented] == 17
-        server.process.terminate()
-        assert server.process.wait(20) == 0
-        assert not folder.exists()
-
-
-def test_the_log_is_json_and_the_last_spans_leave_before_sigterm_ends_it(tmp_path: Path, png: bytes) -> None:
-    log = tmp_path / "log"
-    with (
-        collecting() as collector,
-        running(log, seconds=0, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as server,
-    ):
-        assert server.segment(png)[0] == 200
-        server.process.terminate()
-        assert server.process.wait(20) == 0
-        assert [span.name for span in collector.servers()] == ["POST /api/v1/segment"]
-    (entry,) = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    assert entry["httpRequest"]["status"] == 200
-    assert entry["logging.googleapis.com/spanId"] == collector.servers()[0].span_id.hex()

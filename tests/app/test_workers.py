@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from app.errors import Busy
+from app.errors import Busy, ClientLeft
+from app.patience import Patience
 from app.workers import Workers
 from model.stopwatch import Stopwatch
 
@@ -55,6 +56,38 @@ def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
         pass
     with workers.turn(Stopwatch()):
         pass
+
+
+def test_whose_time_is_over_is_refused_even_where_nobody_runs() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with pytest.raises(Busy), workers.turn(Stopwatch(), Patience(until=time.monotonic())):
+        pass
+    with workers.turn(Stopwatch(), Patience(until=time.monotonic() + 1)):
+        pass
+
+
+def test_who_has_left_leaves_the_line_and_runs_nothing() -> None:
+    workers = Workers(queue=1, timeout=60)
+    start = time.monotonic()
+    with (
+        workers.turn(Stopwatch()),
+        pytest.raises(ClientLeft),
+        workers.turn(Stopwatch(), Patience(has_left=lambda: time.monotonic() > start + 0.2)),
+    ):
+        pass
+    assert time.monotonic() - start < 2
+    with workers.turn(Stopwatch()):
+        pass
+
+
+def test_closed_to_uploads_what_has_begun_goes_on() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.admit():
+        workers.close()
+        with pytest.raises(Busy, match="ending"), workers.upload():
+            pass
+        with workers.turn(Stopwatch()):
+            pass
 
 
 def test_turns_come_one_at_a_time_in_order_and_the_wait_is_measured() -> None:

@@ -1,0 +1,66 @@
+"""Running: the requests in progress. One that hangs ends the process, for nothing else would end it."""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Running:
+    """The requests that a process works on, and since when.
+
+    uWSGI's own `harakiri` keeps one time for all threads of a process, which every request that ends resets:
+    with a probe now and then it never comes.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        """A request that takes longer than `timeout` seconds ends the process."""
+        self._timeout = timeout
+        self._begun: dict[object, float] = {}  # in order: the first is the oldest
+        self._watched: object | None = None
+        self._changed = threading.Condition()
+
+    def watch(self, app: Flask) -> None:
+        """Count the requests of `app`."""
+        app.wsgi_app = self._counted(app.wsgi_app)  # type: ignore[method-assign,assignment]
+
+    def wait_for_those_before(self, moment: float) -> None:
+        """Return when no request is left that began before `moment` (of time.monotonic)."""
+        with self._changed:
+            self._changed.wait_for(lambda: all(begun > moment for begun in self._begun.values()))
+
+    def _counted(self, answer: WSGIApplication) -> WSGIApplication:
+        def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            request = object()
+            with self._changed:
+                self._begun[request] = time.monotonic()
+                self._watch_oldest()
+            try:
+                return answer(environ, start_response)
+            finally:
+                with self._changed:
+                    del self._begun[request]
+                    self._watch_oldest()
+                    self._changed.notify_all()
+
+        return counted
+
+    def _watch_oldest(self) -> None:
+        oldest = next(iter(self._begun), None)
+        if oldest is self._watched:
+            return
+        self._watched = oldest
+        faulthandler.cancel_dump_traceback_later()
+        if oldest is not None:
+            left = max(0.001, self._begun[oldest] + self._timeout - time.monotonic())
+            # Not a thread of Python's: what hangs may never let one run. It logs where each thread stands.
+            faulthandler.dump_traceback_later(left, exit=True, file=sys.__stderr__ or 2)

@@ -1,0 +1,89 @@
+"""Deadline: a time by which something from elsewhere is here, or the caller is told that it is not."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import copy_context
+from types import TracebackType
+from typing import Self, TypeVar
+
+from app.errors import FetchTimedOut
+
+_Result = TypeVar("_Result")
+
+
+class Deadline:
+    """So many seconds from now, held against servers that send a byte now and then, too.
+
+    A socket's own timeout begins anew with each byte. When the time is over, the socket that is watched is
+    therefore shut, which ends whatever waits on it. A context manager, at whose end nothing is watched.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._watched: socket.socket | None = None
+        self._alarm: threading.Timer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+
+    def remaining(self) -> float:
+        """Seconds left, more than 0. Raises FetchTimedOut when there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self._over()
+        return left
+
+    def watch(self, connection: socket.socket) -> None:
+        """Shut `connection` (in place of the one before) when the time is over. Raises FetchTimedOut."""
+        self._watched = connection
+        connection.settimeout(self.remaining())  # asked after it is watched, or the alarm could fall between
+        if self._alarm is None:
+            self._alarm = threading.Timer(self.remaining(), self._shut)
+            self._alarm.daemon = True
+            self._alarm.start()
+
+    def call(self, function: Callable[..., _Result], *arguments: object) -> _Result:
+        """What `function` returns or raises, or FetchTimedOut; then it is left to itself.
+
+        For what cannot be interrupted, such as the system's resolver. It must end some day on its own.
+        """
+        future: Future[_Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function(*arguments))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=copy_context().run, args=[run], daemon=True).start()
+        try:
+            return future.result(self.remaining())
+        except TimeoutError:
+            if future.done():  # it is the function's own
+                raise
+            raise self._over() from None
+
+    def _over(self) -> FetchTimedOut:
+        return FetchTimedOut(f"The image did not arrive within {self._seconds:g} seconds.")
+
+    def _shut(self) -> None:
+        if self._watched is not None:
+            # Of the plain socket: that of ssl would also take the session from under the thread that reads.
+            with suppress(OSError):
+                socket.socket.shutdown(self._watched, socket.SHUT_RDWR)

@@ -1,0 +1,137 @@
+"""A real uWSGI with the project's uwsgi.ini, as it is deployed, spoken to over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UWSGI = Path(sys.executable).with_name("uwsgi")
+
+needs_uwsgi = [
+    pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed"),
+    pytest.mark.timeout(120),
+]
+
+Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
+
+
+class Server:
+    """A running uWSGI."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        content_type: str = "image/png",
+        timeout: float = 30,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        of_body = {"Content-Type": content_type} if body else {}
+        connection.request(method, path, body or None, {**of_body, **headers})
+        response = connection.getresponse()
+        answer = response.status, dict(response.headers), response.read()
+        connection.close()
+        return answer
+
+    def segment(self, body: bytes, query: str = "") -> Answer:
+        return self.request("POST", f"/api/v1/segment{query}", body)
+
+    def send(self, body: bytes, query: str = "") -> socket.socket:
+        """A connection on which a picture has been sent whole, and whose answer is still to be read."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        head = (
+            f"POST /api/v1/segment{query} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        return connection
+
+    def answers(self, path: str = "/livez") -> bool:
+        """Whether it says 200 there."""
+        try:
+            return self.request("GET", path, timeout=2)[0] == 200
+        except (OSError, http.client.HTTPException):
+            assert self.process.poll() is None, "uWSGI ended"
+            return False
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers that were ever started, in order."""
+        started = re.findall(r"pawned uWSGI worker \d+ \((?:new )?pid: (\d+)", self.log)
+        return [int(pid) for pid in started]
+
+
+@contextmanager
+def started(
+    log: Path,
+    configuration: Path = ROOT / "uwsgi.ini",
+    module: str = "stub_server:create_stub_app()",
+    options: tuple[str, ...] = (),
+    **environment: str,
+) -> Iterator[Server]:
+    """A server that may still be starting; it is ended in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [UWSGI, "--ini", configuration, "--module", module, *options],
+            env={
+                **os.environ,
+                "PORT": str(port),
+                "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}",
+                "VIRTUAL_ENV": sys.prefix,
+                **environment,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Server(process, port, log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def running(log: Path, seconds: float, **settings: object) -> Iterator[Server]:
+    """A server whose model takes `seconds` an inference, ready; it must have crashed nowhere."""
+    with started(log, STUB_SECONDS=str(seconds), **settings) as server:  # type: ignore[arg-type]
+        wait_until(server.answers, 30)
+        yield server
+    assert "Traceback" not in server.log
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

@@ -1,0 +1,107 @@
+"""How the service starts: models come up beside serving, and what cannot be served ends the server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server import Server, needs_uwsgi, started, wait_until
+
+pytestmark = needs_uwsgi
+
+LOADING: dict[str, Any] = {"module": "stub_server:create_loading_app()"}
+
+
+def test_while_models_load_the_service_lives_is_not_ready_and_says_so(tmp_path: Path) -> None:
+    with started(tmp_path / "log", **LOADING, STUB_LOADING="3") as server:
+        wait_until(server.answers, 30)
+        for path in ("/readyz", "/health", "/api/v1/models", "/api/v1/models/stub"):
+            status, headers, body = server.request("GET", path)
+            assert status == 503
+            assert headers["Content-Type"] == "application/problem+json"
+            assert "Retry-After" in headers
+            assert json.loads(body)["type"] == "urn:maskserve:not-ready"
+        status, headers, page = server.request("GET", "/")
+        assert status == 503
+        assert "Retry-After" in headers
+        assert b"<html" in page
+        assert b"still being loaded" in page
+        wait_until(lambda: server.answers("/readyz"), 10)
+        assert server.request("GET", "/")[0] == 200
+
+
+def test_a_request_waits_for_the_models_and_is_answered(tmp_path: Path, png: bytes) -> None:
+    with started(tmp_path / "log", **LOADING, STUB_LOADING="2", MASKSERVE_QUEUE="1") as server:
+        wait_until(server.answers, 30)
+        with ThreadPoolExecutor(4) as pool:
+            statuses = [answer[0] for answer in pool.map(server.segment, [png] * 4)]
+        assert sorted(statuses) == [200, 200, 503, 503]  # as many as may run and wait
+
+
+def test_who_waits_for_the_models_too_long_is_told_503(tmp_path: Path, png: bytes) -> None:
+    with started(tmp_path / "log", **LOADING, STUB_LOADING="20", MASKSERVE_QUEUE_TIMEOUT="0.5") as server:
+        wait_until(server.answers, 30)
+        status, headers, _ = server.segment(png)
+        assert status == 503
+        assert "Retry-After" in headers
+
+
+@pytest.mark.parametrize("moment", [0.05, 0.1, 0.2, 0.4, 0.7, 1, 1.5, 3])
+def test_sigterm_is_obeyed_at_any_moment_of_the_start(tmp_path: Path, moment: float) -> None:
+    with started(tmp_path / "log", **LOADING, STUB_LOADING="60", MASKSERVE_PROCESSES="2") as server:
+        time.sleep(moment)
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+
+
+def test_a_model_that_fails_ends_the_server_and_the_log_says_which_and_why(tmp_path: Path) -> None:
+    with started(
+        tmp_path / "log",
+        **LOADING,
+        STUB_LOADING="0.2",
+        STUB_FAILURE="it predicts nonsense",
+        MASKSERVE_PROCESSES="2",
+    ) as server:
+        assert server.process.wait(20) == 22
+        assert "the model nuclei cannot be served: it predicts nonsense" in server.log
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number, 1 or more, not 'lots'"),
+        ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
+        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not 'two'"),
+        ("MASKSERVE_PROCESSES", "0", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not '0'"),
+        ("MASKSERVE_PROCESSES", "", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not ''"),
+        ("MASKSERVE_QUEUE", "two", "MASKSERVE_QUEUE must be a whole number, 0 or more, not 'two'"),
+        ("MASKSERVE_WORKER_TIMEOUT", "soon", "MASKSERVE_WORKER_TIMEOUT must be a whole number, 1 or more"),
+        ("MASKSERVE_WORKER_MEMORY", "1 GB", "MASKSERVE_WORKER_MEMORY must be a whole number, 1 or more"),
+        ("MASKSERVE_MAX_HEADER_BYTES", "99999", "a whole number, from 4096 to 65535, not '99999'"),
+        ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
+        ("PORT", "", "PORT must be a whole number from 1 to 65535, not ''"),
+        ("AIP_HTTP_PORT", "-1", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '-1'"),
+        ("AIP_HTTP_PORT", "99999", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '99999'"),
+        ("MASKSERVE_MODELS", "nuclie", "MASKSERVE_MODELS: there is no model 'nuclie'; there are: nuclei"),
+    ],
+)
+def test_a_bad_setting_ends_the_server_and_the_log_names_it(
+    tmp_path: Path, name: str, text: str, complaint: str
+) -> None:
+    with started(tmp_path / "log", module="app:create_app()", **{name: text}) as server:
+        assert server.process.wait(20) == 22
+        assert complaint in server.log
+        assert "Segmentation" not in server.log
+
+
+def test_vertex_ais_port_goes_before_the_usual_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with started(tmp_path / "log", AIP_HTTP_PORT=str(port)) as server:
+        wait_until(Server(server.process, port, tmp_path / "log").answers, 30)
