@@ -93,9 +93,8 @@ def _read(bucket: str, name: str, max_bytes: int, seconds: float) -> bytes:
             raise NotFound("There is no such object in the bucket.")
         if found.size is not None and found.size > max_bytes:
             raise TooLarge.in_bytes(max_bytes)
-        # The generation of which the size is known; and a new blob, since one that has metadata would be
-        # downloaded from wherever these say.
-        objects.blob(name, generation=found.generation).download_to_file(received, **patience)
+        # A new blob: one that has metadata is downloaded from wherever these say.
+        objects.blob(name).download_to_file(received, **patience)
     except exceptions.NotFound:  # deleted since
         raise NotFound("There is no such object in the bucket.") from None
     except exceptions.RetryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import socket
@@ -123,18 +124,36 @@ def test_cloud_storage_that_is_silent_is_left_in_time(monkeypatch: pytest.Monkey
     assert time.monotonic() - started < 2
 
 
+METADATA = "/storage/v1/b/pictures/o/a.png?projection=noAcl&prettyPrint=false"
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Origin]:
+    """A server in place of Cloud Storage, for what fake-gcs-server does not do."""
+    origin = Origin({})
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{origin.port}")
+    yield origin
+    origin.stop()
+
+
+def test_an_object_over_the_limit_is_not_downloaded(stand_in: Origin) -> None:
+    metadata = json.dumps({"name": "a.png", "size": str(SETTINGS.max_bytes + 1)}).encode()
+    stand_in.answers[METADATA] = ok(metadata, "Content-Type: application/json")
+
+    with pytest.raises(TooLarge):
+        read_object("gs://pictures/a.png", SETTINGS)
+
+    assert len(stand_in.requests) == 1
+
+
 def test_a_refusal_by_cloud_storage_is_told_without_its_words(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stand_in: Origin, caplog: pytest.LogCaptureFixture
 ) -> None:
     refusal = json.dumps({"error": {"message": "robot@project lacks a role"}}).encode()
-    path = "/storage/v1/b/pictures/o/a.png?projection=noAcl&prettyPrint=false"
-    origin = Origin({path: ok(refusal, "Content-Type: application/json", status="403 Forbidden")})
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{origin.port}")
-    try:
-        with pytest.raises(FetchFailed) as failed:
-            read_object("gs://pictures/a.png", SETTINGS)
-    finally:
-        origin.stop()
+    stand_in.answers[METADATA] = ok(refusal, "Content-Type: application/json", status="403 Forbidden")
+
+    with pytest.raises(FetchFailed) as failed:
+        read_object("gs://pictures/a.png", SETTINGS)
 
     assert failed.value.detail == "Cloud Storage answered with status 403."
     assert "robot@project lacks a role" in caplog.text  # the operator needs them
@@ -311,9 +330,15 @@ def test_a_folder_without_a_bundle_is_named(upload: Upload, models: Path, uri: s
 
 def test_processes_that_start_together_take_turns(upload: Upload, models: Path) -> None:
     uri = upload()
+    models.mkdir()
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: fetch_bundle(uri, models), range(4))) == ["cells"] * 4
+        with (models / ".fetching").open("w") as first:
+            fcntl.flock(first, fcntl.LOCK_EX)
+            others = [pool.submit(fetch_bundle, uri, models) for _ in range(4)]
+            time.sleep(0.3)
+            assert entries(models) == set()  # a copy takes less, so they wait
+        assert [other.result() for other in others] == ["cells"] * 4
 
     read_bundle(models / "cells").check()
     assert entries(models) == {"cells"}
