@@ -145,23 +145,16 @@ class Fetcher:
                 continue
             try:
                 deadline.watch(line)
-                return self._encrypted(line, target.host, deadline) if target.scheme == "https" else line
+                return self._encrypted(line, target.host) if target.scheme == "https" else line
             except BaseException:
                 line.close()
                 raise
         deadline.remaining()
         raise FetchFailed("The host of the URL cannot be connected to.")
 
-    def _encrypted(self, line: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
+    def _encrypted(self, line: socket.socket, host: str) -> ssl.SSLSocket:
         """`line` with TLS on it, and a certificate that is `host`'s."""
-        encrypted = self._trust.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
-        try:
-            deadline.watch(encrypted)
-            encrypted.do_handshake()
-        except BaseException:
-            encrypted.close()
-            raise
-        return encrypted
+        return self._trust.wrap_socket(line, server_hostname=host)
 
     def _redirected(self, target: Target, location: str) -> Target:
         try:

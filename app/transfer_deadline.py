@@ -27,6 +27,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
         self._watched: socket.socket | None = None
         self._alarm: threading.Timer | None = None
 
@@ -41,6 +42,7 @@ class Deadline:
     ) -> None:
         if self._alarm:
             self._alarm.cancel()
+        self._watch_instead(None)
 
     def remaining(self) -> float:
         """Seconds left, more than 0. Raises FetchTimedOut when there are none."""
@@ -50,13 +52,15 @@ class Deadline:
         return left
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut `connection` (in place of the one before) when the time is over. Raises FetchTimedOut."""
-        self._watched = connection
-        connection.settimeout(self.remaining())  # asked after it is watched, or the alarm could fall between
+        """Shut `connection`, in place of the one before, when the time is over. Raises FetchTimedOut."""
+        connection.settimeout(self.remaining())
         if self._alarm is None:
             self._alarm = threading.Timer(self.remaining(), self._shut)
             self._alarm.daemon = True
             self._alarm.start()
+        # By a descriptor of its own: that of `connection` may be another's by the time that it is shut.
+        self._watch_instead(connection.dup())
+        self.remaining()  # or the alarm has fallen in between
 
     def call(self, function: Callable[..., _Result], *arguments: object) -> _Result:
         """What `function` returns or raises, or FetchTimedOut; then it is left to itself.
@@ -82,8 +86,13 @@ class Deadline:
     def _over(self) -> FetchTimedOut:
         return FetchTimedOut(f"The image did not arrive within {self._seconds:g} seconds.")
 
+    def _watch_instead(self, connection: socket.socket | None) -> None:
+        with self._lock:
+            if self._watched is not None:
+                self._watched.close()
+            self._watched = connection
+
     def _shut(self) -> None:
-        if self._watched is not None:
-            # Of the plain socket: that of ssl would also take the session from under the thread that reads.
-            with suppress(OSError):
-                socket.socket.shutdown(self._watched, socket.SHUT_RDWR)
+        with self._lock, suppress(OSError):
+            if self._watched is not None:
+                self._watched.shutdown(socket.SHUT_RDWR)

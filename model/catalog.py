@@ -180,10 +180,10 @@ def check_name(name: str) -> None:
 
 
 @contextmanager
-def new_bundle(name: str) -> Iterator[Path]:
-    """A folder to fill for a new bundle, which appears in `model_dir` whole or not at all."""
+def new_bundle(name: str, root: Path | None = None) -> Iterator[Path]:
+    """A folder to fill for a new bundle, which appears in `root` (`model_dir`) whole or not at all."""
     check_name(name)
-    root = model_dir()
+    root = root or model_dir()
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as temporary:
         folder = Path(temporary) / name

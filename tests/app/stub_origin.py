@@ -17,6 +17,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+# Without it Python 3.13 believes no authority.
+_MAY_SIGN = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 Answer = bytes | Callable[[socket.socket], None]
 """All that is sent, or what sends it."""
 
@@ -104,7 +117,10 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "MaskServe tests")])
         self._certificate = self._signed(
-            self._name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=0)
+            self._name,
+            self._key.public_key(),
+            x509.BasicConstraints(ca=True, path_length=0),
+            _MAY_SIGN,
         )
 
     def believed(self) -> ssl.SSLContext:
@@ -134,12 +150,12 @@ class Authority:
         return context
 
     def _signed(
-        self, name: x509.Name, key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType
+        self, name: x509.Name, key: ec.EllipticCurvePublicKey, *critical: x509.ExtensionType
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         own = x509.SubjectKeyIdentifier.from_public_key(key)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(self._name)
@@ -147,8 +163,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(extension, critical=True)
             .add_extension(own, critical=False)
             .add_extension(signer, critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        for extension in critical:
+            builder = builder.add_extension(extension, critical=True)
+        return builder.sign(self._key, hashes.SHA256())

@@ -151,6 +151,7 @@ def test_the_next_address_is_tried_when_one_is_dead(serve: Serve) -> None:
         ok(IMAGE, "Content-Type: application/octet-stream"),
         ok(IMAGE, "Content-Type: binary/octet-stream"),
         ok(IMAGE, "Content-Encoding: identity"),
+        ok(IMAGE, "Location: http://127.0.0.1/"),  # which only a redirect means
         b"HTTP/1.0 200 OK\r\n\r\n" + IMAGE,  # its end is the connection's
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(IMAGE), IMAGE),
     ],
