@@ -154,7 +154,7 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 def _range(values: npt.NDArray[np.generic]) -> tuple[float, float] | None:
     """The lowest and the highest value, without outliers; None where no value is finite."""
     planes = values[:, :, np.newaxis] if values.ndim == 2 else values
-    count = int(planes[:, :, 0].size * _OUTLIERS) + 1
+    count = int(planes.size * _OUTLIERS) + 1
     lowest, highest = _native(planes[:0, 0, 0]), _native(planes[:0, 0, 0])
     low_square, high_square = np.inf, -np.inf
     for rows in row_blocks(planes.shape[:2], overlap=1):

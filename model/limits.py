@@ -43,10 +43,10 @@ class Limits:
 
     Attributes:
         max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to 9
-            bytes of memory in a JPEG, HEIC, BMP, one-picture GIF, or TIFF or PNG of 8 bits; up to 18 in a WebP,
-            an AVIF, an animation, or with more bits: so the default is 0.9 GB, and the file beside it. Of the
-            result each takes 3. A forged AVIF, whose pixels are more than its header says, is bounded by
-            libavif alone: 16384 x 16384 pixels of 2 bytes or, in the worst case, 6.
+            bytes of memory in a JPEG, HEIC, BMP, GIF of one picture, or TIFF or PNG of 8 bits; up to 18 in a
+            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and the file beside it.
+            Of the result each takes 3. A forged AVIF, whose pixels are more than its header says, is bounded
+            by libavif alone: 16384 x 16384 pixels of 2 bytes or, in the worst case, 6.
         max_frames: the most pages or frames that a file may have, whichever of them is wanted.
     """
 
