@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,7 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
         check_channel(len(bands), channel)
     to_srgb = _srgb_converter(image)
     rgb = np.empty((image.height, image.width, 3), np.uint8)
-    for rows in _blocks(rgb.shape[:2]):
+    for rows in row_blocks(rgb.shape[:2]):
         block = image.crop((0, rows.start, image.width, min(rows.stop, image.height)))
         if channel is not None and bands[channel] in "ACMYK":
             block = block.convert("RGBA") if bands[channel] == "A" else block
@@ -104,7 +105,7 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     rgb = np.zeros((*values.shape[:2], 3), np.uint8)
     rgb[:, :, : 3 if shown == 1 else shown] = scaled
     if alpha is not None:
-        for rows in _blocks(values.shape[:2]):
+        for rows in row_blocks(values.shape[:2]):
             opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255
             colours = rgb[rows] if samples.premultiplied else rgb[rows] * opacity
             rgb[rows] = np.rint(np.minimum(colours + 255 * (1 - opacity), 255))
@@ -126,69 +127,89 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
-    stretched = np.zeros(values.shape, np.uint8)
     found = _range(values)
     if found is None or found[0] == found[1]:
-        return stretched
+        return np.zeros(values.shape, np.uint8)
     lowest, highest = found
-    for rows in _blocks(values.shape[:2]):
+
+    def scaled(block: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
-        block = values[rows].astype(np.float64)
-        np.nan_to_num(block, copy=False, nan=lowest, neginf=lowest, posinf=highest)
-        np.clip(block, lowest, highest, out=block)
-        # Halves first: the difference of two float64 can overflow, too.
-        stretched[rows] = np.rint((block / 2 - lowest / 2) * 255 / (highest / 2 - lowest / 2))
+        exact = block.astype(np.float64)
+        np.nan_to_num(exact, copy=False, nan=lowest, neginf=lowest, posinf=highest)
+        np.clip(exact, lowest, highest, out=exact)
+        # Halves: the difference of two float64 can overflow, too.
+        return np.rint((exact / 2 - lowest / 2) / (highest / 2 - lowest / 2) * 255).astype(np.uint8)
+
+    stretched = np.empty(values.shape, np.uint8)
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # each of few values once, many times faster
+        answers = scaled(np.arange(1 << 16))
+        for rows in row_blocks(values.shape[:2]):
+            stretched[rows] = answers[values[rows]]
+        return stretched
+    for rows in row_blocks(values.shape[:2]):
+        stretched[rows] = scaled(values[rows])
     return stretched
 
 
 def _range(values: npt.NDArray[np.generic]) -> tuple[float, float] | None:
     """The lowest and the highest value, without outliers; None where no value is finite."""
     planes = values[:, :, np.newaxis] if values.ndim == 2 else values
-    kept = int(planes[:, :, 0].size * _OUTLIERS) + 1
-    low = high = np.empty(0)
+    count = int(planes.size * _OUTLIERS) + 1
+    lowest, highest = _native(planes[:0, 0, 0]), _native(planes[:0, 0, 0])
     low_square, high_square = np.inf, -np.inf
-    for rows in _blocks(planes.shape[:2], overlap=1):
+    for rows in row_blocks(planes.shape[:2], overlap=1):
         for index in range(planes.shape[2]):
-            block = planes[rows, :, index].astype(np.float64)
+            block = _native(planes[rows, :, index])
             own = block[: rows.stop - rows.start - 1]  # without the row that the next block begins with
-            low, high = _smallest(low, own, kept), -_smallest(-high, -own, kept)
-            low_square = min(low_square, _least_of_squares(block))
-            high_square = max(high_square, -_least_of_squares(-block))
-    if not low.size:
+            lowest = _extremes(lowest, own[own < lowest.max()] if lowest.size == count else own, count, 0)
+            highest = _extremes(highest, own[own > highest.min()] if highest.size == count else own, count, 1)
+            if (squares := _finite(_of_squares(np.maximum, block))).size:
+                low_square = min(low_square, float(squares.min()))
+            if (squares := _finite(_of_squares(np.minimum, block))).size:
+                high_square = max(high_square, float(squares.max()))
+    if not lowest.size:
         return None
-    return float(min(low.max(), low_square)), float(max(high.min(), high_square))
+    return min(float(lowest.max()), low_square), max(float(highest.min()), high_square)
 
 
-def _smallest(
-    those: npt.NDArray[np.float64], block: npt.NDArray[np.float64], count: int
-) -> npt.NDArray[np.float64]:
-    """The `count` smallest finite values of both, in no order."""
-    new = block[block <= those.max()] if those.size == count else block
-    values = np.concatenate([those, new[np.isfinite(new)].ravel()])
-    return np.partition(values, count - 1)[:count] if values.size > count else values
+def _extremes(
+    those: npt.NDArray[Any], more: npt.NDArray[Any], count: int, end: Literal[0, 1]
+) -> npt.NDArray[Any]:
+    """Of all values the `count` smallest (`end` 0) or largest (`end` 1), in no order."""
+    values = np.concatenate([those, _finite(more)])
+    if values.size <= count:
+        return values
+    return np.partition(values, count - 1)[:count] if end == 0 else np.partition(values, -count)[-count:]
 
 
-def _least_of_squares(block: npt.NDArray[np.float64]) -> float:
-    """The least value such that four pixels in a square are none of them above it; inf without any."""
-    if min(block.shape) < 2:
-        return np.inf
-    pairs = np.maximum(block[:-1], block[1:])
-    squares = np.maximum(pairs[:, :-1], pairs[:, 1:])
-    finite = squares[np.isfinite(squares)]
-    return float(finite.min()) if finite.size else np.inf
+def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`function` of each four pixels that form a square; none in a single row or column."""
+    pairs = function(block[:-1], block[1:])
+    squares: npt.NDArray[Any] = function(pairs[:, :-1], pairs[:, 1:])
+    return squares
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The finite values, flat; floats as float64, in which inf is none of them."""
+    return values[np.isfinite(values)].astype(np.float64) if values.dtype.kind == "f" else values.ravel()
+
+
+def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values in this processor's byte order, where NumPy is fast."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """uint8 of values whose type's whole range means black to white; floats from 0 to 1."""
     scaled = np.empty(values.shape, np.uint8)
     whole_range = np.iinfo(values.dtype.name).max if values.dtype.kind in "ui" else 1
-    for rows in _blocks(values.shape[:2]):
+    for rows in row_blocks(values.shape[:2]):
         block = np.nan_to_num(values[rows].astype(np.float64)) / whole_range
         scaled[rows] = np.rint(np.clip(block, 0, 1) * 255)
     return scaled
 
 
-def _blocks(shape: tuple[int, ...], overlap: int = 0) -> Iterator[slice]:
+def row_blocks(shape: tuple[int, ...], overlap: int = 0) -> Iterator[slice]:
     """Slices of rows of a picture of (height, width), each some `_BLOCK` pixels and `overlap` rows more."""
     rows = max(1, _BLOCK // max(1, shape[1]))
     for start in range(0, shape[0], rows):

@@ -42,10 +42,11 @@ class Limits:
     """What a picture may cost.
 
     Attributes:
-        max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to
-            11 bytes of memory in a JPEG, PNG, BMP, GIF or TIFF of 8 bits a channel, up to 20 in a WebP, AVIF,
-            HEIC or APNG, and in a TIFF or PNG of more bits those of its samples (at most 8) twice and 6.
-            The answer itself is 3.
+        max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to 9
+            bytes of memory in a JPEG, HEIC, BMP, GIF of one picture, or TIFF or PNG of 8 bits; up to 18 in a
+            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and the file beside it.
+            Of the result each takes 3. A forged AVIF, whose pixels are more than its header says, is bounded
+            by libavif alone: 16384 x 16384 pixels of 2 bytes or, in the worst case, 6.
         max_frames: the most pages or frames that a file may have, whichever of them is wanted.
     """
 

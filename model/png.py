@@ -11,6 +11,10 @@ from model.limits import BrokenPicture
 _DEPTH_AT, _COLOUR_TYPE_AT = 24, 25  # in the file: the header is always the first chunk
 _GREY, _PALETTE = 0, 3
 
+_CHUNKS_AT = 8
+_CHUNK_FRAME = 12  # bytes of length, kind and checksum
+_PIXEL_CHUNKS = (b"IHDR", b"tRNS", b"IDAT", b"IEND")
+
 
 def is_deep(data: bytes) -> bool:
     """Whether the pixels have several channels of 16 bits; grey of 16 bits Pillow reads."""
@@ -23,8 +27,25 @@ def read_samples(data: bytes, profile: bytes | None) -> Samples:
     Raises:
         BrokenPicture: truncated or corrupt.
     """
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    bgr = cv2.imdecode(np.frombuffer(_pixel_chunks(data), np.uint8), cv2.IMREAD_UNCHANGED)
     if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
         raise BrokenPicture("the PNG picture is truncated or corrupt")
     rgb = bgr[:, :, [2, 1, 0, 3][: bgr.shape[2]]]
     return Samples(rgb, colour=True, alpha=3 if rgb.shape[2] == 4 else None, profile=profile)
+
+
+def _pixel_chunks(data: bytes) -> bytes:
+    """The file with nothing but what pixels are made of: OpenCV allocates whatever length a chunk claims."""
+    chunks = [data[:_CHUNKS_AT]]
+    position = _CHUNKS_AT
+    while position + _CHUNK_FRAME <= len(data):
+        end = position + _CHUNK_FRAME + int.from_bytes(data[position : position + 4])
+        kind = data[position + 4 : position + 8]
+        if end > len(data):
+            break
+        if kind in _PIXEL_CHUNKS:
+            chunks.append(data[position:end])
+        if kind == b"IEND":
+            return b"".join(chunks)
+        position = end
+    raise BrokenPicture("the PNG picture is truncated")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from model.colours import Samples
+from model.colours import Samples, row_blocks
 from model.limits import BrokenPicture, Limits, PictureTooLarge, check_channel, check_size
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -229,11 +229,15 @@ def _unpack(data: bytes, layout: Layout, plane: int | None) -> npt.NDArray[np.ge
     read_width = width if tile is None else -(-width // tile[0]) * tile[0]
     pixel_bytes = channels * layout.dtype.itemsize
     file = io.BytesIO(_as_bytes(data, layout, plane, read_width * pixel_bytes, pixel_bytes))
+    packed = np.empty((height, read_width * pixel_bytes), np.uint8)
     with Image.open(file, formats=["TIFF"]) as image:
-        packed = np.asarray(image)
+        image.load()
+        for rows in row_blocks(packed.shape):  # Pillow makes two copies of what it hands over
+            packed[rows] = np.asarray(image.crop((0, rows.start, packed.shape[1], min(rows.stop, height))))
     values = packed.reshape(-1).view(layout.dtype).reshape(height, read_width, channels)
     if layout.tag(_PREDICTOR, 1) == _DIFFERENCES and layout.tag(_COMPRESSION, 1) != 1:
-        values = values.astype(layout.dtype.newbyteorder("="))
+        if not layout.dtype.isnative:
+            values = values.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
         step = read_width if tile is None else tile[0]
         for start in range(0, read_width, step):
             part = values[:, start : start + step]
