@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from benchmarks import report
 from benchmarks.networks import against_matterport
 from benchmarks.pictures import SAMPLE, growth, masks_of_a_large_photo
+from benchmarks.profile import profile
 from benchmarks.roof import roof_gflops
 from benchmarks.service import clients, overload, start_and_memory
 from model.commands.bench import time_ways
@@ -45,6 +46,7 @@ def _processes() -> dict[str, Any]:
 PARTS: dict[str, Callable[[], Any]] = {
     "networks": _networks,
     "nuclei": _nuclei,
+    "profile": profile,
     "masks": masks_of_a_large_photo,
     "growth": growth,
     "start_and_memory": start_and_memory,

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import openvino as ov
+import openvino.opset13 as ops
 import pytest
 
 from model import catalog
-from model.engines.openvino import _parts
+from model.engines.openvino import _parts, _without_round_trips
 from model.mrcnn.molding import mold
 from model.segmenter import Segmenter, load
 
@@ -171,3 +173,25 @@ def test_a_request_needs_no_tensorflow_and_tells_nobody(exported: Path, tmp_path
     assert served.returncode == 0, served.stderr
     assert served.stdout.split() == []
     assert not any(tmp_path.iterdir()), "something keeps notes about its user in the home folder"
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "left"),
+    [
+        ([0, 2, 3, 1], [0, 3, 1, 2], 1),  # undone: only the one that is an answer too remains
+        ([0, 2, 3, 1], [0, 2, 3, 1], 2),  # not undone
+    ],
+)
+def test_only_a_transposition_that_undoes_another_is_left_out(
+    there: list[int], back: list[int], left: int
+) -> None:
+    picture = ops.parameter([1, 3, -1, -1], np.float32)
+    first = ops.transpose(picture, np.array(there))
+    model = ov.Model([first, ops.relu(ops.transpose(first, np.array(back)))], [picture], "round_trip")
+    before = model.clone()
+    shorter = _without_round_trips(model)
+    assert sum(op.get_type_name() == "Transpose" for op in shorter.get_ops()) == left
+    pixels = np.random.default_rng(0).normal(size=(1, 3, 5, 7)).astype(np.float32)
+    answers = [ov.compile_model(each, "CPU")([pixels]) for each in (before, shorter)]
+    for index in range(2):
+        np.testing.assert_array_equal(answers[1][index], answers[0][index])
