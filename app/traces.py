@@ -52,7 +52,7 @@ def register(app: Flask) -> None:
 
 def _tracer() -> Tracer:
     """A tracer that sends in batches, the last of them when the process ends."""
-    # Not above: who sends no traces need not wait for a third of a second of imports.
+    # Not above: who sends no traces needs none of it.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
