@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import prometheus_client
 from flask import Flask, Response, current_app, g
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -48,8 +43,8 @@ class Metrics:
         self._service = service
         self.registry = registry = CollectorRegistry()
 
-        def counter(name: str, meaning: str, *labels: str) -> Counter:
-            return Counter(f"maskserve_{name}", meaning, labels, registry=registry)
+        def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
+            return prometheus_client.Counter(f"maskserve_{name}", meaning, labels, registry=registry)
 
         def histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(f"maskserve_{name}", meaning, labels, buckets=buckets, registry=registry)
@@ -109,9 +104,10 @@ class Metrics:
             return
         width, height = picture.size
         self._image_pixels.observe(width * height)
+        for class_id, number in Counter(picture.class_ids.tolist()).items():
+            self._segments.labels(picture.model, picture.classes[class_id]).inc(number)
         scores = self._scores.labels(picture.model)
-        for class_id, score in zip(picture.class_ids.tolist(), picture.scores.tolist(), strict=True):
-            self._segments.labels(picture.model, picture.classes[class_id]).inc()
+        for score in picture.scores.tolist():
             scores.observe(score)
 
     def exposition(self) -> bytes:

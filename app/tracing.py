@@ -137,8 +137,8 @@ def method() -> str:
 
 
 def is_probe() -> bool:
-    """Whether the running request is a platform's question, asked every few seconds, for the service's state."""
-    asked = route()  # Open Inference Protocol has probes of its own
+    """Whether the running request is a platform's regular question for the service's state."""
+    asked = route()  # the Open Inference Protocol has probes of its own
     return request.blueprint == "operations" or asked.startswith("/v2/health/") or asked.endswith("/ready")
 
 
