@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import prometheus_client
@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app import tracing
+from app.errors import NotReady
 from app.processes import Processes, Usage
 from app.service import Service, current_service
 from app.tracing import Picture, Record
@@ -132,10 +133,11 @@ class _Models(Collector):
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version", "engine", "precision")
         family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-        for segmenter in self._service.segmenters.values():
-            manifest = segmenter.bundle.manifest
-            version = str(manifest.version)
-            family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
+        with suppress(NotReady):  # none is, while they load
+            for segmenter in self._service.segmenters.values():
+                manifest = segmenter.bundle.manifest
+                version = str(manifest.version)
+                family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
         yield family
 
 
