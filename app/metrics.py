@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import prometheus_client
@@ -55,27 +55,29 @@ class Metrics:
             made.set(0)
             return made
 
-        self._requests = counter("requests_total", "Requests answered.", "route", "method", "status")
-        self._request_seconds = histogram(
-            "request_seconds", "From a request's head to its answer.", _SECONDS, "route"
-        )
-        self._in_flight = gauge("requests_in_flight", "Requests being answered, without probes.")
-        self._refusals = counter(
-            "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
-        )
-        self._states = {
-            "arriving": gauge("uploads_arriving", "Uploads that are being received."),
-            "waiting": gauge("queue_depth", "Images that wait for their inference."),
-            "running": gauge("inferences_running", "Inferences that run."),
-        }
-        self._stage_seconds = histogram(
-            "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
-        )
-        self._segments = counter("segments_total", "Segments found.", "model", "class")
-        self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
-        self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
-        self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
-        counter("processes_started_total", "Processes started, replaced ones included.").inc()
+        # Nobody is to read a file that is half made.
+        with self._processes.alone() if self._processes else nullcontext():
+            self._requests = counter("requests_total", "Requests answered.", "route", "method", "status")
+            self._request_seconds = histogram(
+                "request_seconds", "From a request's head to its answer.", _SECONDS, "route"
+            )
+            self._in_flight = gauge("requests_in_flight", "Requests being answered, without probes.")
+            self._refusals = counter(
+                "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
+            )
+            self._states = {
+                "arriving": gauge("uploads_arriving", "Uploads that are being received."),
+                "waiting": gauge("queue_depth", "Images that wait for their inference."),
+                "running": gauge("inferences_running", "Inferences that run."),
+            }
+            self._stage_seconds = histogram(
+                "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
+            )
+            self._segments = counter("segments_total", "Segments found.", "model", "class")
+            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
+            self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
+            self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
+            counter("processes_started_total", "Processes started, replaced ones included.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
