@@ -132,7 +132,7 @@ def _text(number: int | None) -> str | None:
 
 
 def _level(status: int) -> int:
-    if status in (429, 503):  # as it is meant to be, but more is asked than can be given
+    if status in (429, 502, 503, 504):  # more is asked than can be given, or another's server has failed
         return logging.WARNING
     return logging.ERROR if status >= 500 else logging.INFO
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import prometheus_client
 from flask import Flask, Response, current_app, g
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -48,8 +43,8 @@ class Metrics:
         self._service = service
         self.registry = registry = CollectorRegistry()
 
-        def counter(name: str, meaning: str, *labels: str) -> Counter:
-            return Counter(f"maskserve_{name}", meaning, labels, registry=registry)
+        def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
+            return prometheus_client.Counter(f"maskserve_{name}", meaning, labels, registry=registry)
 
         def histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
             return Histogram(f"maskserve_{name}", meaning, labels, buckets=buckets, registry=registry)
@@ -59,27 +54,29 @@ class Metrics:
             made.set(0)
             return made
 
-        self._requests = counter("requests_total", "Requests answered.", "route", "method", "status")
-        self._request_seconds = histogram(
-            "request_seconds", "From a request's head to its answer.", _SECONDS, "route"
-        )
-        self._in_flight = gauge("requests_in_flight", "Requests being answered, without probes.")
-        self._refusals = counter(
-            "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
-        )
-        self._states = {
-            "arriving": gauge("uploads_arriving", "Uploads that are being received."),
-            "waiting": gauge("queue_depth", "Images that wait for their inference."),
-            "running": gauge("inferences_running", "Inferences that run."),
-        }
-        self._stage_seconds = histogram(
-            "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
-        )
-        self._segments = counter("segments_total", "Segments found.", "model", "class")
-        self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
-        self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
-        self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
-        counter("processes_started_total", "Processes started, replaced ones included.").inc()
+        # Nobody is to read a file that is half made.
+        with self._processes.alone() if self._processes else nullcontext():
+            self._requests = counter("requests_total", "Requests answered.", "route", "method", "status")
+            self._request_seconds = histogram(
+                "request_seconds", "From a request's head to its answer.", _SECONDS, "route"
+            )
+            self._in_flight = gauge("requests_in_flight", "Requests being answered, without probes.")
+            self._refusals = counter(
+                "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
+            )
+            self._states = {
+                "arriving": gauge("uploads_arriving", "Uploads that are being received."),
+                "waiting": gauge("queue_depth", "Images that wait for their inference."),
+                "running": gauge("inferences_running", "Inferences that run."),
+            }
+            self._stage_seconds = histogram(
+                "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
+            )
+            self._segments = counter("segments_total", "Segments found.", "model", "class")
+            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
+            self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
+            self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
+            counter("processes_started_total", "Processes started, replaced ones included.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
@@ -109,9 +106,10 @@ class Metrics:
             return
         width, height = picture.size
         self._image_pixels.observe(width * height)
+        for class_id, number in Counter(picture.class_ids.tolist()).items():
+            self._segments.labels(picture.model, picture.classes[class_id]).inc(number)
         scores = self._scores.labels(picture.model)
-        for class_id, score in zip(picture.class_ids.tolist(), picture.scores.tolist(), strict=True):
-            self._segments.labels(picture.model, picture.classes[class_id]).inc()
+        for score in picture.scores.tolist():
             scores.observe(score)
 
     def exposition(self) -> bytes:

@@ -31,6 +31,8 @@ class Processes:
         """Join the processes of `folder`, which is made where there is none."""
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = os.open(folder, os.O_RDONLY)
+        fcntl.flock(self._folder, fcntl.LOCK_SH)  # so systemd takes nothing of it for old (tmpfiles.d(5))
         with self.alone():
             self._bury_the_dead()  # one of them may have had this process's number
             self._alive = (folder / f"{os.getpid()}.alive").open("w")
@@ -39,12 +41,9 @@ class Processes:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Let no other process look at the folder, or change what it holds of the dead, meanwhile."""
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(folder)
 
     def living(self) -> list[int]:
         """The living, by number. What the dead had counted is kept. Call it `alone`."""

@@ -12,9 +12,12 @@ from app import tracing
 from app.tracing import Record, Trace
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
 logger = logging.getLogger(__name__)
+
+_EXTENSION = "maskserve_traces"
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -36,7 +39,9 @@ def register(app: Flask) -> None:
     if protocol != _PROTOCOL:
         logger.warning("no traces are sent: set %s=%s, not %s", _PROTOCOLS[0], _PROTOCOL, protocol)
         return
-    tracer = _tracer()
+    provider = _provider()
+    tracer = provider.get_tracer("maskserve")
+    app.extensions[_EXTENSION] = provider
 
     @app.before_request
     def begin() -> None:
@@ -50,9 +55,15 @@ def register(app: Flask) -> None:
         return response
 
 
-def _tracer() -> Tracer:
-    """A tracer that sends in batches, the last of them when the process ends."""
-    # Not above: who sends no traces need not wait for a third of a second of imports.
+def flush(app: Flask) -> None:
+    """Send what `app` has not sent yet: for a server that ends its processes without Python's own end."""
+    if _EXTENSION in app.extensions:
+        app.extensions[_EXTENSION].force_flush()
+
+
+def _provider() -> TracerProvider:
+    """What makes spans and sends them in batches, the last of them at Python's end."""
+    # Not above: who sends no traces needs none of it.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -61,7 +72,7 @@ def _tracer() -> Tracer:
     named = Resource({"service.name": "maskserve"}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=Resource.create(named.attributes))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider.get_tracer("maskserve")
+    return provider
 
 
 def _begin(tracer: Tracer, record: Record) -> Span:

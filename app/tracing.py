@@ -26,9 +26,6 @@ _CLOUD_TRACE = re.compile(r"([0-9A-Fa-f]{32})(?:/([0-9]{1,20}))?(?:;o=([01]))?")
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
 
-# Asked every few seconds, by machines. Open Inference Protocol's are beside the service's own blueprint.
-_PROBES = frozenset(("/v2/health/live", "/v2/health/ready"))
-
 
 class Trace(NamedTuple):
     """Where the request stands in a trace: ids in hexadecimal, 32 and 16 digits; no span: an empty one."""
@@ -140,8 +137,9 @@ def method() -> str:
 
 
 def is_probe() -> bool:
-    """Whether the running request is a platform's question for the service's state."""
-    return request.blueprint == "operations" or route() in _PROBES
+    """Whether the running request is a platform's regular question for the service's state."""
+    asked = route()  # the Open Inference Protocol has probes of its own
+    return request.blueprint == "operations" or asked.startswith("/v2/health/") or asked.endswith("/ready")
 
 
 def register(app: Flask) -> None:

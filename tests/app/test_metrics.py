@@ -234,7 +234,7 @@ def test_each_process_answers_for_all_and_what_the_dead_counted_stays(tmp_path: 
             assert pids == {str(third.popen.pid)}
         left = sorted(path.name for path in (tmp_path / "counts").iterdir())
         assert left == sorted(
-            [f"{third.popen.pid}.alive", f"gauge_livesum_{third.popen.pid}.db"]
+            ["lock", f"{third.popen.pid}.alive", f"gauge_livesum_{third.popen.pid}.db"]
             + [f"{kind}_{who}.db" for kind in ("counter", "histogram") for who in ("dead", third.popen.pid)]
         )
 
