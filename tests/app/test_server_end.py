@@ -49,6 +49,19 @@ def test_requests_that_come_with_sigterm_are_all_answered(tmp_path: Path, png: b
         assert server.process.wait(20) == 0
 
 
+def test_sigterm_while_models_load_serves_who_waits_for_them(tmp_path: Path, png: bytes) -> None:
+    with (
+        started(tmp_path / "log", module="stub_server:create_loading_app()", STUB_LOADING="2") as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        wait_until(server.answers, 30)
+        pending = pool.submit(server.segment, png)
+        time.sleep(0.3)
+        server.process.terminate()
+        assert pending.result()[0] == 200
+        assert server.process.wait(10) == 0
+
+
 def test_who_comes_while_it_ends_is_told_and_kept_connections_are_closed(tmp_path: Path, jpeg: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0, STUB_WIDE_SECONDS="2.5") as server,
