@@ -130,7 +130,9 @@ class Settings:
         "16", whole_number(1), "How deep lists and objects of JSON may nest: no request needs 8; more is 400."
     )
     max_header_bytes: int = _setting(
-        "32768", whole_number(4096, 65535), "The longest request line and headers together, in bytes."
+        "32768",
+        whole_number(4096, 65535),
+        "The longest request line and headers together, in bytes; more is 431.",
     )
 
     # --- time

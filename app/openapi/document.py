@@ -36,6 +36,7 @@ _PROBLEMS = {
     415: "Not an image, or not of a type that is accepted",
     422: "An image that cannot be decoded: truncated, corrupt",
     429: "Too many requests; see Retry-After",
+    431: "The request line and headers are too long",
     502: "The URL or bucket failed",
     503: "The queue is full, or the models are not ready; see Retry-After",
     504: "The URL or bucket took too long",

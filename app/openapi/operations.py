@@ -13,7 +13,7 @@ from app.settings import Settings
 
 Schema = dict[str, Any]
 
-_RUNS = (400, 401, 403, 404, 408, 411, 413, 415, 422, 429, 502, 503, 504)
+_RUNS = (400, 401, 403, 404, 408, 411, 413, 415, 422, 429, 431, 502, 503, 504)
 """What any route that computes may say."""
 
 _IMAGE: Schema = {

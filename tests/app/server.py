@@ -60,12 +60,12 @@ class Server:
     def segment(self, body: bytes, query: str = "") -> Answer:
         return self.request("POST", f"/api/v1/segment{query}", body)
 
-    def send(self, body: bytes, query: str = "") -> socket.socket:
+    def send(self, body: bytes, query: str = "", headers: str = "") -> socket.socket:
         """A connection on which a picture has been sent whole, and whose answer is still to be read."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         head = (
             f"POST /api/v1/segment{query} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"Content-Length: {len(body)}\r\n{headers}\r\n"
         )
         connection.sendall(head.encode() + body)
         return connection

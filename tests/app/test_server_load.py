@@ -33,6 +33,13 @@ def test_clients_that_leave_give_their_places_back_uncomputed(
         assert time.monotonic() - start < 6  # the running one and its own, not four
 
 
+def test_of_a_crowd_each_is_answered_or_told_503(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0.05) as server, ThreadPoolExecutor(120) as pool:
+        statuses = [answer[0] for answer in pool.map(server.segment, [png] * 120)]
+        assert set(statuses) == {200, 503}
+        assert statuses.count(200) >= 17  # as many as may run and wait
+
+
 def test_clients_that_wait_keep_their_places(tmp_path: Path, png: bytes) -> None:
     with running(tmp_path / "log", seconds=0.8) as server, ThreadPoolExecutor(4) as pool:
         assert [answer[0] for answer in pool.map(server.segment, [png] * 4)] == [200] * 4
