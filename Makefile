@@ -12,7 +12,7 @@ RUN ?= runs/nuclei
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
 
-test: $(VENV)/.ready-dev  ## run every test
+test: $(VENV)/.ready-dev $(VENV)/kserve/.ready  ## run every test
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-dev  ## style and types
@@ -43,6 +43,12 @@ $(VENV)/.ready-full: requirements.txt $(VENV)/.ready
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready-full
 	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+# KServe's client, for one example in docs/api.md, by itself: it wants other versions than the service.
+$(VENV)/kserve/.ready: requirements-kserve.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/kserve
+	$(VENV)/kserve/bin/pip install --quiet -r requirements-kserve.txt
 	touch $@
 
 $(BIN)/python:

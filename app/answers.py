@@ -51,16 +51,11 @@ class Wanted:
 
 
 def wanted_by(parameters: Parameters, otherwise: Output = "json") -> Wanted:
-    """What the running request wants: as its parameters say, else its Accept, else `otherwise`.
-
-    Raises BadParameter where its parameters contradict each other.
-    """
+    """What the running request wants: as its parameters say, else its Accept, else `otherwise`."""
     output = parameters.output or _accepted_output(otherwise)
-    overlay_too = "overlay" in parameters.include
-    if overlay_too and output != "json":
-        raise BadParameter(f"include is for output=json, not for {output}.")
     accepted = request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")
-    return Wanted(output, parameters.image_format or _OVERLAYS[accepted], overlay_too)
+    image_format = parameters.image_format or _OVERLAYS[accepted]
+    return Wanted(output, image_format, overlay_too=output == "json" and "overlay" in parameters.include)
 
 
 def wanted_of_several(parameters: Parameters) -> Wanted:

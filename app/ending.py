@@ -10,6 +10,7 @@ import time
 
 from flask import Flask, Response
 
+from app import traces
 from app.running import Running
 from app.service import Service
 
@@ -36,16 +37,17 @@ def register(app: Flask, service: Service, running: Running) -> None:
             response.headers["Connection"] = "close"
         return response
 
-    threading.Thread(target=_end, args=(service, running), name="ending", daemon=True).start()
+    threading.Thread(target=_end, args=(app, service, running), name="ending", daemon=True).start()
 
 
-def _end(service: Service, running: Running) -> None:
+def _end(app: Flask, service: Service, running: Running) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
     service.is_ending = True
     time.sleep(_LINGER_SECONDS)
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
+    traces.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)

@@ -179,6 +179,8 @@ def _client_for(emulator: str | None) -> Client:
     """One for all requests: it keeps connections and credentials. It reads `emulator` itself."""
     from google.cloud.storage import Client
 
+    # Or it also asks about each bucket, to label traces, though these be off: who may read objects may not.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     return Client(project=None)  # no bucket is listed or made, so none is needed
 
 

@@ -22,6 +22,10 @@ _ANSWERS: list[type[BaseModel]] = [
     schemas.ModelList,
     schemas.Alive,
     schemas.Ready,
+    schemas.NameList,
+    schemas.ModelState,
+    schemas.Server,
+    schemas.ModelTensors,
     schemas.Problem,
 ]
 

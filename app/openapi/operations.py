@@ -16,6 +16,9 @@ Schema = dict[str, Any]
 _RUNS = (400, 401, 403, 404, 408, 411, 413, 415, 422, 429, 431, 502, 503, 504)
 """What any route that computes may say."""
 
+_ASKS = (401, 404, 503)
+"""What any route that tells of models may say."""
+
 _IMAGE: Schema = {
     "type": "string",
     "contentEncoding": "base64",
@@ -199,16 +202,31 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
     ]
     return [
         *computing,
-        Operation(
-            "/api/v1/models", "get", "The loaded models", answer=schemas.ModelList, problems=(401, 503)
-        ),
+        Operation("/api/v1/models", "get", "The loaded models", answer=schemas.ModelList, problems=_ASKS),
         Operation(
             "/api/v1/models/{name}",
             "get",
             "One loaded model",
             answer=schemas.ModelDescription,
-            problems=(401, 404, 503),
+            problems=_ASKS,
         ),
+        Operation("/v1/models", "get", "KServe V1: the models", answer=schemas.NameList, problems=_ASKS),
+        Operation(
+            "/v1/models/{name}", "get", "KServe V1: a model", answer=schemas.ModelState, problems=_ASKS
+        ),
+        Operation("/v2", "get", "KServe V2: what serves", answer=schemas.Server, problems=(401,)),
+        Operation(
+            "/v2/models/{name}", "get", "KServe V2: a model", answer=schemas.ModelTensors, problems=_ASKS
+        ),
+        Operation(
+            "/v2/models/{name}/ready",
+            "get",
+            "KServe V2: is it ready?",
+            answer=schemas.ModelState,
+            problems=_ASKS,
+        ),
+        Operation("/v2/health/live", "get", "KServe V2: as /livez", answer=schemas.Alive),
+        Operation("/v2/health/ready", "get", "KServe V2: as /readyz", answer=schemas.Ready, problems=(503,)),
         Operation("/livez", "get", "Does the process answer?", answer=schemas.Alive),
         Operation("/readyz", "get", "Is every model ready?", answer=schemas.Ready, problems=(503,)),
         Operation("/health", "get", "As /readyz", answer=schemas.Ready, problems=(503,)),

@@ -146,3 +146,42 @@ class Inference(_Answer):
     model_version: str
     id: str | None = None
     outputs: list[Tensor]
+
+
+class NameList(_Answer):
+    """KServe V1's list of models."""
+
+    models: list[str]
+
+
+class ModelState(_Answer):
+    """A model, and whether it is ready."""
+
+    name: str
+    ready: bool
+
+
+class Server(_Answer):
+    """What serves."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorKind(_Answer):
+    """What a tensor is to be; -1 is any number."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelTensors(_Answer):
+    """KServe V2's description of a model."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorKind]
+    outputs: list[TensorKind]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
+from stub_internet import HOST, PUBLIC, Internet, Serve
+from stub_origin import Answer, Authority, Origin
 from stub_segmenter import StubSegmenter
 
 from app import create_app
@@ -43,6 +46,24 @@ def png() -> bytes:
 def jpeg() -> bytes:
     """A picture of 320 x 240 pixels with enough in it to cut short."""
     return encode(320, 240, "JPEG")
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    origins = []
+
+    def start(answers: Mapping[str, Answer], tls: ssl.SSLContext | None = None) -> Internet:
+        origins.append(Origin(answers, tls))
+        return Internet(origins[-1], {HOST: [[PUBLIC]], "other.example": [["1.1.1.1"]]})
+
+    yield start
+    for origin in origins:
+        origin.stop()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
 
 
 def encode(width: int, height: int, file_format: str) -> bytes:

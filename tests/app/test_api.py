@@ -307,7 +307,6 @@ BAD_PARAMETERS = [
     ("output=xml", "output must be json, overlay, labelmap or cutouts"),
     ("image_format=bmp", "image_format must be png, jpeg or webp"),
     ("include=picture", "include must be overlay"),
-    ("include=overlay&output=overlay", "include is for output=json"),
     ("page=-1", "page must be a whole number"),
     ("channel=red", "channel must be a whole number"),
     ("treshold=0.5", "There is no parameter 'treshold'; there are model, threshold"),
