@@ -83,13 +83,24 @@ def parse_parameters(
     Raises:
         BadParameter: naming each parameter that is unknown, repeated or out of range, and what is allowed.
     """
-    given: dict[str, Any] = {}
-    for source in texts:
-        for name, values in source.items():
-            if len(values) > 1 and not _may_repeat(name):  # a second threshold could only be a mistake
-                raise BadParameter(f"{_echo(name)} is given {len(values)} times; give it once.")
-            given[name] = list(values) if _may_repeat(name) else _from_text(name, values[0])
-    given.update(document or {})
+    together: dict[str, Any] = {}
+    for source in [*map(_from_texts, texts), document or {}]:
+        _check(source)  # by itself: what another goes before must make sense too
+        together.update(source)
+    return _check(together)
+
+
+def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The values that a query's or a form's texts stand for. Raises BadParameter."""
+    values: dict[str, Any] = {}
+    for name, given in texts.items():
+        if len(given) > 1 and not _may_repeat(name):  # a second threshold could only be a mistake
+            raise BadParameter(f"{_echo(name)} is given {len(given)} times; give it once.")
+        values[name] = list(given) if _may_repeat(name) else _from_text(name, given[0])
+    return values
+
+
+def _check(given: Mapping[str, Any]) -> Parameters:
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:

@@ -165,9 +165,8 @@ def _images_of_tensor(document: Mapping[str, Any]) -> list[Any]:
         raise BadBody(f"The input must be named {_V2_INPUT}.")
     if not all(isinstance(side, int) for side in sides) or math.prod(sides) != len(data):
         raise BadBody(f"The input's shape does not fit its {len(data)} elements.")
-    content_type = (tensor.get("parameters") or {}).get("content_type", "base64")
-    if content_type != "base64":
-        raise BadBody("The input's content_type must be base64.")
+    if tensor.get("parameters", {}) not in ({}, {"content_type": "base64"}):
+        raise BadBody("The input's parameters must be its content_type, base64.")
     return data
 
 
