@@ -57,7 +57,7 @@ def _parse(
     document: Mapping[str, Any], texts: Sequence[Texts], model: str | None
 ) -> tuple[Parameters, Wanted]:
     if model is not None:
-        if document.get("model", model) != model:
+        if document.get("model") not in (None, model):
             raise BadParameter(f"model must be {model}, as the route says, or be left out.")
         document = {**document, "model": model}
     parameters = parse_parameters(*texts, document=document)

@@ -95,6 +95,22 @@ def _without_null(schema: Schema) -> Schema:
     return kept
 
 
+def _with_null(schema: Any) -> Any:
+    """The schema of a JSON body, in which null stands for a parameter that is left out."""
+    if isinstance(schema, list):
+        return [_with_null(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {name: _with_null(part) for name, part in schema.items()}
+    for name, member in changed.get("properties", {}).items():
+        definition = Parameters.model_fields.get(name)
+        if definition is not None and definition.default is None:
+            member["type"] = [member["type"], "null"]
+            if "enum" in member:
+                member["enum"] = [*member["enum"], None]
+    return changed
+
+
 def _describe(operation: Operation, parameters: Mapping[str, Schema], service: Service) -> Schema:
     described: Schema = {
         "summary": operation.summary,
@@ -109,7 +125,10 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
     if operation.bodies:
         described["requestBody"] = {
             "required": True,
-            "content": {kind: {"schema": schema} for kind, schema in operation.bodies.items()},
+            "content": {
+                kind: {"schema": _with_null(schema) if kind == "application/json" else schema}
+                for kind, schema in operation.bodies.items()
+            },
         }
     keyed = bool(service.settings.api_keys) and 401 in operation.problems
     if keyed:

@@ -30,7 +30,12 @@ _URL: Schema = {"type": "string", "format": "uri", "description": "where an imag
 _NAMED: dict[str, Schema] = {
     "image": _IMAGE,
     "url": _URL,
-    "gcs_uri": {"type": "string", "pattern": "^gs://[a-z0-9._-]+/.+$", "description": "an image in a bucket"},
+    "gcs_uri": {
+        "type": "string",
+        "pattern": "^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[\\x20-\\x7e]+$",
+        "maxLength": 1000,
+        "description": "an image in a bucket",
+    },
 }
 _DRAWN = ("image/png", "image/jpeg", "image/webp", "application/zip")
 _JSON = "application/json"

@@ -17,6 +17,7 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.settings import Settings
 
+LAST = {"page": 0, "channel": 2}
 PICTURES = [encode(12, 10, "PNG"), encode(8, 8, "JPEG"), encode(20, 10, "BMP")]
 
 schemathesis.openapi.format(
@@ -35,13 +36,23 @@ def fit(schema: object) -> None:
     """Add what the document cannot say: which pages and channels these pictures have, a tensor's length."""
     for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
         fit(value)
-    if isinstance(schema, dict):
-        named = {schema["name"]: schema["schema"]} if "schema" in schema and "name" in schema else schema
-        for name, most in (("page", 0), ("channel", 2)):
-            if isinstance(named.get(name), dict):
-                named[name]["maximum"] = most
-        if isinstance(schema.get("shape"), dict) and isinstance(schema.get("data"), dict):
-            schema["shape"], schema["data"]["maxItems"] = {"const": [1]}, 1
+    if not isinstance(schema, dict):
+        return
+    if isinstance(schema.get("parameters"), list):
+        # Looked up only where the body has no other; the body is nearer to the image, and goes before.
+        looked_up = {*LAST, "model", "classes"}
+        schema["parameters"] = [
+            asked
+            for asked in schema["parameters"]
+            if asked["in"] != "query" or asked["name"] not in looked_up
+        ]
+    if "multipart/form-data" in schema:  # where an empty list is nothing at all
+        schema["multipart/form-data"]["schema"]["properties"].get("classes", {}).pop("minItems", None)
+    for name, last in LAST.items():
+        if isinstance(schema.get(name), dict):
+            schema[name]["maximum"] = last
+    if isinstance(schema.get("shape"), dict) and isinstance(schema.get("data"), dict):
+        schema["shape"], schema["data"]["maxItems"] = {"const": [1]}, 1
 
 
 fit(schema.raw_schema)

@@ -42,7 +42,7 @@ def test_whatever_is_wrong_with_a_body_the_client_reads_why(tmp_path: Path, png:
             (server.segment(b"x" * (2 * limit)), 413),
             (server.request("POST", "/nowhere", b"x" * limit), 404),
             (server.request("POST", "/livez", b"x" * limit), 405),
-            (server.request("POST", "/api/v1/segment", b"x" * limit, "application/json"), 415),
+            (server.request("POST", "/api/v1/segment", b"x" * limit, "text/plain"), 415),
         ]
         for (status, headers, body), expected in refused:
             assert status == expected
