@@ -17,7 +17,7 @@ Output = Literal["json", "overlay", "labelmap", "cutouts"]
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
 _WHOLE_NUMBER = re.compile("-?[0-9]{1,15}")  # int alone reads "1_0" too, and float "nan"
-_NUMBER = re.compile("-?[0-9]{1,15}[.][0-9]{1,20}|-?[0-9]{1,15}([.][0-9]{1,20})?[eE][+-]?[0-9]{1,2}")
+_NUMBER = re.compile("-?[0-9]{1,15}[.][0-9]{1,20}|-?[0-9]{1,15}([.][0-9]{1,20})?[eE][+-]?[0-9]{1,3}")
 
 
 def _split_names(value: object) -> object:
