@@ -17,6 +17,7 @@ from pillow_heif import HeifImageFile
 from model import png, tiff
 from model.colours import image_to_rgb, samples_to_rgb
 from model.headers import gif_frames, jpeg_scans, recognise
+from model.heif_boxes import check_items
 from model.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
@@ -235,6 +236,8 @@ def _decode_other(
         frames = gif_frames(data, limits.max_frames)
         check_frames(frames.count, page, limits)
         check_size(frames.size, limits)
+    elif file_format == "HEIF":
+        check_items(data, limits)
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
         if file_format != "GIF":

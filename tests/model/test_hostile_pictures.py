@@ -246,7 +246,7 @@ def test_a_jpeg_of_many_scans_is_too_much_work_only_where_it_is_large() -> None:
     assert decode(data, Limits(max_pixels=200_000)).shape == (64, 64, 3)
 
     started = time.perf_counter()
-    with pytest.raises(PictureTooLarge, match=r"64 x 64 pixels, to be decoded 5\d\d times over"):
+    with pytest.raises(PictureTooLarge, match=r"made of 2,\d\d\d,\d\d\d pixels"):
         decode(data, Limits(max_pixels=64 * 64))
     assert time.perf_counter() - started < 0.5
 
