@@ -44,9 +44,10 @@ class Limits:
     Attributes:
         max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to 9
             bytes of memory in a JPEG, HEIC, BMP, GIF of one picture, or TIFF or PNG of 8 bits; up to 18 in a
-            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and the file beside it.
-            Of the result each takes 3. A forged AVIF, whose pixels are more than its header says, is bounded
-            by libavif alone: 16384 x 16384 pixels, 2 to 4 bytes each or, of more than 8 bits, twice that.
+            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and beside it up to five
+            copies of the file. Of the result each takes 3. A forged AVIF, whose pixels are more than its
+            header says, is bounded by libavif alone: 16384 x 16384 pixels, 2 to 4 bytes each, or twice that
+            of more than 8 bits.
         max_frames: the most pages or frames that a file may have, whichever of them is wanted.
     """
 
