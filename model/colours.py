@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,8 @@ _BLOCK = 1 << 20  # pixels
 # What may lie outside the range that a picture of more than 8 bits is stretched over: one pixel in 10,000
 # at each end.
 _OUTLIERS = 1e-4
+
+_TAGS_AT, _MOST_TAGS = 128, 100  # of an ICC profile; lcms reads no more either
 
 
 @dataclass(frozen=True)
@@ -254,14 +257,25 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     # Of one pixel: a mode is known without converting the picture.
     mode = _convertible(image.crop((0, 0, 1, 1))).mode
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
         # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
-        if "sRGB" in ImageCms.getProfileDescription(profile):
+        if _is_srgb(profile_bytes):
             return unchanged
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
         transform = ImageCms.buildTransform(
             profile, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB"
         )
     # A profile made for other channels, or broken: every other viewer shows the picture without it too.
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
         return unchanged
     return lambda part: ImageCms.applyTransform(part, transform) or part
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile's description says so; lcms allocates as many languages of it as are claimed."""
+    (count,) = struct.unpack_from(">I", profile, _TAGS_AT)
+    for number in range(min(count, _MOST_TAGS)):
+        tag, start, length = struct.unpack_from(">4sII", profile, _TAGS_AT + 4 + 12 * number)
+        if tag == b"desc":
+            description = profile[start : start + length]
+            return b"sRGB" in description or "sRGB".encode("utf-16-be") in description
+    return False

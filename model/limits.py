@@ -44,9 +44,10 @@ class Limits:
     Attributes:
         max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to 9
             bytes of memory in a JPEG, HEIC, BMP, GIF of one picture, or TIFF or PNG of 8 bits; up to 18 in a
-            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and the file beside it.
-            Of the result each takes 3. A forged AVIF, whose pixels are more than its header says, is bounded
-            by libavif alone: 16384 x 16384 pixels of 2 bytes or, in the worst case, 6.
+            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and beside it up to five
+            copies of the file. Of the result each takes 3. A forged AVIF, whose pixels are more than its
+            header says, is bounded by libavif alone: 16384 x 16384 pixels, 2 to 4 bytes each, or twice that
+            of more than 8 bits.
         max_frames: the most pages or frames that a file may have, whichever of them is wanted.
     """
 
@@ -69,11 +70,16 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
 
 def check_passes(passes: int, size: tuple[int, int], limits: Limits) -> None:
     """Raise PictureTooLarge when going over a picture of (width, height) `passes` times takes too long."""
-    width, height = size
-    if passes > 1 and passes * width * height > _MOST_PASSES * limits.max_pixels:
+    if passes > 1:
+        check_work(passes * size[0] * size[1], limits)
+
+
+def check_work(pixels: int, limits: Limits) -> None:
+    """Raise PictureTooLarge when so many pixels are to be decoded for one picture that it takes too long."""
+    if pixels > _MOST_PASSES * limits.max_pixels:
         raise PictureTooLarge(
-            f"the picture has {width} x {height} pixels, to be decoded {passes:,} times over;"
-            f" at most {_MOST_PASSES * limits.max_pixels:,} pixels are decoded in all"
+            f"the picture is made of {pixels:,} pixels, in parts or in layers one over the other;"
+            f" at most {_MOST_PASSES * limits.max_pixels:,} are decoded for one"
         )
 
 

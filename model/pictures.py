@@ -17,6 +17,7 @@ from pillow_heif import HeifImageFile
 from model import png, tiff
 from model.colours import image_to_rgb, samples_to_rgb
 from model.headers import gif_frames, jpeg_scans, recognise
+from model.heif_boxes import check_items
 from model.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
@@ -31,6 +32,7 @@ from model.limits import (
     check_passes,
     check_size,
 )
+from model.tiff_pages import beginning_at, page_offsets
 
 __all__ = [
     "BrokenPicture",
@@ -216,9 +218,9 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
 
 
 def _decode_tiff(data: bytes, limits: Limits, page: int, channel: int | None) -> _Stored:
-    offsets = tiff.page_offsets(data, limits.max_frames)
+    offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
-    data = tiff.beginning_at(data, offsets[page])
+    data = beginning_at(data, offsets[page])
     layout = tiff.read_layout(data, limits)
     if not layout.known_to_pillow:
         samples, channel = tiff.read_samples(data, layout, channel, limits)
@@ -235,18 +237,20 @@ def _decode_other(
         frames = gif_frames(data, limits.max_frames)
         check_frames(frames.count, page, limits)
         check_size(frames.size, limits)
+    elif file_format == "HEIF":
+        check_items(data, limits)
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
         if file_format != "GIF":
             check_frames(getattr(image, "n_frames", 1), page, limits)
         if file_format in _COMPOSED:
             check_passes(page + 1, image.size, limits)
-        if page and file_format == "JPEG":  # a phone's, with several pictures, of any sizes
-            return _decode_other(_picture_of_mpo(data, image, page), "JPEG", enough, limits, 0, channel)
         if page:
             first = image.tell()  # in a HEIC, the primary picture, wherever it lies
             image.seek(page if page > first else page - 1)
             check_size(image.size, limits)
+        if page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
+            return _decode_other(data[image.offset :], "JPEG", enough, limits, 0, channel)  # type: ignore[attr-defined]
         size = None
         if file_format == "JPEG":
             check_passes(jpeg_scans(data), image.size, limits)
@@ -262,12 +266,6 @@ def _decode_other(
 def _open(file: IO[bytes], file_format: str) -> Image.Image:
     """The picture, its header read; without pillow-heif's opener, which would be registered for everybody."""
     return HeifImageFile(file) if file_format == "HEIF" else Image.open(file, formats=[file_format])
-
-
-def _picture_of_mpo(data: bytes, image: Image.Image, page: int) -> bytes:
-    """The file from one of its later pictures on: Pillow takes them all for as large as the first."""
-    image.seek(page)
-    return data[image.offset :]  # type: ignore[attr-defined]
 
 
 def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:

@@ -27,11 +27,11 @@ def read_samples(data: bytes, profile: bytes | None) -> Samples:
     Raises:
         BrokenPicture: truncated or corrupt.
     """
-    bgr = cv2.imdecode(np.frombuffer(_pixel_chunks(data), np.uint8), cv2.IMREAD_UNCHANGED)
-    if bgr is None or bgr.dtype != np.uint16 or bgr.ndim != 3:
+    pixels = cv2.imdecode(np.frombuffer(_pixel_chunks(data), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         raise BrokenPicture("the PNG picture is truncated or corrupt")
-    rgb = bgr[:, :, [2, 1, 0, 3][: bgr.shape[2]]]
-    return Samples(rgb, colour=True, alpha=3 if rgb.shape[2] == 4 else None, profile=profile)
+    pixels[:, :, [0, 2]] = pixels[:, :, [2, 0]]  # OpenCV has blue first
+    return Samples(pixels, colour=True, alpha=3 if pixels.shape[2] == 4 else None, profile=profile)
 
 
 def _pixel_chunks(data: bytes) -> bytes:

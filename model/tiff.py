@@ -1,4 +1,4 @@
-"""TIFF: its pages, and the pixels of those for which Pillow has no mode, such as 16-bit colours.
+"""TIFF: the pixels of pages for which Pillow has no mode, such as 16-bit colours.
 
 Pillow cuts colours of 16 bits to 8, of which a microscope's 12 bits leave 4, and opens no page of 2 or 5
 channels. Such a page is shown to it as a grey one of 8 bits, as wide as a row has bytes: then libtiff unpacks
@@ -20,6 +20,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from model.colours import Samples, row_blocks
 from model.limits import BrokenPicture, Limits, PictureTooLarge, check_channel, check_size
+from model.tiff_pages import beginning_at, byte_order, is_big
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIP_OFFSETS, _ORIENTATION, _CHANNELS, _ROWS_PER_STRIP, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
@@ -41,44 +42,6 @@ _TYPES = ("u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8")
 
 # Bytes for each pixel that the limits allow: four channels of 16 bits, or more channels of a smaller picture.
 _MOST_BYTES = 8
-
-# libtiff and Pillow keep some numbers for each strip or tile; one row each is the most that makes sense.
-_MOST_ENTRIES = 4096
-
-
-def page_offsets(data: bytes, most: int) -> list[int]:
-    """Where the directory of each page begins, of at most `most` + 1 pages; a chain that loops ends there.
-
-    Raises:
-        BrokenPicture: there is no first page.
-    """
-    order, big = _byte_order(data), _is_big(data)
-    offset_format, count_format, entry_bytes = (
-        (order + "Q", order + "Q", 20) if big else (order + "I", order + "H", 12)
-    )
-    offsets: dict[int, None] = {}
-    try:
-        (offset,) = struct.unpack_from(offset_format, data, 8 if big else 4)
-        while offset and offset not in offsets and len(offsets) <= most:
-            (entries,) = struct.unpack_from(count_format, data, offset)
-            after = offset + struct.calcsize(count_format) + entries * entry_bytes
-            if entries > _MOST_ENTRIES or after > len(data):
-                break
-            offsets[offset] = None
-            (offset,) = struct.unpack_from(offset_format, data, after)
-    except (struct.error, OverflowError):
-        pass  # the next directory lies outside of the file: those before it are there
-    if not offsets:
-        raise BrokenPicture("the TIFF picture is truncated or corrupt: it has no page")
-    return list(offsets)
-
-
-def beginning_at(data: bytes, offset: int) -> bytes:
-    """The file with its header pointing to the directory at `offset`, which makes that page the first."""
-    order = _byte_order(data)
-    pointer = slice(8, 16) if _is_big(data) else slice(4, 8)
-    value = struct.pack(order + ("Q" if _is_big(data) else "I"), offset)
-    return data if data[pointer] == value else data[: pointer.start] + value + data[pointer.stop :]
 
 
 @dataclass(frozen=True)
@@ -106,6 +69,11 @@ class Layout:
         return _first(self.directory, number, default)
 
     @property
+    def unpacked_width(self) -> int:
+        """In pixels, what is unpacked of a row: of tiles, all to their ends."""
+        return -(-self.size[0] // self.tile[0]) * self.tile[0] if self.tile else self.size[0]
+
+    @property
     def known_to_pillow(self) -> bool:
         """Whether Pillow reads all there is, or reads it better: CMYK, JPEG inside, a palette, bits."""
         photometric = self.tag(_PHOTOMETRIC, _GREY_INVERTED)
@@ -129,7 +97,7 @@ def read_layout(data: bytes, limits: Limits) -> Layout:
             even for a picture of one pixel.
         BrokenPicture: its tags make no sense.
     """
-    directory = ImageFileDirectory_v2(data[:16] if _is_big(data) else data[:8])
+    directory = ImageFileDirectory_v2(data[:16] if is_big(data) else data[:8])
     file = io.BytesIO(data)
     file.seek(directory.next)
     directory.load(file)
@@ -148,7 +116,7 @@ def read_layout(data: bytes, limits: Limits) -> Layout:
     if len(set(bits)) == 1 and len(set(kinds)) == 1:
         name = f"{_KINDS.get(kinds[0], 'u')}{bits[0] // 8}"
         if bits[0] % 8 == 0 and name in _TYPES:
-            dtype = np.dtype(_byte_order(data) + name)
+            dtype = np.dtype(byte_order(data) + name)
     return Layout(directory, size, tile, channels, dtype, _first(directory, _ORIENTATION, 1))
 
 
@@ -186,14 +154,13 @@ def read_samples(
     first_extra = layout.channels - len(extra)
     if layout.tag(_PLANAR, 1) == _SEPARATE_PLANES:
         planes = range(layout.channels) if channel is None else [channel]
-        shape = (layout.size[1], layout.size[0], len(planes))
-        _check_bytes(shape, layout.dtype, limits)
-        values = np.empty(shape, layout.dtype)
+        _check_bytes(layout, len(planes), limits)
+        values = np.empty((layout.size[1], layout.size[0], len(planes)), layout.dtype)
         for index, plane in enumerate(planes):
             values[:, :, index] = _unpack(data, layout, plane)[:, :, 0]
         channel = None if channel is None else 0
     else:
-        _check_bytes((layout.size[1], layout.size[0], layout.channels), layout.dtype, limits)
+        _check_bytes(layout, layout.channels, limits)
         values = _unpack(data, layout, None)
     profile = layout.directory.get(_PROFILE)
     colour = photometric == _RGB and layout.channels >= 3
@@ -210,12 +177,14 @@ def read_samples(
     )
 
 
-def _check_bytes(shape: tuple[int, int, int], dtype: np.dtype, limits: Limits) -> None:
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if size > _MOST_BYTES * limits.max_pixels:
+def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:
+    assert layout.dtype is not None
+    width, height = layout.unpacked_width, layout.size[1]
+    count = width * height * channels * layout.dtype.itemsize
+    if count > _MOST_BYTES * limits.max_pixels:
         raise PictureTooLarge(
-            f"the picture has {size:,} bytes ({shape[1]} x {shape[0]} pixels, {shape[2]} channels of"
-            f" {8 * dtype.itemsize} bits); at most {_MOST_BYTES * limits.max_pixels:,} are accepted"
+            f"the picture has {count:,} bytes ({width} x {height} pixels, {channels} channels of"
+            f" {8 * layout.dtype.itemsize} bits); at most {_MOST_BYTES * limits.max_pixels:,} are accepted"
         )
 
 
@@ -224,9 +193,7 @@ def _unpack(data: bytes, layout: Layout, plane: int | None) -> npt.NDArray[np.ge
     assert layout.dtype is not None
     width, height = layout.size
     channels = layout.channels if plane is None else 1
-    tile = layout.tile
-    # Of tiles all are read to their ends, so that each is a number of whole ones wide.
-    read_width = width if tile is None else -(-width // tile[0]) * tile[0]
+    read_width = layout.unpacked_width
     pixel_bytes = channels * layout.dtype.itemsize
     file = io.BytesIO(_as_bytes(data, layout, plane, read_width * pixel_bytes, pixel_bytes))
     packed = np.empty((height, read_width * pixel_bytes), np.uint8)
@@ -238,7 +205,7 @@ def _unpack(data: bytes, layout: Layout, plane: int | None) -> npt.NDArray[np.ge
     if layout.tag(_PREDICTOR, 1) == _DIFFERENCES and layout.tag(_COMPRESSION, 1) != 1:
         if not layout.dtype.isnative:
             values = values.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
-        step = read_width if tile is None else tile[0]
+        step = layout.tile[0] if layout.tile else read_width
         for start in range(0, read_width, step):
             part = values[:, start : start + step]
             np.add.accumulate(part, axis=1, dtype=part.dtype, out=part)
@@ -277,25 +244,17 @@ def _as_bytes(data: bytes, layout: Layout, plane: int | None, row_bytes: int, pi
 
 def _with_directory(data: bytes, tags: dict[int, Sequence[int]]) -> bytes:
     """The file with a directory of `tags`, whole numbers all, at its end, and its header pointing there."""
-    long = "Q" if _is_big(data) else "I"
-    order = _byte_order(data)
+    long = "Q" if is_big(data) else "I"
+    order = byte_order(data)
     entry = order + "HH" + long
     room = struct.calcsize(order + long)
-    count = struct.pack(order + ("Q" if _is_big(data) else "H"), len(tags))
+    count = struct.pack(order + ("Q" if is_big(data) else "H"), len(tags))
     values_at = len(data) + len(count) + len(tags) * (struct.calcsize(entry) + room) + room
     entries, values = [], b""
     for tag, numbers in sorted(tags.items()):
         packed = struct.pack(f"{order}{len(numbers)}{long}", *numbers)
         if len(numbers) > 1:
             packed, values = struct.pack(order + long, values_at + len(values)), values + packed
-        entries.append(struct.pack(entry, tag, _LONG8 if _is_big(data) else _LONG, len(numbers)) + packed)
+        entries.append(struct.pack(entry, tag, _LONG8 if is_big(data) else _LONG, len(numbers)) + packed)
     end = struct.pack(order + long, 0)
     return beginning_at(data + count + b"".join(entries) + end + values, len(data))
-
-
-def _byte_order(data: bytes) -> str:
-    return ">" if data[:2] == b"MM" else "<"
-
-
-def _is_big(data: bytes) -> bool:
-    return b"+" in data[2:4]

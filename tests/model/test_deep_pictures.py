@@ -182,3 +182,12 @@ def test_many_deep_channels_count_as_more_pixels() -> None:
     assert decode(data, Limits(max_pixels=225)).shape == (10, 10, 3)
     with pytest.raises(PictureTooLarge, match=r"1,800 bytes \(10 x 10 pixels, 9 channels of 16 bits\)"):
         decode(data, Limits(max_pixels=224))
+
+
+def test_wide_tiles_of_a_narrow_picture_count_as_they_are_unpacked() -> None:
+    data = tiff_of(np.zeros((64, 2, 1), np.uint16), tile=64, compression="deflate")
+
+    assert decode(data, Limits(max_pixels=64 * 64)).shape == (64, 2, 3)
+    narrow = tiff_of(np.zeros((640, 2, 1), np.uint16), tile=64, compression="deflate")
+    with pytest.raises(PictureTooLarge, match="64 x 640 pixels, 1 channels of 16 bits"):
+        decode(narrow, Limits(max_pixels=64 * 64 * 2))

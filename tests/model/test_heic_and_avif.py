@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from pillow_heif import from_pillow, options
 
 from model.pictures import BrokenPicture, Limits, NotAPicture, PictureTooLarge, decode, read, read_size
 from tests.mutants import heic_of
@@ -24,12 +25,12 @@ def gradient(width: int = 64, height: int = 48) -> Image.Image:
     return Image.fromarray(np.stack(channels, axis=2).astype(np.uint8))
 
 
-def file_of(image: Image.Image, file_format: str, **options: Any) -> bytes:
+def file_of(image: Image.Image, file_format: str, **wishes: Any) -> bytes:
     if file_format == "HEIC":
-        exif = options.pop("exif", None)
-        return heic_of(image, **options, **({"exif": exif.tobytes()} if exif else {}))
+        exif = wishes.pop("exif", None)
+        return heic_of(image, **wishes, **({"exif": exif.tobytes()} if exif else {}))
     file = io.BytesIO()
-    image.save(file, file_format, **options)
+    image.save(file, file_format, **wishes)
     return file.getvalue()
 
 
@@ -121,6 +122,55 @@ def with_size(data: bytes, width: int, height: int) -> bytes:
 def test_a_heic_with_more_pixels_than_its_header_says_is_broken() -> None:
     with pytest.raises(BrokenPicture):
         decode(with_size(heic_of(gradient(640, 480)), 64, 48))
+
+
+def grid(side: int, tile: int, said: int) -> bytes:
+    """A HEIC of a square in tiles, which says that what comes out is another one."""
+    file = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options, "GRID_TILE_SIZE", tile)
+        heif = from_pillow(gradient(side, side))
+        heif.save(file)
+    data = file.getvalue()
+    of_grid = struct.pack(">BBHH", side // tile - 1, side // tile - 1, side, side)
+    assert of_grid in data  # or it is no grid
+    data = data.replace(of_grid, of_grid[:2] + struct.pack(">HH", said, said))
+    sides = bytes(4) + struct.pack(">II", side, side)
+    return data.replace(b"ispe" + sides, b"ispe" + bytes(4) + struct.pack(">II", said, said))
+
+
+def test_the_tiles_of_a_heic_are_work_too() -> None:
+    assert decode(grid(512, 64, said=512)).shape == (512, 512, 3)
+    assert decode(grid(512, 64, said=512), Limits(max_pixels=512 * 512)).shape == (512, 512, 3)
+    with pytest.raises(PictureTooLarge, match=r"266,240 pixels, in parts"):  # 512 x 512 and 64 x 64
+        decode(grid(512, 64, said=64), Limits(max_pixels=64 * 64 * 3))
+    # Of a tile, 63 pixels a side may be cut off.
+    with pytest.raises(PictureTooLarge, match=r"193 x 193"):
+        decode(grid(512, 256, said=64), Limits(max_pixels=64 * 64))
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(b"".join(content))) + kind + b"".join(content)
+
+
+def test_pictures_made_of_pictures_made_of_pictures_do_not_multiply() -> None:
+    """Each of six items is made of the next, 1,000 times: of 10¹⁵ pixels in 12 kB."""
+    sizes = box(b"ipco", box(b"ispe", bytes(4), struct.pack(">II", 64, 64)))
+    of_items = b"".join(struct.pack(">HBB", item, 1, 1) for item in range(1, 8))
+    properties = box(b"iprp", sizes, box(b"ipma", bytes(4), struct.pack(">I", 7), of_items))
+
+    def made_of(next_of: dict[int, int]) -> bytes:
+        references = [
+            box(b"dimg", struct.pack(">HH", item, 1000), struct.pack(">H", other) * 1000)
+            for item, other in next_of.items()
+        ]
+        meta = box(b"meta", bytes(4), properties, box(b"iref", bytes(4), *references))
+        return heic_of(gradient())[:28] + meta
+
+    with pytest.raises(PictureTooLarge, match="in parts"):
+        decode(made_of({item: item + 1 for item in range(1, 7)}))
+    with pytest.raises(BrokenPicture, match="made of itself"):
+        decode(made_of({1: 2, 2: 3, 3: 1}))
 
 
 @pytest.mark.parametrize("brand", [b"isom", b"mp42", b"qt  ", b"M4A ", b"crx "])
