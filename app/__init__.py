@@ -6,38 +6,24 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import (
-    access,
-    body,
-    cors,
-    deadline,
-    ending,
-    errors,
-    headers,
-    json_provider,
-    logs,
-    long_headers,
-    metrics,
-    platforms,
-    proxies,
-    rate_limit,
-    service,
-    traces,
-    tracing,
-)
-from app.api import api
-from app.documents import documents
-from app.loading import Models
-from app.operations import operations
-from app.pages import pages
-from app.predict import predict
-from app.running import Running
+from app import body, errors, json_provider, service
+from app.access import cors, headers, keys, long_headers, proxies, rate_limit
+from app.monitoring import logs, metrics, traces, tracing
+from app.routes import platforms
+from app.routes.api import api
+from app.routes.documents import documents
+from app.routes.operations import operations
+from app.routes.pages import pages
+from app.routes.predict import predict
+from app.serving import deadline, ending
+from app.serving.loading import Models
+from app.serving.running import Running
 from app.settings import Settings
 from model.segmenter import Segmenter
 
 
 def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
-    """The WSGI application. It answers at once; its models may still be on their way (app/loading.py).
+    """The WSGI application. It answers at once, while its models may still be on their way.
 
     Args:
         segmenters: models by name, the default first; without them, those that `settings` names are loaded
@@ -64,7 +50,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         watcher.register(app)
     errors.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
-    for part in (deadline, body, proxies, long_headers, access, rate_limit, cors, headers):
+    for part in (deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
         part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)

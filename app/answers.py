@@ -10,9 +10,9 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from app.errors import BadParameter
+from app.monitoring.tracing import request_id
 from app.parameters import Output, Parameters
 from app.service import Segmentation
-from app.tracing import request_id
 from model.formats.cutouts import segments_to_zip
 from model.formats.encode import FileFormat, encode, encode_png
 from model.formats.json import segments_to_json

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
-from app.tracing import current_record, request_id
+from app.monitoring.tracing import current_record, request_id
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 

@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from flask import Flask, current_app, request
 
-from app.clients import Client
-from app.deadline import deadline
 from app.errors import BadParameter, UnknownModel
-from app.loading import Models
+from app.monitoring.tracing import follow
 from app.parameters import Parameters
-from app.patience import Patience
+from app.serving.clients import Client
+from app.serving.deadline import deadline
+from app.serving.loading import Models
+from app.serving.patience import Patience
+from app.serving.workers import Workers
 from app.settings import Settings
 from app.sources import Sources
-from app.tracing import follow
-from app.workers import Workers
 from model.formats.encode import FileFormat, check_encodable
 from model.pictures import Limits, decode_reduced, whole
 from model.segmenter import Segmenter

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.access.rate_limit import count_batch
 from app.answers import Wanted, to_json, wanted_of_several
 from app.errors import BadParameter, problem_of
 from app.parameters import Parameters, parse_parameters
-from app.rate_limit import count_batch
 from app.service import current_service
 from app.sources import Image
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
-from app.fetch import Fetcher
-from app.gcs import read_object
-from app.paths import read_path
+from app.fetching.fetch import Fetcher
+from app.fetching.gcs import read_object
+from app.fetching.paths import read_path
 from app.settings import Settings
 
 NAMES = ("image", "url", "gcs_uri")

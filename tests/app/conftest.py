@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pytest
+from encoded import encode
 from flask import Flask
 from flask.testing import FlaskClient
-from PIL import Image
 from stub_internet import HOST, PUBLIC, Internet, Serve
 from stub_origin import Answer, Authority, Origin
 from stub_segmenter import StubSegmenter
@@ -64,22 +61,3 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     return Authority()
-
-
-def encode(width: int, height: int, file_format: str) -> bytes:
-    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noise).save(buffer, file_format)
-    return buffer.getvalue()
-
-
-_PARTS = {"filename": "style.css", "name": "stub", "version": "1"}
-
-
-def calls_of(app: Flask) -> list[tuple[str, str]]:
-    """Each method and path that `app` routes, whatever is in a path's place for a name."""
-    return [
-        (method, re.sub(r"<(\w+:)?(\w+)>", lambda part: _PARTS[part[2]], rule.rule))
-        for rule in app.url_map.iter_rules()
-        for method in sorted(rule.methods or ())
-    ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stub_origin import Origin
 
-from app.fetch import Fetcher
+from app.fetching.fetch import Fetcher
 from app.settings import Settings
 
 PUBLIC = "93.184.216.34"

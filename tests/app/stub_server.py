@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from stub_segmenter import StubSegmenter
 
-import app.loading
+import app.serving.loading
 from app import create_app
 from model.segments import Segments
 
@@ -34,8 +34,8 @@ def create_stub_app() -> Flask:
 
 def create_loading_app() -> Flask:
     """The app that loads: a model that takes STUB_LOADING seconds, and fails as STUB_FAILURE says."""
-    app.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
-    app.loading.load = _load  # type: ignore[assignment]
+    app.serving.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
+    app.serving.loading.load = _load  # type: ignore[assignment]
     return create_app()
 
 

@@ -45,9 +45,9 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StubSegmente
         asked_for[name] = (engine, precision, threads)
         return segmenters[name]
 
-    monkeypatch.setattr("app.loading.find", find)
-    monkeypatch.setattr("app.loading.load", load)
-    monkeypatch.setattr("app.loading.share_of_cores", {1: None, 2: 4}.get)
+    monkeypatch.setattr("app.serving.loading.find", find)
+    monkeypatch.setattr("app.serving.loading.load", load)
+    monkeypatch.setattr("app.serving.loading.share_of_cores", {1: None, 2: 4}.get)
     yield segmenters
     cv2.setNumThreads(-1)  # as many as it likes
 
@@ -111,7 +111,7 @@ def test_a_model_that_fails_its_self_test_ends_the_process(
         exits.append(code)
         ended.set()
 
-    monkeypatch.setattr("app.loading.os._exit", end)
+    monkeypatch.setattr("app.serving.loading.os._exit", end)
     loadable.update(nuclei=BrokenSegmenter("nuclei"))
     client = create_app(settings=Settings()).test_client()
     assert ended.wait(5)
@@ -130,9 +130,9 @@ def test_a_model_in_a_bucket_is_fetched_first_and_served_under_its_own_name(
         fetched.append((uri, into))
         return "fetched"
 
-    bucket = ModuleType("app.gcs")
+    bucket = ModuleType("app.fetching.gcs")
     bucket.fetch_bundle = fetch_bundle  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "app.gcs", bucket)
+    monkeypatch.setitem(sys.modules, "app.fetching.gcs", bucket)
     monkeypatch.setenv("MASKSERVE_MODEL_DIR", "/models")
     loadable.update(a=StubSegmenter("a"), fetched=StubSegmenter("fetched"))
     client = create_loaded_app(Settings(models=("a", "gs://bucket/one"))).test_client()

@@ -1,0 +1,43 @@
+"""CORS: the pages of other origins that may call the service, and what they may see of its answers."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, request
+from flask_cors import CORS
+
+from app.access.keys import KEY_HEADER
+from app.settings import Settings
+
+_SHARED = re.compile(r"/(api|predict|v1|v2)/.*|/openapi\.json\Z", re.DOTALL)
+_EXPOSED = ("X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After")
+_PREFLIGHT_SECONDS = 600  # that a browser may remember an answer; Safari keeps none longer
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Let pages of MASKSERVE_CORS_ORIGINS call the programs' routes of `app`. No credentials go along."""
+    if not settings.cors_origins:
+        return
+    everybody = settings.cors_origins == ("*",)
+    # As patterns that are escaped here: Flask-CORS takes what has a bracket, as http://[::1]:3000, for one.
+    exact = [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins]
+    CORS(
+        app,
+        resources=_SHARED,
+        origins="*" if everybody else exact,
+        send_wildcard=True,
+        methods=["GET", "POST"],
+        allow_headers=[KEY_HEADER, "Content-Type"],
+        expose_headers=_EXPOSED,
+        max_age=_PREFLIGHT_SECONDS,
+        always_send=False,
+        intercept_exceptions=False,  # errors are answers and pass after_request like all others
+        vary_header=False,  # it would be missing where the origin is
+    )
+
+    @app.after_request
+    def vary_by_origin(response: Response) -> Response:
+        if not everybody and _SHARED.match(request.path):
+            response.vary.add("Origin")
+        return response

@@ -1,0 +1,155 @@
+"""Rate limit: how often one caller may ask, counted here or in a Redis that processes share."""
+
+from __future__ import annotations
+
+import logging
+import time
+from math import ceil
+from typing import Any
+
+from flask import Flask, current_app, g, request
+from flask_limiter import Limiter, RateLimitExceeded
+from limits import parse
+
+from app.access import keys
+from app.access.proxies import caller_network
+from app.errors import TooManyRequests
+from app.settings import BadSetting, Settings
+
+logger = logging.getLogger(__name__)
+
+_STORAGE_SECONDS = 0.25  # for an answer that takes a Redis nearby a millisecond
+
+_EXTENSION = "maskserve-rate-limit"
+
+
+class RateLimit:
+    """So many requests a time for each caller. Where Redis is away, each process counts by itself."""
+
+    def __init__(self, app: Flask, limit: str, storage: str) -> None:
+        """`limit` like "60/minute"; `storage` an address. Raises BadSetting for one that cannot be read."""
+        self._most = parse(limit).amount
+        self._storage_errors: tuple[type[Exception], ...] = ()
+        options: dict[str, Any] = {}
+        try:
+            if storage != "memory://":
+                options = self._prepare_redis(storage)
+            self._limiter = Limiter(
+                _caller,
+                app=app,
+                storage_uri=storage,
+                storage_options=options,
+                strategy="fixed-window",
+                in_memory_fallback_enabled=True,
+                key_prefix="maskserve",
+            )
+        except (ValueError, TypeError):
+            # Without the cause: it repeats the address, and so the password in it.
+            raise BadSetting(
+                "MASKSERVE_RATE_LIMIT_STORAGE must be memory:// or a redis:// address, not what it is"
+            ) from None
+        self._limiter.request_filter(_is_free)
+        self._rule = self._limiter.shared_limit(limit, scope="all", cost=lambda: int(g.cost))
+
+    def _prepare_redis(self, storage: str) -> dict[str, Any]:
+        """Options for connections to the Redis at `storage`. Raises ValueError or TypeError."""
+        import redis  # here, since it loads all of OpenTelemetry with it
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        redis.ConnectionPool.from_url(storage).make_connection()  # not connected: it only reads all options
+        self._storage_errors = (redis.RedisError,)
+        return {
+            "socket_connect_timeout": _STORAGE_SECONDS,
+            "socket_timeout": _STORAGE_SECONDS,
+            "retry": Retry(NoBackoff(), 1),  # once, for a connection that broke while it was idle
+        }
+
+    def answers(self) -> bool:
+        """Whether the storage is there."""
+        return self._limiter.storage.check()
+
+    def count_batch(self, images: int) -> None:
+        """Count the images after the first, at most all that is allowed. Raises TooManyRequests."""
+        if (rest := min(images, self._most) - 1) > 0:
+            self.count(rest)
+
+    def count(self, cost: int = 1) -> None:
+        """Count `cost` images for the caller. Raises TooManyRequests."""
+        g.cost = cost
+        try:
+            with self._rule:
+                pass
+        except RateLimitExceeded as error:
+            seconds = self._seconds_left(error)
+            raise TooManyRequests(
+                f"More than {error.limit.limit} for one caller. Try again in {seconds} seconds.", seconds
+            ) from None
+        except self._storage_errors:
+            # Another request found Redis away in the same moment, and the library counts in memory from now
+            # on. This one goes uncounted.
+            return
+
+    def _seconds_left(self, error: RateLimitExceeded) -> int:
+        current = self._limiter.current_limit
+        try:
+            return max(1, ceil(current.window.reset_time - time.time())) if current else 1
+        except self._storage_errors:
+            return error.limit.limit.get_expiry()
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Refuse those requests of `app` that compute and whose caller asks too often."""
+    app.extensions[_EXTENSION] = None
+    if settings.rate_limit is None:
+        return
+    logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # at INFO it writes down addresses
+    rate_limit = RateLimit(app, settings.rate_limit, settings.rate_limit_storage)
+    app.extensions[_EXTENSION] = rate_limit
+    if settings.rate_limit_storage == "memory://":
+        if settings.processes > 1:
+            logger.warning(
+                "MASKSERVE_RATE_LIMIT: each of the %d processes counts by itself, so that callers may ask up"
+                " to %d times as often; set MASKSERVE_RATE_LIMIT_STORAGE to a Redis that they share",
+                settings.processes,
+                settings.processes,
+            )
+    elif not rate_limit.answers():
+        logger.warning(
+            "MASKSERVE_RATE_LIMIT_STORAGE: the Redis does not answer; until it does, each process counts by"
+            " itself"
+        )
+
+    @app.before_request
+    def count_request() -> None:
+        if not keys.awaits_form():  # it is not known yet who asks
+            rate_limit.count()
+
+
+def count_form() -> None:
+    """Count the page's form, once the key in it is known. Raises TooManyRequests."""
+    if rate_limit := _rate_limit():
+        rate_limit.count()
+
+
+def count_batch(images: int) -> None:
+    """Count a request with `images` for as many as it has; one is counted already. Raises TooManyRequests.
+
+    More than is ever allowed take all that is, so that a whole batch passes where nothing else was asked.
+    """
+    if rate_limit := _rate_limit():
+        rate_limit.count_batch(images)
+
+
+def _rate_limit() -> RateLimit | None:
+    found: RateLimit | None = current_app.extensions[_EXTENSION]
+    return found
+
+
+def _is_free() -> bool:
+    """Whether the running request computes nothing."""
+    return request.method != "POST"
+
+
+def _caller() -> str:
+    return keys.key_hash() or caller_network()

@@ -1,0 +1,197 @@
+"""Fetching: the image behind a URL that a stranger named, from a public address and within limits."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from ipaddress import ip_address
+from urllib.parse import urljoin
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from app.errors import BadParameter, FetchFailed, Forbidden, NotAnImage, TooLarge
+from app.fetching.addresses import is_public
+from app.fetching.transfer_deadline import Deadline
+from app.fetching.urls import Target, target_of
+from app.settings import Settings
+
+Resolve = Callable[[str], Sequence[str]]
+"""A host name → its addresses; OSError where there is none."""
+
+Connect = Callable[[str, int, float], socket.socket]
+"""An address, a port and a timeout in seconds → the connection; OSError where there is none."""
+
+_MOST_REDIRECTS = 3
+_BLOCK_BYTES = 64 * 1024
+_HEADERS = {
+    "Accept": "image/*, application/octet-stream;q=0.5",
+    "Accept-Encoding": "identity",  # what is never inflated cannot be a bomb
+    "Connection": "close",
+    "User-Agent": "MaskServe",
+}
+# The second is what S3 says of a file of which nobody said what it is.
+_TYPES_OF_ANYTHING = ("application/octet-stream", "binary/octet-stream")
+
+
+def resolve(host: str) -> list[str]:
+    """The addresses of `host`, as the system knows them. Raises OSError."""
+    # The dot makes the name absolute: a search list would try it below the cluster's own domains first.
+    found = socket.getaddrinfo(f"{host}.", None, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def connect(address: str, port: int, timeout: float) -> socket.socket:
+    """A connection to `address`, by TCP and directly. Raises OSError."""
+    return socket.create_connection((address, port), timeout)
+
+
+class Fetcher:
+    """Fetches images from URLs.
+
+    A host is looked up once for each request that is made of it, all its addresses are checked, and what is
+    connected to is one of those addresses: a name that points elsewhere a moment later gains nothing. No
+    proxy, cookie or password of the environment is used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        resolve: Resolve = resolve,
+        connect: Connect = connect,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        """
+        Args:
+            settings: which URLs are allowed, and the limits.
+            resolve: stands in for the system's resolver.
+            connect: stands in for TCP.
+            trust: whose certificates are believed; without it, those that the system believes.
+        """
+        self._settings = settings
+        self._resolve = resolve
+        self._connect = connect
+        self._trust = trust or ssl.create_default_context()
+
+    def fetch(self, url: str) -> bytes:
+        """The image file at `url`, at most MASKSERVE_MAX_BYTES of it, not looked into.
+
+        Raises:
+            BadParameter: no absolute URL, or one with a user name.
+            FetchFailed: no 200, more than 3 redirects, a broken connection, a bad certificate.
+            FetchTimedOut: all of it took more than MASKSERVE_URL_TIMEOUT.
+            Forbidden: the settings do not allow the URL, or its host has no public address.
+            NotAnImage: the Content-Type is that of something else.
+            TooLarge: more than MASKSERVE_MAX_BYTES.
+        """
+        if self._settings.url_fetch == "off":
+            raise Forbidden("This service fetches no URLs; send the image itself.")
+        target = target_of(url, self._settings)
+        with Deadline(self._settings.url_timeout) as deadline:
+            for _ in range(1 + _MOST_REDIRECTS):
+                found = self._get(target, deadline)
+                if isinstance(found, bytes):
+                    return found
+                target = found
+        raise FetchFailed(f"The URL redirects more than {_MOST_REDIRECTS} times.")
+
+    def _get(self, target: Target, deadline: Deadline) -> bytes | Target:
+        """The image, or where it is instead."""
+        addresses = self._addresses(target, deadline)
+        with _told_to_the_caller(deadline), closing(self._open(target, addresses, deadline)) as line:
+            kind = HTTPSConnection if target.scheme == "https" else HTTPConnection
+            connection = kind(target.host, target.port)
+            connection.sock = line  # so it opens none itself
+            connection.request(
+                "GET", target.path, headers=_HEADERS, preload_content=False, decode_content=False
+            )
+            with closing(connection.getresponse()) as response:
+                location = response.get_redirect_location()
+                if location:
+                    return self._redirected(target, location)
+                image = self._image(response)
+        deadline.remaining()  # to the reader a connection that was shut looks like one that ended
+        return image
+
+    def _addresses(self, target: Target, deadline: Deadline) -> list[str]:
+        """Where the host is. One answer for every reason against it, or it would tell of networks inside."""
+        forbidden = Forbidden("The host of the URL has no public address.")
+        if target.address is not None:
+            found: Sequence[str] = [str(target.address)]
+        else:
+            try:
+                found = deadline.call(self._resolve, target.host)
+            except socket.gaierror as error:
+                if error.errno == socket.EAI_AGAIN:
+                    raise FetchFailed("The host of the URL cannot be looked up now.") from None
+                raise forbidden from None
+            except (OSError, UnicodeError):
+                raise forbidden from None
+        if not found or not all(is_public(ip_address(address)) for address in found):
+            raise forbidden
+        return list(dict.fromkeys(found))
+
+    def _open(self, target: Target, addresses: Sequence[str], deadline: Deadline) -> socket.socket:
+        """A connection to the first address that takes one, encrypted where the URL says so."""
+        for left in range(len(addresses), 0, -1):
+            address = addresses[-left]
+            try:
+                line = self._connect(address, target.port, deadline.remaining() / left)
+            except OSError:
+                continue
+            try:
+                deadline.watch(line)
+                return self._encrypted(line, target.host) if target.scheme == "https" else line
+            except BaseException:
+                line.close()
+                raise
+        deadline.remaining()
+        raise FetchFailed("The host of the URL cannot be connected to.")
+
+    def _encrypted(self, line: socket.socket, host: str) -> ssl.SSLSocket:
+        """`line` with TLS on it, and a certificate that is `host`'s."""
+        return self._trust.wrap_socket(line, server_hostname=host)
+
+    def _redirected(self, target: Target, location: str) -> Target:
+        try:
+            return target_of(urljoin(target.url, location), self._settings)
+        except (BadParameter, ValueError):
+            raise FetchFailed("The URL redirects to one that cannot be read.") from None
+
+    def _image(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """The body of a response that may be an image."""
+        if response.status != http.client.OK:
+            raise FetchFailed(f"The host of the URL answered with status {response.status}.")
+        mimetype = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if mimetype and not mimetype.startswith("image/") and mimetype not in _TYPES_OF_ANYTHING:
+            raise NotAnImage(
+                "The URL leads to no image: its Content-Type is neither image/* nor application/octet-stream."
+            )
+        if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise FetchFailed("The host of the URL sends the image compressed, though asked not to.")
+        most = self._settings.max_bytes
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > most:
+            raise TooLarge.in_bytes(most)
+        image = bytearray()
+        for block in response.stream(_BLOCK_BYTES, decode_content=False):
+            image += block
+            if len(image) > most:
+                raise TooLarge.in_bytes(most)
+        return bytes(image)
+
+
+@contextmanager
+def _told_to_the_caller(deadline: Deadline) -> Iterator[None]:
+    """Let no other error out than those that the caller may read."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
+        deadline.remaining()
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise FetchFailed("The host of the URL has no valid certificate.") from None
+        raise FetchFailed("The connection to the host of the URL broke off.") from None

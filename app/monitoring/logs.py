@@ -1,0 +1,154 @@
+"""Logs: one JSON object a line on stdout, as Cloud Logging and Error Reporting read them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, has_request_context, request
+
+from app.monitoring import tracing
+from app.monitoring.tracing import Picture, Record
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_TEXT = 20_000  # characters: of a stack trace; an entry of Cloud Logging holds 256 kB
+_LONGEST_USER_AGENT = 200
+
+
+class JsonFormatter(logging.Formatter):
+    """A log record as a structured entry (cloud.google.com/logging/docs/structured-logging).
+
+    JSON escapes line ends and quotes: no text, whoever it comes from, makes a second entry.
+    """
+
+    def __init__(self, project: str | None = None) -> None:
+        """`project`: of Google Cloud, where the traces are; None: a trace is its bare id."""
+        super().__init__()
+        self._traces = f"projects/{project}/traces/" if project else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "severity": _severity(record.levelno),
+            "message": _cut(record.getMessage()),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "logger": record.name,
+        }
+        if has_request_context():
+            request_record = tracing.current_record()
+            entry["request_id"] = request_record.request_id
+            if request_record.trace:
+                entry["logging.googleapis.com/trace"] = self._traces + request_record.trace.trace_id
+                if request_record.trace.span_id:
+                    entry["logging.googleapis.com/spanId"] = request_record.trace.span_id
+                entry["logging.googleapis.com/trace_sampled"] = request_record.trace.sampled
+        if record.exc_info and record.exc_info[0]:  # under this name Error Reporting looks for it
+            entry["stack_trace"] = _cut("".join(traceback.format_exception(*record.exc_info)))
+        elif record.stack_info:
+            entry["stack"] = _cut(record.stack_info)
+        entry.update(getattr(record, "entry", {}))
+        return json.dumps(entry, default=str)
+
+
+def configure() -> None:
+    """Log to stdout: JSON, or plain lines where a person reads them on a terminal.
+
+    Whoever embeds the app and has set up logging before (tests, another server) keeps what they have.
+    """
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler(sys.stdout)
+    if sys.stdout.isatty():
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    else:
+        handler.setFormatter(JsonFormatter(os.environ.get("GOOGLE_CLOUD_PROJECT")))
+        sys.excepthook = _log_uncaught
+        threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+
+
+def register(app: Flask) -> None:
+    """Log a line for every request of `app`, except for probes that go well."""
+
+    @app.after_request
+    def log_request(response: Response) -> Response:
+        level = _level(response.status_code)
+        if not (tracing.is_probe() and level == logging.INFO):
+            record = tracing.current_record()
+            logger.log(
+                level,
+                "%s %s %d %.0f ms %s",
+                tracing.method(),
+                tracing.route(),
+                response.status_code,
+                record.seconds() * 1000,
+                record.request_id,
+                extra={"entry": _entry(record, response)},
+            )
+        return response
+
+
+def _entry(record: Record, response: Response) -> dict[str, Any]:
+    http_request = {
+        "requestMethod": tracing.method(),
+        "requestUrl": tracing.route(),
+        "status": response.status_code,
+        "requestSize": _text(request.content_length),
+        "responseSize": _text(response.calculate_content_length()),
+        "userAgent": request.user_agent.string[:_LONGEST_USER_AGENT] or None,
+        "remoteIp": request.remote_addr,
+        "latency": f"{record.seconds():.3f}s",
+        "protocol": request.environ.get("SERVER_PROTOCOL"),
+    }
+    entry: dict[str, Any] = {"httpRequest": {key: value for key, value in http_request.items() if value}}
+    if record.pictures:
+        entry["images"] = [_picture(picture) for picture in record.pictures]
+    if record.refusals:
+        entry["refused"] = record.refusals
+    return entry
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
+    known = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
+    if picture.size is None:  # it was refused on its way
+        return known
+    width, height = picture.size
+    return {**known, "width": width, "height": height, "segments": len(picture.scores)}
+
+
+def _text(number: int | None) -> str | None:
+    """A size as Cloud Logging wants it: JSON's numbers do not hold 64 bits."""
+    return None if number is None else str(number)
+
+
+def _level(status: int) -> int:
+    if status in (429, 502, 503, 504):  # more is asked than can be given, or another's server has failed
+        return logging.WARNING
+    return logging.ERROR if status >= 500 else logging.INFO
+
+
+def _severity(level: int) -> str:
+    for least in (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO):
+        if level >= least:
+            return logging.getLevelName(least)
+    return "DEBUG"
+
+
+def _cut(text: str) -> str:
+    """`text`, without its middle where it is too long: a stack trace says most at its ends."""
+    half = _LONGEST_TEXT // 2
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
+
+
+def _log_uncaught(kind: Any, error: Any, trace: Any) -> None:
+    logger.critical("uncaught %s: %s", kind.__name__, error, exc_info=(kind, error, trace))

@@ -1,0 +1,138 @@
+"""Traces: a span for each request and its stages, sent to an OpenTelemetry collector where one is named."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+
+from app.monitoring import tracing
+from app.monitoring.tracing import Record, Trace
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span, Tracer
+
+logger = logging.getLogger(__name__)
+
+_EXTENSION = "maskserve_traces"
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_PROTOCOL = "http/protobuf"
+
+_LONGEST_TEXT = 200  # characters of what the caller wrote
+_NANOSECONDS = 1_000_000_000
+
+
+def register(app: Flask) -> None:
+    """Trace the requests of `app`, probes excepted, if the environment names a collector.
+
+    Its variables are OpenTelemetry's own (OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME, …).
+    Call it in the process that serves: the thread that sends would not survive a fork.
+    """
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        return
+    protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), _PROTOCOL)
+    if protocol != _PROTOCOL:
+        logger.warning("no traces are sent: set %s=%s, not %s", _PROTOCOLS[0], _PROTOCOL, protocol)
+        return
+    provider = _provider()
+    tracer = provider.get_tracer("maskserve")
+    app.extensions[_EXTENSION] = provider
+
+    @app.before_request
+    def begin() -> None:
+        if not tracing.is_probe():
+            g.span = _begin(tracer, tracing.current_record())
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        if "span" in g:
+            _end(tracer, g.pop("span"), tracing.current_record(), response)
+        return response
+
+
+def flush(app: Flask) -> None:
+    """Send what `app` has not sent yet: for a server that ends its processes without Python's own end."""
+    if _EXTENSION in app.extensions:
+        app.extensions[_EXTENSION].force_flush()
+
+
+def _provider() -> TracerProvider:
+    """What makes spans and sends them in batches, the last of them at Python's end."""
+    # Not above: who sends no traces needs none of it.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    named = Resource({"service.name": "maskserve"}).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=Resource.create(named.attributes))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+def _begin(tracer: Tracer, record: Record) -> Span:
+    """The server's span of the running request, below its caller's, and noted in `record` for the log."""
+    from opentelemetry.trace import SpanKind
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    caller = TraceContextTextMapPropagator().extract(
+        {name: request.headers[name] for name in ("traceparent", "tracestate") if name in request.headers}
+    )
+    method, route = tracing.method(), tracing.route()
+    attributes: dict[str, str | int] = {
+        "http.request.method": method if method != "other" else "_OTHER",
+        "url.scheme": request.scheme,
+        "url.path": request.path[:_LONGEST_TEXT],
+        "client.address": request.remote_addr or "",
+        "user_agent.original": request.user_agent.string[:_LONGEST_TEXT],
+        "http.request.body.size": request.content_length or 0,
+    }
+    if request.url_rule:
+        attributes["http.route"] = route
+    span = tracer.start_span(
+        f"{method} {route}" if request.url_rule else method,
+        context=caller,
+        kind=SpanKind.SERVER,
+        attributes=attributes,
+        start_time=record.started_ns,
+    )
+    context = span.get_span_context()
+    record.trace = Trace(
+        f"{context.trace_id:032x}", f"{context.span_id:016x}", bool(context.trace_flags.sampled)
+    )
+    return span
+
+
+def _end(tracer: Tracer, span: Span, record: Record, response: Response) -> None:
+    """End `span`, with a child for each stage of each picture, which are over by now."""
+    from opentelemetry.trace import StatusCode, set_span_in_context
+
+    if not span.is_recording():
+        return
+    parent = set_span_in_context(span)
+    for picture in record.pictures:
+        for lap in picture.stopwatch.laps:
+            stage = tracer.start_span(
+                lap.stage,
+                context=parent,
+                attributes={"maskserve.model": picture.model},
+                start_time=_wall_clock(record, lap.start),
+            )
+            stage.end(_wall_clock(record, lap.end))
+    span.set_attribute("http.response.status_code", response.status_code)
+    span.set_attribute("http.response.body.size", response.calculate_content_length() or 0)
+    if response.status_code >= 500:
+        failure = record.failure
+        span.set_attribute("error.type", type(failure).__qualname__ if failure else str(response.status_code))
+        span.set_status(StatusCode.ERROR)
+    span.end()
+
+
+def _wall_clock(record: Record, moment: float) -> int:
+    """`moment` of `time.perf_counter`, in nanoseconds since 1970."""
+    return record.started_ns + round((moment - record.started) * _NANOSECONDS)

@@ -1,0 +1,155 @@
+"""Tracing: what is known of the running request, for its line in the log, its metrics and its spans."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from flask import Flask, Response, g, request
+from werkzeug.datastructures import Headers
+
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+# An id is copied into headers and logs: nothing passes that could forge either.
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+# W3C Trace Context, and Google's older header: TRACE_ID/SPAN_ID;o=SAMPLED, with a decimal span id.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_CLOUD_TRACE = re.compile(r"([0-9A-Fa-f]{32})(?:/([0-9]{1,20}))?(?:;o=([01]))?")
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"))
+
+
+class Trace(NamedTuple):
+    """Where the request stands in a trace: ids in hexadecimal, 32 and 16 digits; no span: an empty one."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+
+@dataclass
+class Picture:
+    """A picture that a request brought, without its content.
+
+    Attributes:
+        model, classes: who looks for what; index 0 of `classes` is background.
+        bytes: of its file.
+        stopwatch: its stages, as far as they came.
+        size: (width, height) in pixels; None until `found`.
+        class_ids, scores: (N,) of its segments.
+    """
+
+    model: str
+    classes: Sequence[str]
+    bytes: int
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    size: tuple[int, int] | None = None
+    class_ids: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def found(self, segments: Segments) -> None:
+        """Keep what is to be told of `segments`: not the masks, which would stay in memory with it."""
+        self.size, self.class_ids, self.scores = segments.size, segments.class_ids, segments.scores
+
+
+@dataclass
+class Record:
+    """What is known of a request.
+
+    Attributes:
+        request_id: the caller's X-Request-Id when it is sane, else a new one.
+        trace: the caller's, or the span that app/monitoring/traces.py has begun for it; None: there is none.
+        started: in seconds of `time.perf_counter`.
+        started_ns: the same moment in nanoseconds since 1970.
+        pictures: those that went to a model, or were on their way.
+        refusals: why it, or a picture of it, was refused: kinds of errors.
+        failure: the exception that made it a 500.
+    """
+
+    request_id: str
+    trace: Trace | None
+    started: float = field(default_factory=time.perf_counter)
+    started_ns: int = field(default_factory=time.time_ns)
+    pictures: list[Picture] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    failure: BaseException | None = None
+
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.perf_counter() - self.started
+
+
+def current_record() -> Record:
+    """The running request's."""
+    if "record" not in g:
+        offered = request.headers.get("X-Request-Id", "")
+        known = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+        g.record = Record(known, trace_of(request.headers))
+    record: Record = g.record
+    return record
+
+
+def request_id() -> str:
+    """The running request's id."""
+    return current_record().request_id
+
+
+def follow(model: str, classes: Sequence[str], size: int) -> Picture:
+    """Begin the account of a picture of `size` bytes that is to go through `model`."""
+    picture = Picture(model, classes, size)
+    current_record().pictures.append(picture)
+    return picture
+
+
+def trace_of(headers: Headers) -> Trace | None:
+    """The caller's trace, from traceparent or else X-Cloud-Trace-Context; None unless one is well-formed."""
+    if match := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+        trace_id, span_id, flags, _ = match.groups()
+        if int(trace_id, 16) and int(span_id, 16):
+            return Trace(trace_id, span_id, bool(int(flags, 16) & 1))
+    if match := _CLOUD_TRACE.fullmatch(headers.get("X-Cloud-Trace-Context", "")):
+        trace_id, span, sampled = match.groups()
+        number = int(span or 0)
+        if int(trace_id, 16) and number < 2**64:
+            return Trace(trace_id.lower(), f"{number:016x}" if number else "", sampled == "1")
+    return None
+
+
+def route() -> str:
+    """The running request's route as it is written in the code, or "unknown".
+
+    Never the URL: a query or a file name may be private, and callers could make up any number of them.
+    """
+    return request.url_rule.rule if request.url_rule else "unknown"
+
+
+def method() -> str:
+    """The running request's method, or "other" for one that HTTP does not know."""
+    return request.method if request.method in _METHODS else "other"
+
+
+def is_probe() -> bool:
+    """Whether the running request is a platform's regular question for the service's state."""
+    asked = route()  # the Open Inference Protocol has probes of its own
+    return request.blueprint == "operations" or asked.startswith("/v2/health/") or asked.endswith("/ready")
+
+
+def register(app: Flask) -> None:
+    """Put the request id on every answer of `app`. Before all else, so that the clock starts first."""
+
+    @app.before_request
+    def start_clock() -> None:
+        current_record()
+
+    @app.after_request
+    def name_request(response: Response) -> Response:
+        response.headers["X-Request-Id"] = request_id()
+        return response

@@ -1,0 +1,53 @@
+"""Ending: a process that is asked to end finishes what it has before its server may end it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+
+from flask import Flask, Response
+
+from app.monitoring import traces
+from app.service import Service
+from app.serving.running import Running
+
+logger = logging.getLogger(__name__)
+
+_REQUEST_TO_END = signal.SIGHUP
+
+# What the router or the listen queue held when the request to end came arrives within this.
+_LINGER_SECONDS = 0.5
+
+
+def register(app: Flask, service: Service, running: Running) -> None:
+    """Let `app` hear that its process is to end, where the server leaves that to it.
+
+    A server says so by blocking SIGHUP (uwsgi.ini does). uWSGI's own way is to accept nothing from that
+    moment on, while its router goes on accepting: whoever comes then waits for nothing.
+    """
+    if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return
+
+    @app.after_request
+    def close_connection(response: Response) -> Response:
+        if service.is_ending:
+            response.headers["Connection"] = "close"
+        return response
+
+    threading.Thread(target=_end, args=(app, service, running), name="ending", daemon=True).start()
+
+
+def _end(app: Flask, service: Service, running: Running) -> None:
+    signal.sigwait({_REQUEST_TO_END})
+    logger.info("asked to end: finishing what is here")
+    service.is_ending = True
+    time.sleep(_LINGER_SECONDS)
+    service.workers.close()
+    running.wait_for_those_before(time.monotonic())
+    traces.flush(app)  # the server ends the process without Python's own end
+    # Now the server may do what it does: stop its threads, each after its answer.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
+    os.kill(os.getpid(), _REQUEST_TO_END)

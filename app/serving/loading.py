@@ -1,0 +1,102 @@
+"""Loading: models come up beside serving, so that probes and the end are heard meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+
+import cv2
+
+from app.errors import NotReady
+from app.serving.cores import share_of_cores
+from app.serving.patience import Patience
+from app.settings import BadSetting, Settings
+from model.catalog import UnknownModel, find, model_dir
+from model.segmenter import Segmenter, load
+
+logger = logging.getLogger(__name__)
+
+_NOT_READY = "The models are still being loaded. Try again in a moment."
+_BUCKET = "gs://"
+_FAILED = 22  # by which uWSGI (need-app in uwsgi.ini) knows that a worker will never serve, and ends them all
+
+
+class Models:
+    """The models by name, the first the default.
+
+    Attributes:
+        loaded: all of them, each past its self-test; None while any is still on its way.
+    """
+
+    def __init__(self, loaded: Mapping[str, Segmenter] | None = None) -> None:
+        self.loaded = loaded
+        self._are_loaded = threading.Event()
+        if loaded is not None:
+            self._are_loaded.set()
+
+    def all(self) -> Mapping[str, Segmenter]:
+        """All of them. Raises NotReady while they load."""
+        if self.loaded is None:
+            raise NotReady(_NOT_READY)
+        return self.loaded
+
+    def wait(self, patience: Patience, seconds: float) -> None:
+        """Return when all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
+        if self.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
+            raise NotReady(_NOT_READY)
+
+    def load(self, settings: Settings) -> None:
+        """Begin to load the models that `settings` names; one that cannot be served ends the process.
+
+        Raises:
+            BadSetting: a model that there is not.
+            BundleError: one whose manifest is not valid.
+        """
+        sources = (settings.storage_uri,) if settings.storage_uri else settings.models
+        for source in sources:
+            if source.startswith(_BUCKET):
+                continue
+            try:
+                find(source)
+            except UnknownModel as error:
+                raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
+        threads = settings.inference_threads or share_of_cores(settings.processes)
+        if threads is not None:
+            cv2.setNumThreads(threads)  # or each process would resize its masks on every core
+        # A daemon, so that it holds up nobody's end.
+        threading.Thread(
+            target=self._load_all, args=(sources, settings, threads), name="loading", daemon=True
+        ).start()
+
+    def _load_all(self, sources: tuple[str, ...], settings: Settings, threads: int | None) -> None:
+        loaded = {}
+        try:
+            for source in sources:
+                name = _fetched(source)
+                loaded[name] = load(
+                    name,
+                    engine=settings.engine,
+                    precision=settings.precision,
+                    threads=threads,
+                    tested=True,
+                )
+        except Exception as error:
+            logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
+            logging.shutdown()
+            os._exit(_FAILED)
+        else:
+            self.loaded = loaded
+            self._are_loaded.set()
+            logger.info("ready: %s", ", ".join(loaded))
+
+
+def _fetched(source: str) -> str:
+    """The name of a model, which is fetched first where `source` is a folder in a bucket."""
+    if not source.startswith(_BUCKET):
+        return source
+    from app.fetching.gcs import fetch_bundle  # type: ignore[import-not-found,unused-ignore]  # only who needs it
+
+    name: str = fetch_bundle(source, model_dir())
+    return name

@@ -1,0 +1,281 @@
+"""Colours: decoded pixels of any mode, depth and profile become 8-bit RGB."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from model.pictures.limits import check_channel
+
+# A small file can hold a large flat picture, and copies of all of it add up: they are made of some rows.
+_BLOCK = 1 << 20  # pixels
+
+# What may lie outside the range that a picture of more than 8 bits is stretched over: one pixel in 10,000
+# at each end.
+_OUTLIERS = 1e-4
+
+_TAGS_AT, _MOST_TAGS = 128, 100  # of an ICC profile; lcms reads no more either
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pixels as a file has them, where Pillow has no mode for them.
+
+    Attributes:
+        values: (H, W, C), whole numbers of any size or floats; C channels.
+        colour: whether the first three channels are red, green and blue.
+        alpha: the channel that is opacity, if one is.
+        premultiplied: whether the colours are multiplied by it already.
+        inverted: whether low values are bright.
+        profile: an ICC profile; of colours only.
+    """
+
+    values: npt.NDArray[np.generic]
+    colour: bool
+    alpha: int | None = None
+    premultiplied: bool = False
+    inverted: bool = False
+    profile: bytes | None = None
+
+
+def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of a loaded picture in any of Pillow's modes.
+
+    Grey of more than 8 bits is stretched (`stretch`), a colour profile is converted to sRGB, transparency
+    shows white.
+
+    Args:
+        image: the picture; its EXIF orientation is not looked at.
+        channel: of what is shown, the one to give as grey: red, green or blue; after them, opacity. Of CMYK,
+            an ink.
+
+    Raises:
+        NoSuchChannel: the picture has fewer.
+    """
+    if image.mode == "F" or image.mode.startswith("I"):
+        grey = np.asarray(image)[:, :, np.newaxis]
+        return samples_to_rgb(Samples(grey, colour=False), channel)
+    bands = _bands(image)
+    if channel is not None:
+        check_channel(len(bands), channel)
+    to_srgb = _srgb_converter(image)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for rows in row_blocks(rgb.shape[:2]):
+        block = image.crop((0, rows.start, image.width, min(rows.stop, image.height)))
+        if channel is not None and bands[channel] in "ACMYK":
+            block = block.convert("RGBA") if bands[channel] == "A" else block
+            rgb[rows] = np.asarray(block.getchannel(bands[channel]))[:, :, np.newaxis]
+            continue
+        shown = _shown(block, to_srgb)
+        rgb[rows] = shown if channel is None else shown[:, :, channel, np.newaxis]
+    return rgb
+
+
+def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of `samples`.
+
+    Values of more than 8 bits are stretched over the range of the channels shown together, so that colours
+    keep their hue; with a colour profile, over all that their depth allows, since the profile says what they
+    mean. Of channels that are no colours the first is shown if there is one, else the first three, as red,
+    green and blue. Opacity shows white.
+
+    Args:
+        samples: the pixels.
+        channel: the one to give as grey.
+
+    Raises:
+        NoSuchChannel: the picture has fewer.
+    """
+    values = samples.values
+    count = values.shape[2]
+    if channel is not None:
+        check_channel(count, channel)
+        grey = stretch(values[:, :, channel])
+        return np.repeat((255 - grey if samples.inverted else grey)[:, :, np.newaxis], 3, axis=2)
+    alpha = samples.alpha
+    shown = 3 if samples.colour else min(3, count - (alpha is not None))
+    by_depth = samples.colour and samples.profile is not None
+    scaled = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
+    if samples.inverted:
+        np.subtract(255, scaled, out=scaled)
+    rgb = np.zeros((*values.shape[:2], 3), np.uint8)
+    rgb[:, :, : 3 if shown == 1 else shown] = scaled
+    if alpha is not None:
+        for rows in row_blocks(values.shape[:2]):
+            opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255
+            colours = rgb[rows] if samples.premultiplied else rgb[rows] * opacity
+            rgb[rows] = np.rint(np.minimum(colours + 255 * (1 - opacity), 255))
+    if by_depth:
+        image = Image.fromarray(rgb)
+        image.info["icc_profile"] = samples.profile
+        return image_to_rgb(image)
+    return rgb
+
+
+def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """uint8 of values in any range: the lowest becomes 0, the highest 255; 8 bits stay as they are.
+
+    A hot or dead pixel of a sensor does not count as lowest or highest: up to one pixel in 10,000 at each end
+    lies outside the range if no 2 x 2 pixels next to each other do. NaN becomes 0.
+
+    Args:
+        values: (H, W) or (H, W, C), whole numbers or floats; channels share one range.
+    """
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8)
+    found = _range(values)
+    if found is None or found[0] == found[1]:
+        return np.zeros(values.shape, np.uint8)
+    lowest, highest = found
+
+    def scaled(block: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+        # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
+        exact = block.astype(np.float64)
+        np.nan_to_num(exact, copy=False, nan=lowest, neginf=lowest, posinf=highest)
+        np.clip(exact, lowest, highest, out=exact)
+        # Halves: the difference of two float64 can overflow, too.
+        return np.rint((exact / 2 - lowest / 2) / (highest / 2 - lowest / 2) * 255).astype(np.uint8)
+
+    stretched = np.empty(values.shape, np.uint8)
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # each of few values once, many times faster
+        answers = scaled(np.arange(1 << 16))
+        for rows in row_blocks(values.shape[:2]):
+            stretched[rows] = answers[values[rows]]
+        return stretched
+    for rows in row_blocks(values.shape[:2]):
+        stretched[rows] = scaled(values[rows])
+    return stretched
+
+
+def _range(values: npt.NDArray[np.generic]) -> tuple[float, float] | None:
+    """The lowest and the highest value, without outliers; None where no value is finite."""
+    planes = values[:, :, np.newaxis] if values.ndim == 2 else values
+    count = int(planes.size * _OUTLIERS) + 1
+    lowest, highest = _native(planes[:0, 0, 0]), _native(planes[:0, 0, 0])
+    low_square, high_square = np.inf, -np.inf
+    for rows in row_blocks(planes.shape[:2], overlap=1):
+        for index in range(planes.shape[2]):
+            block = _native(planes[rows, :, index])
+            own = block[: rows.stop - rows.start - 1]  # without the row that the next block begins with
+            lowest = _extremes(lowest, own[own < lowest.max()] if lowest.size == count else own, count, 0)
+            highest = _extremes(highest, own[own > highest.min()] if highest.size == count else own, count, 1)
+            if (squares := _finite(_of_squares(np.maximum, block))).size:
+                low_square = min(low_square, float(squares.min()))
+            if (squares := _finite(_of_squares(np.minimum, block))).size:
+                high_square = max(high_square, float(squares.max()))
+    if not lowest.size:
+        return None
+    return min(float(lowest.max()), low_square), max(float(highest.min()), high_square)
+
+
+def _extremes(
+    those: npt.NDArray[Any], more: npt.NDArray[Any], count: int, end: Literal[0, 1]
+) -> npt.NDArray[Any]:
+    """Of all values the `count` smallest (`end` 0) or largest (`end` 1), in no order."""
+    values = np.concatenate([those, _finite(more)])
+    if values.size <= count:
+        return values
+    return np.partition(values, count - 1)[:count] if end == 0 else np.partition(values, -count)[-count:]
+
+
+def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`function` of each four pixels that form a square; none in a single row or column."""
+    pairs = function(block[:-1], block[1:])
+    squares: npt.NDArray[Any] = function(pairs[:, :-1], pairs[:, 1:])
+    return squares
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The finite values, flat; floats as float64, in which inf is none of them."""
+    return values[np.isfinite(values)].astype(np.float64) if values.dtype.kind == "f" else values.ravel()
+
+
+def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values in this processor's byte order, where NumPy is fast."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """uint8 of values whose type's whole range means black to white; floats from 0 to 1."""
+    scaled = np.empty(values.shape, np.uint8)
+    whole_range = np.iinfo(values.dtype.name).max if values.dtype.kind in "ui" else 1
+    for rows in row_blocks(values.shape[:2]):
+        block = np.nan_to_num(values[rows].astype(np.float64)) / whole_range
+        scaled[rows] = np.rint(np.clip(block, 0, 1) * 255)
+    return scaled
+
+
+def row_blocks(shape: tuple[int, ...], overlap: int = 0) -> Iterator[slice]:
+    """Slices of rows of a picture of (height, width), each some `_BLOCK` pixels and `overlap` rows more."""
+    rows = max(1, _BLOCK // max(1, shape[1]))
+    for start in range(0, shape[0], rows):
+        yield slice(start, start + rows + overlap)
+
+
+def _bands(image: Image.Image) -> tuple[str, ...]:
+    """The letters of the channels that a picture has, a palette looked up."""
+    if image.mode in ("1", "L", "LA", "La"):
+        return ("L", "A") if image.has_transparency_data else ("L",)
+    if image.mode == "CMYK":
+        return image.getbands()
+    return ("R", "G", "B", "A") if image.has_transparency_data else ("R", "G", "B")
+
+
+def _shown(image: Image.Image, to_srgb: Callable[[Image.Image], Image.Image]) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of a picture of 8 bits a channel."""
+    image = to_srgb(_convertible(image))
+    if image.mode == "RGBA":
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=image.getchannel("A"))
+        image = background
+    return np.asarray(image.convert("RGB"))
+
+
+def _convertible(image: Image.Image) -> Image.Image:
+    """The picture in a mode that a colour profile can be for."""
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
+
+
+def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What converts parts of the picture from its colour profile; leaves them if it has none that works."""
+
+    def unchanged(part: Image.Image) -> Image.Image:
+        return part
+
+    profile_bytes = image.info.get("icc_profile")
+    if not profile_bytes:
+        return unchanged
+    # Of one pixel: a mode is known without converting the picture.
+    mode = _convertible(image.crop((0, 0, 1, 1))).mode
+    try:
+        # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
+        if _is_srgb(profile_bytes):
+            return unchanged
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
+        transform = ImageCms.buildTransform(
+            profile, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB"
+        )
+    # A profile made for other channels, or broken: every other viewer shows the picture without it too.
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
+        return unchanged
+    return lambda part: ImageCms.applyTransform(part, transform) or part
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile's description says so; lcms allocates as many languages of it as are claimed."""
+    (count,) = struct.unpack_from(">I", profile, _TAGS_AT)
+    for number in range(min(count, _MOST_TAGS)):
+        tag, start, length = struct.unpack_from(">4sII", profile, _TAGS_AT + 4 + 12 * number)
+        if tag == b"desc":
+            description = profile[start : start + length]
+            return b"sRGB" in description or "sRGB".encode("utf-16-be") in description
+    return False

@@ -1,0 +1,15 @@
+"""Pictures of noise as image files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def encode(width: int, height: int, file_format: str) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, file_format)
+    return buffer.getvalue()

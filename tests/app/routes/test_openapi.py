@@ -1,0 +1,102 @@
+"""/openapi.json holds: requests made up from it, right and wrong, are answered as it says."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+import schemathesis
+from encoded import encode
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import negative_data_rejection
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.settings import Settings
+
+LAST = {"page": 0, "channel": 2}
+PICTURES = [encode(12, 10, "PNG"), encode(8, 8, "JPEG"), encode(20, 10, "BMP")]
+
+schemathesis.openapi.format(
+    "image", st.sampled_from([base64.b64encode(picture).decode() for picture in PICTURES])
+)
+schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
+for kind in ("image/*", "application/octet-stream"):
+    schemathesis.openapi.media_type(kind, st.sampled_from(PICTURES))
+
+# URLs are not fetched: no made-up request may leave this machine.
+service = create_app({"stub": StubSegmenter()}, Settings(url_fetch="off"))
+refusals = {"expected-statuses": [400, 403, 404, 405, 413, 415, 422]}
+config = schemathesis.Config.from_dict({"checks": {"negative_data_rejection": refusals}})
+schema = schemathesis.openapi.from_wsgi("/openapi.json", service, config=config)
+
+
+def fit(schema: object) -> None:
+    """Add what the document cannot say: which pages and channels these pictures have, a tensor's length."""
+    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
+        fit(value)
+    if not isinstance(schema, dict):
+        return
+    if isinstance(schema.get("parameters"), list):
+        # Looked up only where the body has no other; the body is nearer to the image, and goes before.
+        looked_up = {*LAST, "model", "classes"}
+        schema["parameters"] = [
+            asked
+            for asked in schema["parameters"]
+            if asked["in"] != "query" or asked["name"] not in looked_up
+        ]
+    if "multipart/form-data" in schema:  # where an empty list is nothing at all
+        schema["multipart/form-data"]["schema"]["properties"].get("classes", {}).pop("minItems", None)
+    for name, last in LAST.items():
+        if isinstance(schema.get(name), dict):
+            schema[name]["maximum"] = last
+    if isinstance(schema.get("shape"), dict) and isinstance(schema.get("data"), dict):
+        schema["shape"], schema["data"]["maxItems"] = {"const": [1]}, 1
+
+
+fit(schema.raw_schema)
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_requests_made_up_from_the_document_are_answered_as_it_says(case: schemathesis.Case) -> None:
+    several = any(word in case.path for word in ("batch", "predict", "infer"))
+    # Of several images a bad one is refused by itself, and the answer is 200.
+    case.call_and_validate(excluded_checks=[negative_data_rejection] if several else [])
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict:
+    return client.get("/openapi.json").get_json()
+
+
+def test_the_document_has_every_route_that_programs_use(client: FlaskClient, document: dict) -> None:
+    routes = {
+        (re.sub(r"<(\w+:)?name>", "{name}", rule.rule), method.lower())
+        for rule in client.application.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    described = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    assert described <= routes
+    for_people = {"/", "/docs", "/openapi.json", "/static/<path:filename>"}
+    others = {route for route, _ in routes - described if "<version>" not in route}
+    assert others == for_people
+
+
+def test_the_page_shows_every_operation(client: FlaskClient, document: dict) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}</code> {operation['summary']}" in page.text
+
+
+def test_the_key_is_in_the_document_where_one_is_needed() -> None:
+    keyed = create_app({"stub": StubSegmenter()}, Settings(api_keys=("0123456789abcdef",))).test_client()
+    document = keyed.get("/openapi.json").get_json()
+    assert document["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+    assert document["paths"]["/api/v1/segment"]["post"]["security"] == [{"key": []}]
+    assert "security" not in document["paths"]["/livez"]["get"]

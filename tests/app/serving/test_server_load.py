@@ -1,0 +1,93 @@
+"""The service under clients that leave, read slowly, or send too much."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from encoded import encode
+from server import Server, needs_uwsgi, running, wait_until
+
+pytestmark = needs_uwsgi
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_clients_that_leave_give_their_places_back_uncomputed(
+    tmp_path: Path, png: bytes, reset: bool
+) -> None:
+    with running(tmp_path / "log", seconds=3, MASKSERVE_QUEUE="3") as server:
+        connections = [server.send(png) for _ in range(4)]
+        time.sleep(0.7)
+        assert server.segment(png)[0] == 503
+        for connection in connections:
+            if reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        wait_until(lambda: server.log.count(" 499 ") == 3, 1.5)
+        start = time.monotonic()
+        assert server.segment(png)[0] == 200
+        assert time.monotonic() - start < 6  # the running one and its own, not four
+
+
+def test_of_a_crowd_each_is_answered_or_told_503(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0.05) as server, ThreadPoolExecutor(120) as pool:
+        statuses = [answer[0] for answer in pool.map(server.segment, [png] * 120)]
+        assert set(statuses) == {200, 503}
+        assert statuses.count(200) >= 17  # as many as may run and wait
+
+
+def test_clients_that_wait_keep_their_places(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0.8) as server, ThreadPoolExecutor(4) as pool:
+        assert [answer[0] for answer in pool.map(server.segment, [png] * 4)] == [200] * 4
+
+
+def test_what_has_not_begun_when_its_time_is_over_is_told_503(tmp_path: Path, png: bytes) -> None:
+    with (
+        running(tmp_path / "log", seconds=2, MASKSERVE_REQUEST_TIMEOUT="1") as server,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        first = pool.submit(server.segment, png)
+        time.sleep(0.3)
+        start = time.monotonic()
+        status, headers, _ = server.segment(png)
+        assert status == 503
+        assert "Retry-After" in headers
+        assert 0.8 < time.monotonic() - start < 1.6
+        assert first.result()[0] == 200  # it had begun
+
+
+def test_a_slow_reader_of_a_large_answer_holds_up_nobody(tmp_path: Path, png: bytes) -> None:
+    large = encode(2000, 2000, "PNG")
+    with running(tmp_path / "log", seconds=0) as server:
+        slow = [server.send(large, "?output=overlay&image_format=png") for _ in range(2)]
+        time.sleep(2)
+        start = time.monotonic()
+        assert server.segment(png)[0] == 200
+        assert time.monotonic() - start < 1
+        for connection in slow:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+            connection.close()  # with most of the answer unread
+        assert server.segment(png)[0] == 200
+        assert "rror" not in server.log
+
+
+def test_headers_that_are_too_long_are_431_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0, MASKSERVE_MAX_HEADER_BYTES="8000") as server:
+        assert status_with_header(server, "x" * 7000) == b"HTTP/1.1 200 OK"
+        assert status_with_header(server, "x" * 9000) == b"HTTP/1.1 431 REQUEST HEADER FIELDS TOO LARGE"
+        assert status_with_header(server, "x" * 60_000).startswith(b"HTTP/1.1 431 ")
+        assert status_with_header(server, "x" * 70_000) == b""  # closed at once by the router
+        assert server.segment(png)[0] == 200
+
+
+def status_with_header(server: Server, text: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        try:
+            connection.sendall(f"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {text}\r\n\r\n".encode())
+            return connection.makefile("rb").readline().rstrip()
+        except ConnectionError:
+            return b""

@@ -1,0 +1,278 @@
+"""Files made to cost time or memory, or to be taken for what they are not."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from model.pictures import (
+    BrokenPicture,
+    Limits,
+    NotAPicture,
+    PictureError,
+    PictureTooLarge,
+    decode,
+)
+from model.pictures.headers import jpeg_scans
+from tests.mutants import heic_of, pictures
+from tests.tiffs import tiff_of
+
+# Pillow warns of corrupt metadata before it raises or goes on.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+
+def file_of(image: Image.Image, file_format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def zip_of(name: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, "content")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"\xff\xd8",  # two thirds of a signature
+        b"<!doctype html><html><body>Not found</body></html>",  # what a broken link gives, as picture.png
+        b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+        zip_of("picture.jpg"),
+        b"\0\0\0\x08ftyp",
+        bytes(1000),
+    ],
+)
+def test_what_only_has_a_pictures_name_is_no_picture(data: bytes) -> None:
+    with pytest.raises(NotAPicture):
+        decode(data)
+
+
+@pytest.mark.parametrize("name", pictures())
+def test_nothing_behind_the_signature_is_a_broken_picture(name: str) -> None:
+    data = pictures()[name]
+    for length in (16, 24, 33, 60):
+        with pytest.raises(PictureError):
+            decode(data[:length])
+
+
+NOT_WRITTEN = [("HEIC", (3, 20_000))]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (20_000, 100), (3, 20_000)])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "TIFF", "BMP", "GIF"])
+def test_the_smallest_and_the_longest_pictures_are_pictures(file_format: str, size: tuple[int, int]) -> None:
+    if (file_format, size) in NOT_WRITTEN or (file_format == "WEBP" and max(size) > 16_383):
+        pytest.skip("nobody can write it")
+    image = Image.new("RGB", size, (10, 200, 30))
+    options = {"speed": 10} if file_format == "AVIF" else {}
+    data = heic_of(image) if file_format == "HEIC" else file_of(image, file_format, **options)
+
+    decoded = decode(data)
+
+    assert decoded.shape == (size[1], size[0], 3)
+    assert np.abs(decoded.astype(int) - (10, 200, 30)).max() <= 6
+
+
+def test_inks_of_adobe_are_stored_inverted_and_come_out_right() -> None:
+    """Photoshop's CMYK JPEG: its marker says that 255 is no ink, and Pillow turns it round."""
+    data = file_of(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
+
+    assert b"Adobe" in data
+    assert np.abs(decode(data).astype(int) - (255, 0, 0)).max() <= 3
+    assert np.abs(decode(data, channel=1).astype(int) - 255).max() <= 3
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_with(*chunks: bytes, side: int = 1, depth: int = 8) -> bytes:
+    """A PNG of colours whose pixels are missing, or are among the chunks."""
+    header = struct.pack(">IIBBBBB", side, side, depth, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def much(size: int = 200 << 20) -> bytes:
+    """Deflated zeros."""
+    compressor = zlib.compressobj(9)
+    return b"".join(compressor.compress(bytes(1 << 20)) for _ in range(size >> 20)) + compressor.flush()
+
+
+def jpeg_of_size(width: int, height: int) -> bytes:
+    data = file_of(Image.new("RGB", (8, 8)), "JPEG")
+    return re.sub(rb"(\xff\xc0...)....", lambda m: m[1] + struct.pack(">HH", height, width), data, flags=re.S)
+
+
+def webp_of_size(side: int) -> bytes:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = bytearray(file_of(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    data[24:30] = (side - 1).to_bytes(3, "little") * 2
+    return bytes(data)
+
+
+def with_ispe(data: bytes, side: int) -> bytes:
+    return re.sub(
+        b"ispe(....)........", lambda m: b"ispe" + m[1] + struct.pack(">II", side, side), data, flags=re.S
+    )
+
+
+def gif_frame_beyond(position: int) -> bytes:
+    """A GIF whose frame of 60,000 x 60,000 is to be cleared after it: Pillow allocates it on opening."""
+    frames = [Image.new("L", (4, 4), shade) for shade in (10, 200)]
+    data = bytearray(file_of(frames[0], "GIF", save_all=True, append_images=frames[1:], disposal=2))
+    at = [match.start() for match in re.finditer(rb"\x2c\0\0\0\0\x04\0\x04\0", bytes(data))][position]
+    data[at + 5 : at + 9] = struct.pack("<HH", 60_000, 60_000)
+    return bytes(data)
+
+
+def tiff_saying(changes: dict[int, int], **options: Any) -> bytes:
+    """A TIFF of 64 x 64 pixels some of whose tags hold another number."""
+    data = bytearray(tiff_of(np.ones((64, 64, 1), np.uint8), compression="deflate", **options))
+    directory = int.from_bytes(data[4:8], "little")
+    for at in range(directory + 2, directory + 2 + 12 * data[directory], 12):
+        tag = int.from_bytes(data[at : at + 2], "little")
+        if tag in changes:
+            data[at + 8 : at + 12] = struct.pack("<I", changes[tag])
+    return bytes(data)
+
+
+def tiff_of_overlapping_tags() -> bytes:
+    """Thousands of tags, each of which is the whole file."""
+    count = 4000
+    filler = bytes(20 << 20)
+    entries = b"".join(struct.pack("<HHII", 40_000 + n, 7, len(filler), 8) for n in range(count))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, 1) for tag in (256, 257)) + entries
+    body = b"II*\0" + struct.pack("<I", 8 + len(filler)) + filler
+    return body + struct.pack("<H", count + 2) + entries + bytes(4)
+
+
+BOMBS = {
+    "png, 50,000 squared": lambda: png_with(side=50_000),
+    "png, profile": lambda: png_with(png_chunk(b"iCCP", b"p\0\0" + much()), png_chunk(b"IDAT", b"")),
+    "png, text": lambda: png_with(png_chunk(b"zTXt", b"t\0\0" + much()), png_chunk(b"IDAT", b"")),
+    "png, international text": lambda: png_with(
+        png_chunk(b"iTXt", b"t\0\x01\0\0\0" + much()), png_chunk(b"IDAT", b"")
+    ),
+    "png, many texts": lambda: png_with(
+        *[png_chunk(b"zTXt", b"t\0\0" + much(1 << 20))] * 3000, png_chunk(b"IDAT", b"")
+    ),
+    "png, more pixels than in the header": lambda: png_with(png_chunk(b"IDAT", much()), side=4),
+    "png, deep, profile": lambda: png_with(
+        png_chunk(b"iCCP", b"p\0\0" + much()), png_chunk(b"IDAT", much()), side=4, depth=16
+    ),
+    "jpeg, languages of a profile": lambda: file_of(
+        Image.new("RGB", (8, 8)), "JPEG", icc_profile=profile_of_languages(40_000_000)
+    ),
+    "jpeg, 65,500 squared": lambda: jpeg_of_size(65_500, 65_500),
+    "gif, first frame": lambda: gif_frame_beyond(0),
+    "gif, second frame": lambda: gif_frame_beyond(1),
+    "webp, 16,383 squared": lambda: webp_of_size(16_383),
+    "avif, 30,000 squared": lambda: with_ispe(pictures()["avif"], 30_000),
+    "heic, 30,000 squared": lambda: with_ispe(pictures()["heic"], 30_000),
+    "bmp, 60,000 squared": lambda: (
+        b"BM" + struct.pack("<IHHIIiiHHIIIIII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6)
+    ),
+    "tiff, 60,000 squared": lambda: tiff_saying({256: 60_000, 257: 60_000}),
+    "tiff, tiles": lambda: tiff_saying({322: 60_000, 323: 60_000}, tile=16),
+    "tiff, bytes of a strip": lambda: tiff_saying({279: 0xFFFF_FFFF}),
+    "tiff, deep, channels": lambda: tiff_saying({258: 16, 277: 65_535}),
+    "tiff, rows of a strip": lambda: tiff_saying({278: 0xFFFF_FFFF}),
+    "tiff, overlapping tags": tiff_of_overlapping_tags,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_takes_neither_memory_nor_time(name: str, tmp_path) -> None:
+    """Measured in a process of its own: what it has at its peak, beyond the file and what it began with."""
+    path = tmp_path / "bomb"
+    path.write_bytes(BOMBS[name]())
+    script = """
+import sys, time
+from pathlib import Path
+import model.pictures
+data = Path(sys.argv[1]).read_bytes()
+def resident(which):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1])
+before, started, outcome = resident("VmHWM"), time.perf_counter(), "a picture"
+try:
+    model.pictures.decode(data, model.pictures.Limits(max_pixels=1_000_000))
+except model.pictures.PictureError as error:
+    outcome = type(error).__name__
+print(outcome, (resident("VmHWM") - before) // 1024, time.perf_counter() - started)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    *_, outcome, mebibytes, seconds = ended.stdout.split()
+
+    assert outcome.startswith(("PictureTooLarge", "BrokenPicture", "picture"))
+    assert int(mebibytes) < 100
+    assert float(seconds) < 5
+
+
+def jpeg_of_scans(count: int, side: int = 64) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    data = file_of(Image.new("RGB", (side, side), "red"), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
+def test_the_scans_of_a_jpeg_are_counted_without_its_thumbnails() -> None:
+    plain = file_of(Image.new("RGB", (64, 64)), "JPEG")
+    exif = b"Exif\0\0" + plain  # a JPEG in a segment of another
+
+    assert jpeg_scans(plain) == 1
+    assert jpeg_scans(file_of(Image.new("RGB", (64, 64)), "JPEG", exif=exif)) == 1
+    assert jpeg_scans(plain + b"\xff\xda" * 50) == 1  # what comes behind the end, such as a film
+    assert jpeg_scans(jpeg_of_scans(500)) >= 500
+
+
+def test_a_jpeg_of_many_scans_is_too_much_work_only_where_it_is_large() -> None:
+    data = jpeg_of_scans(500)
+    assert decode(data, Limits(max_pixels=200_000)).shape == (64, 64, 3)
+
+    started = time.perf_counter()
+    with pytest.raises(PictureTooLarge, match=r"made of 2,\d\d\d,\d\d\d pixels"):
+        decode(data, Limits(max_pixels=64 * 64))
+    assert time.perf_counter() - started < 0.5
+
+
+def test_profiles_that_are_large_or_empty_do_not_cost_the_picture() -> None:
+    image = Image.new("RGB", (4, 4), (10, 20, 30))
+    for profile in (b"\0" * 128, b"\xff" * 900_000, np.random.default_rng(0).bytes(60_000)):
+        for file_format in ("PNG", "JPEG", "TIFF", "WEBP"):
+            options = {"lossless": True} if file_format == "WEBP" else {}
+            decoded = decode(file_of(image, file_format, icc_profile=profile, **options))
+            assert np.abs(decoded.astype(int) - (10, 20, 30)).max() <= 2
+
+
+def profile_of_languages(count: int) -> bytes:
+    """A profile that claims to have its description in so many languages."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    at = profile.index(b"mluc") + 8
+    return profile[:at] + struct.pack(">I", count) + profile[at + 4 :]
+
+
+def test_flipped_bits_of_a_deep_png_are_noticed() -> None:
+    data = bytearray(cv2.imencode(".png", np.ones((40, 40, 3), np.uint16))[1].tobytes())
+    data[data.index(b"IDAT") + 20] ^= 0x10
+
+    with pytest.raises(BrokenPicture):
+        decode(bytes(data))
