@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import LengthRequired, TooLarge, UploadTooSlow
+from app.serving.deadline import seconds_left
 from app.settings import Settings
 
 _CHUNK_BYTES = 64 * 1024
@@ -58,7 +59,7 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
     length = request.content_length
     if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-    with closing(_pieces(settings.upload_timeout)) as pieces:
+    with closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces:
         if length is not None and length > room:
             _drain(pieces, 2 * room)
             raise too_large(limit)
@@ -101,7 +102,7 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
     closed for reading, which ends the read that waits and leaves the way open for the answer.
     """
     deadline = time.monotonic() + seconds
-    too_slow = UploadTooSlow(f"The upload took more than {seconds:g} seconds.")
+    too_slow = UploadTooSlow(f"The upload took more than {seconds:.3g} seconds.")
     alarm = threading.Timer(seconds, _close_for_reading, [request.environ["wsgi.input"]])
     alarm.daemon = True
     alarm.start()

@@ -7,9 +7,10 @@ from typing import Any
 
 from app.access.rate_limit import count_batch
 from app.answers import Wanted, to_json, wanted_of_several
-from app.errors import BadParameter, problem_of
+from app.errors import BadParameter, Busy, ClientLeft, problem_of
 from app.parameters import Parameters, parse_parameters
 from app.service import current_service
+from app.serving.deadline import seconds_left
 from app.sources import Image
 
 Texts = Mapping[str, Sequence[str]]
@@ -45,10 +46,14 @@ def _answer(
 ) -> dict[str, Any]:
     service = current_service()
     try:
+        if seconds_left() <= 0:
+            raise Busy("The request's time was over before this image's turn. Send fewer at once.")
         parameters, wanted = _parse(document, texts, model)
         data = service.sources.read(image)
         segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)
         return to_json(segmentation, parameters, wanted)
+    except ClientLeft:  # nobody waits for the others either
+        raise
     except Exception as error:  # one bad image costs the others nothing
         return {"error": problem_of(error).as_dict()}
 

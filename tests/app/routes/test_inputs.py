@@ -208,6 +208,16 @@ def test_a_bad_image_of_a_batch_costs_the_others_nothing(client: FlaskClient, pn
     assert "mask" in results[0]["segments"][0] and "mask" not in results[4]["segments"][0]
 
 
+def test_what_a_batch_has_not_begun_when_its_time_is_over_is_refused(
+    segmenter: StubSegmenter, png: bytes
+) -> None:
+    segmenter.seconds = 0.3
+    client = create_app({"stub": segmenter}, Settings(request_timeout=0.5)).test_client()
+    images = [{"image": in_base64(png)}] * 4
+    results = client.post("/api/v1/batch", json={"images": images}).get_json()["results"]
+    assert [result.get("error", {}).get("status", 200) for result in results] == [200, 200, 503, 503]
+
+
 def test_an_images_own_parameters_go_before_those_for_all(
     client: FlaskClient, segmenter: StubSegmenter, png: bytes
 ) -> None:

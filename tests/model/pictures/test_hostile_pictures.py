@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import struct
 import subprocess
@@ -72,14 +73,17 @@ def test_nothing_behind_the_signature_is_a_broken_picture(name: str) -> None:
             decode(data[:length])
 
 
-NOT_WRITTEN = [("HEIC", (3, 20_000))]
+FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "TIFF", "BMP", "GIF"]
+SIZES = [(1, 1), (1, 300), (20_000, 100), (3, 20_000)]
+# WebP holds no longer side, and the encoder of HEIC writes none so narrow.
+NOT_WRITTEN = [("WEBP", (20_000, 100)), ("WEBP", (3, 20_000)), ("HEIC", (3, 20_000))]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 300), (20_000, 100), (3, 20_000)])
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "HEIC", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize(
+    ("file_format", "size"),
+    [case for case in itertools.product(FORMATS, SIZES) if case not in NOT_WRITTEN],
+)
 def test_the_smallest_and_the_longest_pictures_are_pictures(file_format: str, size: tuple[int, int]) -> None:
-    if (file_format, size) in NOT_WRITTEN or (file_format == "WEBP" and max(size) > 16_383):
-        pytest.skip("nobody can write it")
     image = Image.new("RGB", size, (10, 200, 30))
     options = {"speed": 10} if file_format == "AVIF" else {}
     data = heic_of(image) if file_format == "HEIC" else file_of(image, file_format, **options)
