@@ -38,32 +38,69 @@ Names = BeforeValidator(_split_names)
 
 
 class Parameters(BaseModel):
-    """The parameters of POST /api/v1/segment. A description says what is allowed; errors repeat it."""
+    """The parameters of POST /api/v1/segment. A title says what is allowed, for errors to repeat."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    model: str | None = Field(default=None, description="the name of a loaded model")
+    model: str | None = Field(
+        default=None,
+        title="the name of a loaded model",
+        description="Which model; else the first configured.",
+    )
     threshold: float | None = Field(
-        default=None, ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1"
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="a number from 0 to 1",
+        description="The lowest score kept; else the model's own.",
     )
     classes: Annotated[list[str] | None, Names] = Field(
-        default=None, min_length=1, description="one or more class names, as a list or separated by commas"
+        default=None,
+        min_length=1,
+        title="one or more class names, as a list or separated by commas",
+        description="The classes to keep, as a list or separated by commas; else all.",
     )
     max_segments: Annotated[int | None, Whole] = Field(
-        default=None, ge=1, le=1000, description="a whole number from 1 to 1000"
+        default=None,
+        ge=1,
+        le=1000,
+        title="a whole number from 1 to 1000",
+        description="The most segments, best first; else as many as the model's own limit.",
     )
-    mask_format: MaskFormat = Field(default="rle", description="rle, polygon, png or none")
-    output: Output | None = Field(default=None, description="json, overlay, labelmap or cutouts")
+    mask_format: MaskFormat = Field(
+        default="rle",
+        title="rle, polygon, png or none",
+        description="Masks in JSON: COCO run lengths, rings, a PNG of the box, or none.",
+    )
+    output: Output | None = Field(
+        default=None,
+        title="json, overlay, labelmap or cutouts",
+        description="Data, the picture with its objects drawn, a 16-bit picture of their numbers, or a zip"
+        " with each cut out; else as Accept says, else JSON.",
+    )
     include: Annotated[list[Literal["overlay"]], Names] = Field(
-        default=[], description="overlay, for JSON that carries the overlay too"
+        default=[], title="overlay", description="overlay: JSON has the overlay too, in base64."
     )
     page: Annotated[int, Whole] = Field(
-        default=0, ge=0, le=1_000_000, description="a whole number, 0 for the first page or frame"
+        default=0,
+        ge=0,
+        le=1_000_000,
+        title="a whole number, 0 for the first page or frame",
+        description="Which page or frame, from 0.",
     )
     channel: Annotated[int | None, Whole] = Field(
-        default=None, ge=0, le=1000, description="a whole number, 0 for the first channel"
+        default=None,
+        ge=0,
+        le=1000,
+        title="a whole number, 0 for the first channel",
+        description="One channel alone, from 0, as grey; else the picture in colour.",
     )
-    image_format: FileFormat | None = Field(default=None, description="png, jpeg or webp")
+    image_format: FileFormat | None = Field(
+        default=None,
+        title="png, jpeg or webp",
+        description="Of the overlay; else as Accept says, else png.",
+    )
 
 
 _NUMBERS = {
@@ -127,7 +164,7 @@ def _complaint(name: str, value: Any) -> str:
         allowed = ", ".join(Parameters.model_fields)
         return f"There is no parameter {_echo(name)}; there are {allowed}."
     shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"{name} must be {definition.description}, not {_echo(shown)}."
+    return f"{name} must be {definition.title}, not {_echo(shown)}."
 
 
 def _echo(text: str) -> str:

@@ -25,7 +25,7 @@ _IMAGE: Schema = {
     "format": "image",
     "description": "an image file in base64, or a data: URL of it",
 }
-_FILE: Schema = {"type": "string", "format": "binary"}
+_FILE: Schema = {"type": "string", "format": "binary", "description": "an image file"}
 _URL: Schema = {"type": "string", "format": "uri", "description": "where an image is"}
 _NAMED: dict[str, Schema] = {
     "image": _IMAGE,

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from app.openapi.document import document
+from app.parameters import Parameters
 from app.service import current_service
 
 documents = Blueprint("documents", __name__)
@@ -21,4 +22,6 @@ def openapi() -> dict[str, Any]:
 @documents.get("/docs")
 def docs() -> str:
     """The same, as a page."""
-    return render_template("docs.html", document=document(current_service()))
+    return render_template(
+        "docs.html", document=document(current_service()), parameters=Parameters.model_fields
+    )
