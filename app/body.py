@@ -62,19 +62,14 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
     with closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces:
         if length is not None and length > room:
             _drain(pieces, 2 * room)
-            raise too_large(limit)
+            raise TooLarge.in_bytes(limit)
         body = bytearray()
         for piece in pieces:
             body += piece
             if len(body) > room:
                 _drain(pieces, 2 * room - len(body))
-                raise too_large(limit)
+                raise TooLarge.in_bytes(limit)
     return bytes(body)
-
-
-def too_large(limit: int) -> TooLarge:
-    """The error for more than `limit` bytes."""
-    return TooLarge(f"The request has more than {limit:,} bytes, the most that is accepted.")
 
 
 def _is_put_together() -> bool:

@@ -11,7 +11,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from app.body import read_body, too_large
+from app.body import read_body
 from app.errors import BadBody, NoImage, NotAnImage, TooLarge, TooManyImages
 from app.json_body import parse_object
 from app.settings import Settings
@@ -147,7 +147,7 @@ def _read_form(room: int, limit: int, settings: Settings) -> Upload:
     # A browser sends an empty part for a file input that was left empty.
     images = [part for part in parts if part]
     if any(len(image) > settings.max_bytes for image in images):
-        raise too_large(settings.max_bytes)
+        raise TooLarge.in_bytes(settings.max_bytes)
     return Upload(images=[*images], fields=dict(form.lists()))
 
 

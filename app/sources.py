@@ -70,7 +70,7 @@ class Sources:
         start = _DATA_URL.match(text)
         encoded = text[start.end() :] if start else text
         if len(encoded) > 2 * self._settings.max_bytes:
-            raise self._too_large()
+            raise TooLarge.in_bytes(self._settings.max_bytes)
         try:  # line breaks, which many encoders put in, are not base64's own
             data = binascii.a2b_base64("".join(encoded.split()), strict_mode=True)
         except ValueError as error:
@@ -78,10 +78,5 @@ class Sources:
         if not data:
             raise NoImage("The image is empty.")
         if len(data) > self._settings.max_bytes:
-            raise self._too_large()
+            raise TooLarge.in_bytes(self._settings.max_bytes)
         return data
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"The image has more than {self._settings.max_bytes:,} bytes, the most that is accepted."
-        )
