@@ -1,49 +1,22 @@
+"""The REST interface: what comes back, the queue, models and probes."""
+
 from __future__ import annotations
 
+import base64
 import io
 import re
-import socket
 import threading
-import time
-import zlib
-from typing import Any
+import zipfile
 
 import cv2
 import numpy as np
 import pytest
-from encoded import encode
+from asking import URL, assert_problem, post
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
-from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.serving import make_server
-from werkzeug.test import TestResponse, encode_multipart
-
-from app import create_app
-from app.settings import Settings
-from model.formats.encode import encode_png
-
-URL = "/api/v1/segment"
-
-
-def post(client: FlaskClient, data: bytes, query: str = "", **headers: str) -> TestResponse:
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.post(URL + query, data=data, content_type="image/png", headers=headers)
-
-
-def assert_problem(response: TestResponse, status: int) -> dict[str, Any]:
-    assert response.status_code == status
-    assert response.content_type == "application/problem+json"
-    problem = response.get_json()
-    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
-    assert problem["status"] == status
-    assert problem["request_id"] == response.headers["X-Request-Id"]
-    assert (
-        "Traceback" not in response.text and "/srv/secret" not in response.text and ".py" not in response.text
-    )
-    return problem
-
 
 # --- What comes back --------------------------------------------------------------------------------------
 
@@ -103,6 +76,8 @@ def test_masks_can_be_left_out(client: FlaskClient, png: bytes) -> None:
         ("?output=overlay", "application/json", "image/png"),
         ("?output=overlay", "image/jpeg", "image/jpeg"),
         ("?output=overlay&image_format=jpeg", "image/png", "image/jpeg"),
+        ("?output=overlay&image_format=webp", None, "image/webp"),
+        ("", "image/webp", "image/webp"),
         ("?output=json", "image/png", "application/json"),
     ],
 )
@@ -115,6 +90,44 @@ def test_the_output_is_as_parameters_say_else_accept_else_json(
     if content_type != "application/json":
         picture = cv2.imdecode(np.frombuffer(response.data, np.uint8), cv2.IMREAD_COLOR)
         assert picture.shape == (48, 64, 3)
+
+
+def test_a_label_map_numbers_the_segments(client: FlaskClient, png: bytes) -> None:
+    response = post(client, png, "?output=labelmap")
+    assert response.content_type == "image/png"
+    labels = cv2.imdecode(np.frombuffer(response.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert labels.dtype == np.uint16 and labels.shape == (48, 64)
+    assert np.unique(labels).tolist() == [0, 1, 2]
+
+
+def test_cutouts_are_a_zip_with_a_picture_for_each_segment(client: FlaskClient, png: bytes) -> None:
+    response = post(client, png, "?output=cutouts")
+    assert response.content_type == "application/zip"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="cutouts.zip"'
+    with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+        assert archive.namelist() == ["0001-cell.png", "0002-fibre.png"]
+        with Image.open(archive.open("0001-cell.png")) as cutout:
+            assert (cutout.mode, cutout.size) == ("RGBA", (4, 6))
+
+
+def test_json_carries_the_overlay_where_it_is_asked_to(client: FlaskClient, png: bytes) -> None:
+    answer = post(client, png, "?include=overlay&image_format=webp").get_json()
+    drawn = post(client, png, "?output=overlay&image_format=webp").data
+    assert base64.b64decode(answer["overlay"]) == drawn
+    assert "overlay" not in post(client, png).get_json()
+
+
+@pytest.mark.parametrize("mask_format", ["rle", "polygon", "png"])
+def test_masks_come_in_every_format(client: FlaskClient, png: bytes, mask_format: str) -> None:
+    cell, _ = post(client, png, f"?mask_format={mask_format}").get_json()["segments"]
+    match mask_format:
+        case "rle":
+            assert int(coco.area(cell["mask"])) == 24
+        case "polygon":
+            assert sorted(cell["mask"][0]) == sorted([1, 2, 5, 2, 5, 8, 1, 8])
+        case "png":
+            with Image.open(io.BytesIO(base64.b64decode(cell["mask"]))) as mask:
+                assert mask.size == (4, 6) and np.asarray(mask).all()
 
 
 def test_a_sane_request_id_is_kept_and_a_strange_one_replaced(client: FlaskClient, png: bytes) -> None:
@@ -144,250 +157,6 @@ def test_a_form_brings_the_image_in_either_field(client: FlaskClient, png: bytes
 @pytest.mark.parametrize("content_type", ["image/png", "image/x-whatever", "application/octet-stream"])
 def test_a_raw_body_is_recognised_by_its_bytes(client: FlaskClient, png: bytes, content_type: str) -> None:
     assert client.post(URL, data=png, content_type=content_type).status_code == 200
-
-
-# --- What is refused, each time followed by a request that works ------------------------------------------
-
-
-def form(*parts: tuple[str, bytes | str]) -> tuple[str, bytes]:
-    """Content-Type and body of a form: bytes are files, text is text."""
-    values = MultiDict(
-        (name, FileStorage(io.BytesIO(value), "x") if isinstance(value, bytes) else value)
-        for name, value in parts
-    )
-    boundary, body = encode_multipart(values)
-    return f"multipart/form-data; boundary={boundary}", body
-
-
-def png_that_claims(width: int, height: int) -> bytes:
-    """A small PNG whose header gives another size."""
-    header = b"IHDR" + width.to_bytes(4) + height.to_bytes(4) + PNG[24:29]
-    return PNG[:12] + header + zlib.crc32(header).to_bytes(4) + PNG[33:]
-
-
-PNG = encode(16, 16, "PNG")
-JPEG = encode(320, 240, "JPEG")
-FIELD = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
-
-BAD_UPLOADS = {
-    "nothing at all": (None, b"", 400, "no image"),
-    "an empty image": ("image/png", b"", 400, "no image"),
-    "a form without files": (*form(("threshold", "0.5")), 400, "no image"),
-    "an empty file": (*form(("image", b"")), 400, "no image"),
-    "a file in another field": (*form(("photo", PNG)), 400, "not in the field 'image'"),
-    "text in the image field": (*form(("image", "x")), 400, "as a file"),
-    "two images in one field": (*form(("image", PNG), ("image", PNG)), 400, "2 images"),
-    "two images in two fields": (*form(("image", PNG), ("file", PNG)), 400, "2 images"),
-    "a form without a boundary": ("multipart/form-data", PNG, 400, "multipart"),
-    "a form cut short": ("multipart/form-data; boundary=b", FIELD + PNG, 400, "multipart"),
-    "a form of 65 fields": (*form(*[(f"f{n}", "") for n in range(65)]), 413, "parts"),
-    "a urlencoded body": ("application/x-www-form-urlencoded", b"image=x", 415, "octet-stream"),
-    "text": ("text/plain", b"x", 415, "octet-stream"),
-    "10,000 form fields": (*form(*[(f"f{n}", "") for n in range(10_000)]), 413, "more than"),
-    "a form field of a megabyte": (
-        *form(("threshold", "1" * 150_000), ("classes", "x" * 150_000)),
-        413,
-        "more than",
-    ),
-    "a body of no type": (None, PNG, 415, "octet-stream"),
-    "text that says it is an image": ("image/png", b"hello", 415, "JPEG"),
-    "a PDF": ("application/octet-stream", b"%PDF-1.7 ...", 415, "JPEG"),
-    "a truncated JPEG": ("image/jpeg", JPEG[: len(JPEG) // 2], 422, "truncated"),
-    "a corrupt PNG": ("image/png", PNG[:50] + b"x" * 99, 422, "corrupt"),
-    "one byte too many": ("image/png", b"x" * 200_001, 413, "200,000"),
-    "more than twice the bytes": ("image/png", b"x" * 900_000, 413, "200,000"),
-    "one byte too many in a form": (*form(("image", b"x" * 200_001)), 413, "200,000"),
-    "too many pixels": ("image/png", png_that_claims(1001, 1000), 413, "1,000,000"),
-    "a decompression bomb": ("image/png", png_that_claims(2**31 - 1, 2**31 - 1), 413, "1,000,000"),
-}
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "status", "detail"), BAD_UPLOADS.values(), ids=BAD_UPLOADS.keys()
-)
-def test_a_bad_upload_is_a_problem_and_the_next_request_works(
-    client: FlaskClient, png: bytes, content_type: str | None, body: bytes, status: int, detail: str
-) -> None:
-    problem = assert_problem(client.post(URL, data=body, content_type=content_type), status)
-    assert detail in problem["detail"]
-    assert post(client, png).status_code == 200
-
-
-class DrippingBody(io.RawIOBase):
-    """A body that comes 100 bytes at a time, `seconds` apart, and breaks off after `length`."""
-
-    def __init__(self, length: int, seconds: float = 0.0) -> None:
-        self.left = length
-        self.seconds = seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        time.sleep(self.seconds)
-        if not self.left:
-            raise OSError("timeout during read on wsgi.input")
-        count = min(100, self.left, len(buffer))
-        self.left -= count
-        buffer[:count] = b"x" * count
-        return count
-
-
-def send(client: FlaskClient, body: io.IOBase, **environment: Any) -> TestResponse:
-    environment["wsgi.input"] = body
-    return client.post(URL, content_type="image/png", environ_overrides=environment)
-
-
-def test_an_upload_that_stalls_is_408_and_the_next_request_works(client: FlaskClient, png: bytes) -> None:
-    assert_problem(send(client, DrippingBody(500), CONTENT_LENGTH="1000"), 408)
-    assert post(client, png).status_code == 200
-
-
-def test_an_upload_that_takes_too_long_is_408() -> None:
-    client = create_app({"stub": StubSegmenter()}, Settings(upload_timeout=0.1)).test_client()
-    start = time.monotonic()
-    assert_problem(send(client, DrippingBody(10_000, seconds=0.02), CONTENT_LENGTH="10000"), 408)
-    assert time.monotonic() - start < 1
-
-
-def test_an_upload_that_drips_into_a_server_that_waits_for_every_piece_is_408() -> None:
-    app = create_app({"stub": StubSegmenter()}, Settings(upload_timeout=0.5))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    head = f"POST {URL} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 99999\r\n\r\n"
-    try:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=0.2) as upload:
-            upload.sendall(head.encode())
-            start = time.monotonic()
-            answer = b""
-            while not answer:
-                assert time.monotonic() - start < 2
-                try:
-                    answer = upload.recv(100)
-                except TimeoutError:
-                    upload.sendall(b"x")
-        assert b" 408 " in answer
-    finally:
-        server.shutdown()
-        serving.join()
-
-
-def test_a_body_without_length_is_bounded_too(client: FlaskClient) -> None:
-    body = io.BytesIO(b"x" * 900_000)
-    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-    assert_problem(send(client, body, **chunked), 413)
-    assert body.tell() <= 2 * 200_000 + 500_000  # drained, but not for ever
-    assert_problem(send(client, io.BytesIO(b""), HTTP_TRANSFER_ENCODING="chunked"), 411)
-
-
-def test_an_image_of_exactly_the_largest_size_is_read(client: FlaskClient, png: bytes) -> None:
-    padded = png + b"\0" * (200_000 - len(png))  # what follows a PNG's end is ignored
-    assert post(client, padded).status_code == 200
-    assert client.post(URL, data={"image": (io.BytesIO(padded), "x")}).status_code == 200
-
-
-BAD_PARAMETERS = [
-    ("threshold=1.01", "threshold must be a number from 0 to 1, not '1.01'."),
-    ("threshold=-0.1", "threshold must be a number from 0 to 1"),
-    ("threshold=nan", "threshold must be a number from 0 to 1"),
-    ("threshold=inf", "threshold must be a number from 0 to 1"),
-    ("threshold=", "threshold must be a number from 0 to 1"),
-    ("threshold=half", "threshold must be a number from 0 to 1"),
-    ("threshold=0.1&threshold=0.2", "'threshold' is given 2 times"),
-    ("classes=dog", "classes must be among: cell, fibre."),
-    ("classes=cell,dog", "classes must be among: cell, fibre."),
-    ("classes=background", "classes must be among: cell, fibre."),
-    ("classes=", "classes must be one or more class names"),
-    ("max_segments=0", "max_segments must be a whole number from 1 to 1000"),
-    ("max_segments=1001", "max_segments must be a whole number from 1 to 1000"),
-    ("max_segments=1_0", "max_segments must be a whole number from 1 to 1000, not '1_0'."),
-    ("max_segments=2.5", "max_segments must be a whole number from 1 to 1000"),
-    ("mask_format=bitmap", "mask_format must be rle, polygon, png or none, not 'bitmap'."),
-    ("output=xml", "output must be json, overlay, labelmap or cutouts"),
-    ("image_format=bmp", "image_format must be png, jpeg or webp"),
-    ("include=picture", "include must be overlay"),
-    ("page=-1", "page must be a whole number"),
-    ("channel=red", "channel must be a whole number"),
-    ("treshold=0.5", "There is no parameter 'treshold'; there are model, threshold"),
-    ("threshold=" + "9" * 5000, "9…'"),  # what is repeated to the caller is short
-]
-
-
-@pytest.mark.parametrize(("query", "detail"), BAD_PARAMETERS)
-def test_a_bad_parameter_is_named_with_what_is_allowed_and_the_next_request_works(
-    client: FlaskClient, png: bytes, query: str, detail: str
-) -> None:
-    problem = assert_problem(post(client, png, f"?{query}"), 400)
-    assert detail in problem["detail"]
-    assert len(problem["detail"]) < 300
-    form = {"image": (io.BytesIO(png), "a.png"), **dict([query.split("&")[0].split("=")])}
-    if query.count("=") == 1:
-        assert detail in assert_problem(client.post(URL, data=form), 400)["detail"]
-    assert post(client, png).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "refused", "accepted"),
-    [
-        (65_501, 8, "jpeg", "png"),
-        (8, 65_501, "jpeg", "png"),
-        (100_001, 9, "jpeg", "png"),
-    ],
-)
-def test_a_picture_too_long_for_an_overlay_is_400_before_any_inference(
-    client: FlaskClient, segmenter: StubSegmenter, width: int, height: int, refused: str, accepted: str
-) -> None:
-    picture = encode_png(np.zeros((height, width, 3), np.uint8))
-    problem = assert_problem(post(client, picture, f"?output=overlay&image_format={refused}"), 400)
-    assert f"{width} x {height} pixels is too large for {refused.upper()}" in problem["detail"]
-    assert not segmenter.calls
-    assert post(client, picture, f"?output=overlay&image_format={accepted}").status_code == 200
-    assert post(client, picture, "?output=json").status_code == 200
-
-
-@pytest.mark.parametrize("name", ["other", ""])
-def test_a_model_that_there_is_not_is_404_and_names_those_there_are(
-    client: FlaskClient, png: bytes, name: str
-) -> None:
-    problem = assert_problem(post(client, png, f"?model={name}"), 404)
-    assert problem["detail"] == "There is no such model; there are: stub."
-    assert post(client, png).status_code == 200
-
-
-def test_every_bad_parameter_is_named(client: FlaskClient, png: bytes) -> None:
-    detail = post(client, png, "?threshold=2&max_segments=0").get_json()["detail"]
-    assert "threshold" in detail and "max_segments" in detail
-
-
-def test_unknown_routes_and_methods_are_problems(client: FlaskClient, png: bytes) -> None:
-    assert_problem(client.get("/nowhere"), 404)
-    assert_problem(client.post("/nowhere", data=png, content_type="image/png"), 404)
-    response = client.get(URL)
-    assert_problem(response, 405)
-    assert "POST" in response.headers["Allow"]
-    assert_problem(client.put("/"), 405)
-
-
-def test_a_failure_inside_is_a_500_that_tells_nothing_and_the_next_request_works(
-    client: FlaskClient, segmenter: StubSegmenter, png: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    segmenter.failure = RuntimeError("secret of /srv/secret/model.py")
-    problem = assert_problem(post(client, png), 500)
-    assert "secret" not in str(problem)
-    assert "secret" in caplog.text and problem["request_id"] in caplog.text
-    segmenter.failure = None
-    assert post(client, png).status_code == 200
-
-
-def test_the_log_has_a_line_a_request_without_query_or_file_name(
-    client: FlaskClient, png: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    response = client.post(URL + "?threshold=0.5", data={"image": (io.BytesIO(png), "private.png")})
-    lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 1
-    assert re.fullmatch(rf"POST {URL} 200 \d+ ms {response.headers['X-Request-Id']}", lines[0])
 
 
 # --- Queue ------------------------------------------------------------------------------------------------
