@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from flask import Flask
@@ -21,6 +22,8 @@ from app.serving.running import Running
 from app.settings import Settings
 from model.segmenter import Segmenter
 
+logger = logging.getLogger(__name__)
+
 
 def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
     """The WSGI application. It answers at once, while its models may still be on their way.
@@ -36,11 +39,11 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     """
     logs.configure()
     settings = settings or Settings.from_environment()
+    for advice in settings.advice():
+        logger.warning(advice)
     models = Models(segmenters)
-    if segmenters is None:
-        models.load(settings)
-
     app = Flask(__name__)
+    app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
     shared = service.Service(settings, models)
     service.register(app, shared)
@@ -56,4 +59,6 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, shared, running)
+    if segmenters is None:  # last: a bad setting ends the start before anything is loaded
+        models.load(settings)
     return app

@@ -50,11 +50,18 @@ class Wanted:
         return self.image_format if self.output == "overlay" or self.overlay_too else None
 
 
-def wanted_by(parameters: Parameters, otherwise: Output = "json") -> Wanted:
-    """What the running request wants: as its parameters say, else its Accept, else `otherwise`."""
-    output = parameters.output or _accepted_output(otherwise)
+def wanted_by(parameters: Parameters) -> Wanted:
+    """What the running request wants: as its parameters say, else its Accept, else JSON, and PNG."""
+    output = parameters.output or _accepted_output()
     accepted = request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")
     image_format = parameters.image_format or _OVERLAYS[accepted]
+    return Wanted(output, image_format, overlay_too=output == "json" and "overlay" in parameters.include)
+
+
+def wanted_as_overlay(parameters: Parameters) -> Wanted:
+    """What /predict/upload wants: a PNG of the overlay, whatever Accept says, but for its parameters."""
+    output = parameters.output or "overlay"
+    image_format = parameters.image_format or "png"
     return Wanted(output, image_format, overlay_too=output == "json" and "overlay" in parameters.include)
 
 
@@ -65,13 +72,8 @@ def wanted_of_several(parameters: Parameters) -> Wanted:
     return Wanted("json", parameters.image_format or "png", "overlay" in parameters.include)
 
 
-def _accepted_output(otherwise: Output) -> Output:
-    if not request.accept_mimetypes:
-        return otherwise
-    offered = [_JSON, *_OVERLAYS] if otherwise == "json" else [*_OVERLAYS, _JSON]
-    accepted = request.accept_mimetypes.best_match(offered)
-    if accepted is None:
-        return otherwise
+def _accepted_output() -> Output:
+    accepted = request.accept_mimetypes.best_match([_JSON, *_OVERLAYS], default=_JSON)
     return "json" if accepted == _JSON else "overlay"
 
 

@@ -18,6 +18,7 @@ from app.serving.deadline import seconds_left
 from app.settings import Settings
 
 _CHUNK_BYTES = 64 * 1024
+_PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
 _REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
 
@@ -90,32 +91,38 @@ def _drain(pieces: Iterator[bytes], at_most: int) -> None:
 
 
 def _pieces(seconds: float) -> Generator[bytes, None, None]:
-    """The body as it comes, for at most `seconds`; close it when done. Raises UploadTooSlow.
+    """The body as it comes, for at most `seconds`, and none too slowly. Raises UploadTooSlow.
 
     A read waits until all that it asked for is there, so a deadline that is looked at between two reads is
     not met by a client that sends a byte now and then. When the time is over, the connection is therefore
     closed for reading, which ends the read that waits and leaves the way open for the answer.
     """
-    deadline = time.monotonic() + seconds
-    too_slow = UploadTooSlow(f"The upload took more than {seconds:.3g} seconds.")
-    alarm = threading.Timer(seconds, _close_for_reading, [request.environ["wsgi.input"]])
+    end = time.monotonic() + seconds
+    while piece := _read_piece(min(end, time.monotonic() + _PIECE_SECONDS)):
+        yield piece
+
+
+def _read_piece(until: float) -> bytes:
+    """The next piece of the body, empty at its end, by `until` (of time.monotonic)."""
+    alarm = threading.Timer(until - time.monotonic(), _close_for_reading, [request.environ["wsgi.input"]])
     alarm.daemon = True
     alarm.start()
     try:
-        while True:
-            piece = request.stream.read(_CHUNK_BYTES)
-            if time.monotonic() > deadline:
-                raise too_slow
-            if not piece:
-                return
-            yield piece
+        piece: bytes = request.stream.read(_CHUNK_BYTES)
     except (ClientDisconnected, OSError) as error:
-        if time.monotonic() > deadline:
-            raise too_slow from error
-        raise
+        if time.monotonic() < until:
+            raise
+        raise _too_slow() from error
     finally:
         alarm.cancel()
         alarm.join()  # or it could close the connection of a later request, which has the same number
+    if time.monotonic() > until:
+        raise _too_slow()
+    return piece
+
+
+def _too_slow() -> UploadTooSlow:
+    return UploadTooSlow("The upload took too long.")
 
 
 def _close_for_reading(stream: IO[bytes]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from flask import request
@@ -33,7 +33,7 @@ class Upload:
     """What a request brought.
 
     Attributes:
-        images: in order, each a whole file, not empty, or the part of a JSON object that says where it is.
+        images: in order, each a whole file, or the part of a JSON object that says where it is.
         fields: the form's text fields, each with all its values.
         document: what else a JSON body has.
     """
@@ -52,7 +52,7 @@ class Upload:
 
 
 def receive(settings: Settings) -> Upload:
-    """The one image, more or less, that the running request brought in any of the accepted ways.
+    """What the running request brought, of which one image is wanted, in any of the accepted ways.
 
     Raises:
         BadBody: a form or JSON that cannot be read.
@@ -63,16 +63,23 @@ def receive(settings: Settings) -> Upload:
         UploadTooSlow: more time than MASKSERVE_UPLOAD_TIMEOUT.
     """
     if request.mimetype == "multipart/form-data":
-        upload = _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
-    elif request.mimetype == "application/json":
+        return receive_form(settings)
+    if request.mimetype == "application/json":
         named, document = split(receive_json(settings))
-        upload = Upload(images=[named] if named else [], document=document)
-    else:
-        body = read_body(settings.max_bytes, settings.max_bytes, settings)
-        if body and not _may_be_image(request.mimetype):
-            raise NotAnImage(f"A body of type {request.mimetype or 'unknown'} is not accepted. {_ACCEPTED}")
-        upload = Upload(images=[body] if body else [])
-    return upload
+        return Upload(images=[named] if named else [], document=document)
+    body = read_body(settings.max_bytes, settings.max_bytes, settings)
+    if body and not _may_be_image(request.mimetype):
+        raise NotAnImage(f"A body of type {request.mimetype or 'unknown'} is not accepted. {_ACCEPTED}")
+    return Upload(images=[body] if body else [])
+
+
+def receive_form(settings: Settings) -> Upload:
+    """What the running request brought in a form. Raises ServiceError as `receive`."""
+    if request.mimetype != "multipart/form-data":
+        raise NotAnImage("The page takes a form; programs use /api/v1/segment.")
+    upload = _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
+    # A browser sends an empty part for a file input that was left empty.
+    return replace(upload, images=[image for image in upload.images if image])
 
 
 def receive_several(settings: Settings) -> Upload:
@@ -136,6 +143,8 @@ def _read_form(room: int, limit: int, settings: Settings) -> Upload:
         ) from error
     except ValueError as error:
         raise BadBody("The body is not well-formed multipart/form-data.") from error
+    if not all([*form, *files]):
+        raise BadBody("A part of the form has no name.")
     for name in IMAGE_FIELDS:
         if name in form:
             raise NoImage(
@@ -144,11 +153,9 @@ def _read_form(room: int, limit: int, settings: Settings) -> Upload:
     parts = [part.stream.read() for name in IMAGE_FIELDS for part in files.getlist(name)]
     if files and not any(name in files for name in IMAGE_FIELDS):
         raise NoImage(f"The request has a file, but not in the field 'image'. {_ACCEPTED}")
-    # A browser sends an empty part for a file input that was left empty.
-    images = [part for part in parts if part]
-    if any(len(image) > settings.max_bytes for image in images):
+    if any(len(part) > settings.max_bytes for part in parts):
         raise TooLarge.in_bytes(settings.max_bytes)
-    return Upload(images=[*images], fields=dict(form.lists()))
+    return Upload(images=[*parts], fields=dict(form.lists()))
 
 
 def _memory(

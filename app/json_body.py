@@ -12,8 +12,8 @@ from app.errors import BadBody, TooLarge
 MOST_TOKENS = 10_000
 """Brackets, commas and strings of a body: a list of ten million lists would take gigabytes once parsed."""
 
-# Possessive, so that a string without an end is found out in one pass.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+# A string without an end is one token too, up to the body's: else each quote in it would begin a search anew.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 
 
 def parse_object(body: bytes, max_depth: int) -> dict[str, Any]:

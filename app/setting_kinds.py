@@ -10,6 +10,9 @@ from typing import Any
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
+_SHORTEST = 0.1  # seconds
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of value: what is allowed, in words, and how text becomes the value (or a ValueError)."""
@@ -29,20 +32,20 @@ def whole_number(least: int, most: int | None = None) -> Kind:
             raise ValueError
         return number
 
-    allowed = f"{least} or more" if most is None else f"from {least} to {most}"
-    return Kind(f"a whole number, {allowed}", parse)
+    allowed = f", {least} or more" if most is None else f" from {least} to {most}"
+    return Kind(f"a whole number{allowed}", parse)
 
 
 def seconds(most: int) -> Kind:
-    """A time above 0 and up to `most`."""
+    """A time up to `most`."""
 
     def parse(text: str) -> float:
         number = float(text)
-        if not 0 < number <= most:
+        if not _SHORTEST <= number <= most:
             raise ValueError
         return number
 
-    return Kind(f"a number of seconds above 0, at most {most}", parse)
+    return Kind(f"a number of seconds from {_SHORTEST} to {most}", parse)
 
 
 def names() -> Kind:
@@ -55,6 +58,18 @@ def names() -> Kind:
         return found
 
     return Kind("one or more names, separated by commas", parse)
+
+
+def names_matching(pattern: str, allowed: str) -> Kind:
+    """One or more names, all of each matching the regular expression; `allowed` says the same in words."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found: tuple[str, ...] = names().parse(text)
+        if not all(re.fullmatch(pattern, name) for name in found):
+            raise ValueError
+        return found
+
+    return Kind(allowed, parse)
 
 
 def keys() -> Kind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.setting_kinds import (
     keys,
     matching,
     names,
+    names_matching,
     one_of,
     or_unset,
     origins,
@@ -76,17 +77,17 @@ class Settings:
     # --- processes
     processes: int = _setting(
         "1",
-        whole_number(1),
+        whole_number(1, 128),
         "How many processes; each has its own copy of the models, one inference at a time and its own queue.",
     )
     inference_threads: int | None = _setting(
         "",
-        or_unset(whole_number(1)),
+        or_unset(whole_number(1, 512)),
         "How many threads compute one inference; unset: one a core, the cores divided among the processes.",
     )
     worker_timeout: int = _setting(
         "300",
-        whole_number(1),
+        whole_number(1, 86_400),
         "Seconds after which a process whose request hangs is replaced: longer than any honest request takes,"
         " since all that the process works on is lost with it.",
     )
@@ -137,7 +138,9 @@ class Settings:
 
     # --- time
     queue: int = _setting(
-        "16", whole_number(0), "How many requests may wait behind the running one; the next is told 503."
+        "16",
+        whole_number(0, 1000),
+        "How many requests may wait behind the running one; the next is told 503.",
     )
     queue_timeout: float = _setting(
         "60",
@@ -164,7 +167,9 @@ class Settings:
     )
     url_hosts: tuple[str, ...] = _setting(
         "",
-        or_unset(names(), ()),
+        or_unset(
+            names_matching(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "host names, separated by commas"), ()
+        ),
         "With MASKSERVE_URL_FETCH=allowlist: the hosts, a leading *. standing for all below.",
     )
     url_schemes: tuple[str, ...] = _setting(
@@ -176,7 +181,11 @@ class Settings:
         "10", seconds(_LONGEST_TIMEOUT), "How long fetching an image may take, redirects included; then 504."
     )
     gcs_buckets: tuple[str, ...] = _setting(
-        "", or_unset(names(), ()), "The buckets that gcs_uri may name; unset: none, gcs_uri is 403."
+        "",
+        or_unset(
+            names_matching("[a-z0-9][a-z0-9._-]+", "bucket names without gs://, separated by commas"), ()
+        ),
+        "The buckets that gcs_uri may name; unset: none, gcs_uri is 403.",
     )
     path_root: str | None = _setting(
         "",
@@ -261,7 +270,28 @@ class Settings:
                 raise BadSetting(f"{definition.name} must be {definition.kind.allowed}, not {found}") from (
                     None if definition.secret else error
                 )
-        return cls(**values)
+        settings = cls(**values)
+        _check_together(settings)
+        return settings
+
+    def advice(self) -> Iterator[str]:
+        """What its operator may have overlooked."""
+        longest = max(self.upload_timeout, self.request_timeout)
+        if self.worker_timeout <= longest:
+            yield (
+                f"MASKSERVE_WORKER_TIMEOUT ({self.worker_timeout} s) ends a process, with all that it works"
+                f" on, for one slow request: let it be well above the {longest:g} s that a request may take"
+            )
+
+
+def _check_together(settings: Settings) -> None:
+    """Raise BadSetting for settings that are right each by itself and make no sense together, or here."""
+    if settings.url_fetch == "allowlist" and not settings.url_hosts:
+        raise BadSetting("MASKSERVE_URL_FETCH is allowlist, so MASKSERVE_URL_HOSTS must name hosts")
+    if settings.max_batch_bytes < settings.max_bytes:
+        raise BadSetting("MASKSERVE_MAX_BATCH_BYTES must be MASKSERVE_MAX_BYTES at least")
+    if settings.path_root is not None and not os.path.isdir(settings.path_root):
+        raise BadSetting(f"MASKSERVE_PATH_ROOT must be a folder that there is, not {settings.path_root!r}")
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,21 @@ from collections.abc import Callable
 
 from flask import Response, request
 
-from app.answers import respond, wanted_by
+from app.answers import Wanted, respond, wanted_by
 from app.intake import Upload, receive
-from app.parameters import Output, parse_parameters
+from app.parameters import Parameters, parse_parameters
 from app.service import current_service
 from app.settings import Settings
 
 
-def answer_one(otherwise: Output = "json", receive: Callable[[Settings], Upload] = receive) -> Response:
+def answer_one(
+    receive: Callable[[Settings], Upload] = receive, wanted_by: Callable[[Parameters], Wanted] = wanted_by
+) -> Response:
     """The answer to the running request.
 
     Args:
-        otherwise: the output where neither parameters nor Accept say which.
         receive: reads the request's body.
+        wanted_by: says what the answer is to be.
 
     Raises:
         ServiceError: whatever is wrong, in words for the caller.
@@ -27,7 +29,7 @@ def answer_one(otherwise: Output = "json", receive: Callable[[Settings], Upload]
     with service.workers.upload():
         upload = receive(service.settings)
         parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
-        wanted = wanted_by(parameters, otherwise)
+        wanted = wanted_by(parameters)
         data = service.sources.read(upload.one_image())
     with service.workers.admit():
         segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
+from blinker import Namespace
 from flask import Flask, current_app, g, request
 
 from app.errors import Unauthorized
@@ -17,9 +18,10 @@ logger = logging.getLogger(__name__)
 KEY_HEADER = "X-API-Key"
 KEY_FIELD = "api_key"  # of the page's form, since a browser sends no header of its own without JavaScript
 
-# As they are written in routes; below the last, KServe's probes. Vertex AI names its probe in a setting.
+# As they are written in routes; probes of KServe among them. Vertex AI names its probe in a setting.
 _OPEN_RULES = frozenset(
     {"/", "/livez", "/readyz", "/health", "/metrics", "/docs", "/openapi.json", "/static/<path:filename>"}
+    | {"/v2/models/<name>/ready", "/v2/models/<name>/versions/<version>/ready"}
 )
 _OPEN_FOLDER = "/v2/health/"
 
@@ -27,6 +29,9 @@ _OPEN_FOLDER = "/v2/health/"
 _SHORTEST_GOOD_KEY = 16
 
 _EXTENSION = "maskserve-access"
+
+wrong_key = Namespace().signal("wrong-key")
+"""Sent for each; a receiver may raise what is to be answered instead of 401."""
 
 
 class Keys:
@@ -42,6 +47,7 @@ class Keys:
         digest = sha256(offered).digest()
         # All are compared, each in constant time: how long it takes tells nothing of which was near.
         if True not in [hmac.compare_digest(digest, known) for known in self._digests]:
+            wrong_key.send(current_app._get_current_object())  # type: ignore[attr-defined]
             raise Unauthorized("The API key is not one of this service's. Check that it is whole.")
         return digest.hex()
 
@@ -85,7 +91,8 @@ def needs_key() -> bool:
 
 def awaits_form() -> bool:
     """Whether the running request needs a key and may have it in a form that is not read yet."""
-    return request.endpoint == "pages.segment" and needs_key() and KEY_HEADER not in request.headers
+    is_form = request.endpoint == "pages.segment" and request.mimetype == "multipart/form-data"
+    return is_form and needs_key() and KEY_HEADER not in request.headers
 
 
 def check_form(fields: Mapping[str, Sequence[str]]) -> None:

@@ -120,6 +120,12 @@ def register(app: Flask, settings: Settings) -> None:
             " itself"
         )
 
+    @keys.wrong_key.connect_via(app)
+    def count_wrong_key(_: Flask) -> None:
+        # For the address, on any route: keys could be tried out otherwise. A right one counts for its owner.
+        g.is_guess = True
+        rate_limit.count()
+
     @app.before_request
     def count_request() -> None:
         if not keys.awaits_form():  # it is not known yet who asks
@@ -147,8 +153,8 @@ def _rate_limit() -> RateLimit | None:
 
 
 def _is_free() -> bool:
-    """Whether the running request computes nothing."""
-    return request.method != "POST"
+    """Whether the running request computes nothing, and tries out no key."""
+    return request.method != "POST" and "is_guess" not in g
 
 
 def _caller() -> str:

@@ -132,7 +132,8 @@ def _text(number: int | None) -> str | None:
 
 
 def _level(status: int) -> int:
-    if status in (429, 502, 503, 504):  # more is asked than can be given, or another's server has failed
+    # Somebody tries out keys, more is asked than can be given, or another's server has failed.
+    if status in (401, 429, 502, 503, 504):
         return logging.WARNING
     return logging.ERROR if status >= 500 else logging.INFO
 

@@ -25,6 +25,7 @@ _PROTOCOL = "http/protobuf"
 
 _LONGEST_TEXT = 200  # characters of what the caller wrote
 _NANOSECONDS = 1_000_000_000
+_FLUSH_MILLISECONDS = 2000  # a collector that hangs must not hold up the end
 
 
 def register(app: Flask) -> None:
@@ -58,7 +59,7 @@ def register(app: Flask) -> None:
 def flush(app: Flask) -> None:
     """Send what `app` has not sent yet: for a server that ends its processes without Python's own end."""
     if _EXTENSION in app.extensions:
-        app.extensions[_EXTENSION].force_flush()
+        app.extensions[_EXTENSION].force_flush(_FLUSH_MILLISECONDS)
 
 
 def _provider() -> TracerProvider:

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, make_response, render_template
 
 from app.access import keys, rate_limit
 from app.errors import BadParameter, problem_of
-from app.intake import receive
+from app.intake import receive_form
 from app.monitoring.tracing import request_id
 from app.parameters import Parameters
 from app.service import Segmentation, current_service
@@ -46,7 +46,7 @@ def segment() -> str:
     """The form, sent: a page with the picture, its objects and what they took to find."""
     service = current_service()
     with service.workers.upload():
-        upload = receive(service.settings)
+        upload = receive_form(service.settings)
     if keys.awaits_form():
         keys.check_form(upload.fields)
         rate_limit.count_form()

@@ -163,7 +163,11 @@ def _images_of_tensor(document: Mapping[str, Any]) -> list[Any]:
             )
     if name != _V2_INPUT:
         raise BadBody(f"The input must be named {_V2_INPUT}.")
-    if not all(isinstance(side, int) for side in sides) or math.prod(sides) != len(data):
+    if (
+        not sides
+        or not all(type(side) is int and side > 0 for side in sides)
+        or math.prod(sides) != len(data)
+    ):
         raise BadBody(f"The input's shape does not fit its {len(data)} elements.")
     if tensor.get("parameters", {}) not in ({}, {"content_type": "base64"}):
         raise BadBody("The input's parameters must be its content_type, base64.")
@@ -200,7 +204,9 @@ def register(app: Flask, settings: Settings) -> None:
             continue
         there = _view_at(app, route, method)
         if there is None:
-            app.add_url_rule(route, name.lower(), view, methods=[method])
+            # By its endpoint's name one of app/routes/operations.py, where probes are.
+            endpoint = "operations.vertex" if view is ready else "vertex"
+            app.add_url_rule(route, endpoint, view, methods=[method])
         elif there is not view:
             raise BadSetting(f"{name}: {method} {route} is a route of the service already; choose another")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from app.answers import wanted_as_overlay
 from app.errors import BadBody, NotFound
 from app.intake import Upload, check_batch, receive_batch_json, receive_json
 from app.service import current_service
@@ -19,7 +20,7 @@ predict = Blueprint("predict", __name__, url_prefix="/predict")
 @predict.post("/upload")
 def upload() -> Response:
     """One picture in; its overlay out, as PNG unless asked otherwise."""
-    return answer_one(otherwise="overlay")
+    return answer_one(wanted_by=wanted_as_overlay)
 
 
 @predict.post("/url")

@@ -116,7 +116,8 @@ def _after_blocks(data: bytes, position: int) -> int:
 
 
 # In a scan 0xFF is followed by 0 or by a restart marker; anything else ends it. Fill bytes may repeat 0xFF.
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+# Matched from where one stands, giving nothing back: a search would go through a long row of 0xFF from each.
+_TO_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7])", re.DOTALL)
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _WITHOUT_LENGTH = {0x01, 0xD8}
 
@@ -125,7 +126,7 @@ def jpeg_scans(data: bytes) -> int:
     """How many times a JPEG goes over its picture: once, or some ten times where it is progressive."""
     scans = 0
     position = 2
-    while (found := _MARKER.search(data, position)) and (marker := found[1][0]) != _END_OF_IMAGE:
+    while (found := _TO_MARKER.match(data, position)) and (marker := found[1][0]) != _END_OF_IMAGE:
         position = found.end()
         scans += marker == _START_OF_SCAN
         if marker not in _WITHOUT_LENGTH:

@@ -28,6 +28,8 @@ OPEN_TO_GET = {
     "/static/style.css",
     "/v2/health/live",
     "/v2/health/ready",
+    "/v2/models/stub/ready",
+    "/v2/models/stub/versions/1/ready",
 }
 
 

@@ -88,8 +88,16 @@ def test_a_key_is_counted_wherever_it_comes_from(png: bytes) -> None:
 
 def test_wrong_keys_take_nothing_from_right_ones(png: bytes) -> None:
     client = limited(api_keys=(ONE,)).test_client()
-    assert [segment(client, png, "wrong") for _ in range(3)] == [401] * 3
+    assert [segment(client, png, "wrong") for _ in range(3)] == [401, 401, 429]
     assert segment(client, png, ONE) == 200
+
+
+def test_keys_are_tried_out_on_no_route(png: bytes) -> None:
+    client = limited(api_keys=(ONE,)).test_client()
+    guesses = [client.get("/api/v1/models", headers={"X-API-Key": f"guess {n}"}) for n in range(3)]
+    assert [response.status_code for response in guesses] == [401, 401, 429]
+    assert client.get("/api/v1/models", headers={"X-API-Key": ONE}).status_code == 200
+    assert client.get("/livez").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -163,7 +171,7 @@ def test_the_page_is_counted_by_the_key_in_its_form(png: bytes) -> None:
 
     assert segment(client, png, ONE) == 200
     assert [show(ONE, "192.0.2.1"), show(ONE, "192.0.2.2")] == [200, 429]
-    assert [show("wrong", "192.0.2.1") for _ in range(3)] == [401] * 3
+    assert [show("wrong", "192.0.2.1") for _ in range(3)] == [401, 401, 429]
     assert show(OTHER, "192.0.2.1") == 200
     assert segment(client, png, ONE) == 429
 

@@ -164,6 +164,7 @@ BAD_JSON = {
     "a path, which only /predict reads": ('{"path": "/etc/passwd"}', 400, "no parameter 'path'"),
     "deeper than 16": ('{"image": ' + "[" * 16 + "]" * 16 + "}", 400, "deeper than 16"),
     "a million lists": ('{"image": [' + "[]," * 60_000 + "[]]}", 413, "parts"),
+    "a text of escapes without an end": ('{"image": "' + '\\"' * 90_000, 400, "not JSON"),
     "brackets in text are none": ('{"image": "' + "[" * 99 + '"}', 400, "base64"),
 }
 
@@ -218,6 +219,12 @@ def test_what_a_batch_has_not_begun_when_its_time_is_over_is_refused(
     assert [result.get("error", {}).get("status", 200) for result in results] == [200, 200, 503, 503]
 
 
+def test_an_empty_part_of_a_batch_keeps_its_place(client: FlaskClient, png: bytes) -> None:
+    parts = [(io.BytesIO(png), "a"), (io.BytesIO(b""), "b"), (io.BytesIO(png), "c")]
+    results = client.post("/api/v1/batch", data={"image": parts}).get_json()["results"]
+    assert [result.get("error", {}).get("status", 200) for result in results] == [200, 400, 200]
+
+
 def test_an_images_own_parameters_go_before_those_for_all(
     client: FlaskClient, segmenter: StubSegmenter, png: bytes
 ) -> None:
@@ -266,6 +273,18 @@ BAD_BATCHES = {
         "BYTES",
     ),
     "another shape": ("/v2/models/stub/infer", {"inputs": [{**tensor(b"x"), "shape": [2]}]}, 400, "shape"),
+    "a shape of truths": (
+        "/v2/models/stub/infer",
+        {"inputs": [{**tensor(b"x"), "shape": [True]}]},
+        400,
+        "shape",
+    ),
+    "a shape without sides": (
+        "/v2/models/stub/infer",
+        {"inputs": [{**tensor(b"x"), "shape": []}]},
+        400,
+        "shape",
+    ),
     "another name": ("/v2/models/stub/infer", {"inputs": [{**tensor(b"x"), "name": "x"}]}, 400, "named"),
     "another coding": (
         "/v2/models/stub/infer",

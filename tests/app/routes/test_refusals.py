@@ -57,6 +57,13 @@ BAD_UPLOADS = {
     "a form without a boundary": ("multipart/form-data", PNG, 400, "multipart"),
     "a form cut short": ("multipart/form-data; boundary=b", FIELD + PNG, 400, "multipart"),
     "a form of 65 fields": (*form(*[(f"f{n}", "") for n in range(65)]), 413, "parts"),
+    "a part without a name": (
+        "multipart/form-data; boundary=b",
+        b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+        400,
+        "no name",
+    ),
+    "a part with an empty name": (*form(("", "x")), 400, "no name"),
     "a urlencoded body": ("application/x-www-form-urlencoded", b"image=x", 415, "octet-stream"),
     "text": ("text/plain", b"x", 415, "octet-stream"),
     "10,000 form fields": (*form(*[(f"f{n}", "") for n in range(10_000)]), 413, "more than"),
@@ -264,3 +271,9 @@ def test_the_log_has_a_line_a_request_without_query_or_file_name(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 1
     assert re.fullmatch(rf"POST {URL} 200 \d+ ms {response.headers['X-Request-Id']}", lines[0])
+
+
+def test_a_doubled_slash_leads_nowhere_and_not_to_the_host_that_the_caller_names(client: FlaskClient) -> None:
+    response = client.get("/api//v1/models", headers={"Host": "evil.example"})
+    assert response.status_code == 404
+    assert "Location" not in response.headers

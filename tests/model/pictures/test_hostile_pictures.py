@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import re
@@ -280,3 +281,14 @@ def test_flipped_bits_of_a_deep_png_are_noticed() -> None:
 
     with pytest.raises(BrokenPicture):
         decode(bytes(data))
+
+
+def test_a_long_row_of_fill_bytes_is_gone_through_once() -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 48), 80).save(buffer, "JPEG")
+    jpeg = buffer.getvalue()
+    hostile = jpeg[:-2] + b"\xff" * 1_000_000 + b"\0"
+    start = time.process_time()
+    with contextlib.suppress(PictureError):
+        decode(hostile)
+    assert time.process_time() - start < 5  # a search from each of them would take hours
