@@ -13,14 +13,20 @@ from app.errors import BadParameter
 from app.monitoring.tracing import request_id
 from app.parameters import Output, Parameters
 from app.service import Segmentation
+from model.formats.coco import segments_to_coco
 from model.formats.cutouts import segments_to_zip
 from model.formats.encode import FileFormat, encode, encode_png
+from model.formats.geojson import segments_to_geojson
 from model.formats.json import segments_to_json
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import draw_overlay
+from model.formats.rois import segments_to_rois
+from model.formats.table import segments_to_csv
 
 _JSON = "application/json"
 _OVERLAYS: dict[str, FileFormat] = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
+_OTHERS: dict[str, Output] = {"text/csv": "csv", "application/geo+json": "geojson"}
+"""What an Accept asks for that names one of them; zip files are of two kinds, and must be named."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,9 @@ def wanted_of_several(parameters: Parameters) -> Wanted:
 
 
 def _accepted_output() -> Output:
-    accepted = request.accept_mimetypes.best_match([_JSON, *_OVERLAYS], default=_JSON)
+    accepted = request.accept_mimetypes.best_match([_JSON, *_OVERLAYS, *_OTHERS], default=_JSON)
+    if accepted in _OTHERS:
+        return _OTHERS[accepted]
     return "json" if accepted == _JSON else "overlay"
 
 
@@ -130,9 +138,34 @@ def _label_map_response(segmentation: Segmentation, parameters: Parameters, want
 def _cutouts_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
     with segmentation.stopwatch.measure("encode"):
         cutouts = segments_to_zip(segmentation.image, segmentation.segments, segmentation.class_names)
-    response = Response(cutouts, content_type="application/zip")
-    response.headers["Content-Disposition"] = 'attachment; filename="cutouts.zip"'
-    return response
+    return _to_keep(Response(cutouts, content_type="application/zip"), "cutouts.zip")
+
+
+def _coco_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        coco = segments_to_coco(
+            segmentation.segments, segmentation.class_names, mask_format=parameters.mask_format
+        )
+        return _to_keep(jsonify(coco), "coco.json")
+
+
+def _csv_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        table = segments_to_csv(segmentation.segments, segmentation.class_names)
+    return _to_keep(Response(table, content_type="text/csv; charset=utf-8"), "segments.csv")
+
+
+def _rois_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        rois = segments_to_rois(segmentation.segments, segmentation.class_names)
+    return _to_keep(Response(rois, content_type="application/zip"), "rois.zip")
+
+
+def _geojson_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
+    with segmentation.stopwatch.measure("encode"):
+        response = jsonify(segments_to_geojson(segmentation.segments, segmentation.class_names))
+    response.content_type = "application/geo+json"
+    return _to_keep(response, "segments.geojson")
 
 
 _WRITERS: dict[Output, Callable[[Segmentation, Parameters, Wanted], Response]] = {
@@ -140,12 +173,22 @@ _WRITERS: dict[Output, Callable[[Segmentation, Parameters, Wanted], Response]] =
     "overlay": _overlay_response,
     "labelmap": _label_map_response,
     "cutouts": _cutouts_response,
+    "coco": _coco_response,
+    "csv": _csv_response,
+    "rois": _rois_response,
+    "geojson": _geojson_response,
 }
 
 
 def _draw(segmentation: Segmentation, file_format: FileFormat) -> bytes:
     overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
     return encode(overlay, file_format)
+
+
+def _to_keep(response: Response, name: str) -> Response:
+    """The response as a file that a browser saves; its name never comes from the upload."""
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _file(data: bytes, file_format: FileFormat, name: str) -> Response:

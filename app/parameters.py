@@ -12,7 +12,7 @@ from app.errors import BadParameter
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 
-Output = Literal["json", "overlay", "labelmap", "cutouts"]
+Output = Literal["json", "overlay", "labelmap", "cutouts", "coco", "csv", "rois", "geojson"]
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
@@ -71,13 +71,14 @@ class Parameters(BaseModel):
     mask_format: MaskFormat = Field(
         default="rle",
         title="rle, polygon, png or none",
-        description="Masks in JSON: COCO run lengths, rings, a PNG of the box, or none.",
+        description="Masks in JSON, or of coco: COCO run lengths, rings, a PNG of the box, or none.",
     )
     output: Output | None = Field(
         default=None,
-        title="json, overlay, labelmap or cutouts",
-        description="Data, the picture with its objects drawn, a 16-bit picture of their numbers, or a zip"
-        " with each cut out; else as Accept says, else JSON.",
+        title="json, overlay, labelmap, cutouts, coco, csv, rois or geojson",
+        description="Data, the picture with its objects drawn, a 16-bit picture of their numbers, a zip with"
+        " each cut out, a COCO data set, a table, a zip of ImageJ's regions, or QuPath's GeoJSON; else as"
+        " Accept says, else JSON.",
     )
     include: Annotated[list[Literal["overlay"]], Names] = Field(
         default=[], title="overlay", description="overlay: JSON has the overlay too, in base64."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from app.service import Service
 
 _ANSWERS: list[type[BaseModel]] = [
     schemas.Answer,
+    schemas.CocoData,
+    schemas.GeoJson,
     schemas.BatchAnswer,
     schemas.Predictions,
     schemas.Inference,
@@ -141,14 +143,20 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
 
 
 def _content(operation: Operation) -> Schema:
-    content: Schema = {}
+    answers: dict[str, list[type[BaseModel]]] = {}
     if operation.answer is not None:
-        content["application/json"] = {
-            "schema": {"$ref": f"#/components/schemas/{operation.answer.__name__}"}
-        }
+        answers["application/json"] = [operation.answer]
+    for kind, answer in operation.others.items():
+        answers.setdefault(kind, []).append(answer)
+    content: Schema = {kind: {"schema": _one_of(choices)} for kind, choices in answers.items()}
     for kind in operation.files:
         content[kind] = {"schema": {"type": "string", "format": "binary"}}
     return content
+
+
+def _one_of(answers: Sequence[type[BaseModel]]) -> Schema:
+    references = [{"$ref": f"#/components/schemas/{answer.__name__}"} for answer in answers]
+    return references[0] if len(references) == 1 else {"oneOf": references}
 
 
 def _problem(status: int) -> Schema:

@@ -37,8 +37,9 @@ _NAMED: dict[str, Schema] = {
         "description": "an image in a bucket",
     },
 }
-_DRAWN = ("image/png", "image/jpeg", "image/webp", "application/zip")
+_FILES = ("image/png", "image/jpeg", "image/webp", "application/zip", "text/csv")
 _JSON = "application/json"
+_OTHERS: dict[str, type[BaseModel]] = {_JSON: schemas.CocoData, "application/geo+json": schemas.GeoJson}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Operation:
         summary: a line.
         answer: the schema of its JSON, if it answers so.
         files: the media types of what else it may answer with.
+        others: the schemas of other JSON that it may answer with, by media type.
         bodies: schemas of its body by media type.
         query: whether it takes the parameters in its query.
         problems: the statuses of what may go wrong.
@@ -61,6 +63,7 @@ class Operation:
     summary: str
     answer: type[BaseModel] | None = None
     files: Sequence[str] = ()
+    others: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     query: bool = False
     problems: Sequence[int] = ()
@@ -128,9 +131,10 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
         Operation(
             "/api/v1/segment",
             "post",
-            "Segment a picture: its objects as JSON, drawn over it, as a label map, or cut out",
+            "Segment a picture: its objects as data, drawn over it, as a label map, or cut out",
             answer=schemas.Answer,
-            files=_DRAWN,
+            files=_FILES,
+            others=_OTHERS,
             problems=_RUNS,
             bodies={**form, **raw, _JSON: {"oneOf": one}},
             query=True,
@@ -151,7 +155,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment a picture; the answer is its overlay",
             answer=schemas.Answer,
-            files=_DRAWN,
+            files=_FILES,
+            others=_OTHERS,
             problems=_RUNS,
             bodies={"multipart/form-data": object_schema({"file": _FILE, **parameters}, ["file"])},
         ),
@@ -160,7 +165,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment the picture at a URL",
             answer=schemas.Answer,
-            files=_DRAWN,
+            files=_FILES,
+            others=_OTHERS,
             problems=_RUNS,
             bodies={_JSON: object_schema({"url": _URL, **parameters}, ["url"])},
         ),
@@ -169,7 +175,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment a picture in the folder MASKSERVE_PATH_ROOT",
             answer=schemas.Answer,
-            files=_DRAWN,
+            files=_FILES,
+            others=_OTHERS,
             problems=_RUNS,
             bodies={_JSON: object_schema({"path": {"type": "string"}, **parameters}, ["path"])},
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -79,6 +79,72 @@ class Answer(_Answer):
     segments: list[Segment]
     overlay: str | None = Field(default=None, description="base64, with include=overlay")
     timings_ms: Timings
+
+
+class CocoImage(_Answer):
+    """The image, as COCO lists it."""
+
+    id: int
+    file_name: str
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
+class CocoAnnotation(_Answer):
+    """One object, as COCO has it."""
+
+    id: int = Field(ge=1, description="its number, best score first")
+    image_id: int
+    category_id: int = Field(ge=1)
+    bbox: list[int] = Field(min_length=4, max_length=4, description="x, y, width, height")
+    area: int = Field(ge=0, description="pixels of its mask")
+    iscrowd: int = Field(ge=0, le=0)
+    score: float = Field(ge=0, le=1)
+    segmentation: RunLengths | list[list[int]] | None = Field(
+        default=None,
+        description="run lengths; or, with mask_format=polygon and where there are no holes, polygons;"
+        " absent with mask_format=none",
+    )
+
+
+class CocoCategory(_Answer):
+    """A class, as COCO lists it."""
+
+    id: int = Field(ge=1)
+    name: str
+
+
+class CocoData(_Answer):
+    """A COCO data set of one image, with output=coco."""
+
+    info: dict[str, Any]
+    licenses: list[Any]
+    images: list[CocoImage] = Field(min_length=1, max_length=1)
+    annotations: list[CocoAnnotation]
+    categories: list[CocoCategory]
+
+
+class Geometry(_Answer):
+    """Where an object is: RFC 7946's polygons, in pixels of the image."""
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any]
+
+
+class Feature(_Answer):
+    """One object, as QuPath reads it."""
+
+    type: Literal["Feature"]
+    id: int = Field(ge=1, description="its number, best score first")
+    geometry: Geometry
+    properties: dict[str, Any] = Field(description="objectType, name, classification and measurements")
+
+
+class GeoJson(_Answer):
+    """A FeatureCollection that QuPath reads, with output=geojson."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
 
 
 class Refusal(_Answer):

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import re
-import zipfile
 from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.formats.encode import CannotEncode, encode_png
+from model.formats.archive import segment_name, to_zip
+from model.formats.encode import encode_png
 from model.segments import Segments
-
-# Even at 4 bytes a character, a file name stays under the 255 bytes that file systems allow.
-_MAX_NAME_LENGTH = 60
-
-# The archive is made in memory. Objects that do not overlap add up to about the picture itself, 100 MB at 50
-# megapixels; only hundreds of large ones on top of each other come here.
-_MAX_ZIP_BYTES = 512 * 2**20
-
-# The earliest date that a zip file can tell: the same segments give the same bytes at any hour.
-_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def segments_to_cutouts(
@@ -44,7 +32,7 @@ def segments_to_cutouts(
         cutout = np.zeros((*mask.shape, 4), np.uint8)
         cv2.copyTo(cv2.cvtColor(image[y1:y2, x1:x2], cv2.COLOR_RGB2RGBA), mask, cutout)
         class_name = class_names[segments.class_ids[index]]
-        yield f"{index + 1:04d}-{_safe_in_a_file_name(class_name)}.png", cutout
+        yield f"{segment_name(index, class_name)}.png", cutout
 
 
 def segments_to_zip(image: npt.NDArray[np.uint8], segments: Segments, class_names: Sequence[str]) -> bytes:
@@ -55,17 +43,5 @@ def segments_to_zip(image: npt.NDArray[np.uint8], segments: Segments, class_name
     Raises:
         CannotEncode: a zip file of more than 512 MiB, or a cutout with a side of more than a million pixels.
     """
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # PNG files do not shrink further
-        for name, cutout in segments_to_cutouts(image, segments, class_names):
-            archive.writestr(zipfile.ZipInfo(name, _TIMESTAMP), encode_png(cutout))
-            if packed.tell() > _MAX_ZIP_BYTES:
-                raise CannotEncode(
-                    f"the cutouts take more than {_MAX_ZIP_BYTES // 2**20} MiB: ask for fewer segments"
-                )
-    return packed.getvalue()
-
-
-def _safe_in_a_file_name(class_name: str) -> str:
-    """The name with hyphens for all but letters, digits and underscores; "object" if nothing is left."""
-    return re.sub(r"\W+", "-", class_name)[:_MAX_NAME_LENGTH].strip("-") or "object"
+    cutouts = segments_to_cutouts(image, segments, class_names)
+    return to_zip((name, encode_png(cutout)) for name, cutout in cutouts)

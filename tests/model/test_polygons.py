@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from model.polygons import to_rings
+from model.polygons import to_parts, to_rings
 
 # pycocotools decodes in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -81,10 +82,15 @@ def test_random_masks_come_back_pixel_for_pixel_from_simple_rings(share: float, 
 
 def test_the_frame_around_a_hole_that_touches_the_outside_at_a_corner_is_two_simple_rings() -> None:
     # Walked as one, the ring would come to (2, 2) twice, which geometry libraries call invalid.
-    outer, hole = rings_of("### #.# ##.")
+    hole, outer = sorted(rings_of("### #.# ##."), key=len)
 
     assert [2, 2] in outer
-    assert hole == [[1, 1], [1, 2], [2, 2], [2, 1]]
+    assert sorted(hole) == [[1, 1], [1, 2], [2, 1], [2, 2]]
+
+
+def test_two_parts_that_touch_at_two_corners_are_two_rings_and_what_is_between_them_is_no_hole() -> None:
+    # As one ring and a hole, the hole would cut the polygon in two, which geometry libraries call invalid.
+    assert [clockwise_area(np.array(ring)) for ring in rings_of(".## #.# ##.")] == [3, 3]
 
 
 def test_a_checkerboard_comes_back() -> None:
@@ -94,3 +100,22 @@ def test_a_checkerboard_comes_back() -> None:
 
     assert len(rings) == np.count_nonzero(mask)  # each pixel for itself, and no holes
     assert (even_odd(rings, 61, 47) == mask).all()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("seed", range(30))
+def test_parts_are_what_is_joined_along_edges_each_a_ring_and_its_holes(share: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 14, 2)
+    mask = (random.random((height, width)) < share).astype(np.uint8)
+    count, labels = cv2.connectedComponents(mask, connectivity=4)
+
+    parts = to_parts(mask, np.array([2, 3, 2 + width, 3 + height], np.int32))
+
+    assert len(parts) == count - 1
+    for outer, *holes in parts:
+        assert clockwise_area(outer) > 0
+        assert all(clockwise_area(hole) < 0 for hole in holes)
+        enclosed = even_odd([outer, *holes], height + 3, width + 2)[3:, 2:].astype(bool)
+        (label,) = np.unique(labels[enclosed])
+        assert (enclosed == (labels == label)).all()

@@ -66,7 +66,7 @@ def test_masks_can_be_left_out(client: FlaskClient, png: bytes) -> None:
         ("", None, "application/json"),
         ("", "*/*", "application/json"),
         ("", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
-        ("", "text/csv", "application/json"),  # nothing we have: the default, as if it had not been said
+        ("", "text/plain", "application/json"),  # nothing we have: the default, as if it had not been said
         ("", "image/png", "image/png"),
         ("", "image/jpeg", "image/jpeg"),
         ("", "image/*", "image/png"),
@@ -79,6 +79,10 @@ def test_masks_can_be_left_out(client: FlaskClient, png: bytes) -> None:
         ("?output=overlay&image_format=webp", None, "image/webp"),
         ("", "image/webp", "image/webp"),
         ("?output=json", "image/png", "application/json"),
+        ("", "text/csv", "text/csv; charset=utf-8"),
+        ("", "application/geo+json", "application/geo+json"),
+        ("", "application/*", "application/json"),
+        ("?output=csv", "image/png", "text/csv; charset=utf-8"),
     ],
 )
 def test_the_output_is_as_parameters_say_else_accept_else_json(
@@ -87,7 +91,7 @@ def test_the_output_is_as_parameters_say_else_accept_else_json(
     response = post(client, png, query, **({"Accept": accept} if accept else {}))
     assert response.status_code == 200
     assert response.content_type == content_type
-    if content_type != "application/json":
+    if content_type.startswith("image/"):
         picture = cv2.imdecode(np.frombuffer(response.data, np.uint8), cv2.IMREAD_COLOR)
         assert picture.shape == (48, 64, 3)
 
@@ -108,6 +112,43 @@ def test_cutouts_are_a_zip_with_a_picture_for_each_segment(client: FlaskClient, 
         assert archive.namelist() == ["0001-cell.png", "0002-fibre.png"]
         with Image.open(archive.open("0001-cell.png")) as cutout:
             assert (cutout.mode, cutout.size) == ("RGBA", (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("output", "content_type", "name"),
+    [
+        ("coco", "application/json", "coco.json"),
+        ("csv", "text/csv; charset=utf-8", "segments.csv"),
+        ("rois", "application/zip", "rois.zip"),
+        ("geojson", "application/geo+json", "segments.geojson"),
+    ],
+)
+def test_other_programs_get_files_of_their_own(
+    client: FlaskClient, png: bytes, output: str, content_type: str, name: str
+) -> None:
+    response = post(client, png, f"?output={output}")
+    assert response.status_code == 200
+    assert response.content_type == content_type
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert response.headers["X-Segment-Count"] == "2"
+    match output:
+        case "coco":
+            assert [one["bbox"] for one in response.get_json()["annotations"]] == [[1, 2, 4, 6], [0, 0, 3, 3]]
+        case "csv":
+            assert response.text.splitlines()[1] == "1,cell,1,0.9,1,2,4,6,24,3.0,5.0,5.53"
+        case "rois":
+            with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+                assert archive.namelist() == ["0001-cell.roi", "0002-fibre.roi"]
+        case "geojson":
+            cell, fibre = response.get_json(force=True)["features"]
+            assert (cell["geometry"]["type"], fibre["geometry"]["type"]) == ("Polygon", "MultiPolygon")
+
+
+def test_masks_of_coco_are_as_asked(client: FlaskClient, png: bytes) -> None:
+    cell, _ = post(client, png, "?output=coco&mask_format=polygon").get_json()["annotations"]
+    assert sorted(cell["segmentation"][0]) == sorted([1, 2, 5, 2, 5, 8, 1, 8])
+    cell, _ = post(client, png, "?output=coco&mask_format=none").get_json()["annotations"]
+    assert "segmentation" not in cell
 
 
 def test_json_carries_the_overlay_where_it_is_asked_to(client: FlaskClient, png: bytes) -> None:

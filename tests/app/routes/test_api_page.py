@@ -75,7 +75,9 @@ def test_the_example_runs(language: str, code: str, port: int, tmp_path: Path) -
         timeout=120,
     )
     assert ended.returncode == 0, ended.stderr + ended.stdout[:2000]
-    if language == "sh":
+    kept = re.findall(r" -o (\S+)", code)
+    assert all((tmp_path / name).stat().st_size for name in kept)
+    if language == "sh" and code.count("curl ") > len(kept):
         assert '"segments":[{' in ended.stdout
     if "overlay.png" in code:
         assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")

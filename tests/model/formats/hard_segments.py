@@ -10,6 +10,7 @@ BLOCK = np.ones((3, 4), np.uint8)
 RING = np.pad(np.zeros((2, 3), np.uint8), 1, constant_values=1)
 TWO_PARTS = np.array([[1, 1, 0, 0], [1, 0, 0, 1], [0, 0, 1, 1]], np.uint8)
 DIAGONAL = np.eye(4, dtype=np.uint8)  # pixels that touch at their corners only
+TWO_HALVES = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], np.uint8)  # touch at two corners, around a hole
 ISLAND = np.pad(np.pad(np.ones((1, 2), np.uint8), 1), 1, constant_values=1)  # a part inside a hole
 
 
@@ -54,6 +55,7 @@ HARD: dict[str, Segments] = {
     "hole at the edge": placed((5, 4), (0, 0, RING)),
     "two parts": placed((10, 8), (5, 3, TWO_PARTS)),
     "diagonal": placed((10, 8), (1, 1, DIAGONAL)),
+    "two halves": placed((10, 8), (1, 1, TWO_HALVES)),
     "diagonal holes": placed((10, 8), (1, 1, np.pad(1 - DIAGONAL, 1, constant_values=1))),
     "island in a hole": placed((10, 8), (1, 1, ISLAND)),
     "overlap": placed((10, 8), (1, 1, BLOCK), (2, 2, BLOCK), (3, 3, BLOCK)),
@@ -63,6 +65,16 @@ HARD: dict[str, Segments] = {
     "high strip": placed((100, 20_000), (0, 0, BLOCK), (96, 19_997, BLOCK), (50, 10_000, RING)),
     "thousand": _thousand(),
 }
+
+
+def filled(rings: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """What rings along the edges of pixels enclose by the even-odd rule: uint8 (height, width) of 0 and 1."""
+    crossed = np.zeros((shape[0], shape[1] + 1), np.uint8)
+    for ring in rings:
+        vertices = np.asarray(ring).astype(int)
+        for (x, y), (_, next_y) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
+            crossed[min(y, next_y) : max(y, next_y), x] ^= 1
+    return np.bitwise_xor.accumulate(crossed, axis=1)[:, :-1]
 
 
 def full_frames(segments: Segments) -> list[np.ndarray]:

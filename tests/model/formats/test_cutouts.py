@@ -50,6 +50,7 @@ def test_names_count_from_1_in_score_order(segments: Segments, class_names: list
         ("", "0001-object.png"),
         ("...", "0001-object.png"),
         ("Zürich", "0001-Zürich.png"),
+        ("a\U00020000b", "0001-a-b.png"),  # two units in UTF-16
         ("x" * 500, f"0001-{'x' * 60}.png"),
     ],
 )
@@ -92,7 +93,7 @@ def test_the_zip_file_keeps_names_that_are_not_latin(segments: Segments) -> None
 
 
 def test_a_zip_file_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.formats.cutouts._MAX_ZIP_BYTES", 2 * 2**20)
+    monkeypatch.setattr("model.formats.archive._MAX_ZIP_BYTES", 2 * 2**20)
     image = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
     segments = placed((500, 500), *[(0, 0, np.ones((500, 500), np.uint8))] * 4)
 

@@ -1,0 +1,69 @@
+"""COCO: the data set of one image that pycocotools, and what is built on it, reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from model.formats.json import MaskFormat
+from model.masks import Mask, RunLengths, to_rle
+from model.polygons import to_parts
+from model.segments import Segments
+
+_IMAGE_ID = 1
+
+
+def segments_to_coco(
+    segments: Segments, class_names: Sequence[str], *, mask_format: MaskFormat = "rle"
+) -> dict[str, Any]:
+    """A COCO data set of plain Python values, with an annotation for each segment, best score first.
+
+    Args:
+        segments: what the model answered.
+        class_names: the model's, by class id; entry 0 is the background's.
+        mask_format: what `segmentation` is:
+            "rle": compressed run lengths;
+            "polygon": a polygon for each part, but run lengths where there are holes, which COCO's tools
+                would fill, and where there is nothing;
+            "png": run lengths, since COCO knows no such masks;
+            "none": absent.
+
+    Returns:
+        The members info, licenses, images, annotations and categories. The image is number 1 and has the file
+        name "image". Annotations are numbered from 1, have a score as results do, and are no crowds; areas
+        are those of masks. Categories are all classes but the background, by their ids.
+    """
+    width, height = segments.size
+    areas = segments.areas().tolist()
+    annotations: list[dict[str, Any]] = []
+    for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
+        annotation: dict[str, Any] = {
+            "id": index + 1,
+            "image_id": _IMAGE_ID,
+            "category_id": int(segments.class_ids[index]),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "area": areas[index],
+            "iscrowd": 0,
+            "score": round(float(segments.scores[index]), 4),
+        }
+        if mask_format != "none":
+            annotation["segmentation"] = _segmentation(segments, index, polygons=mask_format == "polygon")
+        annotations.append(annotation)
+    return {
+        "info": {},
+        "licenses": [],
+        "images": [{"id": _IMAGE_ID, "file_name": "image", "width": width, "height": height}],
+        "annotations": annotations,
+        "categories": [
+            {"id": class_id, "name": name} for class_id, name in enumerate(class_names) if class_id > 0
+        ],
+    }
+
+
+def _segmentation(segments: Segments, index: int, *, polygons: bool) -> list[list[int]] | RunLengths:
+    mask: Mask = segments.masks[index]
+    box = segments.boxes[index]
+    parts = to_parts(mask, box) if polygons else []
+    if parts and all(len(rings) == 1 for rings in parts):
+        return [ring.ravel().tolist() for (ring,) in parts]
+    return to_rle(mask, box, segments.size)

@@ -1,0 +1,67 @@
+"""GeoJSON as QuPath reads and writes it (0.4 and later): a detection for each segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from model.formats.archive import segment_name
+from model.formats.overlay import PALETTE
+from model.polygons import Integers, to_parts
+from model.segments import Segments
+
+
+def segments_to_geojson(segments: Segments, class_names: Sequence[str]) -> dict[str, Any]:
+    """A FeatureCollection of plain Python values, a feature for each segment, best score first.
+
+    Args:
+        segments: what the model answered.
+        class_names: the model's, by class id; entry 0 is the background's.
+
+    Returns:
+        Coordinates are the image's pixels, (0, 0) its upper left corner, where RFC 7946 has degrees; else it
+        holds. A segment of one part is a Polygon, of several a MultiPolygon, with holes and along the edges
+        of pixels. Its name is such as "0001-nucleus"; score and area are measurements. A mask without pixels
+        is left out: QuPath takes no object without a place.
+    """
+    areas = segments.areas().tolist()
+    features: list[dict[str, Any]] = []
+    for index, mask in enumerate(segments.masks):
+        parts = to_parts(mask, segments.boxes[index])
+        if not parts:
+            continue
+        class_id = int(segments.class_ids[index])
+        features.append(
+            {
+                "type": "Feature",
+                "id": index + 1,
+                "geometry": _geometry(parts),
+                "properties": {
+                    "objectType": "detection",
+                    "name": segment_name(index, class_names[class_id]),
+                    "classification": {
+                        "name": " ".join(class_names[class_id].split()),  # QuPath refuses line breaks
+                        "color": list(PALETTE[(class_id - 1) % len(PALETTE)]),
+                    },
+                    # Named as QuPath's own, so that measuring there again adds no second area.
+                    "measurements": {
+                        "Score": round(float(segments.scores[index]), 4),
+                        "Area px^2": areas[index],
+                    },
+                },
+            }
+        )
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _geometry(parts: Sequence[Sequence[Integers]]) -> dict[str, Any]:
+    # On the screen outer rings run clockwise. With y upwards that is what RFC 7946 asks for: to the left.
+    polygons = [[_closed(ring) for ring in rings] for rings in parts]
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _closed(ring: Integers) -> list[list[int]]:
+    vertices: list[list[int]] = ring.tolist()
+    return [*vertices, vertices[0]]

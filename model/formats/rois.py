@@ -1,0 +1,71 @@
+"""ImageJ's regions of interest: a zip file that its ROI Manager opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from roifile import ROI_TYPE, ImagejRoi
+
+from model.formats.archive import segment_name, to_zip
+from model.formats.encode import CannotEncode
+from model.polygons import Integers, to_rings
+from model.segments import Segments
+
+# ImageJ keeps coordinates in 16 bits, and takes the upper 5,000 values for negative ones.
+_LARGEST_COORDINATE = 60_535
+
+# The steps of a path, as java.awt.geom.PathIterator numbers them.
+_MOVE_TO, _LINE_TO, _CLOSE = 0, 1, 4
+
+
+def segments_to_rois(segments: Segments, class_names: Sequence[str]) -> bytes:
+    """A zip file with a region for each segment, under names such as "0001-nucleus.roi", best score first.
+
+    A segment of one ring is what ImageJ's wand makes, a traced polygon; one of several, because of holes or
+    parts, is a composite. Both enclose the mask's very pixels. A mask without pixels is left out: there is no
+    such region.
+
+    Args:
+        segments: what the model answered.
+        class_names: the model's, by class id; entry 0 is the background's.
+
+    Raises:
+        CannotEncode: an image with a side of more than 60,535 pixels, or a zip file of more than 512 MiB.
+    """
+    if max(segments.size) > _LARGEST_COORDINATE:
+        width, height = segments.size
+        raise CannotEncode(
+            f"an image of {width} x {height} pixels is too large for ImageJ's ROI files,"
+            f" which hold at most {_LARGEST_COORDINATE:,} a side"
+        )
+    return to_zip(_rois(segments, class_names))
+
+
+def _rois(segments: Segments, class_names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for index, mask in enumerate(segments.masks):
+        rings = to_rings(mask, segments.boxes[index])
+        if not rings:
+            continue
+        name = segment_name(index, class_names[segments.class_ids[index]])
+        roi = _composite(rings) if len(rings) > 1 else _traced(rings[0])
+        roi.name = name
+        vertices = np.concatenate(rings)
+        roi.left, roi.top = vertices.min(axis=0).tolist()
+        roi.right, roi.bottom = vertices.max(axis=0).tolist()
+        yield f"{name}.roi", roi.tobytes()
+
+
+def _traced(ring: Integers) -> ImagejRoi:
+    relative = (ring - ring.min(axis=0)).astype(np.int32)
+    return ImagejRoi(roitype=ROI_TYPE.TRACED, n_coordinates=len(ring), integer_coordinates=relative)
+
+
+def _composite(rings: Sequence[Integers]) -> ImagejRoi:
+    steps: list[np.ndarray] = []
+    for ring in rings:
+        lines = np.insert(ring, 0, _LINE_TO, axis=1)
+        lines[0, 0] = _MOVE_TO
+        steps += [lines.ravel(), np.array([_CLOSE])]
+    path = np.concatenate(steps).astype(np.float32)
+    return ImagejRoi(roitype=ROI_TYPE.RECT, shape_roi_size=len(path), multi_coordinates=path)

@@ -1,0 +1,75 @@
+"""The table: a row of numbers for each segment, as CSV, for spreadsheets and statistics."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Sequence
+
+import cv2
+
+from model.masks import Mask
+from model.segments import Segments
+
+COLUMNS = (
+    "id",
+    "class",
+    "class_id",
+    "score",
+    "x",
+    "y",
+    "width",
+    "height",
+    "area",
+    "centroid_x",
+    "centroid_y",
+    "equivalent_diameter",
+)
+
+# What spreadsheets take for the start of a formula, at a cell's start or after what some of them split at.
+_FORMULA = re.compile('(?:^|(?<=[;,\t\r\n"]))(?=\\s*[-=+@\uff0d\uff1d\uff0b\uff20])')
+
+
+def segments_to_csv(segments: Segments, class_names: Sequence[str]) -> bytes:
+    """A CSV file (RFC 4180) in UTF-8: COLUMNS, then a row for each segment, best score first.
+
+    Args:
+        segments: what the model answered.
+        class_names: the model's, by class id; entry 0 is the background's. Where a spreadsheet would take
+            a part of one for a formula, an apostrophe stands before it.
+
+    Returns:
+        Lengths are in pixels, and places count from the image's upper left corner, so that the middle of its
+        first pixel is at 0.5, 0.5, as in ImageJ and QuPath. `equivalent_diameter` is that of a circle of the
+        same area. A mask without pixels has no centroid: the cells are empty.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)  # its own dialect is the RFC's
+    writer.writerow(COLUMNS)
+    areas = segments.areas().tolist()
+    for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
+        class_id = int(segments.class_ids[index])
+        writer.writerow(
+            [
+                index + 1,
+                _FORMULA.sub("'", class_names[class_id]),
+                class_id,
+                round(float(segments.scores[index]), 4),
+                *(x1, y1, x2 - x1, y2 - y1),
+                areas[index],
+                *_centroid(segments.masks[index], x1, y1),
+                round(2 * math.sqrt(areas[index] / math.pi), 2),
+            ]
+        )
+    return text.getvalue().encode()
+
+
+def _centroid(mask: Mask, left: int, top: int) -> tuple[float | None, float | None]:
+    """Its x and y in pixels of the image, to 2 decimals."""
+    moments = cv2.moments(mask, binaryImage=True)
+    pixels = moments["m00"]
+    if not pixels:
+        return None, None
+    return round(left + moments["m10"] / pixels + 0.5, 2), round(top + moments["m01"] / pixels + 0.5, 2)
