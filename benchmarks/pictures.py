@@ -76,6 +76,8 @@ def masks_of_a_large_photo() -> dict[str, Any]:
 class _RawHeads:
     """Stages that cost nothing and answer 92 objects of all sizes, smooth blobs of random classes."""
 
+    few_shapes = False
+
     def __init__(self, shape: tuple[int, int], config: Config) -> None:
         rng = np.random.default_rng(0)
         anchors = pyramid_anchors(config, *shape)

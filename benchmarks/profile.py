@@ -105,7 +105,7 @@ def profile_of_trunk(
     since the beginning, in whole microseconds: a round is the difference of two of these. What a whole takes
     beyond its layers is the row "between layers".
     """
-    plain, profiled = (_trunk(folder, precision, counted) for counted in (False, True))
+    plain, profiled = (_trunk(folder, precision, picture.shape, counted) for counted in (False, True))
     for _ in range(WARM_UPS):
         plain.infer([picture])
         profiled.infer([picture])
@@ -207,12 +207,14 @@ def _networks() -> Iterator[tuple[str, Floats, dict[str, Path]]]:
     yield "nuclei at 512 × 512", mold(read(SAMPLE), bundle.config).picture, folders
 
 
-def _trunk(folder: Path, precision: str, counted: bool) -> ov.InferRequest:
+def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted: bool) -> ov.InferRequest:
     hint = hint_for(precision)
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint, "PERF_COUNT": counted}
     memory.keep_little()
     core = ov.Core()
     model = read_stage(core, folder / "trunk.xml", hint)
+    if precision == "int8":
+        model.reshape(list(picture_shape))
     return core.compile_model(model, "CPU", settings).create_infer_request()
 
 

@@ -34,6 +34,7 @@ class TimedStages:
         self.stages = stages
         self.name = stages.name
         self.precision = stages.precision
+        self.few_shapes = stages.few_shapes
         self._milliseconds: dict[str, list[float]] = defaultdict(list)
 
     def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:

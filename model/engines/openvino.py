@@ -12,6 +12,7 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
 from model.engines import memory
+from model.engines.shapes import AnyShape, FewShapes, Pool, Requests
 from model.mrcnn.boxes import Floats
 from model.mrcnn.inference import Features
 from model.mrcnn.sampling import sample
@@ -21,8 +22,8 @@ STAGES = {"trunk": 1, "box_head": 3, "mask_head": 4}
 ROIS_A_CALL = {"box_head": (256, 192, 128, 64), "mask_head": (64, 32, 16, 8)}
 """A head takes its RoIs in parts of these sizes, the last one padded: OpenVINO keeps memory for every number
 of them that it has seen."""
-SHAPES_KEPT = 4
-"""Shapes of pictures whose machine code stays in memory, 5 MB each; another one costs some 40 ms."""
+CODE_KEPT = 4
+"""Shapes of pictures whose machine code stays with a stage of open sizes, 5 MB each; another costs 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 
@@ -54,10 +55,13 @@ class OpenVINOStages:
 
     name = "openvino"
 
-    def __init__(self, compiled: Mapping[str, ov.CompiledModel], precision: str) -> None:
+    def __init__(
+        self, heads: Mapping[str, ov.CompiledModel], trunk: AnyShape | FewShapes, precision: str
+    ) -> None:
         self.precision = precision
-        self._compiled = compiled
-        self._idle: list[_Requests] = []
+        self.few_shapes = isinstance(trunk, FewShapes)
+        self._heads = heads
+        self._trunk = trunk
         self._last_shape: tuple[int, ...] = ()
 
     @classmethod
@@ -91,34 +95,42 @@ class OpenVINOStages:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         memory.keep_little()
-        compiled = {}
+        models = {stage: read_stage(core, folder / f"{stage}.xml", hint) for stage in STAGES}
         for stage, inputs in STAGES.items():
-            model = read_stage(core, folder / f"{stage}.xml", hint)
-            if len(model.inputs) != inputs:
+            if len(models[stage].inputs) != inputs:
                 raise StagesError(f"{folder.name}/{stage}.xml was compiled by another version of MaskServe")
-            kept = SHAPES_KEPT * sum(op.get_type_name() in CODE_A_SHAPE for op in model.get_ops())
-            compiled[stage] = core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
-        stages = cls(compiled, precision)
+        trunk = models.pop("trunk")
+        heads = {stage: _compile_open(core, model) for stage, model in models.items()}
+        # With open sizes OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN answers zeros.
+        few = precision == "int8"
+        stages = cls(
+            heads,
+            FewShapes(core, trunk, heads) if few else AnyShape(_compile_open(core, trunk), heads),
+            precision,
+        )
         stages._warm_up(*largest_picture)
         return stages
 
-    def with_trunk(self, trunk: ov.CompiledModel) -> OpenVINOStages:
-        """The same heads, opened with the hint "f32", behind another trunk."""
-        return OpenVINOStages({**self._compiled, "trunk": trunk}, self.precision)
+    def with_trunk(self, trunk: ov.Model) -> OpenVINOStages:
+        """The same heads, opened with the hint "f32", behind another trunk, run as one in int8 is."""
+        core = ov.Core()
+        core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return OpenVINOStages(self._heads, FewShapes(core, trunk, self._heads), self.precision)
 
     def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """See `inference.Stages`."""
-        requests = self._take()
+        pool = self._trunk.pool_for(picture.shape)
+        requests = pool.take()
         trunk = requests.of["trunk"]
         try:
             trunk.set_input_tensor(0, ov.Tensor(np.ascontiguousarray(picture), shared_memory=True))
             _run(trunk)
         except BaseException:
-            self._idle.append(requests)
+            self._trunk.give_back(pool, requests)
             raise
         cells = _Cells(requests)
         # The requests are free for another picture only when nobody can look at these cells any more.
-        weakref.finalize(cells, self._give_back, requests, picture.shape)
+        weakref.finalize(cells, self._give_back, pool, requests, picture.shape)
         objectness, deltas = (trunk.get_output_tensor(index).data.copy() for index in (1, 2))
         return Features(cells, picture.shape[1:3]), objectness, deltas
 
@@ -136,7 +148,7 @@ class OpenVINOStages:
         """A head's answers for RoIs (1, R, 4) and what else it wants to know of each, taken part by part."""
         request = features.cells.requests.of[head]
         request.set_input_tensor(0, features.cells.tensor)
-        bins = self._compiled[head].input(1).partial_shape[2].get_length()
+        bins = self._heads[head].input(1).partial_shape[2].get_length()
         inputs = (*sample(rois, features.picture_shape, bins), *more)
         parts = []
         for start, size in _parts(rois.shape[1], ROIS_A_CALL[head]):
@@ -150,14 +162,8 @@ class OpenVINOStages:
             parts.append([tensor.data[:, :count].copy() for tensor in outputs])
         return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
 
-    def _take(self) -> _Requests:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return _Requests(self._compiled)
-
-    def _give_back(self, requests: _Requests, picture_shape: tuple[int, ...]) -> None:
-        self._idle.append(requests)
+    def _give_back(self, pool: Pool, requests: Requests, picture_shape: tuple[int, ...]) -> None:
+        self._trunk.give_back(pool, requests)
         if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
             memory.give_back()
             self._last_shape = picture_shape
@@ -168,6 +174,12 @@ class OpenVINOStages:
             self.box_head(features, np.zeros((1, size, 4), np.float32))
         for size in ROIS_A_CALL["mask_head"]:
             self.mask_head(features, np.zeros((1, size, 4), np.float32), np.ones((1, size), np.int32))
+
+
+def _compile_open(core: ov.Core, model: ov.Model) -> ov.CompiledModel:
+    """A stage whose sizes are open, told not to keep machine code for every shape that it has seen."""
+    kept = CODE_KEPT * sum(op.get_type_name() in CODE_A_SHAPE for op in model.get_ops())
+    return core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
 
 
 def _with_cells_in(precision: str, model: ov.Model) -> ov.Model:
@@ -201,17 +213,10 @@ def _without_round_trips(model: ov.Model) -> ov.Model:
     return model
 
 
-class _Requests:
-    """What one picture needs at a time: a request a stage, each with memory for its own outputs."""
-
-    def __init__(self, compiled: Mapping[str, ov.CompiledModel]) -> None:
-        self.of = {stage: model.create_infer_request() for stage, model in compiled.items()}
-
-
 class _Cells:
     """`Features.cells` where the trunk's request wrote them; the heads read them there."""
 
-    def __init__(self, requests: _Requests) -> None:
+    def __init__(self, requests: Requests) -> None:
         self.requests = requests
         self.tensor = requests.of["trunk"].get_output_tensor(0)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from unittest import mock
 
 import nncf
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+from nncf.quantization.algorithms.accuracy_control import openvino_backend
+from nncf.quantization.algorithms.accuracy_control.backend import PreparedModel
 
 from model.engines.conversion import Models
 from model.mrcnn.anchors import pyramid_anchors
@@ -79,22 +82,40 @@ def quantize(models: Models, calibration: Calibration) -> Models:
 
 
 def quantize_with_control(
-    trunk: ov.Model, calibration: Calibration, score: Callable[[ov.CompiledModel], float], largest_loss: float
+    trunk: ov.Model, calibration: Calibration, score: Callable[[ov.Model], float], largest_loss: float
 ) -> ov.Model:
     """The trunk in int8 but for the layers that must stay exact, or `score` would lose more than that.
 
-    For trunks that `quantize` harms: it measures again and again, and takes many times longer.
+    For trunks that `quantize` harms: it measures again and again, and takes many times longer. `score` gets
+    trunks that are not compiled.
     """
-    return nncf.quantize_with_accuracy_control(
-        trunk,
-        nncf.Dataset(_Inputs("trunk", calibration)),
-        nncf.Dataset([None]),  # `score` brings its own pictures
-        lambda compiled, _: (score(compiled), None),
-        max_drop=largest_loss,
-        subset_size=len(calibration.images),
-        ignored_scope=EXACT,
-        advanced_quantization_parameters=PARAMETERS,
-    )
+    # NNCF would compile them itself, with open sizes, in which OpenVINO runs some int8 trunks wrongly.
+    with mock.patch.object(openvino_backend, "OVPreparedModel", _NotCompiled):
+        return nncf.quantize_with_accuracy_control(
+            trunk,
+            nncf.Dataset(_Inputs("trunk", calibration)),
+            nncf.Dataset([None]),  # `score` brings its own pictures
+            lambda model, _: (score(model), None),
+            max_drop=largest_loss,
+            subset_size=len(calibration.images),
+            ignored_scope=EXACT,
+            advanced_quantization_parameters=PARAMETERS,
+        )
+
+
+class _NotCompiled(PreparedModel):
+    """A model as NNCF's accuracy control hands it to be measured."""
+
+    def __init__(self, model: ov.Model) -> None:
+        self._model = model
+
+    @property
+    def model_for_inference(self) -> ov.Model:
+        return self._model
+
+    @property
+    def engine(self) -> object:
+        raise NotImplementedError("the score is one number for all pictures")
 
 
 class _Inputs:

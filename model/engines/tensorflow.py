@@ -20,6 +20,7 @@ class TensorFlowStages:
 
     name = "tensorflow"
     precision = "f32"
+    few_shapes = False
 
     def __init__(self, network: MaskRCNN) -> None:
         backend = keras.backend.backend()

@@ -32,7 +32,14 @@ class Features(NamedTuple):
 
 
 class Stages(Protocol):
-    """The network as an engine runs it."""
+    """The network as an engine runs it.
+
+    Attributes:
+        few_shapes: whether each new shape of picture costs the engine so much that there should be few.
+    """
+
+    @property
+    def few_shapes(self) -> bool: ...
 
     def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
         """(1, H, W, 3) → features, objectness logits (1, A), deltas (1, A, 4)."""
@@ -68,7 +75,7 @@ def find_segments(
     stopwatch = stopwatch or Stopwatch()
     width, height = size or (image.shape[1], image.shape[0])
     with stopwatch.measure("infer"):
-        molded = mold(image, config, grey_range, (height, width))
+        molded = mold(image, config, grey_range, (height, width), stages.few_shapes)
         detections, probabilities = infer(stages, molded, config, class_ids)
     with stopwatch.measure("masks"):
         boxes = molded.to_image_boxes(detections.boxes)[:, [1, 0, 3, 2]]

@@ -16,7 +16,8 @@ LEAST_CONTRAST = 10.0
 """Grey levels: a picture with a smaller range is noise, and is not stretched further than from this."""
 PERCENTILE_SAMPLE = 65_536
 """Pixels looked at for the percentiles: enough for a stable tenth of a percent."""
-
+COARSE_STRIDE = 256
+"""Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
 
 GreyRange = tuple[float, float]
 """The grey levels that become 0 and 255 where contrast is stretched."""
@@ -57,16 +58,18 @@ def mold(
     config: Config,
     grey_range: GreyRange | None = None,
     image_shape: tuple[int, int] | None = None,
+    few_shapes: bool = False,
 ) -> Molded:
     """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
 
     `grey_range` is that of the whole picture, where `image` is part of a larger one; `image_shape` is the
-    (height, width) of the picture that `image` is a reduced copy of, where it is one.
+    (height, width) of the picture that `image` is a reduced copy of, where it is one. With `few_shapes`
+    "fit64" pads more: to a multiple of `COARSE_STRIDE`, or the least or largest side of the config if nearer.
     """
     height, width = image_shape or image.shape[:2]
     shape = scaled_shape(height, width, config)
     resized: npt.NDArray = _resize(image, *shape, config.image_resize_mode)
-    padding = _padding(resized.shape[0], resized.shape[1], config)
+    padding = _padding(resized.shape[0], resized.shape[1], config, few_shapes)
     (top, _), (left, _) = padding
     grey_range = grey_range or grey_range_of(image, config)
     if grey_range:
@@ -109,7 +112,7 @@ def largest_picture(config: Config) -> tuple[int, int]:
             f'image_resize_mode "{config.image_resize_mode}" lets pictures of any size through: '
             'only "fit64" and "square" have a largest one, as compiled stages need'
         )
-    side = -(-config.image_max_dim // COARSEST_STRIDE) * COARSEST_STRIDE
+    side = _multiple(config.image_max_dim, COARSEST_STRIDE)
     return side, side
 
 
@@ -177,7 +180,9 @@ def _bilinear_taps(
     ]
 
 
-def _padding(height: int, width: int, config: Config) -> tuple[tuple[int, int], tuple[int, int]]:
+def _padding(
+    height: int, width: int, config: Config, few_shapes: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows above and below, columns left and right."""
     mode = config.image_resize_mode
     if mode == "crop":
@@ -189,6 +194,19 @@ def _padding(height: int, width: int, config: Config) -> tuple[tuple[int, int], 
         )
     if mode == "square":
         rows, columns = config.image_max_dim - height, config.image_max_dim - width
+    elif mode == "fit64" and few_shapes:
+        rows, columns = (_coarse_side(side, config) - side for side in (height, width))
     else:
         rows, columns = -height % COARSEST_STRIDE, -width % COARSEST_STRIDE
     return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+
+
+def _coarse_side(side: int, config: Config) -> int:
+    """The least of few lengths that holds `side`; `image_min_dim`, which most sides have, is one of them."""
+    ends = (_multiple(end, COARSEST_STRIDE) for end in (config.image_min_dim, config.image_max_dim))
+    return min(length for length in (*ends, _multiple(side, COARSE_STRIDE)) if length >= side)
+
+
+def _multiple(length: int, stride: int) -> int:
+    """The least multiple of `stride` that is no less than `length`."""
+    return -(-length // stride) * stride

@@ -35,6 +35,8 @@ class MaskRCNN:
         mask_model: [cells, *Samples of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
     """
 
+    few_shapes = False
+
     def __init__(self, config: Config) -> None:
         self.config = config
         self.trunk_model = _build_trunk(config)
@@ -92,7 +94,7 @@ class MaskRCNN:
 def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict[str, npt.NDArray]:
     """One image's answer in the form of `MaskRCNN.detect`, whatever runs the stages."""
     check_rgb(image)
-    molded = mold(image, config)
+    molded = mold(image, config, few_shapes=stages.few_shapes)
     detections, probabilities = infer(stages, molded, config)
     rois = molded.to_image_boxes(detections.boxes)
     seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))

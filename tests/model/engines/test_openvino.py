@@ -118,7 +118,8 @@ def test_eight_threads_get_equal_answers(compiled: Segmenter, noise: Noise) -> N
 
 def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
     # Pinned, the threads of all processes take the same cores.
-    for stage in load("tiny", engine="openvino", threads=1).stages._compiled.values():
+    stages = load("tiny", engine="openvino", threads=1).stages
+    for stage in stages._trunk.pool_for((1, 64, 64, 3)).compiled.values():
         assert stage.get_property("INFERENCE_NUM_THREADS") == 1
         assert stage.get_property("ENABLE_CPU_PINNING") is False
 

@@ -24,6 +24,8 @@ CONFIG = dataclasses.replace(TINY, num_classes=3, detection_min_confidence=0.5)
 class KnowingStages:
     """Stages that find given boxes (y1 x1 y2 x2 in image pixels) with full masks of the left half."""
 
+    few_shapes = False
+
     def __init__(self, boxes: Sequence[tuple], class_ids: Sequence[int], scores: Sequence[float]) -> None:
         self.molded = mold(IMAGE, CONFIG)
         window, shape = self.molded.normalized_window, self.molded.image_shape

@@ -46,6 +46,38 @@ def test_a_mode_scales_and_pads(
     assert molded.image_shape == image_hw
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "image_hw", "picture_hw"),
+    [
+        (576, 1024, (512, 512), (576, 576)),  # the least side is not padded on
+        (576, 1024, (512, 640), (576, 768)),
+        (576, 1024, (520, 696), (576, 1024)),  # ×1.11 is 771
+        (576, 1024, (1024, 700), (1024, 768)),
+        (800, 1024, (480, 640), (768, 1024)),
+        (800, 1024, (500, 500), (832, 832)),
+        (800, 1024, (100, 1000), (256, 1024)),  # the long side limits the scale
+        (800, 1000, (1000, 900), (1024, 1024)),
+        (64, 128, (100, 60), (128, 64)),  # never beyond the largest side
+    ],
+)
+def test_where_shapes_are_dear_few_sides_occur(
+    least: int, most: int, image_hw: tuple[int, int], picture_hw: tuple[int, int]
+) -> None:
+    molded = mold(noise(*image_hw), config("fit64", least, most), few_shapes=True)
+    assert molded.shape == picture_hw
+    y1, x1, y2, x2 = molded.window
+    assert abs(y1 - (picture_hw[0] - y2)) <= 1  # in the middle
+    assert abs(x1 - (picture_hw[1] - x2)) <= 1
+
+
+@pytest.mark.parametrize("mode", ["square", "none"])
+def test_few_shapes_change_no_mode_of_matterport(mode: str) -> None:
+    image, settings = noise(128, 192), config(mode)
+    np.testing.assert_array_equal(
+        mold(image, settings, few_shapes=True).picture, mold(image, settings).picture
+    )
+
+
 @pytest.mark.parametrize("mode", ["square", "pad64", "fit64"])
 @pytest.mark.parametrize("normalization", ["mean_pixel", "contrast"])
 def test_padding_is_black_less_the_mean(mode: str, normalization: str) -> None:
