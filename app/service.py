@@ -145,6 +145,7 @@ class Service:
                 classes=parameters.classes,
                 max_segments=parameters.max_segments,
                 stopwatch=stopwatch,
+                before_each_tile=patience.check,
             )
         picture.found(segments)
         return Segmentation(decoded.image, segments, segmenter, stopwatch)

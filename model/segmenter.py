@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +27,9 @@ SELF_TEST_SCORE_TOLERANCE = 0.05
 SELF_TEST_FILL_TOLERANCE = 0.2  # share of the box that the mask covers
 MOST_TILES = 64
 """About so many at most: a picture that needs more (of 1 x 5,000 pixels, say) shrinks, or takes minutes."""
+JOINED = 4
+"""Of all tiles' segments the best are joined across seams, so many times as are wanted: each is compared with
+its neighbours, and a low threshold finds tens of thousands."""
 
 
 class UnknownClass(ValueError):
@@ -68,6 +71,7 @@ class Segmenter:
         max_segments: int | None = None,
         size: tuple[int, int] | None = None,
         stopwatch: Stopwatch | None = None,
+        before_each_tile: Callable[[], None] = lambda: None,
     ) -> Segments:
         """Find the objects in one picture.
 
@@ -79,6 +83,7 @@ class Segmenter:
             size: (width, height) of the picture that `image` is a reduced copy of, no less than `enough`
                 says; the segments are in its pixels. None: `image` is the picture.
             stopwatch: measures the stages "infer" and "masks".
+            before_each_tile: called so; what it raises ends the work on a picture that takes too long.
 
         Raises:
             UnknownClass: `classes` has a name that the model does not know; says which it knows.
@@ -100,8 +105,10 @@ class Segmenter:
         self._check_pixels(image, (width, height))
         parts = self._tiles(width, height)
         grey_range = grey_range_of(image, config)
-        answers = [
-            find_segments(
+        answers = []
+        for part in parts:
+            before_each_tile()
+            found = find_segments(
                 self.stages,
                 part.of(image),
                 config,
@@ -110,13 +117,13 @@ class Segmenter:
                 grey_range=grey_range,
                 stopwatch=stopwatch,
             )
-            for part in parts
-        ]
+            answers.append(found)
         if len(parts) == 1:
             return answers[0]
         with stopwatch.measure("masks"):
-            whole = tiles.join(parts, answers, (width, height))
-            return whole.select(np.arange(min(len(whole), config.detection_max_instances)))
+            most = config.detection_max_instances
+            whole = tiles.join(parts, tiles.best(answers, JOINED * most), (width, height))
+            return whole.select(np.arange(min(len(whole), most)))
 
     def enough(self, size: tuple[int, int]) -> tuple[int, int]:
         """To what (width, height) a picture of `size` may be reduced without a loss to the network.

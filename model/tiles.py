@@ -84,6 +84,15 @@ def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, in
     )
 
 
+def best(answers: Sequence[Segments], most: int) -> list[Segments]:
+    """The answers, with only the `most` best of all their segments; about as many, where scores are equal."""
+    scores = np.concatenate([answer.scores for answer in answers])
+    if len(scores) <= most:
+        return list(answers)
+    least = np.partition(scores, -most)[-most]
+    return [answer.select(np.flatnonzero(answer.scores >= least)) for answer in answers]
+
+
 def _starts(length: int, side: int, overlap: int) -> list[int]:
     if length <= side:
         return [0]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.errors import ClientLeft
+from app.errors import Busy, ClientLeft
 
 _LOOK_SECONDS = 0.5
 
@@ -22,6 +22,13 @@ class Patience:
 
     until: float = math.inf
     has_left: Callable[[], bool] = _never
+
+    def check(self) -> None:
+        """Raise Busy when the time is over, and ClientLeft when nobody waits."""
+        if time.monotonic() > self.until:
+            raise Busy("The picture takes longer than a request may. Send it smaller, or in parts.")
+        if self.has_left():
+            raise ClientLeft("The client closed the connection while its picture was worked on.")
 
     def wait(self, happens: Callable[[float], bool], at_most: float) -> bool:
         """Whether something happens within `at_most` seconds and while there is patience.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,6 +68,7 @@ class StubSegmenter:
         *,
         size: tuple[int, int],
         stopwatch: Stopwatch,
+        before_each_tile: Callable[[], None],
         **wishes: Any,
     ) -> Segments:
         assert self._alone.acquire(blocking=False), "two inferences at once"
@@ -77,6 +79,7 @@ class StubSegmenter:
             with stopwatch.measure("infer"):
                 time.sleep(self.seconds)
                 assert self.may_finish.wait(20)
+                before_each_tile()
             if self.failure:
                 raise self.failure
             with stopwatch.measure("masks"):

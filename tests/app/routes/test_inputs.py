@@ -212,11 +212,19 @@ def test_a_bad_image_of_a_batch_costs_the_others_nothing(client: FlaskClient, pn
 def test_what_a_batch_has_not_begun_when_its_time_is_over_is_refused(
     segmenter: StubSegmenter, png: bytes
 ) -> None:
-    segmenter.seconds = 0.3
-    client = create_app({"stub": segmenter}, Settings(request_timeout=0.5)).test_client()
-    images = [{"image": in_base64(png)}] * 4
+    segmenter.seconds = 0.4
+    client = create_app({"stub": segmenter}, Settings(request_timeout=1)).test_client()
+    images = [{"image": in_base64(png)}] * 5
     results = client.post("/api/v1/batch", json={"images": images}).get_json()["results"]
-    assert [result.get("error", {}).get("status", 200) for result in results] == [200, 200, 503, 503]
+    statuses = [result.get("error", {}).get("status", 200) for result in results]
+    assert statuses[0] == 200 and statuses[3:] == [503, 503]
+
+
+def test_a_picture_that_takes_longer_than_a_request_may_is_given_up(png: bytes) -> None:
+    client = create_app({"stub": StubSegmenter(seconds=0.4)}, Settings(request_timeout=0.2)).test_client()
+    response = client.post("/api/v1/segment", data=png, content_type="image/png")
+    assert response.status_code == 503
+    assert "longer than a request may" in response.get_json()["detail"]
 
 
 def test_an_empty_part_of_a_batch_keeps_its_place(client: FlaskClient, png: bytes) -> None:
