@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 import time
+from contextlib import suppress
 
-from flask import Flask, Response
+from flask import Flask
 
 from app.monitoring import traces
 from app.service import Service
@@ -18,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _REQUEST_TO_END = signal.SIGHUP
 
-# What the router or the listen queue held when the request to end came arrives within this.
+# What the router or the listen queue held arrives within this.
 _LINGER_SECONDS = 0.5
 
 
@@ -30,13 +32,6 @@ def register(app: Flask, service: Service, running: Running) -> None:
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-
-    @app.after_request
-    def close_connection(response: Response) -> Response:
-        if service.is_ending:
-            response.headers["Connection"] = "close"
-        return response
-
     threading.Thread(target=_end, args=(app, service, running), name="ending", daemon=True).start()
 
 
@@ -47,7 +42,27 @@ def _end(app: Flask, service: Service, running: Running) -> None:
     time.sleep(_LINGER_SECONDS)
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
+    # From here on who comes is refused by the system, before the router can accept what nobody answers.
+    _stop_listening()
+    time.sleep(_LINGER_SECONDS)
+    running.wait_for_those_before(time.monotonic())
     traces.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)
+
+
+def _stop_listening() -> None:
+    """Close the port that uwsgi.ini names, for all processes that hold it."""
+    port = int(os.environ.get("LISTENING_PORT", "0"))
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            listener = socket.socket(fileno=int(descriptor))  # OSError: not a socket
+            try:
+                if (
+                    listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                    and listener.getsockname()[1] == port
+                ):
+                    listener.shutdown(socket.SHUT_RD)
+            finally:
+                listener.detach()  # it is the server's
