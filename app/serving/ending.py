@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
@@ -9,6 +10,8 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
+from typing import IO
 
 from flask import Flask
 
@@ -28,33 +31,46 @@ def register(app: Flask, service: Service, running: Running) -> None:
     """Let `app` hear that its process is to end, where the server leaves that to it.
 
     A server says so by blocking SIGHUP (uwsgi.ini does). uWSGI's own way is to accept nothing from that
-    moment on, while its router goes on accepting: whoever comes then waits for nothing.
+    moment on, while its router goes on accepting: whoever comes then waits for nothing. Its configuration
+    also names, in the environment, the port and a folder that belongs to this service alone.
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-    threading.Thread(target=_end, args=(app, service, running), name="ending", daemon=True).start()
+    serving = (Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "serving").open("w")
+    fcntl.flock(serving, fcntl.LOCK_SH)
+    threading.Thread(target=_end, args=(app, service, running, serving), name="ending", daemon=True).start()
 
 
-def _end(app: Flask, service: Service, running: Running) -> None:
+def _end(app: Flask, service: Service, running: Running, serving: IO[str]) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
     service.is_ending = True
     time.sleep(_LINGER_SECONDS)
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
-    # From here on who comes is refused by the system, before the router can accept what nobody answers.
-    _stop_listening()
-    time.sleep(_LINGER_SECONDS)
-    running.wait_for_those_before(time.monotonic())
+    if _is_last(serving):
+        # From here on who comes is refused by the system: the router would accept what nobody answers.
+        _stop_listening()
+        time.sleep(_LINGER_SECONDS)
+        running.wait_for_those_before(time.monotonic())
     traces.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)
 
 
+def _is_last(serving: IO[str]) -> bool:
+    """Whether no other process shares the lock on `serving`. Who asks gives up its own."""
+    try:
+        fcntl.flock(serving, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _stop_listening() -> None:
-    """Close the port that uwsgi.ini names, for all processes that hold it."""
-    port = int(os.environ.get("LISTENING_PORT", "0"))
+    """Close the service's port, for all processes that hold it."""
+    port = int(os.environ["LISTENING_PORT"])
     for descriptor in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             listener = socket.socket(fileno=int(descriptor))  # OSError: not a socket

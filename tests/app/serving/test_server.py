@@ -201,3 +201,13 @@ def test_a_bad_setting_ends_the_server_and_the_log_names_it(
     ):
         pass
     assert complaint in (tmp_path / "log").read_text()
+
+
+def test_the_apps_log_is_on_stdout_and_uwsgis_on_stderr(tmp_path: Path, png: bytes) -> None:
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as stdout, running(err, seconds=0, stdout=stdout) as server:
+        assert server.segment(png)[0] == 200
+    entries = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [entry["httpRequest"]["status"] for entry in entries if "httpRequest" in entry] == [200]
+    assert "spawned uWSGI worker" in err.read_text()
+    assert "httpRequest" not in err.read_text()
