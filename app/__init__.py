@@ -16,7 +16,7 @@ from app.routes.documents import documents
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import deadline, ending
+from app.serving import deadline, ending, memory
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.settings import Settings
@@ -53,7 +53,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         watcher.register(app)
     errors.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
-    for part in (deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
+    for part in (memory, deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
         part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)

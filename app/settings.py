@@ -150,7 +150,7 @@ class Settings:
     upload_timeout: float = _setting(
         "60",
         seconds(_LONGEST_TIMEOUT),
-        "How long an upload may take before it is told 408, in seconds (and 20 seconds of silence).",
+        "How long an upload may take before it is told 408, in seconds.",
     )
     request_timeout: float = _setting(
         "120",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
+import socket
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
 
-from flask import Flask, Response
+from flask import Flask
 
 from app.monitoring import traces
 from app.service import Service
@@ -18,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _REQUEST_TO_END = signal.SIGHUP
 
-# What the router or the listen queue held when the request to end came arrives within this.
+# What the router or the listen queue held arrives within this.
 _LINGER_SECONDS = 0.5
 
 
@@ -26,28 +31,54 @@ def register(app: Flask, service: Service, running: Running) -> None:
     """Let `app` hear that its process is to end, where the server leaves that to it.
 
     A server says so by blocking SIGHUP (uwsgi.ini does). uWSGI's own way is to accept nothing from that
-    moment on, while its router goes on accepting: whoever comes then waits for nothing.
+    moment on, while its router goes on accepting: whoever comes then waits for nothing. Its configuration
+    also names, in the environment, the port and a folder that belongs to this service alone.
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-
-    @app.after_request
-    def close_connection(response: Response) -> Response:
-        if service.is_ending:
-            response.headers["Connection"] = "close"
-        return response
-
-    threading.Thread(target=_end, args=(app, service, running), name="ending", daemon=True).start()
+    serving = (Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "serving").open("w")
+    fcntl.flock(serving, fcntl.LOCK_SH)
+    threading.Thread(target=_end, args=(app, service, running, serving), name="ending", daemon=True).start()
 
 
-def _end(app: Flask, service: Service, running: Running) -> None:
+def _end(app: Flask, service: Service, running: Running, serving: IO[str]) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
     service.is_ending = True
     time.sleep(_LINGER_SECONDS)
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
+    if _is_last(serving):
+        # From here on who comes is refused by the system: the router would accept what nobody answers.
+        _stop_listening()
+        time.sleep(_LINGER_SECONDS)
+        running.wait_for_those_before(time.monotonic())
     traces.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)
+
+
+def _is_last(serving: IO[str]) -> bool:
+    """Whether no other process shares the lock on `serving`. Who asks gives up its own."""
+    try:
+        fcntl.flock(serving, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stop_listening() -> None:
+    """Close the service's port, for all processes that hold it."""
+    port = int(os.environ["LISTENING_PORT"])
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            listener = socket.socket(fileno=int(descriptor))  # OSError: not a socket
+            try:
+                if (
+                    listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                    and listener.getsockname()[1] == port
+                ):
+                    listener.shutdown(socket.SHUT_RD)
+            finally:
+                listener.detach()  # it is the server's

@@ -6,11 +6,13 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from typing import NoReturn
 
 import cv2
 
 from app.errors import NotReady
 from app.serving.cores import share_of_cores
+from app.serving.memory import check_room
 from app.serving.patience import Patience
 from app.settings import BadSetting, Settings
 from model.catalog import UnknownModel, find, model_dir
@@ -84,12 +86,21 @@ class Models:
                 )
         except Exception as error:
             logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
-            logging.shutdown()
-            os._exit(_FAILED)
+            _end()
+        try:
+            check_room(settings)
+        except BadSetting as error:
+            logger.critical("%s", error)
+            _end()
         else:
             self.loaded = loaded
             self._are_loaded.set()
             logger.info("ready: %s", ", ".join(loaded))
+
+
+def _end() -> NoReturn:
+    logging.shutdown()
+    os._exit(_FAILED)
 
 
 def _fetched(source: str) -> str:

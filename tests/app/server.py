@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 import pytest
 
@@ -90,9 +91,10 @@ def started(
     configuration: Path = ROOT / "uwsgi.ini",
     module: str = "stub_server:create_stub_app()",
     options: tuple[str, ...] = (),
+    stdout: IO[bytes] | None = None,
     **environment: str,
 ) -> Iterator[Server]:
-    """A server that may still be starting; it is ended in the end."""
+    """A server that may still be starting; it is ended in the end. Without `stdout` all goes to `log`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -106,8 +108,8 @@ def started(
                 "VIRTUAL_ENV": sys.prefix,
                 **environment,
             },
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            stdout=stdout or output,
+            stderr=output,
             start_new_session=True,
         )
     try:

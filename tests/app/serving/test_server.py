@@ -90,17 +90,18 @@ def test_a_long_answer_reaches_a_client_that_waits_for_100_continue(tmp_path: Pa
         assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
-def test_a_connection_serves_request_after_request(tmp_path: Path, png: bytes) -> None:
+def test_each_answer_closes_its_connection_and_says_so(tmp_path: Path, png: bytes) -> None:
     with running(tmp_path / "log", seconds=0) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        connection.connect()
-        first_socket = connection.sock
-        for _ in range(20):
+        for _ in range(5):  # the client reads "Connection: close", and connects anew
             connection.request("POST", "/api/v1/segment", png, {"Content-Type": "image/png"})
-            assert json.load(connection.getresponse())["image"] == {"width": 64, "height": 48}
+            answer = connection.getresponse()
+            assert answer.headers["Connection"] == "close"
+            assert json.load(answer)["image"] == {"width": 64, "height": 48}
             connection.request("GET", "/readyz")
             assert json.load(connection.getresponse())["status"] == "ready"
-        assert connection.sock is first_socket
+        with server.send(png) as raw, raw.makefile("rb") as answered:
+            assert answered.read().endswith(b"}")  # to the end: the service closes at once
 
 
 def test_idle_and_slow_connections_take_no_thread(tmp_path: Path) -> None:
@@ -148,6 +149,16 @@ def test_a_dripping_upload_is_408_in_time_and_the_next_request_works(tmp_path: P
         assert server.segment(png)[0] == 200
 
 
+def test_a_silent_upload_is_408_in_time(tmp_path: Path) -> None:
+    with (
+        running(tmp_path / "log", seconds=0, MASKSERVE_UPLOAD_TIMEOUT="1") as server,
+        unfinished_uploads(server, 1) as (upload,),
+    ):
+        start = time.monotonic()
+        assert upload.recv(100).startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - start < 2
+
+
 def test_slow_uploads_keep_no_place_from_whole_ones(tmp_path: Path, png: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=1, MASKSERVE_QUEUE="1") as server,
@@ -190,3 +201,13 @@ def test_a_bad_setting_ends_the_server_and_the_log_names_it(
     ):
         pass
     assert complaint in (tmp_path / "log").read_text()
+
+
+def test_the_apps_log_is_on_stdout_and_uwsgis_on_stderr(tmp_path: Path, png: bytes) -> None:
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as stdout, running(err, seconds=0, stdout=stdout) as server:
+        assert server.segment(png)[0] == 200
+    entries = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [entry["httpRequest"]["status"] for entry in entries if "httpRequest" in entry] == [200]
+    assert "spawned uWSGI worker" in err.read_text()
+    assert "httpRequest" not in err.read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import signal
@@ -62,27 +61,65 @@ def test_sigterm_while_models_load_serves_who_waits_for_them(tmp_path: Path, png
         assert server.process.wait(10) == 0
 
 
-def test_who_comes_while_it_ends_is_told_and_kept_connections_are_closed(tmp_path: Path, jpeg: bytes) -> None:
+def test_who_comes_while_it_ends_is_told(tmp_path: Path, jpeg: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0, STUB_WIDE_SECONDS="2.5") as server,
         ThreadPoolExecutor(1) as pool,
     ):
-        kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        kept.request("GET", "/readyz")
-        assert kept.getresponse().read()
         pending = pool.submit(server.segment, jpeg)
         time.sleep(0.3)
         server.process.terminate()
         time.sleep(1)
-        kept.request("GET", "/readyz")
-        answer = kept.getresponse()
-        assert (answer.status, answer.headers["Connection"]) == (503, "close")
+        assert server.request("GET", "/readyz")[0] == 503
         assert server.request("GET", "/livez")[0] == 200
         status, headers, _ = server.segment(jpeg)
         assert status == 503
         assert "Retry-After" in headers
         assert pending.result()[0] == 200
         assert server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_whoever_comes_until_it_has_ended_is_answered_or_refused(
+    tmp_path: Path, png: bytes, processes: int
+) -> None:
+    with (
+        running(tmp_path / "log", seconds=0.02, MASKSERVE_PROCESSES=str(processes)) as server,
+        ThreadPoolExecutor(60) as pool,
+    ):
+
+        def ask(seconds: float) -> bytes:
+            time.sleep(seconds)
+            try:
+                connection = server.send(png)
+            except ConnectionRefusedError:
+                return b"refused"
+            with connection, connection.makefile("rb") as answer:
+                return answer.readline().rstrip()
+
+        asked = [pool.submit(ask, 0.05 * number) for number in range(60)]
+        time.sleep(0.2)
+        server.process.terminate()
+        outcomes = [request.result() for request in asked]
+        assert {b"HTTP/1.1 200 OK", b"refused"} <= set(outcomes)
+        assert set(outcomes) <= {b"HTTP/1.1 200 OK", b"HTTP/1.1 503 SERVICE UNAVAILABLE", b"refused"}
+        assert server.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_processes_at_once_serves_what_is_here(
+    tmp_path: Path, png: bytes, end: signal.Signals
+) -> None:
+    # As systemd sends the first, and a terminal that closes the second.
+    with (
+        running(tmp_path / "log", seconds=0.2, MASKSERVE_PROCESSES="2") as server,
+        ThreadPoolExecutor(6) as pool,
+    ):
+        pending = [pool.submit(server.segment, png) for _ in range(6)]
+        time.sleep(0.3)
+        os.killpg(server.process.pid, end)
+        assert [request.result()[0] for request in pending] == [200] * 6
+        assert server.process.wait(10) == 0
 
 
 def test_sigterm_to_all_processes_at_once_ends_them_all(tmp_path: Path) -> None:
@@ -99,19 +136,20 @@ def test_a_killed_process_fails_only_its_own_requests_and_is_replaced(tmp_path: 
         running(tmp_path / "log", seconds=0.5, MASKSERVE_PROCESSES="2") as server,
         ThreadPoolExecutor(6) as pool,
     ):
-        # "Connection: close", without which uWSGI's router leaves the clients of a dead process waiting.
-        pending = [pool.submit(closing_request, server, png) for _ in range(6)]
+        pending = [pool.submit(status_line, server, png) for _ in range(6)]
         time.sleep(0.2)
         os.kill(server.workers()[0], signal.SIGKILL)
+        start = time.monotonic()
         outcomes = [request.result() for request in pending]
+        assert time.monotonic() - start < 4  # nobody is left waiting
         assert set(outcomes) <= {b"HTTP/1.1 200 OK", b""}
         assert b"HTTP/1.1 200 OK" in outcomes
         wait_until(lambda: len(server.workers()) == 3, 5)
         assert server.segment(png)[0] == 200
 
 
-def closing_request(server: Server, picture: bytes) -> bytes:
-    with server.send(picture, headers="Connection: close\r\n") as connection:
+def status_line(server: Server, picture: bytes) -> bytes:
+    with server.send(picture) as connection:
         return connection.makefile("rb").readline().rstrip()
 
 
@@ -142,4 +180,5 @@ def test_a_process_that_grows_finishes_what_it_has_and_is_replaced(tmp_path: Pat
         pending = [pool.submit(server.segment, jpeg) for _ in range(4)]
         assert [request.result()[0] for request in pending] == [200] * 4
         wait_until(lambda: len(server.workers()) > 1, 5)
+        assert re.search(r"has \d+ MiB resident, and MASKSERVE_WORKER_MEMORY is 200", server.log)
         assert server.segment(jpeg)[0] == 200

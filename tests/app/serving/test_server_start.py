@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,14 @@ def test_a_model_that_fails_ends_the_server_and_the_log_says_which_and_why(tmp_p
     ) as server:
         assert server.process.wait(20) == 22
         assert "the model nuclei cannot be served: it predicts nonsense" in server.log
+
+
+def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_names_it(
+    tmp_path: Path,
+) -> None:
+    with started(tmp_path / "log", **LOADING, STUB_LOADING="0.2", MASKSERVE_WORKER_MEMORY="20") as server:
+        assert server.process.wait(20) == 22
+        assert re.search(r"MASKSERVE_WORKER_MEMORY is 20, but .* has \d+ MiB resident", server.log)
 
 
 @pytest.mark.parametrize(
