@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from flask import Flask, current_app, request
 from app.errors import BadParameter, UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
-from app.serving.clients import has_left
+from app.serving.clients import Client
 from app.serving.deadline import deadline
 from app.serving.loading import Models
 from app.serving.patience import Patience
@@ -84,7 +83,7 @@ class Service:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), partial(has_left, request.environ))
+        patience = Patience(deadline(), Client(request.environ).has_left)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
