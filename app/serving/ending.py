@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _REQUEST_TO_END = signal.SIGHUP
 
 # What the router or the listen queue held arrives within this.
-_LINGER_SECONDS = 0.5
+_LINGER_SECONDS = 1.0
 
 
 def register(app: Flask, service: Service, running: Running) -> None:
