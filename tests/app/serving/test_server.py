@@ -188,7 +188,7 @@ def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> N
     [
         ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number"),
         ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
-        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number, 1 or more"),
+        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number from 1 to 128"),
         ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
     ],
 )

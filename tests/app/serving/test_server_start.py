@@ -85,9 +85,9 @@ def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_n
     [
         ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number, 1 or more, not 'lots'"),
         ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
-        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not 'two'"),
-        ("MASKSERVE_PROCESSES", "0", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not '0'"),
-        ("MASKSERVE_PROCESSES", "", "MASKSERVE_PROCESSES must be a whole number, 1 or more, not ''"),
+        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not 'two'"),
+        ("MASKSERVE_PROCESSES", "0", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not '0'"),
+        ("MASKSERVE_PROCESSES", "", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not ''"),
         ("MASKSERVE_QUEUE", "two", "MASKSERVE_QUEUE must be a whole number, 0 or more, not 'two'"),
         ("MASKSERVE_WORKER_TIMEOUT", "soon", "MASKSERVE_WORKER_TIMEOUT must be a whole number, 1 or more"),
         ("MASKSERVE_WORKER_MEMORY", "1 GB", "MASKSERVE_WORKER_MEMORY must be a whole number, 1 or more"),
