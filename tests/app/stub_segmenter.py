@@ -38,6 +38,7 @@ class StubSegmenter:
         calls: the keyword arguments of each inference.
         image_shapes: the shape of the pixels of each inference.
         failure: what an inference raises instead of answering.
+        tiles: in how many a picture goes through.
     """
 
     engine = "stub"
@@ -52,6 +53,7 @@ class StubSegmenter:
         self.calls: list[dict[str, Any]] = []
         self.image_shapes: list[tuple[int, ...]] = []
         self.failure: Exception | None = None
+        self.tiles = 1
         self._alone = threading.Lock()
 
     def self_test(self) -> None:
@@ -77,9 +79,10 @@ class StubSegmenter:
             self.image_shapes.append(image.shape)
             self.running.release()
             with stopwatch.measure("infer"):
-                time.sleep(self.seconds)
+                for _ in range(self.tiles):
+                    before_each_tile()
+                    time.sleep(self.seconds / self.tiles)
                 assert self.may_finish.wait(20)
-                before_each_tile()
             if self.failure:
                 raise self.failure
             with stopwatch.measure("masks"):

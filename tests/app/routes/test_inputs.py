@@ -220,8 +220,11 @@ def test_what_a_batch_has_not_begun_when_its_time_is_over_is_refused(
     assert statuses[0] == 200 and statuses[3:] == [503, 503]
 
 
-def test_a_picture_that_takes_longer_than_a_request_may_is_given_up(png: bytes) -> None:
-    client = create_app({"stub": StubSegmenter(seconds=0.4)}, Settings(request_timeout=0.2)).test_client()
+def test_a_picture_that_takes_longer_than_a_request_may_is_given_up_between_tiles(
+    segmenter: StubSegmenter, png: bytes
+) -> None:
+    segmenter.seconds, segmenter.tiles = 0.8, 2
+    client = create_app({"stub": segmenter}, Settings(request_timeout=0.2)).test_client()
     response = client.post("/api/v1/segment", data=png, content_type="image/png")
     assert response.status_code == 503
     assert "longer than a request may" in response.get_json()["detail"]
