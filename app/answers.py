@@ -58,24 +58,27 @@ class Wanted:
 
 def wanted_by(parameters: Parameters) -> Wanted:
     """What the running request wants: as its parameters say, else its Accept, else JSON, and PNG."""
-    output = parameters.output or _accepted_output()
     accepted = request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")
-    image_format = parameters.image_format or _OVERLAYS[accepted]
-    return Wanted(output, image_format, overlay_too=output == "json" and "overlay" in parameters.include)
+    return _wanted(parameters, _accepted_output(), _OVERLAYS[accepted])
 
 
 def wanted_as_overlay(parameters: Parameters) -> Wanted:
     """What /predict/upload wants: a PNG of the overlay, whatever Accept says, but for its parameters."""
-    output = parameters.output or "overlay"
-    image_format = parameters.image_format or "png"
-    return Wanted(output, image_format, overlay_too=output == "json" and "overlay" in parameters.include)
+    return _wanted(parameters, "overlay", "png")
 
 
 def wanted_of_several(parameters: Parameters) -> Wanted:
     """What a request with several images wants: they are answered in one JSON. Raises BadParameter."""
     if parameters.output not in (None, "json"):
         raise BadParameter(f"output must be json where there are several images, not {parameters.output}.")
-    return Wanted("json", parameters.image_format or "png", "overlay" in parameters.include)
+    return _wanted(parameters, "json", "png")
+
+
+def _wanted(parameters: Parameters, output: Output, image_format: FileFormat) -> Wanted:
+    """What the parameters say, and where they leave it open, this output and format."""
+    output = parameters.output or output
+    overlay_too = output == "json" and "overlay" in parameters.include
+    return Wanted(output, parameters.image_format or image_format, overlay_too)
 
 
 def _accepted_output() -> Output:

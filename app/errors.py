@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, jsonify
-from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
 from model.formats.encode import CannotEncode
@@ -237,8 +237,6 @@ def problem_of(error: Exception) -> Problem:
     # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
     if isinstance(error, ClientDisconnected):
         error = UploadTooSlow("The upload stalled or broke off.")
-    if isinstance(error, RequestEntityTooLarge):
-        error = TooLarge("The form has too many fields.")
     if isinstance(error, ServiceError):
         current_record().refusals.append(error.kind)
         return Problem(
