@@ -133,17 +133,21 @@ def test_sigterm_to_all_processes_at_once_ends_them_all(tmp_path: Path) -> None:
 
 def test_a_killed_process_fails_only_its_own_requests_and_is_replaced(tmp_path: Path, png: bytes) -> None:
     with (
-        running(tmp_path / "log", seconds=0.5, MASKSERVE_PROCESSES="2") as server,
+        running(tmp_path / "log", seconds=1, MASKSERVE_PROCESSES="2") as server,
         ThreadPoolExecutor(6) as pool,
     ):
-        pending = [pool.submit(status_line, server, png) for _ in range(6)]
-        time.sleep(0.2)
-        os.kill(server.workers()[0], signal.SIGKILL)
+        doomed, other = server.workers()
+        pending = []
+        for resting in (other, doomed):  # so each takes three
+            os.kill(resting, signal.SIGSTOP)
+            pending += [pool.submit(status_line, server, png) for _ in range(3)]
+            time.sleep(0.3)
+            os.kill(resting, signal.SIGCONT)
+        os.kill(doomed, signal.SIGKILL)
         start = time.monotonic()
         outcomes = [request.result() for request in pending]
-        assert time.monotonic() - start < 4  # nobody is left waiting
-        assert set(outcomes) <= {b"HTTP/1.1 200 OK", b""}
-        assert b"HTTP/1.1 200 OK" in outcomes
+        assert time.monotonic() - start < 10  # nobody is left waiting
+        assert outcomes == [b""] * 3 + [b"HTTP/1.1 200 OK"] * 3
         wait_until(lambda: len(server.workers()) == 3, 5)
         assert server.segment(png)[0] == 200
 
