@@ -35,25 +35,25 @@ class Wanted:
 
     Attributes:
         output: of which kind.
-        image_format: of the overlay, if it has one.
-        overlay_too: the JSON carries the overlay.
+        image_format: of the overlay or picture, if it has one.
+        included: what the JSON carries too, "overlay" or "picture".
     """
 
     output: Output
     image_format: FileFormat
-    overlay_too: bool = False
+    included: tuple[str, ...] = ()
 
     @property
     def shows_picture(self) -> bool:
         """Whether the picture itself is in the answer."""
-        return self.overlay_too or self.output in ("overlay", "cutouts")
+        return bool(self.included) or self.output in ("overlay", "cutouts")
 
     @property
     def file_format(self) -> FileFormat | None:
         """The kind of file that holds the whole picture, if any does."""
         if self.output == "labelmap":
             return "png"
-        return self.image_format if self.output == "overlay" or self.overlay_too else None
+        return self.image_format if self.output == "overlay" or self.included else None
 
 
 def wanted_by(parameters: Parameters) -> Wanted:
@@ -77,8 +77,8 @@ def wanted_of_several(parameters: Parameters) -> Wanted:
 def _wanted(parameters: Parameters, output: Output, image_format: FileFormat) -> Wanted:
     """What the parameters say, and where they leave it open, this output and format."""
     output = parameters.output or output
-    overlay_too = output == "json" and "overlay" in parameters.include
-    return Wanted(output, parameters.image_format or image_format, overlay_too)
+    included = tuple(parameters.include) if output == "json" else ()
+    return Wanted(output, parameters.image_format or image_format, included)
 
 
 def _accepted_output() -> Output:
@@ -117,9 +117,9 @@ def to_json(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) 
         answer["segments"] = segments_to_json(
             segmentation.segments, segmentation.class_names, mask_format=parameters.mask_format
         )
-        if wanted.overlay_too:
-            overlay = _draw(segmentation, wanted.image_format)
-            answer["overlay"] = base64.b64encode(overlay).decode("ascii")
+        for name in wanted.included:
+            picture = _DRAWN[name](segmentation, wanted.image_format)
+            answer[name] = base64.b64encode(picture).decode("ascii")
     answer["timings_ms"] = segmentation.timings_ms()
     return answer
 
@@ -154,7 +154,9 @@ def _coco_response(segmentation: Segmentation, parameters: Parameters, wanted: W
 
 def _csv_response(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) -> Response:
     with segmentation.stopwatch.measure("encode"):
-        table = segments_to_csv(segmentation.segments, segmentation.class_names)
+        table = segments_to_csv(
+            segmentation.segments, segmentation.class_names, pixel_size=parameters.pixel_size
+        )
     return _to_keep(Response(table, content_type="text/csv; charset=utf-8"), "segments.csv")
 
 
@@ -186,6 +188,13 @@ _WRITERS: dict[Output, Callable[[Segmentation, Parameters, Wanted], Response]] =
 def _draw(segmentation: Segmentation, file_format: FileFormat) -> bytes:
     overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
     return encode(overlay, file_format)
+
+
+def _picture(segmentation: Segmentation, file_format: FileFormat) -> bytes:
+    return encode(segmentation.image, file_format)
+
+
+_DRAWN = {"overlay": _draw, "picture": _picture}
 
 
 def _to_keep(response: Response, name: str) -> Response:

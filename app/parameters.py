@@ -80,8 +80,11 @@ class Parameters(BaseModel):
         " each cut out, a COCO data set, a table, a zip of ImageJ's regions, or QuPath's GeoJSON; else as"
         " Accept says, else JSON.",
     )
-    include: Annotated[list[Literal["overlay"]], Names] = Field(
-        default=[], title="overlay", description="overlay: JSON has the overlay too, in base64."
+    include: Annotated[list[Literal["overlay", "picture"]], Names] = Field(
+        default=[],
+        title="overlay or picture",
+        description="What JSON has too, in base64: the overlay, or the picture as it was read, upright and"
+        " in colours that any program can show.",
     )
     page: Annotated[int, Whole] = Field(
         default=0,
@@ -100,7 +103,15 @@ class Parameters(BaseModel):
     image_format: FileFormat | None = Field(
         default=None,
         title="png, jpeg or webp",
-        description="Of the overlay; else as Accept says, else png.",
+        description="Of the overlay or picture; else as Accept says, else png.",
+    )
+    pixel_size: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        title="a number above 0, of micrometres",
+        description="How many micrometres a pixel is wide; csv then has lengths and areas in these too.",
     )
 
 

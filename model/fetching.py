@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import requests
 from tqdm import tqdm
 
 from model import catalog
 from model.catalog import Bundle, sha256_of
-from model.importing import classes_from, import_weights
+from model.importing import import_weights
+from model.published import Published
 
 BLOCK = 1 << 18
 TIMEOUT_SECONDS = 30
@@ -24,33 +22,6 @@ HASHES = "fetched.json"
 
 class FetchError(ValueError):
     """A file that could not be downloaded, or is not the one that it should be."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A weight file on the web and the bundle that it becomes."""
-
-    name: str
-    url: str
-    size: int  # bytes
-    classes: list[str]
-    config: Mapping[str, Any] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-PUBLISHED = {
-    "coco": Published(
-        name="coco",
-        url="https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
-        size=257_557_808,
-        classes=classes_from(Path(__file__).parent / "published" / "coco.txt"),
-        about={
-            "licence": "MIT",
-            "source": "https://github.com/matterport/Mask_RCNN/releases/tag/v2.0",
-            "description": "Everyday photos: people, animals, vehicles, food, furniture and more (COCO).",
-        },
-    )
-}
 
 
 def fetch(published: Published) -> Bundle:

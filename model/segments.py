@@ -81,3 +81,13 @@ class Segments:
     def areas(self) -> npt.NDArray[np.int64]:
         """int64 (N,): the number of pixels of each mask."""
         return np.array([int(np.count_nonzero(mask)) for mask in self.masks], np.int64)
+
+    def written_scores(self) -> list[float]:
+        """The scores to 4 digits, as answers have them.
+
+        Cut, not rounded: who keeps those from a threshold on keeps what the model would with that threshold.
+        """
+        written = np.round(self.scores.astype(np.float64), 4)
+        above = written.astype(np.float32) > self.scores
+        scores: list[float] = np.round(written - 1e-4 * above, 4).tolist()
+        return scores

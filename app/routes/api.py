@@ -15,7 +15,7 @@ from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-_DESCRIPTION = ("name", "version", "task", "classes", "licence", "quality", "input")
+_DESCRIPTION = ("name", "version", "task", "description", "classes", "licence", "quality", "input")
 
 
 @api.post("/segment")

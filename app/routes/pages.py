@@ -1,26 +1,34 @@
-"""The browser page: a form that takes a picture, and the page that shows what was found. No JavaScript."""
+"""The browser page: a viewer for the pictures of a visit, and for browsers without JavaScript a form.
+
+The viewer is in static/viewer; it speaks to /api/v1. The form posts here and is answered with a page.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, render_template, url_for
 
 from app.access import keys, rate_limit
 from app.errors import BadParameter, problem_of
 from app.intake import receive_form
 from app.monitoring.tracing import request_id
-from app.parameters import Parameters
+from app.parameters import Output, Parameters
 from app.service import Segmentation, current_service
+from model.catalog import Manifest
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
-from model.formats.overlay import draw_overlay
+from model.formats.overlay import PALETTE, draw_overlay
+from model.published import PUBLISHED
+from model.segmenter import Segmenter
 
 pages = Blueprint("pages", __name__)
 
@@ -31,14 +39,38 @@ SAMPLES = {
 }
 _SAMPLE_FOLDER = Path(__file__).parents[1] / "static" / "samples"
 
+_MODULES = sorted(path.name for path in (Path(__file__).parents[1] / "static" / "viewer").glob("*.js"))
+
+# Output, ending of the file's name, title, what it is for.
+_DOWNLOADS: tuple[tuple[Output, str, str, str], ...] = (
+    ("overlay", "-overlay.png", "Overlay", "PNG, to look at"),
+    ("labelmap", "-labels.png", "Label map", "PNG, 16-bit numbers"),
+    ("cutouts", "-cutouts.zip", "Cutouts", "zip of PNGs"),
+    ("csv", ".csv", "Table", "CSV"),
+    ("json", ".json", "JSON", "as the API answers"),
+    ("coco", "-coco.json", "COCO", "JSON, to train with"),
+    ("rois", "-rois.zip", "ImageJ ROIs", "zip, for its ROI manager"),
+    ("geojson", ".geojson", "GeoJSON", "for QuPath"),
+)
+
+# The page asks for all that might be wanted once, and filters by itself. Below this score nothing is.
+_LOWEST_THRESHOLD = 0.1
+_MOST_SEGMENTS = 1000  # the most that can be asked for
+
+# It runs its own modules, speaks to its own service, and shows pictures that it was given.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data: blob:;"
+    " style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
 _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large screen, some 500 kB
 
 
 @pages.get("/")
-def index() -> str:
-    """The form. Raises NotReady while the models load."""
+def index() -> Response:
+    """The viewer. Raises NotReady while the models load."""
     current_service().default_segmenter()
-    return _render("index.html")
+    return _index()
 
 
 @pages.post("/")
@@ -65,8 +97,57 @@ def segment() -> str:
 def show_problem(error: Exception) -> Response:
     """An error, on the page, with the form to try again."""
     problem = problem_of(error)
-    page = _render("index.html", problem=problem, request_id=request_id())
-    return make_response(page, problem.status, dict(problem.headers))
+    return _index(problem.status, dict(problem.headers), problem=problem, request_id=request_id())
+
+
+def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}), **values: Any) -> Response:
+    segmenters = current_service().models.loaded
+    page = _render(
+        "index.html",
+        page_data=segmenters and _page_data(segmenters),
+        modules=_MODULES,
+        downloads=_DOWNLOADS,
+        elsewhere=[
+            (name, published.about["description"])
+            for name, published in PUBLISHED.items()
+            if name not in (segmenters or ())
+        ],
+        **values,
+    )
+    return make_response(page, status, {"Content-Security-Policy": _POLICY, **headers})
+
+
+def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
+    """What static/viewer reads as `page`."""
+    settings = current_service().settings
+    return {
+        "segment_url": url_for("api.segment"),
+        "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
+        "lowest_threshold": _LOWEST_THRESHOLD,
+        "most_segments": _MOST_SEGMENTS,
+        "max_bytes": settings.max_bytes,
+        "key_header": keys.KEY_HEADER if settings.api_keys else None,
+        "palette": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in PALETTE],
+    }
+
+
+def _choice(manifest: Manifest) -> dict[str, Any]:
+    """A model to choose, as the page tells of it."""
+    return {
+        "name": manifest.name,
+        "description": manifest.description,
+        "classes": manifest.classes[1:],
+        "threshold": manifest.threshold,
+        "quality": _quality(manifest),
+    }
+
+
+def _quality(manifest: Manifest) -> str | None:
+    """How good it was measured to be, in a line."""
+    if manifest.quality is None:
+        return None
+    measured = manifest.quality["all"]
+    return f"AP50 {measured['AP50']:.2f} on {measured['images']} pictures that it was not trained on"
 
 
 def _render(template: str, **values: Any) -> str:

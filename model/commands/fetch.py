@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from model.commands.export import compile_new
-from model.fetching import PUBLISHED, fetch
+from model.fetching import fetch
+from model.published import PUBLISHED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

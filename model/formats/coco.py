@@ -35,6 +35,7 @@ def segments_to_coco(
     """
     width, height = segments.size
     areas = segments.areas().tolist()
+    scores = segments.written_scores()
     annotations: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         annotation: dict[str, Any] = {
@@ -44,7 +45,7 @@ def segments_to_coco(
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "area": areas[index],
             "iscrowd": 0,
-            "score": round(float(segments.scores[index]), 4),
+            "score": scores[index],
         }
         if mask_format != "none":
             annotation["segmentation"] = _segmentation(segments, index, polygons=mask_format == "polygon")

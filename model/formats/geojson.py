@@ -25,6 +25,7 @@ def segments_to_geojson(segments: Segments, class_names: Sequence[str]) -> dict[
         is left out: QuPath takes no object without a place.
     """
     areas = segments.areas().tolist()
+    scores = segments.written_scores()
     features: list[dict[str, Any]] = []
     for index, mask in enumerate(segments.masks):
         parts = to_parts(mask, segments.boxes[index])
@@ -45,7 +46,7 @@ def segments_to_geojson(segments: Segments, class_names: Sequence[str]) -> dict[
                     },
                     # Named as QuPath's own, so that measuring there again adds no second area.
                     "measurements": {
-                        "Score": round(float(segments.scores[index]), 4),
+                        "Score": scores[index],
                         "Area px^2": areas[index],
                     },
                 },

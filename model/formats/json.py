@@ -31,13 +31,14 @@ def segments_to_json(
             "none": there is no `mask`.
 
     Returns:
-        Dicts with id (from 1), class, class_id, score (0 to 1, 4 digits), box [x, y, width, height] and
+        Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height] and
         area in pixels, and mask.
 
     Raises:
         CannotEncode: a box with a side of more than a million pixels, as "png".
     """
     areas = segments.areas()
+    scores = segments.written_scores()
     encoded: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         class_id = int(segments.class_ids[index])
@@ -45,7 +46,7 @@ def segments_to_json(
             "id": index + 1,
             "class": class_names[class_id],
             "class_id": class_id,
-            "score": round(float(segments.scores[index]), 4),
+            "score": scores[index],
             "box": [x1, y1, x2 - x1, y2 - y1],
             "area": int(areas[index]),
         }

@@ -32,13 +32,27 @@ COLUMNS = (
 _FORMULA = re.compile('(?:^|(?<=[;,\t\r\n"]))(?=\\s*[-=+@\uff0d\uff1d\uff0b\uff20])')
 
 
-def segments_to_csv(segments: Segments, class_names: Sequence[str]) -> bytes:
+# Where it is known how large a pixel is: the same in micrometres.
+SIZED_COLUMNS = (
+    "width_um",
+    "height_um",
+    "area_um2",
+    "centroid_x_um",
+    "centroid_y_um",
+    "equivalent_diameter_um",
+)
+
+
+def segments_to_csv(
+    segments: Segments, class_names: Sequence[str], *, pixel_size: float | None = None
+) -> bytes:
     """A CSV file (RFC 4180) in UTF-8: COLUMNS, then a row for each segment, best score first.
 
     Args:
         segments: what the model answered.
         class_names: the model's, by class id; entry 0 is the background's. Where a spreadsheet would take
             a part of one for a formula, an apostrophe stands before it.
+        pixel_size: micrometres that a pixel is wide; with it, SIZED_COLUMNS follow the others.
 
     Returns:
         Lengths are in pixels, and places count from the image's upper left corner, so that the middle of its
@@ -47,29 +61,38 @@ def segments_to_csv(segments: Segments, class_names: Sequence[str]) -> bytes:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # its own dialect is the RFC's
-    writer.writerow(COLUMNS)
+    writer.writerow(COLUMNS if pixel_size is None else COLUMNS + SIZED_COLUMNS)
     areas = segments.areas().tolist()
+    scores = segments.written_scores()
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         class_id = int(segments.class_ids[index])
-        writer.writerow(
-            [
-                index + 1,
-                _FORMULA.sub("'", class_names[class_id]),
-                class_id,
-                round(float(segments.scores[index]), 4),
-                *(x1, y1, x2 - x1, y2 - y1),
-                areas[index],
-                *_centroid(segments.masks[index], x1, y1),
-                round(2 * math.sqrt(areas[index] / math.pi), 2),
-            ]
-        )
+        width, height, area = x2 - x1, y2 - y1, areas[index]
+        x, y = _centroid(segments.masks[index], x1, y1)
+        diameter = 2 * math.sqrt(area / math.pi)
+        row = [
+            index + 1,
+            _FORMULA.sub("'", class_names[class_id]),
+            class_id,
+            scores[index],
+            *(x1, y1, width, height, area),
+            *(_rounded(x), _rounded(y), round(diameter, 2)),
+        ]
+        if pixel_size is not None:
+            lengths = [None if length is None else length * pixel_size for length in (x, y, diameter)]
+            sized = [width * pixel_size, height * pixel_size, area * pixel_size**2, *lengths]
+            row += [None if number is None else f"{number:.6g}" for number in sized]
+        writer.writerow(row)
     return text.getvalue().encode()
 
 
 def _centroid(mask: Mask, left: int, top: int) -> tuple[float | None, float | None]:
-    """Its x and y in pixels of the image, to 2 decimals."""
+    """Its x and y in pixels of the image."""
     moments = cv2.moments(mask, binaryImage=True)
     pixels = moments["m00"]
     if not pixels:
         return None, None
-    return round(left + moments["m10"] / pixels + 0.5, 2), round(top + moments["m01"] / pixels + 0.5, 2)
+    return left + moments["m10"] / pixels + 0.5, top + moments["m01"] / pixels + 0.5
+
+
+def _rounded(pixels: float | None) -> float | None:
+    return None if pixels is None else round(pixels, 2)

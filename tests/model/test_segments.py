@@ -73,3 +73,21 @@ def test_select_of_nothing_is_empty() -> None:
 def test_fields_that_do_not_fit_together_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         two_segments(**changes)
+
+
+@pytest.mark.parametrize(
+    ("score", "written"),
+    [
+        (1.0, 1.0),
+        (0.9, 0.9),  # a little less in 32 bits
+        (0.74996, 0.7499),  # would be 0.75 if it were rounded, which a threshold of 0.75 does not keep
+        (0.75, 0.75),
+        (0.00004, 0.0),
+        (0.0, 0.0),
+    ],
+)
+def test_a_score_as_written_passes_the_thresholds_that_the_score_passes(score: float, written: float) -> None:
+    segments = two_segments(scores=np.array([score, 0], np.float32))
+    assert segments.written_scores() == [written, 0]
+    for threshold in np.linspace(0, 1, 101).round(2).tolist():
+        assert (written >= threshold) == bool(segments.scores[0] >= np.float32(threshold))

@@ -38,7 +38,7 @@ def test_the_data_set_has_coco_s_members(segments: Segments, class_names: list[s
         "bbox": [0, 0, 4, 3],
         "area": 12,
         "iscrowd": 0,
-        "score": 0.9877,
+        "score": 0.9876,
     }
     assert second["bbox"] == [2, 1, 8, 7]
 
@@ -64,7 +64,7 @@ def test_the_annotations_are_results_too(
 
     results = opened(data, tmp_path).loadRes(data["annotations"])
 
-    assert [annotation["score"] for annotation in results.loadAnns([1, 2])] == [0.9877, 0.5]
+    assert [annotation["score"] for annotation in results.loadAnns([1, 2])] == [0.9876, 0.5]
     assert results.getAnnIds(catIds=[2]) == [1]
 
 

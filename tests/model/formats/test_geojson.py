@@ -37,7 +37,7 @@ def test_a_feature_has_what_qupath_reads(segments: Segments, class_names: list[s
             "objectType": "detection",
             "name": "0001-traffic-light",
             "classification": {"name": "traffic light", "color": [230, 159, 0]},
-            "measurements": {"Score": 0.9877, "Area px^2": 12},
+            "measurements": {"Score": 0.9876, "Area px^2": 12},
         },
     }
     assert second["properties"]["classification"] == {"name": "cell", "color": [86, 180, 233]}

@@ -27,7 +27,7 @@ def test_each_segment_has_the_fields_of_the_contract(segments: Segments, class_n
         "id": 1,
         "class": "traffic light",
         "class_id": 2,
-        "score": 0.9877,
+        "score": 0.9876,
         "box": [0, 0, 4, 3],
         "area": 12,
     }

@@ -28,7 +28,7 @@ def named(class_name: str) -> str:
 def test_the_table_has_a_header_and_a_row_a_segment(segments: Segments, class_names: list[str]) -> None:
     assert segments_to_csv(segments, class_names).decode().split("\r\n") == [
         "id,class,class_id,score,x,y,width,height,area,centroid_x,centroid_y,equivalent_diameter",
-        "1,traffic light,2,0.9877,0,0,4,3,12,2.0,1.5,3.91",
+        "1,traffic light,2,0.9876,0,0,4,3,12,2.0,1.5,3.91",
         "2,cell,1,0.5,2,1,8,7,56,6.0,4.5,8.44",
         "",
     ]

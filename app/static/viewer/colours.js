@@ -1,0 +1,29 @@
+/** Colours: those of the overlay, given by the same rule. See pick_colours in model/formats/overlay.py. */
+
+import { page } from "./page.js";
+
+const NEIGHBOUR_GAP = 6; // pixels: boxes this near each other get different colours
+
+/** Give each segment a `colour`, as CSS writes it, that its neighbours do not have. */
+export function giveColours(segments) {
+  const turns = page.palette.length;
+  const choices = [];
+  segments.forEach((segment, index) => {
+    const taken = new Set();
+    for (let other = 0; other < index; other++)
+      if (areNeighbours(segment.box, segments[other].box)) taken.add(choices[other]);
+    let choice = index % turns;
+    for (let step = 0; step < turns && taken.has(choice); step++) choice = (choice + 1) % turns;
+    choices.push(choice);
+    segment.colour = page.palette[choice];
+  });
+}
+
+function areNeighbours([x, y, width, height], [otherX, otherY, otherWidth, otherHeight]) {
+  return (
+    x < otherX + otherWidth + NEIGHBOUR_GAP &&
+    otherX < x + width + NEIGHBOUR_GAP &&
+    y < otherY + otherHeight + NEIGHBOUR_GAP &&
+    otherY < y + height + NEIGHBOUR_GAP
+  );
+}

@@ -1,0 +1,64 @@
+/** Intake: files are dropped anywhere, chosen, pasted, taken with the camera, or samples. */
+
+import { byId } from "./dom.js";
+import { visit } from "./visit.js";
+import { add } from "./worklist.js";
+
+const form = byId("upload");
+const drop = byId("drop");
+let depth = 0; // elements that something is dragged over, one in another
+
+for (const input of document.querySelectorAll("input[type=file]"))
+  input.addEventListener("change", () => {
+    take(input.files);
+    input.value = ""; // so that the same file can be chosen again
+  });
+byId("find").addEventListener("click", (event) => {
+  event.preventDefault(); // a chosen file is on its way already
+  byId("image").click();
+});
+for (const button of document.querySelectorAll(".sample")) button.addEventListener("click", takeSample);
+
+addEventListener("paste", (event) => {
+  const { files } = event.clipboardData;
+  if (!files.length) return;
+  event.preventDefault();
+  take(files);
+});
+addEventListener("dragenter", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  depth++;
+  drop.hidden = false;
+});
+addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+addEventListener("dragleave", (event) => hasFiles(event) && endDrag(depth - 1));
+addEventListener("drop", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  endDrag(0);
+  take(event.dataTransfer.files);
+});
+
+function endDrag(left) {
+  depth = Math.max(0, left);
+  drop.hidden = depth > 0 ? drop.hidden : true;
+}
+
+function hasFiles(event) {
+  return event.dataTransfer?.types.includes("Files");
+}
+
+function take(files) {
+  const key = form.elements.api_key?.value;
+  if (key) visit.key = key;
+  add(files);
+}
+
+async function takeSample(event) {
+  event.preventDefault();
+  const image = event.currentTarget.querySelector("img");
+  const response = await fetch(image.src);
+  const name = new URL(image.src).pathname.split("/").pop();
+  take([new File([await response.blob()], name, { type: "image/png" })]);
+}

@@ -1,0 +1,31 @@
+/** The page, alive. Without this script its form still works, and answers with a page of its own. */
+
+import "./intake.js";
+import "./stage.js";
+import "./toolbar.js";
+import "./filters.js";
+import "./summary.js";
+import "./table.js";
+import "./take.js";
+import "./know.js";
+import "./layers.js";
+import "./strip.js";
+import "./status.js";
+import { byId } from "./dom.js";
+import { on, visit } from "./visit.js";
+
+const start = byId("start");
+const work = byId("visit");
+const panel = byId("panel");
+const title = document.title;
+
+on("current pictures", () => {
+  const empty = visit.pictures.length === 0;
+  panel.classList.toggle("empty", !visit.current?.answer);
+  if (work.hidden === empty) return;
+  start.hidden = !empty;
+  work.hidden = empty;
+  if (empty) document.title = title;
+  (empty ? byId("image") : byId("view")).focus({ preventScroll: true });
+  scrollTo(0, 0);
+});

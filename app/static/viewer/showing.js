@@ -1,0 +1,57 @@
+/** What the browser can show of a picture's file: a bitmap for the stage, a thumbnail for the list. */
+
+const THUMBNAIL_SIDE = 160; // pixels, the longer: twice what is seen, for fine screens
+
+const kept = { picture: null, showable: null, bitmap: null };
+
+/** Find out whether the browser can show the file, and make its thumbnail. */
+export async function prepare(picture) {
+  if (await isDeepPng(picture.file)) return;
+  try {
+    await makeThumbnail(picture, picture.file);
+    picture.showable = picture.file;
+  } catch {
+    // A TIFF, say: the service will send it back as what it has seen.
+  }
+}
+
+/** Where the browser cannot show the file, take the picture that came with the answer. */
+export async function takeFromAnswer(picture, answer) {
+  if (!answer.picture) return;
+  const bytes = Uint8Array.from(atob(answer.picture), (letter) => letter.charCodeAt(0));
+  delete answer.picture;
+  picture.showable = new Blob([bytes], { type: "image/png" });
+  await makeThumbnail(picture, picture.showable);
+}
+
+/** The picture as an ImageBitmap, or null while there is none. Only the last one asked for is kept. */
+export async function bitmapOf(picture) {
+  if (kept.picture === picture && kept.showable === picture.showable) return kept.bitmap;
+  if (!picture.showable) return null;
+  const { showable } = picture;
+  const bitmap = await createImageBitmap(showable);
+  kept.bitmap?.close();
+  Object.assign(kept, { picture, showable, bitmap });
+  return bitmap;
+}
+
+/** Browsers cut 16 bits to the upper 8, which leaves a micrograph black; the service scales them. */
+async function isDeepPng(file) {
+  const head = new Uint8Array(await file.slice(0, 25).arrayBuffer());
+  return head[0] === 0x89 && head[1] === 0x50 && head[24] === 16;
+}
+
+async function makeThumbnail(picture, blob) {
+  const bitmap = await createImageBitmap(blob);
+  const scale = Math.min(1, THUMBNAIL_SIDE / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  const small = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (picture.thumbnail) URL.revokeObjectURL(picture.thumbnail);
+  picture.thumbnail = URL.createObjectURL(small);
+}

@@ -1,0 +1,223 @@
+/**
+ * Stage: the picture and its objects on two canvases, sharp at any zoom.
+ *
+ * The lower canvas has the picture and all objects, and is drawn when these or the view change. The upper has
+ * the object that is lit up, and is drawn as the pointer passes.
+ */
+
+import { byId } from "./dom.js";
+import { outline } from "./outlines.js";
+import { bitmapOf } from "./showing.js";
+import { Viewport } from "./viewport.js";
+import { on, visit } from "./visit.js";
+
+const LINE_WIDTH = 1.5; // CSS pixels, as all here
+const LABEL_HEIGHT = 17;
+const LABEL_MARGIN = 5;
+const LABEL_FONT = "600 11px system-ui, sans-serif";
+const BLOCKS_FROM = 3; // screen pixels a pixel: from here on pixels are seen as such, not smoothed
+
+export const viewport = new Viewport();
+
+const lower = byId("picture-canvas").getContext("2d", { alpha: false });
+const upper = byId("lit-canvas").getContext("2d");
+const frame = byId("view");
+
+let bitmap = null;
+let reduced = null; // the same, with fewer pixels, for when it is seen small: {bitmap, scale}
+let requested = false;
+
+on("filter view", redraw);
+on("selection", redrawLit);
+on("current", show);
+on("pictures", showIfNew);
+new ResizeObserver(fitFrame).observe(frame);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+/** Draw all anew, before the next frame. */
+export function redraw() {
+  if (requested) return;
+  requested = true;
+  requestAnimationFrame(() => {
+    requested = false;
+    drawLower();
+    redrawLit();
+  });
+}
+
+let shown = null; // the file of the picture on the canvas
+
+function showIfNew() {
+  if (visit.current?.showable !== shown) show();
+}
+
+async function show() {
+  const picture = visit.current;
+  const next = picture && (await bitmapOf(picture));
+  if (picture !== visit.current) return; // meanwhile
+  shown = picture?.showable ?? null;
+  if (next !== bitmap) {
+    bitmap = next;
+    reduced = null;
+    viewport.fits = true;
+  }
+  fitFrame();
+}
+
+function fitFrame() {
+  const { clientWidth: width, clientHeight: height } = frame;
+  for (const { canvas } of [lower, upper]) {
+    canvas.width = Math.round(width * devicePixelRatio);
+    canvas.height = Math.round(height * devicePixelRatio);
+  }
+  if (bitmap && width && height) viewport.resize(sizeOf(visit.current), { width, height });
+  drawLower(); // now: a canvas that is resized is empty until it is drawn
+  redrawLit();
+}
+
+function sizeOf(picture) {
+  return picture?.answer?.image ?? { width: bitmap.width, height: bitmap.height };
+}
+
+function drawLower() {
+  lower.setTransform(1, 0, 0, 1, 0, 0);
+  lower.fillStyle = getComputedStyle(frame).backgroundColor;
+  lower.fillRect(0, 0, lower.canvas.width, lower.canvas.height);
+  frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
+  frame.dispatchEvent(new Event("zoomed"));
+  if (!bitmap) return;
+  drawPicture();
+  const { split } = visit.view;
+  lower.save();
+  if (split !== null) {
+    const x = split * frame.clientWidth;
+    lower.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    lower.beginPath();
+    lower.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
+    lower.clip();
+  }
+  drawObjects();
+  lower.restore();
+  if (split !== null) drawSplit(split * frame.clientWidth);
+}
+
+function drawPicture() {
+  const { width, height } = sizeOf(visit.current);
+  usePictureUnits(lower);
+  const pixel = viewport.scale * devicePixelRatio;
+  lower.imageSmoothingEnabled = pixel < BLOCKS_FROM;
+  lower.imageSmoothingQuality = "high";
+  lower.drawImage(suited(pixel), 0, 0, width, height);
+}
+
+/** The bitmap, or where it is seen small, one with fewer pixels: to draw 50 million takes too long. */
+function suited(pixel) {
+  if (pixel > 0.5) return bitmap;
+  const scale = 2 ** Math.ceil(Math.log2(pixel));
+  if (reduced?.scale !== scale) {
+    const canvas = new OffscreenCanvas(Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale));
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    reduced = { canvas, scale };
+  }
+  return reduced.canvas;
+}
+
+function drawObjects() {
+  const { view, current } = visit;
+  const seen = current.shown.filter((segment) => viewport.sees(segment.box));
+  const scale = viewport.scale * devicePixelRatio;
+  usePictureUnits(lower);
+  lower.lineJoin = "round";
+  // As in the overlay: the best score on top, and all outlines over all fills.
+  if (view.opacity > 0) {
+    lower.globalAlpha = view.opacity;
+    for (let at = seen.length - 1; at >= 0; at--) {
+      lower.fillStyle = seen[at].colour;
+      lower.fill(outline(seen[at], scale), "evenodd");
+    }
+    lower.globalAlpha = 1;
+  }
+  lower.lineWidth = LINE_WIDTH / viewport.scale;
+  for (let at = seen.length - 1; at >= 0; at--) {
+    lower.strokeStyle = seen[at].colour;
+    if (view.outlines) lower.stroke(outline(seen[at], scale));
+    if (view.boxes) lower.strokeRect(...seen[at].box);
+  }
+  if (view.labels) drawLabels(seen);
+}
+
+/** A label on each object that is larger than it, where it hides no better object's. */
+function drawLabels(segments) {
+  useScreenUnits(lower);
+  lower.font = LABEL_FONT;
+  lower.textBaseline = "middle";
+  const taken = [];
+  for (const segment of segments) {
+    const [x, y, width, height] = segment.box;
+    if (height * viewport.scale < 2 * LABEL_HEIGHT) continue;
+    const text = `${segment.class} ${segment.score.toFixed(2)}`;
+    const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
+    if (width * viewport.scale < tagWidth) continue;
+    const left = viewport.left + x * viewport.scale;
+    const top = viewport.top + y * viewport.scale;
+    const hidden = taken.some(
+      ([otherLeft, otherTop, otherWidth]) =>
+        left < otherLeft + otherWidth &&
+        otherLeft < left + tagWidth &&
+        Math.abs(top - otherTop) < LABEL_HEIGHT,
+    );
+    if (hidden) continue;
+    taken.push([left, top, tagWidth]);
+    lower.fillStyle = segment.colour;
+    lower.fillRect(left, top, tagWidth, LABEL_HEIGHT);
+    lower.fillStyle = "#000";
+    lower.fillText(text, left + LABEL_MARGIN, top + LABEL_HEIGHT / 2 + 0.5);
+  }
+}
+
+function drawSplit(x) {
+  useScreenUnits(lower);
+  lower.fillStyle = "#000";
+  lower.fillRect(x - 1.5, 0, 3, frame.clientHeight);
+  lower.fillStyle = "#fff";
+  lower.fillRect(x - 0.5, 0, 1, frame.clientHeight);
+}
+
+function redrawLit() {
+  upper.setTransform(1, 0, 0, 1, 0, 0);
+  upper.clearRect(0, 0, upper.canvas.width, upper.canvas.height);
+  if (!bitmap) return;
+  if (visit.selected) drawLit(visit.selected, 0.55);
+  if (visit.lit && visit.lit !== visit.selected) drawLit(visit.lit, 0.35);
+}
+
+/** An object lit up: filled with its colour, in a line of white between two of black. */
+function drawLit(segment, opacity) {
+  usePictureUnits(upper);
+  const path = outline(segment, viewport.scale * devicePixelRatio);
+  upper.globalAlpha = opacity;
+  upper.fillStyle = segment.colour;
+  upper.fill(path, "evenodd");
+  upper.globalAlpha = 1;
+  upper.lineJoin = "round";
+  for (const [width, colour] of [
+    [4.5, "#000"],
+    [2, "#fff"],
+  ]) {
+    upper.lineWidth = width / viewport.scale;
+    upper.strokeStyle = colour;
+    upper.stroke(path);
+  }
+}
+
+function usePictureUnits(context) {
+  const { scale, left, top } = viewport;
+  const ratio = devicePixelRatio;
+  context.setTransform(scale * ratio, 0, 0, scale * ratio, left * ratio, top * ratio);
+}
+
+function useScreenUnits(context) {
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+}

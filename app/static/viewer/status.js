@@ -1,0 +1,99 @@
+/** Status: what is going on with the picture that is looked at, over the stage, and aloud. */
+
+import { byId } from "./dom.js";
+import { counted } from "./units.js";
+import { on, visit } from "./visit.js";
+import { again, cancel } from "./worklist.js";
+
+const TICK = 100; // milliseconds
+const QUIET = 600; // milliseconds without another change before a count is said aloud
+
+const box = byId("status");
+const title = byId("status-title");
+const detail = byId("status-detail");
+const progress = byId("status-progress");
+const clock = byId("status-clock");
+const cancelButton = byId("status-cancel");
+const againButton = byId("status-again");
+const keyField = byId("status-key");
+const aloud = byId("aloud");
+
+cancelButton.addEventListener("click", () => cancel(visit.current));
+againButton.addEventListener("click", () => again(visit.current));
+keyField.addEventListener("submit", (event) => {
+  event.preventDefault();
+  visit.key = keyField.elements.key.value;
+  for (const picture of visit.pictures) if (picture.problem?.status === 401) again(picture);
+});
+on("pictures current", show);
+on("filter", sayCount);
+setInterval(tick, TICK);
+addEventListener("online", () => {
+  // What failed for want of a connection is taken up again.
+  for (const picture of visit.pictures)
+    if (picture.state === "failed" && picture.problem.status === 0) again(picture);
+});
+
+let last = "";
+
+function show() {
+  const picture = visit.current;
+  const busy = picture && !picture.finished;
+  box.hidden = !picture || picture.state === "done";
+  if (!picture) return;
+  box.dataset.state = picture.state;
+  progress.hidden = picture.state !== "sending";
+  progress.value = picture.sent;
+  clock.hidden = !busy;
+  cancelButton.hidden = !busy;
+  const wantsKey = picture.problem?.status === 401;
+  keyField.hidden = !wantsKey;
+  againButton.hidden = busy || picture.state === "done" || wantsKey || picture.problem?.again === false;
+  [title.textContent, detail.textContent] = wordsFor(picture);
+  tick();
+  const now = `${picture.id} ${picture.state}`;
+  if (now !== last) say(picture.state === "done" ? countOf(picture) : `${title.textContent}. ${detail.textContent}`);
+  last = now;
+}
+
+function wordsFor(picture) {
+  switch (picture.state) {
+    case "waiting":
+      return ["Waiting for its turn", "Pictures go one after the other."];
+    case "sending":
+      return ["Sending", ""];
+    case "working":
+      return ["Looking for objects", ""];
+    case "pausing":
+      return ["The service is busy", "It has asked to wait a little. This goes on by itself."];
+    case "failed":
+      return [picture.problem.title, picture.problem.detail];
+    case "cancelled":
+      return ["Cancelled", "The picture is still here."];
+    default:
+      return ["", ""];
+  }
+}
+
+function tick() {
+  const picture = visit.current;
+  if (!picture || picture.finished) return;
+  const seconds = (performance.now() - picture.since) / 1000;
+  clock.textContent =
+    picture.state === "pausing" ? `${Math.max(0, Math.ceil(picture.pause - seconds))} s` : `${seconds.toFixed(1)} s`;
+}
+
+let timer;
+
+function sayCount() {
+  clearTimeout(timer);
+  timer = setTimeout(() => visit.current?.answer && say(countOf(visit.current)), QUIET);
+}
+
+function countOf(picture) {
+  return `${counted(picture.shown.length, "object")} in ${picture.name}`;
+}
+
+function say(text) {
+  aloud.textContent = text;
+}

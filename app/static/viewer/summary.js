@@ -1,0 +1,74 @@
+/** Summary: how many objects, how much of the picture they cover, and how they are spread. */
+
+import { byId } from "./dom.js";
+import { Histogram } from "./histogram.js";
+import { coverage } from "./outlines.js";
+import { area, areaUnit, bareArea, counted, number } from "./units.js";
+import { on, visit } from "./visit.js";
+
+const found = byId("found");
+const hint = byId("found-hint");
+const covered = byId("covered");
+const typical = byId("typical");
+const total = byId("total");
+const areas = new Histogram(byId("areas"));
+const scores = new Histogram(byId("scores"));
+
+on("current", show);
+on("filter", update);
+on("view", showUnits);
+
+let micrometres = null;
+
+function show() {
+  const picture = visit.current;
+  if (!picture?.answer) return;
+  const { segments } = picture;
+  // A few giants would press all others into one bar: the last bar takes what is beyond.
+  const sorted = segments.map((segment) => segment.area).sort((a, b) => a - b);
+  const most = sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1;
+  areas.spread(segments, (segment) => segment.area, [0, Math.max(1, most)]);
+  scores.spread(segments, (segment) => segment.score, [0, 1]);
+  update();
+}
+
+function update() {
+  const picture = visit.current;
+  const { shown, segments } = picture;
+  found.textContent = shown.length ? counted(shown.length, "object") : "No objects";
+  hint.textContent = hintFor(picture);
+  const { width, height } = picture.answer.image;
+  covered.textContent = `${(100 * coverage(shown, { width, height })).toFixed(1)} %`;
+  areas.mark(shown);
+  scores.mark(shown);
+  showAreas(shown);
+  document.title = `${found.textContent} in ${picture.name} – MaskServe`;
+  byId("histograms").hidden = segments.length === 0;
+}
+
+function showUnits() {
+  if (visit.micrometres === micrometres || !visit.current?.answer) return;
+  micrometres = visit.micrometres;
+  showAreas(visit.current.shown);
+}
+
+function showAreas(shown) {
+  const sizes = shown.map((segment) => segment.area).sort((a, b) => a - b);
+  const median = sizes.length ? sizes[Math.floor(sizes.length / 2)] : 0;
+  typical.textContent = sizes.length ? area(median) : "–";
+  total.textContent = sizes.length ? area(sizes.reduce((sum, size) => sum + size, 0)) : "–";
+  const [, end] = areas.range;
+  areas.label(`Area, ${areaUnit()}`, "0", `${bareArea(end)}+`, sizes.length ? `median ${area(median)}` : "");
+  scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, "object")} kept` : "");
+}
+
+function hintFor({ shown, segments, answer, threshold }) {
+  const { width, height } = answer.image;
+  const size = `${number(width)} × ${number(height)} pixels`;
+  const left = segments.length - shown.length;
+  if (!left) return size;
+  const below = segments.filter((segment) => segment.score < threshold).length;
+  if (!shown.length && below === left)
+    return `${size}. ${counted(below, "guess").replace(/guesss$/, "guesses")} below ${threshold.toFixed(2)}: lower the score to see.`;
+  return `${size}, ${number(left)} more hidden`;
+}

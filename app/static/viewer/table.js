@@ -1,0 +1,142 @@
+/** Table: a row for each object, sorted as one likes, and linked to the picture. */
+
+import { byId, make } from "./dom.js";
+import { reveal } from "./gestures.js";
+import { areaUnit, bareArea, bareLength, lengthUnit } from "./units.js";
+import { light, on, visit } from "./visit.js";
+
+const body = byId("objects");
+const scroller = byId("table");
+const headings = [...byId("headings").children];
+
+// By the heading's data-by: what a row is sorted by.
+const measures = {
+  id: (segment) => segment.id,
+  class: (segment) => segment.class,
+  score: (segment) => segment.score,
+  area: (segment) => segment.area,
+  size: (segment) => Math.max(segment.box[2], segment.box[3]),
+  place: (segment) => segment.box[1] * 1e6 + segment.box[0], // as one reads: from above, then from the left
+};
+const DESCENDING_FIRST = new Set(["score", "area", "size"]);
+
+let rows = new Map(); // segment → row, in the table's order
+let units = null;
+let marked = [];
+let sorted = { by: "id", descending: false };
+
+on("current", show);
+on("filter", hideRows);
+on("selection", mark);
+on("view", () => units !== visit.micrometres && visit.current?.answer && show());
+
+for (const heading of headings) heading.querySelector("button").addEventListener("click", () => sortBy(heading));
+body.addEventListener("click", (event) => reveal(segmentOf(event.target)));
+body.addEventListener("pointerover", (event) => light(segmentOf(event.target)));
+body.addEventListener("pointerleave", () => light(null));
+body.addEventListener("focusin", (event) => light(segmentOf(event.target)));
+body.addEventListener("focusout", () => light(null));
+body.addEventListener("keydown", moveFocus);
+
+function show() {
+  const picture = visit.current;
+  if (!picture?.answer) return;
+  units = visit.micrometres;
+  for (const heading of headings) {
+    const { unit } = heading.dataset;
+    if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();
+  }
+  rows = new Map(picture.segments.map((segment) => [segment, row(segment)]));
+  order();
+  hideRows();
+  mark();
+}
+
+function row(segment) {
+  const [x, y, width, height] = segment.box;
+  const number = make("button", { type: "button", textContent: segment.id, tabIndex: -1 });
+  number.setAttribute("aria-label", `Object ${segment.id}, ${segment.class}, show in the picture`);
+  const swatch = make("span", { className: "swatch" });
+  swatch.style.background = segment.colour;
+  const cells = [
+    make("td", { className: "number" }, number),
+    make("td", {}, swatch, segment.class),
+    make("td", { className: "number", textContent: segment.score.toFixed(2) }),
+    make("td", { className: "number", textContent: bareArea(segment.area) }),
+    make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
+    make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
+  ];
+  const element = make("tr", {}, ...cells);
+  element.segment = segment;
+  return element;
+}
+
+function sortBy(heading) {
+  const { by } = heading.dataset;
+  const descending = sorted.by === by ? !sorted.descending : DESCENDING_FIRST.has(by);
+  sorted = { by, descending };
+  order();
+}
+
+function order() {
+  const measure = measures[sorted.by];
+  const sign = sorted.descending ? -1 : 1;
+  const compare = (a, b) => (a < b ? -sign : a > b ? sign : 0);
+  const segments = [...rows.keys()].sort((a, b) => compare(measure(a), measure(b)) || a.id - b.id);
+  rows = new Map(segments.map((segment) => [segment, rows.get(segment)]));
+  body.replaceChildren(...rows.values());
+  for (const heading of headings)
+    if (heading.dataset.by !== sorted.by) heading.removeAttribute("aria-sort");
+    else heading.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
+  makeReachable();
+}
+
+function hideRows() {
+  const shown = new Set(visit.current.shown);
+  for (const [segment, element] of rows) element.hidden = !shown.has(segment);
+  scroller.hidden = shown.size === 0;
+  makeReachable();
+}
+
+function mark() {
+  for (const element of marked) element.classList.remove("lit", "selected");
+  const { lit, selected } = visit;
+  rows.get(lit)?.classList.add("lit");
+  rows.get(selected)?.classList.add("selected");
+  marked = [rows.get(lit), rows.get(selected)].filter(Boolean);
+  const wanted = rows.get(lit ?? selected);
+  if (wanted && !wanted.matches(":hover, :focus-within")) scrollTo(wanted);
+}
+
+/** Scroll the table, and never the page. */
+function scrollTo(element) {
+  const head = scroller.querySelector("thead").offsetHeight;
+  const { offsetTop: top, offsetHeight: height } = element;
+  if (top < scroller.scrollTop + head) scroller.scrollTop = top - head;
+  else if (top + height > scroller.scrollTop + scroller.clientHeight)
+    scroller.scrollTop = top + height - scroller.clientHeight;
+}
+
+/** Of all rows one can be reached by Tab; from there on it goes by arrow keys. */
+function makeReachable() {
+  const buttons = [...body.querySelectorAll("tr:not([hidden]) button")];
+  const reachable = body.querySelector("button[tabindex='0']");
+  if (reachable && buttons.includes(reachable)) return;
+  if (reachable) reachable.tabIndex = -1;
+  if (buttons.length) buttons[0].tabIndex = 0;
+}
+
+function moveFocus(event) {
+  const buttons = [...body.querySelectorAll("tr:not([hidden]) button")];
+  const at = buttons.indexOf(event.target);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (to === undefined || !buttons[to]) return;
+  event.preventDefault();
+  buttons[at].tabIndex = -1;
+  buttons[to].tabIndex = 0;
+  buttons[to].focus();
+}
+
+function segmentOf(element) {
+  return element.closest("tr")?.segment ?? null;
+}

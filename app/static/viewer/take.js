@@ -1,0 +1,90 @@
+/** Take: what is shown, as files for other programs. The service makes each, as it would for any caller. */
+
+import { byId, make, save } from "./dom.js";
+import { outline } from "./outlines.js";
+import { page } from "./page.js";
+import { address, segment } from "./requests.js";
+import { bitmapOf } from "./showing.js";
+import { on, visit } from "./visit.js";
+
+const problem = byId("take-problem");
+const one = byId("take-one");
+const curl = byId("curl");
+const copy = byId("copy-curl");
+const buttons = [...byId("take").querySelectorAll("[data-output]")];
+
+for (const button of buttons) button.addEventListener("click", () => take(button));
+one.addEventListener("click", takeOne);
+copy.addEventListener("click", copyCurl);
+on("current filter view", showCurl);
+on("current filter selection", enable);
+
+function enable() {
+  const { current, selected } = visit;
+  const empty = !current?.answer || current.shown.length === 0;
+  for (const button of buttons) button.disabled = empty || button.dataset.busy === "yes";
+  one.disabled = !selected;
+  problem.hidden = true;
+}
+
+async function take(button) {
+  const { output, ending } = button.dataset;
+  const { file, stem } = visit.current;
+  button.dataset.busy = "yes";
+  enable();
+  try {
+    save(await segment(file, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
+  } catch (error) {
+    problem.textContent = `${error.title ?? "That did not work"}. ${error.detail ?? ""}`;
+    problem.hidden = false;
+  } finally {
+    delete button.dataset.busy;
+    button.disabled = false;
+  }
+}
+
+function parameters(output) {
+  const wanted = { ...visit.current.parameters(), output };
+  if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
+  return wanted;
+}
+
+/** The chosen object alone, the rest transparent, from the pixels that the browser has. */
+async function takeOne() {
+  const { current, selected } = visit;
+  const [x, y, width, height] = selected.box;
+  const canvas = make("canvas", { width, height });
+  const context = canvas.getContext("2d");
+  context.translate(-x, -y);
+  context.clip(outline(selected, 1), "evenodd");
+  const { image } = current.answer;
+  context.drawImage(await bitmapOf(current), 0, 0, image.width, image.height);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  const number = String(selected.id).padStart(4, "0");
+  save(blob, `${current.stem}-${number}-${selected.class.replace(/[^\w-]+/g, "_")}.png`);
+}
+
+function showCurl() {
+  const picture = visit.current;
+  if (!picture?.answer) return;
+  const url = new URL(address(picture.parameters()), location.href);
+  const key = page.key_header ? ` -H "${page.key_header}: $KEY"` : "";
+  curl.textContent = `curl${key} -F ${quote(`image=@${picture.name}`)} ${quote(url.href)}`;
+}
+
+/** As a POSIX shell reads it back. */
+function quote(text) {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+async function copyCurl() {
+  try {
+    await navigator.clipboard.writeText(curl.textContent);
+    copy.textContent = "Copied";
+  } catch {
+    // Browsers have a clipboard only for https and localhost: the text is chosen, for Ctrl+C.
+    getSelection().selectAllChildren(curl);
+    copy.textContent = "Press Ctrl+C";
+  }
+  setTimeout(() => (copy.textContent = "Copy"), 2000);
+}

@@ -1,0 +1,44 @@
+/** Toolbar: how the picture is looked at. */
+
+import { byId } from "./dom.js";
+import { fit, showPixels, zoom } from "./gestures.js";
+import { on, tell, visit } from "./visit.js";
+
+const STEP = 1.5;
+
+byId("zoom-in").addEventListener("click", () => zoom(STEP));
+byId("zoom-out").addEventListener("click", () => zoom(1 / STEP));
+byId("fit").addEventListener("click", fit);
+byId("pixels").addEventListener("click", showPixels);
+
+byId("opacity").addEventListener("input", (event) => look({ opacity: Number(event.target.value) }));
+for (const name of ["outlines", "labels", "boxes"])
+  byId(name).addEventListener("change", (event) => look({ [name]: event.target.checked }));
+
+const split = byId("split");
+byId("compare").addEventListener("change", (event) => {
+  split.hidden = !event.target.checked;
+  look({ split: event.target.checked ? Number(split.value) : null });
+});
+split.addEventListener("input", () => look({ split: Number(split.value) }));
+
+const micrometres = byId("micrometres");
+micrometres.addEventListener("input", () => {
+  visit.micrometres = micrometres.valueAsNumber > 0 ? micrometres.valueAsNumber : null;
+  tell("view");
+});
+
+const view = byId("view");
+const percent = byId("zoom");
+view.addEventListener("zoomed", () => {
+  percent.textContent = view.dataset.zoom ? `${view.dataset.zoom} %` : "";
+});
+
+on("current", () => {
+  for (const control of byId("toolbar").querySelectorAll("button, input")) control.disabled = !visit.current;
+});
+
+function look(change) {
+  Object.assign(visit.view, change);
+  tell("view");
+}

@@ -1,0 +1,49 @@
+/** Units: pixels, or micrometres where somebody has said how many a pixel has. */
+
+import { visit } from "./visit.js";
+
+/** What a length of that many pixels is, as text. */
+export function length(pixels) {
+  const { micrometres } = visit;
+  return micrometres ? `${number(pixels * micrometres)} µm` : `${number(pixels)} px`;
+}
+
+/** What an area of that many pixels is, as text. */
+export function area(pixels) {
+  const { micrometres } = visit;
+  return micrometres ? `${number(pixels * micrometres ** 2)} µm²` : `${number(pixels)} px²`;
+}
+
+/** A number of pixels in the unit of lengths, without the unit. */
+export function bareLength(pixels) {
+  return number(pixels * (visit.micrometres ?? 1));
+}
+
+/** A number of pixels in the unit of areas, without the unit. */
+export function bareArea(pixels) {
+  return number(pixels * (visit.micrometres ?? 1) ** 2);
+}
+
+export function lengthUnit() {
+  return visit.micrometres ? "µm" : "px";
+}
+
+export function areaUnit() {
+  return visit.micrometres ? "µm²" : "px²";
+}
+
+const formats = [0, 1, 2, 3].map(
+  (digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }),
+);
+
+/** A number with three digits that count, and a comma at the thousands. */
+export function number(value) {
+  if (Number.isInteger(value)) return formats[0].format(value);
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  return formats[Math.min(3, digits)].format(value);
+}
+
+/** "1 object", "2 objects". */
+export function counted(count, noun) {
+  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

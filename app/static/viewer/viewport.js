@@ -1,0 +1,89 @@
+/** Viewport: which part of a picture is seen, and how large. Lengths on the screen are in CSS pixels. */
+
+const LARGEST_PIXEL = 40; // CSS pixels that a pixel of the picture may take
+const MARGIN = 48; // CSS pixels of the picture that stay in view, however it is moved
+
+export class Viewport {
+  scale = 1; // CSS pixels a pixel of the picture
+  left = 0; // where the picture's corner is
+  top = 0;
+  fits = true; // the whole picture is in view, and stays so when the window changes
+
+  /** Say how large the picture and the view are; a view that fitted fits again. */
+  resize(picture, view) {
+    const isNew = picture.width !== this.picture?.width || picture.height !== this.picture?.height;
+    const grownX = isNew ? 0 : (view.width - this.view.width) / 2;
+    const grownY = isNew ? 0 : (view.height - this.view.height) / 2;
+    this.picture = picture;
+    this.view = view;
+    if (this.fits || isNew) this.fit();
+    else this.move(grownX, grownY);
+  }
+
+  get fittingScale() {
+    const { picture, view } = this;
+    // A small picture is not blown up to blocks: at most 4 times.
+    return Math.min(view.width / picture.width, view.height / picture.height, 4);
+  }
+
+  fit() {
+    this.fits = true;
+    this.scale = this.fittingScale;
+    this.left = (this.view.width - this.picture.width * this.scale) / 2;
+    this.top = (this.view.height - this.picture.height * this.scale) / 2;
+  }
+
+  /** One pixel of the picture on one of the screen, around the middle of the view. */
+  showPixels() {
+    this.zoom(1 / devicePixelRatio / this.scale);
+  }
+
+  /** Make it `factor` times larger; the point (x, y) of the view stays where it is. */
+  zoom(factor, x = this.view.width / 2, y = this.view.height / 2) {
+    const smallest = Math.min(this.fittingScale, 1 / devicePixelRatio);
+    const scale = Math.min(Math.max(this.scale * factor, smallest), LARGEST_PIXEL);
+    this.left = x - ((x - this.left) * scale) / this.scale;
+    this.top = y - ((y - this.top) * scale) / this.scale;
+    this.scale = scale;
+    this.fits = false;
+    this.move(0, 0);
+  }
+
+  /** Move the picture; a part of it stays in view. */
+  move(x, y) {
+    const { picture, view, scale } = this;
+    this.fits = false;
+    this.left = clamp(this.left + x, MARGIN - picture.width * scale, view.width - MARGIN);
+    this.top = clamp(this.top + y, MARGIN - picture.height * scale, view.height - MARGIN);
+  }
+
+  /** Bring a box [x, y, width, height] of the picture into view, if it is not. */
+  reveal([x, y, width, height]) {
+    const middleX = this.left + (x + width / 2) * this.scale;
+    const middleY = this.top + (y + height / 2) * this.scale;
+    const inside =
+      middleX > 0 && middleY > 0 && middleX < this.view.width && middleY < this.view.height;
+    if (!inside) this.move(this.view.width / 2 - middleX, this.view.height / 2 - middleY);
+  }
+
+  /** The point of the picture that is seen at (x, y), in its pixels. */
+  toPicture(x, y) {
+    return [(x - this.left) / this.scale, (y - this.top) / this.scale];
+  }
+
+  /** Whether a box [x, y, width, height] of the picture is in view. */
+  sees([x, y, width, height]) {
+    const left = this.left + x * this.scale;
+    const top = this.top + y * this.scale;
+    return (
+      left < this.view.width &&
+      top < this.view.height &&
+      left + width * this.scale > 0 &&
+      top + height * this.scale > 0
+    );
+  }
+}
+
+function clamp(value, low, high) {
+  return Math.min(Math.max(value, Math.min(low, high)), Math.max(low, high));
+}

@@ -1,0 +1,35 @@
+"""Published models: the weight files on the web that `python -m model fetch` makes bundles of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Published:
+    """A weight file on the web and the bundle that it becomes."""
+
+    name: str
+    url: str
+    size: int  # bytes
+    classes: list[str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+PUBLISHED = {
+    "coco": Published(
+        name="coco",
+        url="https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
+        size=257_557_808,
+        classes=["background", *Path(__file__).with_name("coco.txt").read_text().splitlines()],
+        about={
+            "licence": "MIT",
+            "source": "https://github.com/matterport/Mask_RCNN/releases/tag/v2.0",
+            "description": "Everyday photos: people, animals, vehicles, food, furniture and more (COCO).",
+        },
+    )
+}
