@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent / "results.json"
 
 def _networks() -> dict[str, Any]:
     roofs = {precision: round(roof_gflops(precision)) for precision in sorted(precisions_of_processor())}
-    rows = [row for name in ("resnet50", "resnet101") for row in against_matterport(name, roofs)]
+    rows = [row for name in ("resnet50", "resnet101") for row in against_matterport(name)]
     return {"roof_gflops": roofs, "rows": rows}
 
 

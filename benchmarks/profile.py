@@ -84,11 +84,10 @@ class Layer(NamedTuple):
 def profile() -> dict[str, Any]:
     """Tables of each network and precision, totals with and without profiling, and the host's stages."""
     able = [name for name in ("f32", "bf16", "int8") if name in precisions_of_processor()]
-    roofs = {precision: roof_gflops(precision) for precision in able}
     answer: dict[str, Any] = {"copy_gigabytes_a_second": round(copy_gigabytes_a_second(), 1), "totals": []}
     for name, picture, trunks in _networks():
         for precision in able:
-            rows, total = profile_of_trunk(trunks[precision], precision, picture, roofs[precision])
+            rows, total = profile_of_trunk(trunks[precision], precision, picture, roof_gflops(precision))
             answer["totals"].append({"network": name, "precision": precision, **total})
             answer[f"{name}, {precision}"] = rows
     for precision in able:
