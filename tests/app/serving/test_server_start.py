@@ -118,3 +118,26 @@ def test_vertex_ais_port_goes_before_the_usual_one(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     with started(tmp_path / "log", AIP_HTTP_PORT=str(port)) as server:
         wait_until(Server(server.process, port, tmp_path / "log").answers, 30)
+
+
+def test_all_threads_share_one_heap(tmp_path: Path, png: bytes) -> None:
+    # glibc would give each a heap of its own, unless it is told before: 100 MB more, and growing.
+    with started(tmp_path / "log", module="app:create_app()") as server:
+        wait_until(lambda: server.answers("/readyz"), 60)
+        with ThreadPoolExecutor(4) as pool:
+            statuses = [answer[0] for answer in pool.map(server.segment, [png] * 8)]
+        assert 200 in statuses
+        assert heaps_beside_the_first(server.workers()[0]) <= 1
+
+
+def heaps_beside_the_first(pid: int) -> int:
+    """How many heaps a process has for its threads: 64 MB each, of which the end is not in use."""
+    size = 64 << 20
+    heaps = 0
+    begin = end = 0
+    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+        addresses, access, *_ = line.split()
+        low, high = (int(address, 16) for address in addresses.split("-"))
+        heaps += low == end and high - begin == size and begin % size == 0 and access == "---p"
+        begin, end = low, high
+    return heaps
