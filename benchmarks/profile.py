@@ -19,8 +19,8 @@ import openvino as ov
 from benchmarks.networks import CALIBRATION_PHOTOS, PHOTO
 from benchmarks.pictures import SAMPLE
 from benchmarks.roof import roof_gflops
-from model import catalog, segmenter
-from model.engines import memory, openvino
+from model import catalog, heap, segmenter
+from model.engines import openvino
 from model.engines.conversion import convert, save
 from model.engines.openvino import hint_for, precisions_of_processor, read_stage
 from model.engines.quantization import Calibration, quantize
@@ -209,7 +209,7 @@ def _networks() -> Iterator[tuple[str, Floats, dict[str, Path]]]:
 def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted: bool) -> ov.InferRequest:
     hint = hint_for(precision)
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint, "PERF_COUNT": counted}
-    memory.keep_little()
+    heap.keep_little()
     core = ov.Core()
     model = read_stage(core, folder / "trunk.xml", hint)
     if precision == "int8":

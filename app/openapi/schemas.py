@@ -78,6 +78,7 @@ class Answer(_Answer):
     image: Size
     segments: list[Segment]
     overlay: str | None = Field(default=None, description="base64, with include=overlay")
+    picture: str | None = Field(default=None, description="base64, with include=picture")
     timings_ms: Timings
 
 
@@ -173,6 +174,7 @@ class ModelDescription(_Answer):
     task: str
     classes: list[str]
     licence: str
+    description: str
     quality: dict[str, Any]
     input: dict[str, Any]
 

@@ -144,9 +144,9 @@ def _choice(manifest: Manifest) -> dict[str, Any]:
 
 def _quality(manifest: Manifest) -> str | None:
     """How good it was measured to be, in a line."""
-    if manifest.quality is None:
+    measured = (manifest.quality or {}).get("all", {})
+    if "AP50" not in measured:
         return None
-    measured = manifest.quality["all"]
     return f"AP50 {measured['AP50']:.2f} on {measured['images']} pictures that it was not trained on"
 
 

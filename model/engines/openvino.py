@@ -11,7 +11,7 @@ import numpy.typing as npt
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
-from model.engines import memory
+from model import heap
 from model.engines.shapes import AnyShape, FewShapes, Pool, Requests
 from model.mrcnn.boxes import Floats
 from model.mrcnn.inference import Features
@@ -94,7 +94,7 @@ class OpenVINOStages:
         if threads is not None:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
-        memory.keep_little()
+        heap.keep_little()
         models = {stage: read_stage(core, folder / f"{stage}.xml", hint) for stage in STAGES}
         for stage, inputs in STAGES.items():
             if len(models[stage].inputs) != inputs:
@@ -165,7 +165,7 @@ class OpenVINOStages:
     def _give_back(self, pool: Pool, requests: Requests, picture_shape: tuple[int, ...]) -> None:
         self._trunk.give_back(pool, requests)
         if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
-            memory.give_back()
+            heap.give_back()
             self._last_shape = picture_shape
 
     def _warm_up(self, height: int, width: int) -> None:

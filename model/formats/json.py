@@ -31,8 +31,8 @@ def segments_to_json(
             "none": there is no `mask`.
 
     Returns:
-        Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height] and
-        area in pixels, and mask.
+        Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height]
+        and area in pixels, and mask.
 
     Raises:
         CannotEncode: a box with a side of more than a million pixels, as "png".

@@ -25,7 +25,8 @@ class StubManifest(BaseModel):
     source: str = "made up"
     threshold: float = 0.5
     max_segments: int = 100
-    quality: dict[str, float] = {"AP50": 0.8}
+    description: str = "Nothing that is there."
+    quality: dict[str, dict[str, float]] = {"all": {"AP50": 0.8, "images": 10}}
     input: dict[str, int] = {"max_side": 512}
 
 

@@ -158,6 +158,24 @@ def test_json_carries_the_overlay_where_it_is_asked_to(client: FlaskClient, png:
     assert "overlay" not in post(client, png).get_json()
 
 
+def test_json_carries_the_picture_as_it_was_read(client: FlaskClient) -> None:
+    grey = np.arange(120, dtype=np.uint16).reshape(10, 12) + 300  # black to most programs
+    ok, tiff = cv2.imencode(".tiff", grey)
+    assert ok
+    answer = post(client, tiff.tobytes(), "?include=picture,overlay&image_format=png").get_json()
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(answer["picture"]), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (10, 12, 3)
+    assert (picture.min(), picture.max()) == (0, 255)
+    assert "overlay" in answer
+
+
+def test_a_table_is_in_micrometres_too_where_a_pixel_has_a_size(client: FlaskClient, png: bytes) -> None:
+    header, cell, _ = post(client, png, "?output=csv&pixel_size=0.5").text.splitlines()
+    row = dict(zip(header.split(","), cell.split(","), strict=True))
+    assert (row["area"], row["area_um2"]) == ("24", "6")
+
+
 @pytest.mark.parametrize("mask_format", ["rle", "polygon", "png"])
 def test_masks_come_in_every_format(client: FlaskClient, png: bytes, mask_format: str) -> None:
     cell, _ = post(client, png, f"?mask_format={mask_format}").get_json()["segments"]
@@ -243,7 +261,16 @@ def test_a_full_queue_is_503_with_retry_after_while_probes_answer(
 def test_models_are_described(client: FlaskClient) -> None:
     (description,) = client.get("/api/v1/models").get_json()["models"]
     assert description == client.get("/api/v1/models/stub").get_json()
-    assert set(description) == {"name", "version", "task", "classes", "licence", "quality", "input"}
+    assert set(description) == {
+        "name",
+        "version",
+        "task",
+        "description",
+        "classes",
+        "licence",
+        "quality",
+        "input",
+    }
     assert "stub" in assert_problem(client.get("/api/v1/models/other"), 404)["detail"]
 
 

@@ -34,6 +34,14 @@ def test_the_table_has_a_header_and_a_row_a_segment(segments: Segments, class_na
     ]
 
 
+def test_where_a_pixel_has_a_size_the_table_has_micrometres_too(
+    segments: Segments, class_names: list[str]
+) -> None:
+    header, first, _, _ = segments_to_csv(segments, class_names, pixel_size=0.5).decode().split("\r\n")
+    assert header.endswith("width_um,height_um,area_um2,centroid_x_um,centroid_y_um,equivalent_diameter_um")
+    assert first == "1,traffic light,2,0.9876,0,0,4,3,12,2.0,1.5,3.91,2,1.5,3,1,0.75,1.95441"
+
+
 @pytest.mark.parametrize("segments", HARD.values(), ids=HARD)
 def test_the_numbers_are_those_of_the_masks(segments: Segments, class_names: list[str]) -> None:
     rows = rows_of(segments, class_names)

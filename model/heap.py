@@ -1,4 +1,4 @@
-"""Memory: the libraries beneath OpenVINO are told to keep less, or a served nuclei model takes 790 MB."""
+"""Heap: libraries in C and beneath OpenVINO are told to keep less, or a served nuclei model takes 790 MB."""
 
 from __future__ import annotations
 
