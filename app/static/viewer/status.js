@@ -8,6 +8,13 @@ import { again, cancel } from "./worklist.js";
 const TICK = 100; // milliseconds
 const QUIET = 600; // milliseconds without another change before a count is said aloud
 
+// What a person at a browser can do about it; what has happened, the service says.
+const REMEDIES = {
+  413: "Make it smaller, or cut out a part of it.",
+  415: "Choose another file, or save this one as PNG or JPEG.",
+  422: "Open it in another program and save it anew, or choose another.",
+};
+
 const box = byId("status");
 const title = byId("status-title");
 const detail = byId("status-detail");
@@ -67,7 +74,7 @@ function wordsFor(picture) {
     case "pausing":
       return ["The service is busy", "It has asked to wait a little. This goes on by itself."];
     case "failed":
-      return [picture.problem.title, picture.problem.detail];
+      return [picture.problem.title, `${picture.problem.detail} ${REMEDIES[picture.problem.status] ?? ""}`.trim()];
     case "cancelled":
       return ["Cancelled", "The picture is still here."];
     default:

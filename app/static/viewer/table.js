@@ -46,6 +46,8 @@ function show() {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();
   }
+  // A column that says the same in each row only takes room.
+  scroller.classList.toggle("one-class", picture.classCounts().length < 2);
   rows = new Map(picture.segments.map((segment) => [segment, row(segment)]));
   order();
   hideRows();
@@ -59,8 +61,8 @@ function row(segment) {
   const swatch = make("span", { className: "swatch" });
   swatch.style.background = segment.colour;
   const cells = [
-    make("td", { className: "number" }, number),
-    make("td", {}, swatch, segment.class),
+    make("td", { className: "number" }, swatch, number),
+    make("td", { className: "class", textContent: segment.class }),
     make("td", { className: "number", textContent: segment.score.toFixed(2) }),
     make("td", { className: "number", textContent: bareArea(segment.area) }),
     make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),

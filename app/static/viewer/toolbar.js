@@ -16,9 +16,10 @@ for (const name of ["outlines", "labels", "boxes"])
   byId(name).addEventListener("change", (event) => look({ [name]: event.target.checked }));
 
 const split = byId("split");
-byId("compare").addEventListener("change", (event) => {
-  split.hidden = !event.target.checked;
-  look({ split: event.target.checked ? Number(split.value) : null });
+const compare = byId("compare");
+compare.addEventListener("change", () => {
+  showSplit();
+  look({ split: compare.checked ? Number(split.value) : null });
 });
 split.addEventListener("input", () => look({ split: Number(split.value) }));
 
@@ -35,8 +36,13 @@ view.addEventListener("zoomed", () => {
 });
 
 on("current", () => {
+  showSplit();
   for (const control of byId("toolbar").querySelectorAll("button, input")) control.disabled = !visit.current;
 });
+
+function showSplit() {
+  split.hidden = !compare.checked || !visit.current?.answer;
+}
 
 function look(change) {
   Object.assign(visit.view, change);

@@ -72,7 +72,7 @@ function refuseEarly(picture) {
     throw new Problem(
       "The picture is too large",
       `It has ${megabytes(picture.file.size)} MB, and this service takes ${megabytes(page.max_bytes)}.` +
-        " Save it smaller or as JPEG, and try again.",
+        " Save it as JPEG, and try again.",
       413,
     );
   if (picture.file.size === 0)
