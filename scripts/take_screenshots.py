@@ -1,0 +1,111 @@
+"""Take the pictures of the page that docs/page.md shows: make screenshots"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "page"
+CHROMIUM = "/usr/bin/chromium"
+DESKTOP, PHONE = (1440, 900), (390, 844)
+QUALITY = 88  # of WebP
+
+
+def main() -> None:
+    """Serve the shipped model, look at it, and write the pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    with served() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--headless", "--no-sandbox", "--disable-gpu"]
+        )
+        keep("start", opened(browser, address, "light", DESKTOP))
+        for name, scheme, sample in (("light", "light", "tissue"), ("dark", "dark", "fluorescence")):
+            page = opened(browser, address, scheme, DESKTOP)
+            segment(page, sample)
+            look_closer(page)
+            keep(name, page)
+        page = opened(browser, address, "light", PHONE)
+        segment(page, "fluorescence")
+        keep("phone", page)
+        browser.close()
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of the service, started for this."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uwsgi = subprocess.Popen(
+        [Path(sys.executable).with_name("uwsgi"), ROOT / "uwsgi.ini"],
+        env={**os.environ, "PORT": str(port), "VIRTUAL_ENV": sys.prefix},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while uwsgi.poll() is None:
+            try:
+                urllib.request.urlopen(f"{address}/readyz")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        uwsgi.send_signal(signal.SIGTERM)
+        uwsgi.wait()
+
+
+def opened(browser: Browser, address: str, scheme: str, size: tuple[int, int]) -> Page:
+    """The page, as a person with this colour scheme and window finds it."""
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport={"width": size[0], "height": size[1]},
+        has_touch=size == PHONE,
+        is_mobile=size == PHONE,
+    )
+    page = context.new_page()
+    page.goto(address)
+    return page
+
+
+def segment(page: Page, sample: str) -> None:
+    """Click a sample and wait for its objects."""
+    page.click(f".sample[value={sample}]")
+    page.wait_for_selector("#panel:not(.empty)")
+    page.wait_for_timeout(500)  # for the thumbnail and the drawing
+
+
+def look_closer(page: Page) -> None:
+    """Zoom in a little, choose an object, say how large a pixel is."""
+    page.fill("#micrometres", "0.5")
+    for _ in range(2):
+        page.click("#zoom-in")
+    page.click("tbody tr:nth-child(4)")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(300)
+
+
+def keep(name: str, page: Page) -> None:
+    """Write what is seen."""
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(
+        FOLDER / f"{name}.webp", quality=QUALITY, method=6
+    )
+
+
+if __name__ == "__main__":
+    main()
