@@ -60,7 +60,7 @@ function onWheel(event) {
 }
 
 function onDown(event) {
-  if (event.button !== 0 || event.target.closest("input, button")) return;
+  if (event.button !== 0) return;
   view.setPointerCapture(event.pointerId);
   pointers.set(event.pointerId, at(event));
   if (pointers.size === 1) moved = 0;
@@ -100,7 +100,7 @@ function onCancel(event) {
 }
 
 function onKey(event) {
-  if (event.target !== view || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const action = keys[event.key];
   if (!action) return;
   event.preventDefault();
@@ -133,7 +133,7 @@ function step(by) {
 
 function objectUnder(event) {
   const picture = visit.current;
-  if (!picture?.answer || !viewport.picture || !view.contains(event.target)) return null;
+  if (!picture?.answer || !viewport.picture) return null;
   return objectAt(picture.shown, ...viewport.toPicture(...at(event)));
 }
 
