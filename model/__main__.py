@@ -14,6 +14,7 @@ COMMANDS = {
     "import": ("import_weights", "make a model from your own Matterport weights"),
     "train": ("train", "train a network on labelled images"),
     "evaluate": ("evaluate", "measure a model on labelled images"),
+    "survey": ("survey", "note what a model was trained on, so that it warns of other pictures"),
     "bench": ("bench", "time a model in every way that it can be run"),
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
 }

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from model.familiarity import KnownPictures, is_familiar
 from model.mrcnn.config import Config
 from model.problems import problems_in
 
@@ -62,6 +65,7 @@ class Manifest(BaseModel):
     max_segments: int = Field(default=100, ge=1, le=1000)
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
+    known_pictures: KnownPictures | None = None  # as `python -m model survey` found them; None: never warns
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # what differs from Config's defaults
     weights: str  # the file below that holds them
@@ -87,6 +91,16 @@ class Manifest(BaseModel):
             "max_dim": config.image_max_dim,
             "tile_overlap": self.tile_overlap,
         }
+
+    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
+        """A sentence, if `image`, uint8 (H, W, 3), RGB, is unlike the pictures that it was trained on."""
+        if self.known_pictures is None or is_familiar(image, self.known_pictures):
+            return None
+        about = self.description.rstrip(".")
+        if about[1:2].islower():  # a sentence's first letter, not an abbreviation's
+            about = about[0].lower() + about[1:]
+        known = f" ({about})" if about else ""
+        return f"This picture does not look like those that {self.name} was trained on{known}."
 
 
 @dataclass(frozen=True)

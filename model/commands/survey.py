@@ -1,0 +1,34 @@
+"""`python -m model survey`: what a model's training pictures look like, so that it warns of others."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model import catalog
+from model.data import open_data
+from model.familiarity import measure, survey
+
+ONLY_KIND = "all"
+"""Where the data do not tell kinds apart."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--data", type=Path, required=True, help="what it was trained on, as for train")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure every picture and keep the figures in the model's model.json."""
+    bundle = catalog.find(arguments.model)
+    data = open_data(arguments.data)
+    indices = tqdm(range(len(data)), unit="image")
+    known = survey([(data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices])
+    catalog.update_manifest(bundle, known_pictures=known.model_dump())
+    for name, kind in known.kinds.items():
+        print(f"{name}: {kind.pictures} pictures")
+    print(f"in {bundle.folder / catalog.MANIFEST}")
+    return 0
