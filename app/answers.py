@@ -13,6 +13,7 @@ from app.errors import BadParameter
 from app.monitoring.tracing import request_id
 from app.parameters import Output, Parameters
 from app.service import Segmentation
+from app.warnings import warnings_about
 from model.formats.coco import segments_to_coco
 from model.formats.cutouts import segments_to_zip
 from model.formats.encode import FileFormat, encode, encode_png
@@ -120,6 +121,8 @@ def to_json(segmentation: Segmentation, parameters: Parameters, wanted: Wanted) 
         for name in wanted.included:
             picture = _DRAWN[name](segmentation, wanted.image_format)
             answer[name] = base64.b64encode(picture).decode("ascii")
+        if warnings := warnings_about(segmentation):
+            answer["warnings"] = warnings
     answer["timings_ms"] = segmentation.timings_ms()
     return answer
 

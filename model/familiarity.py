@@ -24,7 +24,7 @@ LEAST_PICTURES = 50
 USUAL_SHARE = 0.995
 """Of the training pictures, those within the usual distance."""
 MARGIN = 1.4
-"""How many times the usual distance is still familiar: other microscopes, lamps and stains than in training."""
+"""How many times the usual distance is still familiar: other microscopes, lamps, stains than in training."""
 
 _SIDE = 128  # pixels
 _SAMPLES_PER_PIXEL = 4  # in a row at least: not every pixel of a large picture is read
@@ -74,7 +74,7 @@ class KnownPictures(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    usual_distance: float = Field(gt=0, allow_inf_nan=False)  # within which USUAL_SHARE of them lie
+    usual_distance: float = Field(ge=0, allow_inf_nan=False)  # within which USUAL_SHARE of them lie
     kinds: dict[str, Kind] = Field(min_length=1)
 
     def distance(self, measures: Measures) -> float:

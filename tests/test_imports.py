@@ -194,6 +194,7 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
         ),
         ("model.pictures", ("model.pictures",)),
         ("model.stopwatch", ()),
+        ("model.familiarity", ()),
     ],
 )
 def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed: tuple[str, ...]) -> None:

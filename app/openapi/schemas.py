@@ -70,6 +70,13 @@ class Timings(_Answer):
     encode: float
 
 
+class Notice(_Answer):
+    """What to know before trusting the answer."""
+
+    code: Literal["unfamiliar"] = Field(description="unfamiliar: the picture is unlike those of the training")
+    message: str = Field(description="in a few sentences, with what to do")
+
+
 class Answer(_Answer):
     """What was found in one image."""
 
@@ -79,6 +86,7 @@ class Answer(_Answer):
     segments: list[Segment]
     overlay: str | None = Field(default=None, description="base64, with include=overlay")
     picture: str | None = Field(default=None, description="base64, with include=picture")
+    warnings: list[Notice] | None = Field(default=None, description="only where there are any")
     timings_ms: Timings
 
 

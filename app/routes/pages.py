@@ -23,6 +23,7 @@ from app.intake import receive_form
 from app.monitoring.tracing import request_id
 from app.parameters import Output, Parameters
 from app.service import Segmentation, current_service
+from app.warnings import warnings_about
 from model.catalog import Manifest
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
@@ -182,6 +183,7 @@ def _findings(segmentation: Segmentation) -> dict[str, Any]:
         "mean_area": sum(areas) / len(areas) if areas else 0,
         "width": width,
         "height": height,
+        "warnings": [warning["message"] for warning in warnings_about(segmentation)],
         "timings": segmentation.timings_ms(),
         "segmenter": segmentation.segmenter,
     }

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from model import catalog
 from model.commands.arguments import add_way_to_run, share
 from model.formats.cutouts import segments_to_cutouts
 from model.formats.encode import encode_png
@@ -19,6 +20,7 @@ from model.formats.json import segments_to_json
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import draw_overlay
 from model.pictures import decode_reduced, whole
+from model.published import FOR_PHOTOS
 from model.segmenter import Segmenter, load
 from model.segments import Segments
 
@@ -48,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
             decoded = decode_reduced(path.read_bytes(), enough)
             segments = segmenter.segment(decoded.image, size=decoded.size, threshold=arguments.threshold)
             write(arguments.out / path.stem, decoded.image, segments, segmenter)
+            if doubt := segmenter.bundle.manifest.doubt(decoded.image):
+                tqdm.write(f"{path}: {doubt} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
         except Exception as error:
             tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
             failed += 1
@@ -57,6 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _reason(error: Exception) -> str:
     """What went wrong with a picture. Errors that were not written for people say what they are, too."""
     return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+
+
+def _advice(model: str) -> str:
+    """What to do about a picture that `model` does not know."""
+    if model == FOR_PHOTOS:
+        return ""
+    fetched = "" if FOR_PHOTOS in catalog.names() else f"python -m model fetch {FOR_PHOTOS}, then "
+    return f"For everyday photos: {fetched}--model {FOR_PHOTOS}."
 
 
 def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:

@@ -17,13 +17,13 @@ ONLY_KIND = "all"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("name", metavar="NAME", help="a model's name")
     parser.add_argument("--data", type=Path, required=True, help="what it was trained on, as for train")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every picture and keep the figures in the model's model.json."""
-    bundle = catalog.find(arguments.model)
+    bundle = catalog.find(arguments.name)
     data = open_data(arguments.data)
     indices = tqdm(range(len(data)), unit="image")
     known = survey([(data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices])

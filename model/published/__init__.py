@@ -33,3 +33,6 @@ PUBLISHED = {
         },
     )
 }
+
+FOR_PHOTOS = "coco"
+"""The one to recommend to who has everyday photos."""

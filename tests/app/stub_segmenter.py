@@ -28,6 +28,10 @@ class StubManifest(BaseModel):
     description: str = "Nothing that is there."
     quality: dict[str, dict[str, float]] = {"all": {"AP50": 0.8, "images": 10}}
     input: dict[str, int] = {"max_side": 512}
+    doubts: str | None = None  # what it has to say of every picture
+
+    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
+        return self.doubts
 
 
 class StubSegmenter:
@@ -45,8 +49,8 @@ class StubSegmenter:
     engine = "stub"
     precision = "f32"
 
-    def __init__(self, name: str = "stub", seconds: float = 0.0) -> None:
-        self.bundle = SimpleNamespace(manifest=StubManifest(name=name))
+    def __init__(self, name: str = "stub", seconds: float = 0.0, doubts: str | None = None) -> None:
+        self.bundle = SimpleNamespace(manifest=StubManifest(name=name, doubts=doubts))
         self.seconds = seconds
         self.may_finish = threading.Event()
         self.may_finish.set()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from pycocotools import mask as coco_mask
@@ -35,6 +37,25 @@ def test_the_page_shows_the_picture_and_lists_its_nuclei(client: FlaskClient) ->
     assert page.status_code == 200
     assert "data:image/" in page.text
     assert page.text.count("<tr") > 40
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLE.parent.glob("*.png")), ids=lambda path: path.stem)
+def test_samples_are_answered_without_a_warning(client: FlaskClient, sample: Path) -> None:
+    answer = client.post("/api/v1/segment", data={"image": (sample.open("rb"), "a.png")}).get_json()
+    assert "warnings" not in answer
+
+
+def test_a_picture_of_something_else_comes_back_with_a_warning(client: FlaskClient) -> None:
+    beach = np.zeros((240, 320, 3), np.uint8)
+    beach[:100], beach[100:150], beach[150:] = (235, 185, 130), (150, 110, 40), (150, 200, 225)  # BGR
+    encoded = cv2.imencode(".jpg", beach)[1].tobytes()
+    answer = client.post("/api/v1/segment", data={"image": (io.BytesIO(encoded), "a.jpg")}).get_json()
+    (warning,) = answer["warnings"]
+    assert warning["message"] == (
+        "This picture does not look like those that nuclei was trained on (cell nuclei in fluorescence and "
+        "stained micrographs). What was found may be wrong. For everyday photos load the model coco: "
+        "python -m model fetch coco, then MASKSERVE_MODELS=nuclei,coco."
+    )
 
 
 def test_it_is_ready(client: FlaskClient) -> None:

@@ -1,0 +1,28 @@
+"""Warnings: what an answer says of itself, so that nobody takes nonsense for a finding."""
+
+from __future__ import annotations
+
+from app.service import Segmentation, current_service
+from model.published import FOR_PHOTOS
+
+
+def warnings_about(segmentation: Segmentation) -> list[dict[str, str]]:
+    """Each a code for programs and a message for people; mostly there is none."""
+    manifest = segmentation.segmenter.bundle.manifest
+    doubt = manifest.doubt(segmentation.image)
+    if doubt is None:
+        return []
+    advice = _advice(manifest.name, list(current_service().segmenters))
+    return [{"code": "unfamiliar", "message": f"{doubt} What was found may be wrong. {advice}".rstrip()}]
+
+
+def _advice(model: str, loaded: list[str]) -> str:
+    """What to do about a picture that `model` does not know."""
+    if model == FOR_PHOTOS:
+        return ""
+    if FOR_PHOTOS in loaded:
+        return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
+    return (
+        f"For everyday photos load the model {FOR_PHOTOS}: python -m model fetch {FOR_PHOTOS}, "
+        f"then MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
+    )

@@ -1,0 +1,87 @@
+"""A picture unlike those that the model knows: every answer that can say so does, with what to do."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+from asking import post
+from flask.testing import FlaskClient
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.openapi.schemas import Answer
+
+DOUBT = "This picture does not look like those that stub was trained on."
+
+
+def client_of(*names: str) -> FlaskClient:
+    """A service with these models, the first of which doubts every picture."""
+    models = {name: StubSegmenter(name) for name in names}
+    models[names[0]] = StubSegmenter(names[0], doubts=DOUBT)
+    return create_app(models).test_client()
+
+
+@pytest.mark.parametrize(
+    ("names", "advice"),
+    [
+        (("stub",), "load the model coco: python -m model fetch coco, then MASKSERVE_MODELS=stub,coco."),
+        (("stub", "more"), "MASKSERVE_MODELS=stub,more,coco."),
+        (("stub", "coco"), "For everyday photos choose the model coco (model=coco)."),
+        (("coco",), "What was found may be wrong."),  # it is the one for photos
+    ],
+)
+def test_json_warns_of_an_unfamiliar_picture_and_says_what_to_do(
+    png: bytes, names: tuple[str, ...], advice: str
+) -> None:
+    answer = post(client_of(*names), png).get_json()
+
+    (warning,) = answer["warnings"]
+    assert warning["code"] == "unfamiliar"
+    assert warning["message"].startswith(DOUBT)
+    assert warning["message"].endswith(advice)
+    Answer.model_validate(answer)
+
+
+def test_a_familiar_picture_has_no_member_for_warnings(client: FlaskClient, png: bytes) -> None:
+    assert "warnings" not in post(client, png).get_json()
+
+
+def test_of_several_models_the_one_that_answers_doubts(png: bytes) -> None:
+    client = client_of("stub", "coco")
+    assert "warnings" in post(client, png).get_json()
+    assert "warnings" not in post(client, png, "?model=coco").get_json()
+
+
+def answers(client: FlaskClient, png: bytes) -> dict[str, Any]:
+    """The answer to the same picture by each interface that answers in JSON."""
+    encoded = base64.b64encode(png).decode()
+    batch = client.post("/api/v1/batch", json={"images": [{"image": encoded}]}).get_json()
+    first = client.post("/v1/models/stub:predict", json={"instances": [{"b64": encoded}]}).get_json()
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [encoded]}
+    second = client.post(
+        "/v2/models/stub/infer", json={"inputs": [{**tensor, "parameters": {"content_type": "base64"}}]}
+    ).get_json()
+    return {
+        "batch": batch["results"][0],
+        "KServe V1": first["predictions"][0],
+        "KServe V2": json.loads(second["outputs"][0]["data"][0]),
+    }
+
+
+def test_every_interface_that_answers_in_json_warns(png: bytes) -> None:
+    for name, answer in answers(client_of("stub"), png).items():
+        assert answer["warnings"][0]["message"].startswith(DOUBT), name
+
+
+def test_the_page_without_javascript_warns_once_and_only_of_the_unfamiliar(
+    client: FlaskClient, png: bytes
+) -> None:
+    def page(client: FlaskClient) -> str:
+        return client.post("/", data={"image": (io.BytesIO(png), "a.png")}).text
+
+    assert page(client_of("stub")).count(f'<p class="advice" role="note">{DOUBT}') == 1
+    assert 'class="advice"' not in page(client)
