@@ -27,9 +27,9 @@ MARGIN = 1.4
 """How many times the usual distance is still familiar: other microscopes, lamps, stains than in training."""
 
 _SIDE = 128  # pixels
-_SAMPLES_PER_PIXEL = 4  # in a row at least: not every pixel of a large picture is read
+_SAMPLES_PER_PIXEL = 2  # in a row at least: not every pixel of a large picture is read
 _STRETCHED_PERCENTILES = (1, 99)
-_LEAST_RANGE = 8  # grey levels: less is noise, not contrast
+_LEAST_RANGE = 12  # grey levels: less is an empty field and noise
 _FAINTEST_COLOUR = 0.01  # of 1: fainter ones are all the same
 _TOLERANCE = 0.03
 """Added to each measure's own spread: a kind that is all grey would not let a trace of colour pass."""
@@ -83,17 +83,22 @@ class KnownPictures(BaseModel):
 
 
 def is_familiar(image: npt.NDArray[np.uint8], known: KnownPictures) -> bool:
-    """Whether `image`, uint8 (H, W, 3), RGB, looks like one of the known pictures."""
-    return known.distance(measure(image)) <= MARGIN * known.usual_distance
+    """Whether `image`, uint8 (H, W, 3), RGB, looks like one of the known pictures, or like nothing at all."""
+    measures = measure(image)
+    return measures is None or known.distance(measures) <= MARGIN * known.usual_distance
 
 
-def measure(image: npt.NDArray[np.uint8]) -> Measures:
-    """float64 (M,): the MEASURES of a picture, uint8 (H, W, 3), RGB, of any size.
+def measure(image: npt.NDArray[np.uint8]) -> Measures | None:
+    """float64 (M,): the MEASURES of a picture, uint8 (H, W, 3), RGB, of any size; None of an empty one.
 
     How bright and how contrasty it was taken is no matter, nor is the one colour in which software shows a
     grey picture: networks that stretch grey levels find as much in it.
     """
-    pixels = _stretched(_without_tint(_reduced(image).reshape(-1, 3).astype(np.float32)))
+    pixels = _without_tint(_reduced(image).reshape(-1, 3).astype(np.float32))
+    low, high = np.percentile(pixels, _STRETCHED_PERCENTILES).astype(np.float32)
+    if high - low < _LEAST_RANGE:
+        return None
+    pixels = np.clip((pixels - low) / (high - low), 0, 1)
     grey = pixels.mean(axis=1)
     red, green, blue = pixels.T
     purple = np.maximum(np.minimum(red, blue) - green, 0).mean()
@@ -150,10 +155,3 @@ def _without_tint(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if energies[:-1].sum() >= _TINT_REST * energies.sum() or colour.min() >= _TINT_STRENGTH * colour.max():
         return pixels
     return np.repeat(pixels @ colour[:, np.newaxis], 3, axis=1)
-
-
-def _stretched(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Pixels (N, 3) from 0 to 1, the darkest and the brightest few cut off; channels together."""
-    low, high = np.percentile(pixels, _STRETCHED_PERCENTILES)
-    scale = np.float32(1 / max(high - low, _LEAST_RANGE))
-    return np.clip((pixels - np.float32(low)) * scale, 0, 1)

@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = catalog.find(arguments.name)
     data = open_data(arguments.data)
     indices = tqdm(range(len(data)), unit="image")
-    known = survey([(data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices])
+    measured = ((data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices)
+    known = survey([(kind, measures) for kind, measures in measured if measures is not None])
     catalog.update_manifest(bundle, known_pictures=known.model_dump())
     for name, kind in known.kinds.items():
         print(f"{name}: {kind.pictures} pictures")
