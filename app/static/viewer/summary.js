@@ -54,7 +54,8 @@ function showUnits() {
 
 function showAreas(shown) {
   const sizes = shown.map((segment) => segment.area).sort((a, b) => a - b);
-  const median = sizes.length ? sizes[Math.floor(sizes.length / 2)] : 0;
+  const half = sizes.length / 2;
+  const median = sizes.length ? (sizes[Math.ceil(half) - 1] + sizes[Math.floor(half)]) / 2 : 0;
   typical.textContent = sizes.length ? area(median) : "–";
   total.textContent = sizes.length ? area(sizes.reduce((sum, size) => sum + size, 0)) : "–";
   const [, end] = areas.range;
