@@ -69,7 +69,12 @@ function showCurl() {
   if (!picture?.answer) return;
   const url = new URL(address(picture.parameters()), location.href);
   const key = page.key_header ? ` -H "${page.key_header}: $KEY"` : "";
-  curl.textContent = `curl${key} -F ${quote(`image=@${picture.name}`)} ${quote(url.href)}`;
+  curl.textContent = `curl${key} -F ${quote(`image=@${asCurlReads(picture.name)}`)} ${quote(url.href)}`;
+}
+
+/** A file's name as curl's -F reads it back: a comma or semicolon would end it. */
+function asCurlReads(name) {
+  return /[,;"]/.test(name) ? `"${name.replaceAll(/["\\]/g, "\\$&")}"` : name;
 }
 
 /** As a POSIX shell reads it back. */
