@@ -82,6 +82,7 @@ function refuseEarly(picture) {
 /** The answer; a service that is busy is asked again when it says. */
 async function ask(picture, signal) {
   for (let pauses = 0; ; pauses++) {
+    signal.throwIfAborted(); // while the browser read the picture, say
     try {
       picture.sent = 0;
       picture.move("sending");
