@@ -85,6 +85,13 @@ class Server:
         return [int(pid) for pid in started]
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def started(
     log: Path,
@@ -92,12 +99,14 @@ def started(
     module: str = "stub_server:create_stub_app()",
     options: tuple[str, ...] = (),
     stdout: IO[bytes] | None = None,
+    port: int | None = None,
     **environment: str,
 ) -> Iterator[Server]:
-    """A server that may still be starting; it is ended in the end. Without `stdout` all goes to `log`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A server that may still be starting; it is ended in the end.
+
+    Without `stdout` all goes to `log`; without `port` it listens at one that is free.
+    """
+    port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [UWSGI, "--ini", configuration, "--module", module, *options],

@@ -1,0 +1,99 @@
+"""What uWSGI serves to the page's tests: models whose objects are known, whatever the picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from flask import Flask
+from stub_segmenter import StubManifest
+from stub_server import MoodySegmenter
+
+from app import create_app
+from model.segments import Segments
+
+
+@dataclass(frozen=True)
+class Known:
+    """An object: a box of the picture, with a hole in its middle or without."""
+
+    name: str
+    score: float
+    box: tuple[int, int, int, int]  # x, y, width, height
+    hole: bool = False
+
+    @property
+    def area(self) -> int:
+        width, height = self.box[2:]
+        return width * height * 3 // 4 if self.hole else width * height
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        x, y, width, height = self.box
+        return x + width / 2, y + height / 2
+
+    def mask(self) -> np.ndarray:
+        width, height = self.box[2:]
+        mask = np.ones((height, width), np.uint8)
+        if self.hole:
+            mask[height // 4 : -height // 4, width // 4 : -width // 4] = 0
+        return mask
+
+
+CLASSES = ["background", "cell", "fibre", "debris"]
+THRESHOLD = 0.5
+OBJECTS = (
+    Known("cell", 0.95, (20, 20, 60, 40)),
+    Known("fibre", 0.9, (100, 20, 100, 20)),
+    Known("cell", 0.8, (20, 80, 40, 40), hole=True),
+    Known("debris", 0.7, (100, 60, 30, 30)),
+    Known("fibre", 0.6, (150, 60, 20, 80)),
+    Known("cell", 0.45, (20, 140, 20, 20)),
+    Known("debris", 0.3, (60, 140, 10, 12)),
+    Known("cell", 0.2, (200, 140, 24, 30)),
+)
+LEAF = Known("leaf", 0.99, (50, 50, 100, 60))
+# More than can be asked for at once.
+CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(28) for column in range(40))
+
+
+class KnownSegmenter(MoodySegmenter):
+    """Finds these objects, as far as they are wished for."""
+
+    def __init__(self, name: str, classes: list[str], objects: tuple[Known, ...]) -> None:
+        super().__init__(name, float(os.environ.get("STUB_SECONDS", "0")))
+        self.bundle = SimpleNamespace(
+            manifest=StubManifest(name=name, version="7", classes=classes, threshold=THRESHOLD)
+        )
+        self._objects = objects
+
+    def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
+        super().segment(*args, size=size, **wishes)
+        names = self.bundle.manifest.classes
+        threshold = THRESHOLD if wishes["threshold"] is None else wishes["threshold"]
+        found = [
+            known
+            for known in self._objects
+            if known.score >= threshold and known.name in (wishes["classes"] or names)
+        ][: wishes["max_segments"]]
+        corners = [(x, y, x + width, y + height) for x, y, width, height in (known.box for known in found)]
+        return Segments(
+            size=size,
+            boxes=np.array(corners, np.int32).reshape(-1, 4),
+            class_ids=np.array([names.index(known.name) for known in found], np.int32),
+            scores=np.array([known.score for known in found], np.float32),
+            masks=[known.mask() for known in found],
+        )
+
+
+def create_known_app() -> Flask:
+    return create_app(
+        {
+            "known": KnownSegmenter("known", CLASSES, OBJECTS),
+            "leaves": KnownSegmenter("leaves", ["background", "leaf"], (LEAF,)),
+            "crowd": KnownSegmenter("crowd", ["background", "leaf"], CROWD),
+        }
+    )

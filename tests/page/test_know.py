@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from browsing import Page, await_answer, choose, expect, file_of, place_picture
+from conftest import Browse
+from server import Server
+
+
+@pytest.fixture
+def shown(page: Page) -> Page:
+    choose(page, file_of(place_picture()))
+    await_answer(page)
+    return page
+
+
+def test_it_says_which_model_answered_and_how(shown: Page) -> None:
+    expect(shown.locator("#model-facts")).to_have_text("known version 7, on stub in f32")
+    models = shown.get_by_role("group", name="Segment with")
+    expect(models).to_contain_text("3 classes: cell, fibre, debris")
+    expect(models).to_contain_text("AP50 0.80 on 10 pictures")
+
+
+def test_it_says_how_long_each_stage_took(shown: Page) -> None:
+    expect(shown.locator("#timings dt")).to_have_text(["decode", "queue", "infer", "masks", "encode"])
+    for time in shown.locator("#timings dd").all():
+        expect(time).to_have_text(re.compile(r"^[\d,.]+ ms$"))
+    expect(shown.locator("#time")).to_have_text(re.compile(r"^[\d,]+ ms in the service$"))
+
+
+def test_another_model_can_be_asked_and_stays_for_the_next_picture(shown: Page) -> None:
+    shown.get_by_role("radio", name="leaves").check()
+    expect(shown.locator("#found")).to_have_text("1 object")
+    expect(shown.locator("#model-facts")).to_contain_text("leaves version 7")
+    expect(shown.locator("#classes .chip")).to_have_text(["leaf 1"])
+    choose(shown, file_of(place_picture(), "next.png"))
+    await_answer(shown, "next.png")
+    expect(shown.locator("#found")).to_have_text("1 object")
+
+
+def test_each_picture_remembers_which_model_it_was_for(shown: Page) -> None:
+    choose(shown, file_of(place_picture(), "next.png"))
+    await_answer(shown, "next.png")
+    shown.get_by_role("radio", name="leaves").check()
+    expect(shown.locator("#found")).to_have_text("1 object")
+    shown.locator("#pictures .open").nth(0).click()
+    await_answer(shown)
+    expect(shown.get_by_role("radio", name="known")).to_be_checked()
+    expect(shown.locator("#found")).to_have_text("5 objects")
+
+
+def test_the_models_that_could_be_added_are_named(shown: Page) -> None:
+    expect(shown.locator("#panel")).to_contain_text("coco is not loaded here")
+    expect(shown.locator("#panel")).to_contain_text("MASKSERVE_MODELS=known,coco make run")
+
+
+def test_more_objects_than_can_be_asked_for_are_told(shown: Page) -> None:
+    expect(shown.locator("#cut")).to_be_hidden()
+    shown.get_by_role("radio", name="crowd").check()
+    expect(shown.locator("#found")).to_have_text("1,000 objects")
+    expect(shown.locator("#cut")).to_have_text("There are more: these are the surest 1,000.")
+
+
+def test_what_the_service_warns_of_is_shown(browse: Browse, server: Server) -> None:
+    """The service's own answer, with a warning as the model of real pictures gives it."""
+
+    def warn(route: Any) -> None:
+        answer = route.fetch().json()
+        warnings = [{"code": "unfamiliar", "message": "This picture is like none that was learnt from."}]
+        route.fulfill(json={**answer, "warnings": warnings})
+
+    page = browse(server)
+    page.route("**/api/v1/segment*", warn, times=1)
+    choose(page, file_of(place_picture()))
+    await_answer(page)
+    expect(page.get_by_role("note")).to_have_text("This picture is like none that was learnt from.")
+    choose(page, file_of(place_picture(), "familiar.png"))
+    await_answer(page, "familiar.png")
+    expect(page.locator("#advice")).to_be_hidden()

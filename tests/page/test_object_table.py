@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+from browsing import (
+    HEIGHT,
+    WIDTH,
+    Page,
+    await_answer,
+    choose,
+    expect,
+    file_of,
+    place_picture,
+    shown_of,
+    slide,
+)
+from known_models import OBJECTS, Known
+
+
+@pytest.fixture
+def shown(page: Page) -> Page:
+    choose(page, file_of(place_picture()))
+    await_answer(page)
+    return page
+
+
+def numbers(page: Page) -> list[str]:
+    return page.locator("#objects tr:not([hidden]) td:first-child").all_inner_texts()
+
+
+def column(page: Page, at: int) -> list[str]:
+    return page.locator(f"#objects tr:not([hidden]) td:nth-child({at})").all_inner_texts()
+
+
+def test_a_row_tells_what_an_object_is(shown: Page) -> None:
+    expect(shown.locator("#objects tr").first.locator("td")).to_have_text(
+        ["1", "cell", "0.95", "2,400", "60 × 40", "20, 20"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("heading", "first", "second"),
+    [
+        ("Class", "ascending", "13425"),
+        ("Score", "descending", "12345"),
+        ("Area", "descending", "12534"),
+        ("Size", "descending", "25134"),
+        ("Left, top", "ascending", "12453"),
+    ],
+)
+def test_a_heading_sorts_and_a_second_click_turns_it(
+    shown: Page, heading: str, first: str, second: str
+) -> None:
+    head = shown.locator("#headings th", has_text=heading)
+    button = head.get_by_role("button")
+    button.click()
+    expect(head).to_have_attribute("aria-sort", first)
+    assert "".join(numbers(shown)) == second
+    button.click()
+    expect(head).to_have_attribute("aria-sort", "descending" if first == "ascending" else "ascending")
+    assert numbers(shown) != list(second)
+    expect(shown.locator("#headings [aria-sort]")).to_have_count(1)
+
+
+def test_the_order_stays_when_the_filter_changes(shown: Page) -> None:
+    shown.locator("#headings").get_by_role("button", name="Area").click()
+    slide(shown, "#threshold", 0.1)
+    assert "".join(numbers(shown)) == "12534867"
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.65, 0.9, 0.95, 1])
+def test_totals_follow_the_filter(shown: Page, threshold: float) -> None:
+    slide(shown, "#threshold", threshold)
+    areas = sorted(known.area for known in shown_of(OBJECTS, threshold))
+    expect(shown.locator("#covered")).to_have_text(f"{100 * sum(areas) / (WIDTH * HEIGHT):.1f} %")
+    expect(shown.locator("#total")).to_have_text(f"{sum(areas):,} px²" if areas else "–")
+    middle = (areas[(len(areas) - 1) // 2] + areas[len(areas) // 2]) / 2 if areas else None
+    expect(shown.locator("#typical")).to_have_text("–" if middle is None else f"{middle:,.0f} px²")
+
+
+def test_histograms_show_all_and_mark_what_is_kept(shown: Page) -> None:
+    def bars(kind: str) -> int:
+        return shown.locator(f"#scores rect.{kind}").evaluate_all(
+            "(bars) => bars.filter((bar) => Number(bar.getAttribute('height')) > 0).length"
+        )
+
+    different = len({int(24 * known.score) for known in OBJECTS})
+    assert bars("all") == different
+    slide(shown, "#threshold", 0.1)
+    assert bars("kept") == different
+    slide(shown, "#threshold", 0.9)
+    assert bars("kept") == len({int(24 * known.score) for known in shown_of(OBJECTS, 0.9)})
+    expect(shown.get_by_role("img", name="Score: 2 objects kept")).to_be_visible()
+
+
+def test_micrometres_turn_up_everywhere_and_go_again(shown: Page) -> None:
+    before = shown.locator("#panel").inner_text()
+    shown.get_by_label("A pixel is").fill("0.5")
+    first: Known = OBJECTS[0]
+    assert column(shown, 4)[0] == f"{first.area * 0.25:g}"
+    assert column(shown, 5)[0] == "30 × 20"
+    assert column(shown, 6)[0] == "10, 10"
+    expect(shown.locator("#headings")).to_contain_text("Area, µm²")
+    expect(shown.locator("#headings")).to_contain_text("Size, µm")
+    expect(shown.locator("#typical")).to_have_text("400 µm²")
+    expect(shown.locator("#total")).to_have_text("2,025 µm²")
+    expect(shown.locator("#areas figcaption")).to_have_text("Area, µm²")
+    assert "px" not in shown.locator("#panel").inner_text().split("Objects")[1].split("Take away")[0]
+    shown.get_by_label("A pixel is").fill("")
+    assert shown.locator("#panel").inner_text() == before
+
+
+@pytest.mark.parametrize("nonsense", ["0", "-1"])
+def test_a_size_that_no_pixel_has_is_none(shown: Page, nonsense: str) -> None:
+    shown.get_by_label("A pixel is").fill(nonsense)
+    expect(shown.locator("#total")).to_have_text("8,100 px²")

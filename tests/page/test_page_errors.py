@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from browsing import HEIGHT, Page, as_file, await_answer, choose, expect, file_of, place_picture
+from conftest import KNOWN, Browse
+from server import Server, free_port, started, wait_until
+
+PNG = file_of(place_picture())
+SLOW = file_of(place_picture(320, HEIGHT), "wide.png")
+KEY = "sesame-0123456789"
+
+
+def failed(page: Page, title: str) -> None:
+    expect(page.locator("#status-title")).to_have_text(title)
+    expect(page.locator("#status")).to_have_attribute("data-state", "failed")
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "title", "detail"),
+    [
+        (b"hello", 415, "Not an image", "accepted format"),
+        (PNG["buffer"][: len(PNG["buffer"]) // 2], 422, "Broken image", "truncated"),
+    ],
+)
+def test_what_is_no_picture_is_told_and_the_next_one_works(
+    browse: Browse, page: Page, data: bytes, status: int, title: str, detail: str
+) -> None:
+    browse.expect_complaint(f"status of {status}")
+    choose(page, as_file(data, "bad.png"))
+    failed(page, title)
+    expect(page.locator("#status-detail")).to_contain_text(detail)
+    expect(page.locator("#aloud")).to_contain_text(detail)
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()  # it would not help
+    choose(page, PNG)
+    await_answer(page)
+
+
+@pytest.mark.parametrize(
+    ("size", "title", "detail"),
+    [
+        (0, "The file is empty", "Choose another"),
+        (2 * 2**20, "The picture is too large", "It has 2.0 MB, and this service takes 1.0."),
+    ],
+)
+def test_what_cannot_go_through_is_not_even_sent(
+    browse: Browse, serve_known: Callable[..., Server], size: int, title: str, detail: str
+) -> None:
+    page = browse(serve_known(MASKSERVE_MAX_BYTES=str(2**20)))
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    choose(page, as_file(bytes(size), "bad.png"))
+    failed(page, title)
+    expect(page.locator("#status-detail")).to_contain_text(detail)
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    assert not any("segment" in url for url in sent)
+
+
+def test_a_busy_service_is_asked_again_when_it_says(
+    browse: Browse, serve_known: Callable[..., Server]
+) -> None:
+    browse.expect_complaint("status of 503")
+    server = serve_known(STUB_WIDE_SECONDS="1.5", MASKSERVE_QUEUE="0")
+    page = browse(server)
+    with server.send(SLOW["buffer"]):  # somebody else's
+        choose(page, PNG)
+        expect(page.locator("#status-title")).to_have_text("The service is busy")
+        expect(page.locator("#status-clock")).to_have_text("1 s")
+        await_answer(page)
+
+
+def test_a_wait_for_a_busy_service_can_be_cancelled(
+    browse: Browse, serve_known: Callable[..., Server]
+) -> None:
+    browse.expect_complaint("status of 503")
+    server = serve_known(STUB_WIDE_SECONDS="1.5", MASKSERVE_QUEUE="0")
+    page = browse(server)
+    with server.send(SLOW["buffer"]):
+        choose(page, PNG)
+        expect(page.locator("#status-title")).to_have_text("The service is busy")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#status-title")).to_have_text("Cancelled")
+
+
+def test_a_missing_or_wrong_key_is_asked_for_and_then_it_goes_on(
+    browse: Browse, serve_known: Callable[..., Server]
+) -> None:
+    browse.expect_complaint("status of 401")
+    page = browse(serve_known(MASKSERVE_API_KEYS=KEY))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    choose(page, PNG, {**PNG, "name": "next.png"})
+    field = page.locator("#status").get_by_label("API key")
+    expect(page.locator("#pictures li[data-state=failed]")).to_have_count(2)
+    field.fill("guess")
+    field.press("Enter")
+    expect(page.locator("#status-detail")).to_contain_text("not one of this service's")
+    expect(page.locator("#pictures li[data-state=failed]")).to_have_count(2)
+    field.fill(KEY)
+    field.press("Enter")
+    await_answer(page)
+    expect(page.locator("#pictures li[data-state=done]")).to_have_count(2)
+    choose(page, {**PNG, "name": "third.png"})
+    await_answer(page, "third.png")  # it is remembered
+    assert not any(KEY in url for url in urls)
+
+
+def test_a_key_given_at_the_start_is_sent_along(browse: Browse, serve_known: Callable[..., Server]) -> None:
+    page = browse(serve_known(MASKSERVE_API_KEYS=KEY))
+    page.locator("#key").fill(KEY)
+    page.locator(".sample").first.click()
+    await_answer(page, "fluorescence.png")
+
+
+def test_offline_is_told_and_goes_on_by_itself_when_it_is_over(browse: Browse, server: Server) -> None:
+    browse.expect_complaint("ERR_INTERNET_DISCONNECTED")
+    page = browse(server)
+    page.context.set_offline(True)
+    choose(page, PNG)
+    failed(page, "You are offline")
+    page.context.set_offline(False)
+    await_answer(page)
+
+
+def test_a_server_that_dies_half_way_loses_no_picture(browse: Browse, tmp_path: Path) -> None:
+    browse.expect_complaint("net::ERR_")
+    port = free_port()
+    with ExitStack() as stack:
+
+        def start(name: str) -> Server:
+            options = {"module": KNOWN, "port": port, "STUB_WIDE_SECONDS": "1.5"}
+            server = stack.enter_context(started(tmp_path / name, **options))  # type: ignore[arg-type]
+            wait_until(server.answers, 30)
+            return server
+
+        server = start("first")
+        page = browse(server)
+        choose(page, SLOW)
+        expect(page.locator("#status-title")).to_have_text("Looking for objects")
+        os.killpg(server.process.pid, signal.SIGKILL)
+        failed(page, "The service does not answer")
+        expect(page.locator("#pictures img")).to_be_visible()
+        page.get_by_role("button", name="Try again").click()
+        failed(page, "The service does not answer")
+        start("second")
+        page.get_by_role("button", name="Try again").click()
+        await_answer(page, "wide.png")
+        expect(page.locator("#found")).to_have_text("5 objects")
+
+
+def test_a_page_that_is_opened_too_early_looks_again_by_itself(browse: Browse, tmp_path: Path) -> None:
+    browse.expect_complaint("status of 503")
+    early = {"module": "stub_server:create_loading_app()", "STUB_LOADING": "2", "MASKSERVE_MODELS": "stub"}
+    with started(tmp_path / "log", **early) as server:  # type: ignore[arg-type]
+        wait_until(server.answers, 30)
+        page = browse(server)
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_role("heading", name="Every object, outlined")).to_be_visible()
+        choose(page, PNG)
+        await_answer(page)
