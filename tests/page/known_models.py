@@ -56,6 +56,7 @@ OBJECTS = (
     Known("cell", 0.2, (200, 140, 24, 30)),
 )
 LEAF = Known("leaf", 0.99, (50, 50, 100, 60))
+DOUBTS = "This picture is like none of the leaves that were learnt from."
 # More than can be asked for at once.
 CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(28) for column in range(40))
 
@@ -63,10 +64,12 @@ CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(2
 class KnownSegmenter(MoodySegmenter):
     """Finds these objects, as far as they are wished for."""
 
-    def __init__(self, name: str, classes: list[str], objects: tuple[Known, ...]) -> None:
+    def __init__(
+        self, name: str, classes: list[str], objects: tuple[Known, ...], doubts: str | None = None
+    ) -> None:
         super().__init__(name, float(os.environ.get("STUB_SECONDS", "0")))
         self.bundle = SimpleNamespace(
-            manifest=StubManifest(name=name, version="7", classes=classes, threshold=THRESHOLD)
+            manifest=StubManifest(name=name, version="7", classes=classes, threshold=THRESHOLD, doubts=doubts)
         )
         self._objects = objects
 
@@ -93,7 +96,7 @@ def create_known_app() -> Flask:
     return create_app(
         {
             "known": KnownSegmenter("known", CLASSES, OBJECTS),
-            "leaves": KnownSegmenter("leaves", ["background", "leaf"], (LEAF,)),
+            "leaves": KnownSegmenter("leaves", ["background", "leaf"], (LEAF,), DOUBTS),
             "crowd": KnownSegmenter("crowd", ["background", "leaf"], CROWD),
         }
     )

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from browsing import Page, await_answer, choose, expect, file_of, place_picture
-from conftest import Browse
-from server import Server
+from known_models import DOUBTS
 
 
 @pytest.fixture
@@ -63,19 +61,9 @@ def test_more_objects_than_can_be_asked_for_are_told(shown: Page) -> None:
     expect(shown.locator("#cut")).to_have_text("There are more: these are the surest 1,000.")
 
 
-def test_what_the_service_warns_of_is_shown(browse: Browse, server: Server) -> None:
-    """The service's own answer, with a warning as the model of real pictures gives it."""
-
-    def warn(route: Any) -> None:
-        answer = route.fetch().json()
-        warnings = [{"code": "unfamiliar", "message": "This picture is like none that was learnt from."}]
-        route.fulfill(json={**answer, "warnings": warnings})
-
-    page = browse(server)
-    page.route("**/api/v1/segment*", warn, times=1)
-    choose(page, file_of(place_picture()))
-    await_answer(page)
-    expect(page.get_by_role("note")).to_have_text("This picture is like none that was learnt from.")
-    choose(page, file_of(place_picture(), "familiar.png"))
-    await_answer(page, "familiar.png")
-    expect(page.locator("#advice")).to_be_hidden()
+def test_what_the_service_warns_of_is_shown(shown: Page) -> None:
+    expect(shown.locator("#advice")).to_be_hidden()
+    shown.get_by_role("radio", name="leaves").check()
+    expect(shown.get_by_role("note")).to_contain_text(DOUBTS)
+    shown.get_by_role("radio", name="known").check()
+    expect(shown.locator("#advice")).to_be_hidden()
