@@ -38,6 +38,10 @@ class Server:
         self._log = log
 
     @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
     def log(self) -> str:
         return self._log.read_text()
 

@@ -1,45 +1,21 @@
-"""Debian's chromium, as a person would use it, and what is seen on the page."""
+"""What a person does with the page, and sees of it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from chromium import Page, expect
 from known_models import THRESHOLD, Known
 from PIL import Image
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    pytest.skip("chromium is not installed (Debian: chromium)", allow_module_level=True)
-
-Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
-Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect
 Colour = tuple[int, int, int]
 Place = tuple[float, float]
 
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-)
-_PATIENCE = 7_000  # milliseconds
 _NOTHING = (0, 0, 0)
 
 WIDTH, HEIGHT = 240, 180  # of the picture that most tests show
-
-
-@contextmanager
-def launched() -> Iterator[Browser]:
-    expect.set_options(timeout=_PATIENCE)
-    with playwright.sync_playwright() as chosen:
-        browser = chosen.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
-        yield browser
-        browser.close()
 
 
 def place_picture(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:

@@ -43,6 +43,7 @@ class Known:
         return mask
 
 
+KNOWN = "tests.page.known_models:create_known_app()"  # to uWSGI
 CLASSES = ["background", "cell", "fibre", "debris"]
 THRESHOLD = 0.5
 OBJECTS = (

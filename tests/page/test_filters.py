@@ -3,18 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browsing import (
-    Page,
-    await_answer,
-    choose,
-    colour_of,
-    expect,
-    file_of,
-    near,
-    place_picture,
-    shown_of,
-    slide,
-)
+from browsing import await_answer, choose, colour_of, file_of, near, place_picture, shown_of, slide
+from chromium import Page, expect
 from known_models import OBJECTS
 
 

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from browsing import HEIGHT, Page, as_file, await_answer, choose, expect, file_of, place_picture
-from conftest import Browse
+from browsing import HEIGHT, as_file, await_answer, choose, file_of, place_picture
+from chromium import Browse, Page, expect
 from server import Server
 
 PNG = file_of(place_picture())

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import Page, await_answer, choose, expect, file_of, place_picture
+from browsing import await_answer, choose, file_of, place_picture
+from chromium import Page, expect
 from known_models import DOUBTS
 
 

@@ -1,18 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from browsing import (
-    HEIGHT,
-    WIDTH,
-    Page,
-    await_answer,
-    choose,
-    expect,
-    file_of,
-    place_picture,
-    shown_of,
-    slide,
-)
+from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, place_picture, shown_of, slide
+from chromium import Page, expect
 from known_models import OBJECTS, Known
 
 

@@ -13,18 +13,16 @@ import pytest
 from browsing import (
     HEIGHT,
     WIDTH,
-    Page,
     as_file,
     await_answer,
     choose,
     colour_of,
-    expect,
     file_of,
     near,
     place_picture,
     slide,
 )
-from conftest import Browse
+from chromium import Browse, Page, expect
 from PIL import Image
 from server import Server
 

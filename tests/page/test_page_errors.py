@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from browsing import HEIGHT, Page, as_file, await_answer, choose, expect, file_of, place_picture
-from conftest import KNOWN, Browse
+from browsing import HEIGHT, as_file, await_answer, choose, file_of, place_picture
+from chromium import Browse, Page, expect
+from known_models import KNOWN
 from server import Server, free_port, started, wait_until
 
 PNG = file_of(place_picture())

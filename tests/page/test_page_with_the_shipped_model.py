@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from browsing import await_answer, colour_of, expect, in_window, slide
-from conftest import Browse
+from browsing import await_answer, colour_of, in_window, slide
+from chromium import Browse, expect
 from server import ROOT, Server
 
 SAMPLES = ROOT / "app" / "static" / "samples"

@@ -1,17 +1,7 @@
 from __future__ import annotations
 
-from browsing import (
-    HEIGHT,
-    Page,
-    await_answer,
-    choose,
-    colour_of,
-    expect,
-    file_of,
-    near,
-    place_picture,
-    slide,
-)
+from browsing import HEIGHT, await_answer, choose, colour_of, file_of, near, place_picture, slide
+from chromium import Page, expect
 
 ONE = file_of(place_picture(), "one.png")
 TWO = file_of(place_picture().transpose(0), "two.png")  # left and right change places

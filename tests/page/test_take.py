@@ -15,18 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browsing import (
-    HEIGHT,
-    WIDTH,
-    Page,
-    await_answer,
-    choose,
-    expect,
-    file_of,
-    place_picture,
-    slide,
-)
-from conftest import Browse
+from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, place_picture, slide
+from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from pycocotools.coco import COCO
 from roifile import ImagejRoi

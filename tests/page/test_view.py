@@ -6,14 +6,12 @@ import pytest
 from browsing import (
     HEIGHT,
     WIDTH,
-    Page,
     Place,
     await_answer,
     choose,
     colour_at,
     colour_of,
     drawn,
-    expect,
     file_of,
     in_window,
     near,
@@ -21,7 +19,7 @@ from browsing import (
     place_picture,
     slide,
 )
-from conftest import Browse
+from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from server import Server
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from browsing import Page, as_file, expect, file_of, place_picture
-from conftest import Browse
+from browsing import as_file, file_of, place_picture
+from chromium import Browse, Page, expect
 from server import Server
 
 PNG = file_of(place_picture())
