@@ -143,5 +143,5 @@ function asProblem(error) {
 }
 
 function megabytes(bytes) {
-  return (bytes / 2 ** 20).toFixed(1);
+  return (Math.ceil((10 * bytes) / 2 ** 20) / 10).toFixed(1); // a little too much is more
 }
