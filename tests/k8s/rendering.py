@@ -97,11 +97,9 @@ def render_made_up(tree: Path, kustomization: Manifest) -> Rendered:
 def render_everything(tree: Path) -> Rendered:
     """Production, and all components that it does not use; `tree` becomes a copy of k8s/."""
     made_up = yaml.safe_load((K8S / "overlays" / "production" / "kustomization.yaml").read_text())
-    made_up["components"] += [
-        path
-        for path in (f"../../components/{name}" for name in COMPONENTS)
-        if path not in made_up["components"]
-    ]
+    in_order = sorted(COMPONENTS, key=lambda name: name == "amx")  # last, as its page says
+    paths = [f"../../components/{name}" for name in in_order]
+    made_up["components"] += [path for path in paths if path not in made_up["components"]]
     made_up["images"] += [
         {"name": name, "newName": f"registry.example/{name}", "digest": f"sha256:{'1' * 64}"}
         for name in ("maskserve-canary", "maskserve-shadow")

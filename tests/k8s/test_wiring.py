@@ -40,6 +40,18 @@ def test_every_pod_has_a_network_policy_for_both_ways(rendered: Rendered) -> Non
             )
 
 
+def test_the_service_reaches_names_and_the_metadata_server(rendered: Rendered) -> None:
+    egress = rendered.one("NetworkPolicy", "maskserve")["spec"]["egress"]
+    opened = {
+        (block["ipBlock"]["cidr"], port["port"])
+        for rule in egress
+        for block in rule["to"]
+        for port in rule["ports"]
+        if "ipBlock" in block
+    }
+    assert opened >= {("169.254.20.10/32", 53), ("169.254.169.254/32", 80), ("169.254.169.252/32", 988)}
+
+
 def test_what_no_policy_names_is_denied(rendered: Rendered) -> None:
     policy = rendered.one("NetworkPolicy", "default-deny")
     assert policy["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -119,6 +131,11 @@ def test_a_canary_gets_its_share_and_a_shadow_gets_copies(everything: Rendered) 
 def test_canary_and_shadow_have_images_of_their_own(everything: Rendered) -> None:
     images = [container_of(server)["image"] for server in everything.servers()]
     assert len(images) == 3 == len(set(images))
+
+
+def test_canary_and_shadow_run_on_the_same_nodes_as_the_others(everything: Rendered) -> None:
+    for server in everything.servers():
+        assert pod_of(server)["nodeSelector"]["cloud.google.com/machine-family"] == "c3"
 
 
 def test_pods_are_spread_over_zones_and_nodes(rendered: Rendered) -> None:
