@@ -21,4 +21,4 @@ def test_policies_find_nothing_unexplained(rendered: Rendered, tmp_path: Path) -
     results = json.loads(answer.stdout)["results"]
     assert [(found["check_id"], found["resource"]) for found in results["failed_checks"]] == []
     assert all(found["check_result"]["suppress_comment"] for found in results["skipped_checks"])
-    assert len(results["passed_checks"]) > 100  # it has seen them
+    assert len(results["passed_checks"]) > 50  # it has seen them
