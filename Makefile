@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench screenshots clean
+.PHONY: run test lint full train bench screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -19,6 +19,9 @@ lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## the tests of k8s/, with checkov's policies
+	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also set up what trains, imports and exports models: TensorFlow
 
@@ -52,6 +55,12 @@ $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready-full
 $(VENV)/kserve/.ready: requirements-kserve.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/kserve
 	$(VENV)/kserve/bin/pip install --quiet -r requirements-kserve.txt
+	touch $@
+
+# Checkov by itself too: it is larger than the service, and `make test` does without.
+$(VENV)/checkov/.ready: requirements-checkov.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/checkov
+	$(VENV)/checkov/bin/pip install --quiet -r requirements-checkov.txt
 	touch $@
 
 $(BIN)/python:
