@@ -60,10 +60,12 @@ def _notified(attributes: Mapping[str, Any]) -> Image:
     """All that is needed is in the attributes, so it does not matter whether there is a payload."""
     if attributes["eventType"] != "OBJECT_FINALIZE":
         raise Ignored(f"a notification of {attributes['eventType']!r}")
-    bucket, name, generation = (attributes.get(key) for key in ("bucketId", "objectId", "objectGeneration"))
-    if not _URI.fullmatch(f"gs://{bucket}/{name}") or not re.fullmatch("[0-9]{1,19}", str(generation)):
+    bucket, name, generation = (
+        str(attributes.get(key, "")) for key in ("bucketId", "objectId", "objectGeneration")
+    )
+    if not _URI.fullmatch(f"gs://{bucket}/{name}") or not re.fullmatch("[0-9]{1,19}", generation):
         raise Malformed("a notification must have bucketId, objectId and objectGeneration")
-    return Image(str(bucket), str(name), str(generation))
+    return Image(bucket, name, generation)
 
 
 def _requested(data: object) -> Image:

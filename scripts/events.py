@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +25,36 @@ Fingerprint = tuple[int, int]  # of a file: its time in nanoseconds, its size
 
 
 class Folder:
-    """A folder whose new and changed files go to a bucket, once they have stopped growing."""
+    """A folder in which files appear and change."""
 
     def __init__(self, path: Path) -> None:
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._seen = self._look()
-        self._sent = self._seen
+        self._seen: dict[Path, Fingerprint] = {}
+        self._given: dict[Path, Fingerprint] = {}
 
     def settled(self) -> list[Path]:
-        """The files that are as they were at the last call, and new since they were sent."""
+        """The files that have not changed since the last call, which may be half copied else; each once."""
         before, self._seen = self._seen, self._look()
-        new = {
-            path for path, found in self._seen.items() if before.get(path) == found != self._sent.get(path)
-        }
-        self._sent = {**self._sent, **{path: self._seen[path] for path in new}}
+        settled = {path: found for path, found in self._seen.items() if before.get(path) == found}
+        new = [path for path, found in settled.items() if self._given.get(path) != found]
+        self._given = settled
         return sorted(new)
 
     def _look(self) -> dict[Path, Fingerprint]:
-        files = [path for path in self._path.iterdir() if path.is_file() and not path.name.startswith(".")]
-        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+        found = {}
+        for path in self._path.iterdir():
+            with suppress(FileNotFoundError):  # it has just gone
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode) and not path.name.startswith("."):
+                    found[path] = status.st_mtime_ns, status.st_size
+        return found
 
 
 def main() -> None:
     """Start all, show what happens until Ctrl+C, end all."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # in the background of a script the first would be ignored
+        signal.signal(ending, signal.default_int_handler)
     port = int(os.environ.get("PORT", "8080"))
     try:
         _run(port, Path(os.environ.get("INCOMING", "incoming")))
@@ -82,7 +88,8 @@ def _run(port: int, incoming: Path) -> None:
             for process in (service, function):
                 process.check()
             for path in folder.settled():
-                cloud.upload(IMAGES, path.name, path.read_bytes())
+                with suppress(FileNotFoundError):
+                    cloud.upload(IMAGES, path.name, path.read_bytes())
             for message in cloud.pull(RESULTS):
                 print(_line(cloud, message.document), flush=True)
             for letter in cloud.pull(DEAD_LETTERS):
