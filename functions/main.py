@@ -53,7 +53,7 @@ def take_push(_: BadRequest) -> tuple[str, int]:
     """
     push = flask.request.get_json(force=True, silent=True)
     message = push.get("message") if isinstance(push, Mapping) else None
-    _take(message, message.get("messageId", "") if isinstance(message, Mapping) else "")
+    _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
     return "", 204
 
 
@@ -85,7 +85,8 @@ def _take(message: Any, event_id: str) -> None:
         }
         if outcome.problem:
             entry["error"] = outcome.problem
-        logger.info("%s: %s", outcome.status, image.uri, extra={"entry": entry})
+        level = logging.WARNING if outcome.status == "failed" else logging.INFO
+        logger.log(level, "%s: %s", outcome.status, image.uri, extra={"entry": entry})
 
 
 def _age(message: Mapping[str, Any]) -> timedelta:

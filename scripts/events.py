@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 import sys
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES, RESULTS, DEAD_LETTERS = "images", "results", "dead-letters"
 _SECONDS_TO_LOAD = 120
 _PAUSE_SECONDS = 0.5
+_LAST_PORT = 65535
 
 Fingerprint = tuple[int, int]  # of a file: its time in nanoseconds, its size
 
@@ -55,13 +57,20 @@ def main() -> None:
     """Start all, show what happens until Ctrl+C, end all."""
     for ending in (signal.SIGINT, signal.SIGTERM):  # in the background of a script the first would be ignored
         signal.signal(ending, signal.default_int_handler)
-    port = int(os.environ.get("PORT", "8080"))
     try:
-        _run(port, Path(os.environ.get("INCOMING", "incoming")))
+        _run(_port(os.environ.get("PORT", "8080")), Path(os.environ.get("INCOMING", "incoming")))
     except KeyboardInterrupt:
         print("\nEnded.")
     except (NotInstalled, Ended) as error:
         sys.exit(f"make events: {error}")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= _LAST_PORT - 3:
+        raise Ended(
+            f"PORT must be a number from 1 to {_LAST_PORT - 3}, the first of four ports, not {text!r}"
+        )
+    return int(text)
 
 
 def _run(port: int, incoming: Path) -> None:
@@ -72,8 +81,8 @@ def _run(port: int, incoming: Path) -> None:
     logs = Path(tempfile.mkdtemp(prefix="maskserve-events-"))
     print(f"Starting; logs are in {logs}", flush=True)
     with ExitStack() as stack:
-        service = stack.enter_context(running([_program("uwsgi"), ROOT / "uwsgi.ini"], logs / "service.log"))
         cloud = stack.enter_context(local_cloud(ports[2], ports[3], "notifications", logs))
+        service = stack.enter_context(running([_program("uwsgi"), ROOT / "uwsgi.ini"], logs / "service.log"))
         function = stack.enter_context(_function(cloud, ports, logs))
         service.wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), _SECONDS_TO_LOAD)
         folder = Folder(incoming)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 
 import pytest
@@ -33,6 +35,27 @@ def test_an_image_in_the_bucket_gets_json_and_overlay_by_one_call(chain: Chain) 
     assert [name.rpartition("/")[2] for name in chain.written()] == ["overlay.png", "segments.json"]
     assert chain.service.queries == [[("include", "overlay")]]
     assert chain.service.headers[0]["X-API-Key"] == "secret"
+
+
+def test_an_event_in_its_own_envelope_is_understood_too(chain: Chain) -> None:
+    """As a trigger of Eventarc sends it, in place of a push of Pub/Sub."""
+    chain.start()
+    chain.drop("cells.png", b"cell")
+    chain.wait_for(1)
+    data = base64.b64encode(json.dumps({"gcs_uri": f"gs://{chain.images}/cells.png"}).encode()).decode()
+    message = {"data": data, "messageId": "7", "publishTime": "2026-11-21T19:34:38.123456789Z"}
+    headers = {
+        "ce-id": "7",
+        "ce-source": "//pubsub.googleapis.com/projects/local/topics/requests",
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "ce-specversion": "1.0",
+    }
+
+    answer = requests.post(chain.address, json={"message": message}, headers=headers, timeout=5)
+
+    assert answer.ok
+    first, second = chain.wait_for(2)
+    assert second == first
 
 
 def test_a_request_by_name_has_its_parameters_in_the_query(chain: Chain) -> None:

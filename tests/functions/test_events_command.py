@@ -20,6 +20,8 @@ from scripts.events import Folder
 from scripts.local_cloud import LocalCloud
 from scripts.processes import accepts
 
+pytestmark = needs_uwsgi
+
 SAMPLES = ROOT / "app" / "static" / "samples"
 
 
@@ -49,7 +51,6 @@ def command(port: int, log: Path, tmp_path: Path, cloud: LocalCloud) -> Iterator
     process.wait(60)
 
 
-@needs_uwsgi[0]
 def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_all(
     command: subprocess.Popen[bytes], port: int, log: Path, tmp_path: Path
 ) -> None:
