@@ -89,8 +89,14 @@ class Cloud:
                 raise TryAgain(f"Cloud Storage broke off: {error}") from error
             return bytes(received), response.headers["X-Goog-Generation"]
 
-    def write(self, bucket: str, name: str, data: bytes, content_type: str, replacing: str = "0") -> bool:
-        """Write an object in place of generation `replacing`, "0" for none; False if another is there."""
+    def write(
+        self, bucket: str, name: str, data: bytes, content_type: str, replacing: str = "0"
+    ) -> str | None:
+        """Write an object in place of generation `replacing`, "0" for none.
+
+        Returns:
+            Its generation; None if it is another that would be replaced.
+        """
         boundary = secrets.token_hex(16)
         metadata = json.dumps({"name": name, "contentType": content_type}).encode()
         body = b"".join(
@@ -110,9 +116,9 @@ class Cloud:
             headers={"Content-Type": f"multipart/related; boundary={boundary}"},
         )
         if response.status_code == requests.codes.precondition_failed:
-            return False
+            return None
         _check(response, f"writing gs://{bucket}")
-        return True
+        return str(response.json()["generation"])
 
     def publish(self, topic: str, document: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         """Publish `document` as JSON."""

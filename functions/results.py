@@ -92,8 +92,9 @@ class Results:
         data = json.dumps(document, separators=(",", ":")).encode()
         replacing = before.generation if before else "0"
         name = f"{self._folder}/segments.json"
-        if self._cloud.write(self._bucket, name, data, "application/json", replacing):
-            return Record(document, replacing)
+        written = self._cloud.write(self._bucket, name, data, "application/json", replacing)
+        if written:
+            return Record(document, written)
         there = self.record()
         if there is None or there.problem:
             raise TryAgain(f"{self.json} was written by another try at the same time")
