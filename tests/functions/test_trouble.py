@@ -70,6 +70,19 @@ def test_the_service_down_for_a_while_loses_nothing(chain: Chain) -> None:
     assert not chain.dead
 
 
+def test_what_could_not_be_published_is_published_later_and_not_done_again(chain: Chain) -> None:
+    chain.start(RESULT_TOPIC="projects/local/topics/no-such-topic")
+    chain.drop("cells.png", b"cell")
+    wait_until(lambda: chain.log_of("again"))
+    chain.kill()
+
+    chain.start()
+
+    (message,) = chain.wait_for(1)
+    assert message["status"] == "done"
+    assert chain.service.calls[b"cell"] == 1
+
+
 def test_faults_for_now_are_tried_again(chain: Chain) -> None:
     def once(image: bytes) -> Reply:
         return problem(int(image)) if chain.service.calls[image] == 1 else found(image)
