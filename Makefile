@@ -7,12 +7,12 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench screenshots check-k8s clean
+.PHONY: run test lint full train bench events screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
 
-test: $(VENV)/.ready-dev $(VENV)/kserve/.ready  ## run every test
+test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-dev  ## style and types
@@ -32,6 +32,9 @@ train: $(VENV)/.ready-full  ## train the shipped model anew: make train DATA=nuc
 bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
+events: $(VENV)/.ready $(VENV)/.ready-events $(VENV)/function/.ready  ## bucket, Pub/Sub, function and service here
+	@$(BIN)/python -m scripts.events
+
 screenshots: $(VENV)/.ready-dev  ## take the pictures in docs/page anew, with Debian's chromium
 	$(BIN)/python scripts/take_screenshots.py
 
@@ -49,6 +52,16 @@ $(VENV)/.ready-full: requirements.txt $(VENV)/.ready
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready-full
 	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.ready-events: requirements-events.txt | $(BIN)/python
+	$(BIN)/pip install --quiet -r requirements-events.txt
+	touch $@
+
+# The function by itself, as it is deployed.
+$(VENV)/function/.ready: functions/requirements.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/function
+	$(VENV)/function/bin/pip install --quiet -r functions/requirements.txt
 	touch $@
 
 # KServe's client, for one example in docs/api.md, by itself: it wants other versions than the service.

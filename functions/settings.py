@@ -1,0 +1,129 @@
+"""Settings: what the function reads from its environment, checked before the first event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_BUCKET = "[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
+_TOPIC = "projects/[a-z][a-z0-9.:-]{2,60}/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}"
+_ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
+
+
+class BadSetting(ValueError):
+    """An environment variable is missing or not allowed; the message names it, and what is."""
+
+
+def _setting(
+    default: str | None, allowed: str, parse: Callable[[str], Any], *, description: str, secret: bool = False
+) -> Any:
+    """A field of Settings, of the same name in capitals in the environment.
+
+    Args:
+        default: as the environment would spell it; None where there must be a value.
+        allowed: what values it may have, in words.
+        parse: text to value; a ValueError for what is not allowed.
+        description: its line in docs/events.md.
+        secret: its value is never shown.
+    """
+    metadata = {
+        "default": default,
+        "allowed": allowed,
+        "parse": parse,
+        "description": description,
+        "secret": secret,
+    }
+    return field(metadata=metadata, repr=not secret)
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _address(text: str) -> str:
+    return _matching(_ADDRESS)(text).rstrip("/")
+
+
+def _key(text: str) -> str | None:
+    """Files and terminals give secrets a line end, which no header may have."""
+    return _matching("[!-~]*")(text.strip()) or None
+
+
+def _whole(text: str) -> int:
+    return int(_matching("[1-9][0-9]{0,11}")(text))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one instance."""
+
+    result_bucket: str = _setting(
+        None,
+        "a bucket's name without gs://",
+        _matching(_BUCKET),
+        description="The bucket that results are written to. What is in it is never segmented.",
+    )
+    result_topic: str = _setting(
+        None,
+        "a topic's full name, projects/PROJECT/topics/TOPIC",
+        _matching(_TOPIC),
+        description="The topic that every end is published to, as `projects/PROJECT/topics/TOPIC`.",
+    )
+    service_url: str = _setting(
+        None,
+        "the service's address, such as https://maskserve.example.com",
+        _address,
+        description="The service, such as `https://maskserve.example.com`.",
+    )
+    service_api_key: str | None = _setting(
+        "",
+        "a key of visible characters",
+        _key,
+        description="One of the service's `MASKSERVE_API_KEYS`, where it asks for one: a secret.",
+        secret=True,
+    )
+    service_timeout: int = _setting(
+        "240",
+        "a whole number of seconds",
+        _whole,
+        description="Seconds that the service may take for an answer: less than the ack deadline.",
+    )
+    max_bytes: int = _setting(
+        str(20 * 2**20),
+        "a whole number of bytes",
+        _whole,
+        description="The largest image that is read, in bytes: as the service's `MASKSERVE_MAX_BYTES`.",
+    )
+    max_age: int = _setting(
+        str(12 * 3600),
+        "a whole number of seconds",
+        _whole,
+        description="Seconds after which a message that still does not go well is recorded as failed.",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """The settings in `environment`.
+
+        Raises:
+            BadSetting: for the first that is missing or not allowed.
+        """
+        values = {}
+        for name, definition in cls.__dataclass_fields__.items():
+            variable, known = name.upper(), definition.metadata
+            text = environment.get(variable) or known["default"]
+            if text is None:
+                raise BadSetting(f"{variable} must be set, to {known['allowed']}")
+            try:
+                values[name] = known["parse"](text)
+            except ValueError:
+                found = "what it is" if known["secret"] else repr(text)
+                raise BadSetting(f"{variable} must be {known['allowed']}, not {found}") from None
+        return cls(**values)

@@ -1,0 +1,130 @@
+"""The work: one image, from its bucket through the service to its results, whatever happens on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from cloud import Cloud
+from faults import Fault, Superseded, TryAgain, not_found, too_large
+from messages import Image
+from results import Record, Results
+from service import Service
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, as it is published.
+
+    Attributes:
+        overlay, json: their gs:// URIs; None where there is none.
+        problem: why there is no result.
+    """
+
+    image: Image
+    status: str
+    segments: int | None = None
+    overlay: str | None = None
+    json: str | None = None
+    problem: dict[str, Any] | None = None
+
+    def as_message(self) -> dict[str, Any]:
+        """The message's JSON."""
+        return {
+            "source": self.image.uri,
+            "generation": self.image.generation,
+            "status": self.status,
+            "segments": self.segments,
+            "overlay": self.overlay,
+            "json": self.json,
+            "error": self.problem,
+        }
+
+
+class Worker:
+    """Works off images."""
+
+    def __init__(self, settings: Settings, cloud: Cloud) -> None:
+        self._settings = settings
+        self._cloud = cloud
+        self._service = Service(settings)
+
+    def finish(self, image: Image, event_id: str, age: timedelta) -> Outcome:
+        """Give `image` its results, or record why it has none, and publish how it ended.
+
+        What has been done is not done again, only published. So it does not matter how often an event comes,
+        nor where the try before it ended.
+
+        Args:
+            image: what to segment.
+            event_id: the same for each delivery of a message.
+            age: of the event. One that is older than MAX_AGE is not tried again.
+
+        Raises:
+            TryAgain: it did not go well, and may the next time.
+        """
+        try:
+            with self._patience(age):
+                outcome = self._outcome(image, event_id, age)
+        except Fault as fault:  # and it could not be recorded
+            outcome = Outcome(image, fault.status, problem=fault.problem)
+        topic = self._settings.result_topic
+        self._cloud.publish(topic, outcome.as_message(), {"status": outcome.status})
+        return outcome
+
+    def _outcome(self, image: Image, event_id: str, age: timedelta) -> Outcome:
+        if image.generation is None:
+            found = self._cloud.look_up(image.bucket, image.name)
+            if found is None:
+                raise not_found(image.uri)
+            image = replace(image, generation=found.generation)
+        results = Results(self._cloud, self._settings.result_bucket, image)
+        if not results.have_a_name:
+            words = "The object's name is so long that its results' names would be longer than allowed."
+            raise Fault.of("name-too-long", HTTPStatus.BAD_REQUEST, words)
+        before = results.record()
+        if before and before.is_final_for(event_id):
+            return _recorded(image, results, before)
+        try:
+            with self._patience(age):
+                answer = self._service.segment(self._read(image), image, event_id)
+        except Fault as fault:
+            return _recorded(image, results, results.keep_fault(fault, event_id, before))
+        return _recorded(image, results, results.keep(answer, before))
+
+    @contextmanager
+    def _patience(self, age: timedelta) -> Iterator[None]:
+        """Make a fault for good of one for now, where the event is too old to be tried again."""
+        try:
+            yield
+        except TryAgain as reason:
+            if age < timedelta(seconds=self._settings.max_age):
+                raise
+            words = f"It was tried for too long. At last: {reason.description}"
+            raise Fault.of("gave-up", HTTPStatus.SERVICE_UNAVAILABLE, words) from reason
+
+    def _read(self, image: Image) -> bytes:
+        most = self._settings.max_bytes
+        found = self._cloud.look_up(image.bucket, image.name, image.generation)
+        if found and found.size > most:
+            raise too_large(most)
+        read = found and self._cloud.read(image.bucket, image.name, image.generation, most)
+        if read:
+            return read[0]
+        newest = self._cloud.look_up(image.bucket, image.name)
+        if newest:
+            words = f"Generation {newest.generation} has taken its place before it could be read."
+            raise Superseded.of("superseded", HTTPStatus.NOT_FOUND, words)
+        raise not_found(image.uri)
+
+
+def _recorded(image: Image, results: Results, record: Record) -> Outcome:
+    if record.problem:
+        return Outcome(image, record.status, json=results.json, problem=record.problem)
+    segments = len(record.document["segments"])
+    return Outcome(image, record.status, segments, results.overlay, results.json)
