@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench clean
+.PHONY: run test lint full train bench image clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -28,6 +28,9 @@ train: $(VENV)/.ready-full  ## train the shipped model anew: make train DATA=nuc
 
 bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+image:  ## build the production image, run it as production does, and ask it; BUILD has further words for the build
+	scripts/image.sh $(BUILD)
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
