@@ -43,47 +43,53 @@ megabytes=$(($($engine image inspect --format '{{.Size}}' "$tag") / 1000000))
 
 # No network, no rights, nothing to write on but /tmp. The limits are lower than a container has elsewhere, so that
 # they can be set where they must not be raised.
+started=$EPOCHREALTIME
 container=$($engine run --detach --no-healthcheck --network=none --read-only --tmpfs=/tmp --cap-drop=ALL \
     --security-opt=no-new-privileges --ulimit=nofile=4096:4096 --ulimit=nproc=4096:4096 "$tag")
 finish() {
     status=$?
-    [ $status = 0 ] || $engine logs "$container" >&2
+    if [ $status != 0 ]; then
+        echo "its log:" >&2
+        $engine logs "$container" >&2
+    fi
     $engine rm --force "$container" >/dev/null
 }
 trap finish EXIT
-inside() { $engine exec "$container" "$@"; }
+inside() { $engine exec --interactive "$container" "$@"; }
 
-started=$EPOCHREALTIME
 until inside python -I app/probe.py >/dev/null 2>&1; do
-    [ "$($engine inspect --format '{{.State.Running}}' "$container")" = true ] || fail "it ended; its log:"
-    [ ${EPOCHREALTIME%.*} -lt $((${started%.*} + patience)) ] || fail "it was not ready within $patience s; its log:"
+    [ "$($engine inspect --format '{{.State.Running}}' "$container")" = true ] || fail "it ended"
+    [ ${EPOCHREALTIME%.*} -lt $((${started%.*} + patience)) ] || fail "it was not ready within $patience s"
     sleep 0.2
 done
 seconds=$(awk "BEGIN {printf \"%.1f\", $EPOCHREALTIME - $started}")
 
-segments=$($engine exec --interactive "$container" python - <<'END'
+segments=$(
+    inside python - <<'END'
 import http.client
 import json
-import os
+import sys
 from pathlib import Path
 
 connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
 picture = Path("app/static/samples/fluorescence.png").read_bytes()
 connection.request("POST", "/api/v1/segment", picture, {"Content-Type": "image/png"})
 response = connection.getresponse()
-answer = response.read()
-assert response.status == 200, answer
-print(len(json.loads(answer)["segments"]))
+text = response.read().decode()
+if response.status != 200:
+    sys.exit(f"the sample was answered with {response.status}: {text}")
+answer = json.loads(text)
+if answer["model"]["name"] == "nuclei" and not answer["segments"]:
+    sys.exit("it found nothing in the sample")
+print(len(answer["segments"]))
 END
 )
-[ "$segments" -gt 0 ] || fail "it found nothing in the sample; its log:"
-[ "$(inside id -u)" = 10001 ] || fail "it does not run as user 10001; its log:"
-! inside touch app/written 2>/dev/null || fail "its root file system can be written to; its log:"
-! inside sh -c 'command -v cc gcc' || fail "it has a compiler; its log:"
-! inside python -c 'import tensorflow' 2>/dev/null || fail "it has TensorFlow; its log:"
+[ "$(inside id -u)" = 10001 ] || fail "it does not run as user 10001"
+! inside sh -c 'command -v cc gcc' || fail "it has a compiler"
+! inside python -c 'import tensorflow' 2>/dev/null || fail "it has TensorFlow"
 
-$engine stop --time 60 "$container" >/dev/null
+$engine stop -t 60 "$container" >/dev/null
 code=$($engine inspect --format '{{.State.ExitCode}}' "$container")
-[ "$code" = 0 ] || fail "on SIGTERM it exited with $code; its log:"
+[ "$code" = 0 ] || fail "on SIGTERM it exited with $code"
 
 echo "$tag: $megabytes MB, ready in $seconds s, $segments segments in the sample, ended with 0"
