@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench events screenshots check-k8s clean
+.PHONY: run test lint full train bench events image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -31,6 +31,9 @@ train: $(VENV)/.ready-full  ## train the shipped model anew: make train DATA=nuc
 
 bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+image:  ## build the production image, run it as production does, and ask it; BUILD has further words for the build
+	scripts/image.sh $(BUILD)
 
 events: $(VENV)/.ready $(VENV)/.ready-events $(VENV)/function/.ready  ## bucket, Pub/Sub, function and service here
 	@$(BIN)/python -m scripts.events

@@ -1,0 +1,168 @@
+"""The Dockerfile, read: what must be so is held here without building it; `make image` builds and runs it."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from app.settings import DEFINITIONS, READ_ELSEWHERE
+
+ROOT = Path(__file__).parents[1]
+HADOLINT = Path(sys.executable).with_name("hadolint")
+
+
+@dataclass
+class Stage:
+    """One stage: what it begins from, its name, and its instructions in order."""
+
+    base: str
+    name: str
+    instructions: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, word: str) -> list[str]:
+        return [rest for name, rest in self.instructions if name == word]
+
+    def only(self, word: str) -> str:
+        (rest,) = self.all(word)
+        return rest
+
+
+def read() -> tuple[dict[str, str], dict[str, Stage]]:
+    """The arguments before the first stage with their defaults, and the stages by name."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", " ")
+    arguments: dict[str, str] = {}
+    stages: dict[str, Stage] = {}
+    stage = Stage("", "")
+    for line in filter(None, text.splitlines()):
+        word, rest = line.split(maxsplit=1)
+        if word == "FROM":
+            base, name = re.fullmatch(r"(\S+) AS (\S+)", rest).groups()  # type: ignore[union-attr]
+            stage = stages[name] = Stage(base, name)
+        elif not stages:
+            name, _, default = rest.partition("=")
+            arguments[name] = default
+        else:
+            stage.instructions.append((word, rest))
+    return arguments, stages
+
+
+ARGUMENTS, STAGES = read()
+SERVE = list(STAGES.values())[-1]
+
+
+def lineage(stage: Stage) -> list[Stage]:
+    """A stage, and those below it."""
+    below = STAGES.get(stage.base)
+    return [stage, *(lineage(below) if below else [])]
+
+
+def sources_of(stage: Stage) -> list[str]:
+    """What it copies from the folder that is built in."""
+    copies = [rest.split() for rest in stage.all("COPY") if not rest.startswith("--from")]
+    words = [word for *sources, _ in copies for word in sources]
+    return [re.sub(r"\$\{(\w+)\}", lambda found: ARGUMENTS[found[1]], word) for word in words]
+
+
+def is_ignored(path: str) -> bool:
+    """Whether .dockerignore keeps it out: the last pattern that fits a path or a folder above it decides."""
+    ignored = False
+    above = [str(folder) for folder in Path(path).parents][:-1]
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        names = [path, *above] if "**/" not in line else Path(path).parts
+        if line and not line.startswith("#") and any(fnmatch.fnmatch(name, pattern) for name in names):
+            ignored = not line.startswith("!")
+    return ignored
+
+
+def test_the_last_stage_serves_so_that_a_build_without_a_target_does() -> None:
+    assert SERVE.name == "serve"
+    assert {"train", "serve"} <= set(STAGES)
+
+
+def test_every_stage_begins_from_one_base_that_is_named_by_digest_and_can_be_another() -> None:
+    assert re.fullmatch(r"\S+/python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", ARGUMENTS["BASE"])
+    assert {lineage(stage)[-1].base for stage in STAGES.values()} == {"${BASE}"}
+
+
+def test_the_serving_image_runs_nothing_that_installs_and_takes_packages_of_serving_alone() -> None:
+    for stage in lineage(SERVE):
+        assert not [rest for rest in stage.all("RUN") if re.search(r"\b(apt|apt-get|pip|gcc)\b", rest)]
+    packages = next(rest for rest in SERVE.all("COPY") if "/opt/venv" in rest)
+    assert packages.startswith("--from=packages-serve ")
+    installed = [source for stage in lineage(STAGES["packages-serve"]) for source in sources_of(stage)]
+    assert installed == ["requirements-serve.txt"]
+    assert "requirements.txt" in sources_of(STAGES["packages-train"])
+
+
+def test_what_serving_requires_has_no_tensorflow() -> None:
+    lines = (ROOT / "requirements-serve.txt").read_text().splitlines()
+    names = {re.split(r"[=<>\[ ]", line)[0] for line in lines if not line.startswith("#")}
+    assert "openvino" in names
+    assert not {name for name in names if re.match(r"-r|tensorflow|keras|nncf", name)}
+
+
+@pytest.mark.parametrize("stage", ["serve", "train"])
+def test_it_runs_as_a_fixed_user_by_number_who_can_write_to_tmp_alone(stage: str) -> None:
+    users = [user for below in lineage(STAGES[stage]) for user in below.all("USER")]
+    assert users == ["10001:10001"]  # Kubernetes' runAsNonRoot takes no name
+    environment = " ".join(below_env for below in lineage(STAGES[stage]) for below_env in below.all("ENV"))
+    assert "HOME=/tmp " in environment
+    assert "MASKSERVE_MODEL_DIR=/tmp/models " in environment
+
+
+def test_it_sets_only_variables_of_the_service_that_there_are() -> None:
+    environment = " ".join(rest for stage in STAGES.values() for rest in stage.all("ENV"))
+    known = {definition.name for definition in DEFINITIONS} | set(READ_ELSEWHERE)
+    assert set(re.findall(r"MASKSERVE_\w+", environment)) <= known
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
+def test_all_that_is_copied_is_there_and_not_ignored(stage: Stage) -> None:
+    for source in sources_of(stage):
+        assert (ROOT / source).exists(), source
+        assert not is_ignored(source), source
+    for copied in re.findall(r"--from=(\S+)", " ".join(stage.all("COPY"))):
+        assert copied in STAGES
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        (".git/HEAD", True),
+        (".venv/bin/python", True),
+        ("docs/api.md", True),
+        ("tests/test_dockerfile.py", True),
+        ("benchmarks/report.py", True),
+        ("runs/nuclei/last.weights.h5", True),
+        ("requirements-dev.txt", True),
+        ("app/__pycache__/body.cpython-311.pyc", True),
+        ("app/static/samples/tissue.png", False),
+        ("model/bundles/nuclei/model.json", False),
+        ("models/parts/model.json", False),  # for MODEL=parts
+        ("uwsgi.ini", False),
+    ],
+)
+def test_only_what_may_be_copied_is_sent_to_the_build(path: str, ignored: bool) -> None:
+    assert is_ignored(path) == ignored
+
+
+def test_it_is_asked_stopped_and_started_as_the_service_expects() -> None:
+    assert SERVE.only("EXPOSE") == "8080"  # the default of uwsgi.ini
+    assert SERVE.only("STOPSIGNAL") == "SIGTERM"
+    assert SERVE.only("ENTRYPOINT") == '["uwsgi", "uwsgi.ini"]'
+    assert SERVE.only("HEALTHCHECK").endswith('CMD ["python", "-I", "app/probe.py"]')
+    assert (ROOT / "app/probe.py").exists()
+
+
+@pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint is not installed")
+def test_hadolint_finds_nothing() -> None:
+    found = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
