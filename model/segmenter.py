@@ -30,6 +30,9 @@ MOST_TILES = 64
 JOINED = 4
 """Of all tiles' segments the best are joined across seams, so many times as are wanted: each is compared with
 its neighbours, and a low threshold finds tens of thousands."""
+SEAM_THRESHOLD = 0.1
+"""Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
+scores less than the whole, and an object should look the same to each who asks."""
 
 
 class UnknownClass(ValueError):
@@ -104,6 +107,9 @@ class Segmenter:
         width, height = size or (image.shape[1], image.shape[0])
         self._check_pixels(image, (width, height))
         parts = self._tiles(width, height)
+        least = config.detection_min_confidence
+        if len(parts) > 1:
+            config = dataclasses.replace(config, detection_min_confidence=min(least, SEAM_THRESHOLD))
         grey_range = grey_range_of(image, config)
         answers = []
         for part in parts:
@@ -123,7 +129,7 @@ class Segmenter:
         with stopwatch.measure("masks"):
             most = config.detection_max_instances
             whole = tiles.join(parts, tiles.best(answers, JOINED * most), (width, height))
-            return whole.select(np.arange(min(len(whole), most)))
+            return whole.select(np.flatnonzero(whole.scores >= np.float32(least))[:most])
 
     def enough(self, size: tuple[int, int]) -> tuple[int, int]:
         """To what (width, height) a picture of `size` may be reduced without a loss to the network.

@@ -13,7 +13,7 @@ const choices = byId("models");
 
 choices.addEventListener("change", (event) => {
   visit.model = event.target.value;
-  if (visit.current) again(visit.current, visit.model);
+  if (visit.current) again(visit.current, { model: visit.model });
 });
 on("current", show);
 
@@ -28,7 +28,7 @@ function show() {
     ` version ${version}, on ${engine} in ${precision}`,
   );
   showTimings(answer.timings_ms);
-  const choice = choices.querySelector(`input[value="${CSS.escape(picture.model)}"]`);
+  const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
   if (choice) choice.checked = true;
   advice.querySelector("p").textContent = (answer.warnings ?? []).map((warning) => warning.message).join(" ");
   const cut = answer.segments.length === page.most_segments;

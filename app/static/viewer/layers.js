@@ -12,15 +12,15 @@ const { page, channel } = form.elements;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const picture = visit.current;
-  picture.page = page.valueAsNumber || 0;
-  picture.channel = Number.isNaN(channel.valueAsNumber) ? null : channel.valueAsNumber;
-  picture.showable = null; // a browser shows the first page, in colour: what is seen comes from the service
-  again(picture);
+  again(picture, {
+    page: page.valueAsNumber || 0,
+    channel: Number.isNaN(channel.valueAsNumber) ? null : channel.valueAsNumber,
+  });
 });
 on("current", () => {
   const picture = visit.current;
-  byId("more-layers").hidden = !picture || !MANY.test(picture.name);
+  byId("more-layers").hidden = !picture || !(MANY.test(picture.name) || !picture.isNative);
   if (!picture) return;
-  page.value = picture.page;
-  channel.value = picture.channel ?? "";
+  page.value = picture.asked.page;
+  channel.value = picture.asked.channel ?? "";
 });

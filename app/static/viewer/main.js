@@ -22,6 +22,7 @@ const title = document.title;
 on("current pictures", () => {
   const empty = visit.pictures.length === 0;
   panel.classList.toggle("empty", !visit.current?.answer);
+  if (visit.current && !visit.current.answer) document.title = `${visit.current.name} – MaskServe`;
   if (work.hidden === empty) return;
   start.hidden = !empty;
   work.hidden = empty;

@@ -16,21 +16,22 @@ export class Picture {
   problem = null; // { title, detail, again: whether trying again may help }
   abort = null; // AbortController of the running request
   answer = null;
+  asked = null; // { model, page, channel }: what is asked for; page and channel count from 0, null is all
+  answered = null; // the same, as the answer is of
   segments = []; // as in the answer, best first, each with its colour
   shown = []; // those that pass the filter
   threshold = 0;
   hiddenClasses = new Set();
+  isNative = false; // the browser can show the file itself
   showable = null; // the file itself, or, where the browser cannot show that, one of the same picture
   thumbnail = null; // an object URL
   prepared = null; // a promise: the two above are as good as they can be without an answer
-  page = 0; // of a file with several
-  channel = null; // alone, as grey
 
   constructor(file, name, model) {
     this.id = ++count;
     this.file = file;
     this.name = name;
-    this.model = model;
+    this.asked = { model, page: 0, channel: null };
   }
 
   /** The name without its ending, for the names of what is taken away. */
@@ -50,6 +51,7 @@ export class Picture {
   /** Take the service's answer, with masks as polygons. */
   accept(answer) {
     this.answer = answer;
+    this.answered = this.asked;
     this.segments = answer.segments;
     giveColours(this.segments);
     this.threshold = page.models.find((model) => model.name === answer.model.name).threshold;
@@ -73,17 +75,14 @@ export class Picture {
     return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
   }
 
-  /** The parameters that say which picture, and what may be found in it. */
-  source() {
-    const source = { model: this.model, max_segments: page.most_segments };
-    if (this.page) source.page = this.page;
-    if (this.channel !== null) source.channel = this.channel;
-    return source;
+  /** Whether the browser has to be given the picture that it asks for. */
+  get wantsPicture() {
+    return !this.isNative || this.asked.page > 0 || this.asked.channel !== null;
   }
 
   /** What the service is to be asked for, so that it finds just what is shown. */
   parameters() {
-    const parameters = { ...this.source(), model: this.answer.model.name, threshold: this.threshold };
+    const parameters = { ...source(this.answered), threshold: this.threshold };
     if (this.hiddenClasses.size)
       parameters.classes = [...new Set(this.shown.map((segment) => segment.class))].join(",");
     return parameters;
@@ -94,4 +93,12 @@ export class Picture {
     this.abort?.abort();
     if (this.thumbnail) URL.revokeObjectURL(this.thumbnail);
   }
+}
+
+/** The parameters that say which picture, and what may be found in it. */
+export function source({ model, page: number, channel }) {
+  const parameters = { model, max_segments: page.most_segments };
+  if (number) parameters.page = number;
+  if (channel !== null) parameters.channel = channel;
+  return parameters;
 }

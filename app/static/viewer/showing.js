@@ -2,37 +2,36 @@
 
 const THUMBNAIL_SIDE = 160; // pixels, the longer: twice what is seen, for fine screens
 
-const kept = { picture: null, showable: null, bitmap: null };
+let kept = { showable: null, bitmap: null };
 
 /** Find out whether the browser can show the file, and make its thumbnail. */
 export async function prepare(picture) {
-  if (await isDeepPng(picture.file)) return;
   try {
+    if (await isDeepPng(picture.file)) return;
     await makeThumbnail(picture, picture.file);
+    picture.isNative = true;
     picture.showable = picture.file;
   } catch {
-    // A TIFF, say: the service will send it back as what it has seen.
+    // A TIFF, say: the service will send it back as what it has seen. Or no picture: the service will say so.
   }
 }
 
-/** Where the browser cannot show the file, take the picture that came with the answer. */
-export async function takeFromAnswer(picture, answer) {
-  if (!answer.picture) return;
+/** What to show once there is this answer: the file itself, or the picture that has come with the answer. */
+export async function showableOf(picture, answer) {
+  if (!answer.picture) return picture.file;
   const bytes = Uint8Array.from(atob(answer.picture), (letter) => letter.charCodeAt(0));
   delete answer.picture;
-  picture.showable = new Blob([bytes], { type: "image/png" });
-  await makeThumbnail(picture, picture.showable);
+  const showable = new Blob([bytes], { type: "image/png" });
+  await makeThumbnail(picture, showable);
+  return showable;
 }
 
-/** The picture as an ImageBitmap, or null while there is none. Only the last one asked for is kept. */
-export async function bitmapOf(picture) {
-  if (kept.picture === picture && kept.showable === picture.showable) return kept.bitmap;
-  if (!picture.showable) return null;
-  const { showable } = picture;
-  const bitmap = await createImageBitmap(showable);
-  kept.bitmap?.close();
-  Object.assign(kept, { picture, showable, bitmap });
-  return bitmap;
+/** The picture as a promise of an ImageBitmap, or null while there is none. The last one asked for is kept. */
+export function bitmapOf({ showable }) {
+  if (!showable) return null;
+  // Whoever shows the one before lets go of it: it may still be drawn.
+  if (kept.showable !== showable) kept = { showable, bitmap: createImageBitmap(showable) };
+  return kept.bitmap;
 }
 
 /** Browsers cut 16 bits to the upper 8, which leaves a micrograph black; the service scales them. */

@@ -57,6 +57,7 @@ async function show() {
   if (picture !== visit.current) return; // meanwhile
   shown = picture?.showable ?? null;
   if (next !== bitmap) {
+    bitmap?.close();
     bitmap = next;
     reduced = null;
     viewport.fits = true;

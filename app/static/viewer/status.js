@@ -1,9 +1,9 @@
 /** Status: what is going on with the picture that is looked at, over the stage, and aloud. */
 
 import { byId } from "./dom.js";
-import { counted } from "./units.js";
+import { area, counted } from "./units.js";
 import { on, visit } from "./visit.js";
-import { again, cancel } from "./worklist.js";
+import { again, cancel, goBack } from "./worklist.js";
 
 const TICK = 100; // milliseconds
 const QUIET = 600; // milliseconds without another change before a count is said aloud
@@ -11,6 +11,7 @@ const QUIET = 600; // milliseconds without another change before a count is said
 // What a person at a browser can do about it; what has happened, the service says.
 const REMEDIES = {
   413: "Make it smaller, or cut out a part of it.",
+  401: "Give it here; it stays in this page.",
   415: "Choose another file, or save this one as PNG or JPEG.",
   422: "Open it in another program and save it anew, or choose another.",
 };
@@ -22,11 +23,18 @@ const progress = byId("status-progress");
 const clock = byId("status-clock");
 const cancelButton = byId("status-cancel");
 const againButton = byId("status-again");
+const backButton = byId("status-back");
 const keyField = byId("status-key");
 const aloud = byId("aloud");
 
 cancelButton.addEventListener("click", () => cancel(visit.current));
-againButton.addEventListener("click", () => again(visit.current));
+backButton.addEventListener("click", () => goBack(visit.current));
+againButton.addEventListener("click", () => {
+  const { current } = visit;
+  // What ends one picture's request often ends all others' too, as when the service is started anew.
+  for (const picture of visit.pictures) if (picture.state === "failed" && picture.problem.again) again(picture);
+  if (current.finished) again(current);
+});
 keyField.addEventListener("submit", (event) => {
   event.preventDefault();
   visit.key = keyField.elements.key.value;
@@ -34,6 +42,7 @@ keyField.addEventListener("submit", (event) => {
 });
 on("pictures current", show);
 on("filter", sayCount);
+on("selection", saySelected);
 setInterval(tick, TICK);
 addEventListener("online", () => {
   // What failed for want of a connection is taken up again.
@@ -56,6 +65,7 @@ function show() {
   const wantsKey = picture.problem?.status === 401;
   keyField.hidden = !wantsKey;
   againButton.hidden = busy || picture.state === "done" || wantsKey || picture.problem?.again === false;
+  backButton.hidden = busy || !picture.answer;
   [title.textContent, detail.textContent] = wordsFor(picture);
   tick();
   const now = `${picture.id} ${picture.state}`;
@@ -95,6 +105,15 @@ let timer;
 function sayCount() {
   clearTimeout(timer);
   timer = setTimeout(() => visit.current?.answer && say(countOf(visit.current)), QUIET);
+}
+
+let lastSelected = null;
+
+function saySelected() {
+  const { selected } = visit;
+  if (selected && selected !== lastSelected)
+    say(`Object ${selected.id}, ${selected.class}, score ${selected.score.toFixed(2)}, ${area(selected.area)}`);
+  lastSelected = selected;
 }
 
 function countOf(picture) {

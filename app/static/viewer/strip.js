@@ -36,7 +36,6 @@ function newItem(picture) {
   });
   const item = make("li", {}, open, close);
   list.append(item);
-  item.scrollIntoView({ block: "nearest", inline: "nearest" });
   return { item, open, image, state };
 }
 
@@ -47,8 +46,10 @@ function update(picture, { item, open, image, state }) {
   }
   item.dataset.state = picture.state;
   state.textContent = stateOf(picture);
-  if (picture === visit.current) open.setAttribute("aria-current", "true");
-  else open.removeAttribute("aria-current");
+  if (picture === visit.current) {
+    if (!open.hasAttribute("aria-current")) list.scrollLeft = item.offsetLeft - list.offsetLeft;
+    open.setAttribute("aria-current", "true");
+  } else open.removeAttribute("aria-current");
 }
 
 function stateOf(picture) {

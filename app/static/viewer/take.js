@@ -17,6 +17,7 @@ for (const button of buttons) button.addEventListener("click", () => take(button
 one.addEventListener("click", takeOne);
 copy.addEventListener("click", copyCurl);
 on("current filter view", showCurl);
+on("current filter", () => (problem.hidden = true));
 on("current filter selection", enable);
 
 function enable() {
@@ -24,13 +25,16 @@ function enable() {
   const empty = !current?.answer || current.shown.length === 0;
   for (const button of buttons) button.disabled = empty || button.dataset.busy === "yes";
   one.disabled = !selected;
-  problem.hidden = true;
 }
 
 async function take(button) {
   const { output, ending } = button.dataset;
   const { file, stem } = visit.current;
+  const use = button.querySelector("small");
+  const { textContent: words } = use;
   button.dataset.busy = "yes";
+  use.textContent = "being made…";
+  problem.hidden = true;
   enable();
   try {
     save(await segment(file, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
@@ -39,7 +43,8 @@ async function take(button) {
     problem.hidden = false;
   } finally {
     delete button.dataset.busy;
-    button.disabled = false;
+    use.textContent = words;
+    enable();
   }
 }
 
@@ -66,6 +71,7 @@ async function takeOne() {
 
 function showCurl() {
   const picture = visit.current;
+  curl.parentElement.hidden = !picture?.answer || picture.shown.length === 0;
   if (!picture?.answer) return;
   const url = new URL(address(picture.parameters()), location.href);
   const key = page.key_header ? ` -H "${page.key_header}: $KEY"` : "";

@@ -25,7 +25,8 @@ split.addEventListener("input", () => look({ split: Number(split.value) }));
 
 const micrometres = byId("micrometres");
 micrometres.addEventListener("input", () => {
-  visit.micrometres = micrometres.valueAsNumber > 0 ? micrometres.valueAsNumber : null;
+  const value = micrometres.valueAsNumber;
+  visit.micrometres = value > 0 && micrometres.validity.valid ? value : null;
   tell("view");
 });
 

@@ -32,15 +32,12 @@ export function areaUnit() {
   return visit.micrometres ? "µm²" : "px²";
 }
 
-const formats = [0, 1, 2, 3].map(
-  (digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }),
-);
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
-/** A number with three digits that count, and a comma at the thousands. */
+/** A number with three digits that count, or all before the point, and a comma at the thousands. */
 export function number(value) {
-  if (Number.isInteger(value)) return formats[0].format(value);
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
-  return formats[Math.min(3, digits)].format(value);
+  return (Math.abs(value) >= 100 ? whole : short).format(value);
 }
 
 /** "1 object", "2 objects". */

@@ -1,13 +1,14 @@
 /** The work list: the pictures of the visit go to the service one by one, oldest first. */
 
 import { page } from "./page.js";
-import { Picture } from "./picture.js";
+import { Picture, source } from "./picture.js";
 import { Problem, segment } from "./requests.js";
-import { prepare, takeFromAnswer } from "./showing.js";
-import { lookAt, tell, visit } from "./visit.js";
+import { prepare, showableOf } from "./showing.js";
+import { lookAt, select, tell, visit } from "./visit.js";
 
-const MOST_PAUSES = 5; // times that a busy service is asked again by itself
+const PATIENCE = 600; // seconds in which a busy service is asked again by itself
 const DEFAULT_PAUSE = 2; // seconds
+const LONGEST_PAUSE = 10; // seconds, unless the service wants a longer one
 
 let running = false;
 let preparing = Promise.resolve();
@@ -17,27 +18,39 @@ export function add(files) {
   const pictures = [...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model));
   if (!pictures.length) return;
   visit.pictures.push(...pictures);
+  pictures.forEach(refuseEarly);
   // One after the other, the first first: a hundred at once would take a hundred times the memory.
   for (const picture of pictures)
-    picture.prepared = preparing = preparing.then(() => prepare(picture)).then(() => tell("pictures"));
+    picture.prepared = preparing = preparing
+      .then(() => picture.finished || prepare(picture))
+      .then(() => tell("pictures"));
   lookAt(pictures[0]);
   work();
 }
 
-/** Put a picture on the list again: after a problem, or for another model. */
-export function again(picture, model = picture.model) {
+/** Put a picture on the list again: after a problem, or with other wishes, { model, page, channel }. */
+export function again(picture, wishes = {}) {
   picture.abort?.abort();
-  picture.model = model;
+  picture.asked = { ...picture.asked, ...wishes };
   picture.problem = null;
   picture.move("waiting");
   changed(picture);
   work();
 }
 
-/** Take a picture off the list, or end its request. It stays in the visit. */
+/** Take a picture off the list, or end its request. It stays in the visit, with what was found before. */
 export function cancel(picture) {
   picture.abort?.abort();
+  if (picture.answer) return goBack(picture);
   picture.move("cancelled");
+  changed(picture);
+}
+
+/** Leave it at what was found before. */
+export function goBack(picture) {
+  picture.asked = picture.answered;
+  picture.problem = null;
+  picture.move("done");
   changed(picture);
 }
 
@@ -51,13 +64,16 @@ async function work() {
 async function take(picture) {
   const abort = (picture.abort = new AbortController());
   try {
-    refuseEarly(picture);
     picture.move("sending");
+    changed(picture);
     await picture.prepared;
+    abort.signal.throwIfAborted();
     const answer = await ask(picture, abort.signal);
-    await takeFromAnswer(picture, answer);
-    if (abort.signal.aborted) return; // meanwhile
+    const showable = await showableOf(picture, answer);
+    abort.signal.throwIfAborted();
+    picture.showable = showable;
     picture.accept(answer);
+    if (picture === visit.current) select(null);
   } catch (error) {
     if (abort.signal.aborted) return; // whoever did that has said what becomes of the picture
     picture.problem = asProblem(error);
@@ -68,19 +84,19 @@ async function take(picture) {
 
 /** What is already known not to go through need not be sent. */
 function refuseEarly(picture) {
-  if (picture.file.size > page.max_bytes)
-    throw new Problem(
-      "The picture is too large",
-      `It has ${megabytes(picture.file.size)} MB, and this service takes ${megabytes(page.max_bytes)}.` +
-        " Save it as JPEG, and try again.",
-      413,
-    );
-  if (picture.file.size === 0)
-    throw new Problem("The file is empty", "There is nothing in it. Choose another picture.", 400);
+  const { size } = picture.file;
+  if (size > page.max_bytes) {
+    const words = `It has ${megabytes(size)} MB, and this service takes ${megabytes(page.max_bytes)}.`;
+    picture.problem = new Problem("The picture is too large", words, 413);
+  } else if (size === 0) {
+    picture.problem = new Problem("The file is empty", "There is nothing in it. Choose another picture.", 400);
+  } else return;
+  picture.move("failed");
 }
 
 /** The answer; a service that is busy is asked again when it says. */
 async function ask(picture, signal) {
+  const start = performance.now();
   for (let pauses = 0; ; pauses++) {
     signal.throwIfAborted(); // while the browser read the picture, say
     try {
@@ -94,8 +110,8 @@ async function ask(picture, signal) {
       });
     } catch (error) {
       const busy = error.status === 503 || error.status === 429;
-      if (!busy || pauses === MOST_PAUSES) throw error;
-      const seconds = error.retryAfter ?? DEFAULT_PAUSE;
+      if (!busy || performance.now() - start > 1000 * PATIENCE) throw error;
+      const seconds = Math.max(error.retryAfter ?? DEFAULT_PAUSE, Math.min(2 ** pauses / 2, LONGEST_PAUSE));
       picture.pause = seconds;
       picture.move("pausing");
       changed(picture);
@@ -107,11 +123,11 @@ async function ask(picture, signal) {
 /** Asked once with a low threshold: from then on the page filters by itself. */
 function wanted(picture) {
   return {
-    ...picture.source(),
+    ...source(picture.asked),
     threshold: page.lowest_threshold,
     mask_format: "polygon",
     // What the browser cannot show comes back as a file that it can.
-    ...(picture.showable ? {} : { include: "picture", image_format: "png" }),
+    ...(picture.wantsPicture ? { include: "picture", image_format: "png" } : {}),
   };
 }
 
