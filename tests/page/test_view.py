@@ -35,6 +35,7 @@ def shown(page: Page) -> Page:
 
 
 def percent(page: Page) -> int:
+    drawn(page)
     return int(page.locator("#zoom").inner_text().removesuffix(" %"))
 
 

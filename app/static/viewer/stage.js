@@ -14,6 +14,7 @@ import { on, visit } from "./visit.js";
 const LINE_WIDTH = 1.5; // CSS pixels, as all here
 const LABEL_HEIGHT = 17;
 const LABEL_MARGIN = 5;
+const LABEL_PART = 1 / 5; // of an object's box that its label may hide
 const LABEL_FONT = "600 11px system-ui, sans-serif";
 const BLOCKS_FROM = 3; // screen pixels a pixel: from here on pixels are seen as such, not smoothed
 
@@ -155,12 +156,14 @@ function drawLabels(segments) {
   lower.font = LABEL_FONT;
   lower.textBaseline = "middle";
   const taken = [];
+  const several = new Set(visit.current.segments.map((segment) => segment.class)).size > 1;
   for (const segment of segments) {
     const [x, y, width, height] = segment.box;
-    if (height * viewport.scale < 2 * LABEL_HEIGHT) continue;
-    const text = `${segment.class} ${segment.score.toFixed(2)}`;
+    const score = segment.score.toFixed(2);
+    const text = several ? `${segment.class} ${score}` : score;
     const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
-    if (width * viewport.scale < tagWidth) continue;
+    const room = LABEL_PART * width * height * viewport.scale ** 2;
+    if (width * viewport.scale < tagWidth || room < tagWidth * LABEL_HEIGHT) continue;
     const left = viewport.left + x * viewport.scale;
     const top = viewport.top + y * viewport.scale;
     const hidden = taken.some(

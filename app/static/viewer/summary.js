@@ -1,6 +1,6 @@
 /** Summary: how many objects, how much of the picture they cover, and how they are spread. */
 
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { Histogram } from "./histogram.js";
 import { coverage } from "./outlines.js";
 import { area, areaUnit, bareArea, counted, number } from "./units.js";
@@ -11,6 +11,7 @@ const hint = byId("found-hint");
 const covered = byId("covered");
 const typical = byId("typical");
 const total = byId("total");
+const byClass = byId("by-class");
 const areas = new Histogram(byId("areas"));
 const scores = new Histogram(byId("scores"));
 
@@ -53,6 +54,7 @@ function showUnits() {
 }
 
 function showAreas(shown) {
+  showClasses(shown);
   const sizes = shown.map((segment) => segment.area).sort((a, b) => a - b);
   const half = sizes.length / 2;
   const median = sizes.length ? (sizes[Math.ceil(half) - 1] + sizes[Math.floor(half)]) / 2 : 0;
@@ -61,6 +63,25 @@ function showAreas(shown) {
   const [, end] = areas.range;
   areas.label(`Area, ${areaUnit()}`, "0", `${bareArea(end)}+`, sizes.length ? `median ${area(median)}` : "");
   scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, "object")} kept` : "");
+}
+
+/** A row a class, where there are several: how many, and how much of the area. */
+function showClasses(shown) {
+  const classes = visit.current.classCounts().map(([name]) => name);
+  byClass.hidden = classes.length < 2;
+  const rows = classes.map((name) => {
+    const sizes = shown.filter((segment) => segment.class === name).map((segment) => segment.area);
+    const sum = sizes.reduce((all, size) => all + size, 0);
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row", textContent: name }),
+      make("td", { className: "number", textContent: number(sizes.length) }),
+      make("td", { className: "number", textContent: sizes.length ? area(sum) : "–" }),
+      make("td", { className: "number", textContent: sizes.length ? area(sum / sizes.length) : "–" }),
+    );
+  });
+  byClass.tBodies[0].replaceChildren(...rows);
 }
 
 function hintFor({ shown, segments, answer, threshold }) {
