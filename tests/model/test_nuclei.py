@@ -198,3 +198,15 @@ def test_its_quality_is_what_model_json_says(nuclei: Segmenter, tmp_path: Path) 
     assert result["all"]["AP50"] == pytest.approx(claimed["all"]["AP50"], abs=0.005)
     for kind, row in claimed["kinds"].items():
         assert result["kinds"][kind]["AP50"] == pytest.approx(row["AP50"], abs=0.02), kind
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.75, 0.95])
+def test_an_object_across_a_seam_is_the_same_at_every_threshold(nuclei: Segmenter, threshold: float) -> None:
+    mosaic = np.tile(fluorescence()[0][:, :, np.newaxis], (2, 3, 3))  # more than one tile holds
+    assert len(nuclei._tiles(mosaic.shape[1], mosaic.shape[0])) > 1
+    all_of_them = nuclei.segment(mosaic, threshold=0.1, max_segments=1000)
+    kept = all_of_them.select(np.flatnonzero(all_of_them.scores >= np.float32(threshold)))
+    asked = nuclei.segment(mosaic, threshold=threshold, max_segments=1000)
+    assert asked.scores.tolist() == kept.scores.tolist()
+    assert asked.boxes.tolist() == kept.boxes.tolist()
+    assert asked.areas().tolist() == kept.areas().tolist()
