@@ -17,7 +17,7 @@ docker buildx build \
     --cache-from "type=registry,ref=$cache" \
     --cache-to "type=registry,ref=$cache,mode=max,ignore-error=true" \
     --build-arg "MODEL=$model" \
-    --label "org.opencontainers.image.revision=${3:-unknown}" \
+    --build-arg "REVISION=${3:-unknown}" \
     --provenance=false \
     --tag "$image" \
     --load \

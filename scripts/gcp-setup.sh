@@ -57,6 +57,7 @@ accounts=$project.iam.gserviceaccount.com
 enable_interfaces
 create_accounts
 create_repository
+create_source_bucket
 create_key
 create_cluster
 create_models_bucket

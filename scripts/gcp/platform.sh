@@ -41,6 +41,12 @@ create_repository() {
         'artifacts repositories' maskserve --location="$region"
 }
 
+# What `gcloud builds submit` uploads: the account that builds may not read where gcloud would put it.
+create_source_bucket() {
+    bucket source
+    bind "$(member maskserve-build)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-source"
+}
+
 # Callers' key. Each enabled version of the secret is one (docs/deploy-gcp.md, "Change the key").
 create_key() {
     there gcloud secrets describe maskserve-api-key \

@@ -11,7 +11,7 @@ create_triggers() {
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
         trigger cloud-source-repositories --repo="$source_repository"
     else
-        echo "No trigger without --github or --source-repositories; cloudbuild.yaml says how to build by hand."
+        echo "No trigger without --github or --source-repositories; docs/deploy-gcp.md says how to build by hand."
     fi
 }
 

@@ -22,7 +22,7 @@ DIGEST = "sha256:" + "ab" * 32
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("kubectl"),
-    reason="kubectl is missing, which renders manifests: Debian's google-cloud-cli, or k8s.io",
+    reason="kubectl is missing, which renders manifests: https://kubernetes.io/docs/tasks/tools",
 )
 
 
@@ -145,6 +145,42 @@ def test_what_is_deployed_is_the_digest_that_was_pushed(keeping: Workspace) -> N
     build(keeping)
     (deployment,) = (manifest for manifest in applied(keeping) if manifest["kind"] == "Deployment")
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == f"{IMAGE}@{DIGEST}"
+
+
+def test_the_names_that_are_waited_for_and_asked_are_those_of_the_manifests(keeping: Workspace) -> None:
+    build(keeping)
+    named = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in applied(keeping)}
+    assert ("Deployment", "maskserve") in named
+    assert [port["port"] for port in named["Service", "maskserve"]["spec"]["ports"]] == [80]
+    assert {manifest["metadata"].get("namespace") for manifest in named.values()} <= {
+        "maskserve-staging",
+        None,
+    }
+
+
+def test_production_is_deployed_once_its_redis_has_a_digest(keeping: Workspace) -> None:
+    overlay = keeping.path / "k8s" / "overlays" / "production" / "kustomization.yaml"
+    before, redis = overlay.read_text().split("- name: redis")
+    overlay.write_text(f"{before}- name: redis{redis.replace('sha256:' + '0' * 64, DIGEST)}")
+    failed, said = build(keeping, _OVERLAY="production")
+    assert failed is None, said
+    assert (
+        "kubectl --namespace=maskserve-production rollout status deployment/maskserve --timeout=15m"
+        in keeping.calls()
+    )
+
+
+def test_the_image_is_built_from_what_the_last_build_left(cloud: Workspace) -> None:
+    build(cloud)
+    (call,) = cloud.calls("docker buildx build")
+    assert (
+        f"--cache-from type=registry,ref={IMAGE}/cache --cache-to type=registry,ref={IMAGE}/cache,mode=max"
+        in call
+    )
+    assert (
+        f"--build-arg MODEL=nuclei --build-arg REVISION=c0ffee --provenance=false --tag {IMAGE}:b-1 --load ."
+        in call
+    )
 
 
 def test_pods_take_every_enabled_key_the_newest_first_from_a_secret_of_their_own(keeping: Workspace) -> None:
