@@ -67,6 +67,7 @@ announce_images
 create_function
 subscribe_function
 create_triggers
+[[ ! $dry_run ]] || { echo "Nothing was done."; exit; }
 
 there gcloud compute addresses describe maskserve --global --format='value(address)' || true
 address=$found

@@ -79,6 +79,7 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     dry = set_up(cloud, "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert changes(cloud) == []
+    assert dry.stdout.endswith("Nothing was done.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
     done = set_up(cloud).stdout.splitlines()
     assert [line for line in done if not line.startswith(("No trigger", "All is there"))] == told
