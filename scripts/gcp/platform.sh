@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# What the service and its builds run on.
+
+enable_interfaces() {
+    local wanted missing=() interface
+    wanted=(
+        artifactregistry certificatemanager cloudbuild compute container iam iamcredentials logging monitoring
+        ondemandscanning pubsub run secretmanager storage
+    )
+    [[ ! $source_repository ]] || wanted+=(sourcerepo)
+    there gcloud services list --enabled --format='value(config.name)' || fail "project $project has no list of services"
+    for interface in "${wanted[@]/%/.googleapis.com}"; do
+        grep -qxF "$interface" <<<"$found" || missing+=("$interface")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
+}
+
+# account NAME WHAT-FOR
+account() {
+    there gcloud iam service-accounts describe "$1@$accounts" \
+        || change "create account $1, $2" gcloud iam service-accounts create "$1" --display-name="MaskServe: $2"
+}
+
+create_accounts() {
+    account maskserve-nodes "the cluster's machines"
+    bind "$(member maskserve-nodes)" roles/container.defaultNodeServiceAccount projects "$project"
+
+    account maskserve-build "builds and deploys"
+    bind "$(member maskserve-build)" roles/logging.logWriter projects "$project"
+    bind "$(member maskserve-build)" roles/ondemandscanning.admin projects "$project"
+    bind "$(member maskserve-build)" roles/container.developer projects "$project"
+}
+
+create_repository() {
+    there gcloud artifacts repositories describe maskserve --location="$region" \
+        || change "create repository maskserve for images" gcloud artifacts repositories create maskserve \
+            --repository-format=docker --location="$region" --description='Images of MaskServe'
+    bind "$(member maskserve-nodes)" roles/artifactregistry.reader \
+        'artifacts repositories' maskserve --location="$region"
+    bind "$(member maskserve-build)" roles/artifactregistry.writer \
+        'artifacts repositories' maskserve --location="$region"
+}
+
+# What `gcloud builds submit` uploads: the account that builds may not read where gcloud would put it.
+create_source_bucket() {
+    bucket source
+    bind "$(member maskserve-build)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-source"
+}
+
+# Callers' key. Each enabled version of the secret is one (docs/deploy-gcp.md, "Change the key").
+create_key() {
+    there gcloud secrets describe maskserve-api-key \
+        || change "create secret maskserve-api-key" gcloud secrets create maskserve-api-key \
+            --replication-policy=user-managed --locations="$region"
+    there gcloud secrets versions list maskserve-api-key --format='value(name)' || true
+    [[ $found ]] || change "make a key" first_key
+    bind "$(member maskserve-build)" roles/secretmanager.secretAccessor secrets maskserve-api-key
+    bind "$(member maskserve-build)" roles/secretmanager.viewer secrets maskserve-api-key
+}
+
+first_key() {
+    head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | gcloud secrets versions add maskserve-api-key --data-file=-
+}
+
+create_cluster() {
+    there gcloud compute networks describe default \
+        || change "create network default" gcloud compute networks create default --subnet-mode=auto
+    there gcloud container clusters describe maskserve --region="$region" \
+        || change "create cluster maskserve (ten minutes)" gcloud container clusters create-auto maskserve \
+            --region="$region" --release-channel=regular --enable-dns-access \
+            --service-account="maskserve-nodes@$accounts"
+}
+
+# Models that are not in the image are read from here: MASKSERVE_MODELS=gs://….
+create_models_bucket() {
+    local overlay
+    bucket models
+    for overlay in k8s/overlays/*/kustomization.yaml; do
+        bind "$(pods "$(sed -n 's/^namespace: *//p' "$overlay")")" roles/storage.objectViewer \
+            'storage buckets' "gs://$project-maskserve-models"
+    done
+}
+
+# Address and certificate of an overlay's Gateway: entrance NAME DOMAIN
+entrance() {
+    there gcloud compute addresses describe "$1" --global \
+        || change "reserve address $1" gcloud compute addresses create "$1" --global
+    there gcloud certificate-manager certificates describe "$1" \
+        || change "ask for a certificate for $2" gcloud certificate-manager certificates create "$1" --domains="$2"
+    there gcloud certificate-manager maps describe "$1" \
+        || change "create certificate map $1" gcloud certificate-manager maps create "$1"
+    there gcloud certificate-manager maps entries describe "$1" --map="$1" \
+        || change "enter $2 in it" gcloud certificate-manager maps entries create "$1" --map="$1" \
+            --hostname="$2" --certificates="$1"
+}
+
+create_entrances() {
+    entrance maskserve "$domain"
+    entrance maskserve-staging "staging.$domain"
+}
+
+# bucket PURPOSE
+bucket() {
+    there gcloud storage buckets describe "gs://$project-maskserve-$1" \
+        || change "create bucket $project-maskserve-$1" gcloud storage buckets create "gs://$project-maskserve-$1" \
+            --location="$region" --uniform-bucket-level-access --public-access-prevention
+}
+
+# How IAM calls an account of ours, and the pods of a namespace.
+member() { echo "serviceAccount:$1@$accounts"; }
+pods() {
+    local pool=projects/$number/locations/global/workloadIdentityPools/$project.svc.id.goog
+    echo "principal://iam.googleapis.com/$pool/subject/ns/$1/sa/maskserve"
+}

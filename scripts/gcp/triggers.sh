@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# What starts builds: a push to main deploys staging, a tag v* production.
+
+create_triggers() {
+    if [[ $github ]]; then
+        connect_github
+        trigger github --repository="projects/$project/locations/$region/connections/maskserve/repositories/maskserve"
+    elif [[ $source_repository ]]; then
+        there gcloud source repos describe "$source_repository" \
+            || change "create repository $source_repository" gcloud source repos create "$source_repository"
+        bind "$(member maskserve-build)" roles/source.reader projects "$project"
+        trigger cloud-source-repositories --repo="$source_repository"
+    else
+        echo "No trigger without --github or --source-repositories; docs/deploy-gcp.md says how to build by hand."
+    fi
+}
+
+connect_github() {
+    # Cloud Build keeps GitHub's token in a secret of its own making.
+    bind_agent cloudbuild.googleapis.com "serviceAccount:service-$number@gcp-sa-cloudbuild.iam.gserviceaccount.com" \
+        roles/secretmanager.admin projects "$project"
+    there gcloud builds connections describe maskserve --region="$region" \
+        || change "create a connection to GitHub" gcloud builds connections create github maskserve --region="$region"
+    there gcloud builds connections describe maskserve --region="$region" \
+        --format='value(installationState.stage,installationState.actionUri)' || true
+    if [[ ! $dry_run && $found != COMPLETE* ]]; then
+        fail "GitHub has to be asked by you: open ${found##*$'\t'}, allow Cloud Build to read $github, run this again."
+    fi
+    there gcloud builds repositories describe maskserve --connection=maskserve --region="$region" \
+        || change "connect $github" gcloud builds repositories create maskserve --connection=maskserve \
+            --region="$region" --remote-uri="https://github.com/$github.git"
+}
+
+# trigger KIND FLAG: both triggers of that kind of repository, which FLAG names.
+trigger() {
+    one_trigger staging --branch-pattern='^main$' "$@"
+    one_trigger production --tag-pattern='^v.*' "$@"
+}
+
+one_trigger() {
+    local overlay=$1 when=$2 kind=$3 repository=$4
+    there gcloud builds triggers describe "maskserve-$overlay" --region="$region" \
+        || change "create trigger maskserve-$overlay" gcloud builds triggers create "$kind" \
+            --name="maskserve-$overlay" --region="$region" "$repository" "$when" --build-config=cloudbuild.yaml \
+            --service-account="projects/$project/serviceAccounts/maskserve-build@$accounts" \
+            --substitutions="_REGION=$region,_OVERLAY=$overlay"
+}

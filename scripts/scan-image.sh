@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Fails if an image on this machine has a critical vulnerability: scan-image.sh IMAGE:TAG
+set -euo pipefail
+
+image=${1:?which image? scan-image.sh IMAGE:TAG}
+
+# Where the list of packages is looked at; nearest to the registry.
+case $image in
+    europe-*) location=europe ;;
+    asia-*) location=asia ;;
+    *) location=us ;;
+esac
+
+# Each answer is kept before it is looked at: a scan that failed must not pass for one that found nothing.
+scan=$(gcloud artifacts docker images scan "$image" --location="$location" --format='value(response.scan)')
+[[ $scan ]] || { echo "The scan of $image has no result: is the On-Demand Scanning API enabled?" >&2; exit 1; }
+found=$(gcloud artifacts docker images list-vulnerabilities "$scan" --format='value(
+    vulnerability.effectiveSeverity,
+    vulnerability.shortDescription,
+    vulnerability.packageIssue[0].affectedPackage,
+    vulnerability.packageIssue[0].fixedVersion.fullName)')
+
+if critical=$(grep ^CRITICAL <<<"$found"); then
+    echo "$image has critical vulnerabilities (severity, name, package, fixed in):" >&2
+    echo "$critical" >&2
+    echo "Take a newer base image in the Dockerfile, or a newer package in requirements-serve.txt." >&2
+    exit 1
+fi
+echo "No critical vulnerability in $image, $(grep -c . <<<"$found" || true) lesser ones."
