@@ -72,7 +72,7 @@ WORKDIR /srv/maskserve
 USER 10001:10001
 
 
-# --- The image that trains: docker run -v "$PWD:/work" maskserve-train train --data /work/… --out /work/… -----
+# --- The image that trains: docker run -v "$PWD:/data" maskserve-train train --data /data/… --out /data/… -----
 
 FROM runtime AS train
 COPY --from=packages-train /opt/venv /opt/venv

@@ -95,7 +95,7 @@ def look_closer(page: Page) -> None:
     page.fill("#micrometres", "0.5")
     for _ in range(2):
         page.click("#zoom-in")
-    page.click("tbody tr:nth-child(4)")
+    page.click("tbody tr:nth-child(8)")
     page.mouse.move(0, 0)
     page.wait_for_timeout(300)
 

@@ -57,13 +57,12 @@ export class Viewport {
     this.top = clamp(this.top + y, MARGIN - picture.height * scale, view.height - MARGIN);
   }
 
-  /** Bring a box [x, y, width, height] of the picture into view, if it is not. */
+  /** Bring a box [x, y, width, height] of the picture into view, if it is not, and no further than needed. */
   reveal([x, y, width, height]) {
-    const middleX = this.left + (x + width / 2) * this.scale;
-    const middleY = this.top + (y + height / 2) * this.scale;
-    const inside =
-      middleX > 0 && middleY > 0 && middleX < this.view.width && middleY < this.view.height;
-    if (!inside) this.move(this.view.width / 2 - middleX, this.view.height / 2 - middleY);
+    const { scale, view } = this;
+    const across = missing(this.left + x * scale, width * scale, view.width);
+    const down = missing(this.top + y * scale, height * scale, view.height);
+    if (across || down) this.move(across, down);
   }
 
   /** The point of the picture that is seen at (x, y), in its pixels. */
@@ -82,6 +81,13 @@ export class Viewport {
       top + height * this.scale > 0
     );
   }
+}
+
+/** How far something at `start` and `length` long has to move to be seen; what is too long goes to the middle. */
+function missing(start, length, view) {
+  if (start >= 0 && start + length <= view) return 0;
+  if (length + 2 * MARGIN > view) return (view - length) / 2 - start;
+  return Math.max(MARGIN - start, 0) + Math.min(view - MARGIN - start - length, 0);
 }
 
 function clamp(value, low, high) {
