@@ -97,6 +97,7 @@ def look_closer(page: Page) -> None:
         page.click("#zoom-in")
     page.click("tbody tr:nth-child(8)")
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(300)
 
 
