@@ -37,7 +37,7 @@ function trace(rings, step) {
   return path;
 }
 
-const COVERAGE_SIDE = 1024; // pixels: exact enough for a tenth of a percent
+const COVERAGE_SIDE = 512; // pixels: exact enough for a tenth of a percent
 
 const probe = document.createElement("canvas").getContext("2d");
 
@@ -59,8 +59,8 @@ export function coverage(segments, { width, height }) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.scale(canvas.width / width, canvas.height / height);
   context.globalCompositeOperation = "lighter"; // objects that touch share a pixel without losing of it
-  // Points that are left out move an outline by a quarter of a pixel here at most.
-  const scale = 4 * Math.max(canvas.width / width, canvas.height / height);
+  // Points that are left out move an outline by an eighth of a pixel here at most.
+  const scale = 8 * Math.max(canvas.width / width, canvas.height / height);
   for (const segment of segments) context.fill(outline(segment, scale), "evenodd");
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   let sum = 0;
