@@ -50,6 +50,7 @@ def await_answer(page: Page, name: str = "places.png") -> None:
     expect(page.locator("#panel")).to_be_visible()
     expect(page.locator("#status")).to_be_hidden()
     expect(page.locator("#view")).not_to_have_attribute("data-zoom", "")
+    settled(page)
 
 
 def shown_of(objects: tuple[Known, ...], threshold: float = THRESHOLD) -> list[Known]:
@@ -64,6 +65,22 @@ def slide(page: Page, slider: str, value: float) -> None:
 def drawn(page: Page) -> None:
     """Wait until what was asked to be drawn is."""
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def settled(page: Page) -> None:
+    """Wait until the picture stays where it is: a scroll bar that comes moves it once more."""
+    page.evaluate(
+        """async () => {
+            const { viewport } = await import("/static/viewer/stage.js");
+            let before = "";
+            for (let same = 0; same < 5; ) {
+                await new Promise(requestAnimationFrame);
+                const now = [viewport.left, viewport.top, viewport.scale].join();
+                same = now === before ? same + 1 : 0;
+                before = now;
+            }
+        }"""
+    )
 
 
 def on_screen(page: Page, point: Place) -> Place:

@@ -17,6 +17,7 @@ from browsing import (
     near,
     on_screen,
     place_picture,
+    settled,
     slide,
 )
 from chromium import Browse, Page, expect
@@ -163,6 +164,7 @@ def test_a_fitting_picture_fits_again_when_the_window_changes(browse: Browse, se
     await_answer(shown)
     shown.set_viewport_size({"width": 700, "height": 700})
     expect(shown.locator("#zoom")).not_to_have_text("329 %")
+    settled(shown)
     for corner in ((0.5, 0.5), (WIDTH - 0.5, HEIGHT - 0.5)):
         assert near(colour_of(shown, corner), picture_colour(corner))
 
