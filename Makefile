@@ -39,7 +39,7 @@ events: $(VENV)/.ready $(VENV)/.ready-events $(VENV)/function/.ready  ## bucket,
 	@$(BIN)/python -m scripts.events
 
 screenshots: $(VENV)/.ready-dev  ## take the pictures in docs/page anew, with Debian's chromium
-	$(BIN)/python scripts/take_screenshots.py
+	$(BIN)/python -m scripts.take_screenshots
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.service import running
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "page"
@@ -27,7 +20,8 @@ QUALITY = 88  # of WebP
 def main() -> None:
     """Serve the shipped model, look at it, and write the pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with served() as address, sync_playwright() as playwright:
+    with running() as server, sync_playwright() as playwright:
+        address = f"http://127.0.0.1:{server.port}"
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--headless", "--no-sandbox", "--disable-gpu"]
         )
@@ -41,33 +35,6 @@ def main() -> None:
         segment(page, "fluorescence")
         keep("phone", page)
         browser.close()
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    """The address of the service, started for this."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uwsgi = subprocess.Popen(
-        [Path(sys.executable).with_name("uwsgi"), ROOT / "uwsgi.ini"],
-        env={**os.environ, "PORT": str(port), "VIRTUAL_ENV": sys.prefix},
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        while uwsgi.poll() is None:
-            try:
-                urllib.request.urlopen(f"{address}/readyz")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield address
-    finally:
-        uwsgi.send_signal(signal.SIGTERM)
-        uwsgi.wait()
 
 
 def opened(browser: Browser, address: str, scheme: str, size: tuple[int, int]) -> Page:

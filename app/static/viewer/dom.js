@@ -5,13 +5,10 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/**
- * A new element. Properties are set as such ("textContent", "onclick", "hidden"); those with a dash, and
- * "role" and "for", as attributes.
- */
-export function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  set(element, properties);
+/** A new element with these properties ("textContent", "hidden"); `dataset` is an object too. */
+export function make(tag, { dataset = {}, ...properties } = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  Object.assign(element.dataset, dataset);
   element.append(...children);
   return element;
 }
@@ -22,14 +19,6 @@ export function makeSvg(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
-}
-
-function set(element, properties) {
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.includes("-") || name === "role" || name === "for") element.setAttribute(name, value);
-    else if (name === "dataset") Object.assign(element.dataset, value);
-    else element[name] = value;
-  }
 }
 
 /** Let the browser save `blob` under this name. */

@@ -42,7 +42,7 @@ addEventListener("drop", (event) => {
 
 function endDrag(left) {
   depth = Math.max(0, left);
-  drop.hidden = depth > 0 ? drop.hidden : true;
+  if (depth === 0) drop.hidden = true;
 }
 
 function hasFiles(event) {

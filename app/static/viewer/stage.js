@@ -93,7 +93,7 @@ function drawLower() {
   lower.save();
   if (split !== null) {
     const x = split * frame.clientWidth;
-    lower.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    useScreenUnits(lower);
     lower.beginPath();
     lower.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
     lower.clip();
@@ -156,7 +156,7 @@ function drawLabels(segments) {
   lower.font = LABEL_FONT;
   lower.textBaseline = "middle";
   const taken = [];
-  const several = new Set(visit.current.segments.map((segment) => segment.class)).size > 1;
+  const several = visit.current.classCounts().length > 1;
   for (const segment of segments) {
     const [x, y, width, height] = segment.box;
     const score = segment.score.toFixed(2);

@@ -17,9 +17,7 @@ const scores = new Histogram(byId("scores"));
 
 on("current", show);
 on("filter", update);
-on("view", showUnits);
-
-let micrometres = null;
+on("units", () => visit.current?.answer && showAreas(visit.current.shown));
 
 function show() {
   const picture = visit.current;
@@ -38,19 +36,12 @@ function update() {
   const { shown, segments } = picture;
   found.textContent = shown.length ? counted(shown.length, "object") : "No objects";
   hint.textContent = hintFor(picture);
-  const { width, height } = picture.answer.image;
-  covered.textContent = `${(100 * coverage(shown, { width, height })).toFixed(1)} %`;
+  covered.textContent = `${(100 * coverage(shown, picture.answer.image)).toFixed(1)} %`;
   areas.mark(shown);
   scores.mark(shown);
   showAreas(shown);
   document.title = `${found.textContent} in ${picture.name} – MaskServe`;
   byId("histograms").hidden = segments.length === 0;
-}
-
-function showUnits() {
-  if (visit.micrometres === micrometres || !visit.current?.answer) return;
-  micrometres = visit.micrometres;
-  showAreas(visit.current.shown);
 }
 
 function showAreas(shown) {
@@ -91,6 +82,6 @@ function hintFor({ shown, segments, answer, threshold }) {
   if (!left) return size;
   const below = segments.filter((segment) => segment.score < threshold).length;
   if (!shown.length && below === left)
-    return `${size}. ${counted(below, "guess").replace(/guesss$/, "guesses")} below ${threshold.toFixed(2)}: lower the score to see.`;
+    return `${size}. ${number(below)} ${below === 1 ? "guess" : "guesses"} below ${threshold.toFixed(2)}: lower the score to see.`;
   return `${size}, ${number(left)} more hidden`;
 }

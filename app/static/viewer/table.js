@@ -21,14 +21,13 @@ const measures = {
 const DESCENDING_FIRST = new Set(["score", "area", "size"]);
 
 let rows = new Map(); // segment → row, in the table's order
-let units = null;
 let marked = [];
 let sorted = { by: "id", descending: false };
 
 on("current", show);
 on("filter", hideRows);
 on("selection", mark);
-on("view", () => units !== visit.micrometres && visit.current?.answer && show());
+on("units", show);
 
 for (const heading of headings) heading.querySelector("button").addEventListener("click", () => sortBy(heading));
 body.addEventListener("click", (event) => reveal(segmentOf(event.target)));
@@ -41,7 +40,6 @@ body.addEventListener("keydown", moveFocus);
 function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
-  units = visit.micrometres;
   for (const heading of headings) {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();

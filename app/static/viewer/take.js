@@ -16,7 +16,7 @@ const buttons = [...byId("take").querySelectorAll("[data-output]")];
 for (const button of buttons) button.addEventListener("click", () => take(button));
 one.addEventListener("click", takeOne);
 copy.addEventListener("click", copyCurl);
-on("current filter view", showCurl);
+on("current filter", showCurl);
 on("current filter", () => (problem.hidden = true));
 on("current filter selection", enable);
 

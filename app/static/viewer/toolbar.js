@@ -27,7 +27,7 @@ const micrometres = byId("micrometres");
 micrometres.addEventListener("input", () => {
   const value = micrometres.valueAsNumber;
   visit.micrometres = value > 0 && micrometres.validity.valid ? value : null;
-  tell("view");
+  tell("units");
 });
 
 const view = byId("view");

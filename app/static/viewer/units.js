@@ -2,16 +2,9 @@
 
 import { visit } from "./visit.js";
 
-/** What a length of that many pixels is, as text. */
-export function length(pixels) {
-  const { micrometres } = visit;
-  return micrometres ? `${number(pixels * micrometres)} µm` : `${number(pixels)} px`;
-}
-
 /** What an area of that many pixels is, as text. */
 export function area(pixels) {
-  const { micrometres } = visit;
-  return micrometres ? `${number(pixels * micrometres ** 2)} µm²` : `${number(pixels)} px²`;
+  return `${bareArea(pixels)} ${areaUnit()}`;
 }
 
 /** A number of pixels in the unit of lengths, without the unit. */

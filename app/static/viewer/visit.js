@@ -9,6 +9,7 @@
  *   filter     other objects of the current picture are shown
  *   selection  another object is lit up
  *   view       the same objects are drawn in another way
+ *   units      another size of a pixel is known, or none
  */
 
 import { page } from "./page.js";

@@ -67,7 +67,6 @@ async function take(picture) {
     picture.move("sending");
     changed(picture);
     await picture.prepared;
-    abort.signal.throwIfAborted();
     const answer = await ask(picture, abort.signal);
     const showable = await showableOf(picture, answer);
     abort.signal.throwIfAborted();
