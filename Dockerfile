@@ -89,11 +89,9 @@ COPY --from=bundle /bundles model/bundles
 COPY --from=code /code ./
 ARG MODEL
 ENV MASKSERVE_MODELS=${MODEL}
-ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="MaskServe" \
       org.opencontainers.image.description="Serves instance segmentation by HTTP" \
-      org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.revision=${REVISION}
 EXPOSE 8080
 # Ready, not only alive: who waits for a healthy container wants to send it pictures.

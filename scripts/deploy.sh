@@ -31,7 +31,7 @@ api_keys() {
     done
 }
 
-# The overlay with this image and these keys. Names of generated secrets end in a hash of what is in them: other keys
+# The overlay with this image and these keys, and the project, which makes a log's traces links. Names of generated secrets end in a hash of what is in them: other keys
 # are another pod template, and a step back finds the keys it had.
 render() {
     local open
@@ -45,6 +45,7 @@ resources: [../overlays/$overlay]
 namespace: $namespace
 images: [{name: "$open", newName: "${image%@*}", digest: "${image#*@}"}]
 secretGenerator: [{name: maskserve-api-keys, files: [keys=api-keys]}]
+configMapGenerator: [{name: maskserve, behavior: merge, literals: [GOOGLE_CLOUD_PROJECT=$project]}]
 END
     kubectl kustomize "$work" >"$work/all.yaml"
     if grep -E '@sha256:0{64}$' "$work/all.yaml" >&2; then
@@ -96,6 +97,7 @@ roll_back() {
 }
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint
+project=$(gcloud config get project)
 (umask 077; api_keys | sed '/^$/d' >"$work/keys")
 [[ -s $work/keys ]] || fail "secret '$secret' has no enabled version: gcloud secrets versions add $secret --data-file=…"
 render

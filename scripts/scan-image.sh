@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fails if an image on this machine has a critical vulnerability: scan-image.sh IMAGE:TAG
+# Fails if an image on this machine has a critical vulnerability for which there is a fix: scan-image.sh IMAGE:TAG
+# One that nobody can mend yet is named, and holds up no deployment.
 set -euo pipefail
 
 image=${1:?which image? scan-image.sh IMAGE:TAG}
@@ -16,14 +17,20 @@ scan=$(gcloud artifacts docker images scan "$image" --location="$location" --for
 [[ $scan ]] || { echo "The scan of $image has no result: is the On-Demand Scanning API enabled?" >&2; exit 1; }
 found=$(gcloud artifacts docker images list-vulnerabilities "$scan" --format='value(
     vulnerability.effectiveSeverity,
+    vulnerability.fixAvailable,
     vulnerability.shortDescription,
     vulnerability.packageIssue[0].affectedPackage,
     vulnerability.packageIssue[0].fixedVersion.fullName)')
 
-if critical=$(grep ^CRITICAL <<<"$found"); then
-    echo "$image has critical vulnerabilities (severity, name, package, fixed in):" >&2
+critical=$(awk -F '\t' '$1 == "CRITICAL"' <<<"$found")
+mendable=$(awk -F '\t' '$2 == "True" || $5' <<<"$critical")
+
+if [[ $critical ]]; then
+    echo "$image has critical vulnerabilities (severity, whether there is a fix, name, package, fixed in):" >&2
     echo "$critical" >&2
+fi
+if [[ $mendable ]]; then
     echo "Take a newer base image in the Dockerfile, or a newer package in requirements-serve.txt." >&2
     exit 1
 fi
-echo "No critical vulnerability in $image, $(grep -c . <<<"$found" || true) lesser ones."
+echo "No critical vulnerability in $image that could be mended, of $(grep -c . <<<"$found" || true) in all."

@@ -51,9 +51,11 @@ def build(workspace: Workspace, **changed: str) -> tuple[str | None, str]:
 def cloud(workspace: Workspace) -> Workspace:
     """Where everything goes well: nothing critical is found, revision 3 runs, the new one finds segments."""
     workspace.stand_in("make", "apt-get", "docker", "gcloud", "kubectl")
+    workspace.answer("docker pull", status=1, err="manifest unknown")
     workspace.answer("docker image inspect", out=f"other/name@{DIGEST}\n{IMAGE}@{DIGEST}\n")
     workspace.answer("images scan", out="projects/my-project/locations/europe/scans/1\n")
-    workspace.answer("list-vulnerabilities", out="HIGH\tCVE-1\tzlib\t2\nLOW\tCVE-2\tperl\t\n")
+    workspace.answer("list-vulnerabilities", out="HIGH\tTrue\tCVE-1\tzlib\t2\nLOW\t\tCVE-2\tperl\t\n")
+    workspace.answer("config get project", out="my-project\n")
     workspace.answer("versions list", out="2\n1\n")
     workspace.answer("versions access 1", out="the-old-key-0123456789")
     workspace.answer("versions access 2", out="the-new-key-0123456789\n")
@@ -226,7 +228,13 @@ def test_nothing_stays_behind_in_the_workspace(cloud: Workspace) -> None:
         ("images scan", {"status": 1, "err": "PERMISSION_DENIED"}, "scan", "docker push"),
         ("images scan", {"out": ""}, "scan", "docker push"),  # no result is no clean bill
         ("list-vulnerabilities", {"status": 1}, "scan", "docker push"),  # neither is none that can be read
-        ("list-vulnerabilities", {"out": "LOW\tCVE-2\nCRITICAL\tCVE-9\tzlib\t2\n"}, "scan", "docker push"),
+        ("list-vulnerabilities", {"out": "CRITICAL\t\tCVE-9\tzlib\t2\n"}, "scan", "docker push"),
+        (
+            "list-vulnerabilities",
+            {"out": "LOW\t\tCVE-2\nCRITICAL\tTrue\tCVE-9\tzlib\t2\n"},
+            "scan",
+            "docker push",
+        ),
         ("^docker push", {"status": 1}, "push", "kubectl"),
         ("^docker image inspect", {"out": "other/name@sha256:00\n"}, "push", "kubectl"),
         ("get-credentials", {"status": 1}, "deploy", "kubectl"),
@@ -251,8 +259,49 @@ def test_a_step_that_fails_fails_the_build_and_nothing_comes_after_it(
 
 
 def test_a_critical_vulnerability_is_named(cloud: Workspace) -> None:
-    cloud.answer("list-vulnerabilities", out="CRITICAL\tCVE-9\tzlib\t2.0\n")
+    cloud.answer("list-vulnerabilities", out="CRITICAL\tTrue\tCVE-9\tzlib\t2.0\n")
     assert "CVE-9\tzlib\t2.0" in build(cloud)[1]
+
+
+def test_one_without_a_fix_is_named_and_holds_up_nothing(cloud: Workspace) -> None:
+    cloud.answer("list-vulnerabilities", out="CRITICAL\tFalse\tCVE-8\tzlib\t\nCRITICAL\t\tCVE-9\tzlib\t\n")
+    failed, said = build(cloud)
+    assert failed is None, said
+    assert "CVE-8" in said and "CVE-9" in said
+
+
+def test_logs_name_the_project_in_which_they_are(keeping: Workspace) -> None:
+    build(keeping)
+    (settings,) = (manifest for manifest in applied(keeping) if manifest["kind"] == "ConfigMap")
+    assert settings["data"]["GOOGLE_CLOUD_PROJECT"] == "my-project"
+    assert settings["data"]["MASKSERVE_QUEUE"] == "8"
+    assert settings["metadata"]["name"] in yaml.safe_dump_all(
+        m for m in applied(keeping) if m["kind"] == "Deployment"
+    )
+
+
+def test_a_commit_that_has_an_image_is_not_built_again(keeping: Workspace) -> None:
+    build(keeping)
+    kept = f"{IMAGE}:c0ffee-nuclei"
+    assert f"docker push {kept}" in keeping.calls()
+    (keeping.folder / "calls").unlink()
+    keeping.answer("docker pull", out=f"{kept}\n")
+    failed, said = build(keeping, _OVERLAY="staging", BUILD_ID="b-2")
+    assert failed is None, said
+    assert not keeping.calls("docker buildx build")
+    for call in (f"docker pull {kept}", f"docker tag {kept} {IMAGE}:b-2", f"docker push {IMAGE}:b-2"):
+        assert call in keeping.calls()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"COMMIT_SHA": ""}, {"_MODEL": "parts"}], ids=["uncommitted", "another model"]
+)
+def test_only_the_same_commit_and_model_have_the_same_image(
+    cloud: Workspace, changed: dict[str, str]
+) -> None:
+    cloud.answer(f"docker pull {IMAGE}:c0ffee-nuclei", out="it is here")
+    build(cloud, **changed)
+    assert cloud.calls("docker buildx build")
 
 
 BACK = "kubectl --namespace=maskserve-staging rollout undo deployment/maskserve --to-revision=3"
