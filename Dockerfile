@@ -55,7 +55,10 @@ FROM ${BASE} AS bundle
 ARG BUNDLES
 ARG MODEL
 COPY ${BUNDLES}/${MODEL} /bundles/${MODEL}
-RUN chmod -R a+rX /bundles
+# Stages are compiled and measured where the pictures for that are, and come with the bundle: serving has no other engine.
+RUN [ -d "/bundles/${MODEL}/openvino" ] \
+    || { echo "model ${MODEL} has no compiled stages: python -m model export ${MODEL}" >&2; exit 1; } \
+    && chmod -R a+rX /bundles
 
 
 # --- What both images have ----------------------------------------------------------------------------------
