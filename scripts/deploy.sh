@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 overlay=${1:?which overlay? deploy.sh OVERLAY IMAGE@sha256:…}
 image=${2:?which image? deploy.sh OVERLAY IMAGE@sha256:…}
 : "${REGION:?the region of the cluster}" "${CLUSTER:?the cluster}" "${MODEL:?the model to ask}" "${SAMPLE:?a picture}"
-secret=maskserve-api-key
+secrets=(maskserve-api-key maskserve-events-key)  # of callers, and of the function
+proven=maskserve-proven-revision  # an annotation: the revision that was last seen to serve
 
 fail() { echo "deploy: $*" >&2; exit 1; }
 
@@ -20,49 +21,75 @@ namespace=$(sed -n 's/^namespace: *//p' "k8s/overlays/$overlay/kustomization.yam
 work=$(mktemp -d k8s/deploy.XXXXXX)  # kustomize takes no absolute paths
 trap 'rm -rf "$work"' EXIT
 
-# Every enabled version of the secret is a key, so that one can be changed without a moment in which a caller is
-# refused; the newest comes first.
+# Every enabled version of a secret is a key, so that one can be changed without a moment in which a caller is refused;
+# the newest comes first.
 api_keys() {
-    local versions version
-    versions=$(gcloud secrets versions list "$secret" --filter=state=enabled --format='value(name)')
-    for version in $versions; do
-        gcloud secrets versions access "$version" --secret="$secret"
-        echo
+    local secret versions version
+    for secret in "${secrets[@]}"; do
+        versions=$(gcloud secrets versions list "$secret" --filter=state=enabled --format='value(name)')
+        [[ $versions ]] \
+            || fail "secret '$secret' has no enabled version: gcloud secrets versions add $secret --data-file=…"
+        for version in $versions; do
+            gcloud secrets versions access "$version" --secret="$secret"
+            echo
+        done
     done
 }
 
-# The overlay with this image and these keys, and the project, which makes a log's traces links. Names of generated secrets end in a hash of what is in them: other keys
-# are another pod template, and a step back finds the keys it had.
+# The overlay with this image and these keys, and the project, which makes a log's traces links. Names of generated
+# secrets end in a hash of what is in them: other keys are another pod template, and a step back finds the keys it had.
 render() {
-    local open
-    kubectl kustomize "k8s/overlays/$overlay" >"$work/all.yaml"
-    # What an overlay calls the image is its own affair: it is the one without a digest yet.
-    open=$(sed -nE "s/^ *(- )?image: (([^ ]*\/)?maskserve)@sha256:0{64}$/\2/p" "$work/all.yaml" | sort -u)
-    [[ $open ]] || fail "overlay '$overlay' has no image named maskserve with a digest of zeros to put this one in for"
-    (umask 077; paste -sd, "$work/keys" | tr -d '\n' >"$work/api-keys")
+    local unnamed
+    paste -sd, "$work/keys" | tr -d '\n' >"$work/api-keys"
     cat >"$work/kustomization.yaml" <<END
 resources: [../overlays/$overlay]
 namespace: $namespace
-images: [{name: "$open", newName: "${image%@*}", digest: "${image#*@}"}]
 secretGenerator: [{name: maskserve-api-keys, files: [keys=api-keys]}]
 configMapGenerator: [{name: maskserve, behavior: merge, literals: [GOOGLE_CLOUD_PROJECT=$project]}]
 END
-    kubectl kustomize "$work" >"$work/all.yaml"
-    if grep -E '@sha256:0{64}$' "$work/all.yaml" >&2; then
-        fail "overlay '$overlay' has images whose digest is zeros: put in the right ones (k8s/README.md)"
-    fi
+    # What an overlay calls the image is its own affair: it is the one without a digest yet. (Not by kustomize's
+    # `images`, which goes by the name alone, and a canary's has the same.)
+    kubectl kustomize "$work" | sed -E "s|^( *(- )?image: )([^ ]*/)?maskserve@sha256:0{64}$|\1$image|" >"$work/all.yaml"
+    grep -qF "image: $image" "$work/all.yaml" \
+        || fail "overlay '$overlay' has no image named maskserve with a digest of zeros to put this one in for"
+    unnamed=$(grep -E '^ *(- )?image: ' "$work/all.yaml" | grep -vE '@sha256:[0-9a-f]{64}$' || true)
+    unnamed+=$(grep -E '@sha256:0{64}$' "$work/all.yaml" || true)
+    [[ ! $unnamed ]] || fail "overlay '$overlay' has images without a digest: put them in (k8s/README.md): $unnamed"
 }
+
+revision_of='deployment\.kubernetes\.io/revision'
 
 in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
-# The revision that runs; nothing where there is none.
-revision() {
-    in_namespace get deployment maskserve --ignore-not-found \
-        --output='jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}'
+# What the overlay's objects of one sort have, in kubectl's words: each OPERATOR FIELDS, where OPERATOR, == or !=, says
+# whether it is about Deployments or all others. Nothing of objects that are not there.
+each() {
+    in_namespace get --filename="$work/all.yaml" --ignore-not-found \
+        --output="jsonpath={range .items[?(@.kind$1\"Deployment\")]}$2{'\n'}{end}"
 }
 
-# Autopilot may first have to add machines; the image is then pulled and the models are loaded.
-rolled_out() { in_namespace rollout status deployment/maskserve --timeout=15m; }
+runs() { in_namespace rollout status "deployment/$1" --watch=false | grep -q 'successfully rolled out'; }
+
+# What there is to go back to: what all but the Deployments were made of, and the revision of each Deployment. Of one
+# that does not run as it should, as a build leaves it that was cancelled half-way, the last that did.
+remember() {
+    local name revision proven_revision
+    each '!=' "---{'\n'}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}" >"$work/before.yaml"
+    each '==' "{.metadata.name},{.metadata.annotations.$revision_of},{.metadata.annotations.$proven}" >"$work/deployments"
+    while IFS=, read -r name revision proven_revision; do
+        if [[ $proven_revision ]] && ! runs "$name"; then revision=$proven_revision; fi
+        echo "$name $revision"
+    done <"$work/deployments" >"$work/revisions"
+}
+
+# Whether those Deployments have come about. Autopilot may first have to add machines; the image is then pulled and the
+# models are loaded.
+rolled_out() {
+    local name
+    for name in "$@"; do
+        in_namespace rollout status "deployment/$name" --timeout=15m || return 1
+    done
+}
 
 ask_for_segments() {
     local forwarding port='' outcome=0
@@ -84,26 +111,50 @@ ask_for_segments() {
     return $outcome
 }
 
+# What has just been seen to serve is what a later build may go back to.
+note_proven() {
+    local name revision
+    for name in $(each '==' '{.metadata.name}'); do
+        revision=$(in_namespace get "deployment/$name" --output="jsonpath={.metadata.annotations.$revision_of}")
+        in_namespace annotate "deployment/$name" --overwrite "$proven=$revision"
+    done
+}
+
+comes_about() {
+    local names
+    in_namespace apply --filename="$work/all.yaml" || return 1
+    names=$(each '==' '{.metadata.name}') || return 1
+    [[ $names ]] || return 1
+    # shellcheck disable=SC2086  # a word each
+    rolled_out $names && ask_for_segments
+}
+
 roll_back() {
+    local name revision outcome=0
     echo "Pods and what became of them:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
-    [[ $before ]] || fail "overlay '$overlay' failed; nothing ran before, so there is nothing to go back to"
-    # To the revision by its number: `undo` alone would go one too far where this image was running already.
-    if in_namespace rollout undo deployment/maskserve --to-revision="$before" && rolled_out; then
-        fail "overlay '$overlay' failed and was rolled back to revision $before"
+    [[ -s $work/revisions ]] || fail "overlay '$overlay' failed; nothing ran before, so there is nothing to go back to"
+    if grep -q '^{' "$work/before.yaml"; then
+        in_namespace apply --filename="$work/before.yaml" || outcome=1
     fi
-    fail "overlay '$overlay' failed, and so did going back to revision $before: look at the pods now"
+    # To the revision by its number: `undo` alone would go one too far where this image was running already.
+    while read -r name revision; do
+        in_namespace rollout undo "deployment/$name" --to-revision="$revision" || outcome=1
+    done <"$work/revisions"
+    # shellcheck disable=SC2046  # a word each
+    if [[ $outcome == 0 ]] && rolled_out $(cut -d ' ' -f 1 "$work/revisions"); then
+        fail "overlay '$overlay' failed and was rolled back to $(paste -sd, "$work/revisions" | sed 's/ / revision /g')"
+    fi
+    fail "overlay '$overlay' failed, and so did going back: look at the pods now"
 }
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint
 project=$(gcloud config get project)
-(umask 077; api_keys | sed '/^$/d' >"$work/keys")
-[[ -s $work/keys ]] || fail "secret '$secret' has no enabled version: gcloud secrets versions add $secret --data-file=…"
+umask 077  # of keys
+api_keys | sed '/^$/d' >"$work/keys"
 render
-before=$(revision)
-
-if ! { in_namespace apply --filename="$work/all.yaml" && rolled_out && ask_for_segments; }; then
-    roll_back
-fi
+remember
+comes_about || roll_back
+note_proven
 echo "Overlay '$overlay' runs $image."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Creates in a Google Cloud project all that MaskServe needs there. What exists is left as it is, so that it can be run
-# again at any time: after a failure, with another option, with a new function. docs/deploy-gcp.md tells the whole way.
+# again at any time: after a failure, with a new function, to add triggers. docs/deploy-gcp.md tells the whole way.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
@@ -32,7 +32,9 @@ while [[ $# -gt 0 ]]; do
         --help) echo "$usage"; exit ;;
         -*) fail "there is no option $1
 $usage" ;;
-        *) project=$1; shift; continue ;;
+        *) [[ ! $project ]] || fail "one project at a time: $project or $1?
+$usage"
+            project=$1; shift; continue ;;
     esac
     [[ ${2-} ]] || fail "$1 needs a value
 $usage"
@@ -58,7 +60,8 @@ enable_interfaces
 create_accounts
 create_repository
 create_source_bucket
-create_key
+create_key maskserve-api-key  # of callers
+create_key maskserve-events-key  # of the function: one's rate limit does not hold up the other
 create_cluster
 create_models_bucket
 create_entrances

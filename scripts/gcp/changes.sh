@@ -18,6 +18,15 @@ there() {
     fail "could not look that up: $*"
 }
 
+# same WHAT WANTED COMMAND…: whether what the command looks up exists; ends all where it exists and is for another.
+same() {
+    local what=$1 wanted=$2
+    shift 2
+    there "$@" || return 1
+    [[ $found == "$wanted" ]] \
+        || fail "$what is for $found, not $wanted. Say $found, or remove it first (docs/deploy-gcp.md, Remove everything)."
+}
+
 # change WHAT COMMAND…: says WHAT it does, and does it unless this is a dry run.
 change() {
     local what=$1

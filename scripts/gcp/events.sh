@@ -36,7 +36,7 @@ create_function() {
     # Not only to add results: the record of a failure is written over when the image is worked on again.
     bind "$(member maskserve-events)" roles/storage.objectUser 'storage buckets' "gs://$project-maskserve-results"
     bind "$(member maskserve-events)" roles/pubsub.publisher 'pubsub topics' maskserve-results
-    bind "$(member maskserve-events)" roles/secretmanager.secretAccessor secrets maskserve-api-key
+    bind "$(member maskserve-events)" roles/secretmanager.secretAccessor secrets maskserve-events-key
 
     account maskserve-function-build "builds the function"
     bind "$(member maskserve-function-build)" roles/run.builder projects "$project"
@@ -44,24 +44,27 @@ create_function() {
     deploy_function
 }
 
-# The function carries the fingerprint of what it was deployed from, so that it is deployed again when that changes,
-# and only then.
+# The function carries the fingerprint of how and of what it was deployed, so that it is deployed again when that
+# changes, and only then.
 deploy_function() {
-    local settings fingerprint
+    local settings how fingerprint
     settings=RESULT_BUCKET=$project-maskserve-results
     settings+=,RESULT_TOPIC=projects/$project/topics/maskserve-results
     settings+=,SERVICE_URL=https://$domain
-    fingerprint=$({ echo "$settings"; cat functions/*.py functions/requirements.txt; } | sha256sum | cut -c 1-16)
+    how=(
+        --source=functions --function=segment --base-image=python311
+        --service-account="maskserve-events@$accounts"
+        --build-service-account="projects/$project/serviceAccounts/maskserve-function-build@$accounts"
+        --no-allow-unauthenticated --set-env-vars="$settings"
+        --set-secrets=SERVICE_API_KEY=maskserve-events-key:latest
+        --timeout=300 --memory=1Gi --concurrency=4 --max-instances=4
+    )
+    fingerprint=$({ echo "${how[@]}"; cat functions/*.py functions/requirements.txt; } | sha256sum | cut -c 1-16)
     there gcloud run services describe maskserve-events --region="$region" \
         --format='value(metadata.labels.fingerprint)' || true
     [[ $found == "$fingerprint" ]] \
         || change "deploy function maskserve-events" gcloud run deploy maskserve-events --region="$region" \
-            --source=functions --function=segment --base-image=python311 \
-            --service-account="maskserve-events@$accounts" \
-            --build-service-account="projects/$project/serviceAccounts/maskserve-function-build@$accounts" \
-            --no-allow-unauthenticated --set-env-vars="$settings" \
-            --set-secrets=SERVICE_API_KEY=maskserve-api-key:latest \
-            --timeout=300 --memory=1Gi --concurrency=4 --max-instances=4 --labels="fingerprint=$fingerprint"
+            "${how[@]}" --labels="fingerprint=$fingerprint"
 }
 
 # Our own push subscription, so that deadline, retries and dead letters are ours too.

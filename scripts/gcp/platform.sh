@@ -29,6 +29,7 @@ create_accounts() {
     bind "$(member maskserve-build)" roles/logging.logWriter projects "$project"
     bind "$(member maskserve-build)" roles/ondemandscanning.admin projects "$project"
     bind "$(member maskserve-build)" roles/container.developer projects "$project"
+    bind "$(member maskserve-build)" roles/cloudbuild.builds.viewer projects "$project"
 }
 
 create_repository() {
@@ -47,19 +48,18 @@ create_source_bucket() {
     bind "$(member maskserve-build)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-source"
 }
 
-# Callers' key. Each enabled version of the secret is one (docs/deploy-gcp.md, "Change the key").
+# Keys of the service: create_key SECRET. Each enabled version is one (docs/deploy-gcp.md, "Change the key").
 create_key() {
-    there gcloud secrets describe maskserve-api-key \
-        || change "create secret maskserve-api-key" gcloud secrets create maskserve-api-key \
-            --replication-policy=user-managed --locations="$region"
-    there gcloud secrets versions list maskserve-api-key --format='value(name)' || true
-    [[ $found ]] || change "make a key" first_key
-    bind "$(member maskserve-build)" roles/secretmanager.secretAccessor secrets maskserve-api-key
-    bind "$(member maskserve-build)" roles/secretmanager.viewer secrets maskserve-api-key
+    there gcloud secrets describe "$1" \
+        || change "create secret $1" gcloud secrets create "$1" --replication-policy=user-managed --locations="$region"
+    there gcloud secrets versions list "$1" --format='value(name)' || true
+    [[ $found ]] || change "make a key" first_key "$1"
+    bind "$(member maskserve-build)" roles/secretmanager.secretAccessor secrets "$1"
+    bind "$(member maskserve-build)" roles/secretmanager.viewer secrets "$1"
 }
 
 first_key() {
-    head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | gcloud secrets versions add maskserve-api-key --data-file=-
+    head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' | gcloud secrets versions add "$1" --data-file=-
 }
 
 create_cluster() {
@@ -85,7 +85,7 @@ create_models_bucket() {
 entrance() {
     there gcloud compute addresses describe "$1" --global \
         || change "reserve address $1" gcloud compute addresses create "$1" --global
-    there gcloud certificate-manager certificates describe "$1" \
+    same "certificate $1" "$2" gcloud certificate-manager certificates describe "$1" --format='value(managed.domains[0])' \
         || change "ask for a certificate for $2" gcloud certificate-manager certificates create "$1" --domains="$2"
     there gcloud certificate-manager maps describe "$1" \
         || change "create certificate map $1" gcloud certificate-manager maps create "$1"

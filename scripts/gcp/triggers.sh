@@ -26,7 +26,8 @@ connect_github() {
     if [[ ! $dry_run && $found != COMPLETE* ]]; then
         fail "GitHub has to be asked by you: open ${found##*$'\t'}, allow Cloud Build to read $github, run this again."
     fi
-    there gcloud builds repositories describe maskserve --connection=maskserve --region="$region" \
+    same "the connected repository" "https://github.com/$github.git" \
+        gcloud builds repositories describe maskserve --connection=maskserve --region="$region" --format='value(remoteUri)' \
         || change "connect $github" gcloud builds repositories create maskserve --connection=maskserve \
             --region="$region" --remote-uri="https://github.com/$github.git"
 }

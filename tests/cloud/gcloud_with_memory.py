@@ -56,6 +56,9 @@ elif verb == "describe":
     asked = flags.get("format", "")
     if "labels" in asked:
         answer(there[thing]["labels"].removeprefix("fingerprint="))
+    for field, flag in {"managed.domains": "domains", "remoteUri": "remote-uri"}.items():
+        if field in asked:
+            answer(there[thing][flag])
     answer(project["connection"] if "installationState" in asked else "https://function.example")
 elif verb == "enable":
     there["services"] = there.get("services", []) + rest

@@ -16,9 +16,10 @@ from workspace import ROOT, Workspace
 
 FILE = ROOT / "cloudbuild.yaml"
 BUILD: dict[str, Any] = yaml.safe_load(FILE.read_text())
-BUILT_IN = {"PROJECT_ID": "my-project", "BUILD_ID": "b-1", "COMMIT_SHA": "c0ffee"}
+BUILT_IN = {"PROJECT_ID": "my-project", "BUILD_ID": "b-1", "COMMIT_SHA": "c0ffee", "LOCATION": "europe-west1"}
 IMAGE = "europe-west1-docker.pkg.dev/my-project/maskserve/maskserve"
 DIGEST = "sha256:" + "ab" * 32
+BEFORE = '{"kind": "Service", "metadata": {"name": "maskserve"}, "spec": {"ports": [{"port": 1}]}}'
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("kubectl"),
@@ -56,14 +57,28 @@ def cloud(workspace: Workspace) -> Workspace:
     workspace.answer("images scan", out="projects/my-project/locations/europe/scans/1\n")
     workspace.answer("list-vulnerabilities", out="HIGH\tTrue\tCVE-1\tzlib\t2\nLOW\t\tCVE-2\tperl\t\n")
     workspace.answer("config get project", out="my-project\n")
-    workspace.answer("versions list", out="2\n1\n")
-    workspace.answer("versions access 1", out="the-old-key-0123456789")
-    workspace.answer("versions access 2", out="the-new-key-0123456789\n")
+    workspace.answer("versions list maskserve-api-key", out="2\n1\n")
+    workspace.answer("versions list maskserve-events-key", out="1\n")
+    workspace.answer("versions access 1 --secret=maskserve-api-key", out="the-old-key-0123456789")
+    workspace.answer("versions access 2 --secret=maskserve-api-key", out="the-new-key-0123456789\n")
+    workspace.answer("versions access 1 --secret=maskserve-events-key", out="the-function-key-0123456789")
+    workspace.answer("builds describe", out="2026-11-21T10:00:00Z\n")
     workspace.answer("kubectl kustomize", run=[shutil.which("kubectl")])
-    workspace.answer("get deployment maskserve", out="3")
+    workspace.answer("get --filename=.*last-applied", out=f"---\n{BEFORE}\n")
+    runs(workspace, "maskserve", revision=3)
+    workspace.answer("get deployment/maskserve", out="4")
     workspace.answer("port-forward", run=[sys.executable, str(Path(__file__).parent / "stub_service.py")])
     serve(workspace)
     return workspace
+
+
+def runs(workspace: Workspace, *names: str, revision: int, proven: int | str = "", well: bool = True) -> None:
+    """Which Deployments of the overlay there are, and how they are before."""
+    workspace.answer(r"get --filename=.*name\}\{'", out="".join(f"{name}\n" for name in names))
+    lines = "".join(f"{name},{revision},{proven}\n" for name in names)
+    workspace.answer("get --filename=.*revision", out=lines)
+    said = 'deployment "maskserve" successfully rolled out' if well else "Waiting for deployment"
+    workspace.answer("rollout status .*--watch=false", out=f"{said}\n")
 
 
 def serve(
@@ -120,6 +135,8 @@ def test_the_time_is_enough_for_a_rollout_and_one_back() -> None:
         int(minutes) for minutes in re.findall(r"--timeout=(\d+)m", (ROOT / "scripts/deploy.sh").read_text())
     ]
     assert int(BUILD["timeout"][:-1]) >= 60 * (2 * sum(minutes) + 60)
+    deployment = yaml.safe_load((ROOT / "k8s" / "server" / "deployment.yaml").read_text())
+    assert [deployment["spec"]["progressDeadlineSeconds"]] == [60 * patience for patience in minutes]
 
 
 def test_a_build_that_goes_well_tests_builds_scans_pushes_deploys_and_asks(keeping: Workspace) -> None:
@@ -194,7 +211,8 @@ def test_pods_take_every_enabled_key_the_newest_first_from_a_secret_of_their_own
     decoded = subprocess.run(
         ["base64", "-d"], input=secrets[name]["data"]["keys"], capture_output=True, text=True
     )
-    assert decoded.stdout == "the-new-key-0123456789,the-old-key-0123456789"
+    keys = "the-new-key-0123456789,the-old-key-0123456789,the-function-key-0123456789"
+    assert decoded.stdout == keys
     assert f"name: {name}" in yaml.safe_dump_all(m for m in applied(keeping) if m["kind"] == "Deployment")
     assert secrets[name]["metadata"]["namespace"] == "maskserve-staging"
 
@@ -238,11 +256,13 @@ def test_nothing_stays_behind_in_the_workspace(cloud: Workspace) -> None:
         ("^docker push", {"status": 1}, "push", "kubectl"),
         ("^docker image inspect", {"out": "other/name@sha256:00\n"}, "push", "kubectl"),
         ("get-credentials", {"status": 1}, "deploy", "kubectl"),
+        ("builds describe", {"status": 1}, "turn", "kubectl"),
+        ("builds list", {"status": 1}, "turn", "kubectl"),  # not knowing is not being alone
         ("versions list", {"status": 1}, "deploy", "kubectl"),
         ("versions list", {"out": ""}, "deploy", "kubectl"),  # no key: open to everybody
         ("versions access", {"status": 1}, "deploy", "kubectl"),
         (
-            "get deployment",
+            "get --filename",
             {"status": 1, "err": "Unable to connect"},
             "deploy",
             "kubectl --namespace=maskserve-staging apply",
@@ -342,16 +362,99 @@ def test_a_service_that_does_not_segment_is_rolled_back_and_fails_the_build(
     assert failed == "deploy"
     assert said in output
     assert BACK in cloud.calls()
-    assert "was rolled back to revision 3" in output
+    assert "was rolled back to maskserve revision 3" in output
 
 
 def test_a_first_deployment_that_fails_has_nothing_to_go_back_to(cloud: Workspace) -> None:
-    cloud.answer("get deployment maskserve", out="")
+    cloud.answer("get --filename", out="")
     cloud.answer("rollout status", status=1)
     failed, said = build(cloud)
     assert failed == "deploy"
     assert "nothing to go back to" in said
     assert BACK not in cloud.calls()
+
+
+def test_all_goes_back_not_the_pods_alone(keeping: Workspace) -> None:
+    keeping.answer("rollout status .*--timeout", status=1)
+    assert build(keeping)[0] == "deploy"
+    assert applied(keeping) == [yaml.safe_load(BEFORE)]
+    back = keeping.calls("kubectl --namespace=maskserve-staging apply")
+    assert len(back) == 2 and keeping.calls().index(back[1]) < keeping.calls().index(BACK)
+
+
+@pytest.mark.parametrize(("well", "revision"), [(False, 3), (True, 5)])
+def test_what_a_cancelled_build_left_is_nothing_to_go_back_to(
+    cloud: Workspace, well: bool, revision: int
+) -> None:
+    # Revision 3 was seen to serve, 5 was not; where 5 runs all the same, somebody has chosen it by hand.
+    runs(cloud, "maskserve", revision=5, proven=3, well=well)
+    serve(cloud, status=422)
+    build(cloud)
+    assert BACK.replace("=3", f"={revision}") in cloud.calls()
+
+
+def test_what_was_seen_to_serve_is_noted_for_later_builds(cloud: Workspace) -> None:
+    note = "kubectl --namespace=maskserve-staging annotate deployment/maskserve --overwrite"
+    build(cloud)
+    assert cloud.calls(note) == [f"{note} maskserve-proven-revision=4"]
+    (cloud.folder / "calls").unlink()
+    serve(cloud, status=422)
+    build(cloud)
+    assert not cloud.calls(note)
+
+
+def with_canary(workspace: Workspace, images: str) -> None:
+    overlay = workspace.path / "k8s" / "overlays" / "staging" / "kustomization.yaml"
+    components, rest = overlay.read_text().split("# The zeros")
+    overlay.write_text(
+        f"{components}  - ../../components/canary\n# The zeros{rest.replace('images:', 'images:' + images)}"
+    )
+    runs(workspace, "maskserve", "maskserve-canary", revision=3)
+
+
+def test_a_canary_keeps_the_image_that_the_overlay_names(keeping: Workspace) -> None:
+    other = "sha256:" + "cd" * 32
+    name = "europe-west1-docker.pkg.dev/my-project/maskserve/maskserve"
+    with_canary(keeping, f"\n  - {{name: maskserve-canary, newName: {name}, digest: '{other}'}}")
+    failed, said = build(keeping)
+    assert failed is None, said
+    images = {
+        manifest["metadata"]["name"]: manifest["spec"]["template"]["spec"]["containers"][0]["image"]
+        for manifest in applied(keeping)
+        if manifest["kind"] == "Deployment"
+    }
+    assert images == {"maskserve": f"{IMAGE}@{DIGEST}", "maskserve-canary": f"{name}@{other}"}
+    assert keeping.calls("kubectl --namespace=maskserve-staging rollout status deployment/maskserve-canary")
+
+
+def test_a_canary_without_an_image_is_not_deployed(cloud: Workspace) -> None:
+    with_canary(cloud, "")
+    failed, said = build(cloud)
+    assert failed == "deploy"
+    assert "images without a digest" in said and "maskserve-canary" in said
+    assert not [call for call in cloud.calls() if " apply " in call]
+
+
+def test_a_canary_that_does_not_come_about_fails_the_build(cloud: Workspace) -> None:
+    with_canary(cloud, f"\n  - {{name: maskserve-canary, newName: {IMAGE}, digest: '{DIGEST}'}}")
+    cloud.answer("rollout status deployment/maskserve-canary", status=1, err="ImagePullBackOff")
+    failed, said = build(cloud)
+    assert failed == "deploy"
+    assert "ImagePullBackOff" in said
+    assert BACK in cloud.calls()
+
+
+def test_an_earlier_build_of_the_overlay_is_waited_for(cloud: Workspace) -> None:
+    going_on = cloud.folder / "going-on"
+    going_on.write_text("b-0\n")
+    cloud.answer("builds list", run=["/bin/sh", "-c", f"cat {going_on} 2>/dev/null; rm -f {going_on}"])
+    cloud.stand_in("sleep")
+    turn = cloud.run("scripts/await-turn.sh", "b-1", "europe-west1", "staging")
+    assert turn.returncode == 0, turn.stderr
+    assert turn.stdout == "Waiting for b-0\n"
+    asked = cloud.calls("gcloud builds list")
+    assert len(asked) == 2 and len(cloud.calls("sleep")) == 1
+    assert 'substitutions._OVERLAY=staging AND createTime<"2026-11-21T10:00:00Z"' in asked[0]
 
 
 def test_a_way_back_that_fails_too_is_said(cloud: Workspace) -> None:
@@ -369,7 +472,7 @@ def test_an_overlay_with_other_images_that_have_no_digest_is_not_deployed(cloud:
     overlay.write_text(overlay.read_text().replace("components:", redis).replace("images:", another))
     failed, said = build(cloud)
     assert failed == "deploy"
-    assert "whose digest is zeros" in said
+    assert "images without a digest" in said and "redis@sha256:000" in said
     assert not [call for call in cloud.calls() if " apply " in call]
 
 

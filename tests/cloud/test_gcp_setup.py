@@ -119,6 +119,53 @@ def test_a_changed_function_is_deployed_again_and_nothing_else(set_up_before: Wo
     assert change.startswith("gcloud run deploy maskserve-events")
 
 
+def test_a_function_with_other_limits_is_deployed_again(set_up_before: Workspace) -> None:
+    made = changes(set_up_before)
+    script = set_up_before.path / "scripts" / "gcp" / "events.sh"
+    script.write_text(script.read_text().replace("--timeout=300", "--timeout=301"))
+    set_up(set_up_before, *GITHUB)
+    (change,) = changes(set_up_before)[len(made) :]
+    assert "--timeout=301" in change
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("--domain", "other.example.org", *GITHUB),
+            "certificate maskserve is for segment.example.org, not other",
+        ),
+        (
+            ("--github", "them/maskserve"),
+            "repository is for https://github.com/us/maskserve.git, not https://github",
+        ),
+    ],
+)
+def test_what_is_there_for_another_domain_or_repository_is_not_half_changed(
+    set_up_before: Workspace, arguments: tuple[str, ...], said: str
+) -> None:
+    made = changes(set_up_before)
+    refused = set_up(set_up_before, *arguments)
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert changes(set_up_before) == made
+
+
+def test_the_function_has_a_key_of_its_own(finished: Workspace) -> None:
+    readers = {
+        (on.split()[-1], member.split(":")[1].split("@")[0])
+        for role, on, member in roles(finished)
+        if role == "roles/secretmanager.secretAccessor"
+    }
+    assert readers == {
+        ("maskserve-api-key", "maskserve-build"),
+        ("maskserve-events-key", "maskserve-build"),
+        ("maskserve-events-key", "maskserve-events"),
+    }
+    (deploy,) = (call for call in changes(finished) if "run deploy" in call)
+    assert "--set-secrets=SERVICE_API_KEY=maskserve-events-key:latest" in deploy
+
+
 @pytest.mark.parametrize(
     ("step", "what"),
     [
@@ -189,6 +236,7 @@ def test_main_deploys_staging_and_a_version_production(
         (("p",), "a project and --domain are needed"),
         (("p", "--domain"), "--domain needs a value"),
         (("p", "--domain", "d", "--colour", "red"), "there is no option --colour"),
+        (("p", "q", "--domain", "d"), "one project at a time: p or q?"),
         (("p", "--domain", "d", "--github", "maskserve"), "--github is OWNER/NAME, not 'maskserve'"),
         (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "by one repository"),
     ],
@@ -230,6 +278,7 @@ def test_nobody_is_given_more_than_its_task_needs(finished: Workspace) -> None:
         ("roles/logging.logWriter", "maskserve-build"),
         ("roles/ondemandscanning.admin", "maskserve-build"),
         ("roles/container.developer", "maskserve-build"),
+        ("roles/cloudbuild.builds.viewer", "maskserve-build"),
         ("roles/run.builder", "maskserve-function-build"),
         ("roles/secretmanager.admin", "service-123456789"),  # Cloud Build itself: GitHub's token
     }

@@ -107,4 +107,4 @@ def test_a_shadow_counts_no_request_a_second_time(everything: Rendered) -> None:
         server["metadata"]["name"]: everything.settings(server).rate_limit for server in everything.servers()
     }
     assert limits.pop("maskserve-shadow") is None
-    assert set(limits.values()) == {"120/minute"}
+    assert set(limits.values()) == {"1200/minute"}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from rendering import Manifest, Rendered, container_of, labels_of_pods, pod_of
+from pathlib import Path
+
+import pytest
+import yaml
+from rendering import K8S, Manifest, Rendered, container_of, labels_of_pods, pod_of, render_made_up
 
 
 def selected(rendered: Rendered, labels: Manifest) -> list[str]:
@@ -120,8 +124,12 @@ def test_plain_http_is_only_ever_redirected(rendered: Rendered) -> None:
             assert not list(backends_of(route))
 
 
-def test_a_canary_gets_its_share_and_a_shadow_gets_copies(everything: Rendered) -> None:
-    (rule,) = everything.one("HTTPRoute", "maskserve")["spec"]["rules"]
+@pytest.mark.parametrize("order", [("canary", "shadow"), ("shadow", "canary")], ids="-".join)
+def test_a_canary_gets_its_share_and_a_shadow_gets_copies(tmp_path: Path, order: tuple[str, str]) -> None:
+    made_up = yaml.safe_load((K8S / "overlays" / "production" / "kustomization.yaml").read_text())
+    made_up["components"] += [f"../../components/{name}" for name in order]
+    rendered = render_made_up(tmp_path / "k8s", made_up)
+    (rule,) = rendered.one("HTTPRoute", "maskserve")["spec"]["rules"]
     weights = {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
     assert weights == {"maskserve": 95, "maskserve-canary": 5}
     (mirror,) = rule["filters"]
