@@ -61,7 +61,7 @@ deploy_function() {
             --build-service-account="projects/$project/serviceAccounts/maskserve-function-build@$accounts" \
             --no-allow-unauthenticated --set-env-vars="$settings" \
             --set-secrets=SERVICE_API_KEY=maskserve-api-key:latest \
-            --timeout=300 --memory=1Gi --concurrency=4 --max-instances=4 --labels="fingerprint=$fingerprint"
+            --timeout=300 --memory=2Gi --concurrency=2 --max-instances=8 --labels="fingerprint=$fingerprint"
 }
 
 # Our own push subscription, so that deadline, retries and dead letters are ours too.
