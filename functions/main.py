@@ -13,7 +13,7 @@ from typing import Any
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
-from werkzeug.exceptions import BadRequest, InternalServerError
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
 
 import logs
 from cloud import Cloud
@@ -47,15 +47,18 @@ def segment(event: CloudEvent) -> None:
 
 
 @functions_framework.errorhandler(BadRequest)
-def take_push(_: BadRequest) -> tuple[str, int]:
+def take_push(_: BadRequest) -> flask.Response | HTTPException:
     """A push that the framework makes no event of: one without data, as of a notification, or a broken one.
 
     Refused, as it would be else, it would come again and again.
     """
     push = flask.request.get_json(force=True, silent=True)
     message = push.get("message") if isinstance(push, Mapping) else None
-    _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
-    return "", 204
+    try:
+        _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
+    except HTTPException as error:
+        return error  # what an error handler raises is a crash to the framework, whatever it is
+    return flask.Response(status=204)
 
 
 def _take(message: Any, event_id: str) -> None:

@@ -8,7 +8,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from chain import SECONDS_TO_COME_AGAIN, Chain, wait_until
-from stub_origin import Origin, ok
 from stub_service import PNG, Query, Reply, found, problem
 
 BURST = 200
@@ -256,25 +255,6 @@ def test_what_never_goes_well_before_max_age_ends_with_the_dead_letters(chain: C
 
     assert not chain.messages
     assert [letter["name"] for letter in chain.dead] == ["fails.png"]
-
-
-def test_a_crash_is_said_once_with_its_image_and_ends_with_the_dead_letters(chain: Chain) -> None:
-    strange = Origin({"/storage/v1/b/photos/o/a.png": ok(b"no JSON")})
-    chain.deliver_at_most(5)
-    chain.start(STORAGE_EMULATOR_HOST=f"127.0.0.1:{strange.port}")
-    chain.cloud.publish(chain.notifications, {"gcs_uri": "gs://photos/a.png"})
-
-    wait_until(lambda: chain.receive() or chain.dead, 60)
-    strange.stop()
-
-    assert not chain.messages
-    assert chain.dead == [{"gcs_uri": "gs://photos/a.png"}]
-    crashes = chain.log_of("crashed")
-    assert [entry for entry in chain.log() if "stack_trace" in entry] == crashes
-    assert len(crashes) >= 5 and len({entry["event"] for entry in crashes}) == 1
-    for entry in crashes:
-        assert (entry["severity"], entry["object"]) == ("ERROR", "gs://photos/a.png")
-        assert "generation" in entry and "JSONDecodeError" in entry["stack_trace"]
 
 
 def test_a_segments_json_by_somebody_else_is_a_failure(chain: Chain) -> None:
