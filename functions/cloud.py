@@ -8,6 +8,8 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +20,7 @@ from google.auth.transport.requests import AuthorizedSession
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from faults import TryAgain, too_large
+from faults import Fault, TryAgain, too_large
 
 _SCOPES = (
     "https://www.googleapis.com/auth/devstorage.read_write",
@@ -40,10 +42,18 @@ _RETRY = Retry(
 
 @dataclass(frozen=True)
 class Object:
-    """What Cloud Storage knows of an object."""
+    """What Cloud Storage knows of an object.
+
+    Attributes:
+        size: in bytes.
+        created: when this generation was.
+        md5: of its bytes, in base64; None where it was composed of others.
+    """
 
     generation: str
     size: int
+    created: datetime
+    md5: str | None
 
 
 class Cloud:
@@ -59,12 +69,21 @@ class Cloud:
         self._authorized: requests.Session | None = None
 
     def look_up(self, bucket: str, name: str, generation: str | None = None) -> Object | None:
-        """The object, of that generation or the one it has; None if there is none."""
+        """The object, of that generation or the one it has; None if there is none.
+
+        Raises:
+            Fault: Cloud Storage answers 400: it can never be asked so.
+        """
         response = self._storage_call("GET", _path(bucket, name), {"generation": generation})
         if response is None:
             return None
         found = response.json()
-        return Object(str(found["generation"]), int(found["size"]))
+        return Object(
+            str(found["generation"]),
+            int(found["size"]),
+            datetime.fromisoformat(found["timeCreated"]),
+            found.get("md5Hash"),
+        )
 
     def read(
         self, bucket: str, name: str, generation: str | None = None, max_bytes: int = sys.maxsize
@@ -72,7 +91,8 @@ class Cloud:
         """An object's bytes and generation; None if there is none.
 
         Raises:
-            Fault: it has more than `max_bytes`, as one that is stored compressed may though its size be less.
+            Fault: it has more than `max_bytes`, as one that is stored compressed may though its size be less;
+                or Cloud Storage answers 400: it can never be asked so.
         """
         parameters = {"alt": "media", "generation": generation}
         response = self._storage_call("GET", _path(bucket, name), parameters, stream=True)
@@ -134,6 +154,9 @@ class Cloud:
         response = self._call(method, f"{self._storage}/storage/v1/{path}", params=parameters, stream=stream)
         if response.status_code == requests.codes.not_found:
             return None
+        if response.status_code == requests.codes.bad_request:
+            words = f"Cloud Storage refuses a request for {path}: {response.text[:300]}"
+            raise Fault.of("refused", HTTPStatus.BAD_REQUEST, words)
         _check(response, "reading from Cloud Storage")
         return response
 

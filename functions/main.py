@@ -13,12 +13,12 @@ from typing import Any
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError
 
 import logs
 from cloud import Cloud
 from faults import TryAgain
-from messages import Ignored, Malformed, image_in
+from messages import AboutResult, Ignored, Malformed, image_in
 from settings import BadSetting, Settings
 from work import Worker
 
@@ -40,21 +40,25 @@ def segment(event: CloudEvent) -> None:
 
     Raises:
         TryAgain: what went wrong may go well later.
+        InternalServerError: the function crashed, and has said so in the log.
     """
     data = event.data if isinstance(event.data, Mapping) else {}
     _take(data.get("message"), event["id"])
 
 
 @functions_framework.errorhandler(BadRequest)
-def take_push(_: BadRequest) -> tuple[str, int]:
+def take_push(_: BadRequest) -> flask.Response | HTTPException:
     """A push that the framework makes no event of: one without data, as of a notification, or a broken one.
 
     Refused, as it would be else, it would come again and again.
     """
     push = flask.request.get_json(force=True, silent=True)
     message = push.get("message") if isinstance(push, Mapping) else None
-    _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
-    return "", 204
+    try:
+        _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
+    except HTTPException as error:
+        return error  # what an error handler raises is a crash to the framework, whatever it is
+    return flask.Response(status=204)
 
 
 def _take(message: Any, event_id: str) -> None:
@@ -67,16 +71,23 @@ def _take(message: Any, event_id: str) -> None:
         image = image_in(message)
         entry |= {"object": image.uri, "generation": image.generation}
         if image.bucket == _settings.result_bucket:
-            raise Ignored(f"{image.uri} is in the bucket of results")
+            raise AboutResult(
+                f"{image.uri} is in RESULT_BUCKET, which is never segmented. If it announces its objects,"
+                f" delete that: gcloud storage buckets notifications delete gs://{image.bucket}"
+            )
         outcome = _worker.finish(image, event_id, _age(message))
     except Ignored as reason:
-        logger.info("ignored: %s", reason, extra={"entry": {**entry, "status": "ignored"}})
+        logger.log(reason.level, "ignored: %s", reason, extra={"entry": {**entry, "status": "ignored"}})
     except Malformed as reason:
         logger.error("malformed: %s", reason, extra={"entry": {**entry, "status": "malformed"}})
     except TryAgain as reason:
         entry |= {"status": "again", "milliseconds": _milliseconds_since(started)}
         logger.warning("to be tried again: %s", reason.description, extra={"entry": entry})
         raise
+    except Exception as error:
+        entry |= {"status": "crashed", "milliseconds": _milliseconds_since(started)}
+        logger.exception("crashed: %r", error, extra={"entry": entry})
+        raise InternalServerError from error  # an HTTP error: the framework would log others once more
     else:
         entry |= {
             "generation": outcome.image.generation,

@@ -5,16 +5,29 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_URI = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/([^\r\n\0\ud800-\udfff]+)")
+from names import is_bucket, is_object
 
 
 class Ignored(Exception):
-    """A message that asks for nothing that this function does."""
+    """A message that asks for nothing that this function does.
+
+    Attributes:
+        level: how much it matters, as logging says it.
+    """
+
+    level = logging.INFO
+
+
+class AboutResult(Ignored):
+    """A message about an object in the bucket of results, which somebody has subscribed by mistake."""
+
+    level = logging.WARNING
 
 
 class Malformed(Exception):
@@ -63,8 +76,8 @@ def _notified(attributes: Mapping[str, Any]) -> Image:
     bucket, name, generation = (
         str(attributes.get(key, "")) for key in ("bucketId", "objectId", "objectGeneration")
     )
-    if not _URI.fullmatch(f"gs://{bucket}/{name}") or not re.fullmatch("[0-9]{1,19}", generation):
-        raise Malformed("a notification must have bucketId, objectId and objectGeneration")
+    if not (is_bucket(bucket) and is_object(name) and re.fullmatch("[0-9]{1,19}", generation)):
+        raise Malformed("a notification must have a valid bucketId, objectId and objectGeneration")
     return Image(bucket, name, generation)
 
 
@@ -76,13 +89,14 @@ def _requested(data: object) -> Image:
         raise Malformed("data must be JSON in base64, or attributes those of a notification") from None
     if not isinstance(document, dict):
         raise Malformed('the JSON must be an object such as {"gcs_uri": "gs://bucket/photo.jpg"}')
-    found = _URI.fullmatch(str(document.get("gcs_uri", "")))
-    if not found:
-        raise Malformed("the JSON must have a gcs_uri such as gs://bucket/folder/photo.jpg")
+    uri = str(document.get("gcs_uri", ""))
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    if not (uri.startswith("gs://") and is_bucket(bucket) and is_object(name)):
+        raise Malformed("the JSON must have a valid gcs_uri, such as gs://bucket/folder/photo.jpg")
     parameters = document.get("parameters") or {}
     if not isinstance(parameters, dict) or not all(map(_fits_a_query, parameters.values())):
         raise Malformed("parameters must be an object of texts, numbers and lists of them")
-    return Image(found[1], found[2], parameters=parameters)
+    return Image(bucket, name, parameters=parameters)
 
 
 def _fits_a_query(value: object) -> bool:

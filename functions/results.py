@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from cloud import Cloud
 from faults import Fault, TryAgain
 from messages import Image
+from names import is_object
 from service import Answer
 
-_LONGEST_NAME = 1024  # bytes: Cloud Storage's own limit
+# A try whose overlay is older than this is dead: Cloud Run ends it after 300 s (--timeout), and
+# segments.json, which it writes next, would be there.
+_LONGEST_TRY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -60,17 +67,44 @@ class Results:
     @property
     def have_a_name(self) -> bool:
         """Whether Cloud Storage has names as long as theirs."""
-        return len(f"{self._folder}/segments.json".encode()) <= _LONGEST_NAME
+        return is_object(f"{self._folder}/segments.json")
 
     def record(self) -> Record | None:
-        """What is in segments.json, if it is there."""
+        """What is in segments.json, if it is there.
+
+        Raises:
+            Fault: it is not by this function.
+        """
         found = self._cloud.read(self._bucket, f"{self._folder}/segments.json")
-        return Record(json.loads(found[0]), found[1]) if found else None
+        return Record(_document_in(found[0], self.json), found[1]) if found else None
 
     def keep(self, answer: Answer, before: Record | None) -> Record:
-        """Write the overlay, unless a try before has, then segments.json, in place of `before`."""
-        self._cloud.write(self._bucket, f"{self._folder}/overlay.png", answer.overlay, "image/png")
+        """Write the overlay, then segments.json, in place of `before`; the two are always of one answer.
+
+        Returns what is there in the end: of tries that overlap the first one counts.
+
+        Raises:
+            TryAgain: another try is at it, or has failed meanwhile, which this one may not have.
+        """
+        if not self._place(answer.overlay):
+            return self._by_another_try()
         return self._keep(answer.document, before)
+
+    def _place(self, overlay: bytes) -> bool:
+        """Whether the overlay is there now, and not one of another answer."""
+        name = f"{self._folder}/overlay.png"
+        if self._cloud.write(self._bucket, name, overlay, "image/png"):
+            return True
+        there = self._cloud.look_up(self._bucket, name)
+        if there is None:  # somebody has just deleted it
+            return False
+        if datetime.now(UTC) - there.created < _LONGEST_TRY:
+            return there.md5 == _md5(overlay)
+        record = self.record()
+        if record and not record.problem:  # done since this try has begun
+            return False
+        # Also in place of the same bytes, to be young again: no third try may replace it now.
+        return self._cloud.write(self._bucket, name, overlay, "image/png", there.generation) is not None
 
     def keep_fault(self, fault: Fault, event_id: str, before: Record | None) -> Record:
         """Write why there is no result to segments.json, in place of `before`."""
@@ -93,9 +127,31 @@ class Results:
         replacing = before.generation if before else "0"
         name = f"{self._folder}/segments.json"
         written = self._cloud.write(self._bucket, name, data, "application/json", replacing)
-        if written:
-            return Record(document, written)
+        return Record(document, written) if written else self._by_another_try()
+
+    def _by_another_try(self) -> Record:
         there = self.record()
         if there is None or there.problem:
-            raise TryAgain(f"{self.json} was written by another try at the same time")
+            raise TryAgain(
+                f"another try is at gs://{self._bucket}/{self._folder}, or ended there a while ago"
+            )
         return there
+
+
+def _md5(data: bytes) -> str:
+    """As Cloud Storage says it."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
+
+
+def _document_in(data: bytes, uri: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        document = None
+    match document:
+        case {"segments": list(), **rest} if not rest.get("error"):
+            return document
+        case {"error": {"detail": _}, "status": str()}:
+            return document
+    words = f"What is at {uri} is not by this function: delete it, and ask again."
+    raise Fault.of("not-a-result", HTTPStatus.CONFLICT, words)

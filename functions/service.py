@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
+import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -15,6 +16,12 @@ from messages import Image
 from settings import Settings
 
 _SECONDS_TO_CONNECT = 10
+_CHUNK = 256 * 1024  # bytes
+
+# The service takes 32 KiB of request line and headers (the default of its MASKSERVE_MAX_HEADER_BYTES). On
+# much longer ones it hangs up, as if it were down. 4 KiB are more than the rest of them needs.
+LONGEST_QUERY = 28 * 1024  # bytes
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 # Refusals that say nothing of the image: a wrong key or role, a slow upload, too many requests.
@@ -50,40 +57,55 @@ class Service:
             TryAgain: it cannot be reached, has failed, or cannot serve it now.
         """
         # Pairs: an `include` among the parameters adds to ours.
-        wishes = [*image.parameters.items(), ("include", "overlay")]
+        query = urlencode([*image.parameters.items(), ("include", "overlay")], doseq=True)
+        if len(query) > LONGEST_QUERY:
+            words = (
+                f"As a query the parameters have more than {LONGEST_QUERY:,} bytes, the most that is sent."
+            )
+            raise Fault.of("bad-parameter", HTTPStatus.BAD_REQUEST, words)
         try:
-            response = requests.post(
+            with requests.post(
                 self._url,
-                params=wishes,
+                params=query,
                 data=data,
                 headers={**self._headers, "X-Request-Id": request_id},
                 timeout=self._timeout,
                 allow_redirects=False,  # it would become a GET, without the image
-            )
+                stream=True,
+            ) as response:
+                return _answer_in(response)
         except requests.RequestException as error:
             raise TryAgain(f"the service cannot be asked: {error}") from error
-        status = response.status_code
-        if 400 <= status < 500 and status not in _FOR_NOW:
-            raise Fault(_problem_in(response))
-        if status != requests.codes.ok:
-            raise TryAgain(f"the service answered {status}: {response.text[:300]}")
-        return _answer_in(response)
 
 
 def _answer_in(response: requests.Response) -> Answer:
+    status = response.status_code
+    if 400 <= status < 500 and status not in _FOR_NOW:
+        raise Fault(_problem_in(response))
+    if status != requests.codes.ok:
+        raise TryAgain(f"the service answered {status}: {response.text[:300]}")
     try:
-        document = response.json()
-        overlay = base64.b64decode(document.pop("overlay"), validate=True)
-    except (ValueError, binascii.Error, KeyError, TypeError, AttributeError):
-        overlay = b""
-    if not overlay.startswith(_PNG):
+        document = json.loads(_text_in(response))
+        overlay = binascii.a2b_base64(document.pop("overlay"), strict_mode=True)
+        expected = overlay.startswith(_PNG) and isinstance(document["segments"], list)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        expected = False
+    if not expected:
         raise Fault.of(
             "bad-parameter",
             HTTPStatus.BAD_REQUEST,
-            "The service's answer is not JSON with an overlay as PNG: leave output and image_format out of"
-            " the parameters.",
+            "The service's answer is not JSON with segments and an overlay as PNG: leave output and"
+            " image_format out of the parameters.",
         )
     return Answer(document, overlay)
+
+
+def _text_in(response: requests.Response) -> str:
+    """The answer's text, without the bytes that `response.content` would keep: either may have 200 MB."""
+    received = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        received += chunk
+    return received.decode()
 
 
 def _problem_in(response: requests.Response) -> dict[str, Any]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Any
+from urllib.parse import urlsplit
 
-_BUCKET = "[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
+from names import is_bucket
+
 _TOPIC = "projects/[a-z][a-z0-9.:-]{2,60}/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}"
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
+_HOST = "[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?"  # names in containers' networks may have underscores
+
+_LONGEST_REQUEST = 3600  # seconds, of Cloud Run
 
 
 class BadSetting(ValueError):
@@ -47,8 +53,22 @@ def _matching(pattern: str) -> Callable[[str], str]:
     return parse
 
 
+def _bucket(text: str) -> str:
+    if not is_bucket(text):
+        raise ValueError
+    return text
+
+
 def _address(text: str) -> str:
-    return _matching(_ADDRESS)(text).rstrip("/")
+    parts = urlsplit(_matching(_ADDRESS)(text))
+    host = parts.hostname or ""
+    if ":" in host:
+        IPv6Address(host)
+    else:
+        _matching(_HOST)(host.encode("idna").decode())  # which refuses empty and long parts
+    if parts.port == 0:  # beyond 65535 it is a ValueError already
+        raise ValueError
+    return text.rstrip("/")
 
 
 def _key(text: str) -> str | None:
@@ -60,6 +80,13 @@ def _whole(text: str) -> int:
     return int(_matching("[1-9][0-9]{0,11}")(text))
 
 
+def _seconds_of_a_request(text: str) -> int:
+    seconds = _whole(text)
+    if seconds > _LONGEST_REQUEST:
+        raise ValueError
+    return seconds
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one instance."""
@@ -67,7 +94,7 @@ class Settings:
     result_bucket: str = _setting(
         None,
         "a bucket's name without gs://",
-        _matching(_BUCKET),
+        _bucket,
         description="The bucket that results are written to. What is in it is never segmented.",
     )
     result_topic: str = _setting(
@@ -78,7 +105,7 @@ class Settings:
     )
     service_url: str = _setting(
         None,
-        "the service's address, such as https://maskserve.example.com",
+        "the service's address, with a host and a port that can be, such as https://maskserve.example.com",
         _address,
         description="The service, such as `https://maskserve.example.com`.",
     )
@@ -91,8 +118,8 @@ class Settings:
     )
     service_timeout: int = _setting(
         "240",
-        "a whole number of seconds",
-        _whole,
+        f"a whole number of seconds up to {_LONGEST_REQUEST}, as long as Cloud Run lets a request last",
+        _seconds_of_a_request,
         description="Seconds that the service may take for an answer: less than the ack deadline.",
     )
     max_bytes: int = _setting(

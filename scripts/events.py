@@ -53,6 +53,15 @@ class Folder:
         return found
 
 
+def why_no_object(name: str) -> str | None:
+    """Why no object of Cloud Storage can have the name of a file; None where one can."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Python keeps such bytes as halves of surrogate pairs
+        return "its name is not UTF-8"
+    return "its name has a line end" if re.search("[\r\n]", name) else None
+
+
 def main() -> None:
     """Start all, show what happens until Ctrl+C, end all."""
     for ending in (signal.SIGINT, signal.SIGTERM):  # in the background of a script the first would be ignored
@@ -97,6 +106,9 @@ def _run(port: int, incoming: Path) -> None:
             for process in (service, function):
                 process.check()
             for path in folder.settled():
+                if unfit := why_no_object(path.name):
+                    print(f"{'left out':<11}{path.name!r}: {unfit}; rename it", flush=True)
+                    continue
                 with suppress(FileNotFoundError):
                     cloud.upload(IMAGES, path.name, path.read_bytes())
             for message in cloud.pull(RESULTS):

@@ -57,7 +57,7 @@ deploy_function() {
         --build-service-account="projects/$project/serviceAccounts/maskserve-function-build@$accounts"
         --no-allow-unauthenticated --set-env-vars="$settings"
         --set-secrets=SERVICE_API_KEY=maskserve-events-key:latest
-        --timeout=300 --memory=1Gi --concurrency=4 --max-instances=4
+        --timeout=300 --memory=2Gi --concurrency=2 --max-instances=8
     )
     fingerprint=$({ echo "${how[@]}"; cat functions/*.py functions/requirements.txt; } | sha256sum | cut -c 1-16)
     there gcloud run services describe maskserve-events --region="$region" \

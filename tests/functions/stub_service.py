@@ -7,17 +7,18 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 PNG = b"\x89PNG\r\n\x1a\n overlay of "
 
+Query = Mapping[str, str]
 Reply = tuple[int, Any]  # status, JSON
 
 
-def found(image: bytes) -> Reply:
+def found(image: bytes, _: Query | None = None) -> Reply:
     """What the service says of an image."""
     overlay = base64.b64encode(PNG + image).decode()
     return 200, {"segments": [{"id": number} for number in range(len(image))], "overlay": overlay}
@@ -31,7 +32,7 @@ class StubService:
     """The service at a port that stays the same when it is down for a while.
 
     Attributes:
-        reply: what it says of an image; may be changed at any time.
+        reply: what it says of an image and a query; may be changed at any time.
         calls: how often each image was asked for.
         queries, headers: of each call.
         may_answer: it holds its answers back until this is set (it is, unless a test clears it).
@@ -39,7 +40,7 @@ class StubService:
     """
 
     def __init__(self) -> None:
-        self.reply: Callable[[bytes], Reply] = found
+        self.reply: Callable[[bytes, Query], Reply] = found
         self.calls: Counter[bytes] = Counter()
         self.queries: list[list[tuple[str, str]]] = []
         self.headers: list[dict[str, str]] = []
@@ -79,11 +80,12 @@ def _handler(service: StubService) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             image = self.rfile.read(int(self.headers["Content-Length"]))
             service.calls[image] += 1
-            service.queries.append(parse_qsl(urlsplit(self.path).query))
+            query = parse_qsl(urlsplit(self.path).query)
+            service.queries.append(query)
             service.headers.append(dict(self.headers))
             service.may_answer.wait(30)
             time.sleep(service.seconds)
-            status, document = service.reply(image)
+            status, document = service.reply(image, dict(query))
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -138,7 +138,11 @@ def test_its_own_results_do_not_trigger_it(chain: Chain) -> None:
     time.sleep(SECONDS_TO_COME_AGAIN)
     assert chain.service.calls == {b"cell": 1, b"more": 1}
     assert len(chain.receive()) == 2
-    assert len(chain.log_of("ignored")) == 5  # overlay and JSON of both, and the request
+    ignored = chain.log_of("ignored")
+    assert len(ignored) == 5  # overlay and JSON of both, and the request
+    for entry in ignored:  # somebody must have subscribed the wrong bucket
+        assert entry["severity"] == "WARNING"
+        assert f"gcloud storage buckets notifications delete gs://{chain.results}" in entry["message"]
 
 
 def test_what_stands_for_a_folder_is_ignored(chain: Chain) -> None:
@@ -148,7 +152,9 @@ def test_what_stands_for_a_folder_is_ignored(chain: Chain) -> None:
     chain.drop("cells.png", b"cell")
 
     chain.wait_for(1)
-    wait_until(lambda: any("plates/" in entry["message"] for entry in chain.log_of("ignored")))
+    wait_until(lambda: [one for one in chain.log_of("ignored") if one["severity"] == "INFO"])
+    (entry,) = [one for one in chain.log_of("ignored") if one["severity"] == "INFO"]
+    assert "plates/" in entry["message"]
     assert chain.service.calls == {b"cell": 1}
 
 

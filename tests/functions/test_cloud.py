@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +77,17 @@ def test_refusals_and_failures_are_for_now(
         call(asked)
 
 
+@pytest.mark.parametrize(("call", "path"), [(read, READ), (look_up, LOOK_UP)])
+def test_what_can_never_be_asked_is_for_good_and_says_why(
+    asked: Cloud, origin: Origin, call: Call, path: str
+) -> None:
+    origin.answers[path] = ok(b"Bucket is a requester pays bucket", status="400 Bad Request")
+
+    with pytest.raises(Fault, match=r"b/photos/o/a\.png: Bucket is a requester pays bucket") as fault:
+        call(asked)
+    assert fault.value.problem["status"] == 400
+
+
 @pytest.mark.parametrize(("call", "path"), [(write, WRITE), (publish, PUBLISH)])
 def test_what_fails_for_a_moment_is_asked_again_at_once(
     asked: Cloud, origin: Origin, call: Call, path: str
@@ -139,6 +153,9 @@ def test_an_object_comes_back_as_it_was_written_and_only_once(
     assert ours.write(bucket, name, b"other", "image/png") is None
 
     assert ours.read(bucket, name) == (data, generation)
-    assert ours.look_up(bucket, name, generation) == Object(generation, len(data))
+    found = ours.look_up(bucket, name, generation)
+    md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
+    assert found and found == Object(generation, len(data), found.created, md5)
+    assert timedelta() < datetime.now(UTC) - found.created < timedelta(minutes=1)
     assert ours.write(bucket, name, b"newer", "image/png", replacing=generation)
     assert ours.read(bucket, name, generation) is None  # it is gone

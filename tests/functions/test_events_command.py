@@ -16,7 +16,7 @@ import requests
 from chain import ROOT, free_port, wait_until
 from server import needs_uwsgi
 
-from scripts.events import Folder
+from scripts.events import Folder, why_no_object
 from scripts.local_cloud import LocalCloud
 from scripts.processes import accepts
 
@@ -56,6 +56,8 @@ def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_al
 ) -> None:
     wait_until(lambda: "Ctrl+C" in log.read_text(), 90)
     (tmp_path / "incoming" / "notes.txt").write_text("no image")
+    Path(os.fsdecode(bytes(tmp_path / "incoming" / "caf") + b"\xe9.png")).write_bytes(b"Latin-1")
+    (tmp_path / "incoming" / "two\nlines.png").write_bytes(b"cell")
     shutil.copy(SAMPLES / "fluorescence.png", tmp_path / "incoming" / "cells.png")
 
     wait_until(lambda: len(re.findall("^(done|failed) ", log.read_text(), re.MULTILINE)) == 2, 60)
@@ -68,9 +70,28 @@ def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_al
     assert found and int(found[1]) > 10
     assert requests.get(found[2], timeout=10).content.startswith(b"\x89PNG")
 
+    assert sorted(re.findall("^left out .*", log.read_text(), re.MULTILINE)) == [
+        r"left out   'caf\udce9.png': its name is not UTF-8; rename it",
+        r"left out   'two\nlines.png': its name has a line end; rename it",
+    ]
+
     command.send_signal(signal.SIGINT)
     assert command.wait(60) == 0
     assert not any(map(accepts, range(port, port + 4)))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("cells.png", None),
+        ("ü #1?.png", None),
+        (os.fsdecode(b"caf\xe9.png"), "its name is not UTF-8"),
+        ("two\nlines.png", "its name has a line end"),
+        ("two\rlines.png", "its name has a line end"),
+    ],
+)
+def test_a_file_whose_name_no_object_can_have_is_left_out(name: str, why: str | None) -> None:
+    assert why_no_object(name) == why
 
 
 def test_a_file_is_taken_once_it_has_stopped_growing_and_again_when_it_changes(tmp_path: Path) -> None:

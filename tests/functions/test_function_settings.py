@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -37,10 +38,31 @@ def test_a_key_from_a_file_loses_its_line_end() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("RESULT_BUCKET", "my_results.example.com"),
+        ("SERVICE_URL", "http://127.0.0.1:8080"),
+        ("SERVICE_URL", "http://[::1]:8080/below"),
+        ("SERVICE_URL", "http://mask_serve:65535"),
+        ("SERVICE_URL", "https://bücher.example."),
+        ("SERVICE_TIMEOUT", "3600"),
+    ],
+)
+def test_what_can_be_is_taken_as_it_is(name: str, value: str) -> None:
+    settings = Settings.from_environment({**NEEDED, name: value})
+
+    assert str(getattr(settings, name.lower())) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
         ("RESULT_BUCKET", None),
         ("RESULT_BUCKET", ""),
         ("RESULT_BUCKET", "gs://results"),
         ("RESULT_BUCKET", "Results"),
+        ("RESULT_BUCKET", "a..b"),
+        ("RESULT_BUCKET", "a.-b"),
+        ("RESULT_BUCKET", "ab"),
+        ("RESULT_BUCKET", "a" * 64),
         ("RESULT_TOPIC", None),
         ("RESULT_TOPIC", "results"),
         ("RESULT_TOPIC", "projects/a-project/topics/x"),
@@ -48,9 +70,21 @@ def test_a_key_from_a_file_loses_its_line_end() -> None:
         ("SERVICE_URL", "maskserve.example.com"),
         ("SERVICE_URL", "https://maskserve.example.com/?a=b"),
         ("SERVICE_URL", "https://key@maskserve.example.com"),
+        ("SERVICE_URL", "https://:8080"),
+        ("SERVICE_URL", "https://a:99999"),
+        ("SERVICE_URL", "https://a:0"),
+        ("SERVICE_URL", "https://a:b"),
+        ("SERVICE_URL", "http://[::1"),
+        ("SERVICE_URL", "http://[::g]"),
+        ("SERVICE_URL", "http://::1"),
+        ("SERVICE_URL", "https://exa..mple.com"),
+        ("SERVICE_URL", "https://.example.com"),
+        ("SERVICE_URL", "https://exa*mple.com"),
+        ("SERVICE_URL", f"https://{'a' * 64}.com"),
         ("SERVICE_API_KEY", "two words"),
         ("SERVICE_API_KEY", "schlüssel"),
         ("SERVICE_TIMEOUT", "4m"),
+        ("SERVICE_TIMEOUT", "3601"),
         ("MAX_BYTES", "-1"),
         ("MAX_BYTES", "1_000"),
         ("MAX_AGE", "0"),
@@ -78,6 +112,15 @@ def test_with_a_bad_setting_the_function_does_not_start() -> None:
         "The function cannot start: RESULT_TOPIC must be a topic's full name, projects/PROJECT/topics/TOPIC,"
         " not 'results'.\n"
     )
+
+
+@pytest.mark.parametrize("flag", ["timeout", "memory", "concurrency", "max-instances"])
+def test_by_hand_and_by_script_the_function_is_deployed_alike(flag: str) -> None:
+    by_hand, by_script = (
+        re.findall(rf"--{flag}=([0-9A-Za-z]+)", (ROOT / path).read_text())
+        for path in ("docs/events.md", "scripts/gcp/events.sh")
+    )
+    assert len(by_hand) == 1 and by_hand == by_script
 
 
 def test_every_setting_is_in_the_docs_with_its_default_and_meaning() -> None:

@@ -39,6 +39,10 @@ def encoded(document: Any) -> dict[str, Any]:
             Image("photos", "a.png", parameters={"threshold": 0.5, "classes": ["a", "b"]}),
         ),
         (encoded({"gcs_uri": "gs://photos/a.png", "parameters": None}), Image("photos", "a.png")),
+        (encoded({"gcs_uri": "gs://photos/..."}), Image("photos", "...")),
+        (encoded({"gcs_uri": "gs://photos/./../a"}), Image("photos", "./../a")),
+        (encoded({"gcs_uri": "gs://my.photos.example/a"}), Image("my.photos.example", "a")),
+        (encoded({"gcs_uri": "gs://photos/" + "ü" * 512}), Image("photos", "ü" * 512)),
     ],
 )
 def test_an_image_is_named_by_a_notification_or_a_request(message: dict[str, Any], expected: Image) -> None:
@@ -80,6 +84,10 @@ def test_what_stands_for_a_folder_is_ignored(message: dict[str, Any]) -> None:
         (encoded({"gcs_uri": "gs://photos"}), "gcs_uri"),
         (encoded({"gcs_uri": "gs://photos/"}), "gcs_uri"),
         (encoded({"gcs_uri": "gs://../a.png"}), "gcs_uri"),
+        (encoded({"gcs_uri": "gs://my..photos/a.png"}), "gcs_uri"),
+        (encoded({"gcs_uri": "gs://photos/."}), "gcs_uri"),
+        (encoded({"gcs_uri": "gs://photos/.."}), "gcs_uri"),
+        (encoded({"gcs_uri": "gs://photos/" + "ü" * 513}), "gcs_uri"),  # 1,026 bytes
         (encoded({"gcs_uri": "gs://photos/a\nb"}), "gcs_uri"),
         (encoded({"gcs_uri": "gs://photos/\ud800"}), "data"),
         (encoded({"gcs_uri": "gs://photos/a.png", "parameters": {"model": "\ud800"}}), "data"),
@@ -94,6 +102,9 @@ def test_what_stands_for_a_folder_is_ignored(message: dict[str, Any]) -> None:
             for missing in ("bucketId", "objectId", "objectGeneration")
         ),
         ({"attributes": {**NOTIFIED, "bucketId": "../photos"}}, "bucketId"),
+        ({"attributes": {**NOTIFIED, "objectId": "."}}, "objectId"),
+        ({"attributes": {**NOTIFIED, "objectId": ".."}}, "objectId"),
+        ({"attributes": {**NOTIFIED, "objectId": "x" * 1025}}, "objectId"),
         ({"attributes": {**NOTIFIED, "objectGeneration": "1?alt=media"}}, "objectGeneration"),
     ],
 )

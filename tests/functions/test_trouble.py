@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from chain import SECONDS_TO_COME_AGAIN, Chain, wait_until
-from stub_service import PNG, Reply, found, problem
+from stub_service import PNG, Query, Reply, found, problem
 
 BURST = 200
 
@@ -84,7 +85,7 @@ def test_what_could_not_be_published_is_published_later_and_not_done_again(chain
 
 
 def test_faults_for_now_are_tried_again(chain: Chain) -> None:
-    def once(image: bytes) -> Reply:
+    def once(image: bytes, _: Query) -> Reply:
         return problem(int(image)) if chain.service.calls[image] == 1 else found(image)
 
     chain.service.reply = once
@@ -99,7 +100,7 @@ def test_faults_for_now_are_tried_again(chain: Chain) -> None:
 
 
 def test_faults_for_good_are_recorded_and_not_tried_again(chain: Chain) -> None:
-    chain.service.reply = lambda image: problem(int(image))
+    chain.service.reply = lambda image, _: problem(int(image))
     chain.start()
     statuses = (400, 404, 413, 415, 422)
     generations = {status: chain.drop(f"{status}.png", str(status).encode()) for status in statuses}
@@ -127,7 +128,7 @@ def test_faults_for_good_are_recorded_and_not_tried_again(chain: Chain) -> None:
 
 def test_a_failure_is_tried_anew_when_asked_for_anew(chain: Chain) -> None:
     """The parameters, the key or the service may be others by now."""
-    chain.service.reply = lambda image: problem(400)
+    chain.service.reply = lambda image, _: problem(400)
     chain.start()
     chain.drop("cells.png", b"cell")
     (failed,) = chain.wait_for(1)
@@ -145,14 +146,15 @@ def test_an_answer_that_is_no_result_is_a_failure(chain: Chain) -> None:
     replies: dict[bytes, Reply] = {
         b"output": (200, PNG),  # `output` among the parameters
         b"image_format": (200, {"segments": [], "overlay": "/9j/4AAQ"}),  # a JPEG
+        b"segments": (200, {"overlay": base64.b64encode(PNG).decode()}),
         b"status 404": (404, b"<html>nginx</html>"),  # not by the service
     }
-    chain.service.reply = replies.__getitem__
+    chain.service.reply = lambda image, _: replies[image]
     chain.start()
     for words in replies:
         chain.drop(words.decode(), words)
 
-    for message in chain.wait_for(3):
+    for message in chain.wait_for(4):
         assert message["status"] == "failed"
         assert message["source"].rpartition("/")[2] in message["error"]["detail"]
 
@@ -228,7 +230,7 @@ def test_names_too_long_for_results_are_failures(chain: Chain) -> None:
 
 
 def test_an_event_that_is_too_old_is_given_up(chain: Chain) -> None:
-    chain.service.reply = lambda image: problem(500)
+    chain.service.reply = lambda image, _: problem(500)
     chain.start(MAX_AGE="1")
     chain.drop("cells.png", b"cell")
 
@@ -243,21 +245,29 @@ def test_an_event_that_is_too_old_is_given_up(chain: Chain) -> None:
     assert chain.service.calls[b"cell"] == calls and not chain.dead
 
 
-def test_what_never_goes_well_ends_with_the_dead_letters(chain: Chain) -> None:
-    """Where attempts end before MAX_AGE, and where the function crashes."""
-    chain.service.reply = lambda image: problem(500)
+def test_what_never_goes_well_before_max_age_ends_with_the_dead_letters(chain: Chain) -> None:
+    chain.service.reply = lambda image, _: problem(500)
     chain.deliver_at_most(5)  # Pub/Sub allows no fewer
     chain.drop("fails.png", b"cell")
-    generation = chain.drop("crashes.png", b"cell")
-    record = f"{chain.images}/crashes.png/{generation}/segments.json"
-    chain.cloud.upload(chain.results, record, b"not by the function")
     chain.start()
 
-    wait_until(lambda: chain.receive() or len(chain.dead) == 2, 60)
+    wait_until(lambda: chain.receive() or chain.dead, 60)
 
     assert not chain.messages
-    assert {letter["name"] for letter in chain.dead} == {"fails.png", "crashes.png"}
-    assert any("JSONDecodeError" in entry.get("stack_trace", "") for entry in chain.log())
+    assert [letter["name"] for letter in chain.dead] == ["fails.png"]
+
+
+def test_a_segments_json_by_somebody_else_is_a_failure(chain: Chain) -> None:
+    generation = chain.drop("cells.png", b"cell")
+    record = f"{chain.images}/cells.png/{generation}/segments.json"
+    chain.cloud.upload(chain.results, record, b"[]")
+    chain.start()
+
+    (message,) = chain.wait_for(1)
+
+    assert (message["status"], message["json"]) == ("failed", None)
+    assert f"gs://{chain.results}/{record}" in message["error"]["detail"]
+    assert chain.service.calls == {}
 
 
 def test_the_log_says_which_image_how_it_ended_and_how_long_it_took(chain: Chain) -> None:

@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 from stub_origin import Origin, ok
 
+from app.settings import Settings as ServiceSettings
 from cloud import Cloud
+from faults import TryAgain
 from messages import Image
+from service import LONGEST_QUERY
 from settings import Settings
 from work import Worker
 
@@ -22,7 +25,8 @@ NO_TIME = timedelta()
 
 
 def found(generation: int) -> bytes:
-    return ok(json.dumps({"generation": str(generation), "size": "4"}).encode())
+    document = {"generation": str(generation), "size": "4", "timeCreated": "2026-11-21T22:37:40.02393Z"}
+    return ok(json.dumps(document).encode())
 
 
 @pytest.fixture
@@ -79,3 +83,26 @@ def test_where_another_delivery_was_faster_its_result_counts(worker: Worker, ori
     outcome = worker.finish(Image("photos", "a.png", "1"), "7", NO_TIME)
 
     assert (outcome.status, outcome.segments, outcome.problem) == ("done", 2, None)
+
+
+@pytest.mark.parametrize(("room", "status"), [(-1, "failed"), (0, "asked")])
+def test_parameters_that_the_service_would_hang_up_on_are_not_sent(
+    worker: Worker, origin: Origin, room: int, status: str
+) -> None:
+    origin.answers[f"{SOURCE}?generation=1"] = found(1)
+    origin.answers[f"{SOURCE}?alt=media&generation=1"] = ok(b"cell", "X-Goog-Generation: 1")
+    rest = len("classes=&include=overlay")
+    image = Image("photos", "a.png", "1", {"classes": "x" * (LONGEST_QUERY - room - rest)})
+
+    try:
+        outcome = worker.finish(image, "7", NO_TIME)
+    except TryAgain as asked:
+        assert status == "asked" and "the service cannot be asked" in str(asked.description)
+    else:
+        assert outcome.status == status
+        assert outcome.problem and outcome.problem["type"] == "urn:maskserve:bad-parameter"
+
+
+def test_the_longest_query_leaves_room_for_the_headers() -> None:
+    default = ServiceSettings.__dataclass_fields__["max_header_bytes"].metadata["default"]
+    assert int(default) >= LONGEST_QUERY + 4096
