@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys an image, waits for it, asks it for segments, and goes back to what ran before if any of that fails:
+# Deploys an image, waits for it, asks it for segments, and goes back to what last did all that if this does not:
 # deploy.sh OVERLAY IMAGE@sha256:…  (overlays: k8s/overlays). From the environment: REGION, CLUSTER, and for the
 # request MODEL and SAMPLE, a picture in which that model finds something.
 set -euo pipefail
@@ -9,7 +9,7 @@ overlay=${1:?which overlay? deploy.sh OVERLAY IMAGE@sha256:…}
 image=${2:?which image? deploy.sh OVERLAY IMAGE@sha256:…}
 : "${REGION:?the region of the cluster}" "${CLUSTER:?the cluster}" "${MODEL:?the model to ask}" "${SAMPLE:?a picture}"
 secrets=(maskserve-api-key maskserve-events-key)  # of callers, and of the function
-proven=maskserve-proven-revision  # an annotation: the revision that was last seen to serve
+record=maskserve-last-good  # a Secret, since keys are in them: the manifests that were last seen to serve
 
 fail() { echo "deploy: $*" >&2; exit 1; }
 
@@ -39,7 +39,7 @@ api_keys() {
 # The overlay with this image and these keys, and the project, which makes a log's traces links. Names of generated
 # secrets end in a hash of what is in them: other keys are another pod template, and a step back finds the keys it had.
 render() {
-    local unnamed
+    local open unnamed
     paste -sd, "$work/keys" | tr -d '\n' >"$work/api-keys"
     cat >"$work/kustomization.yaml" <<END
 resources: [../overlays/$overlay]
@@ -47,48 +47,48 @@ namespace: $namespace
 secretGenerator: [{name: maskserve-api-keys, files: [keys=api-keys]}]
 configMapGenerator: [{name: maskserve, behavior: merge, literals: [GOOGLE_CLOUD_PROJECT=$project]}]
 END
+    kubectl kustomize "$work" >"$work/rendered.yaml"
     # What an overlay calls the image is its own affair: it is the one without a digest yet. (Not by kustomize's
-    # `images`, which goes by the name alone, and a canary's has the same.)
-    kubectl kustomize "$work" | sed -E "s|^( *(- )?image: )([^ ]*/)?maskserve@sha256:0{64}$|\1$image|" >"$work/all.yaml"
-    grep -qF "image: $image" "$work/all.yaml" \
-        || fail "overlay '$overlay' has no image named maskserve with a digest of zeros to put this one in for"
+    # `images`, which goes by the name alone, and a canary's may have the same.)
+    open='^( *(- )?image: )([^ ]*/)?maskserve@sha256:0{64}$'
+    [[ $(grep -cE "$open" "$work/rendered.yaml") == 1 ]] \
+        || fail "overlay '$overlay' must have one image named maskserve with a digest of zeros, to put this one in for"
+    sed -E "s|$open|\1$image|" "$work/rendered.yaml" >"$work/all.yaml"
     unnamed=$(grep -E '^ *(- )?image: ' "$work/all.yaml" | grep -vE '@sha256:[0-9a-f]{64}$' || true)
     unnamed+=$(grep -E '@sha256:0{64}$' "$work/all.yaml" || true)
     [[ ! $unnamed ]] || fail "overlay '$overlay' has images without a digest: put them in (k8s/README.md): $unnamed"
 }
 
-revision_of='deployment\.kubernetes\.io/revision'
-
 in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
-# What the overlay's objects of one sort have, in kubectl's words: each OPERATOR FIELDS, where OPERATOR, == or !=, says
-# whether it is about Deployments or all others. Nothing of objects that are not there.
-each() {
-    in_namespace get --filename="$work/all.yaml" --ignore-not-found \
-        --output="jsonpath={range .items[?(@.kind$1\"Deployment\")]}$2{'\n'}{end}"
-}
-
-runs() { in_namespace rollout status "deployment/$1" --watch=false | grep -q 'successfully rolled out'; }
-
-# What there is to go back to: what all but the Deployments were made of, and the revision of each Deployment. Of one
-# that does not run as it should, as a build leaves it that was cancelled half-way, the last that did.
+# What there is to go back to, and what is there already, whoever made it.
 remember() {
-    local name revision proven_revision
-    each '!=' "---{'\n'}{.metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}" >"$work/before.yaml"
-    each '==' "{.metadata.name},{.metadata.annotations.$revision_of},{.metadata.annotations.$proven}" >"$work/deployments"
-    while IFS=, read -r name revision proven_revision; do
-        if [[ $proven_revision ]] && ! runs "$name"; then revision=$proven_revision; fi
-        echo "$name $revision"
-    done <"$work/deployments" >"$work/revisions"
+    in_namespace get secret "$record" --ignore-not-found --output='go-template={{index .data "all.yaml" | base64decode}}' \
+        >"$work/before.yaml"
+    in_namespace get --filename="$work/all.yaml" --ignore-not-found --output=name | sort >"$work/there"
 }
 
-# Whether those Deployments have come about. Autopilot may first have to add machines; the image is then pulled and the
-# models are loaded.
-rolled_out() {
-    local name
-    for name in "$@"; do
-        in_namespace rollout status "deployment/$name" --timeout=15m || return 1
+names() { if [[ -s $1 ]]; then in_namespace create --filename="$1" --dry-run=client --output=name | sort; fi; }
+
+# Whether what these manifests ask for comes about, and serves. Fields that they have no more go too.
+comes_about() {
+    local deployments deployment
+    in_namespace apply --server-side --force-conflicts --field-manager=maskserve-build --filename="$1" || return 1
+    deployments=$(names "$1" | grep '^deployment') || return 1
+    # Autopilot may first have to add machines; the image is then pulled and the models are loaded.
+    for deployment in $deployments; do
+        in_namespace rollout status "$deployment" --timeout=15m || return 1
     done
+    ask_for_segments
+}
+
+# Removes the objects, a name a line on standard input. Those whose names have a hash stay: who goes back by hand, with
+# `rollout undo`, finds settings and keys of then.
+remove() {
+    local surplus
+    surplus=$(grep -vE '^(configmap|secret|namespace)/' || true)
+    # shellcheck disable=SC2086  # a word each
+    if [[ $surplus ]]; then in_namespace delete --ignore-not-found $surplus; fi
 }
 
 ask_for_segments() {
@@ -111,42 +111,26 @@ ask_for_segments() {
     return $outcome
 }
 
-# What has just been seen to serve is what a later build may go back to.
-note_proven() {
-    local name revision
-    for name in $(each '==' '{.metadata.name}'); do
-        revision=$(in_namespace get "deployment/$name" --output="jsonpath={.metadata.annotations.$revision_of}")
-        in_namespace annotate "deployment/$name" --overwrite "$proven=$revision"
-    done
-}
-
-comes_about() {
-    local names
-    in_namespace apply --filename="$work/all.yaml" || return 1
-    names=$(each '==' '{.metadata.name}') || return 1
-    [[ $names ]] || return 1
-    # shellcheck disable=SC2086  # a word each
-    rolled_out $names && ask_for_segments
-}
-
-roll_back() {
-    local name revision outcome=0
+go_back() {
     echo "Pods and what became of them:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
-    [[ -s $work/revisions ]] || fail "overlay '$overlay' failed; nothing ran before, so there is nothing to go back to"
-    if grep -q '^{' "$work/before.yaml"; then
-        in_namespace apply --filename="$work/before.yaml" || outcome=1
-    fi
-    # To the revision by its number: `undo` alone would go one too far where this image was running already.
-    while read -r name revision; do
-        in_namespace rollout undo "deployment/$name" --to-revision="$revision" || outcome=1
-    done <"$work/revisions"
-    # shellcheck disable=SC2046  # a word each
-    if [[ $outcome == 0 ]] && rolled_out $(cut -d ' ' -f 1 "$work/revisions"); then
-        fail "overlay '$overlay' failed and was rolled back to $(paste -sd, "$work/revisions" | sed 's/ / revision /g')"
-    fi
-    fail "overlay '$overlay' failed, and so did going back: look at the pods now"
+    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed; no build of it served before, so there is nothing to go back to"
+    echo "Going back." >&2
+    comes_about "$work/before.yaml" || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
+    # What this build has added, and nobody had before.
+    names "$work/before.yaml" | sort --unique - "$work/there" >"$work/kept"
+    names "$work/all.yaml" | comm -23 - "$work/kept" | remove \
+        || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
+    fail "overlay '$overlay' failed and was rolled back to $(sed -nE 's/.*image: (.*maskserve@.*)/\1/p' "$work/before.yaml" | head -1)"
+}
+
+# What is in the overlay no more goes; then all of it is what a later build may go back to.
+settle() {
+    names "$work/all.yaml" >"$work/kept" || return 1
+    names "$work/before.yaml" | comm -23 - "$work/kept" | remove || return 1
+    in_namespace create secret generic "$record" --from-file="$work/all.yaml" --dry-run=client --output=yaml \
+        | in_namespace apply --server-side --force-conflicts --field-manager=maskserve-build --filename=- || return 1
 }
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint
@@ -155,6 +139,6 @@ umask 077  # of keys
 api_keys | sed '/^$/d' >"$work/keys"
 render
 remember
-comes_about || roll_back
-note_proven
+comes_about "$work/all.yaml" || go_back
+settle || fail "overlay '$overlay' runs $image, but could not be noted as such: see above, and run the build again"
 echo "Overlay '$overlay' runs $image."

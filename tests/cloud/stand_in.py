@@ -12,8 +12,12 @@ command = [name, *sys.argv[1:]]
 with (folder / "calls").open("a") as calls:
     calls.write(json.dumps(command) + "\n")
 
-for answer in json.loads((folder / "answers.json").read_text()):
+answers = json.loads((folder / "answers.json").read_text())
+for answer in answers:
     if re.search(answer["to"], " ".join(command)):
+        if answer.get("once"):
+            answers.remove(answer)
+            (folder / "answers.json").write_text(json.dumps(answers))
         if answer.get("run"):
             os.execv(answer["run"][0], [*answer["run"], *sys.argv[1:]])
         sys.stdout.write(answer.get("out", ""))

@@ -45,7 +45,7 @@ class Workspace:
             command.chmod(0o755)
 
     def answer(self, to: str, **answer: Any) -> None:
-        """Answer calls that match `to` with out, err and status, or by what `run` runs.
+        """Answer calls that match `to` with out, err and status, or by what `run` runs; if `once`, the first.
 
         The latest answer goes first; what matches none goes well, silently.
         """
