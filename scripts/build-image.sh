@@ -9,7 +9,7 @@ model=${2:?which model? build-image.sh IMAGE:TAG MODEL [REVISION]}
 revision=${3:-}
 cache=${image%:*}/cache
 
-# What staging has run goes to production as it is (push-image.sh named it so). Uncommitted sources have no revision.
+# What went to staging goes to production as it is (push-image.sh named it so). Uncommitted sources have no revision.
 if [ "$revision" ] && docker pull "${image%:*}:$revision-$model"; then
     docker tag "${image%:*}:$revision-$model" "$image"
     exit

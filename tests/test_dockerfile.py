@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import subprocess
 import sys
@@ -100,6 +101,19 @@ def test_the_serving_image_runs_nothing_that_installs_and_takes_packages_of_serv
     installed = [source for stage in lineage(STAGES["packages-serve"]) for source in sources_of(stage)]
     assert installed == ["requirements-serve.txt"]
     assert "requirements.txt" in sources_of(STAGES["packages-train"])
+
+
+def test_a_model_without_compiled_stages_fails_the_build(tmp_path: Path) -> None:
+    check = STAGES["bundle"].only("RUN").replace("/bundles", str(tmp_path))
+    (tmp_path / "parts").mkdir()
+    command = ["sh", "-c", check]
+    refused = subprocess.run(
+        command, env={"MODEL": "parts", "PATH": os.environ["PATH"]}, capture_output=True, text=True
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == "model parts has no compiled stages: python -m model export parts\n"
+    (tmp_path / "parts" / "openvino").mkdir()
+    assert subprocess.run(command, env={"MODEL": "parts", "PATH": os.environ["PATH"]}).returncode == 0
 
 
 def test_what_serving_requires_has_no_tensorflow() -> None:
