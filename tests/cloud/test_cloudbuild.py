@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from gcloud_lint import complaints, gcloud_commands
 from kube_api import KubeApi
 from pipeline import BUILD, BUILT_IN, DIGEST, FILE, IMAGE, build
 from workspace import ROOT, Workspace
@@ -165,3 +167,10 @@ def test_an_earlier_build_of_the_overlay_is_waited_for(cloud: Workspace, overlay
         asked,
         asked,
     ]
+
+
+def test_gcloud_has_each_command_and_option_that_a_build_uses(cloud: Workspace, tmp_path: Path) -> None:
+    build(cloud)
+    used = gcloud_commands(cloud)
+    assert len(used) >= 8
+    assert complaints(used, tmp_path) == []
