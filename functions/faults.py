@@ -43,6 +43,10 @@ class TryAgain(ServiceUnavailable):
     """
 
 
+class AnotherTry(TryAgain):
+    """Another try is at the same image, or was when it died: this ends by itself, in ten minutes at most."""
+
+
 def not_found(uri: str) -> Fault:
     """The object was deleted, or never was there."""
     return Fault.of("not-found", HTTPStatus.NOT_FOUND, f"There is no object {uri}.")

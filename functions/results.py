@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from cloud import Cloud
-from faults import Fault, TryAgain
+from cloud import Cloud, Object
+from faults import AnotherTry, Fault
 from messages import Image
 from names import is_object
 from service import Answer
 
-# A try whose overlay is older than this is dead: Cloud Run ends it after 300 s (--timeout), and
-# segments.json, which it writes next, would be there.
+# The try that wrote an overlay older than this has most likely died: Cloud Run ends its request after 300 s
+# (--timeout), and segments.json, which it writes next, would be there. It may still wake up: see _take_over.
 _LONGEST_TRY = timedelta(minutes=10)
 
 
@@ -84,58 +84,77 @@ class Results:
         Returns what is there in the end: of tries that overlap the first one counts.
 
         Raises:
-            TryAgain: another try is at it, or has failed meanwhile, which this one may not have.
+            AnotherTry: it is at it, or has failed meanwhile, which this one may not have.
         """
-        if not self._place(answer.overlay):
-            return self._by_another_try()
-        return self._keep(answer.document, before)
-
-    def _place(self, overlay: bytes) -> bool:
-        """Whether the overlay is there now, and not one of another answer."""
-        name = f"{self._folder}/overlay.png"
-        if self._cloud.write(self._bucket, name, overlay, "image/png"):
-            return True
-        there = self._cloud.look_up(self._bucket, name)
+        if self._write_overlay(answer.overlay):
+            return self._keep(answer.document, before)
+        there = self._cloud.look_up(self._bucket, f"{self._folder}/overlay.png")
         if there is None:  # somebody has just deleted it
-            return False
-        if datetime.now(UTC) - there.created < _LONGEST_TRY:
-            return there.md5 == _md5(overlay)
-        record = self.record()
-        if record and not record.problem:  # done since this try has begun
-            return False
-        # Also in place of the same bytes, to be young again: no third try may replace it now.
-        return self._cloud.write(self._bucket, name, overlay, "image/png", there.generation) is not None
+            return self._by_another_try()
+        if datetime.now(UTC) - there.created >= _LONGEST_TRY:
+            return self._take_over(there, answer, before)
+        if there.md5 == _md5(answer.overlay):
+            return self._keep(answer.document, before)
+        return self._by_another_try()
+
+    def _take_over(self, old: Object, answer: Answer, before: Record | None) -> Record:
+        """Replace an old overlay, also by the same bytes, to be young again: no third try may replace it now.
+
+        Cloud Run ends requests, not threads: the try that wrote it may wake up at any time, and write its
+        segments.json. So this one claims the place first, and the other finds another generation there.
+        """
+        claim = self._write_record(self._without_result(_taken_over(), None), before)
+        if claim and self._write_overlay(answer.overlay, old.generation):
+            return self._keep(answer.document, claim)
+        return self._by_another_try()
 
     def keep_fault(self, fault: Fault, event_id: str, before: Record | None) -> Record:
         """Write why there is no result to segments.json, in place of `before`."""
-        document = {
+        return self._keep(self._without_result(fault, event_id), before)
+
+    def _without_result(self, fault: Fault, event_id: str | None) -> dict[str, Any]:
+        """What segments.json says where there is no result, for that event for good, or for none."""
+        return {
             "source": self._image.uri,
             "generation": self._image.generation,
             "status": fault.status,
             "error": fault.problem,
             "event": event_id,
         }
-        return self._keep(document, before)
 
     def _keep(self, document: dict[str, Any], before: Record | None) -> Record:
         """Returns what is there in the end: of tries that overlap the first one counts.
 
         Raises:
-            TryAgain: another try has failed meanwhile, which this one may not have.
+            AnotherTry: it has failed meanwhile, which this one may not have, or has claimed the place.
         """
+        return self._write_record(document, before) or self._by_another_try()
+
+    def _write_record(self, document: dict[str, Any], before: Record | None) -> Record | None:
+        """None if it is another than `before` that would be replaced."""
         data = json.dumps(document, separators=(",", ":")).encode()
-        replacing = before.generation if before else "0"
         name = f"{self._folder}/segments.json"
+        replacing = before.generation if before else "0"
         written = self._cloud.write(self._bucket, name, data, "application/json", replacing)
-        return Record(document, written) if written else self._by_another_try()
+        return Record(document, written) if written else None
+
+    def _write_overlay(self, overlay: bytes, replacing: str = "0") -> bool:
+        """False if it is another generation that would be replaced."""
+        name = f"{self._folder}/overlay.png"
+        return self._cloud.write(self._bucket, name, overlay, "image/png", replacing) is not None
 
     def _by_another_try(self) -> Record:
         there = self.record()
         if there is None or there.problem:
-            raise TryAgain(
+            raise AnotherTry(
                 f"another try is at gs://{self._bucket}/{self._folder}, or ended there a while ago"
             )
         return there
+
+
+def _taken_over() -> Fault:
+    words = "A try has taken over from one that seemed dead. If this stays, it has died too: ask again."
+    return Fault.of("taken-over", HTTPStatus.SERVICE_UNAVAILABLE, words)
 
 
 def _md5(data: bytes) -> str:

@@ -27,6 +27,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 # Refusals that say nothing of the image: a wrong key or role, a slow upload, too many requests.
 _FOR_NOW = (401, 403, 408, 429)
 
+# Refusals of the image or the query, for good even where something before the service says them: a proxy's
+# limit on bodies is the same the next time. Others are for now: a load balancer without a route says 404.
+_FOR_GOOD_BY_ANYBODY = (400, 413, 414, 415, 422, 431)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -81,7 +85,11 @@ class Service:
 def _answer_in(response: requests.Response) -> Answer:
     status = response.status_code
     if 400 <= status < 500 and status not in _FOR_NOW:
-        raise Fault(_problem_in(response))
+        problem = _problem_in(response)
+        if problem:
+            raise Fault(problem)
+    if status in _FOR_GOOD_BY_ANYBODY:
+        raise Fault.of("refused", status, f"The service answered with status {status}.")
     if status != requests.codes.ok:
         raise TryAgain(f"the service answered {status}: {response.text[:300]}")
     try:
@@ -108,13 +116,10 @@ def _text_in(response: requests.Response) -> str:
     return received.decode()
 
 
-def _problem_in(response: requests.Response) -> dict[str, Any]:
-    """The service's own words, or those for a refusal by something before it."""
+def _problem_in(response: requests.Response) -> dict[str, Any] | None:
+    """The service's own words; None where something before it refuses."""
     try:
         problem = response.json()
     except ValueError:
-        problem = None
-    if isinstance(problem, dict) and "detail" in problem:
-        return problem
-    words = f"The service answered with status {response.status_code}."
-    return Fault.of("refused", response.status_code, words).problem
+        return None
+    return problem if isinstance(problem, dict) and "detail" in problem else None

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from cloud import Cloud
-from faults import Fault, Superseded, TryAgain, not_found, too_large
+from faults import AnotherTry, Fault, Superseded, TryAgain, not_found, too_large
 from messages import Image
 from results import Record, Results
 from service import Service
@@ -63,7 +63,7 @@ class Worker:
         Args:
             image: what to segment.
             event_id: the same for each delivery of a message.
-            age: of the event. One that is older than MAX_AGE is not tried again.
+            age: of the event. One that is older than MAX_AGE is not tried again, but beside another try.
 
         Raises:
             TryAgain: it did not go well, and may the next time.
@@ -99,9 +99,14 @@ class Worker:
 
     @contextmanager
     def _patience(self, age: timedelta) -> Iterator[None]:
-        """Make a fault for good of one for now, where the event is too old to be tried again."""
+        """Make a fault for good of one for now, where the event is too old to be tried again.
+
+        But not of another try that is at it: that may publish a result yet.
+        """
         try:
             yield
+        except AnotherTry:
+            raise
         except TryAgain as reason:
             if age < timedelta(seconds=self._settings.max_age):
                 raise

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chain import FRAMEWORK, Chain, free_port
+from overlays import IMAGE
 from stub_service import StubService
 
+from cloud import Cloud
+from results import Results
 from scripts.local_cloud import LocalCloud, NotInstalled, local_cloud
 
 NOTIFICATIONS = "notifications"
@@ -25,6 +29,23 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
             yield cloud
     except NotInstalled as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def ours(cloud: LocalCloud) -> Cloud:
+    return Cloud(cloud.environment)
+
+
+@pytest.fixture
+def bucket(cloud: LocalCloud) -> str:
+    name = f"bucket-{time.monotonic_ns()}"
+    cloud.create_bucket(name)
+    return name
+
+
+@pytest.fixture
+def results(ours: Cloud, bucket: str) -> Results:
+    return Results(ours, bucket, IMAGE)
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from results import _LONGEST_TRY
 from settings import BadSetting, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +123,13 @@ def test_by_hand_and_by_script_the_function_is_deployed_alike(flag: str) -> None
         for path in ("docs/events.md", "scripts/gcp/events.sh")
     )
     assert len(by_hand) == 1 and by_hand == by_script
+
+
+def test_a_try_is_taken_for_dead_only_after_its_request_has_ended() -> None:
+    (timeout,) = re.findall(r"--timeout=([0-9]+) ", (ROOT / "scripts" / "gcp" / "events.sh").read_text())
+    service_timeout = Settings.from_environment(NEEDED).service_timeout
+
+    assert timedelta(seconds=service_timeout) < timedelta(seconds=int(timeout)) < _LONGEST_TRY
 
 
 def test_every_setting_is_in_the_docs_with_its_default_and_meaning() -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from overlays import FOLDER, OURS, leave_overlay, let_it_be_old
 from stub_service import PNG, Reply, StubService
 
-import results as results_module
 from cloud import Cloud
-from faults import Fault, TryAgain
+from faults import AnotherTry, Fault, TryAgain
 from messages import Image
 from results import Results
 from scripts.local_cloud import LocalCloud
@@ -24,34 +23,15 @@ from settings import Settings
 from work import Worker
 
 OVERLAPS = 60
-FOLDER = "photos/a.png/1"
-OURS = Answer({"segments": [{"id": 1}]}, b"our overlay")
 
 
-@pytest.fixture
-def ours(cloud: LocalCloud) -> Cloud:
-    return Cloud(cloud.environment)
-
-
-@pytest.fixture
-def bucket(cloud: LocalCloud) -> str:
-    name = f"bucket-{time.monotonic_ns()}"
-    cloud.create_bucket(name)
-    return name
-
-
-@pytest.fixture
-def results(ours: Cloud, bucket: str) -> Results:
-    return Results(ours, bucket, Image("photos", "a.png", "1"))
-
-
-def leave_overlay(cloud: Cloud, bucket: str, data: bytes) -> str | None:
-    """As a try does that ends before it writes segments.json; returns its generation."""
-    return cloud.write(bucket, f"{FOLDER}/overlay.png", data, "image/png")
-
-
-def let_it_be_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results_module, "_LONGEST_TRY", timedelta())
+def worker_for(cloud: LocalCloud, bucket: str, service: StubService) -> Worker:
+    settings = {
+        "RESULT_BUCKET": bucket,
+        "RESULT_TOPIC": cloud.create_topic(bucket),
+        "SERVICE_URL": service.url,
+    }
+    return Worker(Settings.from_environment(settings), Cloud(cloud.environment))
 
 
 def test_an_overlay_of_the_same_bytes_is_kept(ours: Cloud, bucket: str, results: Results) -> None:
@@ -74,44 +54,6 @@ def test_beside_the_young_overlay_of_another_answer_it_is_tried_again(
     assert results.record() is None
 
 
-@pytest.mark.parametrize("left", [b"another", OURS.overlay])
-def test_the_overlay_of_a_try_that_has_died_is_replaced(
-    ours: Cloud, bucket: str, results: Results, left: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even by the same bytes: a third try sees by its age that somebody is at it."""
-    generation = leave_overlay(ours, bucket, left)
-    let_it_be_old(monkeypatch)
-
-    assert results.keep(OURS, None).document == OURS.document
-
-    found = ours.read(bucket, f"{FOLDER}/overlay.png")
-    assert found and found[0] == OURS.overlay and found[1] != generation
-
-
-def test_of_two_that_replace_a_dead_tries_overlay_one_is_tried_again(
-    ours: Cloud, bucket: str, results: Results, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leave_overlay(ours, bucket, b"another")
-    let_it_be_old(monkeypatch)
-    look_up = ours.look_up
-
-    def look_up_too_early(*which: str) -> object:
-        """And then the other one replaces it."""
-        found = look_up(*which)
-        assert found
-        ours.write(*which, b"the third", "image/png", replacing=found.generation)
-        return found
-
-    monkeypatch.setattr(ours, "look_up", look_up_too_early)
-
-    with pytest.raises(TryAgain):
-        results.keep(OURS, None)
-
-    found = ours.read(bucket, f"{FOLDER}/overlay.png")
-    assert found and found[0] == b"the third"
-    assert results.record() is None
-
-
 def test_what_is_done_by_another_try_counts_however_long_this_one_took(
     ours: Cloud, bucket: str, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,8 +66,26 @@ def test_what_is_done_by_another_try_counts_however_long_this_one_took(
     assert found and found[0] == b"another"
 
 
+def test_beside_another_try_an_old_event_is_not_given_up(
+    cloud: LocalCloud, ours: Cloud, bucket: str, service: StubService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one may publish a result yet: both would be told."""
+    cloud.create_bucket(f"{bucket}-images")
+    image = Image(f"{bucket}-images", "a.png", cloud.upload(f"{bucket}-images", "a.png", b"cell"))
+    overlay = f"{image.bucket}/{image.name}/{image.generation}/overlay.png"
+    ours.write(bucket, overlay, b"another", "image/png")
+    worker = worker_for(cloud, bucket, service)
+
+    with pytest.raises(AnotherTry):
+        worker.finish(image, "7", timedelta(hours=13))
+
+    assert cloud.names(bucket) == [overlay]
+    let_it_be_old(monkeypatch)
+    assert worker.finish(image, "7", timedelta(hours=13)).status == "done"
+
+
 def test_requests_that_overlap_end_with_overlay_and_json_of_one_call(
-    cloud: LocalCloud, ours: Cloud, bucket: str, service: StubService
+    cloud: LocalCloud, bucket: str, service: StubService
 ) -> None:
     both_asked = Barrier(2)
 
@@ -136,13 +96,7 @@ def test_requests_that_overlap_end_with_overlay_and_json_of_one_call(
         return 200, {"segments": [], "threshold": query["threshold"], "overlay": overlay}
 
     service.reply = by_threshold
-    topic = cloud.create_topic(bucket)
-    worker = Worker(
-        Settings.from_environment(
-            {"RESULT_BUCKET": bucket, "RESULT_TOPIC": topic, "SERVICE_URL": service.url}
-        ),
-        ours,
-    )
+    worker = worker_for(cloud, bucket, service)
 
     def finish(image: Image) -> bool:
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from chain import SECONDS_TO_COME_AGAIN, Chain, wait_until
-from stub_service import PNG, Query, Reply, found, problem
+from stub_service import found, problem
 
 BURST = 200
 
@@ -84,48 +83,6 @@ def test_what_could_not_be_published_is_published_later_and_not_done_again(chain
     assert chain.service.calls[b"cell"] == 1
 
 
-def test_faults_for_now_are_tried_again(chain: Chain) -> None:
-    def once(image: bytes, _: Query) -> Reply:
-        return problem(int(image)) if chain.service.calls[image] == 1 else found(image)
-
-    chain.service.reply = once
-    chain.start()
-    statuses = (301, 401, 403, 408, 429, 500, 502, 503, 504)
-    for status in statuses:
-        chain.drop(f"{status}.png", str(status).encode())
-
-    messages = chain.wait_for(len(statuses))
-    assert {message["status"] for message in messages} == {"done"}
-    assert set(chain.service.calls.values()) == {2}
-
-
-def test_faults_for_good_are_recorded_and_not_tried_again(chain: Chain) -> None:
-    chain.service.reply = lambda image, _: problem(int(image))
-    chain.start()
-    statuses = (400, 404, 413, 415, 422)
-    generations = {status: chain.drop(f"{status}.png", str(status).encode()) for status in statuses}
-
-    chain.wait_for(len(statuses))
-    time.sleep(SECONDS_TO_COME_AGAIN)
-
-    assert len(chain.receive()) == len(statuses) and not chain.dead
-    assert set(chain.service.calls.values()) == {1}
-    for message in chain.messages:
-        status = message["error"]["status"]
-        assert message["status"] == "failed"
-        assert message["source"] == f"gs://{chain.images}/{status}.png"
-        assert message["error"] == problem(status)[1]
-        assert message["segments"] is message["overlay"] is None
-        record = chain.json(message)
-        assert record.pop("event")
-        assert record == {
-            "source": message["source"],
-            "generation": generations[status],
-            "status": "failed",
-            "error": message["error"],
-        }
-
-
 def test_a_failure_is_tried_anew_when_asked_for_anew(chain: Chain) -> None:
     """The parameters, the key or the service may be others by now."""
     chain.service.reply = lambda image, _: problem(400)
@@ -140,23 +97,6 @@ def test_a_failure_is_tried_anew_when_asked_for_anew(chain: Chain) -> None:
     assert (failed["status"], done["status"]) == ("failed", "done")
     assert done["json"] == failed["json"]
     assert len(chain.json(done)["segments"]) == 4
-
-
-def test_an_answer_that_is_no_result_is_a_failure(chain: Chain) -> None:
-    replies: dict[bytes, Reply] = {
-        b"output": (200, PNG),  # `output` among the parameters
-        b"image_format": (200, {"segments": [], "overlay": "/9j/4AAQ"}),  # a JPEG
-        b"segments": (200, {"overlay": base64.b64encode(PNG).decode()}),
-        b"status 404": (404, b"<html>nginx</html>"),  # not by the service
-    }
-    chain.service.reply = lambda image, _: replies[image]
-    chain.start()
-    for words in replies:
-        chain.drop(words.decode(), words)
-
-    for message in chain.wait_for(4):
-        assert message["status"] == "failed"
-        assert message["source"].rpartition("/")[2] in message["error"]["detail"]
 
 
 def test_an_image_that_is_too_large_is_not_read(chain: Chain) -> None:
