@@ -63,8 +63,8 @@ in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
 # What there is to go back to, and what is there already, whoever made it.
 remember() {
-    in_namespace get secret "$record" --ignore-not-found --output='go-template={{index .data "all.yaml" | base64decode}}' \
-        >"$work/before.yaml"
+    in_namespace get secret "$record" --ignore-not-found \
+        --output='go-template={{index .data "all.yaml" | base64decode}}' >"$work/before.yaml"
     in_namespace get --filename="$work/all.yaml" --ignore-not-found --output=name | sort >"$work/there"
 }
 
@@ -112,17 +112,19 @@ ask_for_segments() {
 }
 
 go_back() {
+    local earlier
     echo "Pods and what became of them:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
-    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed; no build of it served before, so there is nothing to go back to"
+    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed; nothing served before, so there is nothing to go back to"
     echo "Going back." >&2
     comes_about "$work/before.yaml" || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
     # What this build has added, and nobody had before.
     names "$work/before.yaml" | sort --unique - "$work/there" >"$work/kept"
     names "$work/all.yaml" | comm -23 - "$work/kept" | remove \
         || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
-    fail "overlay '$overlay' failed and was rolled back to $(sed -nE 's/.*image: (.*maskserve@.*)/\1/p' "$work/before.yaml" | head -1)"
+    earlier=$(sed -nE 's/^ *(- )?image: (.*maskserve@.*)/\2/p' "$work/before.yaml" | head -1)
+    fail "overlay '$overlay' failed and was rolled back to $earlier"
 }
 
 # What is in the overlay no more goes; then all of it is what a later build may go back to.
