@@ -188,6 +188,18 @@ def test_a_release_that_failed_is_nothing_to_go_back_to(served: Workspace, clust
     assert named(cluster) == before
 
 
+def test_settings_and_keys_of_earlier_releases_stay_for_who_goes_back_by_hand(
+    served: Workspace, cluster: KubeApi
+) -> None:
+    before = cluster.all("ConfigMap").keys() | cluster.all("Secret").keys()
+    change(served, "base/kustomization.yaml", "MASKSERVE_QUEUE=8", "MASKSERVE_QUEUE=9")
+    served.answer("versions list maskserve-api-key", out="2\n")
+    went_well, said = deploy(served)
+    assert went_well, said
+    assert len(cluster.all("ConfigMap")) == 2 and len(cluster.all("Secret")) == 3
+    assert before < cluster.all("ConfigMap").keys() | cluster.all("Secret").keys()
+
+
 def test_what_somebody_else_has_made_is_not_removed_on_the_way_back(
     served: Workspace, cluster: KubeApi
 ) -> None:
