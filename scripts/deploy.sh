@@ -9,7 +9,7 @@ overlay=${1:?which overlay? deploy.sh OVERLAY IMAGE@sha256:…}
 image=${2:?which image? deploy.sh OVERLAY IMAGE@sha256:…}
 : "${REGION:?the region of the cluster}" "${CLUSTER:?the cluster}" "${MODEL:?the model to ask}" "${SAMPLE:?a picture}"
 secrets=(maskserve-api-key maskserve-events-key)  # of callers, and of the function
-record=maskserve-last-good  # a Secret, since keys are in them: the manifests that were last seen to serve
+record=maskserve-last-good  # a Secret, since it has keys
 
 fail() { echo "deploy: $*" >&2; exit 1; }
 
@@ -40,7 +40,7 @@ api_keys() {
 # secrets end in a hash of what is in them: other keys are another pod template, and a step back finds the keys it had.
 render() {
     local open unnamed
-    paste -sd, "$work/keys" | tr -d '\n' >"$work/api-keys"
+    paste -sd, "$work/all.keys" | tr -d '\n' >"$work/api-keys"
     cat >"$work/kustomization.yaml" <<END
 resources: [../overlays/$overlay]
 namespace: $namespace
@@ -61,25 +61,50 @@ END
 
 in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
-# What there is to go back to, and what is there already, whoever made it.
-remember() {
-    in_namespace get secret "$record" --ignore-not-found \
-        --output='go-template={{index .data "all.yaml" | base64decode}}' >"$work/before.yaml"
-    in_namespace get --filename="$work/all.yaml" --ignore-not-found --output=name | sort >"$work/there"
+# What builds leave for later ones: manifests that were seen to serve, their keys, and the names of all that any build
+# has applied and none has removed, even one that was cancelled.
+recorded() {
+    in_namespace get secret "$record" --ignore-not-found --output="go-template={{index .data \"$1\" | base64decode}}"
+}
+note() {
+    in_namespace create secret generic "$record" --dry-run=client --output=yaml \
+        --from-file=manifests="$1" --from-file=keys="$2" --from-file=applied="$3" | put -
+}
+
+put() {
+    in_namespace apply --server-side --force-conflicts --field-manager=maskserve-build --filename="$1"
 }
 
 names() { if [[ -s $1 ]]; then in_namespace create --filename="$1" --dry-run=client --output=name | sort; fi; }
 
-# Whether what these manifests ask for comes about, and serves. Fields that they have no more go too.
-comes_about() {
+remember() {
+    local there
+    recorded manifests >"$work/before.yaml"
+    recorded keys >"$work/before.keys"
+    recorded applied >"$work/before.applied"
+    names "$work/all.yaml" >"$work/all.names"
+    names "$work/before.yaml" >"$work/before.names"
+    # What is there and no build has made is somebody else's.
+    there=$(in_namespace get --filename="$work/all.yaml" --ignore-not-found --output=name | sort)
+    comm -23 "$work/all.names" - <<<"$there" | sort --unique - "$work/before.applied" >"$work/applied"
+}
+
+# Whether what these manifests ask for has come about, and serves who has one of these keys.
+serves() {
     local deployments deployment
-    in_namespace apply --server-side --force-conflicts --field-manager=maskserve-build --filename="$1" || return 1
     deployments=$(names "$1" | grep '^deployment') || return 1
     # Autopilot may first have to add machines; the image is then pulled and the models are loaded.
     for deployment in $deployments; do
         in_namespace rollout status "$deployment" --timeout=15m || return 1
     done
-    ask_for_segments
+    ask_for_segments "$2"
+}
+
+comes_about() {
+    local outcome=0
+    put "$work/all.yaml" || outcome=1
+    note "$work/before.yaml" "$work/before.keys" "$work/applied" || return 1
+    [[ $outcome == 0 ]] && serves "$work/all.yaml" "$work/all.keys"
 }
 
 # Removes the objects, a name a line on standard input. Those whose names have a hash stay: who goes back by hand, with
@@ -91,6 +116,7 @@ remove() {
     if [[ $surplus ]]; then in_namespace delete --ignore-not-found $surplus; fi
 }
 
+# ask_for_segments KEYS: a file, a key a line
 ask_for_segments() {
     local forwarding port='' outcome=0
     # Not by in_namespace: the shell that a function runs in would be ended below, and kubectl stay.
@@ -102,7 +128,7 @@ ask_for_segments() {
         sleep 0.5
     done
     if [[ $port ]]; then
-        API_KEY=$(head -1 "$work/keys") scripts/smoke.sh "http://127.0.0.1:$port" "$MODEL" "$SAMPLE" || outcome=1
+        API_KEY=$(head -1 "$1") scripts/smoke.sh "http://127.0.0.1:$port" "$MODEL" "$SAMPLE" || outcome=1
     else
         echo "The service cannot be reached." >&2
         outcome=1
@@ -116,31 +142,27 @@ go_back() {
     echo "Pods and what became of them:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
-    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed; nothing served before, so there is nothing to go back to"
+    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed, and no build has noted what served before: look at the pods"
     echo "Going back." >&2
-    comes_about "$work/before.yaml" || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
-    # What this build has added, and nobody had before.
-    names "$work/before.yaml" | sort --unique - "$work/there" >"$work/kept"
-    names "$work/all.yaml" | comm -23 - "$work/kept" | remove \
-        || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
+    { put "$work/before.yaml" && serves "$work/before.yaml" "$work/before.keys"; } \
+        || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
+    settle before || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
     earlier=$(sed -nE 's/^ *(- )?image: (.*maskserve@.*)/\2/p' "$work/before.yaml" | head -1)
     fail "overlay '$overlay' failed and was rolled back to $earlier"
 }
 
-# What is in the overlay no more goes; then all of it is what a later build may go back to.
+# settle all|before: those manifests serve. What else builds have applied goes, and they are what can be gone back to.
 settle() {
-    names "$work/all.yaml" >"$work/kept" || return 1
-    names "$work/before.yaml" | comm -23 - "$work/kept" | remove || return 1
-    in_namespace create secret generic "$record" --from-file="$work/all.yaml" --dry-run=client --output=yaml \
-        | in_namespace apply --server-side --force-conflicts --field-manager=maskserve-build --filename=- || return 1
+    sort --unique "$work/applied" "$work/before.names" | comm -23 - "$work/$1.names" | remove || return 1
+    note "$work/$1.yaml" "$work/$1.keys" "$work/$1.names"
 }
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint
 project=$(gcloud config get project)
 umask 077  # of keys
-api_keys | sed '/^$/d' >"$work/keys"
+api_keys | sed '/^$/d' >"$work/all.keys"
 render
 remember
-comes_about "$work/all.yaml" || go_back
-settle || fail "overlay '$overlay' runs $image, but could not be noted as such: see above, and run the build again"
+comes_about || go_back
+settle all || fail "overlay '$overlay' runs $image, but could not be noted as such: see above, and run the build again"
 echo "Overlay '$overlay' runs $image."

@@ -220,7 +220,7 @@ def test_a_first_deployment_that_fails_has_nothing_to_go_back_to(cloud: Workspac
     cloud.answer("rollout status", status=1)
     went_well, said = deploy(cloud)
     assert not went_well
-    assert "nothing to go back to" in said
+    assert "no build has noted what served before" in said
 
 
 @pytest.mark.parametrize("fails", [" apply .*before.yaml", "rollout status", "port-forward"])
@@ -232,15 +232,35 @@ def test_a_way_back_that_fails_too_is_said(served: Workspace, fails: str) -> Non
     assert "so did going back" in said
 
 
-@pytest.mark.parametrize("fails", [" create secret ", " apply .*--filename=-$"])
-def test_what_serves_but_could_not_be_noted_stays_and_fails(
-    served: Workspace, cluster: KubeApi, fails: str
-) -> None:
-    served.answer(fails, status=1, err="the connection was lost")
+def test_what_serves_but_could_not_be_noted_stays_and_fails(served: Workspace, cluster: KubeApi) -> None:
+    served.answer(" create secret .*manifests=\\S+/all.yaml", status=1, err="the connection was lost")
     went_well, said = deploy(served)
     assert not went_well
     assert "could not be noted" in said and "the connection was lost" in said
     assert image_of(cluster.all("Deployment")["maskserve"]) == f"{IMAGE}@{DIGEST}"
+
+
+def test_the_way_back_is_asked_with_a_key_that_it_knows(served: Workspace) -> None:
+    served.answer("versions list maskserve-api-key", out="1\n")
+    assert deploy(served, digest=ANOTHER)[0]
+    served.answer("versions list maskserve-api-key", out="2\n1\n")
+    served.answer("rollout status", status=1, once=True)
+    assert "was rolled back" in deploy(served)[1]
+    request = json.loads((served.folder / "request.json").read_text())
+    assert request["key"] == "the-old-key-0123456789"
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(served: Workspace, cluster: KubeApi) -> None:
+    file = served.path / "k8s" / "base" / "disruption.yaml"
+    usual = file.read_text()
+    change(served, "base/disruption.yaml", "name: maskserve", "name: another")
+    served.answer("rollout status", run=["/bin/sh", "-c", "kill -KILL $PPID"], once=True)
+    assert not deploy(served)[0]
+    assert cluster.all("PodDisruptionBudget").keys() == {"maskserve", "another"}
+    file.write_text(usual)
+    went_well, said = deploy(served)
+    assert went_well, said
+    assert cluster.all("PodDisruptionBudget").keys() == {"maskserve"}
 
 
 def canary_image(digest: str) -> str:
