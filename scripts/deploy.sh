@@ -63,12 +63,15 @@ in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
 # What builds leave for later ones: manifests that were seen to serve, their keys, and the names of all that any build
 # has applied and none has removed, even one that was cancelled.
+# In $work are, of `all` that this build brings and of `before`, NAME.yaml, NAME.keys and NAME.names.
 recorded() {
     in_namespace get secret "$record" --ignore-not-found --output="go-template={{index .data \"$1\" | base64decode}}"
 }
+
+# note all|before APPLIED
 note() {
     in_namespace create secret generic "$record" --dry-run=client --output=yaml \
-        --from-file=manifests="$1" --from-file=keys="$2" --from-file=applied="$3" | put -
+        --from-file=manifests="$work/$1.yaml" --from-file=keys="$work/$1.keys" --from-file=applied="$2" | put -
 }
 
 put() {
@@ -89,22 +92,22 @@ remember() {
     comm -23 "$work/all.names" - <<<"$there" | sort --unique - "$work/before.applied" >"$work/applied"
 }
 
-# Whether what these manifests ask for has come about, and serves who has one of these keys.
+# serves all|before: whether what those manifests ask for has come about, and serves who has one of their keys.
 serves() {
     local deployments deployment
-    deployments=$(names "$1" | grep '^deployment') || return 1
+    deployments=$(grep '^deployment' "$work/$1.names") || return 1
     # Autopilot may first have to add machines; the image is then pulled and the models are loaded.
     for deployment in $deployments; do
         in_namespace rollout status "$deployment" --timeout=15m || return 1
     done
-    ask_for_segments "$2"
+    ask_for_segments "$work/$1.keys"
 }
 
 comes_about() {
     local outcome=0
     put "$work/all.yaml" || outcome=1
-    note "$work/before.yaml" "$work/before.keys" "$work/applied" || return 1
-    [[ $outcome == 0 ]] && serves "$work/all.yaml" "$work/all.keys"
+    note before "$work/applied" || return 1
+    [[ $outcome == 0 ]] && serves all
 }
 
 # Removes the objects, a name a line on standard input. Those whose names have a hash stay: who goes back by hand, with
@@ -144,7 +147,7 @@ go_back() {
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
     [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed, and no build has noted what served before: look at the pods"
     echo "Going back." >&2
-    { put "$work/before.yaml" && serves "$work/before.yaml" "$work/before.keys"; } \
+    { put "$work/before.yaml" && serves before; } \
         || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
     settle before || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
     earlier=$(sed -nE 's/^ *(- )?image: (.*maskserve@.*)/\2/p' "$work/before.yaml" | head -1)
@@ -154,7 +157,7 @@ go_back() {
 # settle all|before: those manifests serve. What else builds have applied goes, and they are what can be gone back to.
 settle() {
     sort --unique "$work/applied" "$work/before.names" | comm -23 - "$work/$1.names" | remove || return 1
-    note "$work/$1.yaml" "$work/$1.keys" "$work/$1.names"
+    note "$1" "$work/$1.names"
 }
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint

@@ -33,18 +33,8 @@ def change(workspace: Workspace, file: str, before: str, after: str) -> None:
 
 def add_canary(workspace: Workspace, images: str) -> None:
     overlay = "overlays/staging/kustomization.yaml"
-    change(
-        workspace,
-        overlay,
-        "components:",
-        "components:\n  - ../../components/gateway\n  - ../../components/canary",
-    )
-    change(
-        workspace,
-        overlay,
-        "  - ../../components/gateway\n  - ../../components/monitoring",
-        "  - ../../components/monitoring",
-    )
+    monitoring = "  - ../../components/monitoring\n"
+    change(workspace, overlay, monitoring, monitoring + "  - ../../components/canary\n")
     change(workspace, overlay, "images:", f"images:\n{images}")
 
 
