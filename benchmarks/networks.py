@@ -17,10 +17,10 @@ from model.engines.conversion import Models, convert, save
 from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
 from model.engines.tensorflow import TensorFlowStages
+from model.families.mask_rcnn.inference import find_segments
+from model.families.mask_rcnn.molding import largest_picture, mold
+from model.families.mask_rcnn.network import detect
 from model.mrcnn import Config, MaskRCNN
-from model.mrcnn.inference import find_segments
-from model.mrcnn.molding import largest_picture, mold
-from model.mrcnn.network import detect
 from model.timing import TimedStages, median_ms
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)

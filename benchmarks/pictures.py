@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.inference import Features, find_segments
+from model.families.mask_rcnn.molding import mold
 from model.formats.json import segments_to_json
 from model.mrcnn import Config
-from model.mrcnn.anchors import level_sizes, pyramid_anchors
-from model.mrcnn.boxes import Floats
-from model.mrcnn.inference import Features, find_segments
-from model.mrcnn.molding import mold
 from model.pictures import read
 from model.segmenter import load
 from model.timing import median_ms

@@ -25,9 +25,10 @@ from model.engines.conversion import convert, save
 from model.engines.openvino import hint_for, precisions_of_processor, read_stage
 from model.engines.quantization import Calibration, quantize
 from model.engines.tensorflow import TensorFlowStages
-from model.mrcnn import Config, MaskRCNN, inference
-from model.mrcnn.boxes import Floats
-from model.mrcnn.molding import mold
+from model.families.mask_rcnn import inference
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.molding import mold
+from model.mrcnn import Config, MaskRCNN
 from model.pictures import read
 from model.stopwatch import Stopwatch
 from model.timing import WARM_UPS, median_ms

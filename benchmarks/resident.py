@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from model.engines.openvino import OpenVINOStages
-from model.mrcnn.config import Config
-from model.mrcnn.inference import find_segments
-from model.mrcnn.molding import largest_picture
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.inference import find_segments
+from model.families.mask_rcnn.molding import largest_picture
 
 SHAPES = ((1024, 1024), (768, 1024), (1024, 768), (480, 640))
 

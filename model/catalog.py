@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.familiarity import KnownPictures, is_familiar
-from model.mrcnn.config import Config
+from model.families.mask_rcnn.config import Config
 from model.problems import problems_in
 
 PROJECT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from model.catalog import Bundle, Export
 from model.data import DataSet, Sample, Subset, evenly_spaced
 from model.engines.openvino import OpenVINOStages, precisions_of_processor
 from model.evaluation import evaluate
-from model.mrcnn.molding import largest_picture
+from model.families.mask_rcnn.molding import largest_picture
 from model.segmenter import Engine, Segmenter, load
 
 if TYPE_CHECKING:

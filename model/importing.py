@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from model import catalog
 from model.catalog import Bundle
-from model.mrcnn.config import Config
-from model.mrcnn.weights import LayerWeights, WeightsError, read_weights
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.weights import LayerWeights, WeightsError, read_weights
 from model.segmenter import Segmenter, record_self_test
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
@@ -104,7 +104,7 @@ def import_weights(
     config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
 
     from model.engines.tensorflow import TensorFlowStages  # here: a refusal must not wait for TensorFlow
-    from model.mrcnn.network import MaskRCNN
+    from model.families.mask_rcnn.network import MaskRCNN
 
     network = MaskRCNN(config)
     network.load_weights(weights)

@@ -14,8 +14,14 @@ import numpy.typing as npt
 from model import catalog, tiles
 from model.catalog import Bundle, BundleError, Manifest
 from model.engines.choice import Choice, ChoiceError, choices
-from model.mrcnn.inference import Stages, find_segments
-from model.mrcnn.molding import full_scale_of, grey_range_of, largest_picture, scale_of, scaled_shape
+from model.families.mask_rcnn.inference import Stages, find_segments
+from model.families.mask_rcnn.molding import (
+    full_scale_of,
+    grey_range_of,
+    largest_picture,
+    scale_of,
+    scaled_shape,
+)
 from model.pictures import check_rgb
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -248,7 +254,7 @@ def _stages(bundle: Bundle, way: Choice, threads: int | None) -> Engine:
             ) from error
     try:  # here, not above: who needs no TensorFlow must neither wait for it nor have it installed
         from model.engines.tensorflow import TensorFlowStages, limit_threads
-        from model.mrcnn.network import MaskRCNN
+        from model.families.mask_rcnn.network import MaskRCNN
     except ModuleNotFoundError as error:
         raise ChoiceError(
             f"the model {bundle.manifest.name} needs {error.name} to run with the tensorflow engine: "

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from model.mrcnn.boxes import Floats
-from model.mrcnn.inference import Features
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.inference import Features
 from model.segmenter import Engine
 
 WARM_UPS, REPEATS = 2, 7

@@ -101,9 +101,13 @@ def loaded_with(module: str) -> set[str]:
 
 def test_the_project_was_found() -> None:
     assert len(MODULES) > 60
-    assert {"app", "app.routes.api", "functions.main", "model.segmenter", "model.mrcnn.network"} <= set(
-        MODULES
-    )
+    assert {
+        "app",
+        "app.routes.api",
+        "functions.main",
+        "model.segmenter",
+        "model.families.mask_rcnn.network",
+    } <= set(MODULES)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +116,9 @@ def test_the_project_was_found() -> None:
         ("import flask", {("flask", False)}),
         ("import google.cloud.storage as gcs", {("google.cloud.storage", False)}),
         ("from model import masks, segments", {("model.masks", False), ("model.segments", False)}),
-        ("from . import boxes", {("model.mrcnn.boxes", False)}),
-        ("from .boxes import iou", {("model.mrcnn.boxes.iou", False)}),
-        ("from ..masks import paste", {("model.masks.paste", False)}),
+        ("from . import boxes", {("model.families.mask_rcnn.boxes", False)}),
+        ("from .boxes import iou", {("model.families.mask_rcnn.boxes.iou", False)}),
+        ("from ...masks import paste", {("model.masks.paste", False)}),
         ("def run():\n    import keras", {("keras", True)}),
         ("class A:\n    def run(self):\n        from app import api", {("app.api", True)}),
         ("class A:\n    import keras", {("keras", False)}),  # a class body runs at once
@@ -130,7 +134,7 @@ def test_the_project_was_found() -> None:
     ],
 )
 def test_the_walker_sees_every_kind_of_import(source: str, expected: set[tuple[str, bool]]) -> None:
-    found = imports_of(source, "model.mrcnn")
+    found = imports_of(source, "model.families.mask_rcnn")
 
     assert {(one.target, one.lazy) for one in found} == expected
 
@@ -141,7 +145,9 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(AssertionError, match=r"model\.broken imports app\.api"):
         test_layers_import_only_what_lies_below_them("model", ("app",))
 
-    monkeypatch.setitem(IMPORTS, "model.segments", imports_of("from .mrcnn.network import MaskRCNN", "model"))
+    monkeypatch.setitem(
+        IMPORTS, "model.segments", imports_of("from .families.mask_rcnn.network import MaskRCNN", "model")
+    )
     with pytest.raises(AssertionError, match="keras"):
         test_serving_from_compiled_stages_needs_no_keras("model.formats.json")
 
@@ -155,18 +161,24 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         ("functions", ("app", "model", "scripts")),  # talks to the service over HTTP
         ("functions", ("grpc", "google.api_core", "google.cloud")),  # they take seconds to import
         ("app", ("functions", *NETWORK_LIBRARIES)),  # knows nothing of networks
-        ("app", ("model.mrcnn", "model.engines", "model.commands", "model.data", "model.evaluation")),
+        (
+            "app",
+            ("model.families.mask_rcnn", "model.engines", "model.commands", "model.data", "model.evaluation"),
+        ),
         ("app", ("uwsgi", "uwsgidecorators")),  # only uwsgi.ini knows the server
         ("model", ("uwsgi", "uwsgidecorators")),
         # what a request is read, checked and counted by knows nothing of the routes that it comes to
         *((f"app.{room}", ("app.routes",)) for room in ("access", "fetching", "monitoring", "serving")),
         ("app.fetching", ("app.access", "app.monitoring", "app.serving", "flask")),
-        ("model.mrcnn", ("model.segmenter", "model.engines", "model.catalog", "model.commands")),
+        ("model.families.mask_rcnn", ("model.segmenter", "model.engines", "model.catalog", "model.commands")),
         ("model.engines", ("model.segmenter", "model.catalog", "model.commands")),
         ("model.catalog", ("model.segmenter", "model.engines", "model.commands", "model.importing")),
         ("model.segmenter", ("model.formats", "model.commands", "model.data", "model.evaluation")),
-        ("model.data", ("model.mrcnn", "model.segmenter", "model.engines", "model.evaluation")),
-        ("model.evaluation", ("model.mrcnn", "model.segmenter", "model.engines", "model.catalog")),
+        ("model.data", ("model.families", "model.segmenter", "model.engines", "model.evaluation")),
+        (
+            "model.evaluation",
+            ("model.families", "model.segmenter", "model.engines", "model.catalog"),
+        ),
         *((f"model.{name}", ("model.commands", "model.__main__")) for name in ("importing", "fetching")),
     ],
 )
@@ -212,7 +224,7 @@ def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed
     "module",
     [
         *(
-            f"model.mrcnn.{name}"
+            f"model.families.mask_rcnn.{name}"
             for name in ("anchors", "boxes", "config", "detections", "inference", "molding", "proposals")
         ),
         *(name for name in sorted(MODULES) if within(name, "model.formats")),

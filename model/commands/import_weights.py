@@ -9,8 +9,8 @@ from typing import Any
 
 from model import catalog
 from model.commands.export import compile_new
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES
 from model.importing import classes_from, import_weights
-from model.mrcnn.config import BACKBONES, RESIZE_MODES
 from model.pictures import read
 
 

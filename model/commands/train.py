@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from model.data import DataError, check_objects, check_sizes, open_data
-from model.mrcnn.augmentation import UPRIGHT
-from model.mrcnn.config import Config
-from model.mrcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
+from model.families.mask_rcnn.augmentation import UPRIGHT
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
 from model.problems import problems_in
 
 
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     # After the arguments are known to be good, since TensorFlow takes seconds to import.
     import keras
 
-    from model.mrcnn.network import MaskRCNN
-    from model.mrcnn.run_folder import RunFolder, locked
-    from model.mrcnn.training import train
+    from model.families.mask_rcnn.network import MaskRCNN
+    from model.families.mask_rcnn.run_folder import RunFolder, locked
+    from model.families.mask_rcnn.training import train
 
     asked = {
         "config": config.to_json(),

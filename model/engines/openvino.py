@@ -13,9 +13,9 @@ from openvino.preprocess import PrePostProcessor
 
 from model import heap
 from model.engines.shapes import AnyShape, FewShapes, Pool, Requests
-from model.mrcnn.boxes import Floats
-from model.mrcnn.inference import Features
-from model.mrcnn.sampling import sample
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.inference import Features
+from model.families.mask_rcnn.sampling import sample
 
 STAGES = {"trunk": 1, "box_head": 3, "mask_head": 4}
 """Each stage and how many inputs it has."""

@@ -15,14 +15,14 @@ from nncf.quantization.algorithms.accuracy_control import openvino_backend
 from nncf.quantization.algorithms.accuracy_control.backend import PreparedModel
 
 from model.engines.conversion import Models
-from model.mrcnn.anchors import pyramid_anchors
-from model.mrcnn.boxes import Floats
-from model.mrcnn.config import Config
-from model.mrcnn.detections import refine
-from model.mrcnn.inference import Features, Stages
-from model.mrcnn.molding import mold
-from model.mrcnn.proposals import propose
-from model.mrcnn.sampling import sample
+from model.families.mask_rcnn.anchors import pyramid_anchors
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.detections import refine
+from model.families.mask_rcnn.inference import Features, Stages
+from model.families.mask_rcnn.molding import mold
+from model.families.mask_rcnn.proposals import propose
+from model.families.mask_rcnn.sampling import sample
 
 Image = npt.NDArray[np.uint8]
 StageInputs = list[npt.NDArray]

@@ -9,10 +9,10 @@ import keras
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.mrcnn.boxes import Floats
-from model.mrcnn.inference import Features
-from model.mrcnn.network import MaskRCNN
-from model.mrcnn.sampling import sample
+from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.inference import Features
+from model.families.mask_rcnn.network import MaskRCNN
+from model.families.mask_rcnn.sampling import sample
 
 
 class TensorFlowStages:

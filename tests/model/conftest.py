@@ -13,7 +13,7 @@ import pytest
 
 from model import catalog
 from model.catalog import Bundle
-from model.mrcnn.config import Config
+from model.families.mask_rcnn.config import Config
 from model.segmenter import Segmenter, load
 
 TINY = Config(
@@ -57,9 +57,9 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the tiny model, random but for what makes scores differ and boxes stay near anchors."""
     import keras
 
-    from model.mrcnn.backbones import SMALL_STAGE_WIDTHS
-    from model.mrcnn.network import MaskRCNN
-    from model.mrcnn.weights import save_weights
+    from model.families.mask_rcnn.backbones import SMALL_STAGE_WIDTHS
+    from model.families.mask_rcnn.network import MaskRCNN
+    from model.families.mask_rcnn.weights import save_weights
 
     keras.utils.set_random_seed(1)
     network = MaskRCNN(TINY)

@@ -16,8 +16,8 @@ import pytest
 from model import catalog
 from model.__main__ import main
 from model.catalog import sha256_of
+from model.families.mask_rcnn.weights import WeightsError
 from model.fetching import HASHES, FetchError, fetch
-from model.mrcnn.weights import WeightsError
 from model.published import PUBLISHED, Published
 
 

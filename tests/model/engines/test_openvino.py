@@ -17,7 +17,7 @@ import pytest
 
 from model import catalog
 from model.engines.openvino import _parts, _without_round_trips
-from model.mrcnn.molding import mold
+from model.families.mask_rcnn.molding import mold
 from model.segmenter import Segmenter, load
 
 REPOSITORY = Path(__file__).parents[3]

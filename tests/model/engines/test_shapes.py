@@ -14,7 +14,7 @@ import pytest
 
 from model.engines import shapes
 from model.engines.openvino import OpenVINOStages
-from model.mrcnn.molding import mold
+from model.families.mask_rcnn.molding import mold
 from model.segmenter import Segmenter, load
 
 Noise = Callable[..., npt.NDArray[np.uint8]]

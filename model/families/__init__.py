@@ -1,0 +1,1 @@
+"""Families: the kinds of model that there are, a folder each."""

@@ -1,0 +1,102 @@
+"""Batches: what one training step sees, a function of the seed and the step alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from model.data.sample import DataSet
+from model.families.mask_rcnn.anchors import pyramid_anchors
+from model.families.mask_rcnn.augmentation import Augmentation, augment
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.targets import Truth, rpn_targets
+
+Batch = dict[str, npt.NDArray]
+SAMPLES_IN_MEMORY_BYTES = 1 << 30
+"""Room for decoded images kept for the next epoch, were all as large as the first."""
+BATCHES_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class BatchSource:
+    """Draws training batches from a data set.
+
+    A batch holds, for B pictures of S × S pixels with A anchors and room for N objects: `picture`
+    float32 (B, S, S, 3); `rpn_match` int32 (B, A) and `rpn_deltas` float32 (B, A, 4) as `rpn_targets`;
+    `boxes` float32 (B, N, 4), `class_ids` int32 (B, N), `mini_masks` uint8 (B, N, 56, 56) and
+    `crowd_boxes` float32 (B, N, 4) as `Truth`, padded with class 0 and with boxes of no extent; `seed`
+    int32 (B,), what chance inside the step starts from.
+    """
+
+    data: DataSet
+    config: Config
+    augmentation: Augmentation
+    batch_size: int
+    picture_size: int
+    seed: int
+
+    def batches(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
+        """(step, batch) for first ≤ step < last, made a few steps ahead of their use."""
+        draw = _Draw(self)
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            waiting = [executor.submit(draw, step) for step in range(first, min(first + BATCHES_AHEAD, last))]
+            for step in range(first, last):
+                batch = waiting.pop(0).result()
+                if step + BATCHES_AHEAD < last:
+                    waiting.append(executor.submit(draw, step + BATCHES_AHEAD))
+                yield step, batch
+
+
+class _Draw:
+    """Makes the batch of a step; remembers decoded samples."""
+
+    def __init__(self, source: BatchSource) -> None:
+        self.source = source
+        self.weights = _sampling_weights(source.data.kinds)
+        self.anchors = pyramid_anchors(source.config, source.picture_size, source.picture_size)
+        room = SAMPLES_IN_MEMORY_BYTES // source.data[0].image.nbytes
+        self.sample = lru_cache(maxsize=room)(source.data.__getitem__)
+
+    def __call__(self, step: int) -> Batch:
+        source = self.source
+        rng = np.random.default_rng((source.seed, step))
+        indices = rng.choice(len(source.data), source.batch_size, p=self.weights)
+        examples = [self._example(int(index), rng) for index in indices]
+        return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+
+    def _example(self, index: int, rng: np.random.Generator) -> Batch:
+        source = self.source
+        picture, truth = augment(
+            self.sample(index), source.picture_size, source.config, source.augmentation, rng
+        )
+        match, deltas = rpn_targets(self.anchors, truth, source.config, rng)
+        return {
+            "picture": picture,
+            "rpn_match": match,
+            "rpn_deltas": deltas,
+            **_padded(truth, source.config.max_gt_instances),
+            "seed": np.array(rng.integers(2**31), np.int32),
+        }
+
+
+def _sampling_weights(kinds: list[str | None]) -> npt.NDArray[np.float64]:
+    """A kind that is n times rarer is drawn √n times less often, so that rare kinds are learnt too."""
+    counts = Counter(kinds)
+    weights = np.array([counts[kind] ** -0.5 for kind in kinds])
+    return weights / weights.sum()
+
+
+def _padded(truth: Truth, count: int) -> Batch:
+    missing = count - len(truth.boxes)
+    return {
+        "boxes": np.pad(truth.boxes, ((0, missing), (0, 0))),
+        "class_ids": np.pad(truth.class_ids, (0, missing)),
+        "mini_masks": np.pad(truth.mini_masks, ((0, missing), (0, 0), (0, 0))),
+        "crowd_boxes": np.pad(truth.crowd_boxes, ((0, count - len(truth.crowd_boxes)), (0, 0))),
+    }

@@ -1,0 +1,70 @@
+"""Proposals: the RPN's answers for all anchors → the few RoIs that the heads look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from model.families.mask_rcnn.boxes import Floats, apply_deltas, clip, non_maximum_suppression
+from model.families.mask_rcnn.config import Config
+
+WHOLE_PICTURE = np.array([0, 0, 1, 1], np.float32)
+
+
+def propose(
+    objectness: Floats,
+    deltas: Floats,
+    anchors: Floats,
+    config: Config,
+    limit: int,
+    level_sizes: Sequence[int] | None = None,
+    least_confidence: float = 0.0,
+) -> Floats:
+    """float32 (R, 4), R ≤ limit: normalised y1 x1 y2 x2 of one picture's proposals, best first.
+
+    Args:
+        objectness: (A,) logits.
+        deltas: (A, 4) in units of `rpn_bbox_std_dev`.
+        anchors: (A, 4) normalised y1 x1 y2 x2.
+        config: for the standard deviations, the limits before NMS and its threshold.
+        limit: most proposals to return.
+        level_sizes: how many of the anchors are on each level, finest first (`anchors.level_sizes`); None
+            takes them all for one level.
+        least_confidence: of the objectness as a probability, 0 to 1.
+
+    As Matterport's `ProposalLayer`, less its padding with zeros.
+    """
+    candidates = _best_of_levels(objectness, level_sizes, config.pre_nms_limit_per_level)
+    candidates = candidates[_sigmoid(objectness[candidates]) >= least_confidence]
+    best = candidates[_best_first(objectness[candidates], config.pre_nms_limit)]
+    boxes = apply_deltas(anchors[best], deltas[best] * np.array(config.rpn_bbox_std_dev, np.float32))
+    boxes = clip(boxes, WHOLE_PICTURE)
+    kept = non_maximum_suppression(boxes, config.rpn_nms_threshold, limit)
+    return boxes[kept]
+
+
+def _best_of_levels(
+    objectness: Floats, level_sizes: Sequence[int] | None, limit: int | None
+) -> npt.NDArray[np.int64]:
+    if limit is None or level_sizes is None:
+        return np.arange(len(objectness))
+    ends = np.cumsum(level_sizes)
+    levels = np.split(objectness, ends[:-1])
+    return np.concatenate(
+        [end - len(level) + _best_first(level, limit) for end, level in zip(ends, levels, strict=True)]
+    )
+
+
+def _best_first(scores: Floats, limit: int) -> np.ndarray:
+    """Indices of the `limit` highest scores, ties by position; sorts only what it returns."""
+    if len(scores) > limit:
+        candidates = np.sort(np.argpartition(-scores, limit - 1)[:limit])
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.argsort(-scores[candidates], kind="stable")]
+
+
+def _sigmoid(logits: Floats) -> npt.NDArray[np.floating]:
+    return 1 / (1 + np.exp(-np.clip(logits, -80, 80)))  # beyond, exp overflows float32

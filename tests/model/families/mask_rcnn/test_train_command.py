@@ -1,0 +1,122 @@
+"""`python -m model train` refuses what cannot be, by name, and before it writes anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawn_data import TINY, write_folder
+from PIL import Image
+
+from model.__main__ import main
+from model.families.mask_rcnn.weights import save_weights
+from model.mrcnn import MaskRCNN
+
+CONFIG = {**TINY.to_json(), "train_bn": True}
+PLAN = {"steps": 4, "batch_size": 1, "picture_size": 64}
+
+
+def refusal(capsys: pytest.CaptureFixture[str], out: Path, *words: object) -> str:
+    """What a command that must be refused says; it must leave no run folder."""
+    assert main(["train", "--out", str(out), *map(str, words)]) == 1
+    assert not out.exists()
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [
+        ("[]", "recipe.json is no recipe: Input should be an object"),
+        ("{", "recipe.json is no recipe: Invalid JSON"),
+        ({"plans": {}}, "recipe.json is no recipe: plans: Unexpected"),
+        ({"plan": [4]}, "recipe.json is no recipe: plan: "),
+        ({"config": {**CONFIG, "backbones": "resnet50"}, "plan": PLAN}, "Config has no backbones"),
+        ({"config": {**CONFIG, "learning_rate": "low"}, "plan": PLAN}, "learning_rate: "),
+        ({"config": CONFIG, "plan": {**PLAN, "step": 4}}, "step: Unexpected"),
+        ({"config": CONFIG, "plan": {**PLAN, "steps": "four"}}, "steps: "),
+        ({"config": CONFIG, "plan": {**PLAN, "warmup_steps": "none"}}, "warmup_steps: "),
+        ({"config": CONFIG, "plan": {**PLAN, "batch_size": 0}}, "batch_size 0 must be at least 1"),
+        ({"config": CONFIG, "plan": {**PLAN, "steps": -4}}, "steps -4 must be at least 1"),
+        (
+            {"config": CONFIG, "plan": {**PLAN, "augmentation": {"zooms": 1}}},
+            "augmentation.zooms: Unexpected",
+        ),
+        ({"config": CONFIG, "plan": {}}, "--steps is missing"),
+    ],
+)
+def test_a_recipe_is_refused_by_the_name_of_what_is_wrong(
+    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str], recipe: Any, told: str
+) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(recipe if isinstance(recipe, str) else json.dumps(recipe))
+    assert told in refusal(capsys, tmp_path / "run", "--data", data_folder, "--recipe", path)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"config": CONFIG, "plan": PLAN}))
+    return path
+
+
+def test_validation_data_of_other_classes_are_refused(
+    tmp_path: Path, data_folder: Path, recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "val", discs_in_pictures=(2,))
+    (tmp_path / "val/class.txt").write_text("yeast")
+    words = ("--data", data_folder, "--validation", tmp_path / "val", "--recipe", recipe)
+    message = refusal(capsys, tmp_path / "run", *words)
+    assert "--data has nucleus; --validation has yeast: they must be the same" in message
+
+
+@pytest.mark.parametrize("spoilt", ["data", "val"])
+def test_a_label_map_of_another_size_is_found_before_the_first_step(
+    tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str], spoilt: str
+) -> None:
+    for name in ("data", "val"):
+        write_folder(tmp_path / name, discs_in_pictures=(2, 2, 2))
+    Image.new("L", (9, 9)).save(tmp_path / spoilt / "images/2.png")
+    words = ("--data", tmp_path / "data", "--validation", tmp_path / "val", "--recipe", recipe)
+    assert "images/2.png is 9 x 9" in refusal(capsys, tmp_path / "run", *words)
+
+
+def test_binary_masks_are_refused(tmp_path: Path, recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_folder(tmp_path / "data", discs_in_pictures=(0, 0))
+    for path in (tmp_path / "data/labels").iterdir():
+        mask = np.zeros((80, 96), np.uint8)
+        mask[10:20, 10:20] = mask[40:50, 40:50] = 255
+        Image.fromarray(mask).save(path)
+    message = refusal(capsys, tmp_path / "run", "--data", tmp_path / "data", "--recipe", recipe)
+    assert "number them 1, 2, 3" in message
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--weights", "gone.h5"), "gone.h5: there is no such file"),
+        (
+            ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),
+            "is called mrcnn_logits:",
+        ),
+    ],
+)
+def test_after_a_refusal_the_corrected_command_has_the_folder(
+    tmp_path: Path,
+    data_folder: Path,
+    recipe: Path,
+    network: MaskRCNN,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_weights(network.layers, "start.weights.h5")
+    words = ("--data", data_folder, "--recipe", recipe)
+    assert told in refusal(capsys, tmp_path / "run", *words, *more)
+    corrected = (*words, "--steps", 1, "--weights", "start.weights.h5", "--exclude", "mrcnn_mask, conv1")
+    assert main(["train", "--out", "run", *map(str, corrected)]) == 0
+    assert (tmp_path / "run/model.weights.h5").is_file()

@@ -1,0 +1,171 @@
+"""`python -m model train`, killed at its work and started again, ends as if it had never stopped."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_data import TINY, write_folder
+
+from model.__main__ import main
+from model.families.mask_rcnn.weights import read_weights, save_weights
+from model.mrcnn import MaskRCNN
+
+# Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+ROOT = Path(__file__).resolve().parents[4]
+STEPS = 6
+PATIENCE_SECONDS = 240
+RECIPE = {
+    "config": {**TINY.to_json(), "train_bn": True},
+    "plan": {"steps": STEPS, "batch_size": 1, "picture_size": 64, "warmup_steps": 2, "average": 0.6},
+}
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory, data_folder: Path, network: MaskRCNN) -> list[str]:
+    """The command's arguments, all but --out."""
+    folder = tmp_path_factory.mktemp("restart")
+    (folder / "recipe.json").write_text(json.dumps(RECIPE))
+    write_folder(folder / "validation", discs_in_pictures=(2,))
+    save_weights(network.layers, folder / "start.weights.h5")
+    return [
+        "train",
+        *("--data", str(data_folder), "--validation", str(folder / "validation")),
+        *("--recipe", str(folder / "recipe.json"), "--weights", str(folder / "start.weights.h5")),
+    ]
+
+
+def start(words: list[str], **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "model", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def history_of(folder: Path) -> list[dict[str, float]]:
+    with (folder / "history.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def killed_folder(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run killed by SIGKILL after its first checkpoints, then finished by a second process."""
+    folder = tmp_path_factory.mktemp("killed")
+    words = [*words, "--out", str(folder), "--checkpoint-seconds", "0"]
+    first = start(words)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (folder / "predictions").exists() and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.kill()
+    output = first.communicate()[0]
+    assert first.returncode == -9, output
+    with np.load(folder / "checkpoint.npz") as checkpoint:
+        assert 1 <= checkpoint["step"] < STEPS
+
+    # As if it had been killed in the middle of writing.
+    for name in ("checkpoint.part.npz", "history.csv.part", "model.weights.h5.part", "run.json.part"):
+        (folder / name).write_bytes(b"cut o")
+    second = start(words)
+    output = second.communicate(timeout=PATIENCE_SECONDS)[0]
+    assert second.returncode == 0, output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight_folder(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run without a stop."""
+    folder = tmp_path_factory.mktemp("straight")
+    assert main([*words, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_killed_run_ends_with_the_weights_of_one_that_never_stopped(
+    killed_folder: Path, straight_folder: Path, words: list[str]
+) -> None:
+    begun = read_weights(words[words.index("--weights") + 1])
+    ours, expected = (
+        read_weights(folder / "model.weights.h5") for folder in (killed_folder, straight_folder)
+    )
+    moved, apart = 0.0, 0.0
+    for layer, arrays in expected.items():
+        for name, values in arrays.items():
+            if name.startswith("moving_"):  # statistics, in the thousands where weights are below one
+                np.testing.assert_allclose(ours[layer][name], values, rtol=1e-3, atol=1e-3)
+                continue
+            moved += float(np.square(values - begun[layer][name]).sum())
+            apart += float(np.square(values - ours[layer][name]).sum())
+    assert moved > 0
+    assert apart <= 1e-4 * moved  # the momentum alone, if lost, makes it 0.1
+
+
+def test_the_history_has_each_step_once(killed_folder: Path, straight_folder: Path) -> None:
+    ours, expected = history_of(killed_folder), history_of(straight_folder)
+    assert [row["step"] for row in ours] == list(range(1, STEPS + 1))
+    for row, other in zip(ours, expected, strict=True):
+        assert np.isfinite(list(row.values())).all()
+        assert row == pytest.approx(other, rel=1e-3)
+
+
+def test_a_run_leaves_curves_and_predictions_to_look_at(killed_folder: Path, straight_folder: Path) -> None:
+    for folder in (killed_folder, straight_folder):
+        assert (folder / "losses.png").read_bytes().startswith(b"\x89PNG")
+        assert (folder / f"predictions/{STEPS:06}.png").read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in (straight_folder / "predictions").iterdir()] == [f"{STEPS:06}.png"]
+
+
+def test_nothing_half_written_is_left(killed_folder: Path) -> None:
+    left = {path.name for path in killed_folder.iterdir()} - {"run.json.part", "run.lock"}
+    assert left == {
+        "checkpoint.npz", "history.csv", "losses.png", "model.weights.h5", "predictions", "run.json"
+    }  # fmt: skip
+
+
+def test_killed_before_its_last_report_a_run_still_gets_its_final_weights(
+    straight_folder: Path, words: list[str]
+) -> None:
+    weights = straight_folder / "model.weights.h5"
+    expected = weights.read_bytes()
+    weights.unlink()
+    assert main([*words, "--out", str(straight_folder)]) == 0
+    assert weights.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--steps", "9"], "other values of plan"),
+        (["--seed", "5"], "other values of plan"),
+        (["--exclude", "mrcnn_mask"], "other values of exclude"),
+    ],
+)
+def test_other_arguments_in_the_same_folder_are_refused(
+    more: list[str], told: str, straight_folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (straight_folder / "checkpoint.npz").read_bytes()
+    assert main([*words, "--out", str(straight_folder), *more]) == 1
+    assert told in capsys.readouterr().err
+    assert (straight_folder / "checkpoint.npz").read_bytes() == before
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+def test_training_runs_on_pytorch_too(words: list[str], tmp_path: Path) -> None:
+    process = start([*words, "--out", str(tmp_path), "--steps", "3"], KERAS_BACKEND="torch")
+    output = process.communicate(timeout=PATIENCE_SECONDS)[0]
+    assert process.returncode == 0, output
+    assert [row["step"] for row in history_of(tmp_path)] == [1, 2, 3]
+    assert np.isfinite([list(row.values()) for row in history_of(tmp_path)]).all()
+    assert (tmp_path / "model.weights.h5").exists()
