@@ -1,0 +1,116 @@
+"""Manifest: what a bundle says of the model in it, and whether its files are whole."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from model.familiarity import KnownPictures, is_familiar
+
+MANIFEST = "model.json"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+HASH_BLOCK = 1 << 20
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be trusted: no manifest, a bad one, or files that are not those it names."""
+
+
+class Export(BaseModel):
+    """Stages that were compiled for one precision, and how close their answers came to the reference's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    passed: bool  # close enough to be used where nobody asks for a precision
+    pictures: int = 0  # that it was measured on
+    against: Literal["labels", "reference"] | None = None
+    ap50_lost: float | None = None  # of 1, where a model finds objects; below 0: gained
+    miou_lost: float | None = None  # the same where it classifies pixels
+
+
+class Manifest(BaseModel):
+    """`model.json`: what a model is, knows and was measured at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=NAME_PATTERN)
+    version: str
+    family: str = "mask_rcnn"  # of model.families; bundles of before there were several have none
+    task: Literal["instance", "semantic"]
+    classes: list[str] = Field(min_length=2)  # the first is "background"
+    description: str = ""
+    licence: str
+    source: str  # where the weights come from
+    made_by: str = ""  # the exact command
+    threshold: float = Field(ge=0, le=1)  # lowest score kept where the caller names none
+    max_segments: int = Field(default=100, ge=1, le=1000)
+    tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
+    quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
+    known_pictures: KnownPictures | None = None  # as `python -m model survey` found them; None: never warns
+    exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
+    config: dict[str, Any]  # the family's; what differs from its defaults
+    weights: str  # the file below that holds them
+    files: dict[str, str]  # name → sha256
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.classes[0] != "background" or len(set(self.classes)) < len(self.classes):
+            raise ValueError('classes must start with "background" and name each class once')
+        if self.weights not in self.files:
+            raise ValueError(
+                f"files must give the sha256 of {self.weights}, or nobody would check the weights"
+            )
+        return self
+
+    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
+        """A sentence, if `image`, uint8 (H, W, 3), RGB, is unlike the pictures that it was trained on."""
+        if self.known_pictures is None or is_familiar(image, self.known_pictures):
+            return None
+        about = self.description.rstrip(".")
+        if about[1:2].islower():  # a sentence's first letter, not an abbreviation's
+            about = about[0].lower() + about[1:]
+        known = f" ({about})" if about else ""
+        return f"This picture does not look like those that {self.name} was trained on{known}."
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder with a manifest and the files it names."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder / self.manifest.weights
+
+    def stages_folder(self, precision: str) -> Path:
+        """Where the compiled stages for a precision lie; bf16 is a way to run those of f32."""
+        return self.folder / "openvino" / ("f32" if precision == "bf16" else precision)
+
+    def check(self) -> None:
+        """Raise BundleError unless every file is there with the sha256 that the manifest says."""
+        for name, expected in self.manifest.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise BundleError(f"model {self.manifest.name}: its file {name} is missing")
+            if sha256_of(path) != expected:
+                raise BundleError(
+                    f"model {self.manifest.name}: {name} is not the file that {MANIFEST} names "
+                    "(sha256 differs); copy or fetch it again"
+                )
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read a block at a time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
