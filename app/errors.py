@@ -13,6 +13,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from app.monitoring.tracing import current_record, request_id
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
+from model.result import UnsuitablePicture, UnsuitableWish
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
@@ -134,6 +135,13 @@ class BrokenImage(ServiceError):
     kind = "broken-image"
 
 
+class UnsuitableImage(ServiceError):
+    """An image that the model cannot take, as it is."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "unsuitable-image"
+
+
 class TooManyRequests(ServiceError):
     """More requests than MASKSERVE_RATE_LIMIT allows one caller."""
 
@@ -197,6 +205,8 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NoSuchPage: BadParameter,
     NoSuchChannel: BadParameter,
     CannotEncode: BadParameter,
+    UnsuitablePicture: UnsuitableImage,
+    UnsuitableWish: BadParameter,
 }
 
 

@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.sources import Sources
 from model.formats.encode import FileFormat, check_encodable
 from model.pictures import Limits, decode_reduced, whole
+from model.result import Wishes
 from model.segmenter import Segmenter
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -138,15 +139,13 @@ class Service:
         if overlay_format is not None:  # known now, not after seconds of inference
             check_encodable(decoded.size, overlay_format)
         with self.workers.turn(stopwatch, patience):
-            segments = segmenter.segment(
+            segments = segmenter.predict(
                 decoded.image,
+                Wishes(parameters.threshold, parameters.classes, parameters.max_segments),
                 size=decoded.size,
-                threshold=parameters.threshold,
-                classes=parameters.classes,
-                max_segments=parameters.max_segments,
                 stopwatch=stopwatch,
                 before_each_tile=patience.check,
-            )
+            ).segments
         picture.found(segments)
         return Segmentation(decoded.image, segments, segmenter, stopwatch)
 

@@ -2,137 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from model.familiarity import KnownPictures, is_familiar
-from model.families.mask_rcnn.config import Config
+from model.families.registry import family_named
+from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
 from model.problems import problems_in
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
-MANIFEST = "model.json"
 BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
-NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
-HASH_BLOCK = 1 << 20
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be trusted: no manifest, a bad one, or files that are not those it names."""
 
 
 class UnknownModel(ValueError):
     """No bundle has that name."""
-
-
-class Export(BaseModel):
-    """Stages that were compiled for one precision, and how close their answers came to the reference's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    passed: bool  # close enough to be used where nobody asks for a precision
-    pictures: int = 0  # that it was measured on
-    against: Literal["labels", "reference"] | None = None
-    ap50_lost: float | None = None  # of 1; below 0: gained
-
-
-class Manifest(BaseModel):
-    """`model.json`: what a model is, knows and was measured at."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=NAME_PATTERN)
-    version: str
-    task: Literal["instance"]
-    classes: list[str] = Field(min_length=2)  # the first is "background"
-    description: str = ""
-    licence: str
-    source: str  # where the weights come from
-    made_by: str = ""  # the exact command
-    threshold: float = Field(ge=0, le=1)  # lowest score kept where the caller names none
-    max_segments: int = Field(default=100, ge=1, le=1000)
-    tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
-    quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
-    known_pictures: KnownPictures | None = None  # as `python -m model survey` found them; None: never warns
-    exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
-    config: dict[str, Any]  # what differs from Config's defaults
-    weights: str  # the file below that holds them
-    files: dict[str, str]  # name → sha256
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.classes[0] != "background" or len(set(self.classes)) < len(self.classes):
-            raise ValueError('classes must start with "background" and name each class once')
-        if self.weights not in self.files:
-            raise ValueError(
-                f"files must give the sha256 of {self.weights}, or nobody would check the weights"
-            )
-        return self
-
-    @property
-    def input(self) -> dict[str, Any]:
-        """How pictures are brought to the network's size, for callers who want to know."""
-        config = Config.from_json(self.config)
-        return {
-            "resize_mode": config.image_resize_mode,
-            "min_dim": config.image_min_dim,
-            "max_dim": config.image_max_dim,
-            "tile_overlap": self.tile_overlap,
-        }
-
-    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
-        """A sentence, if `image`, uint8 (H, W, 3), RGB, is unlike the pictures that it was trained on."""
-        if self.known_pictures is None or is_familiar(image, self.known_pictures):
-            return None
-        about = self.description.rstrip(".")
-        if about[1:2].islower():  # a sentence's first letter, not an abbreviation's
-            about = about[0].lower() + about[1:]
-        known = f" ({about})" if about else ""
-        return f"This picture does not look like those that {self.name} was trained on{known}."
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A folder with a manifest and the files it names."""
-
-    folder: Path
-    manifest: Manifest
-
-    @property
-    def config(self) -> Config:
-        return Config.from_json(self.manifest.config)
-
-    @property
-    def weights_path(self) -> Path:
-        return self.folder / self.manifest.weights
-
-    def stages_folder(self, precision: str) -> Path:
-        """Where the compiled stages for a precision lie; bf16 is a way to run those of f32."""
-        return self.folder / "openvino" / ("f32" if precision == "bf16" else precision)
-
-    def check(self) -> None:
-        """Raise BundleError unless every file is there with the sha256 that the manifest says."""
-        for name, expected in self.manifest.files.items():
-            path = self.folder / name
-            if not path.is_file():
-                raise BundleError(f"model {self.manifest.name}: its file {name} is missing")
-            if sha256_of(path) != expected:
-                raise BundleError(
-                    f"model {self.manifest.name}: {name} is not the file that {MANIFEST} names "
-                    "(sha256 differs); copy or fetch it again"
-                )
 
 
 def model_dir() -> Path:
@@ -168,19 +59,19 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         bundle = Bundle(folder, Manifest.model_validate(values))
-        config = bundle.config
     except ValidationError as error:
         raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
-    # TypeError: a Config value of another type, such as a word for a number.
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
     if bundle.manifest.name != folder.name:
         raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
-    if config.num_classes != len(bundle.manifest.classes):
-        raise BundleError(
-            f"{folder.name}/{MANIFEST}: config has num_classes {config.num_classes}, "
-            f"classes has {len(bundle.manifest.classes)} names; both count the background"
-        )
+    try:
+        family = family_named(bundle.manifest.family)
+        if family.task != bundle.manifest.task:
+            raise ValueError(f"the family {family.name} has the task {family.task}")
+        family.check(bundle.manifest)
+    except (ValueError, TypeError) as error:  # a value of another type, such as a word for a number
+        raise BundleError(f"{folder.name}/{MANIFEST}: {error}") from error
     return bundle
 
 
@@ -230,12 +121,3 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
 def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
     """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
     return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, read a block at a time."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

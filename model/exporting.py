@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from model import catalog
-from model.catalog import Bundle, Export
 from model.data import DataSet, Sample, Subset, evenly_spaced
-from model.engines.openvino import OpenVINOStages, precisions_of_processor
+from model.engines.openvino import OpenVINORunner, precisions_of_processor
+from model.engines.stages import Runner
 from model.evaluation import evaluate
-from model.families.mask_rcnn.molding import largest_picture
-from model.segmenter import Engine, Segmenter, load
+from model.families.registry import family_named
+from model.manifest import Bundle, Export
+from model.segmenter import Segmenter, load
 
 if TYPE_CHECKING:
     from model.engines.conversion import Models
-    from model.engines.tensorflow import TensorFlowStages
 
 LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
 """AP50 that a precision may lose against labels (of 1) and still be chosen without being asked for."""
 LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
 """Without labels: the AP50 that may be missing against the reference's own answers."""
 LARGEST_ERROR = 1e-2
-"""Of the range of a trunk's answers: two engines in f32 that differ by more run different networks."""
+"""Of the range of a first stage's answers: two engines in f32 that differ by more run different networks."""
 MOST_PICTURES = 200
 """More make int8 no better, and take minutes more."""
 
@@ -50,12 +50,13 @@ def export(name: str, precisions: Sequence[str], pictures: DataSet | None = None
     """
     if "int8" in precisions and (pictures is None or len(pictures) < 2):
         raise ExportError("int8 is calibrated with pictures such as will come: name some, --calibration DATA")
-    reference = load(name, engine="tensorflow")
+    family = family_named(catalog.find(name).manifest.family)
+    reference = load(name, engine=family.reference_engine, precision="f32")
+    manifest = reference.bundle.manifest
     try:
-        largest_picture(reference.bundle.config)
+        family.largest_picture(manifest)
     except ValueError as error:
         raise ExportError(f"the model {name} cannot be compiled: {error}") from None
-    manifest = reference.bundle.manifest
     with catalog.new_bundle(name) as folder:
         shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
         exports = _Exporter(Bundle(folder, manifest), reference, pictures).make(precisions)
@@ -70,6 +71,9 @@ class _Exporter:
     def __init__(self, bundle: Bundle, reference: Segmenter, pictures: DataSet | None) -> None:
         self.bundle = bundle
         self.reference = reference
+        self.family = family_named(bundle.manifest.family)
+        self.stages = self.family.stages(bundle.manifest)
+        self.largest_picture = self.family.largest_picture(bundle.manifest)
         self.images: list[npt.NDArray[np.uint8]] = []
         self.gauge: _Gauge | None = None
         if pictures is not None and len(pictures) > 1:
@@ -79,13 +83,13 @@ class _Exporter:
 
     def make(self, precisions: Sequence[str]) -> dict[str, Export]:
         """Write the stages; how each precision did."""
-        from model.engines.conversion import convert, save  # only who exports waits for TensorFlow
+        from model.engines.conversion import save  # only who exports waits for TensorFlow
 
-        models = convert(cast("TensorFlowStages", self.reference.stages))
+        models = self.family.graphs(self.bundle, self.reference.runner)
         save(models, self.bundle.stages_folder("f32"))
-        stages = self._open("f32")
-        _check_parity(self.reference.stages, stages, *largest_picture(self.bundle.config))
-        exports = {"f32": self._measured(stages)}
+        runner = self._open("f32")
+        _check_parity(self.reference.runner, runner, self.largest_picture)
+        exports = {"f32": self._measured(runner)}
         if "bf16" in precisions and "bf16" in precisions_of_processor():
             exports["bf16"] = self._measured(self._open("bf16"))
         if "int8" in precisions and self.gauge is not None:
@@ -93,40 +97,43 @@ class _Exporter:
         return exports
 
     def _quantized(self, models: Models, gauge: _Gauge) -> Export:
-        """Write the stages in int8; where that harms, with the layers of the trunk that matter kept exact."""
+        """Write the stages in int8; where that harms, with the layers of the first that matter kept exact."""
         from model.engines.conversion import save
         from model.engines.quantization import Calibration, quantize, quantize_with_control
 
         folder = self.bundle.stages_folder("int8")
-        calibration = Calibration(self.reference.stages, self.bundle.config, self.images)
-        save(quantize(models, calibration), folder)
+        inputs_of = self.family.inputs_of(self.bundle.manifest, self.reference.runner)
+        calibration = Calibration(inputs_of, self.images)
+        save(quantize(self.stages, models, calibration), folder)
         plain = self._measured(self._open("int8"))
         if plain.passed:
             return plain
         exact = self._open("int8", hint="f32")
-        trunk = quantize_with_control(
-            models["trunk"],
+        first = self.stages[0]
+        controlled = quantize_with_control(
+            first,
+            models[first.name],
             calibration,
-            score=lambda trunk: 1 - gauge.lost(exact.with_trunk(trunk)),
+            score=lambda model: 1 - gauge.lost(exact.with_first(model)),
             largest_loss=gauge.largest_loss("int8"),
         )
-        save({"trunk": trunk}, folder)
+        save({first.name: controlled}, folder)
         return self._measured(self._open("int8"))
 
-    def _measured(self, stages: OpenVINOStages) -> Export:
+    def _measured(self, runner: Runner) -> Export:
         if self.gauge is None:
             return Export(passed=True)
-        lost = self.gauge.lost(stages)
+        lost = self.gauge.lost(runner)
         return Export(
-            passed=lost <= self.gauge.largest_loss(stages.precision),
+            passed=lost <= self.gauge.largest_loss(runner.precision),
             pictures=len(self.gauge.pictures),
             against="labels" if self.gauge.labelled else "reference",
             ap50_lost=round(lost, 4),
         )
 
-    def _open(self, precision: str, hint: str | None = None) -> OpenVINOStages:
+    def _open(self, precision: str, hint: str | None = None) -> OpenVINORunner:
         folder = self.bundle.stages_folder(precision)
-        return OpenVINOStages.open(folder, precision, largest_picture(self.bundle.config), hint)
+        return OpenVINORunner.open(folder, self.stages, precision, self.largest_picture, hint)
 
 
 class _Gauge:
@@ -138,9 +145,9 @@ class _Gauge:
         self.pictures = pictures if self.labelled else _Answered(reference, pictures)
         self.best = self._ap50(reference) if self.labelled else 1.0
 
-    def lost(self, stages: Engine) -> float:
+    def lost(self, runner: Runner) -> float:
         """AP50, of 1, at the model's own threshold."""
-        return self.best - self._ap50(Segmenter(self.bundle, stages))
+        return self.best - self._ap50(Segmenter(self.bundle, runner))
 
     def largest_loss(self, precision: str) -> float:
         return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
@@ -167,13 +174,13 @@ class _Answered:
         return Sample(sample.id, sample.image, answer.boxes, answer.class_ids, answer.masks)
 
 
-def _check_parity(reference: Engine, stages: Engine, height: int, width: int) -> None:
-    """Raise ExportError unless both trunks answer the same for noise."""
-    noise = np.random.default_rng(0).uniform(-128, 128, (1, height, width, 3)).astype(np.float32)
-    for ours, theirs in zip(stages.trunk(noise)[1:], reference.trunk(noise)[1:], strict=True):
+def _check_parity(reference: Runner, runner: Runner, picture_shape: tuple[int, ...]) -> None:
+    """Raise ExportError unless the first stage answers the same for noise in both."""
+    noise = np.random.default_rng(0).uniform(-128, 128, picture_shape).astype(np.float32)
+    for ours, theirs in zip(runner.start(noise).outputs, reference.start(noise).outputs, strict=True):
         error = float(np.abs(ours - theirs).max() / max(np.ptp(theirs), np.finfo(np.float32).eps))
         if not error <= LARGEST_ERROR:
             raise ExportError(
-                f"the compiled trunk differs from the reference by {error:.1%} of its range: "
-                "this version of OpenVINO does not run this network right"
+                f"the compiled {runner.stages[0].name} differs from the reference by {error:.1%} of its "
+                "range: this version of OpenVINO does not run this network right"
             )

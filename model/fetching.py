@@ -10,8 +10,8 @@ import requests
 from tqdm import tqdm
 
 from model import catalog
-from model.catalog import Bundle, sha256_of
-from model.importing import import_weights
+from model.families.registry import family_named
+from model.manifest import Bundle, sha256_of
 from model.published import Published
 
 BLOCK = 1 << 18
@@ -37,7 +37,10 @@ def fetch(published: Published) -> Bundle:
         _download(published, part)
     sha256 = _check_against_first_fetch(root / HASHES, published, part)
     try:
-        bundle = import_weights(part, published.name, published.classes, published.config, published.about)
+        family = family_named(published.family)
+        bundle = family.import_file(
+            part, published.name, published.classes, published.config, published.about
+        )
     except ValueError:
         part.unlink()  # or every further try would find it again
         raise

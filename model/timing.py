@@ -5,14 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy.typing as npt
 
-from model.families.mask_rcnn.boxes import Floats
-from model.families.mask_rcnn.inference import Features
-from model.segmenter import Engine
+from model.engines.stages import Floats, Pass, Runner
 
 WARM_UPS, REPEATS = 2, 7
 
@@ -27,34 +25,45 @@ def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(times[WARM_UPS:])
 
 
-class TimedStages:
-    """Stages that remember how long each call took."""
+class TimedRunner:
+    """A runner that remembers how long each call took."""
 
-    def __init__(self, stages: Engine) -> None:
-        self.stages = stages
-        self.name = stages.name
-        self.precision = stages.precision
-        self.few_shapes = stages.few_shapes
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.stages = runner.stages
+        self.name = runner.name
+        self.precision = runner.precision
+        self.few_shapes = runner.few_shapes
         self._milliseconds: dict[str, list[float]] = defaultdict(list)
 
-    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
-        """See `inference.Stages`."""
-        return self._timed("trunk", picture)
-
-    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
-        """See `inference.Stages`."""
-        return self._timed("box_head", features, rois)
-
-    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
-        """See `inference.Stages`."""
-        return self._timed("mask_head", features, rois, class_ids)
+    def start(self, picture: Floats) -> TimedPass:
+        """See `stages.Runner`."""
+        with self.time(self.stages[0].name):
+            started = self.runner.start(picture)
+        return TimedPass(self, started)
 
     def medians_ms(self) -> dict[str, float]:
         """Median milliseconds of each stage, after warm-ups."""
         return {stage: statistics.median(times[WARM_UPS:]) for stage, times in self._milliseconds.items()}
 
-    def _timed(self, stage: str, *inputs: Any) -> Any:
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        """Add what happens inside to the times of the stage."""
         start = time.perf_counter()
-        answer = getattr(self.stages, stage)(*inputs)
+        yield
         self._milliseconds[stage].append((time.perf_counter() - start) * 1000)
-        return answer
+
+
+class TimedPass:
+    """One picture's way through a TimedRunner."""
+
+    def __init__(self, runner: TimedRunner, started: Pass) -> None:
+        self.outputs = started.outputs
+        self.kept = started.kept
+        self._runner = runner
+        self._started = started
+
+    def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
+        """See `stages.Pass`."""
+        with self._runner.time(name):
+            return self._started.head(name, *inputs)

@@ -170,16 +170,17 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         # what a request is read, checked and counted by knows nothing of the routes that it comes to
         *((f"app.{room}", ("app.routes",)) for room in ("access", "fetching", "monitoring", "serving")),
         ("app.fetching", ("app.access", "app.monitoring", "app.serving", "flask")),
-        ("model.families.mask_rcnn", ("model.segmenter", "model.engines", "model.catalog", "model.commands")),
-        ("model.engines", ("model.segmenter", "model.catalog", "model.commands")),
-        ("model.catalog", ("model.segmenter", "model.engines", "model.commands", "model.importing")),
+        ("model.families", ("model.commands", "model.__main__", "model.formats")),
+        ("model.engines", ("model.families", "model.segmenter", "model.catalog", "model.commands")),
+        ("model.manifest", ("model.families", "model.engines", "model.catalog")),
+        ("model.catalog", ("model.segmenter", "model.engines", "model.commands")),
         ("model.segmenter", ("model.formats", "model.commands", "model.data", "model.evaluation")),
         ("model.data", ("model.families", "model.segmenter", "model.engines", "model.evaluation")),
         (
             "model.evaluation",
             ("model.families", "model.segmenter", "model.engines", "model.catalog"),
         ),
-        *((f"model.{name}", ("model.commands", "model.__main__")) for name in ("importing", "fetching")),
+        ("model.fetching", ("model.commands", "model.__main__")),
     ],
 )
 def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple[str, ...]) -> None:
@@ -189,6 +190,22 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
             assert not within(found.target, *forbidden), f"{name} imports {found.target}"
 
 
+FAMILY_FOLDERS = sorted(
+    path.parent.name for path in (REPOSITORY / "model" / "families").glob("*/__init__.py")
+)
+FACES = {"mask_rcnn": ("model.mrcnn",)}
+"""Of a family, the modules outside its folder by whose names it is known."""
+
+
+@pytest.mark.parametrize("family", FAMILY_FOLDERS)
+def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> None:
+    room = f"model.families.{family}"
+    allowed = ("model.families.registry", *FACES.get(family, ()))
+    importers = {name for name in MODULES for found in IMPORTS[name] if within(found.target, room)}
+    assert importers, f"{family} is not in the registry"
+    assert {name for name in importers if not within(name, room)} <= set(allowed)
+
+
 @pytest.mark.parametrize(
     ("importer", "allowed"),
     [
@@ -196,7 +213,9 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
         ("model.masks", ("model.segments",)),
         ("model.polygons", ("model.segments", "model.masks")),
         ("model.formats", ("model.segments", "model.masks", "model.polygons", "model.formats")),
-        ("model.tiles", ("model.segments", "model.masks")),
+        ("model.tiles", ()),
+        ("model.result", ("model.segments",)),
+        ("model.engines.stages", ()),
         ("model.pictures.limits", ()),
         ("model.pictures.headers", ("model.pictures.limits",)),
         ("model.pictures.heif_boxes", ("model.pictures.limits",)),

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
 from app.fetching.transfer_deadline import Deadline
 from app.settings import Settings
-from model.catalog import BUNDLE_SUFFIXES, MANIFEST, Bundle, BundleError, Manifest, new_bundle, read_bundle
+from model.catalog import BUNDLE_SUFFIXES, new_bundle, read_bundle
+from model.manifest import MANIFEST, Bundle, BundleError, Manifest
 from model.problems import problems_in
 
 if TYPE_CHECKING:  # it takes a second to import, and most services never need it

@@ -24,10 +24,10 @@ from app.monitoring.tracing import request_id
 from app.parameters import Output, Parameters
 from app.service import Segmentation, current_service
 from app.warnings import warnings_about
-from model.catalog import Manifest
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, draw_overlay
+from model.manifest import Manifest
 from model.published import PUBLISHED
 from model.segmenter import Segmenter
 

@@ -18,7 +18,7 @@ from app.service import current_service
 from app.settings import BadSetting, Settings
 from app.several import answer_each
 from app.sources import Image, split
-from model.catalog import Manifest
+from model.manifest import Manifest
 
 platforms = Blueprint("platforms", __name__)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from model.engines.choice import PRECISIONS, ChoiceError
 from model.pictures import read
 from model.segmenter import Segmenter, load
-from model.timing import TimedStages, median_ms
+from model.timing import TimedRunner, median_ms
 
 WAYS = (("tensorflow", "f32"), *(("openvino", precision) for precision in PRECISIONS))
 
@@ -45,21 +45,21 @@ def time_ways(name: str, what: dict[str, Any], image: npt.NDArray[np.uint8]) -> 
     """A row a way to run the model on the image: `what` it is, and the figures of `figures`."""
     rows: list[dict[str, Any]] = []
     for segmenter in _ways(name):
-        stages = TimedStages(segmenter.stages)
-        timed = Segmenter(segmenter.bundle, stages)
+        runner = TimedRunner(segmenter.runner)
+        timed = Segmenter(segmenter.bundle, runner)
         objects = len(timed.segment(image))
         time_ms = median_ms(partial(timed.segment, image))
         base_ms = rows[0]["median_ms"] if rows else time_ms
-        rows.append({**what, "objects": objects, **figures(stages, time_ms, base_ms)})
+        rows.append({**what, "objects": objects, **figures(runner, time_ms, base_ms)})
     return rows
 
 
-def figures(stages: TimedStages, time_ms: float, base_ms: float) -> dict[str, Any]:
+def figures(runner: TimedRunner, time_ms: float, base_ms: float) -> dict[str, Any]:
     """Engine, precision, median of the whole, how many times faster than `base_ms`, and of each stage."""
-    apart = {f"{stage}_ms": round(time, 1) for stage, time in stages.medians_ms().items()}
+    apart = {f"{stage}_ms": round(time, 1) for stage, time in runner.medians_ms().items()}
     return {
-        "engine": stages.name,
-        "precision": stages.precision,
+        "engine": runner.name,
+        "precision": runner.precision,
         "median_ms": round(time_ms, 1),
         "ratio": round(base_ms / time_ms, 2),
         **apart,

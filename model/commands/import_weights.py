@@ -9,8 +9,8 @@ from typing import Any
 
 from model import catalog
 from model.commands.export import compile_new
-from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES
-from model.importing import classes_from, import_weights
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
+from model.families.mask_rcnn.importing import classes_from, import_weights
 from model.pictures import read
 
 
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         test_image,
     )
     compile_new(arguments.name)
-    config = bundle.config
+    config = Config.from_json(bundle.manifest.config)
     print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from model import catalog
+from model.manifest import BundleError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in catalog.names():
         try:
             manifest = catalog.find(name).manifest
-        except catalog.BundleError as error:
+        except BundleError as error:
             print(f"{name:16} broken: {error}")
             continue
         classes = manifest.classes[1:]

@@ -21,6 +21,7 @@ from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import draw_overlay
 from model.pictures import decode_reduced, whole
 from model.published import FOR_PHOTOS
+from model.result import Wishes
 from model.segmenter import Segmenter, load
 from model.segments import Segments
 
@@ -48,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) < 2):
         try:
             decoded = decode_reduced(path.read_bytes(), enough)
-            segments = segmenter.segment(decoded.image, size=decoded.size, threshold=arguments.threshold)
+            wishes = Wishes(threshold=arguments.threshold)
+            segments = segmenter.predict(decoded.image, wishes, size=decoded.size).segments
             write(arguments.out / path.stem, decoded.image, segments, segmenter)
             if doubt := segmenter.bundle.manifest.doubt(decoded.image):
                 tqdm.write(f"{path}: {doubt} {_advice(arguments.model)}".rstrip(), file=sys.stderr)

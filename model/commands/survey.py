@@ -10,6 +10,7 @@ from tqdm import tqdm
 from model import catalog
 from model.data import open_data
 from model.familiarity import measure, survey
+from model.manifest import MANIFEST
 
 ONLY_KIND = "all"
 """Where the data do not tell kinds apart."""
@@ -31,5 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
     catalog.update_manifest(bundle, known_pictures=known.model_dump())
     for name, kind in known.kinds.items():
         print(f"{name}: {kind.pictures} pictures")
-    print(f"in {bundle.folder / catalog.MANIFEST}")
+    print(f"in {bundle.folder / MANIFEST}")
     return 0

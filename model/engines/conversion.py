@@ -6,15 +6,15 @@ from pathlib import Path
 
 import openvino as ov
 
-from model.engines.tensorflow import TensorFlowStages
+from model.engines.tensorflow import TensorFlowRunner
 
 Models = dict[str, ov.Model]
 """The stages by name."""
 
 
-def convert(stages: TensorFlowStages) -> Models:
-    """The stages as OpenVINO models, for pictures of any size and any number of RoIs."""
-    return {name: _convert(name, graph) for name, graph in stages.graphs().items()}
+def convert(runner: TensorFlowRunner) -> Models:
+    """The stages as OpenVINO models, with whatever sizes the runner leaves open."""
+    return {name: _convert(name, graph) for name, graph in runner.graphs().items()}
 
 
 def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,9 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
 from model import heap
-from model.engines.shapes import AnyShape, FewShapes, Pool, Requests
-from model.families.mask_rcnn.boxes import Floats
-from model.families.mask_rcnn.inference import Features
-from model.families.mask_rcnn.sampling import sample
+from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
+from model.engines.stages import Floats, StageSpec
 
-STAGES = {"trunk": 1, "box_head": 3, "mask_head": 4}
-"""Each stage and how many inputs it has."""
-ROIS_A_CALL = {"box_head": (256, 192, 128, 64), "mask_head": (64, 32, 16, 8)}
-"""A head takes its RoIs in parts of these sizes, the last one padded: OpenVINO keeps memory for every number
-of them that it has seen."""
 CODE_KEPT = 4
 """Shapes of pictures whose machine code stays with a stage of open sizes, 5 MB each; another costs 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
@@ -45,41 +38,66 @@ def hint_for(precision: str) -> str:
     return "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
 
 
-def read_stage(core: ov.Core, path: Path, hint: str) -> ov.Model:
-    """A stage as it is compiled to run in "f32" or "bf16"."""
-    return _with_cells_in(hint, _without_round_trips(core.read_model(path)))
+def read_stages(
+    core: ov.Core, folder: Path, stages: Sequence[StageSpec], hint: str
+) -> tuple[ov.Model, dict[str, ov.Model]]:
+    """The first stage, and the heads by name, as they are compiled to run in "f32" or "bf16".
+
+    Raises:
+        StagesError: they do not have the inputs that this version gives them.
+    """
+    models = {}
+    for stage in stages:
+        model = _without_round_trips(core.read_model(folder / f"{stage.name}.xml"))
+        if len(model.inputs) != stage.inputs:
+            raise StagesError(f"{folder.name}/{stage.name}.xml was compiled by another version of MaskServe")
+        models[stage.name] = model
+    if len(stages) > 1:  # in bf16 the heads would otherwise round what stays, once for each part of the items
+        models = {
+            name: _with_kept_in(hint, model, is_output=name == stages[0].name)
+            for name, model in models.items()
+        }
+    return models.pop(stages[0].name), models
 
 
-class OpenVINOStages:
-    """`inference.Stages` over compiled models, by stage."""
+class OpenVINORunner:
+    """`stages.Runner` over compiled models."""
 
     name = "openvino"
 
     def __init__(
-        self, heads: Mapping[str, ov.CompiledModel], trunk: AnyShape | FewShapes, precision: str
+        self,
+        stages: Sequence[StageSpec],
+        first: AnyShape | FewShapes,
+        heads: Mapping[str, ov.CompiledModel],
+        precision: str,
     ) -> None:
+        self.stages = stages
         self.precision = precision
-        self.few_shapes = isinstance(trunk, FewShapes)
+        self.few_shapes = isinstance(first, FewShapes)
+        self._first = first
         self._heads = heads
-        self._trunk = trunk
         self._last_shape: tuple[int, ...] = ()
 
     @classmethod
     def open(
         cls,
         folder: Path,
+        stages: Sequence[StageSpec],
         precision: str,
-        largest_picture: tuple[int, int],
+        largest_picture: tuple[int, ...],
         hint: str | None = None,
         threads: int | None = None,
-    ) -> OpenVINOStages:
+    ) -> OpenVINORunner:
         """The stages in `folder`, compiled and warm.
 
         Args:
-            folder: `trunk.xml`, `box_head.xml` and `mask_head.xml`, as `model.exporting` wrote them.
+            folder: with a NAME.xml a stage, as `model.exporting` wrote them.
+            stages: of the network.
             precision: "f32", "bf16" (the stages of f32, rounded where they run) or "int8" (quantised ones).
-            largest_picture: (height, width) of the largest picture that will come. It goes through once
-                now: buffers that grow little by little leave gaps between them, three times what they hold.
+            largest_picture: the shape (1, H, W, C) of the largest picture that will come. It goes through
+                once now: buffers that grow little by little leave gaps between them, three times what they
+                hold.
             hint: "f32" or "bf16", in which to compute what is not int8; None: in "f32" for that precision,
                 otherwise in the faster one that the processor has.
             threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
@@ -95,85 +113,91 @@ class OpenVINOStages:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         heap.keep_little()
-        models = {stage: read_stage(core, folder / f"{stage}.xml", hint) for stage in STAGES}
-        for stage, inputs in STAGES.items():
-            if len(models[stage].inputs) != inputs:
-                raise StagesError(f"{folder.name}/{stage}.xml was compiled by another version of MaskServe")
-        trunk = models.pop("trunk")
-        heads = {stage: _compile_open(core, model) for stage, model in models.items()}
+        first, models = read_stages(core, folder, stages, hint)
+        heads = {name: _compile_open(core, model) for name, model in models.items()}
         # With open sizes OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN answers zeros.
         few = precision == "int8"
-        stages = cls(
+        runner = cls(
+            stages,
+            FewShapes(core, first, heads) if few else AnyShape(_compile_open(core, first), heads),
             heads,
-            FewShapes(core, trunk, heads) if few else AnyShape(_compile_open(core, trunk), heads),
             precision,
         )
-        stages._warm_up(*largest_picture)
-        return stages
+        runner._warm_up(largest_picture)
+        return runner
 
-    def with_trunk(self, trunk: ov.Model) -> OpenVINOStages:
-        """The same heads, opened with the hint "f32", behind another trunk, run as one in int8 is."""
+    def with_first(self, model: ov.Model) -> OpenVINORunner:
+        """The same heads, opened with the hint "f32", behind another first stage, run as one in int8 is."""
         core = ov.Core()
         core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return OpenVINOStages(self._heads, FewShapes(core, trunk, self._heads), self.precision)
+        return OpenVINORunner(self.stages, FewShapes(core, model, self._heads), self._heads, self.precision)
 
-    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
-        """See `inference.Stages`."""
-        pool = self._trunk.pool_for(picture.shape)
+    def start(self, picture: Floats) -> OpenVINOPass:
+        """See `stages.Runner`."""
+        pool = self._first.pool_for(picture.shape)
         requests = pool.take()
-        trunk = requests.of["trunk"]
+        first = requests.of[FIRST]
         try:
-            trunk.set_input_tensor(0, ov.Tensor(np.ascontiguousarray(picture), shared_memory=True))
-            _run(trunk)
+            first.set_input_tensor(0, ov.Tensor(np.ascontiguousarray(picture), shared_memory=True))
+            _run(first)
         except BaseException:
-            self._trunk.give_back(pool, requests)
+            self._first.give_back(pool, requests)
             raise
-        cells = _Cells(requests)
-        # The requests are free for another picture only when nobody can look at these cells any more.
-        weakref.finalize(cells, self._give_back, pool, requests, picture.shape)
-        objectness, deltas = (trunk.get_output_tensor(index).data.copy() for index in (1, 2))
-        return Features(cells, picture.shape[1:3]), objectness, deltas
-
-    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
-        """See `inference.Stages`."""
-        logits, deltas = self._in_parts("box_head", features, rois)
-        return logits, deltas
-
-    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray[np.int32]) -> Floats:
-        """See `inference.Stages`."""
-        (masks,) = self._in_parts("mask_head", features, rois, class_ids)
-        return masks
-
-    def _in_parts(self, head: str, features: Features, rois: Floats, *more: npt.NDArray) -> list[npt.NDArray]:
-        """A head's answers for RoIs (1, R, 4) and what else it wants to know of each, taken part by part."""
-        request = features.cells.requests.of[head]
-        request.set_input_tensor(0, features.cells.tensor)
-        bins = self._heads[head].input(1).partial_shape[2].get_length()
-        inputs = (*sample(rois, features.picture_shape, bins), *more)
-        parts = []
-        for start, size in _parts(rois.shape[1], ROIS_A_CALL[head]):
-            count = min(size, rois.shape[1] - start)
-            for index, array in enumerate(inputs, start=1):
-                padded = np.zeros((1, size, *array.shape[2:]), array.dtype)
-                padded[:, :count] = array[:, start : start + count]
-                request.set_input_tensor(index, ov.Tensor(padded))
-            _run(request)
-            outputs = (request.get_output_tensor(index) for index in range(len(request.model_outputs)))
-            parts.append([tensor.data[:, :count].copy() for tensor in outputs])
-        return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
+        started = OpenVINOPass(self.stages, requests)
+        # The requests are free for another picture only when nobody can ask for more of this one.
+        weakref.finalize(started, self._give_back, pool, requests, picture.shape)
+        return started
 
     def _give_back(self, pool: Pool, requests: Requests, picture_shape: tuple[int, ...]) -> None:
-        self._trunk.give_back(pool, requests)
+        self._first.give_back(pool, requests)
         if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
             heap.give_back()
             self._last_shape = picture_shape
 
-    def _warm_up(self, height: int, width: int) -> None:
-        features, _, _ = self.trunk(np.zeros((1, height, width, 3), np.float32))
-        for size in ROIS_A_CALL["box_head"]:
-            self.box_head(features, np.zeros((1, size, 4), np.float32))
-        for size in ROIS_A_CALL["mask_head"]:
-            self.mask_head(features, np.zeros((1, size, 4), np.float32), np.ones((1, size), np.int32))
+    def _warm_up(self, largest_picture: tuple[int, ...]) -> None:
+        started = self.start(np.zeros(largest_picture, np.float32))
+        for stage in self.stages[1:]:
+            inputs = self._heads[stage.name].inputs[1:]
+            for items in stage.items_a_call:
+                started.head(stage.name, *(_zeros(tensor, items) for tensor in inputs))
+
+
+class OpenVINOPass:
+    """`stages.Pass`: what the first stage's request wrote, and the heads, which read it there."""
+
+    def __init__(self, stages: Sequence[StageSpec], requests: Requests) -> None:
+        self._stages = {stage.name: stage for stage in stages}
+        self._requests = requests
+        first = requests.of[FIRST]
+        copied = range(1 if len(stages) > 1 else 0, len(first.model_outputs))
+        self.outputs = [first.get_output_tensor(index).data.copy() for index in copied]
+
+    def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
+        """See `stages.Pass`. Taken part by part; the last one is padded.
+
+        OpenVINO keeps memory for every number of items that it has seen.
+        """
+        request = self._requests.of[name]
+        request.set_input_tensor(0, self._kept())
+        count = inputs[0].shape[1]
+        parts = []
+        for start, size in _parts(count, self._stages[name].items_a_call):
+            filled = min(size, count - start)
+            for index, array in enumerate(inputs, start=1):
+                padded = np.zeros((1, size, *array.shape[2:]), array.dtype)
+                padded[:, :filled] = array[:, start : start + filled]
+                request.set_input_tensor(index, ov.Tensor(padded))
+            _run(request)
+            outputs = (request.get_output_tensor(index) for index in range(len(request.model_outputs)))
+            parts.append([tensor.data[:, :filled].copy() for tensor in outputs])
+        return [np.concatenate(answers, axis=1) for answers in zip(*parts, strict=True)]
+
+    def kept(self) -> npt.NDArray:
+        """See `stages.Pass`."""
+        return np.array(self._kept().data)
+
+    def _kept(self) -> ov.Tensor:
+        return self._requests.of[FIRST].get_output_tensor(0)
 
 
 def _compile_open(core: ov.Core, model: ov.Model) -> ov.CompiledModel:
@@ -182,14 +206,11 @@ def _compile_open(core: ov.Core, model: ov.Model) -> ov.CompiledModel:
     return core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
 
 
-def _with_cells_in(precision: str, model: ov.Model) -> ov.Model:
-    """The stage, with the cells that the trunk hands to the heads in "f32" or "bf16".
-
-    In bf16 the heads would otherwise round the whole pyramid anew for each part of the RoIs.
-    """
+def _with_kept_in(precision: str, model: ov.Model, *, is_output: bool) -> ov.Model:
+    """The stage, with the tensor that stays inside the engine in "f32" or "bf16"."""
     steps = PrePostProcessor(model)
-    cells = steps.output(0) if model.get_friendly_name() == "trunk" else steps.input(0)
-    cells.tensor().set_element_type(getattr(ov.Type, precision))
+    kept = steps.output(0) if is_output else steps.input(0)
+    kept.tensor().set_element_type(getattr(ov.Type, precision))
     return steps.build()
 
 
@@ -213,12 +234,10 @@ def _without_round_trips(model: ov.Model) -> ov.Model:
     return model
 
 
-class _Cells:
-    """`Features.cells` where the trunk's request wrote them; the heads read them there."""
-
-    def __init__(self, requests: Requests) -> None:
-        self.requests = requests
-        self.tensor = requests.of["trunk"].get_output_tensor(0)
+def _zeros(tensor: ov.ConstOutput, items: int) -> npt.NDArray:
+    """An input (1, items, …) of a head."""
+    shape = [1, items, *(side.get_length() for side in list(tensor.partial_shape)[2:])]
+    return np.zeros(shape, tensor.element_type.to_dtype())
 
 
 def _run(request: ov.InferRequest) -> None:
@@ -228,9 +247,9 @@ def _run(request: ov.InferRequest) -> None:
 
 
 def _parts(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """(start, size) of the parts of `count` RoIs, one at least: the largest while filled, then one that fits.
+    """(start, size) of the parts of `count` items, one or more: the largest while filled, then one that fits.
 
-    75 RoIs in parts of 32, 16 and 8: (0, 32), (32, 32), (64, 16).
+    75 items in parts of 32, 16 and 8: (0, 32), (32, 32), (64, 16).
     """
     start = 0
     while count - start >= sizes[0]:

@@ -1,4 +1,4 @@
-"""Shapes: a trunk for pictures of any shape, or compiled anew for each shape; and who may run it now."""
+"""Shapes: a first stage for pictures of any shape, or compiled for each shape; and who may run it now."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 import openvino as ov
 
+FIRST = "first"
+"""The name, among what is compiled, of the stage that sees the picture."""
 SHAPES_KEPT = 4
-"""Shapes of pictures for which a trunk stays compiled, the last ones. Each holds 35 MB or more, weights laid
-out for it included; another one costs half a second or more."""
+"""Shapes of pictures for which the first stage stays compiled, the last ones. Each holds 35 MB or more, with
+the weights laid out for it; another one costs half a second or more."""
 
 
 class Requests:
@@ -39,14 +41,14 @@ class Pool:
         self.idle.clear()
         # Where another picture is going through, it is refused; that one will empty the pool when it is done.
         with contextlib.suppress(RuntimeError):
-            self.compiled["trunk"].release_memory()
+            self.compiled[FIRST].release_memory()
 
 
 class AnyShape:
-    """A trunk compiled with open sizes."""
+    """A first stage compiled with open sizes."""
 
-    def __init__(self, trunk: ov.CompiledModel, heads: Mapping[str, ov.CompiledModel]) -> None:
-        self._pool = Pool({**heads, "trunk": trunk})
+    def __init__(self, first: ov.CompiledModel, heads: Mapping[str, ov.CompiledModel]) -> None:
+        self._pool = Pool({**heads, FIRST: first})
 
     def pool_for(self, shape: tuple[int, ...]) -> Pool:
         """The same for every shape."""
@@ -58,12 +60,12 @@ class AnyShape:
 
 
 class FewShapes:
-    """A trunk compiled for the last `SHAPES_KEPT` shapes of pictures; only the latest has idle requests."""
+    """A first stage compiled for the last `SHAPES_KEPT` shapes; only the latest has idle requests."""
 
-    def __init__(self, core: ov.Core, trunk: ov.Model, heads: Mapping[str, ov.CompiledModel]) -> None:
-        """A trunk with open sizes, to be compiled as `core` is set, and the compiled heads behind it."""
+    def __init__(self, core: ov.Core, first: ov.Model, heads: Mapping[str, ov.CompiledModel]) -> None:
+        """A first stage with open sizes, to be compiled as `core` is set, and compiled heads behind it."""
         self._core = core
-        self._model = trunk
+        self._model = first
         self._heads = heads
         self._lock = threading.Lock()
         self._pools: dict[tuple[int, ...], Pool] = {}  # the last used last
@@ -78,7 +80,7 @@ class FewShapes:
                 last, self._last = self._last, None
                 last.empty()
             if pool is None:
-                pool = Pool({**self._heads, "trunk": self._compiled_for(shape)})
+                pool = Pool({**self._heads, FIRST: self._compiled_for(shape)})
             self._pools[shape] = self._last = pool
             if len(self._pools) > SHAPES_KEPT:
                 del self._pools[next(iter(self._pools))]

@@ -22,13 +22,15 @@ class StageSpec:
     Attributes:
         name: unique within the network.
         inputs: how many inputs the graph has.
-        items_a_call: for a head, the numbers of items (axis 1 of its other inputs) that one call may take, the
-            largest first; empty for the first stage.
+        items_a_call: for a head, the numbers of items (axis 1 of its other inputs) that one call may take,
+            the largest first; empty for the first stage.
+        exact: regular expressions of the names of operations that stay as they are when it becomes int8.
     """
 
     name: str
     inputs: int
     items_a_call: tuple[int, ...] = ()
+    exact: tuple[str, ...] = ()
 
 
 class Pass(Protocol):
@@ -42,17 +44,24 @@ class Pass(Protocol):
     def outputs(self) -> Sequence[Floats]: ...
 
     def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
-        """The outputs of a head for inputs (1, N, …), besides its first: arrays (1, N, …)."""
+        """The outputs (1, N, …) of a head for its inputs (1, N, …) but the first."""
+
+    def kept(self) -> npt.NDArray:
+        """A copy of the output that stays inside the engine."""
 
 
 class Runner(Protocol):
     """The stages of one network, ready to run.
 
     Attributes:
+        stages: of the network.
         name: of the engine, "openvino" or "tensorflow".
         precision: of its arithmetic, "f32", "bf16" or "int8".
         few_shapes: whether each new shape of picture costs so much that there should be few.
     """
+
+    @property
+    def stages(self) -> Sequence[StageSpec]: ...
 
     @property
     def name(self) -> str: ...

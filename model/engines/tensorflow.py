@@ -3,68 +3,62 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.families.mask_rcnn.boxes import Floats
-from model.families.mask_rcnn.inference import Features
-from model.families.mask_rcnn.network import MaskRCNN
-from model.families.mask_rcnn.sampling import sample
+from model.engines.stages import Floats, StageSpec
 
 
-class TensorFlowStages:
-    """`inference.Stages` over a MaskRCNN; features stay TensorFlow tensors."""
+class TensorFlowRunner:
+    """`stages.Runner` over Keras models; what stays inside the engine is a TensorFlow tensor."""
 
     name = "tensorflow"
     precision = "f32"
     few_shapes = False
 
-    def __init__(self, network: MaskRCNN) -> None:
+    def __init__(self, stages: Sequence[StageSpec], models: Sequence[keras.Model]) -> None:
+        """The stages of a network and, in their order, a Keras model for each."""
         backend = keras.backend.backend()
         if backend != "tensorflow":
             raise ValueError(
                 f"KERAS_BACKEND is {backend!r}: it may train, but models run with tensorflow; unset it"
             )
-        # One signature a stage with free sizes: a graph for each new shape would never be given back.
-        config = network.config
-        self._box_size, self._mask_size = config.pool_size, config.mask_pool_size
-        cells = tf.TensorSpec((1, None, config.top_down_pyramid_size), tf.float32)
-        self._trunk = tf.function(
-            lambda picture: network.trunk_model(picture, training=False),
-            input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)],
-        )
-        self._box_head = tf.function(
-            lambda *inputs: network.box_model(inputs, training=False),
-            input_signature=[cells, *_samples(self._box_size)],
-        )
-        self._mask_head = tf.function(
-            lambda *inputs: network.mask_model(inputs, training=False),
-            input_signature=[cells, *_samples(self._mask_size), tf.TensorSpec((1, None), tf.int32)],
-        )
+        self.stages = stages
+        self._functions = {stage.name: _compiled(model) for stage, model in zip(stages, models, strict=True)}
 
-    def trunk(self, picture: Floats) -> tuple[Features, Floats, Floats]:
-        """See `inference.Stages`."""
-        cells, objectness, deltas = self._trunk(picture)
-        return Features(cells, picture.shape[1:3]), objectness.numpy(), deltas.numpy()
-
-    def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
-        """See `inference.Stages`."""
-        samples = sample(rois, features.picture_shape, self._box_size)
-        logits, deltas = self._box_head(features.cells, *samples)
-        return logits.numpy(), deltas.numpy()
-
-    def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
-        """See `inference.Stages`."""
-        samples = sample(rois, features.picture_shape, self._mask_size)
-        return self._mask_head(features.cells, *samples, class_ids).numpy()
+    def start(self, picture: Floats) -> TensorFlowPass:
+        """See `stages.Runner`."""
+        outputs = self._functions[self.stages[0].name](picture)
+        if not isinstance(outputs, list | tuple):
+            outputs = [outputs]
+        return TensorFlowPass(self._functions, outputs, has_heads=len(self.stages) > 1)
 
     def graphs(self) -> dict[str, Any]:
         """The stages as TensorFlow concrete functions, by name, for other engines to compile."""
-        stages = {"trunk": self._trunk, "box_head": self._box_head, "mask_head": self._mask_head}
-        return {name: stage.get_concrete_function() for name, stage in stages.items()}
+        return {name: function.get_concrete_function() for name, function in self._functions.items()}
+
+
+class TensorFlowPass:
+    """`stages.Pass` over TensorFlow tensors."""
+
+    def __init__(self, functions: Mapping[str, Any], outputs: Sequence[Any], *, has_heads: bool) -> None:
+        self._functions = functions
+        self._kept = outputs[0] if has_heads else None
+        self.outputs = [output.numpy() for output in outputs[has_heads:]]
+
+    def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
+        """See `stages.Pass`."""
+        outputs = self._functions[name](self._kept, *inputs)
+        return [output.numpy() for output in (outputs if isinstance(outputs, list | tuple) else [outputs])]
+
+    def kept(self) -> npt.NDArray:
+        """See `stages.Pass`."""
+        return np.array(self._kept)
 
 
 def limit_threads(threads: int) -> None:
@@ -76,6 +70,9 @@ def limit_threads(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-def _samples(size: int) -> list[tf.TensorSpec]:
-    shape = (1, None, size, size, 4)
-    return [tf.TensorSpec(shape, tf.int32), tf.TensorSpec(shape, tf.float32)]
+def _compiled(model: keras.Model) -> Any:
+    """The model for one picture, as a graph of one signature: one a shape would never be given back."""
+    signature = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    if len(signature) == 1:
+        return tf.function(lambda picture: model(picture, training=False), input_signature=signature)
+    return tf.function(lambda *inputs: model(list(inputs), training=False), input_signature=signature)

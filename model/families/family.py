@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +15,16 @@ from model.manifest import Bundle, Manifest
 from model.result import Result, Wishes
 from model.stopwatch import Stopwatch
 
+if TYPE_CHECKING:
+    import openvino as ov
+
 Task = Literal["instance", "semantic"]
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
 
-class UnknownClass(ValueError):
-    """A class that the model does not know."""
+class NoReference(ValueError):
+    """A model that TensorFlow cannot run: all there is are its compiled stages."""
 
 
 class Predictor(Protocol):
@@ -52,12 +57,28 @@ class Predictor(Protocol):
         """
 
 
+InputsOf = Callable[[str, npt.NDArray[np.uint8]], list[npt.NDArray] | None]
+"""From the name of a stage and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
+
+
+class Command(Protocol):
+    """A family's part of a command of `python -m model`; a module can be one."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the family's own arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; the exit status."""
+
+
 class Family(Protocol):
     """A kind of model.
 
     Attributes:
         name: as `family` in a bundle's model.json.
         task: of its models.
+        training: how one is trained; None: not here.
+        reference_engine: what runs the network to which other engines and precisions are held.
     """
 
     @property
@@ -65,6 +86,12 @@ class Family(Protocol):
 
     @property
     def task(self) -> Task: ...
+
+    @property
+    def training(self) -> Command | None: ...
+
+    @property
+    def reference_engine(self) -> Literal["tensorflow", "openvino"]: ...
 
     def check(self, manifest: Manifest) -> None:
         """Raise ValueError, saying what would be right, unless the manifest makes a model of this family."""
@@ -82,7 +109,7 @@ class Family(Protocol):
             ValueError: there is none.
         """
 
-    def reference(self, bundle: Bundle, threads: int | None) -> Runner:
+    def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """The network run by TensorFlow from the bundle's weights, to which other engines are held.
 
         Raises:
@@ -90,5 +117,34 @@ class Family(Protocol):
             NoReference: the bundle has compiled stages only.
         """
 
+    def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
+        """The stages by name as OpenVINO models, in full precision, to be compiled from."""
+
     def predictor(self, manifest: Manifest, runner: Runner) -> Predictor:
         """The model, run by `runner`."""
+
+    def inputs_of(self, manifest: Manifest, reference: Runner) -> InputsOf:
+        """What reaches the stages when `reference` runs them, for int8 to be made from."""
+
+    def import_file(
+        self,
+        path: Path,
+        name: str,
+        classes: list[str],
+        wanted: Mapping[str, Any],
+        about: Mapping[str, Any],
+        test_image: npt.NDArray[np.uint8] | None = None,
+    ) -> Bundle:
+        """Make a bundle in `model_dir` from a file of somebody's.
+
+        Args:
+            path: the file, or folder.
+            name: of the bundle.
+            classes: class names, background first.
+            wanted: values of the family's config that the file cannot tell.
+            about: manifest values: licence, source, threshold, …
+            test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
+
+        Raises:
+            ValueError: the file is not whole, or something wanted contradicts it; says what would fit.
+        """

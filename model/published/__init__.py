@@ -15,6 +15,7 @@ class Published:
     name: str
     url: str
     size: int  # bytes
+    family: str
     classes: list[str]
     config: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -25,6 +26,7 @@ PUBLISHED = {
         name="coco",
         url="https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
         size=257_557_808,
+        family="mask_rcnn",
         classes=["background", *Path(__file__).with_name("coco.txt").read_text().splitlines()],
         about={
             "licence": "MIT",

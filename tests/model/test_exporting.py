@@ -12,9 +12,9 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.catalog import Bundle, BundleError
 from model.exporting import ExportError, export
 from model.formats.encode import encode_png
+from model.manifest import Bundle, BundleError
 from model.segmenter import load
 
 Noise = Callable[..., npt.NDArray[np.uint8]]

@@ -15,9 +15,9 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.catalog import sha256_of
 from model.families.mask_rcnn.weights import WeightsError
 from model.fetching import HASHES, FetchError, fetch
+from model.manifest import sha256_of
 from model.published import PUBLISHED, Published
 
 
@@ -88,6 +88,7 @@ def tiny(server: Server) -> Published:
         name="tiny",
         url=server.url,
         size=len(server.content),
+        family="mask_rcnn",
         classes=["background", "cell", "fibre", "spot"],
         config={"image_min_dim": 64, "image_max_dim": 128},
         about={"licence": "CC0-1.0", "source": server.url},
@@ -106,7 +107,7 @@ def test_a_published_file_becomes_a_bundle_of_exactly_its_bytes(
     assert bundle.weights_path.read_bytes() == server.content
     assert bundle == catalog.find("tiny")
     assert bundle.manifest.source == server.url
-    assert bundle.config.image_max_dim == 128
+    assert bundle.manifest.config["image_max_dim"] == 128
     assert entries(model_dir) == {"tiny", HASHES}  # no part is left
 
 
@@ -237,7 +238,9 @@ def test_without_a_network_the_answer_says_so_and_nothing_is_written(
         nobody_listens.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/tiny.h5"
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setitem(PUBLISHED, "tiny", Published("tiny", url, 1000, ["background", "cell"]))
+        monkeypatch.setitem(
+            PUBLISHED, "tiny", Published("tiny", url, 1000, "mask_rcnn", ["background", "cell"])
+        )
 
         status = main(["fetch", "tiny"])
 

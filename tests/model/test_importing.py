@@ -16,9 +16,9 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.catalog import Bundle
+from model.families.mask_rcnn.importing import classes_from
 from model.formats.encode import encode_png
-from model.importing import classes_from
+from model.manifest import Bundle
 from model.segmenter import Segmenter, load
 
 TINY_CONFIG = {"image_min_dim": 64, "image_max_dim": 128, "rpn_anchor_scales": [8, 16, 32, 64, 128]}
@@ -249,8 +249,8 @@ def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: 
 
     bundle = catalog.find("mine")
     assert bundle.manifest.classes == asked["classes"]
-    assert bundle.config.image_max_dim == 128
-    assert bundle.config.rpn_anchor_scales == (8, 16, 32, 64, 128)
+    assert bundle.manifest.config["image_max_dim"] == 128
+    assert bundle.manifest.config["rpn_anchor_scales"] == [8, 16, 32, 64, 128]
 
 
 def test_without_class_names_the_import_asks_for_them(
@@ -278,8 +278,8 @@ def matterport(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_matterports_file_tells_its_backbone_and_classes(matterport: Bundle) -> None:
-    assert matterport.config.backbone == "resnet50"
-    assert matterport.config.num_classes == 81
+    assert matterport.manifest.config["backbone"] == "resnet50"
+    assert matterport.manifest.config["num_classes"] == 81
     assert matterport.manifest.classes[:2] == ["background", "thing 1"]
     assert matterport.manifest.source == "imported from mask_rcnn_0160.h5"
 

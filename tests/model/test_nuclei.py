@@ -18,6 +18,7 @@ from model import catalog
 from model.data import Sample, open_data
 from model.engines.openvino import precisions_of_processor
 from model.evaluation import evaluate
+from model.manifest import MANIFEST
 from model.masks import from_label_map
 from model.segmenter import Segmenter, load
 from scripts.draw_samples import fluorescence, tissue
@@ -194,7 +195,7 @@ def test_the_bundle_is_small_and_says_what_it_is() -> None:
 def test_its_quality_is_what_model_json_says(nuclei: Segmenter, tmp_path: Path) -> None:
     subprocess.run(["tar", "xf", NUCLEI_ARCHIVE, "-C", tmp_path, "val"], check=True)
     result = evaluate(nuclei.segment, open_data(tmp_path / "val"), progress=False).to_json()
-    claimed = json.loads((catalog.SHIPPED / "nuclei" / catalog.MANIFEST).read_text())["quality"]
+    claimed = json.loads((catalog.SHIPPED / "nuclei" / MANIFEST).read_text())["quality"]
     assert result["all"]["AP50"] == pytest.approx(claimed["all"]["AP50"], abs=0.005)
     for kind, row in claimed["kinds"].items():
         assert result["kinds"][kind]["AP50"] == pytest.approx(row["AP50"], abs=0.02), kind

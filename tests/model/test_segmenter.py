@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tiny_model import TINY
 
-from model import catalog, tiles
-from model.catalog import Bundle, BundleError, UnknownModel
-from model.segmenter import SELF_TEST, Segmenter, UnknownClass, load, record_self_test
+from model import catalog
+from model.catalog import UnknownModel
+from model.families.mask_rcnn.fit import plan_of
+from model.families.mask_rcnn.joining import join
+from model.manifest import Bundle, BundleError
+from model.result import UnknownClass
+from model.segmenter import Segmenter, load
 from model.segments import Segments
+from model.selftest import FILE, record_self_test
 from model.stopwatch import Stopwatch
+from model.tiles import cut
 
 Picture = npt.NDArray[np.uint8]
 Noise = Callable[..., Picture]
@@ -32,24 +39,22 @@ def assert_equal(one: Segments, other: Segments) -> None:
 def changed(segmenter: Segmenter, **manifest_values: Any) -> Segmenter:
     """The same network under a changed manifest."""
     manifest = segmenter.bundle.manifest.model_copy(update=manifest_values)
-    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter.stages)
+    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter.runner)
 
 
 class Watched:
-    """Stages that note the shape of every picture they see."""
+    """A runner that notes the shape of every picture it sees."""
 
-    name, precision = "watched", "f32"
-
-    def __init__(self, stages: Any) -> None:
-        self._stages = stages
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
         self.pictures: list[tuple[int, ...]] = []
 
-    def trunk(self, picture: Any) -> Any:
+    def start(self, picture: Any) -> Any:
         self.pictures.append(picture.shape)
-        return self._stages.trunk(picture)
+        return self._runner.start(picture)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stages, name)
+        return getattr(self._runner, name)
 
 
 def test_a_loaded_model_says_what_runs_it(tiny_segmenter: Segmenter) -> None:
@@ -245,23 +250,23 @@ def test_eight_threads_at_once_get_what_one_alone_gets(tiny_segmenter: Segmenter
 def test_the_stopwatch_has_both_stages(tiny_segmenter: Segmenter, noise: Noise) -> None:
     stopwatch = Stopwatch()
 
-    tiny_segmenter.segment(noise(128, 96), stopwatch=stopwatch)
+    tiny_segmenter.predict(noise(128, 96), stopwatch=stopwatch)
 
     assert set(stopwatch.milliseconds) == {"infer", "masks"}
     assert min(stopwatch.milliseconds.values()) > 0
 
 
 def test_a_large_picture_goes_through_in_tiles_at_full_scale(tiny_segmenter: Segmenter, noise: Noise) -> None:
-    watched = Watched(tiny_segmenter.stages)
+    watched = Watched(tiny_segmenter.runner)
     tiled = Segmenter(changed(tiny_segmenter, tile_overlap=32).bundle, watched)
     picture = noise(300, 128)
 
     found = tiled.segment(picture, max_segments=30)
 
-    parts = tiles.cut(300, 128, 128, 32)
+    parts = cut(300, 128, 128, 32)
     assert watched.pictures == [(1, 128, 128, 3)] * len(parts)
-    answers = [tiny_segmenter.segment(part.of(picture), max_segments=30) for part in parts]
-    whole = tiles.join(parts, answers, (300, 128))
+    answers = [tiny_segmenter.segment(part.of(picture), max_segments=1000) for part in parts]
+    whole = join(parts, answers, (300, 128))
     assert len(whole) > 30
     assert_equal(found, whole.select(np.arange(30)))
 
@@ -273,7 +278,7 @@ def test_a_picture_within_the_networks_input_is_not_cut(tiny_segmenter: Segmente
 
 
 def test_without_a_tile_overlap_a_large_picture_shrinks(tiny_segmenter: Segmenter, noise: Noise) -> None:
-    watched = Watched(tiny_segmenter.stages)
+    watched = Watched(tiny_segmenter.runner)
 
     found = Segmenter(tiny_segmenter.bundle, watched).segment(noise(300, 150))
 
@@ -289,12 +294,8 @@ def test_without_a_tile_overlap_a_large_picture_shrinks(tiny_segmenter: Segmente
         (3000, 3000),  # some 900 tiles
     ],
 )
-def test_no_picture_keeps_the_network_busy_with_hundreds_of_tiles(
-    tiny_segmenter: Segmenter, width: int, height: int
-) -> None:
-    tiled = changed(tiny_segmenter, tile_overlap=32)
-
-    parts = tiled._tiles(width, height)
+def test_no_picture_keeps_the_network_busy_with_hundreds_of_tiles(width: int, height: int) -> None:
+    parts = plan_of((width, height), TINY, tile_overlap=32).tiles
 
     assert len(parts) <= 128
     assert (parts[-1].x2, parts[-1].y2) == (width, height)
@@ -307,23 +308,23 @@ def test_a_bundle_without_a_self_test_passes_if_it_answers(tiny_segmenter: Segme
 def test_a_recorded_self_test_passes_and_belongs_to_the_bundle(tiny_bundle: Bundle, noise: Noise) -> None:
     segmenter = load("tiny")
 
-    record_self_test(segmenter, noise(128, 96))
+    record_self_test(segmenter.bundle, segmenter.predict, noise(128, 96))
 
     bundle = catalog.find("tiny")
     bundle.check()
-    assert SELF_TEST in bundle.manifest.files
-    Segmenter(bundle, segmenter.stages).self_test()
+    assert FILE in bundle.manifest.files
+    Segmenter(bundle, segmenter.runner).self_test()
 
 
 @pytest.fixture
 def tested(tiny_bundle: Bundle, tiny_segmenter: Segmenter, noise: Noise) -> Segmenter:
     """The tiny model in a folder of its own, with a self-test."""
-    record_self_test(Segmenter(tiny_bundle, tiny_segmenter.stages), noise(128, 96))
-    return Segmenter(catalog.find("tiny"), tiny_segmenter.stages)
+    record_self_test(tiny_bundle, tiny_segmenter.predict, noise(128, 96))
+    return Segmenter(catalog.find("tiny"), tiny_segmenter.runner)
 
 
 def rewrite(segmenter: Segmenter, change: Callable[[dict[str, npt.NDArray]], None]) -> None:
-    path = segmenter.bundle.folder / SELF_TEST
+    path = segmenter.bundle.folder / FILE
     with np.load(path) as test:
         values = dict(test)
     change(values)
@@ -401,12 +402,21 @@ def test_a_self_test_fails_where_the_model_finds_something_else(
 
 def test_weights_that_load_but_are_not_the_models_fail_the_self_test(tested: Segmenter) -> None:
     class Sleepy(Watched):
-        def box_head(self, features: Any, rois: Any) -> Any:
-            logits, deltas = self._stages.box_head(features, rois)
-            return np.zeros_like(logits), deltas  # background everywhere
+        def start(self, picture: Any) -> Any:
+            started = super().start(picture)
+            head = started.head
+
+            def sleep(name: str, *inputs: Any) -> Any:
+                outputs = head(name, *inputs)
+                if name == "box_head":
+                    outputs[0] = np.zeros_like(outputs[0])  # background everywhere
+                return outputs
+
+            started.head = sleep
+            return started
 
     with pytest.raises(BundleError, match="fails its self-test"):
-        Segmenter(tested.bundle, Sleepy(tested.stages)).self_test()
+        Segmenter(tested.bundle, Sleepy(tested.runner)).self_test()
 
 
 def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pass_it(
@@ -415,6 +425,6 @@ def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pa
     bundle = catalog.update_manifest(tiny_bundle, threshold=1.0)
 
     with pytest.raises(ValueError, match="choose another"):
-        record_self_test(Segmenter(bundle, tiny_segmenter.stages), noise(128, 96))
+        record_self_test(bundle, Segmenter(bundle, tiny_segmenter.runner).predict, noise(128, 96))
 
-    assert not (bundle.folder / SELF_TEST).exists()
+    assert not (bundle.folder / FILE).exists()

@@ -20,6 +20,7 @@ from model.__main__ import main
 from model.commands import segment
 from model.masks import to_rle
 from model.pictures import decode_reduced, whole
+from model.result import Result, Wishes
 from model.segmenter import Segmenter, load
 from model.segments import Segments
 from scripts.draw_samples import fluorescence
@@ -33,7 +34,7 @@ def changed(segmenter: Segmenter, config: dict[str, Any], **manifest_values: Any
     """The same network under a changed manifest."""
     manifest = segmenter.bundle.manifest
     manifest = manifest.model_copy(update={"config": {**manifest.config, **config}, **manifest_values})
-    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter.stages)
+    return Segmenter(dataclasses.replace(segmenter.bundle, manifest=manifest), segmenter.runner)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_a_reduced_photo_has_the_objects_of_the_whole_one(
     assert reduced.image.shape[0] == -(-size[1] // 4)  # or the test would show nothing
 
     of_photo = nuclei.segment(photo.image, threshold=0.7)
-    of_copy = nuclei.segment(reduced.image, size=reduced.size, threshold=0.7)
+    of_copy = nuclei.predict(reduced.image, Wishes(threshold=0.7), size=reduced.size).segments
 
     assert of_copy.size == of_photo.size == size
     for expected, found in ((of_photo, of_copy), (of_copy, of_photo)):
@@ -126,7 +127,7 @@ def test_where_a_copy_would_not_be_the_same_every_pixel_is_wanted(
 
     assert segmenter.enough((1024, 512)) == (1024, 512)
     with pytest.raises(ValueError, match="1024 x 512 of them at least for the model tiny, not 256 x 128"):
-        segmenter.segment(noise(256, 128), size=(1024, 512))
+        segmenter.predict(noise(256, 128), size=(1024, 512))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_copy_of_too_few_or_too_many_pixels_is_refused(
     tiny_segmenter: Segmenter, noise: Noise, width: int, height: int
 ) -> None:
     with pytest.raises(ValueError, match=f"has 128 x 64 of them at least .* not {width} x {height}"):
-        tiny_segmenter.segment(noise(width, height), size=(1000, 500))
+        tiny_segmenter.predict(noise(width, height), size=(1000, 500))
 
 
 def test_the_size_of_a_picture_that_is_not_reduced_changes_nothing(
@@ -150,7 +151,8 @@ def test_the_size_of_a_picture_that_is_not_reduced_changes_nothing(
 ) -> None:
     picture = noise(300, 150)
 
-    expected, found = tiny_segmenter.segment(picture), tiny_segmenter.segment(picture, size=(300, 150))
+    expected = tiny_segmenter.segment(picture)
+    found = tiny_segmenter.predict(picture, size=(300, 150)).segments
 
     assert found.size == expected.size
     assert found.boxes.tolist() == expected.boxes.tolist()
@@ -165,11 +167,11 @@ def test_the_command_decodes_reduced_what_its_output_does_not_show(
     shapes = []
 
     class Watched(Segmenter):
-        def segment(self, image: Picture, **wishes: Any) -> Segments:
+        def predict(self, image: Picture, *wishes: Any, **how: Any) -> Result:
             shapes.append(image.shape)
-            return super().segment(image, **wishes)
+            return super().predict(image, *wishes, **how)
 
-    watched = Watched(tiny_segmenter.bundle, tiny_segmenter.stages)
+    watched = Watched(tiny_segmenter.bundle, tiny_segmenter.runner)
     monkeypatch.setattr(segment, "load", lambda *names, **way: watched)
 
     assert main(["segment", str(tmp_path / "photo.jpg"), "--format", mode, "--out", str(tmp_path)]) == 0

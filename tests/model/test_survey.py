@@ -11,9 +11,9 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.catalog import Bundle
 from model.commands import segment
 from model.familiarity import LEAST_PICTURES
+from model.manifest import MANIFEST, Bundle
 from model.segmenter import Segmenter
 
 
@@ -44,7 +44,7 @@ def run(*words: str | Path) -> int:
 def test_a_survey_adds_what_it_found_to_model_json_and_changes_nothing_else(
     tiny_bundle: Bundle, training: Path
 ) -> None:
-    path = tiny_bundle.folder / catalog.MANIFEST
+    path = tiny_bundle.folder / MANIFEST
     before = json.loads(path.read_text())
 
     assert run("survey", "tiny", "--data", training) == 0
@@ -71,14 +71,14 @@ def test_pictures_of_one_kind_need_no_name_for_it(tiny_bundle: Bundle, training:
 def test_a_survey_of_few_pictures_is_refused_and_changes_nothing(
     tiny_bundle: Bundle, training: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = (tiny_bundle.folder / catalog.MANIFEST).read_text()
+    before = (tiny_bundle.folder / MANIFEST).read_text()
     for number in range(20):
         (training / "images" / f"{number}.png").unlink()
 
     assert run("survey", "tiny", "--data", training) == 1
 
     assert "40 pictures are too few" in capsys.readouterr().err
-    assert (tiny_bundle.folder / catalog.MANIFEST).read_text() == before
+    assert (tiny_bundle.folder / MANIFEST).read_text() == before
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_segment_writes_its_answer_and_doubts_the_unfamiliar(
     catalog.update_manifest(tiny_bundle, description=description)
     run("survey", "tiny", "--data", training)
     monkeypatch.setattr(
-        segment, "load", lambda name, **how: Segmenter(catalog.find(name), tiny_segmenter.stages)
+        segment, "load", lambda name, **how: Segmenter(catalog.find(name), tiny_segmenter.runner)
     )
     familiar, unfamiliar = training / "images" / "7.png", tmp_path / "flag.png"
     flag = np.zeros((64, 96, 3), np.uint8)

@@ -13,7 +13,8 @@ from pydantic import ConfigDict
 from model.data.sample import Sample
 from model.families.mask_rcnn.boxes import Floats, normalize
 from model.families.mask_rcnn.config import Config
-from model.families.mask_rcnn.molding import grey_range_of, scale_of, stretch_contrast, subtract_mean
+from model.families.mask_rcnn.fit import scale_of
+from model.families.mask_rcnn.molding import grey_range_of, stretch_contrast, subtract_mean
 from model.families.mask_rcnn.targets import Truth
 
 

@@ -12,6 +12,7 @@ from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.detections import Detections, refine
+from model.families.mask_rcnn.fit import Fit, fit_of
 from model.families.mask_rcnn.molding import GreyRange, Molded, mold
 from model.families.mask_rcnn.proposals import propose
 from model.masks import paste
@@ -57,25 +58,26 @@ def find_segments(
     config: Config,
     *,
     class_ids: Collection[int] | None = None,
-    size: tuple[int, int] | None = None,
+    fit: Fit | None = None,
     grey_range: GreyRange | None = None,
     stopwatch: Stopwatch | None = None,
 ) -> Segments:
-    """The objects of an RGB image (H, W, 3), in pixels of `size`; those without a pixel are dropped.
+    """The objects of an RGB image (H, W, 3), in its pixels; those without a pixel are dropped.
 
     Args:
         stages: the network.
         image: uint8 (H, W, 3), RGB.
         config: the network's, with the least confidence and most instances wanted here.
         class_ids: keep only these; None: all.
-        size: (width, height) of the picture that `image` is a reduced copy of; its own if None.
+        fit: of the picture that `image` is a reduced copy of; the answer is in its pixels. None: of `image`.
         grey_range: of the whole picture, where `image` is part of a larger one (see `mold`).
         stopwatch: measures the stages "infer" and "masks".
     """
     stopwatch = stopwatch or Stopwatch()
-    width, height = size or (image.shape[1], image.shape[0])
+    fit = fit or fit_of((image.shape[1], image.shape[0]), config, stages.few_shapes)
+    width, height = fit.size
     with stopwatch.measure("infer"):
-        molded = mold(image, config, grey_range, (height, width), stages.few_shapes)
+        molded = mold(image, config, fit, grey_range)
         detections, probabilities = infer(stages, molded, config, class_ids)
     with stopwatch.measure("masks"):
         boxes = molded.to_image_boxes(detections.boxes)[:, [1, 0, 3, 2]]

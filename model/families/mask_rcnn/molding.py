@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.mask_rcnn.boxes import Floats, denormalize, normalize
-from model.families.mask_rcnn.config import COARSEST_STRIDE, Config
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import Fit, fit_of
 
 CONTRAST_PERCENTILES = (0.5, 99.8)
 LEAST_CONTRAST = 10.0
 """Grey levels: a picture with a smaller range is noise, and is not stretched further than from this."""
 PERCENTILE_SAMPLE = 65_536
 """Pixels looked at for the percentiles: enough for a stable tenth of a percent."""
-COARSE_STRIDE = 256
-"""Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
 
 GreyRange = tuple[float, float]
 """The grey levels that become 0 and 255 where contrast is stretched."""
@@ -29,13 +28,11 @@ class Molded:
 
     Attributes:
         picture: float32 (1, H, W, 3), mean subtracted.
-        window: y1 x1 y2 x2 in pixels of `picture`: where the image lies inside its padding.
-        image_shape: (height, width) of the image as it came, or of the one that it is a reduced copy of.
+        fit: how the image lies in `picture`.
     """
 
     picture: Floats
-    window: tuple[int, int, int, int]
-    image_shape: tuple[int, int]
+    fit: Fit
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -43,77 +40,38 @@ class Molded:
 
     @property
     def normalized_window(self) -> Floats:
-        return normalize(np.array(self.window), *self.shape)
+        return normalize(np.array(self.fit.window), *self.shape)
 
     def to_image_boxes(self, boxes: Floats) -> npt.NDArray[np.int32]:
         """Normalised (N, 4) boxes to y1 x1 y2 x2 pixels of the image (Matterport `unmold_detections`)."""
         window = self.normalized_window
         origin = window[:2]
         extent = np.maximum(window[2:] - origin, np.finfo(np.float32).eps)  # 0 where it is one pixel wide
-        return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), *self.image_shape)
+        width, height = self.fit.size
+        return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), height, width)
 
 
 def mold(
     image: npt.NDArray[np.uint8],
     config: Config,
+    fit: Fit | None = None,
     grey_range: GreyRange | None = None,
-    image_shape: tuple[int, int] | None = None,
-    few_shapes: bool = False,
 ) -> Molded:
     """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
 
-    `grey_range` is that of the whole picture, where `image` is part of a larger one; `image_shape` is the
-    (height, width) of the picture that `image` is a reduced copy of, where it is one. With `few_shapes`
-    "fit64" pads more: to a multiple of `COARSE_STRIDE`, or the least or largest side of the config if nearer.
+    Args:
+        image: the picture, or a reduced copy of the one that `fit` is of.
+        config: the network's.
+        fit: of the picture; None: as `fit_of` has it.
+        grey_range: that of the whole picture, where `image` is part of a larger one.
     """
-    height, width = image_shape or image.shape[:2]
-    shape = scaled_shape(height, width, config)
-    resized: npt.NDArray = _resize(image, *shape, config.image_resize_mode)
-    padding = _padding(resized.shape[0], resized.shape[1], config, few_shapes)
-    (top, _), (left, _) = padding
+    fit = fit or fit_of((image.shape[1], image.shape[0]), config)
+    resized: npt.NDArray = _resize(image, *fit.shape, config.image_resize_mode)
     grey_range = grey_range or grey_range_of(image, config)
     if grey_range:
         resized = stretch_contrast(resized, grey_range)
-    picture = subtract_mean(np.pad(resized, (*padding, (0, 0))), config)
-    window = (top, left, top + resized.shape[0], left + resized.shape[1])
-    return Molded(picture[None], window, (height, width))
-
-
-def scale_of(height: int, width: int, config: Config) -> float:
-    """By how much an image of these pixels is enlarged before the network sees it."""
-    scale = full_scale_of(height, width, config)
-    longest = max(height, width)
-    if config.image_resize_mode in ("square", "fit64") and round(longest * scale) > config.image_max_dim:
-        return config.image_max_dim / longest
-    return scale
-
-
-def scaled_shape(height: int, width: int, config: Config) -> tuple[int, int]:
-    """(height, width) of what the network sees of an image of these pixels, without its padding."""
-    scale = scale_of(height, width, config)
-    return max(1, round(height * scale)), max(1, round(width * scale))  # one pixel also of 5,000 x 2
-
-
-def full_scale_of(height: int, width: int, config: Config) -> float:
-    """As `scale_of`, were there no `image_max_dim`: the scale at which objects are best found."""
-    if config.image_resize_mode == "none":
-        return 1.0
-    return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
-
-
-def largest_picture(config: Config) -> tuple[int, int]:
-    """(height, width) that no molded picture exceeds.
-
-    Raises:
-        ValueError: the resize mode has no limit.
-    """
-    if config.image_resize_mode not in ("square", "fit64"):
-        raise ValueError(
-            f'image_resize_mode "{config.image_resize_mode}" lets pictures of any size through: '
-            'only "fit64" and "square" have a largest one, as compiled stages need'
-        )
-    side = _multiple(config.image_max_dim, COARSEST_STRIDE)
-    return side, side
+    picture = subtract_mean(np.pad(resized, (*fit.padding, (0, 0))), config)
+    return Molded(picture[None], fit)
 
 
 def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | None:
@@ -178,35 +136,3 @@ def _bilinear_taps(
         (np.clip(pixel, 0, length - 1), share * ((pixel >= 0) & (pixel < length)))
         for pixel, share in ((before, 1 - after_share), (before + 1, after_share))
     ]
-
-
-def _padding(
-    height: int, width: int, config: Config, few_shapes: bool
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows above and below, columns left and right."""
-    mode = config.image_resize_mode
-    if mode == "crop":
-        raise ValueError('image_resize_mode "crop" is for training; to detect, use "square" or "fit64"')
-    if mode == "none" and (height % COARSEST_STRIDE or width % COARSEST_STRIDE):
-        raise ValueError(
-            f'image_resize_mode "none" needs sides that are multiples of {COARSEST_STRIDE}, '
-            f'not {width} x {height}: resize the image or use "fit64"'
-        )
-    if mode == "square":
-        rows, columns = config.image_max_dim - height, config.image_max_dim - width
-    elif mode == "fit64" and few_shapes:
-        rows, columns = (_coarse_side(side, config) - side for side in (height, width))
-    else:
-        rows, columns = -height % COARSEST_STRIDE, -width % COARSEST_STRIDE
-    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
-
-
-def _coarse_side(side: int, config: Config) -> int:
-    """The least of few lengths that holds `side`; `image_min_dim`, which most sides have, is one of them."""
-    ends = (_multiple(end, COARSEST_STRIDE) for end in (config.image_min_dim, config.image_max_dim))
-    return min(length for length in (*ends, _multiple(side, COARSE_STRIDE)) if length >= side)
-
-
-def _multiple(length: int, stride: int) -> int:
-    """The least multiple of `stride` that is no less than `length`."""
-    return -(-length // stride) * stride

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from keras import ops
 from model.families.mask_rcnn.backbones import build_backbone
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import fit_of
 from model.families.mask_rcnn.fpn import build_fpn
 from model.families.mask_rcnn.heads import build_box_head, build_mask_head
 from model.families.mask_rcnn.inference import Features, Stages, infer
@@ -20,9 +22,13 @@ from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.roi_align import cells_of
 from model.families.mask_rcnn.rpn import build_rpn
 from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.stages import STAGES
 from model.families.mask_rcnn.weights import load_weights
 from model.masks import paste
 from model.pictures import check_rgb
+
+if TYPE_CHECKING:
+    from model.engines.tensorflow import TensorFlowRunner
 
 
 class MaskRCNN:
@@ -94,7 +100,8 @@ class MaskRCNN:
 def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict[str, npt.NDArray]:
     """One image's answer in the form of `MaskRCNN.detect`, whatever runs the stages."""
     check_rgb(image)
-    molded = mold(image, config, few_shapes=stages.few_shapes)
+    fit = fit_of((image.shape[1], image.shape[0]), config, stages.few_shapes)
+    molded = mold(image, config, fit)
     detections, probabilities = infer(stages, molded, config)
     rois = molded.to_image_boxes(detections.boxes)
     seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
@@ -108,6 +115,13 @@ def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict
         "scores": detections.scores[seen],
         "masks": masks,
     }
+
+
+def runner_of(network: MaskRCNN) -> TensorFlowRunner:
+    """The network as TensorFlow runs it, the reference that other engines are held to."""
+    from model.engines.tensorflow import TensorFlowRunner  # a network may also be trained by other backends
+
+    return TensorFlowRunner(STAGES, (network.trunk_model, network.box_model, network.mask_model))
 
 
 def _build_trunk(config: Config) -> keras.Model:

@@ -22,7 +22,8 @@ from stub_origin import Origin, ok
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, ServiceError, TooLarge
 from app.fetching.gcs import fetch_bundle, read_object
 from app.settings import Settings
-from model.catalog import MANIFEST, BundleError, read_bundle, write_manifest
+from model.catalog import read_bundle, write_manifest
+from model.manifest import MANIFEST, BundleError
 
 IMAGE = b"\x89PNG" + bytes(range(256)) * 100
 SETTINGS = Settings(gcs_buckets=("pictures", "no-such-bucket"), max_bytes=100_000, url_timeout=5)

@@ -14,10 +14,13 @@ import numpy.typing as npt
 import openvino as ov
 import openvino.opset13 as ops
 import pytest
+from tiny_model import TINY
 
 from model import catalog
-from model.engines.openvino import _parts, _without_round_trips
+from model.engines.openvino import OpenVINORunner, _parts, _without_round_trips
 from model.families.mask_rcnn.molding import mold
+from model.families.mask_rcnn.stages import EngineStages
+from model.manifest import BundleError
 from model.segmenter import Segmenter, load
 
 REPOSITORY = Path(__file__).parents[3]
@@ -49,12 +52,13 @@ def test_it_finds_what_the_reference_finds(
 def test_any_number_of_rois_is_answered_one_by_one(
     compiled: Segmenter, tiny_segmenter: Segmenter, noise: Noise, count: int
 ) -> None:
-    picture = mold(noise(96, 96), compiled.bundle.config).picture
+    picture = mold(noise(96, 96), TINY).picture
     corners = np.sort(np.random.default_rng(count).random((1, count, 2, 2), np.float32), axis=2)
     rois = corners.reshape(1, count, 4)
     class_ids = np.arange(count, dtype=np.int32)[None] % 3 + 1
     answers = []
-    for stages in (compiled.stages, tiny_segmenter.stages):
+    for runner in (compiled.runner, tiny_segmenter.runner):
+        stages = EngineStages(runner, TINY)
         features, _, _ = stages.trunk(picture)
         masks = stages.mask_head(features, rois, class_ids)
         answers.append([*stages.box_head(features, rois), masks])
@@ -90,12 +94,12 @@ def test_stages_of_another_version_are_refused_with_what_to_do(
     for part in (".xml", ".bin"):
         shutil.copy(trunk.with_suffix(part), head.with_suffix(part))
     catalog.update_manifest(catalog.find("tiny"))
-    with pytest.raises(catalog.BundleError, match="python -m model export tiny"):
+    with pytest.raises(BundleError, match="python -m model export tiny"):
         load("tiny", engine="openvino", precision="f32")
 
 
 def test_features_stay_while_other_pictures_come(compiled: Segmenter, noise: Noise) -> None:
-    stages, config = compiled.stages, compiled.bundle.config
+    stages, config = EngineStages(compiled.runner, TINY), TINY
     rois = np.array([[[0.1, 0.1, 0.6, 0.7]]], np.float32)
     first, _, _ = stages.trunk(mold(noise(96, 96, 1), config).picture)
     before, _ = stages.box_head(first, rois)
@@ -118,8 +122,9 @@ def test_eight_threads_get_equal_answers(compiled: Segmenter, noise: Noise) -> N
 
 def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
     # Pinned, the threads of all processes take the same cores.
-    stages = load("tiny", engine="openvino", threads=1).stages
-    for stage in stages._trunk.pool_for((1, 64, 64, 3)).compiled.values():
+    runner = load("tiny", engine="openvino", threads=1).runner
+    assert isinstance(runner, OpenVINORunner)
+    for stage in runner._first.pool_for((1, 64, 64, 3)).compiled.values():
         assert stage.get_property("INFERENCE_NUM_THREADS") == 1
         assert stage.get_property("ENABLE_CPU_PINNING") is False
 

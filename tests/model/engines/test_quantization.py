@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import openvino as ov
 import pytest
+from tiny_model import TINY
 
 from model.data import DataSet
 from model.engines.conversion import convert
 from model.engines.quantization import Calibration, quantize_with_control
-from model.engines.tensorflow import TensorFlowStages
+from model.engines.tensorflow import TensorFlowRunner
+from model.families.mask_rcnn.calibration import StageInputs
+from model.families.mask_rcnn.stages import STAGES
 from model.segmenter import Segmenter
 
 
@@ -27,13 +30,10 @@ def is_quantized(weights: ov.Node) -> bool:
 
 @pytest.mark.timeout(300)
 def test_a_layer_that_costs_too_much_stays_exact(tiny_segmenter: Segmenter, noise_pictures: DataSet) -> None:
-    assert isinstance(tiny_segmenter.stages, TensorFlowStages)
-    trunk = convert(tiny_segmenter.stages)["trunk"]
-    calibration = Calibration(
-        tiny_segmenter.stages,
-        tiny_segmenter.bundle.config,
-        [noise_pictures[0].image, noise_pictures[1].image],
-    )
+    assert isinstance(tiny_segmenter.runner, TensorFlowRunner)
+    trunk = convert(tiny_segmenter.runner)["trunk"]
+    images = [noise_pictures[0].image, noise_pictures[1].image]
+    calibration = Calibration(StageInputs(tiny_segmenter.runner, TINY), images)
     harmful: list[str] = []
 
     def score(trunk: ov.Model) -> float:
@@ -42,7 +42,7 @@ def test_a_layer_that_costs_too_much_stays_exact(tiny_segmenter: Segmenter, nois
             harmful.append(now[2])
         return 0.5 if set(harmful) & set(now) else 1.0
 
-    controlled = quantize_with_control(trunk, calibration, score, largest_loss=0.1)
+    controlled = quantize_with_control(STAGES[0], trunk, calibration, score, largest_loss=0.1)
     kept = quantized_layers(controlled)
     assert harmful
     assert harmful[0] not in kept

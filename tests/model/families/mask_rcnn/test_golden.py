@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from model.engines.conversion import convert, save
-from model.engines.openvino import OpenVINOStages
-from model.engines.tensorflow import TensorFlowStages
+from model.engines.openvino import OpenVINORunner
+from model.engines.tensorflow import TensorFlowRunner
+from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.inference import Stages
-from model.families.mask_rcnn.molding import largest_picture, mold
-from model.families.mask_rcnn.network import detect
+from model.families.mask_rcnn.molding import mold
+from model.families.mask_rcnn.network import detect, runner_of
+from model.families.mask_rcnn.stages import STAGES, EngineStages
 from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, read_weights
 from model.mrcnn import Config, MaskRCNN
 
@@ -72,8 +74,11 @@ def stages(
     if request.param == "keras":
         return resnet50
     folder = tmp_path_factory.mktemp("compiled")
-    save(convert(TensorFlowStages(resnet50)), folder, in_16_bits=False)
-    return OpenVINOStages.open(folder, "f32", largest_picture(resnet50.config))
+    reference = runner_of(resnet50)
+    assert isinstance(reference, TensorFlowRunner)
+    save(convert(reference), folder, in_16_bits=False)
+    largest = (1, *largest_picture(resnet50.config), 3)
+    return EngineStages(OpenVINORunner.open(folder, STAGES, "f32", largest), resnet50.config)
 
 
 def assert_within_share_of_range(ours: np.ndarray, theirs: np.ndarray, share: float = 1e-3) -> None:
@@ -84,12 +89,12 @@ def assert_within_share_of_range(ours: np.ndarray, theirs: np.ndarray, share: fl
 def test_the_molded_picture_is_the_same(photo: Arrays) -> None:
     molded = mold(photo["image"], config(81))
     np.testing.assert_allclose(molded.picture, photo["molded"], atol=1e-5)  # whole grey levels less the mean
-    np.testing.assert_array_equal(molded.window, photo["window"][0])
+    np.testing.assert_array_equal(molded.fit.window, photo["window"][0])
 
 
 def test_the_pyramid_and_the_rpn_answer_the_same(photo: Arrays, stages: Stages) -> None:
     features, objectness, deltas = stages.trunk(photo["molded"])
-    cells = features.cells.tensor.data if isinstance(stages, OpenVINOStages) else np.asarray(features.cells)
+    cells = features.cells.kept() if isinstance(stages, EngineStages) else np.asarray(features.cells)
     p2, p5 = cells[:, : 80 * 80].reshape(1, 80, 80, 256), cells[:, -10 * 10 :].reshape(1, 10, 10, 256)
     assert_within_share_of_range(p2[:, ::4, ::4, ::8], photo["p2"])
     assert_within_share_of_range(p5[..., ::4], photo["p5"])

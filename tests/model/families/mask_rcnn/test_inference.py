@@ -28,7 +28,7 @@ class KnowingStages:
 
     def __init__(self, boxes: Sequence[tuple], class_ids: Sequence[int], scores: Sequence[float]) -> None:
         self.molded = mold(IMAGE, CONFIG)
-        window, shape = self.molded.normalized_window, self.molded.image_shape
+        window, shape = self.molded.normalized_window, self.molded.fit.size[::-1]
         in_image = normalize(np.array(boxes, np.float32).reshape(-1, 4), *shape)
         self.boxes = in_image * np.tile(window[2:] - window[:2], 2) + np.tile(window[:2], 2)
         self.class_ids, self.scores = class_ids, scores
@@ -168,8 +168,8 @@ def test_detect_and_find_segments_agree(network: MaskRCNN) -> None:
 
 
 def test_a_config_can_be_had_without_keras() -> None:
-    import model.families.mask_rcnn
+    import model.mrcnn
 
-    assert model.families.mask_rcnn.Config is Config
+    assert model.mrcnn.Config is Config
     with pytest.raises(AttributeError, match="FasterRCNN"):
-        _ = model.families.mask_rcnn.FasterRCNN
+        _ = model.mrcnn.FasterRCNN

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.families.mask_rcnn.molding import grey_range_of, mold, scale_of
+from model.families.mask_rcnn.fit import fit_of, scale_of
+from model.families.mask_rcnn.molding import grey_range_of, mold
 from model.mrcnn import Config
 
 MEAN = np.array(Config().mean_pixel, np.float32)
@@ -42,8 +43,8 @@ def test_a_mode_scales_and_pads(
     molded = mold(noise(*image_hw), settings)
     assert molded.picture.shape == (1, *picture_hw, 3)
     assert molded.picture.dtype == np.float32
-    assert molded.window == window
-    assert molded.image_shape == image_hw
+    assert molded.fit.window == window
+    assert molded.fit.size == image_hw[::-1]
 
 
 @pytest.mark.parametrize(
@@ -63,9 +64,10 @@ def test_a_mode_scales_and_pads(
 def test_where_shapes_are_dear_few_sides_occur(
     least: int, most: int, image_hw: tuple[int, int], picture_hw: tuple[int, int]
 ) -> None:
-    molded = mold(noise(*image_hw), config("fit64", least, most), few_shapes=True)
+    settings = config("fit64", least, most)
+    molded = mold(noise(*image_hw), settings, fit_of(image_hw[::-1], settings, few_shapes=True))
     assert molded.shape == picture_hw
-    y1, x1, y2, x2 = molded.window
+    y1, x1, y2, x2 = molded.fit.window
     assert abs(y1 - (picture_hw[0] - y2)) <= 1  # in the middle
     assert abs(x1 - (picture_hw[1] - x2)) <= 1
 
@@ -74,7 +76,8 @@ def test_where_shapes_are_dear_few_sides_occur(
 def test_few_shapes_change_no_mode_of_matterport(mode: str) -> None:
     image, settings = noise(128, 192), config(mode)
     np.testing.assert_array_equal(
-        mold(image, settings, few_shapes=True).picture, mold(image, settings).picture
+        mold(image, settings, fit_of((192, 128), settings, few_shapes=True)).picture,
+        mold(image, settings).picture,
     )
 
 
@@ -83,7 +86,7 @@ def test_few_shapes_change_no_mode_of_matterport(mode: str) -> None:
 def test_padding_is_black_less_the_mean(mode: str, normalization: str) -> None:
     molded = mold(noise(100, 160), config(mode, image_normalization=normalization))
     outside = np.ones(molded.shape, bool)
-    y1, x1, y2, x2 = molded.window
+    y1, x1, y2, x2 = molded.fit.window
     outside[y1:y2, x1:x2] = False
     assert outside.any()
     np.testing.assert_array_equal(molded.picture[0][outside], np.broadcast_to(-MEAN, (outside.sum(), 3)))
@@ -116,7 +119,7 @@ def test_square_leaves_a_flat_image_flat_inside() -> None:
     """The sum of the four shares is 1 to the last bit that matters: 119.99 would be cut to 119."""
     image = np.full((427, 640, 3), 120, np.uint8)
     molded = mold(image, config("square", least=192, most=320))
-    y1, x1, y2, x2 = molded.window
+    y1, x1, y2, x2 = molded.fit.window
     inside = molded.picture[0, y1 + 1 : y2 - 1, x1 + 1 : x2 - 1] + MEAN
     assert np.mean(np.abs(inside - 120) < 1e-4) > 0.999
 
@@ -125,7 +128,7 @@ def test_square_leaves_a_flat_image_flat_inside() -> None:
     ("mode", "image_hw", "told"),
     [
         ("crop", (300, 300), '"square" or "fit64"'),
-        ("none", (100, 128), "multiples of 64, not 128 x 100"),
+        ("none", (100, 128), "multiples of 64, not 128 x 100 pixels"),
         ("none", (128, 100), '"fit64"'),
     ],
 )
@@ -138,7 +141,7 @@ def test_what_cannot_be_molded_is_refused(mode: str, image_hw: tuple[int, int], 
 @pytest.mark.parametrize("image_hw", [(2, 5000), (5000, 3), (1, 1), (1, 300)])
 def test_an_extremely_long_image_is_molded(mode: str, image_hw: tuple[int, int]) -> None:
     molded = mold(noise(*image_hw), config(mode))
-    y1, x1, y2, x2 = molded.window
+    y1, x1, y2, x2 = molded.fit.window
     assert y1 < y2
     assert x1 < x2
     back = molded.to_image_boxes(molded.normalized_window[None])
@@ -169,7 +172,7 @@ def test_a_part_is_stretched_as_the_picture_that_it_is_part_of() -> None:
     whole[:, :128] //= 4  # its dim half
     part = whole[:, :128]
     np.testing.assert_allclose(
-        mold(part, settings, grey_range_of(whole, settings)).picture[0],
+        mold(part, settings, grey_range=grey_range_of(whole, settings)).picture[0],
         mold(whole, settings).picture[0, :, :128],
     )
 
@@ -184,7 +187,7 @@ def test_boxes_return_to_image_pixels(mode: str, image_hw: tuple[int, int]) -> N
 
     inner = np.array([[10, 20, 50, 60]])
     scale = scale_of(*image_hw, settings)  # below 1, a pixel of the picture is several of the image
-    in_picture = inner * scale + np.tile(molded.window[:2], 2)
+    in_picture = inner * scale + np.tile(molded.fit.window[:2], 2)
     normalized = (in_picture - [0, 0, 1, 1]) / (np.tile(molded.shape, 2) - 1)
     np.testing.assert_allclose(
         molded.to_image_boxes(normalized.astype(np.float32)), inner, atol=max(1, 1 / scale)

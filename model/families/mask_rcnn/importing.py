@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model import catalog
-from model.catalog import Bundle
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, read_weights
-from model.segmenter import Segmenter, record_self_test
+from model.manifest import Bundle
+from model.segmenter import Segmenter
+from model.selftest import record_self_test
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
 BACKGROUND_NAMES = {"bg", "background", "__background__"}
@@ -79,7 +80,12 @@ def config_for(
             raise ValueError(
                 f"{file_name} has {name} {shape[name]}, not {value}: leave it out or say {shape[name]}"
             )
-    return Config.from_json({"image_resize_mode": "fit64", **shape, **wanted})
+    config = Config.from_json({"image_resize_mode": "fit64", **shape, **wanted})
+    if config.image_resize_mode == "crop":
+        raise ValueError(
+            'the resize mode "crop" is for training: a model with it detects nothing; use "fit64" or "square"'
+        )
+    return config
 
 
 def import_weights(
@@ -103,8 +109,8 @@ def import_weights(
     catalog.check_name(name)
     config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
 
-    from model.engines.tensorflow import TensorFlowStages  # here: a refusal must not wait for TensorFlow
-    from model.families.mask_rcnn.network import MaskRCNN
+    # Here: a refusal must not wait for TensorFlow.
+    from model.families.mask_rcnn.network import MaskRCNN, runner_of
 
     network = MaskRCNN(config)
     network.load_weights(weights)
@@ -124,7 +130,7 @@ def import_weights(
         }
         bundle = catalog.write_manifest(folder, values)
         if test_image is not None:
-            record_self_test(Segmenter(bundle, TensorFlowStages(network)), test_image)
+            record_self_test(bundle, Segmenter(bundle, runner_of(network)).predict, test_image)
     return catalog.find(name)
 
 

@@ -1,0 +1,111 @@
+"""The family of Mask R-CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from model.engines.stages import Runner, StageSpec
+from model.families.family import Command, InputsOf, Task
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import largest_picture
+from model.families.mask_rcnn.predictor import MaskRCNNPredictor
+from model.families.mask_rcnn.stages import STAGES
+from model.manifest import Bundle, Manifest
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+
+class MaskRCNNFamily:
+    """See `families.family.Family`."""
+
+    name = "mask_rcnn"
+    task: Task = "instance"
+    reference_engine: Literal["tensorflow"] = "tensorflow"
+
+    @property
+    def training(self) -> Command:
+        """See `families.family.Family`."""
+        from model.families.mask_rcnn import train_command
+
+        return train_command
+
+    def check(self, manifest: Manifest) -> None:
+        """See `families.family.Family`."""
+        config = _config(manifest)
+        if config.num_classes != len(manifest.classes):
+            raise ValueError(
+                f"config has num_classes {config.num_classes}, classes has {len(manifest.classes)} names; "
+                "both count the background"
+            )
+
+    def input_policy(self, manifest: Manifest) -> dict[str, Any]:
+        """See `families.family.Family`."""
+        config = _config(manifest)
+        return {
+            "resize_mode": config.image_resize_mode,
+            "min_dim": config.image_min_dim,
+            "max_dim": config.image_max_dim,
+            "tile_overlap": manifest.tile_overlap,
+        }
+
+    def stages(self, manifest: Manifest) -> Sequence[StageSpec]:
+        """See `families.family.Family`."""
+        return STAGES
+
+    def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
+        """See `families.family.Family`."""
+        return (1, *largest_picture(_config(manifest)), 3)
+
+    def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
+        """See `families.family.Family`."""
+        # Here, not above: who needs no TensorFlow must neither wait for it nor have it installed.
+        from model.engines.tensorflow import limit_threads
+        from model.families.mask_rcnn.network import MaskRCNN, runner_of
+
+        if threads is not None:
+            limit_threads(threads)
+        network = MaskRCNN(_config(bundle.manifest))
+        network.load_weights(bundle.weights_path)
+        return runner_of(network)
+
+    def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
+        """See `families.family.Family`."""
+        from model.engines.conversion import convert
+        from model.engines.tensorflow import TensorFlowRunner
+
+        assert isinstance(reference, TensorFlowRunner)  # as reference_engine says
+        return convert(reference)
+
+    def predictor(self, manifest: Manifest, runner: Runner) -> MaskRCNNPredictor:
+        """See `families.family.Family`."""
+        return MaskRCNNPredictor(manifest, _config(manifest), runner)
+
+    def inputs_of(self, manifest: Manifest, reference: Runner) -> InputsOf:
+        """See `families.family.Family`."""
+        from model.families.mask_rcnn.calibration import StageInputs
+
+        return StageInputs(reference, _config(manifest))
+
+    def import_file(
+        self,
+        path: Path,
+        name: str,
+        classes: list[str],
+        wanted: Mapping[str, Any],
+        about: Mapping[str, Any],
+        test_image: npt.NDArray[np.uint8] | None = None,
+    ) -> Bundle:
+        """See `families.family.Family`."""
+        from model.families.mask_rcnn.importing import import_weights
+
+        return import_weights(path, name, classes, wanted, about, test_image)
+
+
+def _config(manifest: Manifest) -> Config:
+    return Config.from_json(manifest.config)

@@ -1,0 +1,164 @@
+"""Fit: how a picture of one size is brought to the network, worked out once for whoever needs to know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.families.family import Size
+from model.families.mask_rcnn.config import COARSEST_STRIDE, Config
+from model.result import UnsuitablePicture
+from model.tiles import Tile, cut
+
+COARSE_STRIDE = 256
+"""Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
+MOST_TILES = 64
+"""About so many at most: a picture that needs more (of 1 x 5,000 pixels, say) shrinks, or takes minutes."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One picture, or tile, as it lies in what the network sees.
+
+    Attributes:
+        size: (width, height) of the picture in its own pixels.
+        shape: (height, width) to which it is scaled.
+        padding: rows above and below it, columns left and right of it.
+    """
+
+    size: Size
+    shape: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """y1 x1 y2 x2 of the scaled picture inside its padding."""
+        (top, _), (left, _) = self.padding
+        return top, left, top + self.shape[0], left + self.shape[1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a whole picture goes through the network.
+
+    Attributes:
+        tiles: its parts, all of one size; one that is all of it, unless it is cut.
+        fit: of each of them.
+        enough: (width, height) to which the picture may be reduced without a loss to the network.
+    """
+
+    tiles: Sequence[Tile]
+    fit: Fit
+    enough: Size
+
+
+def fit_of(size: Size, config: Config, few_shapes: bool = False) -> Fit:
+    """How a picture of `size` (width, height) is scaled and padded (Matterport `resize_image`).
+
+    With `few_shapes` "fit64" pads more: to a multiple of `COARSE_STRIDE`, or the least or largest side of the
+    config if nearer.
+
+    Raises:
+        UnsuitablePicture: the config's resize mode takes no picture of that size.
+    """
+    width, height = size
+    scale = scale_of(height, width, config)
+    shape = max(1, round(height * scale)), max(1, round(width * scale))  # one pixel also of 5,000 x 2
+    return Fit(size, shape, _padding(*shape, config, few_shapes))
+
+
+def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False) -> Plan:
+    """How a picture of `size` (width, height) goes through the network.
+
+    Args:
+        size: of the picture.
+        config: the network's.
+        tile_overlap: pixels that tiles share; None: a large picture shrinks instead.
+        few_shapes: see `fit_of`.
+    """
+    tiles = _tiles(size, config, tile_overlap)
+    fit = fit_of(tiles[0].size, config, few_shapes)
+    height, width = fit.shape
+    shrinks = len(tiles) == 1 and scale_of(size[1], size[0], config) < 1
+    # Matterport's modes promise Matterport's very numbers; a range of grey levels is that of the picture's
+    # own pixels.
+    reducible = config.image_resize_mode == "fit64" and config.image_normalization != "contrast"
+    return Plan(tiles, fit, (width, height) if shrinks and reducible else size)
+
+
+def scale_of(height: int, width: int, config: Config) -> float:
+    """By how much an image of these pixels is enlarged before the network sees it."""
+    scale = _full_scale_of(height, width, config)
+    longest = max(height, width)
+    if config.image_resize_mode in ("square", "fit64") and round(longest * scale) > config.image_max_dim:
+        return config.image_max_dim / longest
+    return scale
+
+
+def largest_picture(config: Config) -> tuple[int, int]:
+    """(height, width) that no molded picture exceeds.
+
+    Raises:
+        ValueError: the resize mode has no limit.
+    """
+    if config.image_resize_mode not in ("square", "fit64"):
+        raise ValueError(
+            f'image_resize_mode "{config.image_resize_mode}" lets pictures of any size through: '
+            'only "fit64" and "square" have a largest one, as compiled stages need'
+        )
+    side = _multiple(config.image_max_dim, COARSEST_STRIDE)
+    return side, side
+
+
+def _full_scale_of(height: int, width: int, config: Config) -> float:
+    """As `scale_of`, were there no `image_max_dim`: the scale at which objects are best found."""
+    if config.image_resize_mode == "none":
+        return 1.0
+    return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
+
+
+def _tiles(size: Size, config: Config, overlap: int | None) -> list[Tile]:
+    width, height = size
+    if overlap is None:
+        return [Tile(0, 0, width, height)]
+    side = max(
+        int(config.image_max_dim / _full_scale_of(height, width, config)),
+        math.isqrt(width * height // MOST_TILES),
+        max(width, height) // MOST_TILES,
+    )
+    return cut(width, height, side, min(overlap, side // 4))
+
+
+def _padding(
+    height: int, width: int, config: Config, few_shapes: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Rows above and below, columns left and right."""
+    mode = config.image_resize_mode
+    if mode == "crop":
+        raise UnsuitablePicture(
+            'image_resize_mode "crop" is for training; to detect, use "square" or "fit64"'
+        )
+    if mode == "none" and (height % COARSEST_STRIDE or width % COARSEST_STRIDE):
+        raise UnsuitablePicture(
+            f"this model takes only pictures whose sides are multiples of {COARSEST_STRIDE}, not "
+            f'{width} x {height} pixels: resize the picture, or import the model with the resize mode "fit64"'
+        )
+    if mode == "square":
+        rows, columns = config.image_max_dim - height, config.image_max_dim - width
+    elif mode == "fit64" and few_shapes:
+        rows, columns = (_coarse_side(side, config) - side for side in (height, width))
+    else:
+        rows, columns = -height % COARSEST_STRIDE, -width % COARSEST_STRIDE
+    return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+
+
+def _coarse_side(side: int, config: Config) -> int:
+    """The least of few lengths that holds `side`; `image_min_dim`, which most sides have, is one of them."""
+    ends = (_multiple(end, COARSEST_STRIDE) for end in (config.image_min_dim, config.image_max_dim))
+    return min(length for length in (*ends, _multiple(side, COARSE_STRIDE)) if length >= side)
+
+
+def _multiple(length: int, stride: int) -> int:
+    """The least multiple of `stride` that is no less than `length`."""
+    return -(-length // stride) * stride

@@ -1,0 +1,98 @@
+"""MaskRCNNPredictor: a picture through the network, whole or in tiles."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from model.engines.stages import Runner
+from model.families.checks import check_copy, ids_of
+from model.families.family import Size
+from model.families.mask_rcnn import joining
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import Plan, plan_of
+from model.families.mask_rcnn.inference import find_segments
+from model.families.mask_rcnn.molding import grey_range_of
+from model.families.mask_rcnn.stages import EngineStages
+from model.manifest import Manifest
+from model.result import Result, Wishes
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+MOST_SEGMENTS = 1000
+"""The most that can be asked for. So many of each tile are looked at, whatever is asked for: what a segment
+looks like must not depend on how many there are to be."""
+JOINED = 4
+"""Of all tiles' segments the best are joined across seams, so many times the most that can be asked for: each
+is compared with its neighbours, and a low threshold finds tens of thousands."""
+SEAM_THRESHOLD = 0.1
+"""Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
+scores less than the whole, and an object should look the same to each who asks."""
+PLANS_KEPT = 64
+
+
+class MaskRCNNPredictor:
+    """See `families.family.Predictor`."""
+
+    def __init__(self, manifest: Manifest, config: Config, runner: Runner) -> None:
+        self.manifest = manifest
+        self.config = config
+        self.stages = EngineStages(runner, config)
+        self._plan_of = lru_cache(PLANS_KEPT)(self._make_plan)
+
+    def enough(self, size: Size) -> Size:
+        """See `families.family.Predictor`."""
+        return self._plan_of(size).enough
+
+    def predict(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Wishes,
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        before_each_tile: Callable[[], None],
+    ) -> Result:
+        """See `families.family.Predictor`."""
+        plan = self._plan_of(size)
+        check_copy(image, size, plan.enough, self.manifest.name)
+        least = self.manifest.threshold if wishes.threshold is None else wishes.threshold
+        most = wishes.max_segments or self.manifest.max_segments
+        is_cut = len(plan.tiles) > 1
+        config = dataclasses.replace(
+            self.config,
+            detection_min_confidence=min(least, SEAM_THRESHOLD) if is_cut else least,
+            detection_max_instances=MOST_SEGMENTS if is_cut else most,
+        )
+        class_ids = None if wishes.classes is None else ids_of(wishes.classes, self.manifest.classes)
+        grey_range = grey_range_of(image, config)
+        answers = []
+        for tile in plan.tiles:
+            before_each_tile()
+            found = find_segments(
+                self.stages,
+                tile.of(image) if is_cut else image,  # of a reduced copy there is one tile, all of it
+                config,
+                class_ids=class_ids,
+                fit=plan.fit,
+                grey_range=grey_range,
+                stopwatch=stopwatch,
+            )
+            answers.append(found)
+        if not is_cut:
+            return Result(answers[0])
+        with stopwatch.measure("masks"):
+            return Result(_joined(plan, answers, size, least, most))
+
+    def _make_plan(self, size: Size) -> Plan:
+        return plan_of(size, self.config, self.manifest.tile_overlap, self.stages.few_shapes)
+
+
+def _joined(plan: Plan, answers: list[Segments], size: Size, least: float, most: int) -> Segments:
+    """The best `most` objects of the whole picture with a score of `least` or more."""
+    whole = joining.join(plan.tiles, joining.best(answers, JOINED * MOST_SEGMENTS), size)
+    return whole.select(np.flatnonzero(whole.scores >= np.float32(least))[:most])

@@ -1,0 +1,135 @@
+"""`python -m model train --task instance`: a Mask R-CNN learns from labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from model.data import DataError, check_objects, check_sizes, open_data
+from model.families.mask_rcnn.augmentation import UPRIGHT
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
+from model.problems import problems_in
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument("--validation", type=Path, help="draw predictions on these images (default: --data)")
+    parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
+    parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")
+    parser.add_argument("--weights", type=Path, help="start from these (.h5, Matterport's or a run's)")
+    parser.add_argument("--exclude", default="", help="layers not to read from --weights, comma-separated")
+    parser.add_argument("--backbone", help="resnet50, resnet101 or resnet_small")
+    parser.add_argument("--layers", choices=LAYER_STAGES, help="which layers learn")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adamw; Matterport's is sgd")
+    parser.add_argument("--steps", type=int, help="training steps in all")
+    parser.add_argument("--batch-size", type=int, help="pictures a step")
+    parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")
+    parser.add_argument("--learning-rate", type=float, help="at its highest")
+    parser.add_argument("--warmup-steps", type=int, help="steps until it is there")
+    parser.add_argument("--seed", type=int, help="another seed, another run")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=300, help="time between checkpoints (default: 300)"
+    )
+    parser.add_argument("--upright", action="store_true", help="photos: no quarter turns, no inversion")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, going on with the run if the folder holds it already."""
+    recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
+    data = open_data(arguments.data)
+    watched = open_data(arguments.validation) if arguments.validation else data
+    if watched.classes != data.classes:
+        raise DataError(
+            f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
+            "they must be the same, in the same order"
+        )
+    config = _config(arguments, recipe.config, len(data.classes))
+    plan = _plan(arguments, recipe.plan)
+    check_sizes(data)
+    if watched is not data:
+        check_sizes(watched)
+    check_objects(data)
+
+    # After the arguments are known to be good, since TensorFlow takes seconds to import.
+    import keras
+
+    from model.families.mask_rcnn.network import MaskRCNN
+    from model.families.mask_rcnn.run_folder import RunFolder, locked
+    from model.families.mask_rcnn.training import train
+
+    asked = {
+        "config": config.to_json(),
+        "plan": dataclasses.asdict(plan),
+        "data": str(arguments.data.resolve()),
+        "classes": data.classes,
+        "weights": str(arguments.weights or ""),
+        "exclude": arguments.exclude,
+    }
+    keras.utils.set_random_seed(plan.seed)
+    network = MaskRCNN(config)
+    if arguments.weights:
+        names = [name.strip() for name in arguments.exclude.split(",")]
+        network.load_weights(arguments.weights, exclude=[name for name in names if name])
+    # Last of all, so that a command that is refused leaves nothing behind.
+    with locked(arguments.out):
+        run_folder = RunFolder(arguments.out, asked, watched, arguments.checkpoint_seconds)
+        train(network, data, plan, run_folder)
+    print(f"Weights: {run_folder.weights_path}")
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a recipe file holds: values of a Config and of a Plan."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    config: dict[str, Any] = dataclasses.field(default_factory=dict)
+    plan: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        return TypeAdapter(Recipe).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"{path} is no recipe: {problems_in(error)}") from None
+
+
+def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
+    given = {"backbone": arguments.backbone, "learning_rate": arguments.learning_rate}
+    values = {name: value for name, value in given.items() if value is not None}
+    config = Config.from_json({**recipe, **values, "num_classes": classes})
+    if not config.train_bn and not arguments.weights:
+        raise ValueError(
+            "batch norm does not learn (train_bn is false), so a network cannot start from nothing: "
+            "start from trained --weights, or from a --recipe with train_bn, as model/recipes/nuclei.json"
+        )
+    if config.image_resize_mode in ("crop", "none"):
+        raise ValueError(
+            f"image_resize_mode {config.image_resize_mode!r}: training cuts its own crops, at the scale of "
+            'detection; use "fit64" or "square"'
+        )
+    return config
+
+
+def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
+    given = {
+        field.name: value
+        for field in dataclasses.fields(Plan)
+        if (value := getattr(arguments, field.name, None)) is not None
+    }
+    values = {**recipe, **given}
+    if "steps" not in values:
+        raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
+    if arguments.upright:
+        values["augmentation"] = UPRIGHT
+    steps, warmup = values["steps"], values.get("warmup_steps", Plan.warmup_steps)
+    if arguments.warmup_steps is None and isinstance(steps, int) and isinstance(warmup, int):
+        values["warmup_steps"] = min(warmup, steps // 5)  # a short run, a short warm-up
+    return Plan.from_json(values)
