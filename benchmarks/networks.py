@@ -14,14 +14,18 @@ from benchmarks.resident import megabytes_of_fresh_process
 from benchmarks.roof import gigaflops, roof_gflops
 from model.commands.bench import figures
 from model.engines.conversion import Models, convert, save
-from model.engines.openvino import OpenVINOStages, precisions_of_processor
+from model.engines.openvino import OpenVINORunner, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
-from model.engines.tensorflow import TensorFlowStages
+from model.engines.stages import Runner
+from model.engines.tensorflow import TensorFlowRunner
+from model.families.mask_rcnn.calibration import StageInputs
+from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.inference import find_segments
-from model.families.mask_rcnn.molding import largest_picture, mold
-from model.families.mask_rcnn.network import detect
+from model.families.mask_rcnn.molding import mold
+from model.families.mask_rcnn.network import detect, runner_of
+from model.families.mask_rcnn.stages import STAGES, EngineStages
 from model.mrcnn import Config, MaskRCNN
-from model.timing import TimedStages, median_ms
+from model.timing import TimedRunner, median_ms
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 OBJECTS = (10, 100)
@@ -39,19 +43,21 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
     config = Config(backbone=backbone, num_classes=81, detection_min_confidence=0.0)
     network = MaskRCNN(config)
     _never_answer_background(network)
-    reference = TensorFlowStages(network)
-    stages = TimedStages(reference)
+    reference = runner_of(network)
+    timed = TimedRunner(reference)
+    stages = EngineStages(timed, config)
     base = median_ms(lambda: detect(stages, PHOTO, config), REPEATS)
-    rows = [{"way": f"{backbone}, Matterport's", "objects": 100, **figures(stages, base, base)}]
+    rows = [{"way": f"{backbone}, Matterport's", "objects": 100, **figures(timed, base, base)}]
     fitted = dataclasses.replace(config, image_resize_mode="fit64")
     models = convert(reference)
     work = gigaflops(models["trunk"], mold(PHOTO, fitted).shape)
     for way, megabytes in _ways(reference, models, fitted):
         for count in OBJECTS:
-            timed = TimedStages(way)
+            timed = TimedRunner(way)
+            stages = EngineStages(timed, fitted)
             lean = dataclasses.replace(fitted, detection_max_instances=count)
             roofs = [roof_gflops(way.precision)]
-            time_ms = median_ms(lambda timed=timed, lean=lean: find_segments(timed, PHOTO, lean), REPEATS)
+            time_ms = median_ms(lambda stages=stages, lean=lean: find_segments(stages, PHOTO, lean), REPEATS)
             roofs.append(roof_gflops(way.precision))
             row = {"way": backbone, "objects": count, **figures(timed, time_ms, base)}
             roof = sum(roofs) / len(roofs)
@@ -61,21 +67,22 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
 
 
 def _ways(
-    reference: TensorFlowStages, models: Models, config: Config
-) -> Iterator[tuple[Any, dict[str, int]]]:
+    reference: TensorFlowRunner, models: Models, config: Config
+) -> Iterator[tuple[Runner, dict[str, int]]]:
     """The network in every way that this processor has, and the memory of a process that runs it so."""
     yield reference, {}
     able = precisions_of_processor()
-    calibration = Calibration(reference, config, [PHOTO] * CALIBRATION_PHOTOS)
+    calibration = Calibration(StageInputs(reference, config), [PHOTO] * CALIBRATION_PHOTOS)
     with tempfile.TemporaryDirectory() as name:
         folders = {"f32": Path(name) / "f32", "bf16": Path(name) / "f32", "int8": Path(name) / "int8"}
         save(models, folders["f32"])
-        save(quantize(models, calibration), folders["int8"])
+        save(quantize(STAGES, models, calibration), folders["int8"])
         for precision in ("f32", "bf16", "int8"):
             if precision in able:
                 megabytes = megabytes_of_fresh_process(folders[precision], precision, config)
-                stages = OpenVINOStages.open(folders[precision], precision, largest_picture(config))
-                yield stages, {"megabytes": megabytes}
+                largest = (1, *largest_picture(config), 3)
+                runner = OpenVINORunner.open(folders[precision], STAGES, precision, largest)
+                yield runner, {"megabytes": megabytes}
 
 
 def _never_answer_background(network: MaskRCNN) -> None:

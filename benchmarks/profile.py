@@ -19,17 +19,19 @@ import openvino as ov
 from benchmarks.networks import CALIBRATION_PHOTOS, PHOTO
 from benchmarks.pictures import SAMPLE
 from benchmarks.roof import roof_gflops
-from model import catalog, heap, segmenter
-from model.engines import openvino
+from model import catalog, heap
 from model.engines.conversion import convert, save
-from model.engines.openvino import hint_for, precisions_of_processor, read_stage
+from model.engines.openvino import OpenVINOPass, hint_for, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
-from model.engines.tensorflow import TensorFlowStages
-from model.families.mask_rcnn import inference
+from model.families.mask_rcnn import inference, predictor, stages
 from model.families.mask_rcnn.boxes import Floats
+from model.families.mask_rcnn.calibration import StageInputs
 from model.families.mask_rcnn.molding import mold
+from model.families.mask_rcnn.network import runner_of
+from model.families.mask_rcnn.stages import STAGES
 from model.mrcnn import Config, MaskRCNN
 from model.pictures import read
+from model.segmenter import load
 from model.stopwatch import Stopwatch
 from model.timing import WARM_UPS, median_ms
 
@@ -64,14 +66,14 @@ ORDER = (
     "between layers",
 )
 HOST = {
-    "molding": ((segmenter, "grey_range_of"), (inference, "mold")),
+    "molding": ((predictor, "grey_range_of"), (inference, "mold")),
     "proposals and their NMS": ((inference, "propose"),),
-    "RoIAlign's sampling points": ((openvino, "sample"),),
+    "RoIAlign's sampling points": ((stages, "sample"),),
     "detections and their NMS": ((inference, "refine"),),
     "masks": ((inference, "paste"),),
 }
 """The host's stages, and the functions that they are, where they are called from."""
-NETWORK = {"trunk": ("trunk",), "heads": ("box_head", "mask_head")}
+NETWORK = ("trunk", "heads")
 
 
 class Layer(NamedTuple):
@@ -144,7 +146,7 @@ def profile_of_trunk(
 
 def host_stages(precision: str) -> list[dict[str, Any]]:
     """A row a stage of a 512 × 512 picture through the model that ships: median milliseconds, and share."""
-    served = segmenter.load("nuclei", engine="openvino", precision=precision)
+    served = load("nuclei", engine="openvino", precision=precision)
     image = read(SAMPLE)
     whole_ms = median_ms(lambda: served.segment(image), PICTURES_TIMED)
     pictures = []
@@ -154,12 +156,10 @@ def host_stages(precision: str) -> list[dict[str, Any]]:
             for stage, functions in HOST.items():
                 for module, function in functions:
                     _measure(stack, stopwatch, stage, module, function)
-            for stage, methods in NETWORK.items():
-                for method in methods:
-                    _measure(stack, stopwatch, stage, served.stages, method)
+            _measure(stack, stopwatch, "trunk", served.runner, "start")
+            _measure(stack, stopwatch, "heads", OpenVINOPass, "head")
             with stopwatch.measure("whole"):
                 served.segment(image)
-        stopwatch.milliseconds["heads"] -= stopwatch.milliseconds["RoIAlign's sampling points"]  # inside them
         pictures.append(stopwatch.milliseconds)
     medians = {
         stage: statistics.median(picture[stage] for picture in pictures[WARM_UPS:])
@@ -193,18 +193,19 @@ def copy_gigabytes_a_second() -> float:
 def _networks() -> Iterator[tuple[str, Floats, dict[str, Path]]]:
     """Name, what the trunk sees, and the folder of the stages by precision."""
     config = Config(backbone="resnet101", num_classes=81, image_resize_mode="fit64")
-    reference = TensorFlowStages(MaskRCNN(config))
+    reference = runner_of(MaskRCNN(config))
     trunk = {"trunk": convert(reference)["trunk"]}
-    calibration = Calibration(reference, config, [PHOTO] * CALIBRATION_PHOTOS)
+    calibration = Calibration(StageInputs(reference, config), [PHOTO] * CALIBRATION_PHOTOS)
     with tempfile.TemporaryDirectory() as name:
         exact, quantized = Path(name) / "f32", Path(name) / "int8"
         save(trunk, exact)
-        save(quantize(trunk, calibration), quantized)
+        save(quantize(STAGES[:1], trunk, calibration), quantized)
         folders = {"f32": exact, "bf16": exact, "int8": quantized}
         yield "ResNet-101 at 768 × 1024", mold(PHOTO, config).picture, folders
     bundle = catalog.find("nuclei")
     folders = {precision: bundle.stages_folder(precision) for precision in folders}
-    yield "nuclei at 512 × 512", mold(read(SAMPLE), bundle.config).picture, folders
+    nuclei = Config.from_json(bundle.manifest.config)
+    yield "nuclei at 512 × 512", mold(read(SAMPLE), nuclei).picture, folders
 
 
 def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted: bool) -> ov.InferRequest:
@@ -212,7 +213,7 @@ def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint, "PERF_COUNT": counted}
     heap.keep_little()
     core = ov.Core()
-    model = read_stage(core, folder / "trunk.xml", hint)
+    model = read_stage(core, folder, STAGES, STAGES[0], hint)
     if precision == "int8":
         model.reshape(list(picture_shape))
     return core.compile_model(model, "CPU", settings).create_infer_request()

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model.engines.openvino import OpenVINOStages
+from model.engines.openvino import OpenVINORunner
 from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.inference import find_segments
-from model.families.mask_rcnn.molding import largest_picture
+from model.families.mask_rcnn.stages import STAGES, EngineStages
 
 SHAPES = ((1024, 1024), (768, 1024), (1024, 768), (480, 640))
 
@@ -28,7 +29,8 @@ def megabytes_of_fresh_process(folder: Path, precision: str, config: Config) -> 
 def main(folder: str, precision: str, config_json: str) -> None:
     """Run some pictures and print the megabytes."""
     config = Config.from_json(json.loads(config_json))
-    stages = OpenVINOStages.open(Path(folder), precision, largest_picture(config))
+    runner = OpenVINORunner.open(Path(folder), STAGES, precision, (1, *largest_picture(config), 3))
+    stages = EngineStages(runner, config)
     for shape in SHAPES:
         find_segments(stages, np.zeros((*shape, 3), np.uint8), config)
     print(round(resident_megabytes(os.getpid())))

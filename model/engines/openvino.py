@@ -38,26 +38,21 @@ def hint_for(precision: str) -> str:
     return "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
 
 
-def read_stages(
-    core: ov.Core, folder: Path, stages: Sequence[StageSpec], hint: str
-) -> tuple[ov.Model, dict[str, ov.Model]]:
-    """The first stage, and the heads by name, as they are compiled to run in "f32" or "bf16".
+def read_stage(
+    core: ov.Core, folder: Path, stages: Sequence[StageSpec], stage: StageSpec, hint: str
+) -> ov.Model:
+    """One of the stages of a network, as it is compiled to run in "f32" or "bf16".
 
     Raises:
-        StagesError: they do not have the inputs that this version gives them.
+        StagesError: it does not have the inputs that this version gives it.
     """
-    models = {}
-    for stage in stages:
-        model = _without_round_trips(core.read_model(folder / f"{stage.name}.xml"))
-        if len(model.inputs) != stage.inputs:
-            raise StagesError(f"{folder.name}/{stage.name}.xml was compiled by another version of MaskServe")
-        models[stage.name] = model
-    if len(stages) > 1:  # in bf16 the heads would otherwise round what stays, once for each part of the items
-        models = {
-            name: _with_kept_in(hint, model, is_output=name == stages[0].name)
-            for name, model in models.items()
-        }
-    return models.pop(stages[0].name), models
+    model = _without_round_trips(core.read_model(folder / f"{stage.name}.xml"))
+    if len(model.inputs) != stage.inputs:
+        raise StagesError(f"{folder.name}/{stage.name}.xml was compiled by another version of MaskServe")
+    if len(stages) == 1:
+        return model
+    # In bf16 the heads would otherwise round what stays in the engine anew for each part of the items.
+    return _with_kept_in(hint, model, is_output=stage is stages[0])
 
 
 class OpenVINORunner:
@@ -113,8 +108,10 @@ class OpenVINORunner:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         heap.keep_little()
-        first, models = read_stages(core, folder, stages, hint)
-        heads = {name: _compile_open(core, model) for name, model in models.items()}
+        first, *models = (read_stage(core, folder, stages, stage, hint) for stage in stages)
+        heads = {
+            stage.name: _compile_open(core, model) for stage, model in zip(stages[1:], models, strict=True)
+        }
         # With open sizes OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN answers zeros.
         few = precision == "int8"
         runner = cls(
