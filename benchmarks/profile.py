@@ -21,7 +21,7 @@ from benchmarks.pictures import SAMPLE
 from benchmarks.roof import roof_gflops
 from model import catalog, heap
 from model.engines.conversion import convert, save
-from model.engines.openvino import OpenVINOPass, hint_for, precisions_of_processor
+from model.engines.openvino import OpenVINOPass, hint_for, precisions_of_processor, read_stage
 from model.engines.quantization import Calibration, quantize
 from model.families.mask_rcnn import inference, predictor, stages
 from model.families.mask_rcnn.boxes import Floats
