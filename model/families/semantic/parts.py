@@ -16,7 +16,7 @@ from model.masks import Mask
 from model.segments import Segments
 from model.tiles import Tile
 
-CHUNK_PIXELS = 1 << 22
+CHUNK_PIXELS = 1 << 20
 """So many are added up at once: np.bincount makes 16 bytes of each."""
 
 

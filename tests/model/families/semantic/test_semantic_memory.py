@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from networks import FunctionRunner, manifest, predictor_of
@@ -17,19 +18,19 @@ PIXELS = WIDTH * HEIGHT
 ALL_PROBABILITIES = 4 * CLASSES * PIXELS  # 480 MB, were they all there at once
 
 
-@pytest.mark.parametrize("split", ["class", "parts"])
 @pytest.mark.parametrize(
-    "config",
+    ("config", "split"),
     [
-        {"size": (256, 256), "fit": "scale"},
-        {"size": (256, 256), "fit": "tile", "tile_overlap": 32},
-        {"size": (256, 256), "fit": "scale", "refine_edges": True},
+        ({"size": (256, 256), "fit": "scale"}, "class"),
+        ({"size": (256, 256), "fit": "scale", "refine_edges": True}, "class"),
+        ({"size": (256, 256), "fit": "tile", "tile_overlap": 32}, "parts"),
     ],
 )
 def test_a_large_picture_takes_little_memory(config: dict[str, Any], split: Any) -> None:
     """Counted by NumPy; OpenCV's own arrays, a few strips, are not."""
-    coarse = np.random.default_rng(0).random((1, 256, 256, CLASSES), np.float32)
-    runner = FunctionRunner(lambda picture: coarse)
+    spots = np.random.default_rng(0).random((CLASSES, 8, 8), np.float32)
+    answer = np.stack([cv2.resize(plane, (256, 256)) for plane in spots], axis=-1)[np.newaxis]
+    runner = FunctionRunner(lambda picture: answer)
     names = [f"class {index}" for index in range(1, CLASSES)]
     predictor = predictor_of(runner, manifest({"gives": "classes", "background": 0} | config, names))
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -38,7 +39,7 @@ def test_a_large_picture_takes_little_memory(config: dict[str, Any], split: Any)
     try:
         result = predictor.predict(
             image,
-            Wishes(threshold=0, split=split, min_area=200),
+            Wishes(threshold=0, split=split, max_segments=50, min_area=50),
             size=(WIDTH, HEIGHT),
             stopwatch=Stopwatch(),
             before_each_tile=lambda: None,
@@ -47,5 +48,6 @@ def test_a_large_picture_takes_little_memory(config: dict[str, Any], split: Any)
     finally:
         tracemalloc.stop()
 
-    assert len(np.unique(result.class_map.labels)) == CLASSES if result.class_map else False
-    assert peak < 0.3 * ALL_PROBABILITIES
+    assert result.class_map is not None
+    assert len(result.class_map.mean_probabilities) == CLASSES - 1
+    assert peak < 0.2 * ALL_PROBABILITIES
