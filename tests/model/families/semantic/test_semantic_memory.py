@@ -13,9 +13,9 @@ from networks import FunctionRunner, manifest, predictor_of
 from model.result import Wishes
 from model.stopwatch import Stopwatch
 
-WIDTH, HEIGHT, CLASSES = 3000, 2000, 20
+WIDTH, HEIGHT, CLASSES = 2000, 1500, 20
 PIXELS = WIDTH * HEIGHT
-ALL_PROBABILITIES = 4 * CLASSES * PIXELS  # 480 MB, were they all there at once
+ALL_PROBABILITIES = 4 * CLASSES * PIXELS  # 240 MB, were they all there at once
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_a_large_picture_takes_little_memory(config: dict[str, Any], split: Any)
 
     assert result.class_map is not None
     assert len(result.class_map.mean_probabilities) == CLASSES - 1
-    assert peak < 0.2 * ALL_PROBABILITIES
+    assert peak < 0.4 * ALL_PROBABILITIES
