@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from model.problems import problems_in
 
 Gives = Literal["binary", "classes", "labels", "class_ids"]
 Fit = Literal["scale", "pad", "tile"]
@@ -18,25 +24,30 @@ Background = Literal["none", "implied"] | int
 class SemanticConfig:
     """Of a graph that takes float32 (1, H, W, C) and gives (1, H', W', K) or, with "class_ids", (1, H', W').
 
+    Raises ValueError, saying what would be right, for values that do not fit together.
+
     Attributes:
         gives: "binary" (one channel, of the one class), "classes" (exclusive channels), "labels" (channels
-            that may overlap) or "class_ids" (an integer a pixel, as the model's classes are numbered).
+            that may overlap) or "class_ids" (an integer a pixel).
         size: (width, height) that the graph sees; None: any whose sides are multiples of `divisor`.
-        divisor: of both sides, where `size` is None.
-        max_side: the longest side that the graph sees, where `size` is None; larger pictures shrink.
+        divisor: of both sides, where `size` is None; tiles begin at multiples of it, so that a network
+            halves their pixels in the same places as those of the whole picture.
+        max_side: the longest side of a picture that the graph sees, where `size` is None; larger ones shrink.
         fit: "scale" (stretched to `size`), "pad" (scaled to fit, then padded) or "tile" (parts of `size`, at
             the picture's own scale).
-        tile_overlap: pixels that neighbouring tiles share.
+        tile_overlap: pixels that neighbouring tiles share, at least.
         halo: pixels along a tile's borders whose answer is not used, where the picture goes on.
         channels: what the C channels are.
         value_range: to which 0…255 is brought first.
-        mean: subtracted a channel, in `value_range`; empty: nothing.
+        mean: subtracted a channel, in `value_range` and the order of the channels; empty: nothing.
         std: by which the rest is divided a channel; empty: nothing.
         normalization: of each picture by itself, after that.
+        per_channel: whether `normalization` looks at each channel by itself, not at all of them together.
         percentiles: of "percentiles", those that become 0 and 1.
         activation: what is still to be applied to what the graph gives.
-        background: the channel that is the background, "implied" (it has none: a pixel in which no class
-            reaches the threshold) or "none" (there is no background).
+        background: the channel (with "class_ids": the number) that is the background, "implied" (it has no
+            channel: a pixel in which no class reaches the threshold; with "class_ids" it is 0) or "none"
+            (there is no background, every pixel has a class).
         mirror: whether the mirrored picture goes through too, and the mean of both counts.
         refine_edges: whether edges are fitted to those of the whole picture (guided filter).
     """
@@ -53,8 +64,127 @@ class SemanticConfig:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     normalization: Normalization = "none"
+    per_channel: bool = False
     percentiles: tuple[float, float] = (0.0, 100.0)
     activation: Activation = "none"
     background: Background = "implied"
     mirror: bool = False
     refine_edges: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_size()
+        self._check_tiles()
+        self._check_values()
+        self._check_activation()
+        self._check_background()
+
+    @property
+    def channel_count(self) -> int:
+        """C, of what the graph takes."""
+        return 1 if self.channels == "grey" else 3
+
+    def class_ids(self, classes: int) -> tuple[int, ...]:
+        """The class id of each channel that the graph gives, or of each number with "class_ids".
+
+        Args:
+            classes: how many the model has, the background included.
+        """
+        if isinstance(self.background, int):
+            background = self.background
+            return tuple(0 if i == background else i + (i < background) for i in range(classes))
+        if self.gives == "class_ids" and self.background == "implied":
+            return tuple(range(classes))
+        return tuple(range(1, classes))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SemanticConfig:
+        """The config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"SemanticConfig has no {', '.join(unknown)}: take the name out or correct it")
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            raise ValueError(problems_in(error)) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `json` writes; `from_json` reads them back."""
+        return dataclasses.asdict(self)
+
+    def _check_size(self) -> None:
+        for name in ("divisor", "max_side"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} {getattr(self, name)}: give at least 1")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"size {self.size}: width and height are at least 1")
+        if self.size is None and self.fit == "scale":
+            raise ValueError('fit "scale" needs the size to stretch pictures to: give size, or use fit "pad"')
+        if self.size is None and self.fit == "tile":
+            raise ValueError('fit "tile" needs the size of a tile: give size, such as 512 x 512')
+        if self.size is None and self.max_side < self.divisor:
+            raise ValueError(
+                f"max_side {self.max_side} is below divisor {self.divisor}: give max_side that much at least"
+            )
+
+    def _check_tiles(self) -> None:
+        for name in ("tile_overlap", "halo"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} {getattr(self, name)}: give 0 or more pixels")
+        if self.fit != "tile" or self.size is None:
+            return
+        width, height = self.size
+        if self.tile_overlap > min(self.size) // 2:
+            raise ValueError(
+                f"tile_overlap {self.tile_overlap} is more than half of a tile of {width} x {height}: "
+                f"give at most {min(self.size) // 2}"
+            )
+        if 2 * self.halo > self.tile_overlap:
+            raise ValueError(
+                f"halo {self.halo} takes more of both neighbours than tile_overlap {self.tile_overlap}: "
+                f"give tile_overlap {2 * self.halo} or more"
+            )
+
+    def _check_values(self) -> None:
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if values and len(values) != self.channel_count:
+                raise ValueError(
+                    f"{name} has {len(values)} values, channels {self.channels!r} "
+                    f"{'is' if self.channel_count == 1 else 'are'} {self.channel_count}: give one a channel"
+                )
+        if not all(value > 0 for value in self.std):
+            raise ValueError(f"std {self.std}: give only what is above 0")
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles {self.percentiles}: give a lower and a higher one, 0 to 100")
+
+    def _check_activation(self) -> None:
+        if self.gives == "class_ids":
+            for name, off in (("activation", "none"), ("mirror", False), ("refine_edges", False)):
+                if getattr(self, name) != off:
+                    raise ValueError(
+                        f'{name} {getattr(self, name)!r} needs scores, but gives "class_ids" has none: '
+                        f"use {off!r}"
+                    )
+        if self.activation == "softmax" and self.gives == "binary":
+            raise ValueError(
+                'activation "softmax" makes a single channel 1 everywhere: use "sigmoid", or gives '
+                '"classes" if the graph has a channel for the background too'
+            )
+        if self.activation == "softmax" and self.gives == "labels":
+            raise ValueError(
+                'activation "softmax" makes classes exclude each other: use "sigmoid", or gives "classes"'
+            )
+
+    def _check_background(self) -> None:
+        if isinstance(self.background, int) and self.background < 0:
+            raise ValueError(f"background {self.background}: channels are counted from 0")
+        if self.gives == "binary" and self.background != "implied":
+            raise ValueError(
+                f'background {self.background!r} with gives "binary": its one channel is the class, so the '
+                'background is "implied"'
+            )
+        if self.gives == "labels" and self.background == "none":
+            raise ValueError(
+                'background "none" with gives "labels": a pixel may have no label, so use "implied"'
+            )

@@ -1,0 +1,134 @@
+"""Blocks: the probabilities of a picture's pixels, a part of the picture at a time.
+
+Of 20 classes and 24 million pixels all probabilities together would take 2 GB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.families.semantic.fit import Size
+from model.tiles import Tile
+
+Floats = npt.NDArray[np.float32]
+
+STRIP_PIXELS = 1 << 18
+"""About so many pixels in a strip: a plane of floats of it, 1 MB, stays in the processor's cache."""
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a picture.
+
+    Attributes:
+        where: the part, in pixels of the picture.
+        plane: index of a channel → its probabilities, float32 (h, w).
+        at_most: float32 (K,), what no pixel's probability exceeds, by channel.
+        best_at_least: what the best channel of each pixel reaches.
+    """
+
+    where: Tile
+    plane: Callable[[int], Floats]
+    at_most: Floats
+    best_at_least: float
+
+
+def block_of_planes(where: Tile, planes: Floats) -> Block:
+    """The block with these probabilities (K, h, w)."""
+    return Block(where, lambda channel: planes[channel], *_bounds(planes))
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """Probabilities at the network's scale, to be read at the picture's.
+
+    Attributes:
+        planes: float32 (K, rows, columns), whose upper left corner is that of the part of the picture.
+        cell: (width, height) of one of its cells in pixels of the picture.
+        size: (width, height) of the part of the picture.
+    """
+
+    planes: Floats
+    cell: tuple[float, float]
+    size: Size
+
+    @classmethod
+    def of(cls, planes: Floats, seen: Size, scaled: Size, size: Size) -> ScoreMap:
+        """That of a network's answer (K, rows, columns) to an array.
+
+        Args:
+            planes: probabilities of the whole array, padding included.
+            seen: (width, height) of the array.
+            scaled: (width, height) of the part in its upper left corner that is no padding.
+            size: (width, height) of that part in the picture.
+        """
+        cells = planes.shape[2], planes.shape[1]
+        columns, rows = (max(1, -(-scaled[i] * cells[i] // seen[i])) for i in (0, 1))
+        return cls(planes[:, :rows, :columns], cell_size(cells, seen, scaled, size), size)
+
+    @property
+    def is_at_scale(self) -> bool:
+        """Whether a cell is a pixel, so that `planes` are what would be read."""
+        return self.planes.shape[1:] == self.size[::-1] and self.cell == (1, 1)
+
+    def strips(self) -> Iterator[Block]:
+        """The part of the picture from top to bottom."""
+        for part in strips_of(self.size):
+            above, below, _ = self._rows(part.y1, part.y2)
+            # Each value is a weighted mean of these cells: none is above their highest.
+            bounds = _bounds(self.planes[:, above[0] : below[-1] + 1])
+            yield Block(part, partial(self.read, y1=part.y1, y2=part.y2), *bounds)
+
+    def read(self, channel: int, y1: int, y2: int) -> Floats:
+        """float32 (y2 - y1, width): one channel's probabilities in these rows of the picture, bilinear."""
+        above, below, share = self._rows(y1, y2)
+        plane = self.planes[channel]
+        rows = plane[above]
+        if share.any():
+            rows = rows + share[:, np.newaxis] * (plane[below] - rows)
+        if self.cell[0] == 1:
+            return rows[:, : self.size[0]]
+        # By the factor, not to a width: the last cell may reach beyond the picture, and is cut.
+        wide = cv2.resize(rows, None, fx=self.cell[0], fy=1, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(wide)[:, : self.size[0]]
+
+    def _rows(self, y1: int, y2: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
+        """For rows of the picture the rows of cells above and below, and the share of those below."""
+        last = self.planes.shape[1] - 1
+        centres = np.clip((np.arange(y1, y2) + 0.5) / self.cell[1] - 0.5, 0, last)
+        above = np.floor(centres).astype(np.int64)
+        return above, np.minimum(above + 1, last), (centres - above).astype(np.float32)
+
+
+def cell_size(cells: Size, seen: Size, scaled: Size, size: Size) -> tuple[float, float]:
+    """(width, height) in pixels of the picture of each of the cells that a network's answer has.
+
+    Args:
+        cells: columns and rows of the answer.
+        seen: (width, height) of the array that it saw, padding included.
+        scaled: (width, height) of the part in its upper left corner that is no padding.
+        size: (width, height) of that part in the picture.
+    """
+    width, height = (seen[i] / cells[i] * size[i] / scaled[i] for i in (0, 1))
+    return width, height
+
+
+def strips_of(size: Size) -> Iterator[Tile]:
+    """Strips that cover a part of a picture of `size` (width, height), from top to bottom."""
+    width, height = size
+    rows = max(1, STRIP_PIXELS // width)
+    for y1 in range(0, height, rows):
+        yield Tile(0, y1, width, min(y1 + rows, height))
+
+
+def _bounds(planes: Floats) -> tuple[Floats, float]:
+    """`at_most` and `best_at_least`: the best of K is no less than their mean (but for its rounding)."""
+    mean = planes[0] if len(planes) == 1 else np.add.reduce(planes, axis=0) / np.float32(len(planes))
+    return planes.max(axis=(1, 2)), float(mean.min()) - ROUNDING

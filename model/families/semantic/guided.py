@@ -1,0 +1,102 @@
+"""Guided filter: edges of probabilities moved to those of the picture (He, Sun, Tang 2010).
+
+In its fast form (He, Sun 2015): the filter's two coefficients are found at the network's scale and read at
+the picture's, where they are applied to its own grey levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.families.semantic.blocks import Block, Floats, ScoreMap, strips_of
+from model.families.semantic.fit import Size
+from model.tiles import Tile
+
+RADIUS = 4  # cells of the network's answer
+EPSILON = 1e-3  # of grey levels 0 to 1: what varies less is no edge
+SIDE = 2 * RADIUS + 1
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The picture that shows where edges are.
+
+    Attributes:
+        coarse: float32 (rows, columns), grey levels 0 to 1, a value for each cell of the network's answer,
+            padding included.
+        image: uint8 (H, W, 3), RGB, of the size that the answer is read at.
+    """
+
+    coarse: Floats
+    image: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(
+        cls, scaled: npt.NDArray[np.uint8], seen: Size, cells: Size, image: npt.NDArray[np.uint8]
+    ) -> Guide:
+        """That for a network's answer.
+
+        Args:
+            scaled: uint8 (h, w, 3), RGB, what the network saw without the padding.
+            seen: (width, height) with it.
+            cells: columns and rows of the answer.
+            image: the same part of the picture at its own scale.
+        """
+        height, width = scaled.shape[:2]
+        grey = cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY)
+        border = (0, seen[1] - height, 0, seen[0] - width)
+        padded = cv2.copyMakeBorder(grey, *border, cv2.BORDER_REFLECT)
+        coarse = cv2.resize(padded, cells, interpolation=cv2.INTER_AREA)
+        return cls(np.asarray(coarse, np.float32) * np.float32(1 / 255), image)
+
+    def grey(self, y1: int, y2: int) -> Floats:
+        """float32 (y2 - y1, W), 0 to 1."""
+        grey = cv2.cvtColor(self.image[y1:y2], cv2.COLOR_RGB2GRAY)
+        return np.asarray(grey, np.float32) * np.float32(1 / 255)
+
+
+class RefinedMap:
+    """A ScoreMap whose edges follow the picture; as ScoreMap, it is read in strips."""
+
+    def __init__(self, scores: ScoreMap, guide: Guide) -> None:
+        self._scores = scores
+        self._guide = guide
+        rows, columns = scores.planes.shape[1:]
+        slopes, offsets = _coefficients(scores.planes, guide.coarse[:rows, :columns])
+        self._slopes = ScoreMap(slopes, scores.cell, scores.size)
+        self._offsets = ScoreMap(offsets, scores.cell, scores.size)
+
+    def strips(self) -> Iterator[Block]:
+        """The part of the picture from top to bottom."""
+        anything = np.ones(len(self._scores.planes), np.float32)
+        for part in strips_of(self._scores.size):
+            grey = self._guide.grey(part.y1, part.y2)
+            yield Block(part, partial(self._read, part, grey), at_most=anything, best_at_least=0.0)
+
+    def _read(self, part: Tile, grey: Floats, channel: int) -> Floats:
+        refined = self._slopes.read(channel, part.y1, part.y2) * grey
+        refined += self._offsets.read(channel, part.y1, part.y2)
+        return np.clip(refined, 0, 1, out=refined)
+
+
+def _coefficients(planes: Floats, guide: Floats) -> tuple[Floats, Floats]:
+    """(K, rows, columns) each: slope and offset that make grey levels probabilities, locally smooth."""
+    mean_guide = _mean_around(guide)
+    variance = _mean_around(guide * guide) - mean_guide * mean_guide + np.float32(EPSILON)
+    slopes, offsets = np.empty_like(planes), np.empty_like(planes)
+    for plane, slope, offset in zip(planes, slopes, offsets, strict=True):
+        mean_plane = _mean_around(plane)
+        steep = (_mean_around(guide * plane) - mean_guide * mean_plane) / variance
+        slope[:] = _mean_around(steep)
+        offset[:] = _mean_around(mean_plane - steep * mean_guide)
+    return slopes, offsets
+
+
+def _mean_around(plane: npt.NDArray) -> Floats:
+    return np.asarray(cv2.boxFilter(plane, -1, (SIDE, SIDE), borderType=cv2.BORDER_REFLECT), np.float32)

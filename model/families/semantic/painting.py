@@ -1,0 +1,204 @@
+"""Paintings: what a picture's pixels are, put together block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence, Set
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.families.semantic.blocks import Block, Floats
+from model.families.semantic.fit import Size
+from model.masks import Mask
+from model.tiles import Tile
+
+Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.uint16]
+
+CERTAIN = 255  # a probability of 1, in planes of bytes
+
+
+@dataclass
+class Tally:
+    """What is known of the pixels of one class.
+
+    Attributes:
+        pixels: how many there are.
+        total: the sum of their probabilities.
+        box: the smallest that holds them all.
+    """
+
+    pixels: int
+    total: float
+    box: Tile
+
+    @property
+    def mean(self) -> float:
+        return min(1.0, self.total / self.pixels)
+
+
+class Painting:
+    """The classes of a picture's pixels; what differs between the two kinds is in the subclasses.
+
+    Attributes:
+        labels: uint16 (H, W), class ids, 0 background.
+        tallies: class id → what is known of it, for classes that occur.
+    """
+
+    def __init__(self, size: Size, class_ids: Sequence[int], threshold: float, kept: Collection[int]) -> None:
+        """An empty one.
+
+        Args:
+            size: (width, height) of the picture.
+            class_ids: by channel of the blocks.
+            threshold: lowest probability for a pixel's class.
+            kept: ids of the classes that are wanted.
+        """
+        self.labels: Labels = np.zeros((size[1], size[0]), np.uint16)
+        self.tallies: dict[int, Tally] = {}
+        self._class_ids = class_ids
+        self._threshold = np.float32(threshold)
+        self._kept = kept
+
+    def add(self, block: Block) -> None:
+        """Paint a part of the picture that is still empty."""
+        raise NotImplementedError
+
+    def mask(self, class_id: int, box: Tile) -> Mask:
+        """uint8 (h, w) of 0 and 1: where in `box` the class is."""
+        raise NotImplementedError
+
+    def certainty(self, class_id: int, box: Tile) -> Bytes:
+        """uint8 (h, w): probabilities of the class, 0 to 255, where it is."""
+        raise NotImplementedError
+
+    def remove(self, class_id: int, box: Tile, where: npt.NDArray[np.bool_]) -> None:
+        """Take the class from pixels of `box`; `tallies` are the caller's to correct."""
+        raise NotImplementedError
+
+    def _count(self, class_id: int, mask: Mask, probabilities: Floats, where: Tile) -> None:
+        """Note pixels of a class in a part of the picture; at least one."""
+        total = float((probabilities * mask).sum())
+        x, y, width, height = cv2.boundingRect(mask)
+        box = Tile(where.x1 + x, where.y1 + y, where.x1 + x + width, where.y1 + y + height)
+        before = self.tallies.get(class_id)
+        if before is None:
+            self.tallies[class_id] = Tally(cv2.countNonZero(mask), total, box)
+            return
+        before.pixels += cv2.countNonZero(mask)
+        before.total += total
+        before.box = _around(before.box, box)
+
+
+class ExclusiveClasses(Painting):
+    """A pixel has the most probable class, if that is probable enough."""
+
+    def __init__(
+        self,
+        size: Size,
+        class_ids: Sequence[int],
+        threshold: float,
+        kept: Collection[int],
+        certainties: bool = False,
+    ) -> None:
+        """As Painting; with `certainties`, `certainty` can be asked for."""
+        super().__init__(size, class_ids, threshold, kept)
+        self._certainties: Bytes | None = np.zeros_like(self.labels, np.uint8) if certainties else None
+
+    def add(self, block: Block) -> None:
+        # Most channels of most blocks are too improbable to be the best of any pixel: not even read.
+        channels = np.flatnonzero(block.at_most >= block.best_at_least).tolist()
+        if not any(self._class_ids[channel] in self._kept for channel in channels):
+            return
+        best = np.array(block.plane(channels[0]))
+        ids = np.full(best.shape, self._class_ids[channels[0]], np.uint16)
+        for channel in channels[1:]:
+            plane = block.plane(channel)
+            np.copyto(ids, self._class_ids[channel], where=plane > best)
+            cv2.max(plane, best, dst=best)
+        if self._threshold > 0:
+            ids[best < self._threshold] = 0
+        self._paint(block.where, ids, best, {self._class_ids[channel] for channel in channels})
+
+    def add_ids(self, where: Tile, ids: Labels) -> None:
+        """Paint a part whose class ids (h, w) the network itself gives, each with a probability of 1."""
+        self._paint(
+            where, ids, np.ones(ids.shape, np.float32), set(np.flatnonzero(np.bincount(ids.ravel())).tolist())
+        )
+
+    def mask(self, class_id: int, box: Tile) -> Mask:
+        return (box.of(self.labels) == class_id).view(np.uint8)
+
+    def certainty(self, class_id: int, box: Tile) -> Bytes:
+        if self._certainties is None:
+            raise ValueError("certainties were not kept: say so when the painting is begun")
+        return box.of(self._certainties)
+
+    def remove(self, class_id: int, box: Tile, where: npt.NDArray[np.bool_]) -> None:
+        box.of(self.labels)[where] = 0
+
+    def _paint(self, where: Tile, ids: Labels, best: Floats, possible: Set[int]) -> None:
+        for class_id in possible - {0}:
+            mask = (ids == class_id).view(np.uint8)
+            if class_id not in self._kept:
+                ids[mask.view(np.bool_)] = 0
+            elif cv2.countNonZero(mask):
+                self._count(class_id, mask, best, where)
+        where.of(self.labels)[:] = ids
+        if self._certainties is not None:
+            where.of(self._certainties)[:] = cv2.convertScaleAbs(best, alpha=CERTAIN)
+
+
+class OverlappingLabels(Painting):
+    """A pixel has every class that is probable enough; in `labels` it has the most probable of them."""
+
+    def __init__(self, size: Size, class_ids: Sequence[int], threshold: float, kept: Collection[int]) -> None:
+        super().__init__(size, class_ids, threshold, kept)
+        self._planes: dict[int, Bytes] = {}  # probabilities 1 to 255 where the class is, else 0
+
+    def add(self, block: Block) -> None:
+        best = np.full(block.where.of(self.labels).shape, -1, np.float32)
+        for channel in np.flatnonzero(block.at_most >= self._threshold).tolist():
+            class_id = self._class_ids[channel]
+            if class_id not in self._kept:
+                continue
+            plane = block.plane(channel)
+            mask = (plane >= self._threshold).view(np.uint8)
+            if not cv2.countNonZero(mask):
+                continue
+            if class_id not in self._planes:
+                self._planes[class_id] = np.zeros(self.labels.shape, np.uint8)
+            certainty = np.maximum(cv2.convertScaleAbs(plane, alpha=CERTAIN), 1)
+            block.where.of(self._planes[class_id])[:] = certainty * mask
+            self._count(class_id, mask, plane, block.where)
+            better = (plane > best) & mask.view(np.bool_)
+            np.copyto(block.where.of(self.labels), class_id, where=better)
+            np.copyto(best, plane, where=better)
+
+    def mask(self, class_id: int, box: Tile) -> Mask:
+        return (box.of(self._planes[class_id]) > 0).view(np.uint8)
+
+    def certainty(self, class_id: int, box: Tile) -> Bytes:
+        return box.of(self._planes[class_id])
+
+    def remove(self, class_id: int, box: Tile, where: npt.NDArray[np.bool_]) -> None:
+        box.of(self._planes[class_id])[where] = 0
+        labels = box.of(self.labels)
+        orphaned = where & (labels == class_id)
+        ids, best = np.zeros(np.count_nonzero(orphaned), np.uint16), np.zeros(1, np.uint8)
+        for other, plane in self._planes.items():
+            certainty = box.of(plane)[orphaned]
+            ids[certainty > best] = other
+            best = np.maximum(best, certainty)
+        labels[orphaned] = ids
+
+
+def _around(first: Tile, second: Tile) -> Tile:
+    return Tile(
+        min(first.x1, second.x1),
+        min(first.y1, second.y1),
+        max(first.x2, second.x2),
+        max(first.y2, second.y2),
+    )

@@ -1,0 +1,225 @@
+"""SemanticPredictor: a picture → its classes and the segments made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.engines.stages import Runner
+from model.families.family import UnknownClass
+from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
+from model.families.semantic.blending import blend
+from model.families.semantic.blocks import Block, Floats, ScoreMap
+from model.families.semantic.class_ids import CodeMap, core_of
+from model.families.semantic.config import SemanticConfig
+from model.families.semantic.fit import FitPlan, Size, plan_fit
+from model.families.semantic.guided import Guide, RefinedMap
+from model.families.semantic.painting import CERTAIN, Bytes, ExclusiveClasses, OverlappingLabels, Painting
+from model.families.semantic.parts import class_segments, part_segments
+from model.families.semantic.preprocessing import Values, scale, to_channels
+from model.manifest import Manifest
+from model.result import ClassMap, Result, Wishes
+from model.stopwatch import Stopwatch
+from model.tiles import Tile
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture as the network is going to see it, whole or a tile at a time.
+
+    Attributes:
+        plan: of its fit.
+        scaled: uint8 (H, W, 3), RGB, of `plan.scaled` pixels.
+        channels: uint8 (H, W, C), the same in the network's channels.
+        values: what the network sees of these.
+        stopwatch: measures "infer".
+        before_each_tile: called so.
+    """
+
+    plan: FitPlan
+    scaled: Bytes
+    channels: Bytes
+    values: Values
+    stopwatch: Stopwatch
+    before_each_tile: Callable[[], None]
+
+
+class SemanticPredictor:
+    """See `families.family.Predictor`."""
+
+    def __init__(self, manifest: Manifest, config: SemanticConfig, runner: Runner) -> None:
+        self._manifest = manifest
+        self._config = config
+        self._runner = runner
+        self._class_ids = config.class_ids(len(manifest.classes))
+
+    def enough(self, size: Size) -> Size:
+        """See `families.family.Predictor`."""
+        return self._plan(size).enough
+
+    def predict(
+        self,
+        image: Bytes,
+        wishes: Wishes,
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        before_each_tile: Callable[[], None],
+    ) -> Result:
+        """See `families.family.Predictor`.
+
+        Small parts (`wishes.min_area`) are in no output; the other parts all are in the class map, however
+        few segments are wanted. The probabilities of a network that gives class ids are 0 and 1.
+        """
+        plan = self._plan(size)
+        self._check_pixels(image, plan)
+        painting = self._painting(size, wishes)
+        probability = self._probability(size, wishes)
+        seen = self._seen(image, plan, stopwatch, before_each_tile)
+        if self._config.gives == "class_ids":
+            assert isinstance(painting, ExclusiveClasses)
+            for where, ids in self._class_id_blocks(seen):
+                with stopwatch.measure("masks"):
+                    if probability is not None:
+                        wanted = self._manifest.classes.index(wishes.probability_of or "")
+                        where.of(probability)[:] = (ids == wanted) * np.uint8(CERTAIN)
+                    painting.add_ids(where, ids)
+        else:
+            for block in self._blocks(image, seen):
+                with stopwatch.measure("masks"):
+                    painting.add(block)
+                    if probability is not None:
+                        plane = block.plane(self._channel_of(wishes.probability_of or ""))
+                        block.where.of(probability)[:] = cv2.convertScaleAbs(plane, alpha=CERTAIN)
+        with stopwatch.measure("masks"):
+            return self._result(painting, size, wishes, probability)
+
+    def picture_of(self, image: Bytes) -> Floats:
+        """float32 (1, H, W, C): what the network sees of an image; of one that needs tiles, the first."""
+        plan = self._plan((image.shape[1], image.shape[0]))
+        seen = self._seen(image, plan, Stopwatch(), lambda: None)
+        return seen.values.apply(plan.tile(0, 0).of(seen.channels), plan.seen)
+
+    def _plan(self, size: Size) -> FitPlan:
+        return plan_fit(size, self._config, self._runner.few_shapes)
+
+    def _check_pixels(self, image: Bytes, plan: FitPlan) -> None:
+        height, width = image.shape[:2]
+        if not all(
+            least <= side <= most
+            for least, side, most in zip(plan.enough, (width, height), plan.size, strict=True)
+        ):
+            raise ValueError(
+                f"a copy of a picture of {plan.size[0]} x {plan.size[1]} pixels has {plan.enough[0]} x "
+                f"{plan.enough[1]} of them at least for the model {self._manifest.name}, "
+                f"not {width} x {height}"
+            )
+
+    def _painting(self, size: Size, wishes: Wishes) -> Painting:
+        threshold = self._threshold(wishes)
+        if wishes.classes is None:
+            kept = set(range(1, len(self._manifest.classes)))
+        else:
+            kept = {self._id_of(name) for name in wishes.classes}
+        if self._config.gives == "labels":
+            return OverlappingLabels(size, self._class_ids, threshold, kept)
+        return ExclusiveClasses(size, self._class_ids, threshold, kept, certainties=wishes.split == "parts")
+
+    def _probability(self, size: Size, wishes: Wishes) -> Bytes | None:
+        if wishes.probability_of is None:
+            return None
+        self._id_of(wishes.probability_of)  # a name that is unknown is told now, not after the work
+        return np.zeros((size[1], size[0]), np.uint8)
+
+    def _threshold(self, wishes: Wishes) -> float:
+        return self._manifest.threshold if wishes.threshold is None else wishes.threshold
+
+    def _id_of(self, name: str) -> int:
+        known = self._manifest.classes
+        if name not in known[1:]:
+            raise UnknownClass(f"there is no class {name!r}; there are: {', '.join(known[1:])}")
+        return known.index(name)
+
+    def _channel_of(self, name: str) -> int:
+        return self._class_ids.index(self._id_of(name))
+
+    def _seen(
+        self, image: Bytes, plan: FitPlan, stopwatch: Stopwatch, before_each_tile: Callable[[], None]
+    ) -> Seen:
+        with stopwatch.measure("infer"):
+            scaled = scale(image, plan.scaled)
+            channels = to_channels(scaled, self._config)
+            values = Values.of(channels, self._config)
+        return Seen(plan, scaled, channels, values, stopwatch, before_each_tile)
+
+    def _blocks(self, image: Bytes, seen: Seen) -> Iterator[Block]:
+        """The picture's probabilities."""
+        plan = seen.plan
+        if plan.is_tiled:
+            return blend(plan, self._config.halo, lambda tile: self._tile_planes(seen, tile))
+        return self._score_map(seen, plan.tile(0, 0), plan.size, image).strips()
+
+    def _tile_planes(self, seen: Seen, tile: Tile) -> Floats:
+        """float32 (K, h, w): a tile's probabilities at the picture's scale."""
+        scores = self._score_map(seen, tile, tile.size, tile.of(seen.scaled))
+        if isinstance(scores, ScoreMap) and scores.is_at_scale:
+            return scores.planes
+        planes = np.empty((len(self._class_ids), tile.size[1], tile.size[0]), np.float32)
+        for block in scores.strips():
+            for channel in range(len(planes)):
+                block.where.of(planes[channel])[:] = block.plane(channel)
+        return planes
+
+    def _score_map(self, seen: Seen, tile: Tile, size: Size, image: Bytes) -> ScoreMap | RefinedMap:
+        """What the network says of a part of the scaled picture; in the picture it is `image`, of `size`."""
+        seen.before_each_tile()
+        plan = seen.plan
+        with seen.stopwatch.measure("infer"):
+            picture = seen.values.apply(tile.of(seen.channels), plan.seen)
+            planes = self._probabilities(picture)
+            if self._config.mirror:
+                planes = mean_with_mirrored(planes, self._probabilities(mirrored(picture)))
+        scores = ScoreMap.of(planes, plan.seen, tile.size, size)
+        if not self._config.refine_edges:
+            return scores
+        with seen.stopwatch.measure("masks"):
+            cells = planes.shape[2], planes.shape[1]
+            return RefinedMap(scores, Guide.of(tile.of(seen.scaled), plan.seen, cells, image))
+
+    def _probabilities(self, picture: Floats) -> Floats:
+        scores = self._runner.start(picture).outputs[0]
+        expected = len(self._class_ids)
+        if scores.ndim != 4 or scores.shape[3] != expected:
+            raise ValueError(
+                f"the network of {self._manifest.name} gives an array of {scores.shape}: its classes and "
+                f"config need (1, height, width, {expected})"
+            )
+        return to_probabilities(scores, self._config.activation)
+
+    def _class_id_blocks(self, seen: Seen) -> Iterator[tuple[Tile, npt.NDArray[np.uint16]]]:
+        """Class ids (h, w) of the parts of the picture; where tiles overlap, each has its half."""
+        plan = seen.plan
+        for row in range(len(plan.rows)):
+            for column in range(len(plan.columns)):
+                seen.before_each_tile()
+                tile, core = plan.tile(column, row), core_of(plan, column, row)
+                with seen.stopwatch.measure("infer"):
+                    picture = seen.values.apply(tile.of(seen.channels), plan.seen)
+                    codes = self._runner.start(picture).outputs[0]
+                part = tile if plan.is_tiled else Tile(0, 0, *plan.size)  # in the picture
+                code_map = CodeMap.of(codes, self._class_ids, plan.seen, tile.size, part.size)
+                yield from code_map.parts(part, core if plan.is_tiled else part)
+
+    def _result(self, painting: Painting, size: Size, wishes: Wishes, probability: Bytes | None) -> Result:
+        most = wishes.max_segments or self._manifest.max_segments
+        if wishes.split == "parts":
+            segments = part_segments(painting, size, most, wishes.min_area, self._threshold(wishes))
+        else:
+            segments = class_segments(painting, size, most)
+        means = {class_id: tally.mean for class_id, tally in sorted(painting.tallies.items())}
+        painting.labels.setflags(write=False)  # masks are read from it
+        return Result(segments, ClassMap(painting.labels, means, probability))

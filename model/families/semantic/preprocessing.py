@@ -1,0 +1,109 @@
+"""A picture's values as the network wants them: channels, range, mean and deviation, padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from model.families.semantic.config import SemanticConfig
+from model.families.semantic.fit import Size
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+LEAST_RANGE = 1e-6
+"""Added to what a picture's values are divided by, as bioimage.io's reference does: some are of one grey."""
+
+
+def scale(image: Bytes, size: Size) -> Bytes:
+    """uint8 (H, W, 3) at `size` (width, height); averages where it shrinks, so that nothing aliases."""
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    shrinks = size[0] * size[1] < width * height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+
+
+def to_channels(image: Bytes, config: SemanticConfig) -> Bytes:
+    """uint8 (H, W, C) of RGB (H, W, 3): the channels that the network takes."""
+    if config.channels == "grey":
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
+    if config.channels == "bgr":
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
+    return image
+
+
+@dataclass(frozen=True)
+class Values:
+    """What each of the 256 grey levels of a picture is to the network.
+
+    Attributes:
+        table: float32 (256, C).
+    """
+
+    table: Floats
+
+    @classmethod
+    def of(cls, channels: Bytes, config: SemanticConfig) -> Values:
+        """Those for a picture uint8 (H, W, C): all of it, even if the network sees a part at a time."""
+        levels = np.arange(256, dtype=np.float64)[:, np.newaxis].repeat(config.channel_count, axis=1)
+        if config.value_range == "0-1":
+            levels /= 255
+        elif config.value_range == "-1-1":
+            levels = levels / 127.5 - 1
+        levels -= np.array(config.mean or 0.0)
+        levels /= np.array(config.std or 1.0)
+        if config.normalization != "none":
+            counts = _histogram(channels)
+            groups = [[c] for c in range(levels.shape[1])] if config.per_channel else [slice(None)]
+            for group in groups:
+                origin, extent = _origin_and_extent(levels[:, group], counts[:, group], config)
+                levels[:, group] = (levels[:, group] - origin) / (extent + LEAST_RANGE)
+        return cls(levels.astype(np.float32))
+
+    def apply(self, channels: Bytes, seen: Size) -> Floats:
+        """float32 (1, H, W, C) of `seen` (width, height): a part of the picture, and padding.
+
+        The padding mirrors the picture. Zeros, or the last pixel drawn out into stripes, would be an edge
+        that no photo has, and networks answer to it some way into the picture.
+        """
+        height, width = channels.shape[:2]
+        border = (0, seen[1] - height, 0, seen[0] - width)
+        if any(border):
+            padded = np.asarray(cv2.copyMakeBorder(channels, *border, cv2.BORDER_REFLECT), np.uint8)
+            channels = padded.reshape(seen[1], seen[0], -1)
+        looked_up = cv2.LUT(channels, self.table[np.newaxis])
+        return np.asarray(looked_up, np.float32).reshape(1, seen[1], seen[0], -1)
+
+
+def _histogram(channels: Bytes) -> npt.NDArray[np.float64]:
+    """(256, C): how many pixels have each grey level."""
+    planes = [cv2.calcHist([channels], [c], None, [256], [0, 256]) for c in range(channels.shape[2])]
+    return np.stack([np.ravel(plane) for plane in planes], axis=1).astype(np.float64)
+
+
+def _origin_and_extent(
+    levels: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], config: SemanticConfig
+) -> tuple[float, float]:
+    """What is subtracted from all values, and what they are then divided by."""
+    if config.normalization == "zero_mean_unit_variance":
+        mean = float((levels * counts).sum() / counts.sum())
+        return mean, float(np.sqrt(((levels - mean) ** 2 * counts).sum() / counts.sum()))
+    low, high = (_percentile(levels, counts, percent) for percent in config.percentiles)
+    return low, high - low
+
+
+def _percentile(levels: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], percent: float) -> float:
+    """As np.percentile of values of which there are so many each, without having them all."""
+    order = np.argsort(levels, axis=None)
+    up_to = np.cumsum(counts.ravel()[order])
+    place = (up_to[-1] - 1) * percent / 100
+    before, after = (
+        levels.ravel()[order[np.searchsorted(up_to, index, side="right")]]
+        for index in (np.floor(place), np.ceil(place))
+    )
+    return float(before + (after - before) * (place % 1))
