@@ -27,10 +27,6 @@ class NoReference(ValueError):
     """A model that TensorFlow cannot run: all there is are its compiled stages."""
 
 
-class NoReference(ValueError):
-    """A model that TensorFlow cannot run: all there is are its compiled stages."""
-
-
 class Predictor(Protocol):
     """A model that answers for pictures."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from model.families.family import Family
 from model.families.mask_rcnn.family import MaskRCNNFamily
+from model.families.semantic.family import SemanticFamily
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         MaskRCNNFamily(),
+        SemanticFamily(),
     )
-}  # fmt: skip
+}
 
 
 def family_named(name: str) -> Family:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import NoReference, Task
+from model.families.family import InputsOf, NoReference, Task
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import seen_at_most
 from model.families.semantic.predictor import SemanticPredictor
 from model.manifest import Bundle, Manifest
 
+if TYPE_CHECKING:
+    import openvino as ov
+
 STAGES = (StageSpec("trunk", inputs=1),)
 
 
-class Semantic:
+class SemanticFamily:
     """See `families.family.Family`."""
 
     name = "semantic"
     task: Task = "semantic"
+    training = None
+    reference_engine: Literal["openvino"] = "openvino"
 
     def check(self, manifest: Manifest) -> None:
         """See `families.family.Family`."""
@@ -71,19 +77,34 @@ class Semantic:
             "use the openvino engine"
         )
 
+    def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
+        """See `families.family.Family`. The compiled stages are all there is."""
+        import openvino as ov
+
+        core = ov.Core()
+        folder = bundle.stages_folder("f32")
+        return {stage.name: core.read_model(folder / f"{stage.name}.xml") for stage in STAGES}
+
     def predictor(self, manifest: Manifest, runner: Runner) -> SemanticPredictor:
         """See `families.family.Family`."""
         return SemanticPredictor(manifest, _config(manifest), runner)
 
-    def inputs_of(
-        self, manifest: Manifest, reference: Runner
-    ) -> Callable[[str, npt.NDArray[np.uint8]], list[npt.NDArray] | None]:
-        """What reaches the stage of a name for an image, uint8 (H, W, 3), RGB: for int8 to be made from."""
+    def inputs_of(self, manifest: Manifest, reference: Runner) -> InputsOf:
+        """See `families.family.Family`."""
         predictor = self.predictor(manifest, reference)
         return lambda stage, image: [predictor.picture_of(image)]
 
-
-FAMILY = Semantic()
+    def import_file(
+        self,
+        path: Path,
+        name: str,
+        classes: list[str],
+        wanted: Mapping[str, Any],
+        about: Mapping[str, Any],
+        test_image: npt.NDArray[np.uint8] | None = None,
+    ) -> Bundle:
+        """See `families.family.Family`."""
+        raise NotImplementedError
 
 
 def _config(manifest: Manifest) -> SemanticConfig:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner
-from model.families.family import UnknownClass
 from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
 from model.families.semantic.blending import blend
 from model.families.semantic.blocks import Block, Floats, ScoreMap
@@ -22,7 +21,7 @@ from model.families.semantic.painting import CERTAIN, Bytes, ExclusiveClasses, O
 from model.families.semantic.parts import class_segments, part_segments
 from model.families.semantic.preprocessing import Values, scale, to_channels
 from model.manifest import Manifest
-from model.result import ClassMap, Result, Wishes
+from model.result import ClassMap, Result, UnknownClass, Wishes
 from model.stopwatch import Stopwatch
 from model.tiles import Tile
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.semantic.config import SemanticConfig
-from model.families.semantic.family import FAMILY
+from model.families.semantic.family import SemanticFamily
 from model.families.semantic.predictor import SemanticPredictor
 from model.manifest import Manifest
 from model.result import Result, Wishes
@@ -54,8 +54,8 @@ def manifest(config: dict[str, Any], classes: Sequence[str] = ("thing",), **valu
 
 
 def predictor_of(runner: FunctionRunner, model: Manifest) -> SemanticPredictor:
-    FAMILY.check(model)
-    return FAMILY.predictor(model, runner)
+    SemanticFamily().check(model)
+    return SemanticFamily().predictor(model, runner)
 
 
 def predict(

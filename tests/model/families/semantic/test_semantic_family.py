@@ -10,7 +10,7 @@ import pytest
 from networks import FunctionRunner, brightness, clouds, manifest
 
 from model.families.family import NoReference
-from model.families.semantic.family import FAMILY
+from model.families.semantic.family import SemanticFamily
 from model.manifest import Bundle
 
 
@@ -27,11 +27,11 @@ def test_a_manifest_that_makes_no_model_is_refused(
     config: dict[str, Any], classes: tuple[str, ...], values: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
-        FAMILY.check(manifest(config, classes, **values))
+        SemanticFamily().check(manifest(config, classes, **values))
 
 
 def test_a_model_without_a_background_names_it_nevertheless() -> None:
-    FAMILY.check(manifest({"gives": "classes", "background": "none"}, ("a", "b")))
+    SemanticFamily().check(manifest({"gives": "classes", "background": "none"}, ("a", "b")))
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_a_model_without_a_background_names_it_nevertheless() -> None:
 )
 def test_no_picture_is_larger_than_the_largest(config: dict[str, Any], shape: tuple[int, ...]) -> None:
     model = manifest(config)
-    assert FAMILY.largest_picture(model) == shape
-    assert [stage.name for stage in FAMILY.stages(model)] == ["trunk"]
+    assert SemanticFamily().largest_picture(model) == shape
+    assert [stage.name for stage in SemanticFamily().stages(model)] == ["trunk"]
     for size in ((3000, 2000), (1, 5000), (40, 50)):
-        seen = FAMILY.inputs_of(model, FunctionRunner(brightness))("trunk", clouds(*size))
+        seen = SemanticFamily().inputs_of(model, FunctionRunner(brightness))("trunk", clouds(*size))
         assert seen is not None
         assert all(side <= most for side, most in zip(seen[0].shape, shape, strict=True))
         assert seen[0].dtype == np.float32
 
 
 def test_callers_are_told_how_pictures_are_fitted() -> None:
-    assert FAMILY.input_policy(manifest({})) == {
+    assert SemanticFamily().input_policy(manifest({})) == {
         "fit": "pad",
         "channels": "rgb",
         "max_side": 1024,
         "divisor": 32,
     }
-    assert FAMILY.input_policy(manifest({"size": (512, 256), "fit": "tile", "halo": 4})) == {
+    assert SemanticFamily().input_policy(manifest({"size": (512, 256), "fit": "tile", "halo": 4})) == {
         "fit": "tile",
         "channels": "rgb",
         "size": [512, 256],
@@ -71,4 +71,4 @@ def test_callers_are_told_how_pictures_are_fitted() -> None:
 
 def test_tensorflow_has_nothing_to_run() -> None:
     with pytest.raises(NoReference, match="openvino"):
-        FAMILY.reference(Bundle(Path(), manifest({})))
+        SemanticFamily().reference(Bundle(Path(), manifest({})))

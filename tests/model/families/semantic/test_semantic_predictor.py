@@ -19,8 +19,7 @@ from networks import (
     predictor_of,
 )
 
-from model.families.family import UnknownClass
-from model.result import ClassMap, Result, Wishes
+from model.result import ClassMap, Result, UnknownClass, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
