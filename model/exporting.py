@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from model import catalog
-from model.data import DataSet, Sample, Subset, evenly_spaced
+from model.data import DataSet, Subset, evenly_spaced
+from model.engines.conversion import Models, save
 from model.engines.openvino import OpenVINORunner, precisions_of_processor
 from model.engines.stages import Runner
-from model.evaluation import evaluate
 from model.families.registry import family_named
+from model.gauge import Gauge
 from model.manifest import Bundle, Export
 from model.segmenter import Segmenter, load
 
-if TYPE_CHECKING:
-    from model.engines.conversion import Models
-
-LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
-"""AP50 that a precision may lose against labels (of 1) and still be chosen without being asked for."""
-LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
-"""Without labels: the AP50 that may be missing against the reference's own answers."""
 LARGEST_ERROR = 1e-2
 """Of the range of a first stage's answers: two engines in f32 that differ by more run different networks."""
 MOST_PICTURES = 200
@@ -75,17 +68,16 @@ class _Exporter:
         self.stages = self.family.stages(bundle.manifest)
         self.largest_picture = self.family.largest_picture(bundle.manifest)
         self.images: list[npt.NDArray[np.uint8]] = []
-        self.gauge: _Gauge | None = None
+        self.gauge: Gauge | None = None
         if pictures is not None and len(pictures) > 1:
             some = evenly_spaced(pictures, MOST_PICTURES)
             self.images = [some[index].image for index in range(0, len(some), 2)]
-            self.gauge = _Gauge(reference, Subset(some, range(1, len(some), 2)))
+            self.gauge = Gauge(reference, Subset(some, range(1, len(some), 2)))
 
     def make(self, precisions: Sequence[str]) -> dict[str, Export]:
         """Write the stages; how each precision did."""
-        from model.engines.conversion import save  # only who exports waits for TensorFlow
-
-        models = self.family.graphs(self.bundle, self.reference.runner)
+        # Not of the new folder: what is read lazily must not be written over.
+        models = self.family.graphs(self.reference.bundle, self.reference.runner)
         save(models, self.bundle.stages_folder("f32"))
         runner = self._open("f32")
         _check_parity(self.reference.runner, runner, self.largest_picture)
@@ -96,9 +88,8 @@ class _Exporter:
             exports["int8"] = self._quantized(models, self.gauge)
         return exports
 
-    def _quantized(self, models: Models, gauge: _Gauge) -> Export:
+    def _quantized(self, models: Models, gauge: Gauge) -> Export:
         """Write the stages in int8; where that harms, with the layers of the first that matter kept exact."""
-        from model.engines.conversion import save
         from model.engines.quantization import Calibration, quantize, quantize_with_control
 
         folder = self.bundle.stages_folder("int8")
@@ -134,44 +125,6 @@ class _Exporter:
     def _open(self, precision: str, hint: str | None = None) -> OpenVINORunner:
         folder = self.bundle.stages_folder(precision)
         return OpenVINORunner.open(folder, self.stages, precision, self.largest_picture, hint)
-
-
-class _Gauge:
-    """Says what a way to run a model loses against its reference."""
-
-    def __init__(self, reference: Segmenter, pictures: DataSet) -> None:
-        self.bundle = reference.bundle
-        self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
-        self.pictures = pictures if self.labelled else _Answered(reference, pictures)
-        self.best = self._ap50(reference) if self.labelled else 1.0
-
-    def lost(self, runner: Runner) -> float:
-        """AP50, of 1, at the model's own threshold."""
-        return self.best - self._ap50(Segmenter(self.bundle, runner))
-
-    def largest_loss(self, precision: str) -> float:
-        return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
-
-    def _ap50(self, segmenter: Segmenter) -> float:
-        result = evaluate(segmenter.segment, self.pictures, iou_thresholds=(0.5,))
-        return float(np.mean([image.average_precision[0] for image in result.images]))
-
-
-class _Answered:
-    """Pictures whose truth is what a model answers."""
-
-    def __init__(self, segmenter: Segmenter, pictures: DataSet) -> None:
-        self.classes = segmenter.bundle.manifest.classes
-        self.ids, self.kinds = pictures.ids, pictures.kinds
-        self._pictures = pictures
-        self._answers = [segmenter.segment(pictures[index].image) for index in range(len(pictures))]
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def __getitem__(self, index: int) -> Sample:
-        sample, answer = self._pictures[index], self._answers[index]
-        return Sample(sample.id, sample.image, answer.boxes, answer.class_ids, answer.masks)
 
 
 def _check_parity(reference: Runner, runner: Runner, picture_shape: tuple[int, ...]) -> None:

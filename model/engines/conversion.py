@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import openvino as ov
 
-from model.engines.tensorflow import TensorFlowRunner
+if TYPE_CHECKING:
+    from model.engines.tensorflow import TensorFlowRunner
 
 Models = dict[str, ov.Model]
 """The stages by name."""

@@ -13,6 +13,7 @@ import openvino as ov
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
 from nncf.quantization.algorithms.accuracy_control import openvino_backend
 from nncf.quantization.algorithms.accuracy_control.backend import PreparedModel
+from tqdm import tqdm
 
 from model.engines.conversion import Models
 from model.engines.stages import StageSpec
@@ -21,6 +22,8 @@ Image = npt.NDArray[np.uint8]
 StageInputs = list[npt.NDArray]
 InputsOf = Callable[[str, Image], StageInputs | None]
 """From a stage's name and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
+LAYERS = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
+"""Types of operations that become int8; accuracy control measures about once for each."""
 PARAMETERS = AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)
 """Weights keep to 7 of their 8 bits: processors without VNNI add two products in 16 bits, where they would
 overflow, and the answers would depend on the processor."""
@@ -63,13 +66,22 @@ def quantize_with_control(
     For stages that `quantize` harms: it measures again and again, and takes many times longer. `score` gets
     models that are not compiled.
     """
+    layers = sum(op.get_type_name() in LAYERS for op in model.get_ops())
+    progress = tqdm(total=layers, desc=f"int8 of {stage.name}, a layer at a time", unit="measurement")
+
+    def measured(candidate: ov.Model) -> float:
+        result = score(candidate)
+        progress.total = max(progress.total, progress.n + 1)  # some layers are tried more than once
+        progress.update()
+        return result
+
     # NNCF would compile them itself, with open sizes, in which OpenVINO runs some int8 trunks wrongly.
-    with mock.patch.object(openvino_backend, "OVPreparedModel", _NotCompiled):
+    with progress, mock.patch.object(openvino_backend, "OVPreparedModel", _NotCompiled):
         return nncf.quantize_with_accuracy_control(
             model,
             nncf.Dataset(_Inputs(stage.name, calibration)),
             nncf.Dataset([None]),  # `score` brings its own pictures
-            lambda model, _: (score(model), None),
+            lambda candidate, _: (measured(candidate), None),
             max_drop=largest_loss,
             subset_size=len(calibration.images),
             ignored_scope=_exact(stage),
@@ -104,7 +116,7 @@ class _Inputs:
         self.calibration = calibration
 
     def __iter__(self) -> Iterator[StageInputs]:
-        for image in self.calibration.images:
+        for image in tqdm(self.calibration.images, desc=f"calibrate {self.stage}", unit="image"):
             inputs = self.calibration.inputs_of(self.stage, image)
             if inputs is not None:
                 yield inputs

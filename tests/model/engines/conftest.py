@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import exporting
+from model import exporting, gauge
 from model.data import DataSet, Sample
 
 
@@ -47,8 +47,8 @@ def exported_model_dir(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MASKSERVE_MODEL_DIR", str(root))
         # Random weights: scores tie, and any rounding changes which twenty are the best.
-        for precision in exporting.LARGEST_DISAGREEMENT:
-            patch.setitem(exporting.LARGEST_DISAGREEMENT, precision, 1.0)
+        for precision in gauge.LARGEST_DISAGREEMENT:
+            patch.setitem(gauge.LARGEST_DISAGREEMENT, precision, 1.0)
         exporting.export("tiny", ["int8"], noise_pictures)
     return root
 
