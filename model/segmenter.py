@@ -23,6 +23,7 @@ from model.families.mask_rcnn.molding import (
     scaled_shape,
 )
 from model.pictures import check_rgb
+from model.result import Result, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
@@ -70,6 +71,28 @@ class Segmenter:
         self.precision = stages.precision
         self.stages = stages
         self._config = bundle.config
+
+    def predict(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Wishes,
+        *,
+        size: tuple[int, int],
+        stopwatch: Stopwatch,
+        before_each_tile: Callable[[], None],
+    ) -> Result:
+        """What is in one picture; see `segment`."""
+        return Result(
+            self.segment(
+                image,
+                threshold=wishes.threshold,
+                classes=wishes.classes,
+                max_segments=wishes.max_segments,
+                size=size,
+                stopwatch=stopwatch,
+                before_each_tile=before_each_tile,
+            )
+        )
 
     def segment(
         self,

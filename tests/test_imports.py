@@ -195,7 +195,15 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
         ("model.segments", ()),  # everything ends here
         ("model.masks", ("model.segments",)),
         ("model.polygons", ("model.segments", "model.masks")),
-        ("model.formats", ("model.segments", "model.masks", "model.polygons", "model.formats")),
+        ("model.result", ("model.segments",)),
+        ("model.finding", ("model.manifest", "model.result", "model.segments", "model.stopwatch")),
+        (
+            "model.formats",
+            (
+                *("model.segments", "model.masks", "model.polygons"),
+                *("model.result", "model.finding", "model.formats"),
+            ),
+        ),
         ("model.tiles", ("model.segments", "model.masks")),
         ("model.pictures.limits", ()),
         ("model.pictures.headers", ("model.pictures.limits",)),
@@ -234,6 +242,7 @@ def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed
         "model.tiles",
         "model.pictures",
         "model.catalog",
+        "model.answering",
         "model.segmenter",
         "model.mrcnn",  # Config alone
         *(name for name in sorted(MODULES) if within(name, "app")),
