@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
+from model.answering import Unsuitable
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 
@@ -197,6 +198,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NoSuchPage: BadParameter,
     NoSuchChannel: BadParameter,
     CannotEncode: BadParameter,
+    Unsuitable: BadParameter,
 }
 
 

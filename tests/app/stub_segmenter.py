@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
+from model.result import Result, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
@@ -69,18 +71,18 @@ class StubSegmenter:
         scale = min(1.0, 128 / max(size))
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
-    def segment(
+    def predict(
         self,
         image: npt.NDArray[np.uint8],
+        wishes: Wishes,
         *,
         size: tuple[int, int],
         stopwatch: Stopwatch,
         before_each_tile: Callable[[], None],
-        **wishes: Any,
-    ) -> Segments:
+    ) -> Result:
         assert self._alone.acquire(blocking=False), "two inferences at once"
         try:
-            self.calls.append(wishes)
+            self.calls.append(dataclasses.asdict(wishes))
             self.image_shapes.append(image.shape)
             self.running.release()
             with stopwatch.measure("infer"):
@@ -91,12 +93,13 @@ class StubSegmenter:
             if self.failure:
                 raise self.failure
             with stopwatch.measure("masks"):
-                return Segments(
+                segments = Segments(
                     size=size,
                     boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
                     class_ids=np.array([1, 2], np.int32),
                     scores=np.array([0.9, 0.6], np.float32),
                     masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
                 )
+                return Result(segments)
         finally:
             self._alone.release()
