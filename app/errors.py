@@ -11,9 +11,10 @@ from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
+from model.answering import Unsuitable
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
-from model.result import UnsuitablePicture, UnsuitableWish
+from model.result import UnsuitablePicture
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
@@ -206,7 +207,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NoSuchChannel: BadParameter,
     CannotEncode: BadParameter,
     UnsuitablePicture: UnsuitableImage,
-    UnsuitableWish: BadParameter,
+    Unsuitable: BadParameter,
 }
 
 

@@ -6,13 +6,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from app.errors import BadParameter
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
-
-Output = Literal["json", "overlay", "labelmap", "cutouts", "coco", "csv", "rois", "geojson"]
+from model.formats.registry import FORMATS
+from model.result import Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
@@ -33,8 +41,22 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _known_output(name: str) -> str:
+    if name not in FORMATS:
+        raise ValueError("there is no such output")
+    return name
+
+
+def _either(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
 Whole = BeforeValidator(_whole)
 Names = BeforeValidator(_split_names)
+Output = Annotated[
+    str, AfterValidator(_known_output), WithJsonSchema({"type": "string", "enum": list(FORMATS)})
+]
 
 
 class Parameters(BaseModel):
@@ -68,6 +90,18 @@ class Parameters(BaseModel):
         title="a whole number from 1 to 1000",
         description="The most segments, best first; else as many as the model's own limit.",
     )
+    split: Split | None = Field(
+        default=None,
+        title="class or parts",
+        description="Of semantic models: a segment a class, or one a connected part; else class.",
+    )
+    min_area: Annotated[int | None, Whole] = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        title="a whole number of pixels, 1 or more",
+        description="With split=parts, the fewest pixels that a part has; else 1.",
+    )
     mask_format: MaskFormat = Field(
         default="rle",
         title="rle, polygon, png or none",
@@ -75,10 +109,9 @@ class Parameters(BaseModel):
     )
     output: Output | None = Field(
         default=None,
-        title="json, overlay, labelmap, cutouts, coco, csv, rois or geojson",
-        description="Data, the picture with its objects drawn, a 16-bit picture of their numbers, a zip with"
-        " each cut out, a COCO data set, a table, a zip of ImageJ's regions, or QuPath's GeoJSON; else as"
-        " Accept says, else JSON.",
+        title=_either(list(FORMATS)),
+        description=f"{'; '.join(f'{name}: {one.what}' for name, one in FORMATS.items())}."
+        " Else as Accept says, else json.",
     )
     include: Annotated[list[Literal["overlay", "picture"]], Names] = Field(
         default=[],

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from flask import Flask, current_app, request
 
-from app.errors import BadParameter, UnknownModel
+from app.errors import UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
 from app.serving.clients import Client
@@ -19,43 +16,21 @@ from app.serving.patience import Patience
 from app.serving.workers import Workers
 from app.settings import Settings
 from app.sources import Sources
-from model.formats.encode import FileFormat, check_encodable
-from model.pictures import Limits, decode_reduced, whole
-from model.result import Wishes
+from app.wanted import Wanted
+from model.answering import find, wishes_for
+from model.finding import Finding
+from model.pictures import Limits
 from model.segmenter import Segmenter
-from model.segments import Segments
-from model.stopwatch import Stopwatch
 
 STAGES = ("decode", "queue", "infer", "masks", "encode")
 
 _EXTENSION = "maskserve"
 
 
-@dataclass(frozen=True)
-class Segmentation:
-    """A picture, what was found in it and by whom.
-
-    Attributes:
-        image: uint8 (H, W, 3), RGB, upright; a reduced copy where the answer does not show it.
-        segments: what was found, in the whole picture's pixels.
-        segmenter: the model that found it.
-        stopwatch: the time each of STAGES took; whoever encodes the answer adds "encode".
-    """
-
-    image: npt.NDArray[np.uint8]
-    segments: Segments
-    segmenter: Segmenter
-    stopwatch: Stopwatch
-
-    @property
-    def class_names(self) -> list[str]:
-        names: list[str] = self.segmenter.bundle.manifest.classes
-        return names
-
-    def timings_ms(self) -> dict[str, float]:
-        """Milliseconds by stage, all of STAGES."""
-        measured = self.stopwatch.milliseconds
-        return {stage: round(measured.get(stage, 0.0), 1) for stage in STAGES}
+def timings_of(finding: Finding) -> dict[str, float]:
+    """Milliseconds by stage, all of STAGES; whoever encodes the answer adds "encode"."""
+    measured = finding.stopwatch.milliseconds
+    return {stage: round(measured.get(stage, 0.0), 1) for stage in STAGES}
 
 
 class Service:
@@ -98,66 +73,54 @@ class Service:
             raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
-    def segment(
-        self,
-        data: bytes,
-        parameters: Parameters,
-        overlay_format: FileFormat | None = None,
-        *,
-        shown: bool = True,
-    ) -> Segmentation:
-        """Segment the image file in `data`. Call it with a place (`workers.admit`) held.
+    def segment(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Finding:
+        """Find what is in the image file in `data`. Call it with a place (`workers.admit`) held.
 
         Args:
             data: a whole image file.
             parameters: what the caller asks for.
-            overlay_format: the kind of file, if any, that the whole picture will be answered in.
-            shown: whether the answer shows the picture itself; if not, it may be decoded reduced.
+            wanted: in which form the answer is to be.
 
         Raises:
-            BadParameter: a model or class that there is not.
             Busy: no turn came in time.
+            CannotEncode: a picture too large for the kind of file that is wanted.
             ClientLeft: while the request waited.
-            CannotEncode: a picture too large for `overlay_format`.
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
+            UnknownModel: there is no such model.
+            Unsuitable: the model has no such class, or its kind cannot answer so.
         """
         patience = self.await_models()
-        segmenter = self._choose(parameters)
-        manifest = segmenter.bundle.manifest
-        picture = follow(manifest.name, manifest.classes, len(data))
-        stopwatch = picture.stopwatch
-        enough = whole if shown else segmenter.enough
-        with stopwatch.measure("decode"), self.workers.decoding:
-            decoded = decode_reduced(
-                data,
-                enough,
-                Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
-                page=parameters.page,
-                channel=parameters.channel,
-            )
-        if overlay_format is not None:  # known now, not after seconds of inference
-            check_encodable(decoded.size, overlay_format)
-        with self.workers.turn(stopwatch, patience):
-            segments = segmenter.predict(
-                decoded.image,
-                Wishes(parameters.threshold, parameters.classes, parameters.max_segments),
-                size=decoded.size,
-                stopwatch=stopwatch,
-                before_each_tile=patience.check,
-            ).segments
-        picture.found(segments)
-        return Segmentation(decoded.image, segments, segmenter, stopwatch)
-
-    def _choose(self, parameters: Parameters) -> Segmenter:
-        """The model asked for. Its classes are checked here, before the request waits for its turn."""
         segmenter = (
             self.default_segmenter() if parameters.model is None else self.segmenter_named(parameters.model)
         )
-        _, *names = segmenter.bundle.manifest.classes  # index 0 is background
-        if parameters.classes is not None and not set(parameters.classes) <= set(names):
-            raise BadParameter(f"classes must be among: {', '.join(names)}.")
-        return segmenter
+        manifest = segmenter.bundle.manifest
+        wishes = wishes_for(
+            manifest,
+            wanted.output,
+            threshold=parameters.threshold,
+            classes=parameters.classes,
+            max_segments=parameters.max_segments,
+            split=parameters.split,
+            min_area=parameters.min_area,
+        )
+        picture = follow(manifest.name, manifest.classes, len(data))
+        finding = find(
+            data,
+            segmenter,
+            wishes,
+            shows_picture=wanted.shows_picture,
+            picture_format=wanted.picture_format,
+            limits=Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
+            page=parameters.page,
+            channel=parameters.channel,
+            stopwatch=picture.stopwatch,
+            decoding=self.workers.decoding,
+            turn=self.workers.turn(picture.stopwatch, patience),
+            before_each_tile=patience.check,
+        )
+        picture.found(finding.segments)
+        return finding
 
 
 def register(app: Flask, service: Service) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.access.rate_limit import count_batch
-from app.answers import Wanted, to_json, wanted_of_several
+from app.answers import to_json
 from app.errors import BadParameter, Busy, ClientLeft, problem_of
 from app.parameters import Parameters, parse_parameters
 from app.service import current_service
 from app.serving.deadline import seconds_left
 from app.sources import Image
+from app.wanted import Wanted, wanted_of_several
 
 Texts = Mapping[str, Sequence[str]]
 
@@ -50,8 +51,7 @@ def _answer(
             raise Busy("The request's time was over before this image's turn. Send fewer at once.")
         parameters, wanted = _parse(document, texts, model)
         data = service.sources.read(image)
-        segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)
-        return to_json(segmentation, parameters, wanted)
+        return to_json(service.segment(data, parameters, wanted), wanted)
     except ClientLeft:  # nobody waits for the others either
         raise
     except Exception as error:  # one bad image costs the others nothing

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from flask import Response, request
 
-from app.answers import Wanted, respond, wanted_by
+from app.answers import respond
 from app.intake import Upload, receive
 from app.parameters import Parameters, parse_parameters
 from app.service import current_service
 from app.settings import Settings
+from app.wanted import Wanted, wanted_by
 
 
 def answer_one(
@@ -32,5 +33,4 @@ def answer_one(
         wanted = wanted_by(parameters)
         data = service.sources.read(upload.one_image())
     with service.workers.admit():
-        segmentation = service.segment(data, parameters, wanted.file_format, shown=wanted.shows_picture)
-        return respond(segmentation, parameters, wanted)
+        return respond(service.segment(data, parameters, wanted), wanted)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from app.service import Segmentation, current_service
+from app.service import current_service
+from model.finding import Finding
 from model.published import FOR_PHOTOS
 
 
-def warnings_about(segmentation: Segmentation) -> list[dict[str, str]]:
+def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
-    manifest = segmentation.segmenter.bundle.manifest
-    doubt = manifest.doubt(segmentation.image)
+    manifest = finding.manifest
+    doubt = manifest.doubt(finding.image)
     if doubt is None:
         return []
     advice = _advice(manifest.name, list(current_service().segmenters))

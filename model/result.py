@@ -22,10 +22,6 @@ class UnsuitablePicture(ValueError):
     """A picture that the model cannot take; says which it takes."""
 
 
-class UnsuitableWish(ValueError):
-    """Something that this kind of model cannot answer; says what it can."""
-
-
 @dataclass(frozen=True)
 class Wishes:
     """What a caller asks of a model; what is None is left to the model.

@@ -212,9 +212,16 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.segments", ()),  # everything ends here
         ("model.masks", ("model.segments",)),
         ("model.polygons", ("model.segments", "model.masks")),
-        ("model.formats", ("model.segments", "model.masks", "model.polygons", "model.formats")),
-        ("model.tiles", ()),
         ("model.result", ("model.segments",)),
+        ("model.finding", ("model.manifest", "model.result", "model.segments", "model.stopwatch")),
+        (
+            "model.formats",
+            (
+                *("model.segments", "model.masks", "model.polygons"),
+                *("model.result", "model.finding", "model.formats"),
+            ),
+        ),
+        ("model.tiles", ()),
         ("model.engines.stages", ()),
         ("model.pictures.limits", ()),
         ("model.pictures.headers", ("model.pictures.limits",)),
@@ -253,6 +260,7 @@ def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed
         "model.tiles",
         "model.pictures",
         "model.catalog",
+        "model.answering",
         "model.segmenter",
         "model.mrcnn",  # Config alone
         *(name for name in sorted(MODULES) if within(name, "app")),

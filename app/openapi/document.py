@@ -12,11 +12,10 @@ from app.openapi import schemas
 from app.openapi.operations import Operation, Schema, operations
 from app.parameters import Parameters
 from app.service import Service
+from model.formats.registry import JSON, Format, formats_for
 
 _ANSWERS: list[type[BaseModel]] = [
     schemas.Answer,
-    schemas.CocoData,
-    schemas.GeoJson,
     schemas.BatchAnswer,
     schemas.Predictions,
     schemas.Inference,
@@ -48,18 +47,26 @@ _PROBLEMS = {
     504: "The URL or bucket took too long",
 }
 
+_SEMANTIC = ("split", "min_area")
+"""Parameters that only semantic models take."""
 
 _ID = str.maketrans("/:{}", "____")
 
 
 def document(service: Service) -> dict[str, Any]:
     """The OpenAPI document of a service with these models and settings."""
-    parameters = _parameters(service)
+    tasks = {model.bundle.manifest.task for model in service.segmenters.values()}
+    formats = formats_for(*tasks)
+    parameters = _parameters(service, formats)
+    if "semantic" not in tasks:
+        parameters = {name: schema for name, schema in parameters.items() if name not in _SEMANTIC}
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations(parameters, service.settings):
+    for operation in operations(parameters, formats, service.settings):
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation, parameters, service)
+    of_formats = [one.schema for one in formats if one.schema is not None and one is not JSON]
+    answers = [*_ANSWERS, *of_formats]
     _, definitions = models_json_schema(
-        [(answer, "serialization") for answer in _ANSWERS], ref_template="#/components/schemas/{model}"
+        [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
     )
     components: dict[str, Any] = {"schemas": definitions["$defs"]}
     if service.settings.api_keys:
@@ -76,11 +83,12 @@ def document(service: Service) -> dict[str, Any]:
     }
 
 
-def _parameters(service: Service) -> dict[str, Schema]:
+def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema]:
     """The schema of each parameter of a segmentation."""
     properties = Parameters.model_json_schema()["properties"]
     known = {name for model in service.segmenters.values() for name in model.bundle.manifest.classes[1:]}
     described = {name: _without_null(schema) for name, schema in properties.items()}
+    described["output"]["enum"] = [one.name for one in formats]
     described["model"]["enum"] = list(service.segmenters)
     described["classes"]["items"]["enum"] = sorted(known)
     return described
@@ -146,7 +154,7 @@ def _content(operation: Operation) -> Schema:
     answers: dict[str, list[type[BaseModel]]] = {}
     if operation.answer is not None:
         answers["application/json"] = [operation.answer]
-    for kind, answer in operation.others.items():
+    for kind, answer in operation.others:
         answers.setdefault(kind, []).append(answer)
     content: Schema = {kind: {"schema": _one_of(choices)} for kind, choices in answers.items()}
     for kind in operation.files:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.openapi import schemas
 from app.settings import Settings
+from model.formats.registry import JSON, Format
 
 Schema = dict[str, Any]
 
@@ -37,9 +38,7 @@ _NAMED: dict[str, Schema] = {
         "description": "an image in a bucket",
     },
 }
-_FILES = ("image/png", "image/jpeg", "image/webp", "application/zip", "text/csv")
 _JSON = "application/json"
-_OTHERS: dict[str, type[BaseModel]] = {_JSON: schemas.CocoData, "application/geo+json": schemas.GeoJson}
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Operation:
         summary: a line.
         answer: the schema of its JSON, if it answers so.
         files: the media types of what else it may answer with.
-        others: the schemas of other JSON that it may answer with, by media type.
+        others: other JSON that it may answer with: media type and schema.
         bodies: schemas of its body by media type.
         query: whether it takes the parameters in its query.
         problems: the statuses of what may go wrong.
@@ -63,7 +62,7 @@ class Operation:
     summary: str
     answer: type[BaseModel] | None = None
     files: Sequence[str] = ()
-    others: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    others: Sequence[tuple[str, type[BaseModel]]] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     query: bool = False
     problems: Sequence[int] = ()
@@ -79,18 +78,26 @@ def object_schema(properties: Mapping[str, Schema], required: Sequence[str] = ()
     }
 
 
-def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Operation]:
+def operations(
+    parameters: Mapping[str, Schema], formats: Sequence[Format], settings: Settings
+) -> list[Operation]:
     """Every operation that the outside may rely on.
 
     Args:
         parameters: the schema of each parameter of a segmentation.
+        formats: in which it may be answered.
         settings: for the limits.
     """
+    of_files = [kind for one in formats if one.schema is None for kind in one.media_types]
+    files = list(dict.fromkeys(of_files))
+    others = [
+        (one.media_types[0], one.schema) for one in formats if one.schema is not None and one is not JSON
+    ]
     one = [object_schema({name: schema, **parameters}, [name]) for name, schema in _NAMED.items()]
     form = {"multipart/form-data": object_schema({"image": _FILE, **parameters}, ["image"])}
     raw = dict.fromkeys(("image/*", "application/octet-stream"), _FILE)
     several = {"type": "array", "minItems": 1, "maxItems": settings.max_batch}
-    files = {**several, "items": _FILE}
+    uploads = {**several, "items": _FILE}
     batch = {name: schema for name, schema in parameters.items() if name != "output"}
     instances = object_schema(
         {
@@ -133,8 +140,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment a picture: its objects as data, drawn over it, as a label map, or cut out",
             answer=schemas.Answer,
-            files=_FILES,
-            others=_OTHERS,
+            files=files,
+            others=others,
             problems=_RUNS,
             bodies={**form, **raw, _JSON: {"oneOf": one}},
             query=True,
@@ -146,7 +153,7 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             answer=schemas.BatchAnswer,
             problems=_RUNS,
             bodies={
-                "multipart/form-data": object_schema({"image": files, **batch}, ["image"]),
+                "multipart/form-data": object_schema({"image": uploads, **batch}, ["image"]),
                 _JSON: object_schema({"images": {**several, "items": {"oneOf": one}}, **batch}, ["images"]),
             },
         ),
@@ -155,8 +162,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment a picture; the answer is its overlay",
             answer=schemas.Answer,
-            files=_FILES,
-            others=_OTHERS,
+            files=files,
+            others=others,
             problems=_RUNS,
             bodies={"multipart/form-data": object_schema({"file": _FILE, **parameters}, ["file"])},
         ),
@@ -165,8 +172,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment the picture at a URL",
             answer=schemas.Answer,
-            files=_FILES,
-            others=_OTHERS,
+            files=files,
+            others=others,
             problems=_RUNS,
             bodies={_JSON: object_schema({"url": _URL, **parameters}, ["url"])},
         ),
@@ -175,8 +182,8 @@ def operations(parameters: Mapping[str, Schema], settings: Settings) -> list[Ope
             "post",
             "Segment a picture in the folder MASKSERVE_PATH_ROOT",
             answer=schemas.Answer,
-            files=_FILES,
-            others=_OTHERS,
+            files=files,
+            others=others,
             problems=_RUNS,
             bodies={_JSON: object_schema({"path": {"type": "string"}, **parameters}, ["path"])},
         ),

@@ -1,17 +1,15 @@
-"""Schemas of what the service answers, for its OpenAPI document."""
+"""Schemas of what the service answers beside the output formats, for its OpenAPI document."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from model.formats.schemas import Found, JsonObject
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Problem(_Answer):
+class Problem(JsonObject):
     """What went wrong (RFC 9457)."""
 
     type: str = Field(description="its name for programs")
@@ -21,46 +19,7 @@ class Problem(_Answer):
     request_id: str
 
 
-class RunLengths(_Answer):
-    """A mask of the whole image in COCO's compressed run-length encoding."""
-
-    size: list[int] = Field(min_length=2, max_length=2, description="height and width")
-    counts: str
-
-
-class Segment(_Answer):
-    """One object; coordinates in the uploaded image's pixels after EXIF orientation."""
-
-    id: int = Field(ge=1, description="its number, best score first")
-    class_: str = Field(alias="class")
-    class_id: int = Field(ge=1)
-    score: float = Field(ge=0, le=1)
-    box: list[int] = Field(min_length=4, max_length=4, description="x, y, width, height")
-    area: int = Field(ge=0, description="pixels of its mask")
-    mask: RunLengths | list[list[float]] | str | None = Field(
-        default=None,
-        description="run lengths; or polygons, a list of rings, holes included, even-odd;"
-        " or a base64 PNG of the box; absent with mask_format=none",
-    )
-
-
-class UsedModel(_Answer):
-    """Which model answered, and how it was run."""
-
-    name: str
-    version: str
-    engine: str
-    precision: str
-
-
-class Size(_Answer):
-    """Of the image, in pixels."""
-
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-
-
-class Timings(_Answer):
+class Timings(JsonObject):
     """Milliseconds a stage."""
 
     decode: float
@@ -70,111 +29,42 @@ class Timings(_Answer):
     encode: float
 
 
-class Notice(_Answer):
+class Notice(JsonObject):
     """What to know before trusting the answer."""
 
     code: Literal["unfamiliar"] = Field(description="unfamiliar: the picture is unlike those of the training")
     message: str = Field(description="in a few sentences, with what to do")
 
 
-class Answer(_Answer):
-    """What was found in one image."""
+class Answer(Found):
+    """What was found in one image, and what the service says about it."""
 
     request_id: str
-    model: UsedModel
-    image: Size
-    segments: list[Segment]
     overlay: str | None = Field(default=None, description="base64, with include=overlay")
     picture: str | None = Field(default=None, description="base64, with include=picture")
     warnings: list[Notice] | None = Field(default=None, description="only where there are any")
     timings_ms: Timings
 
 
-class CocoImage(_Answer):
-    """The image, as COCO lists it."""
-
-    id: int
-    file_name: str
-    width: int = Field(ge=1)
-    height: int = Field(ge=1)
-
-
-class CocoAnnotation(_Answer):
-    """One object, as COCO has it."""
-
-    id: int = Field(ge=1, description="its number, best score first")
-    image_id: int
-    category_id: int = Field(ge=1)
-    bbox: list[int] = Field(min_length=4, max_length=4, description="x, y, width, height")
-    area: int = Field(ge=0, description="pixels of its mask")
-    iscrowd: int = Field(ge=0, le=0)
-    score: float = Field(ge=0, le=1)
-    segmentation: RunLengths | list[list[int]] | None = Field(
-        default=None,
-        description="run lengths; or, with mask_format=polygon and where there are no holes, polygons;"
-        " absent with mask_format=none",
-    )
-
-
-class CocoCategory(_Answer):
-    """A class, as COCO lists it."""
-
-    id: int = Field(ge=1)
-    name: str
-
-
-class CocoData(_Answer):
-    """A COCO data set of one image, with output=coco."""
-
-    info: dict[str, Any]
-    licenses: list[Any]
-    images: list[CocoImage] = Field(min_length=1, max_length=1)
-    annotations: list[CocoAnnotation]
-    categories: list[CocoCategory]
-
-
-class Geometry(_Answer):
-    """Where an object is: RFC 7946's polygons, in pixels of the image."""
-
-    type: Literal["Polygon", "MultiPolygon"]
-    coordinates: list[Any]
-
-
-class Feature(_Answer):
-    """One object, as QuPath reads it."""
-
-    type: Literal["Feature"]
-    id: int = Field(ge=1, description="its number, best score first")
-    geometry: Geometry
-    properties: dict[str, Any] = Field(description="objectType, name, classification and measurements")
-
-
-class GeoJson(_Answer):
-    """A FeatureCollection that QuPath reads, with output=geojson."""
-
-    type: Literal["FeatureCollection"]
-    features: list[Feature]
-
-
-class Refusal(_Answer):
+class Refusal(JsonObject):
     """What stands in place of an answer for an image that could not be answered."""
 
     error: Problem
 
 
-class BatchAnswer(_Answer):
+class BatchAnswer(JsonObject):
     """An answer, or what went wrong, for each image in order."""
 
     results: list[Answer | Refusal]
 
 
-class Predictions(_Answer):
+class Predictions(JsonObject):
     """An answer, or what went wrong, for each instance in order."""
 
     predictions: list[Answer | Refusal]
 
 
-class ModelDescription(_Answer):
+class ModelDescription(JsonObject):
     """A loaded model; `class_id` in an answer is an index into `classes`."""
 
     name: str
@@ -187,19 +77,19 @@ class ModelDescription(_Answer):
     input: dict[str, Any]
 
 
-class ModelList(_Answer):
+class ModelList(JsonObject):
     """The loaded models; the first is the default."""
 
     models: list[ModelDescription]
 
 
-class Alive(_Answer):
+class Alive(JsonObject):
     """The process answers."""
 
     status: str
 
 
-class Ready(_Answer):
+class Ready(JsonObject):
     """Every configured model is loaded and passed its self-test."""
 
     status: str
@@ -215,7 +105,7 @@ class Tensor(BaseModel):
     data: list[str]
 
 
-class Inference(_Answer):
+class Inference(JsonObject):
     """KServe V2's answer: one tensor of JSON texts, each an answer or an error."""
 
     model_name: str
@@ -224,20 +114,20 @@ class Inference(_Answer):
     outputs: list[Tensor]
 
 
-class NameList(_Answer):
+class NameList(JsonObject):
     """KServe V1's list of models."""
 
     models: list[str]
 
 
-class ModelState(_Answer):
+class ModelState(JsonObject):
     """A model, and whether it is ready."""
 
     name: str
     ready: bool
 
 
-class Server(_Answer):
+class Server(JsonObject):
     """What serves."""
 
     name: str
@@ -245,7 +135,7 @@ class Server(_Answer):
     extensions: list[str]
 
 
-class TensorKind(_Answer):
+class TensorKind(JsonObject):
     """What a tensor is to be; -1 is any number."""
 
     name: str
@@ -253,7 +143,7 @@ class TensorKind(_Answer):
     shape: list[int]
 
 
-class ModelTensors(_Answer):
+class ModelTensors(JsonObject):
     """KServe V2's description of a model."""
 
     name: str

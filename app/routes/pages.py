@@ -21,12 +21,15 @@ from app.access import keys, rate_limit
 from app.errors import BadParameter, problem_of
 from app.intake import receive_form
 from app.monitoring.tracing import request_id
-from app.parameters import Output, Parameters
-from app.service import Segmentation, current_service
+from app.parameters import Parameters
+from app.service import current_service, timings_of
+from app.wanted import Wanted
 from app.warnings import warnings_about
+from model.finding import Finding
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
-from model.formats.overlay import PALETTE, draw_overlay
+from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
+from model.formats.registry import FORMATS, OVERLAY, Options
 from model.manifest import Manifest
 from model.published import PUBLISHED
 from model.segmenter import Segmenter
@@ -41,18 +44,6 @@ SAMPLES = {
 _SAMPLE_FOLDER = Path(__file__).parents[1] / "static" / "samples"
 
 _MODULES = sorted(path.name for path in (Path(__file__).parents[1] / "static" / "viewer").glob("*.js"))
-
-# Output, ending of the file's name, title, what it is for.
-_DOWNLOADS: tuple[tuple[Output, str, str, str], ...] = (
-    ("overlay", "-overlay.png", "Overlay", "PNG, to look at"),
-    ("labelmap", "-labels.png", "Label map", "PNG, 16-bit numbers"),
-    ("cutouts", "-cutouts.zip", "Cutouts", "zip of PNGs"),
-    ("csv", ".csv", "Table", "CSV"),
-    ("json", ".json", "JSON", "as the API answers"),
-    ("coco", "-coco.json", "COCO", "JSON, to train with"),
-    ("rois", "-rois.zip", "ImageJ ROIs", "zip, for its ROI manager"),
-    ("geojson", ".geojson", "GeoJSON", "for QuPath"),
-)
 
 # The page asks for all that might be wanted once, and filters by itself. Below this score nothing is.
 _LOWEST_THRESHOLD = 0.1
@@ -87,11 +78,11 @@ def segment() -> str:
         image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
         data = service.sources.read(image)
     with service.workers.admit():
-        segmentation = service.segment(data, Parameters())
-        with segmentation.stopwatch.measure("encode"):
-            overlay = draw_overlay(segmentation.image, segmentation.segments, segmentation.class_names)
+        finding = service.segment(data, Parameters(), Wanted(OVERLAY, Options()))
+        with finding.stopwatch.measure("encode"):
+            overlay = draw_result(finding.image, finding.result, finding.class_names)
             picture = encode_jpeg(_shrink(overlay))
-    return _render("result.html", **_findings(segmentation), picture=_data_url(picture))
+    return _render("result.html", **_findings(finding), picture=_data_url(picture))
 
 
 @pages.errorhandler(Exception)
@@ -107,7 +98,7 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
         "index.html",
         page_data=segmenters and _page_data(segmenters),
         modules=_MODULES,
-        downloads=_DOWNLOADS,
+        downloads=FORMATS.values(),
         elsewhere=[
             (name, published.about["description"])
             for name, published in PUBLISHED.items()
@@ -128,7 +119,7 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
         "most_segments": _MOST_SEGMENTS,
         "max_bytes": settings.max_bytes,
         "key_header": keys.KEY_HEADER if settings.api_keys else None,
-        "palette": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in PALETTE],
+        "palette": [_hex(colour) for colour in PALETTE],
     }
 
 
@@ -137,10 +128,16 @@ def _choice(manifest: Manifest) -> dict[str, Any]:
     return {
         "name": manifest.name,
         "description": manifest.description,
+        "task": manifest.task,
         "classes": manifest.classes[1:],
+        "colours": [_hex(class_colour(class_id)) for class_id in range(1, len(manifest.classes))],
         "threshold": manifest.threshold,
         "quality": _quality(manifest),
     }
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def _quality(manifest: Manifest) -> str | None:
@@ -170,10 +167,10 @@ def _sample(name: str) -> bytes:
     return (_SAMPLE_FOLDER / f"{name}.png").read_bytes()
 
 
-def _findings(segmentation: Segmentation) -> dict[str, Any]:
-    """What result.html shows of a segmentation, apart from the picture."""
-    segments = segmentation.segments
-    names = [segmentation.class_names[class_id] for class_id in segments.class_ids]
+def _findings(finding: Finding) -> dict[str, Any]:
+    """What result.html shows of what was found, apart from the picture."""
+    segments = finding.segments
+    names = [finding.class_names[class_id] for class_id in segments.class_ids]
     areas = segments.areas().tolist()
     width, height = segments.size
     return {
@@ -183,9 +180,9 @@ def _findings(segmentation: Segmentation) -> dict[str, Any]:
         "mean_area": sum(areas) / len(areas) if areas else 0,
         "width": width,
         "height": height,
-        "warnings": [warning["message"] for warning in warnings_about(segmentation)],
-        "timings": segmentation.timings_ms(),
-        "segmenter": segmentation.segmenter,
+        "warnings": [warning["message"] for warning in warnings_about(finding)],
+        "timings": timings_of(finding),
+        "finding": finding,
     }
 
 

@@ -19,6 +19,13 @@ def share(word: str) -> float:
     return value
 
 
+def at_least_one(word: str) -> int:
+    """A whole number, 1 or more."""
+    if not (word.isascii() and word.isdecimal() and int(word) >= 1):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 1")
+    return int(word)
+
+
 def add_way_to_run(parser: argparse.ArgumentParser) -> None:
     """--engine and --precision, for `segmenter.load`; by default what the service's settings say."""
     parser.add_argument(

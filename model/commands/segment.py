@@ -1,31 +1,25 @@
-"""`python -m model segment`: pictures in, overlays, data, label maps or cutouts out."""
+"""`python -m model segment`: pictures in; overlays, data, label maps or other formats out."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
-import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from model import catalog
-from model.commands.arguments import add_way_to_run, share
-from model.formats.cutouts import segments_to_cutouts
-from model.formats.encode import encode_png
-from model.formats.json import segments_to_json
-from model.formats.label_map import segments_to_label_map
-from model.formats.overlay import draw_overlay
-from model.pictures import decode_reduced, whole
+from model.answering import find, wishes_for
+from model.commands.arguments import add_way_to_run, at_least_one, share
+from model.finding import Finding
+from model.formats.registry import FORMATS, OVERLAY, Format, Options
 from model.published import FOR_PHOTOS
-from model.result import Wishes
-from model.segmenter import Segmenter, load
-from model.segments import Segments
+from model.result import Split
+from model.segmenter import load
 
-Write = Callable[[Path, npt.NDArray[np.uint8], Segments, Segmenter], None]
+OPTIONS = Options()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,26 +27,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
     parser.add_argument("--threshold", type=share, help="lowest score kept, 0…1 (default: the model's)")
-    parser.add_argument("--format", choices=WRITERS, default="overlay", help="what to write for each image")
+    parser.add_argument(
+        "--class",
+        action="append",
+        dest="classes",
+        metavar="NAME",
+        help="a class to keep; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=get_args(Split),
+        help="of semantic models: a segment a class, or one a connected part (default: class)",
+    )
+    parser.add_argument(
+        "--min-area",
+        type=at_least_one,
+        metavar="PIXELS",
+        help="with --split parts: the fewest pixels that a part has (default: 1)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=OVERLAY.name,
+        help="what to write for each image (default: overlay); probability is for semantic models",
+    )
     parser.add_argument("--out", type=Path, default=Path(), help="folder to write to (default: this one)")
     add_way_to_run(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment every image; 1 if any of them failed."""
-    _check_targets(arguments.images, arguments.out, SUFFIXES[arguments.format])
+    output = FORMATS[arguments.format]
+    _check_targets(arguments.images, arguments.out, output.ending)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
+    manifest = segmenter.bundle.manifest
+    wishes = wishes_for(
+        manifest,
+        output,
+        threshold=arguments.threshold,
+        classes=arguments.classes,
+        split=arguments.split,
+        min_area=arguments.min_area,
+    )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write = WRITERS[arguments.format]
-    enough = segmenter.enough if arguments.format in WITHOUT_PICTURE else whole
     failed = 0
     for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) < 2):
         try:
-            decoded = decode_reduced(path.read_bytes(), enough)
-            wishes = Wishes(threshold=arguments.threshold)
-            segments = segmenter.predict(decoded.image, wishes, size=decoded.size).segments
-            write(arguments.out / path.stem, decoded.image, segments, segmenter)
-            if doubt := segmenter.bundle.manifest.doubt(decoded.image):
+            finding = find(
+                path.read_bytes(),
+                segmenter,
+                wishes,
+                shows_picture=output.shows_picture,
+                picture_format=output.picture_format(OPTIONS),
+            )
+            _write(output, arguments.out / path.stem, finding)
+            if doubt := manifest.doubt(finding.image):
                 tqdm.write(f"{path}: {doubt} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
         except Exception as error:
             tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
@@ -87,57 +116,18 @@ def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:
             raise ValueError(f"{other} and {path} would both be written to {target}: segment them apart")
 
 
-def _write_overlay(
-    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
-) -> None:
-    overlay = draw_overlay(image, segments, segmenter.bundle.manifest.classes)
-    _with_suffix(stem, ".png").write_bytes(encode_png(overlay))
-
-
-def _write_json(stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter) -> None:
-    manifest = segmenter.bundle.manifest
-    width, height = segments.size
-    answer = {
-        "model": {
-            "name": manifest.name,
-            "version": manifest.version,
-            "engine": segmenter.engine,
-            "precision": segmenter.precision,
-        },
-        "image": {"width": width, "height": height},
-        "segments": segments_to_json(segments, manifest.classes),
-    }
-    _with_suffix(stem, ".json").write_text(json.dumps(answer) + "\n", encoding="utf-8")
-
-
-def _write_label_map(
-    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
-) -> None:
-    _with_suffix(stem, ".png").write_bytes(encode_png(segments_to_label_map(segments)))
-
-
-def _write_cutouts(
-    stem: Path, image: npt.NDArray[np.uint8], segments: Segments, segmenter: Segmenter
-) -> None:
+def _write(output: Format, stem: Path, finding: Finding) -> None:
+    """Write the finding as the file STEM and the format's ending, or into the folder STEM."""
+    if output.files is None:
+        _with_suffix(stem, output.ending).write_bytes(output.write(finding, OPTIONS))
+        return
     stem.mkdir(exist_ok=True)
     if any(stem.iterdir()):  # cutouts of another threshold, or somebody's own pictures
         raise ValueError(f"the folder {stem} is not empty: empty it, or name another one with --out")
-    for name, cutout in segments_to_cutouts(image, segments, segmenter.bundle.manifest.classes):
-        (stem / name).write_bytes(encode_png(cutout))
+    for name, content in output.files(finding):
+        (stem / name).write_bytes(content)
 
 
 def _with_suffix(stem: Path, suffix: str) -> Path:
     """STEM.png also where the stem has a dot of its own (Path.with_suffix would cut it)."""
     return stem.with_name(stem.name + suffix)
-
-
-WRITERS: dict[str, Write] = {
-    "overlay": _write_overlay,
-    "json": _write_json,
-    "labelmap": _write_label_map,
-    "cutouts": _write_cutouts,
-}
-WITHOUT_PICTURE = ("json", "labelmap")
-"""Formats that show nothing of the image itself, so that their writers may get a reduced copy."""
-SUFFIXES = {"overlay": ".png", "json": ".json", "labelmap": ".png", "cutouts": ""}
-"""What each format adds to an image's stem; cutouts fill a folder."""

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from model.formats.archive import segment_name
-from model.formats.overlay import PALETTE
+from model.formats.overlay import PALETTE, Colour
 from model.polygons import Integers, to_parts
 from model.segments import Segments
 
 
-def segments_to_geojson(segments: Segments, class_names: Sequence[str]) -> dict[str, Any]:
+def palette_colour(class_id: int) -> Colour:
+    """One of the palette's few colours for a class, (red, green, blue)."""
+    return PALETTE[(class_id - 1) % len(PALETTE)]
+
+
+def segments_to_geojson(
+    segments: Segments,
+    class_names: Sequence[str],
+    *,
+    colour_of: Callable[[int], Colour] = palette_colour,
+) -> dict[str, Any]:
     """A FeatureCollection of plain Python values, a feature for each segment, best score first.
 
     Args:
         segments: what the model answered.
         class_names: the model's, by class id; entry 0 is the background's.
+        colour_of: the colour in which QuPath shows a class, by class id.
 
     Returns:
         Coordinates are the image's pixels, (0, 0) its upper left corner, where RFC 7946 has degrees; else it
@@ -42,7 +53,7 @@ def segments_to_geojson(segments: Segments, class_names: Sequence[str]) -> dict[
                     "name": segment_name(index, class_names[class_id]),
                     "classification": {
                         "name": " ".join(class_names[class_id].split()),  # QuPath refuses line breaks
-                        "color": list(PALETTE[(class_id - 1) % len(PALETTE)]),
+                        "color": list(colour_of(class_id)),
                     },
                     # Named as QuPath's own, so that measuring there again adds no second area.
                     "measurements": {

@@ -1,4 +1,4 @@
-"""The `segments` list of the HTTP contract, ready for any JSON encoder."""
+"""JSON of the HTTP contract: what was found, ready for any JSON encoder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ import base64
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from model.finding import Finding
 from model.formats.encode import encode_mask
 from model.masks import to_rle
 from model.polygons import to_rings
 from model.segments import Segments
 
 MaskFormat = Literal["rle", "polygon", "png", "none"]
+
+
+def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dict[str, Any]:
+    """What was found and by which model, as `model.formats.schemas.Found`, of plain Python values only.
+
+    The arguments and errors are those of `segments_to_json`.
+    """
+    manifest = finding.manifest
+    width, height = finding.segments.size
+    return {
+        "model": {
+            "name": manifest.name,
+            "version": manifest.version,
+            "task": manifest.task,
+            "engine": finding.engine,
+            "precision": finding.precision,
+        },
+        "image": {"width": width, "height": height},
+        "segments": segments_to_json(finding.segments, finding.class_names, mask_format=mask_format),
+    }
 
 
 def segments_to_json(

@@ -1,11 +1,19 @@
-"""The label map: one 16-bit picture that holds every segment by its number."""
+"""The label map: one 16-bit picture of the segments' numbers, or of the pixels' classes."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from model.result import Result
 from model.segments import Segments
+
+
+def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:
+    """uint16 (height, width): of semantic models each pixel's class id, else as `segments_to_label_map`."""
+    if result.class_map is not None:
+        return result.class_map.labels
+    return segments_to_label_map(result.segments)
 
 
 def segments_to_label_map(segments: Segments) -> npt.NDArray[np.uint16]:

@@ -25,7 +25,7 @@ _BASELINE = 1.05  # below the tag's top: Ä and g both have room
 
 # OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's knows ASCII alone, and
 # no font file is sure to be there where the service runs.
-_FONT = "uni"
+FONT = "uni"
 _BLACK = (0, 0, 0)
 _UNKNOWN = "?"  # what OpenCV draws for a character that its font lacks
 _PROBE_SIZE = 16  # pixels
@@ -48,16 +48,16 @@ def draw_labels(
         view: the length in pixels of the side of the picture that is looked at on one screen.
     """
     # Never kept: a font belongs to the thread that asked for it. Each thread unpacks it once, in 25 ms.
-    font = cv2.FontFace(_FONT)
-    font_size = max(_MIN_FONT_SIZE, round(view * _FONT_SIZE))
+    font = cv2.FontFace(FONT)
+    font_size = font_size_in(view)
     height = round(_TAG_HEIGHT * font_size)
-    names = {index: _drawable_name(class_names, index, font) for index in set(segments.class_ids.tolist())}
+    names = {index: drawable_name(class_names, index, font) for index in set(segments.class_ids.tolist())}
     taken: list[Rectangle] = []
     for index, mask in enumerate(segments.masks):
         if mask.shape[0] < 2 * height or not mask.any():
             continue
         text = f"{names[int(segments.class_ids[index])]} {segments.scores[index]:.2f}"
-        width = _text_width(text, font, font_size) + round(2 * _TAG_MARGIN * font_size)
+        width = text_width(text, font, font_size) + round(2 * _TAG_MARGIN * font_size)
         if mask.shape[1] < width:
             continue
         for left, top in _places(mask, segments.boxes[index], (width, height), segments.size):
@@ -71,7 +71,12 @@ def draw_labels(
                 break
 
 
-def _drawable_name(class_names: Sequence[str], class_id: int, font: cv2.FontFace) -> str:
+def font_size_in(view: int) -> int:
+    """In pixels, where a screen shows `view` pixels of the picture."""
+    return max(_MIN_FONT_SIZE, round(view * _FONT_SIZE))
+
+
+def drawable_name(class_names: Sequence[str], class_id: int, font: cv2.FontFace) -> str:
     """The class's name, or its number where the font would draw question marks or the letters in disorder."""
     name = unicodedata.normalize("NFC", class_names[class_id])
     unknown = _glyph(_UNKNOWN, font)
@@ -91,7 +96,8 @@ def _glyph(character: str, font: cv2.FontFace) -> npt.NDArray[np.uint8]:
     return drawn
 
 
-def _text_width(text: str, font: cv2.FontFace, font_size: int) -> int:
+def text_width(text: str, font: cv2.FontFace, font_size: int) -> int:
+    """In pixels."""
     _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, font_size)
     return int(width)
 

@@ -1,4 +1,4 @@
-"""The overlay: the picture with every segment filled, outlined and, where there is room, labelled."""
+"""The overlay: the picture with what was found in it filled, outlined and, where there is room, named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.formats.labels import draw_labels
+from model.formats.legend import Entry, draw_legend
+from model.result import ClassMap, Result
 from model.segments import Segments
 
 Picture = npt.NDArray[np.uint8]
@@ -27,6 +29,9 @@ PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),  # vermillion
 )
 
+# Classes beyond those that the palette has colours for get its colours again, mixed with white, then black.
+_TINTS = ((255, 0.0), (255, 0.5), (0, 0.45))
+
 _FILL_OPACITY = 0.4
 _NEIGHBOUR_GAP = 6  # pixels: boxes this near each other get different colours
 _OUTLINE_TOLERANCE = 0.8  # pixels: turns a mask's stairs into slopes that anti-aliasing can draw
@@ -39,6 +44,13 @@ _LINE_WIDTH = 1 / 640  # of the side that is in view
 
 # In parts of the object's shorter side, so that the outlines of small objects leave something to see.
 _MAX_LINE_WIDTH = 1 / 12
+
+
+def draw_result(image: Picture, result: Result, class_names: Sequence[str]) -> Picture:
+    """`draw_class_map` where the model has classified pixels, else `draw_overlay`."""
+    if result.class_map is not None:
+        return draw_class_map(image, result.class_map, class_names)
+    return draw_overlay(image, result.segments, class_names)
 
 
 def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str]) -> Picture:
@@ -55,7 +67,7 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
     """
     canvas = image.copy()
     colours = pick_colours(segments.boxes)
-    view = min(max(segments.size), _LONGEST_VIEW * min(segments.size))
+    view = _view(segments.size)
     for index in reversed(range(len(segments))):
         x1, y1, x2, y2 = segments.boxes[index]
         _fill(canvas[y1:y2, x1:x2], segments.masks[index], colours[index])
@@ -64,6 +76,45 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
         _outline(canvas, segments.masks[index], segments.boxes[index], colours[index], view * _LINE_WIDTH)
     draw_labels(canvas, segments, class_names, colours, view)
     return canvas
+
+
+def draw_class_map(image: Picture, class_map: ClassMap, class_names: Sequence[str]) -> Picture:
+    """The picture with its classes drawn over it, each in a colour of its own, and a legend of them.
+
+    Args:
+        image: uint8 (H, W, 3), the RGB picture that the map belongs to; not modified.
+        class_map: what the model answered.
+        class_names: the model's, by class id; entry 0 is the background's.
+
+    Returns:
+        uint8 (H, W, 3), RGB. The legend names the classes that occur with the share of the picture that each
+        covers, the largest first; it is left out where it would cover too much of the picture.
+    """
+    canvas = image.copy()
+    labels = class_map.labels
+    height, width = labels.shape
+    view = _view((width, height))
+    counts = np.bincount(labels.ravel(), minlength=1)
+    class_ids = np.flatnonzero(counts[1:]) + 1
+    areas = {int(class_id): _area_of(labels, int(class_id)) for class_id in class_ids}
+    for class_id, (mask, (x1, y1, x2, y2)) in areas.items():
+        _fill(canvas[y1:y2, x1:x2], mask, class_colour(class_id))
+    for class_id, (mask, box) in areas.items():
+        _outline(canvas, mask, np.array(box, np.int32), class_colour(class_id), view * _LINE_WIDTH)
+    entries = [
+        Entry(class_id, class_colour(class_id), int(counts[class_id]) / labels.size)
+        for class_id in sorted(areas, key=lambda class_id: -counts[class_id])
+    ]
+    draw_legend(canvas, entries, class_names, labels, view)
+    return canvas
+
+
+def class_colour(class_id: int) -> Colour:
+    """The colour of a class, the same in every picture; of 21 classes in succession no two have the same."""
+    turn, place = divmod(class_id - 1, len(PALETTE))
+    level, share = _TINTS[turn % len(_TINTS)]
+    red, green, blue = (round(value + (level - value) * share) for value in PALETTE[place])
+    return red, green, blue
 
 
 def pick_colours(boxes_xyxy: npt.NDArray[np.int32]) -> list[Colour]:
@@ -80,6 +131,20 @@ def pick_colours(boxes_xyxy: npt.NDArray[np.int32]) -> list[Colour]:
         turn = [(index + step) % len(PALETTE) for step in range(len(PALETTE))]
         choices[index] = next((choice for choice in turn if choice not in taken), turn[0])
     return [PALETTE[choice] for choice in choices]
+
+
+def _view(size: tuple[int, int]) -> int:
+    """The length in pixels of the side of a picture of this (width, height) that is seen on one screen."""
+    return min(max(size), _LONGEST_VIEW * min(size))
+
+
+def _area_of(
+    labels: npt.NDArray[np.uint16], class_id: int
+) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int, int]]:
+    """A class that occurs: its mask, uint8 of 0 and 1, and the box xyxy in the picture that it fills."""
+    mask = (labels == class_id).view(np.uint8)
+    x, y, width, height = cv2.boundingRect(mask)
+    return mask[y : y + height, x : x + width].copy(), (x, y, x + width, y + height)
 
 
 def _fill(region: Picture, mask: npt.NDArray[np.uint8], colour: Colour) -> None:

@@ -17,8 +17,10 @@ from pycocotools import mask as coco_mask
 from model import catalog
 from model.__main__ import COMMANDS, main
 from model.commands import evaluate, segment
+from model.finding import Finding
 from model.formats.encode import encode_jpeg, encode_png
 from model.formats.json import segments_to_json
+from model.formats.registry import FORMATS, formats_for
 from model.manifest import Bundle
 from model.masks import to_rle
 from model.segmenter import Segmenter
@@ -114,7 +116,13 @@ def test_json_is_the_services_answer(
     answer = json.loads((tmp_path / "cells.json").read_text())
     found = tiny("tiny").segment(noise(128, 96))
     assert answer == {
-        "model": {"name": "tiny", "version": "1", "engine": "tensorflow", "precision": "f32"},
+        "model": {
+            "name": "tiny",
+            "version": "1",
+            "task": "instance",
+            "engine": "tensorflow",
+            "precision": "f32",
+        },
         "image": {"width": 128, "height": 96},
         "segments": segments_to_json(found, ["background", "cell", "fibre", "spot"]),
     }
@@ -133,6 +141,81 @@ def test_cutouts_fill_a_folder_named_after_the_picture(
     cutout = np.asarray(Image.open(next((tmp_path / "o" / "cells").glob("0001-*"))))
     assert cutout.shape == (*found.masks[0].shape, 4)
     assert (cutout[:, :, 3] == found.masks[0] * 255).all()
+
+
+@pytest.mark.parametrize("output", [one.name for one in formats_for("instance")])
+def test_segment_writes_every_format_that_suits_the_model(
+    tiny: object, pictures: Path, tmp_path: Path, output: str
+) -> None:
+    out = tmp_path / "out"
+    words = ("segment", pictures / "day 1.5.jpg", "--model", "tiny", "--out", out)
+
+    assert run(*words, "--format", output) == 0
+
+    names = written(out)
+    if output == "cutouts":
+        assert {name.partition("/")[0] for name in names} == {"day 1.5"}
+    else:
+        assert names == [f"day 1.5{FORMATS[output].ending}"]
+
+
+def test_formats_of_one_picture_do_not_overwrite_each_other_in_a_folder() -> None:
+    endings = [one.ending for one in FORMATS.values() if one.name != "labelmap"]  # which the contract names
+
+    assert len(set(endings)) == len(endings)
+
+
+def test_the_command_offers_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("segment", "--help")
+
+    assert f"--format {{{','.join(FORMATS)}}}" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--format", "probability"), "the output probability is for semantic models"),
+        (("--split", "parts"), "split is for semantic models"),
+        (("--split", "parts", "--min-area", "9"), "split is for semantic models"),
+        (("--class", "dog"), "there is no class 'dog'; there are: cell, fibre, spot"),
+    ],
+)
+def test_what_the_model_cannot_give_is_refused_in_a_sentence_before_any_picture(
+    tiny: object,
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    says: str,
+) -> None:
+    status = run("segment", pictures / "cells.png", "--model", "tiny", "--out", tmp_path / "out", *words)
+
+    message = capsys.readouterr().err
+    assert status == 1
+    assert message.startswith("python -m model segment: ") and message.count("\n") == 1
+    assert says in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("area", ["0", "-1", "1.5", "some"])
+def test_a_least_area_is_a_whole_number(
+    tiny: object, pictures: Path, capsys: pytest.CaptureFixture[str], area: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run("segment", pictures / "cells.png", "--split", "parts", f"--min-area={area}")
+
+    assert f"{area!r} is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_classes_are_kept_by_name(tiny: object, pictures: Path, tmp_path: Path) -> None:
+    words = ("segment", pictures / "cells.png", "--model", "tiny", "--format", "json", "--out", tmp_path)
+
+    run(*words, "--class", "cell", "--class", "spot")
+
+    found = json.loads((tmp_path / "cells.json").read_text())["segments"]
+    assert {one["class"] for one in found} <= {"cell", "spot"}
+    assert found
 
 
 def test_without_a_folder_it_writes_to_the_current_one(
@@ -172,14 +255,15 @@ def test_a_failure_of_any_kind_on_a_picture_is_reported_and_the_rest_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    draw = segment.draw_overlay
+    find = segment.find
 
-    def fail_on_small(image: npt.NDArray[np.uint8], *others: Any) -> npt.NDArray[np.uint8]:
-        if image.shape[1] < 100:
+    def fail_on_small(*what: Any, **how: Any) -> Finding:
+        finding = find(*what, **how)
+        if finding.image.shape[1] < 100:
             raise AttributeError("'tuple' has no pixels")
-        return draw(image, *others)
+        return finding
 
-    monkeypatch.setattr(segment, "draw_overlay", fail_on_small)
+    monkeypatch.setattr(segment, "find", fail_on_small)
     small, large = pictures / "day 1.5.jpg", pictures / "cells.png"
 
     assert run("segment", small, large, "--model", "tiny", "--out", tmp_path / "out") == 1
@@ -273,7 +357,7 @@ def test_the_threshold_leaves_what_scores_at_least_that(
 
     kept = [one["score"] for one in json.loads((tmp_path / "cells.json").read_text())["segments"]]
     assert 0 < len(kept) < len(scores)
-    assert min(kept) >= float(scores[4]) - 1e-4  # answers cut scores to 4 digits
+    assert min(kept) >= float(scores[4]) - 1e-4  # they are cut to 4 digits
 
 
 @pytest.mark.parametrize(

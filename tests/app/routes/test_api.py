@@ -18,6 +18,8 @@ from PIL import Image
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 
+from model.result import Wishes
+
 # --- What comes back --------------------------------------------------------------------------------------
 
 
@@ -27,7 +29,13 @@ def test_the_json_answer_is_the_contracts(client: FlaskClient, png: bytes) -> No
     answer = response.get_json()
     assert list(answer) == ["request_id", "model", "image", "segments", "timings_ms"]
     assert answer["request_id"] == response.headers["X-Request-Id"]
-    assert answer["model"] == {"name": "stub", "version": "1", "engine": "stub", "precision": "f32"}
+    assert answer["model"] == {
+        "name": "stub",
+        "version": "1",
+        "task": "instance",
+        "engine": "stub",
+        "precision": "f32",
+    }
     assert answer["image"] == {"width": 64, "height": 48}
     assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]
     cell, fibre = answer["segments"]
@@ -201,11 +209,11 @@ def test_parameters_reach_the_model_from_query_and_form(
 ) -> None:
     form = {"image": (io.BytesIO(png), "a.png"), "classes": "cell, fibre", "max_segments": "1000"}
     assert client.post(URL + "?threshold=0.25&model=stub", data=form).status_code == 200
-    assert segmenter.calls[-1] == {"threshold": 0.25, "classes": ["cell", "fibre"], "max_segments": 1000}
+    assert Wishes(**segmenter.calls[-1]) == Wishes(0.25, ["cell", "fibre"], 1000)
     assert post(client, png, "?classes=cell&classes=fibre&threshold=0").status_code == 200
-    assert segmenter.calls[-1] == {"threshold": 0.0, "classes": ["cell", "fibre"], "max_segments": None}
+    assert Wishes(**segmenter.calls[-1]) == Wishes(0.0, ["cell", "fibre"])
     assert post(client, png).status_code == 200
-    assert segmenter.calls[-1] == {"threshold": None, "classes": None, "max_segments": None}
+    assert Wishes(**segmenter.calls[-1]) == Wishes()
 
 
 @pytest.mark.parametrize("field", ["image", "file"])

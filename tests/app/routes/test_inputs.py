@@ -14,6 +14,7 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.settings import Settings
+from model.result import Wishes
 
 URL = "https://pictures.example/cells.png"
 GCS_URI = "gs://pictures/cells.png"
@@ -185,7 +186,7 @@ def test_parameters_of_json_reach_the_model(
 ) -> None:
     body = {"image": in_base64(png), "threshold": 0.25, "classes": ["cell", "fibre"], "max_segments": 7.0}
     answer = client.post("/api/v1/segment", json={**body, "mask_format": "none", "model": None}).get_json()
-    assert segmenter.calls[-1] == {"threshold": 0.25, "classes": ["cell", "fibre"], "max_segments": 7}
+    assert Wishes(**segmenter.calls[-1]) == Wishes(0.25, ["cell", "fibre"], 7)
     assert "mask" not in answer["segments"][0]
 
 
@@ -249,7 +250,7 @@ def test_parameters_of_a_batch_come_from_query_and_form(
 ) -> None:
     form = {"image": [(io.BytesIO(png), "x")], "max_segments": "3"}
     assert client.post("/api/v1/batch?threshold=0.5", data=form).status_code == 200
-    assert segmenter.calls == [{"threshold": 0.5, "classes": None, "max_segments": 3}]
+    assert [Wishes(**call) for call in segmenter.calls] == [Wishes(0.5, max_segments=3)]
 
 
 BAD_BATCHES = {

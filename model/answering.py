@@ -1,0 +1,147 @@
+"""Answering: the one way from an image file to what a model found in it, for whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from model.finding import Finding
+from model.formats.encode import FileFormat, check_encodable
+from model.formats.registry import Format
+from model.manifest import Manifest
+from model.pictures import Limits, decode_reduced, whole
+from model.pictures.limits import DEFAULT_LIMITS
+from model.result import Split, Wishes
+from model.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from model.segmenter import Segmenter
+
+
+_LONGEST_ECHO = 40  # characters of a caller's text that are repeated to the caller
+
+
+class Unsuitable(ValueError):
+    """Something was asked of a model that its kind cannot give; says what can."""
+
+
+def wishes_for(
+    manifest: Manifest,
+    output: Format,
+    *,
+    threshold: float | None = None,
+    classes: Sequence[str] | None = None,
+    max_segments: int | None = None,
+    split: Split | None = None,
+    min_area: int | None = None,
+) -> Wishes:
+    """What a caller wishes of the model; None stands for what the caller has not asked for.
+
+    Args:
+        manifest: the model's.
+        output: the format in which the answer is wanted.
+        threshold, classes, max_segments, split, min_area: as in `Wishes`.
+
+    Raises:
+        Unsuitable: the model's task has no such output, `split` or `min_area`; a class that the model does
+            not know; probabilities of more than one class; a `min_area` of segments that are not parts.
+    """
+    if manifest.task not in output.tasks:
+        raise Unsuitable(_is_for(manifest, f"the output {output.name}", output.tasks))
+    for name, value in (("split", split), ("min_area", min_area)):
+        if value is not None and manifest.task != "semantic":
+            raise Unsuitable(_is_for(manifest, name, ("semantic",)))
+    _check_classes(manifest, classes or ())
+    if min_area is not None and split != "parts":
+        raise Unsuitable('only parts have a least area: with min_area ask for split "parts" too')
+    return Wishes(
+        threshold=threshold,
+        classes=classes,
+        max_segments=max_segments,
+        split=split or "class",
+        min_area=min_area or 1,
+        probability_of=_one_class(manifest, classes) if output.name == "probability" else None,
+    )
+
+
+def find(
+    data: bytes,
+    segmenter: Segmenter,
+    wishes: Wishes,
+    *,
+    shows_picture: bool,
+    picture_format: FileFormat | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    page: int = 0,
+    channel: int | None = None,
+    stopwatch: Stopwatch | None = None,
+    decoding: AbstractContextManager[object] | None = None,
+    turn: AbstractContextManager[object] | None = None,
+    before_each_tile: Callable[[], None] = lambda: None,
+) -> Finding:
+    """Decode the image file in `data` and have the model look at it.
+
+    Args:
+        data: a whole image file.
+        segmenter: the model.
+        wishes: what is asked of it, as `wishes_for` gives it.
+        shows_picture: whether the answer shows the picture itself; if not, it may be decoded reduced.
+        picture_format: the kind of picture file, if any, that the answer will be: one too large for it is
+            refused before the model looks at it.
+        limits: what the picture may cost.
+        page, channel: of the file, as in `model.pictures.decode`.
+        stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
+        decoding: held while the picture is decoded.
+        turn: held while the model looks at it.
+        before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+
+    Raises:
+        PictureError: no picture in `data`, or one beyond `limits`.
+        CannotEncode: a picture too large for `picture_format`.
+        whatever `decoding`, `turn` and `before_each_tile` raise.
+    """
+    stopwatch = stopwatch or Stopwatch()
+    enough = whole if shows_picture else segmenter.enough
+    with stopwatch.measure("decode"), decoding or nullcontext():
+        decoded = decode_reduced(data, enough, limits, page=page, channel=channel)
+    if picture_format is not None:  # known now, not after seconds of inference
+        check_encodable(decoded.size, picture_format)
+    with turn or nullcontext():
+        result = segmenter.predict(
+            decoded.image,
+            wishes,
+            size=decoded.size,
+            stopwatch=stopwatch,
+            before_each_tile=before_each_tile,
+        )
+    return Finding(
+        decoded.image,
+        result,
+        segmenter.bundle.manifest,
+        segmenter.engine,
+        segmenter.precision,
+        stopwatch,
+    )
+
+
+def _is_for(manifest: Manifest, what: str, tasks: Sequence[str]) -> str:
+    suited = " and ".join(tasks)
+    return f"the task of the model {manifest.name} is {manifest.task}: {what} is for {suited} models"
+
+
+def _check_classes(manifest: Manifest, classes: Sequence[str]) -> None:
+    known = manifest.classes[1:]
+    for name in classes:
+        if name not in known:
+            shown = name if len(name) <= _LONGEST_ECHO else name[:_LONGEST_ECHO] + "…"
+            raise Unsuitable(f"there is no class {shown!r}; there are: {', '.join(known)}")
+
+
+def _one_class(manifest: Manifest, classes: Sequence[str] | None) -> str:
+    """The class whose probability is wanted. Raises Unsuitable."""
+    known = manifest.classes[1:]
+    named = list(dict.fromkeys(known if classes is None else classes))
+    if len(named) != 1:
+        raise Unsuitable(f"the output probability shows one class: name one of {', '.join(known)}")
+    return named[0]

@@ -1,0 +1,43 @@
+"""Finding: a picture, what a model found in it, and which model that was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from model.manifest import Manifest
+from model.result import Result
+from model.segments import Segments
+from model.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What every output format is made from.
+
+    Attributes:
+        image: uint8 (H, W, 3), RGB, upright; a reduced copy where no output needs the picture's own pixels.
+        result: what was found, in the whole picture's pixels.
+        manifest: of the model that found it.
+        engine: that ran the model, such as "openvino".
+        precision: of its arithmetic, such as "bf16".
+        stopwatch: the time of each stage so far.
+    """
+
+    image: npt.NDArray[np.uint8]
+    result: Result
+    manifest: Manifest
+    engine: str
+    precision: str
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    @property
+    def segments(self) -> Segments:
+        return self.result.segments
+
+    @property
+    def class_names(self) -> list[str]:
+        """By class id; entry 0 is the background's."""
+        return self.manifest.classes

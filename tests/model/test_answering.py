@@ -1,0 +1,90 @@
+"""The one way from an image file to what was found in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.answering import find, wishes_for
+from model.formats.encode import CannotEncode, encode_png
+from model.formats.registry import FORMATS, Options
+from model.pictures import NotAPicture
+from model.result import Wishes
+from model.segmenter import Segmenter
+
+Noise = Callable[..., npt.NDArray[np.uint8]]
+
+
+def test_a_finding_has_the_picture_what_was_found_and_by_whom(
+    tiny_segmenter: Segmenter, noise: Noise
+) -> None:
+    picture = noise(128, 96)
+
+    finding = find(encode_png(picture), tiny_segmenter, Wishes(threshold=0.5), shows_picture=True)
+
+    expected = tiny_segmenter.segment(picture, threshold=0.5)
+    assert (finding.image == picture).all()
+    assert finding.segments.boxes.tolist() == expected.boxes.tolist()
+    assert (finding.manifest.name, finding.engine, finding.precision) == ("tiny", "tensorflow", "f32")
+    assert {"decode", "infer", "masks"} <= set(finding.stopwatch.milliseconds)
+
+
+def test_what_the_caller_holds_is_held_for_decoding_and_for_inference_in_turn(
+    tiny_segmenter: Segmenter, noise: Noise
+) -> None:
+    told: list[str] = []
+
+    @contextlib.contextmanager
+    def held(name: str) -> Iterator[None]:
+        told.append(f"{name} begins")
+        yield
+        told.append(f"{name} ends")
+
+    find(
+        encode_png(noise(64, 64)),
+        tiny_segmenter,
+        Wishes(),
+        shows_picture=False,
+        decoding=held("decoding"),
+        turn=held("turn"),
+        before_each_tile=lambda: told.append("tile"),
+    )
+
+    assert told == ["decoding begins", "decoding ends", "turn begins", "tile", "turn ends"]
+
+
+def test_what_can_be_no_answer_is_refused_before_the_turn(tiny_segmenter: Segmenter) -> None:
+    @contextlib.contextmanager
+    def turn() -> Iterator[None]:
+        pytest.fail("the model's turn has come")
+        yield
+
+    long = encode_png(np.zeros((1, 65_501, 3), np.uint8))
+    with pytest.raises(CannotEncode, match="65501 x 1 pixels is too large for JPEG"):
+        find(long, tiny_segmenter, Wishes(), shows_picture=True, picture_format="jpeg", turn=turn())
+    with pytest.raises(NotAPicture):
+        find(b"text", tiny_segmenter, Wishes(), shows_picture=True, turn=turn())
+
+
+def test_what_is_not_asked_for_is_left_to_the_model(tiny_segmenter: Segmenter) -> None:
+    assert wishes_for(tiny_segmenter.bundle.manifest, FORMATS["json"]) == Wishes()
+
+
+@pytest.mark.parametrize(
+    ("name", "image_format", "expected"),
+    [
+        ("overlay", "webp", "webp"),
+        ("labelmap", "webp", "png"),
+        ("probability", "jpeg", "png"),
+        ("json", "png", None),
+        ("cutouts", "png", None),
+    ],
+)
+def test_which_formats_are_pictures_and_of_which_kind(
+    name: str, image_format: str, expected: str | None
+) -> None:
+    assert FORMATS[name].picture_format(Options(image_format=image_format)) == expected
