@@ -220,9 +220,9 @@ def test_a_few_steps_learn_one_picture(options: dict[str, Any]) -> None:
     network = _to_train(options)
     before = [np.array(variable) for variable in network.trainable_variables]
 
-    history = network.fit(*drawn_disc(), epochs=12, verbose=0).history["loss"]
+    history = network.fit(*drawn_disc(), epochs=6, verbose=0).history["loss"]
 
-    assert history[-1] < 0.5 * history[0]
+    assert history[-1] < 0.7 * history[0]
     for variable, old in zip(network.trainable_variables, before, strict=True):
         assert not np.array_equal(variable, old), f"no gradient reaches {variable.path}"
 
@@ -240,10 +240,10 @@ def test_mixed_precision_trains_and_still_answers_in_float32(options: dict[str, 
 
 
 def _to_train(options: dict[str, Any]) -> keras.Model:
-    """With one channel of logits; not compiled by XLA, which takes longer than these steps."""
+    """With one channel of logits; run eagerly, since tracing takes longer than a few steps."""
     network = build_unet(UNetConfig(**{**options, "output": "logits", "out_channels": 1}))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    network.compile(keras.optimizers.Adam(1e-2), loss, jit_compile=False)
+    network.compile(keras.optimizers.Adam(1e-2), loss, run_eagerly=True)
     return network
 
 
