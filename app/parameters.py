@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.errors import BadParameter
+from app.numbers import number_in
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 
 Output = Literal["json", "overlay", "labelmap", "cutouts", "coco", "csv", "rois", "geojson"]
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
-
-_WHOLE_NUMBER = re.compile("-?[0-9]{1,15}")  # int alone reads "1_0" too, and float "nan"
-_NUMBER = re.compile("-?[0-9]{1,15}[.][0-9]{1,20}|-?[0-9]{1,15}([.][0-9]{1,20})?[eE][+-]?[0-9]{1,3}")
 
 
 def _split_names(value: object) -> object:
@@ -165,9 +162,8 @@ def _from_text(name: str, text: str) -> str | float:
     """A number where the schema wants one and `text` is one; else the text, for the schema to refuse."""
     if name not in _NUMBERS:
         return text
-    if _WHOLE_NUMBER.fullmatch(text):
-        return int(text)
-    return float(text) if _NUMBER.fullmatch(text) else text
+    number = number_in(text)
+    return text if number is None else number
 
 
 def _complaint(name: str, value: Any) -> str:

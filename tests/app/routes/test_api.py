@@ -208,6 +208,14 @@ def test_parameters_reach_the_model_from_query_and_form(
     assert segmenter.calls[-1] == {"threshold": None, "classes": None, "max_segments": None}
 
 
+@pytest.mark.parametrize(("written", "threshold"), [(".5", 0.5), ("1.", 1.0), ("5e-1", 0.5), ("0", 0.0)])
+def test_a_number_may_be_written_as_people_do(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes, written: str, threshold: float
+) -> None:
+    assert post(client, png, f"?threshold={written}&max_segments=3.").status_code == 200
+    assert (segmenter.calls[-1]["threshold"], segmenter.calls[-1]["max_segments"]) == (threshold, 3)
+
+
 @pytest.mark.parametrize("field", ["image", "file"])
 def test_a_form_brings_the_image_in_either_field(client: FlaskClient, png: bytes, field: str) -> None:
     assert client.post(URL, data={field: (io.BytesIO(png), "../../x.png")}).status_code == 200

@@ -176,6 +176,7 @@ BAD_PARAMETERS = [
     ("threshold=nan", "threshold must be a number from 0 to 1"),
     ("threshold=inf", "threshold must be a number from 0 to 1"),
     ("threshold=", "threshold must be a number from 0 to 1"),
+    ("threshold=0,5", "threshold must be a number from 0 to 1, not '0,5'."),
     ("threshold=half", "threshold must be a number from 0 to 1"),
     ("threshold=0.1&threshold=0.2", "'threshold' is given 2 times"),
     ("classes=dog", "classes must be among: cell, fibre."),
