@@ -15,7 +15,7 @@ from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-_DESCRIPTION = ("name", "version", "task", "description", "classes", "licence", "quality", "input")
+_DESCRIPTION = ("name", "version", "task", "description", "classes", "licence", "quality")
 
 
 @api.post("/segment")
@@ -50,4 +50,4 @@ def describe_model(name: str) -> dict[str, Any]:
 def _description(segmenter: Segmenter) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
     manifest = segmenter.bundle.manifest
-    return {name: getattr(manifest, name) for name in _DESCRIPTION}
+    return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}

@@ -81,8 +81,8 @@ class Models:
                 name = _fetched(source)
                 if name in loaded:
                     raise BadSetting(
-                        f"MASKSERVE_MODELS: {source} has the name of another of these models, {name}; leave one"
-                        " of them out, or give one another name in its model.json"
+                        f"MASKSERVE_MODELS: {source} has the name of another of these models, {name}; leave"
+                        " one of them out, or give one another name in its model.json"
                     )
                 loaded[name] = load(
                     name,
