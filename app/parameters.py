@@ -17,12 +17,21 @@ Output = Literal["json", "overlay", "labelmap", "cutouts", "coco", "csv", "rois"
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
 
+def _as_list(value: object) -> object:
+    """One text is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 def _split_names(value: object) -> object:
     """A list of single names, of text or lists of text that may have commas."""
-    parts = [value] if isinstance(value, str) else value
+    parts = _as_list(value)
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return value
-    return [name.strip() for part in parts for name in part.split(",") if name.strip()]
+    return _names_in(parts) or parts  # an empty text is no name, for the schema to refuse
+
+
+def _names_in(texts: Sequence[str]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 def _whole(value: object) -> object:
@@ -31,6 +40,7 @@ def _whole(value: object) -> object:
 
 
 Whole = BeforeValidator(_whole)
+List = BeforeValidator(_as_list)
 Names = BeforeValidator(_split_names)
 
 
@@ -52,11 +62,12 @@ class Parameters(BaseModel):
         title="a number from 0 to 1",
         description="The lowest score kept; else the model's own.",
     )
-    classes: Annotated[list[str] | None, Names] = Field(
+    classes: Annotated[list[str] | None, List] = Field(
         default=None,
         min_length=1,
         title="one or more class names, as a list or separated by commas",
-        description="The classes to keep, as a list or separated by commas; else all.",
+        description="The classes to keep, as a list or separated by commas; else all. A value that is a class's"
+        " name means that class, commas and all.",
     )
     max_segments: Annotated[int | None, Whole] = Field(
         default=None,
@@ -134,6 +145,24 @@ def parse_parameters(
         _check(source)  # by itself: what another goes before must make sense too
         together.update(source)
     return _check(together)
+
+
+def chosen_classes(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The names in the parameter `classes`, for a model with the classes `known`.
+
+    A value that is a class's name, "boat, small" say, is that one name; else commas separate names in it.
+
+    Raises:
+        BadParameter: a class that is not among `known`, or none at all.
+    """
+    names = [name for value in given for name in ([value] if value in known else _names_in([value]))]
+    if not names or not set(names) <= set(known):
+        raise BadParameter(f"classes must be among: {', '.join(map(_quoted, known))}.")
+    return names
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if "," in name else name
 
 
 def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

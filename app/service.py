@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from flask import Flask, current_app, request
 
-from app.errors import BadParameter, UnknownModel
+from app.errors import UnknownModel
 from app.monitoring.tracing import follow
-from app.parameters import Parameters
+from app.parameters import Parameters, chosen_classes
 from app.serving.clients import Client
 from app.serving.deadline import deadline
 from app.serving.loading import Models
@@ -122,7 +122,7 @@ class Service:
             PictureError: no picture in `data`.
         """
         patience = self.await_models()
-        segmenter = self._choose(parameters)
+        segmenter, classes = self._choose(parameters)
         manifest = segmenter.bundle.manifest
         picture = follow(manifest.name, manifest.classes, len(data))
         stopwatch = picture.stopwatch
@@ -142,7 +142,7 @@ class Service:
                 decoded.image,
                 size=decoded.size,
                 threshold=parameters.threshold,
-                classes=parameters.classes,
+                classes=classes,
                 max_segments=parameters.max_segments,
                 stopwatch=stopwatch,
                 before_each_tile=patience.check,
@@ -150,15 +150,15 @@ class Service:
         picture.found(segments)
         return Segmentation(decoded.image, segments, segmenter, stopwatch)
 
-    def _choose(self, parameters: Parameters) -> Segmenter:
-        """The model asked for. Its classes are checked here, before the request waits for its turn."""
+    def _choose(self, parameters: Parameters) -> tuple[Segmenter, list[str] | None]:
+        """The model asked for, and which of its classes: checked here, before the wait for a turn."""
         segmenter = (
             self.default_segmenter() if parameters.model is None else self.segmenter_named(parameters.model)
         )
-        _, *names = segmenter.bundle.manifest.classes  # index 0 is background
-        if parameters.classes is not None and not set(parameters.classes) <= set(names):
-            raise BadParameter(f"classes must be among: {', '.join(names)}.")
-        return segmenter
+        if parameters.classes is None:
+            return segmenter, None
+        _, *known = segmenter.bundle.manifest.classes  # index 0 is background
+        return segmenter, chosen_classes(parameters.classes, known)
 
 
 def register(app: Flask, service: Service) -> None:

@@ -18,6 +18,8 @@ from PIL import Image
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 
+from app import create_app
+
 # --- What comes back --------------------------------------------------------------------------------------
 
 
@@ -206,6 +208,46 @@ def test_parameters_reach_the_model_from_query_and_form(
     assert segmenter.calls[-1] == {"threshold": 0.0, "classes": ["cell", "fibre"], "max_segments": None}
     assert post(client, png).status_code == 200
     assert segmenter.calls[-1] == {"threshold": None, "classes": None, "max_segments": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["boat, small"], ["boat, small"]),
+        (["boat, small", "car"], ["boat, small", "car"]),
+        (["car, boat"], ["car", "boat"]),
+        (["car,boat", "boat, small"], ["car", "boat", "boat, small"]),
+        (["boat,small"], None),  # neither the one class nor two
+        (["boat, small, car"], None),
+    ],
+)
+@pytest.mark.parametrize("way", ["query", "form", "JSON"])
+def test_a_class_with_a_comma_in_its_name_can_be_asked_for(
+    png: bytes, way: str, given: list[str], meant: list[str] | None
+) -> None:
+    segmenter = StubSegmenter(classes=["background", "boat, small", "boat", "car"])
+    client = create_app({"stub": segmenter}).test_client()
+    match way:
+        case "query":
+            response = client.post(URL, data=png, content_type="image/png", query_string={"classes": given})
+        case "form":
+            response = client.post(URL, data={"image": (io.BytesIO(png), "a.png"), "classes": given})
+        case "JSON":
+            response = client.post(URL, json={"image": base64.b64encode(png).decode(), "classes": given})
+    if meant:
+        assert response.status_code == 200
+        assert segmenter.calls[-1]["classes"] == meant
+    else:
+        detail = assert_problem(response, 400)["detail"]
+        assert detail == 'classes must be among: "boat, small", boat, car.'
+
+
+def test_one_text_in_json_is_read_as_in_a_query(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    body = {"image": base64.b64encode(png).decode(), "classes": "cell, fibre", "include": "overlay,picture"}
+    assert {"overlay", "picture"} <= client.post(URL, json=body).get_json().keys()
+    assert segmenter.calls[-1]["classes"] == ["cell", "fibre"]
 
 
 @pytest.mark.parametrize(("written", "threshold"), [(".5", 0.5), ("1.", 1.0), ("5e-1", 0.5), ("0", 0.0)])
