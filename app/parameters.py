@@ -66,8 +66,8 @@ class Parameters(BaseModel):
         default=None,
         min_length=1,
         title="one or more class names, as a list or separated by commas",
-        description="The classes to keep, as a list or separated by commas; else all. A value that is a class's"
-        " name means that class, commas and all.",
+        description="The classes to keep, as a list or separated by commas; else all. A value that is the"
+        " name of a class means that class, commas and all.",
     )
     max_segments: Annotated[int | None, Whole] = Field(
         default=None,
