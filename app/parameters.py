@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from app.errors import BadParameter
+from app.numbers import number_in
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS
@@ -24,16 +24,22 @@ from model.result import Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
-_WHOLE_NUMBER = re.compile("-?[0-9]{1,15}")  # int alone reads "1_0" too, and float "nan"
-_NUMBER = re.compile("-?[0-9]{1,15}[.][0-9]{1,20}|-?[0-9]{1,15}([.][0-9]{1,20})?[eE][+-]?[0-9]{1,3}")
+
+def _as_list(value: object) -> object:
+    """One text is a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
 def _split_names(value: object) -> object:
     """A list of single names, of text or lists of text that may have commas."""
-    parts = [value] if isinstance(value, str) else value
+    parts = _as_list(value)
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return value
-    return [name.strip() for part in parts for name in part.split(",") if name.strip()]
+    return _names_in(parts) or parts  # an empty text is no name, for the schema to refuse
+
+
+def _names_in(texts: Sequence[str]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 def _whole(value: object) -> object:
@@ -53,6 +59,7 @@ def _either(names: Sequence[str]) -> str:
 
 
 Whole = BeforeValidator(_whole)
+List = BeforeValidator(_as_list)
 Names = BeforeValidator(_split_names)
 Output = Annotated[
     str, AfterValidator(_known_output), WithJsonSchema({"type": "string", "enum": list(FORMATS)})
@@ -77,11 +84,12 @@ class Parameters(BaseModel):
         title="a number from 0 to 1",
         description="The lowest score kept; else the model's own.",
     )
-    classes: Annotated[list[str] | None, Names] = Field(
+    classes: Annotated[list[str] | None, List] = Field(
         default=None,
         min_length=1,
         title="one or more class names, as a list or separated by commas",
-        description="The classes to keep, as a list or separated by commas; else all.",
+        description="The classes to keep, as a list or separated by commas; else all. A value that is the"
+        " name of a class means that class, commas and all.",
     )
     max_segments: Annotated[int | None, Whole] = Field(
         default=None,
@@ -147,6 +155,23 @@ class Parameters(BaseModel):
         description="How many micrometres a pixel is wide; csv then has lengths and areas in these too.",
     )
 
+    def classes_of(self, known: Sequence[str]) -> list[str] | None:
+        """The class names asked for, of a model that knows these; None: all.
+
+        A value that is a class's name, "boat, small" say, is that one name; else commas separate names in it.
+
+        Raises:
+            BadParameter: there is no name in it.
+        """
+        if self.classes is None:
+            return None
+        names = [
+            name for value in self.classes for name in ([value] if value in known else _names_in([value]))
+        ]
+        if not names:
+            raise BadParameter(_complaint("classes", self.classes))
+        return names
+
 
 _NUMBERS = {
     name
@@ -198,9 +223,8 @@ def _from_text(name: str, text: str) -> str | float:
     """A number where the schema wants one and `text` is one; else the text, for the schema to refuse."""
     if name not in _NUMBERS:
         return text
-    if _WHOLE_NUMBER.fullmatch(text):
-        return int(text)
-    return float(text) if _NUMBER.fullmatch(text) else text
+    number = number_in(text)
+    return text if number is None else number
 
 
 def _complaint(name: str, value: Any) -> str:

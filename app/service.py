@@ -99,7 +99,7 @@ class Service:
             manifest,
             wanted.output,
             threshold=parameters.threshold,
-            classes=parameters.classes,
+            classes=parameters.classes_of(manifest.classes[1:]),
             max_segments=parameters.max_segments,
             split=parameters.split,
             min_area=parameters.min_area,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.numbers import number_in
+
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
@@ -40,10 +42,10 @@ def seconds(most: int) -> Kind:
     """A time up to `most`."""
 
     def parse(text: str) -> float:
-        number = float(text)
-        if not _SHORTEST <= number <= most:
+        number = number_in(text)
+        if number is None or not _SHORTEST <= number <= most:
             raise ValueError
-        return number
+        return float(number)
 
     return Kind(f"a number of seconds from {_SHORTEST} to {most}", parse)
 

@@ -135,7 +135,11 @@ def _check_classes(manifest: Manifest, classes: Sequence[str]) -> None:
     for name in classes:
         if name not in known:
             shown = name if len(name) <= _LONGEST_ECHO else name[:_LONGEST_ECHO] + "…"
-            raise Unsuitable(f"there is no class {shown!r}; there are: {', '.join(known)}")
+            raise Unsuitable(f"there is no class {shown!r}; there are: {', '.join(map(_quoted, known))}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if "," in name else name
 
 
 def _one_class(manifest: Manifest, classes: Sequence[str] | None) -> str:

@@ -10,7 +10,7 @@ from flask_cors import CORS
 from app.access.keys import KEY_HEADER
 from app.settings import Settings
 
-_SHARED = re.compile(r"/(api|predict|v1|v2)/.*|/openapi\.json\Z", re.DOTALL)
+_SHARED = r"/(api|predict|v1|v2)(/.*)?|/openapi\.json"
 _EXPOSED = ("X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After")
 _PREFLIGHT_SECONDS = 600  # that a browser may remember an answer; Safari keeps none longer
 
@@ -19,12 +19,13 @@ def register(app: Flask, settings: Settings) -> None:
     """Let pages of MASKSERVE_CORS_ORIGINS call the programs' routes of `app`. No credentials go along."""
     if not settings.cors_origins:
         return
+    shared = _shared_paths(settings)
     everybody = settings.cors_origins == ("*",)
     # As patterns that are escaped here: Flask-CORS takes what has a bracket, as http://[::1]:3000, for one.
     exact = [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins]
     CORS(
         app,
-        resources=_SHARED,
+        resources=shared,
         origins="*" if everybody else exact,
         send_wildcard=True,
         methods=["GET", "POST"],
@@ -38,6 +39,12 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def vary_by_origin(response: Response) -> Response:
-        if not everybody and _SHARED.match(request.path):
+        if not everybody and shared.match(request.path):
             response.vary.add("Origin")
         return response
+
+
+def _shared_paths(settings: Settings) -> re.Pattern[str]:
+    """All of the paths that are shared, those included that Vertex AI has chosen."""
+    chosen = [re.escape(route) for route in (settings.health_route, settings.predict_route) if route]
+    return re.compile(rf"({'|'.join([_SHARED, *chosen])})\Z", re.DOTALL)

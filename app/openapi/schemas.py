@@ -73,7 +73,7 @@ class ModelDescription(JsonObject):
     classes: list[str]
     licence: str
     description: str
-    quality: dict[str, Any]
+    quality: dict[str, Any] | None = Field(description="as it was measured; null where it was not")
     input: dict[str, Any]
 
 

@@ -50,5 +50,4 @@ def describe_model(name: str) -> dict[str, Any]:
 def _description(segmenter: Segmenter) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
     manifest = segmenter.bundle.manifest
-    described = {name: getattr(manifest, name) for name in _DESCRIPTION}
-    return {**described, "input": segmenter.input_policy}
+    return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}

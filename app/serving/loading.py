@@ -75,10 +75,15 @@ class Models:
         ).start()
 
     def _load_all(self, sources: tuple[str, ...], settings: Settings, threads: int | None) -> None:
-        loaded = {}
+        loaded: dict[str, Segmenter] = {}
         try:
             for source in sources:
                 name = _fetched(source)
+                if name in loaded:
+                    raise BadSetting(
+                        f"MASKSERVE_MODELS: {source} has the name of another of these models, {name}; leave"
+                        " one of them out, or give one another name in its model.json"
+                    )
                 loaded[name] = load(
                     name,
                     engine=settings.engine,
@@ -86,13 +91,12 @@ class Models:
                     threads=threads,
                     tested=True,
                 )
-        except Exception as error:
-            logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
-            _end()
-        try:
             check_room(settings)
         except BadSetting as error:
             logger.critical("%s", error)
+            _end()
+        except Exception as error:
+            logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
             _end()
         else:
             self.loaded = loaded

@@ -83,6 +83,20 @@ class Server:
             assert self.process.poll() is None, "uWSGI ended"
             return False
 
+    def metric(self, name: str) -> float:
+        """What /metrics has of it, for all processes together."""
+        _, _, body = self.request("GET", "/metrics")
+        (value,) = re.findall(rf"^maskserve_{name} (\S+)$", body.decode(), re.MULTILINE)
+        return float(value)
+
+    def wait_for(self, name: str, value: float) -> None:
+        """Wait until this metric is `value`: so many requests are in flight, say, and none is on its way."""
+        wait_until(lambda: self.metric(name) == value, 30)
+
+    def ready_workers(self) -> list[int]:
+        """The process ids of the workers that ever had their app, in order."""
+        return [int(pid) for pid in re.findall(r"WSGI app 0 .* ready in .* pid: (\d+)", self.log)]
+
     def workers(self) -> list[int]:
         """The process ids of the workers that were ever started, in order."""
         started = re.findall(r"pawned uWSGI worker \d+ \((?:new )?pid: (\d+)", self.log)
@@ -138,9 +152,9 @@ def started(
 
 @contextmanager
 def running(log: Path, seconds: float, **settings: object) -> Iterator[Server]:
-    """A server whose model takes `seconds` an inference, ready; it must have crashed nowhere."""
+    """A server whose model takes `seconds` an inference, with all its processes up; none must crash."""
     with started(log, STUB_SECONDS=str(seconds), **settings) as server:  # type: ignore[arg-type]
-        wait_until(server.answers, 30)
+        wait_until(lambda: server.answers() and set(server.ready_workers()) == set(server.workers()), 30)
         yield server
     assert "Traceback" not in server.log
 

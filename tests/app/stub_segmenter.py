@@ -7,32 +7,52 @@ import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
 
+from model.familiarity import MEASURES, Kind, KnownPictures
+from model.manifest import Manifest
 from model.result import Result, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
+_NO_PICTURE = -1000.0
+"""Of each measure: no picture comes near it."""
 
-class StubManifest(BaseModel):
-    name: str = "stub"
-    version: str = "1"
-    task: str = "instance"
-    classes: list[str] = ["background", "cell", "fibre"]
-    licence: str = "CC0-1.0"
-    source: str = "made up"
-    threshold: float = 0.5
-    max_segments: int = 100
-    description: str = "Nothing that is there."
-    quality: dict[str, dict[str, float]] = {"all": {"AP50": 0.8, "images": 10}}
-    doubts: str | None = None  # what it has to say of every picture
+NOTHING_FAMILIAR = KnownPictures(
+    usual_distance=0,
+    kinds={
+        "none": Kind(
+            pictures=1,
+            mean=dict.fromkeys(MEASURES, _NO_PICTURE),
+            inverse_covariance=np.eye(len(MEASURES)).tolist(),
+        )
+    },
+)
+"""What a model knows that doubts every picture, but for an empty one."""
 
-    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
-        return self.doubts
+
+def stub_manifest(name: str = "stub", **values: Any) -> Manifest:
+    """A manifest of a model that finds cells and fibres; `values` go before its own."""
+    return Manifest.model_validate(
+        {
+            "name": name,
+            "version": "1",
+            "task": "instance",
+            "classes": ["background", "cell", "fibre"],
+            "licence": "CC0-1.0",
+            "source": "made up",
+            "threshold": 0.5,
+            "description": "Nothing that is there.",
+            "quality": {"all": {"AP50": 0.8, "images": 10}},
+            "config": {},
+            "weights": "none.h5",
+            "files": {"none.h5": "0" * 64},
+            **values,
+        }
+    )
 
 
 class StubSegmenter:
@@ -49,10 +69,10 @@ class StubSegmenter:
 
     engine = "stub"
     precision = "f32"
-    input_policy: ClassVar = {"max_side": 512}
 
-    def __init__(self, name: str = "stub", seconds: float = 0.0, doubts: str | None = None) -> None:
-        self.bundle = SimpleNamespace(manifest=StubManifest(name=name, doubts=doubts))
+    def __init__(self, name: str = "stub", seconds: float = 0.0, **manifest: Any) -> None:
+        self.bundle = SimpleNamespace(manifest=stub_manifest(name, **manifest))
+        self.input_policy: dict[str, Any] = {"max_side": 512}
         self.seconds = seconds
         self.may_finish = threading.Event()
         self.may_finish.set()

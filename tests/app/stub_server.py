@@ -19,13 +19,18 @@ _ballast: list[bytes] = []
 
 
 class MoodySegmenter(StubSegmenter):
-    """Takes STUB_WIDE_SECONDS for a wide picture instead, and keeps STUB_BALLAST mebibytes for it."""
+    """Takes STUB_WIDE_SECONDS for a wide picture instead, and keeps STUB_BALLAST mebibytes for it.
+
+    Where STUB_GATE names a file, no inference ends before there is one.
+    """
 
     def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
         if size[0] > _WIDE:
             time.sleep(float(os.environ.get("STUB_WIDE_SECONDS", "0")))
             _ballast.append(b"x" * (int(os.environ.get("STUB_BALLAST", "0")) * 2**20))
-        return super().segment(*args, size=size, **wishes)
+        found = super().segment(*args, size=size, **wishes)
+        _wait_for_file("STUB_GATE")
+        return found
 
 
 def create_stub_app() -> Flask:
@@ -33,17 +38,27 @@ def create_stub_app() -> Flask:
 
 
 def create_loading_app() -> Flask:
-    """The app that loads: a model that takes STUB_LOADING seconds, and fails as STUB_FAILURE says."""
+    """The app that loads: a model that takes STUB_LOADING seconds, and fails as STUB_FAILURE says.
+
+    Where STUB_LOADED names a file, it is not loaded before there is one.
+    """
     app.serving.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
     app.serving.loading.load = _load  # type: ignore[assignment]
     return create_app()
 
 
 def _load(name: str, **wishes: Any) -> StubSegmenter:
-    time.sleep(float(os.environ["STUB_LOADING"]))
+    time.sleep(float(os.environ.get("STUB_LOADING", "0")))
+    _wait_for_file("STUB_LOADED")
     if failure := os.environ.get("STUB_FAILURE"):
         raise RuntimeError(failure)
     return _stub()
+
+
+def _wait_for_file(variable: str) -> None:
+    """Return when there is the file that the environment names, or at once where it names none."""
+    while variable in os.environ and not os.path.exists(os.environ[variable]):
+        time.sleep(0.01)
 
 
 def _stub() -> StubSegmenter:

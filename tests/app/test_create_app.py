@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from types import ModuleType
 
 import cv2
@@ -101,46 +101,69 @@ def test_a_model_that_there_is_not_names_the_setting(loadable: dict[str, StubSeg
         create_app(settings=Settings(models=("nuclie",)))
 
 
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
+    """What the process would have ended with."""
+    exits: Queue[int] = Queue()
+    monkeypatch.setattr("app.serving.loading.os._exit", exits.put)
+    return exits
+
+
 def test_a_model_that_fails_its_self_test_ends_the_process(
-    loadable: dict[str, StubSegmenter], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    loadable: dict[str, StubSegmenter], exits: Queue[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    exits: list[int] = []
-    ended = threading.Event()
-
-    def end(code: int) -> None:
-        exits.append(code)
-        ended.set()
-
-    monkeypatch.setattr("app.serving.loading.os._exit", end)
     loadable.update(nuclei=BrokenSegmenter("nuclei"))
     client = create_app(settings=Settings()).test_client()
-    assert ended.wait(5)
-    assert exits == [22]
+    assert exits.get(timeout=5) == 22
     assert "the model nuclei cannot be served: predicts nonsense" in caplog.text
     assert client.get("/readyz").status_code == 503
     assert client.get("/livez").status_code == 200
 
 
-def test_a_model_in_a_bucket_is_fetched_first_and_served_under_its_own_name(
-    loadable: dict[str, StubSegmenter], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """The folders in buckets that were fetched, and where to; a bundle's name is its folder's."""
     fetched: list[tuple[str, Path]] = []
 
     def fetch_bundle(uri: str, into: Path) -> str:
         fetched.append((uri, into))
-        return "fetched"
+        return uri.rstrip("/").rpartition("/")[2]
 
     bucket = ModuleType("app.fetching.gcs")
     bucket.fetch_bundle = fetch_bundle  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.fetching.gcs", bucket)
     monkeypatch.setenv("MASKSERVE_MODEL_DIR", "/models")
-    loadable.update(a=StubSegmenter("a"), fetched=StubSegmenter("fetched"))
+    return fetched
+
+
+def test_a_model_in_a_bucket_is_fetched_first_and_served_under_its_own_name(
+    loadable: dict[str, StubSegmenter], fetched: list[tuple[str, Path]]
+) -> None:
+    loadable.update(a=StubSegmenter("a"), one=StubSegmenter("one"), two=StubSegmenter("two"))
     client = create_loaded_app(Settings(models=("a", "gs://bucket/one"))).test_client()
-    assert client.get("/readyz").get_json()["models"] == ["a", "fetched"]
+    assert client.get("/readyz").get_json()["models"] == ["a", "one"]
     # Vertex AI's folder is served in place of those.
     client = create_loaded_app(Settings(models=("a",), storage_uri="gs://bucket/two")).test_client()
-    assert client.get("/readyz").get_json()["models"] == ["fetched"]
+    assert client.get("/readyz").get_json()["models"] == ["two"]
     assert fetched == [("gs://bucket/one", Path("/models")), ("gs://bucket/two", Path("/models"))]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [("a", "gs://bucket/a"), ("gs://bucket/a", "a"), ("gs://b/a", "gs://c/a"), ("gs://b/a", "gs://b/a/")],
+)
+def test_two_models_of_one_name_end_the_process(
+    loadable: dict[str, StubSegmenter],
+    fetched: list[tuple[str, Path]],
+    exits: Queue[int],
+    caplog: pytest.LogCaptureFixture,
+    sources: tuple[str, str],
+) -> None:
+    loadable.update(a=StubSegmenter("a"))
+    client = create_app(settings=Settings(models=sources)).test_client()
+    assert exits.get(timeout=5) == 22
+    assert f"MASKSERVE_MODELS: {sources[1]} has the name of another of these models, a" in caplog.text
+    assert client.get("/readyz").status_code == 503
 
 
 def test_importing_the_app_loads_no_network_runtime() -> None:

@@ -45,6 +45,11 @@ def test_the_environment_overrides_the_defaults() -> None:
     assert settings.queue == 0
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("5", 5.0), (".5", 0.5), ("2.", 2.0), ("1e2", 100.0)])
+def test_seconds_are_written_as_any_number(text: str, seconds: float) -> None:
+    assert Settings.from_environment({"MASKSERVE_URL_TIMEOUT": text}).url_timeout == seconds
+
+
 @pytest.mark.parametrize(
     ("name", "text", "allowed"),
     [
@@ -59,6 +64,9 @@ def test_the_environment_overrides_the_defaults() -> None:
         ("MASKSERVE_QUEUE", "1_0", "a whole number from 0 to"),
         ("MASKSERVE_QUEUE_TIMEOUT", "0", "a number of seconds from 0.1"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "nan", "a number of seconds from 0.1"),
+        ("MASKSERVE_UPLOAD_TIMEOUT", "1_0", "a number of seconds from 0.1"),
+        ("MASKSERVE_REQUEST_TIMEOUT", " 5 ", "a number of seconds from 0.1"),
+        ("MASKSERVE_URL_TIMEOUT", "", "a number of seconds from 0.1"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "120.5", "a number of seconds from 0.1 to 120"),
         ("MASKSERVE_QUEUE_TIMEOUT", "200", "a number of seconds from 0.1 to 120"),
         ("PORT", "abc", "a whole number from 1 to 65535"),

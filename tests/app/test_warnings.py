@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from asking import post
 from flask.testing import FlaskClient
-from stub_segmenter import StubSegmenter
+from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
 from app.openapi.schemas import Answer
 
-DOUBT = "This picture does not look like those that stub was trained on."
+DOUBT = "This picture does not look like those that stub was trained on (nothing that is there)."
 
 
 def client_of(*names: str) -> FlaskClient:
     """A service with these models, the first of which doubts every picture."""
     models = {name: StubSegmenter(name) for name in names}
-    models[names[0]] = StubSegmenter(names[0], doubts=DOUBT)
+    models[names[0]] = StubSegmenter(names[0], known_pictures=NOTHING_FAMILIAR)
     return create_app(models).test_client()
 
 
@@ -41,7 +41,7 @@ def test_json_warns_of_an_unfamiliar_picture_and_says_what_to_do(
 
     (warning,) = answer["warnings"]
     assert warning["code"] == "unfamiliar"
-    assert warning["message"].startswith(DOUBT)
+    assert warning["message"].startswith(DOUBT.replace("stub", names[0]))
     assert warning["message"].endswith(advice)
     Answer.model_validate(answer)
 

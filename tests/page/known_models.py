@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from flask import Flask
-from stub_segmenter import StubManifest
+from stub_segmenter import NOTHING_FAMILIAR
 from stub_server import MoodySegmenter
 
 from app import create_app
@@ -57,7 +56,7 @@ OBJECTS = (
     Known("cell", 0.2, (200, 140, 24, 30)),
 )
 LEAF = Known("leaf", 0.99, (50, 50, 100, 60))
-DOUBTS = "This picture is like none of the leaves that were learnt from."
+DOUBTS = "This picture does not look like those that leaves was trained on (leaves on a table)."
 # More than can be asked for at once.
 CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(28) for column in range(40))
 
@@ -65,13 +64,9 @@ CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(2
 class KnownSegmenter(MoodySegmenter):
     """Finds these objects, as far as they are wished for."""
 
-    def __init__(
-        self, name: str, classes: list[str], objects: tuple[Known, ...], doubts: str | None = None
-    ) -> None:
-        super().__init__(name, float(os.environ.get("STUB_SECONDS", "0")))
-        self.bundle = SimpleNamespace(
-            manifest=StubManifest(name=name, version="7", classes=classes, threshold=THRESHOLD, doubts=doubts)
-        )
+    def __init__(self, name: str, classes: list[str], objects: tuple[Known, ...], **manifest: Any) -> None:
+        seconds = float(os.environ.get("STUB_SECONDS", "0"))
+        super().__init__(name, seconds, version="7", classes=classes, threshold=THRESHOLD, **manifest)
         self._objects = objects
 
     def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
@@ -97,7 +92,13 @@ def create_known_app() -> Flask:
     return create_app(
         {
             "known": KnownSegmenter("known", CLASSES, OBJECTS),
-            "leaves": KnownSegmenter("leaves", ["background", "leaf"], (LEAF,), DOUBTS),
+            "leaves": KnownSegmenter(
+                "leaves",
+                ["background", "leaf"],
+                (LEAF,),
+                description="Leaves on a table.",
+                known_pictures=NOTHING_FAMILIAR,
+            ),
             "crowd": KnownSegmenter("crowd", ["background", "leaf"], CROWD),
         }
     )

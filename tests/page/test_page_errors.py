@@ -62,6 +62,25 @@ def test_what_cannot_go_through_is_not_even_sent(
     assert not any("segment" in url for url in sent)
 
 
+FAILING_PART = """async () => {
+    const { name } = performance.getEntriesByType("resource").find(({ name }) => name.includes("/visit.js"));
+    const { on } = await import(name);
+    on("pictures current", () => { throw new Error("a part of the page fails"); });
+    on("current", () => (window.heard = true));
+}"""
+
+
+def test_a_part_of_the_page_that_fails_is_reported_and_stops_nothing_else(browse: Browse, page: Page) -> None:
+    browse.expect_complaint("a part of the page fails")
+    page.evaluate(FAILING_PART)
+    with page.expect_event("pageerror"):
+        choose(page, PNG, {**PNG, "name": "second.png"})
+    expect(page.locator("#pictures li[data-state=done]")).to_have_count(2)
+    assert page.evaluate("window.heard")
+    choose(page, {**PNG, "name": "third.png"})
+    await_answer(page, "third.png")
+
+
 def test_a_busy_service_is_asked_again_when_it_says(
     browse: Browse, serve_known: Callable[..., Server]
 ) -> None:

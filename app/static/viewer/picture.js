@@ -84,7 +84,7 @@ export class Picture {
   parameters() {
     const parameters = { ...source(this.answered), threshold: this.threshold };
     if (this.hiddenClasses.size)
-      parameters.classes = [...new Set(this.shown.map((segment) => segment.class))].join(",");
+      parameters.classes = [...new Set(this.shown.map((segment) => segment.class))];
     return parameters;
   }
 

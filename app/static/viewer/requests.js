@@ -21,9 +21,10 @@ export class Problem extends Error {
   }
 }
 
-/** The address that is asked for these parameters. */
+/** The address that is asked for these parameters; each value of a list is given by itself. */
 export function address(parameters) {
-  return `${page.segment_url}?${new URLSearchParams(parameters)}`;
+  const values = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+  return `${page.segment_url}?${new URLSearchParams(values)}`;
 }
 
 /**

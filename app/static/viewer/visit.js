@@ -32,9 +32,14 @@ export function on(changes, listener) {
   for (const change of changes.split(" ")) (listeners[change] ??= []).push(listener);
 }
 
-/** Something has changed. */
+/** Something has changed. A listener that fails is reported, and stops neither the others nor the teller. */
 export function tell(change, ...details) {
-  for (const listener of listeners[change] ?? []) listener(...details);
+  for (const listener of listeners[change] ?? [])
+    try {
+      listener(...details);
+    } catch (error) {
+      reportError(error);
+    }
 }
 
 /** Look at this picture, or at none. */

@@ -12,7 +12,9 @@ from app.settings import BadSetting, Settings
 
 KEY = "a-key-of-at-least-16-characters"
 FRIEND, STRANGER = "https://lab.example", "https://lab.example.evil"
-SHARED = ("/api/", "/predict/", "/v1/", "/v2/", "/openapi.json")
+VERTEX = {"health_route": "/health.state", "predict_route": "/models/7:infer"}
+OURS = {"/", "/docs", "/static/style.css", "/livez", "/readyz", "/health", "/metrics"}
+"""What no page of another origin needs: people's pages, and the platform's probes."""
 
 
 def serving(*origins: str, **values: object) -> Flask:
@@ -34,11 +36,11 @@ def preflight(client: FlaskClient, path: str, origin: str) -> TestResponse:
 
 
 def test_only_the_routes_of_programs_are_shared(png: bytes) -> None:
-    app = serving(FRIEND)
+    app = serving(FRIEND, **VERTEX)
     client = app.test_client()
     for method, path in calls_of(app):
         response = client.open(path, method=method, headers={"Origin": FRIEND})
-        assert allowed_origin(response) == (FRIEND if path.startswith(SHARED) else None), (method, path)
+        assert allowed_origin(response) == (None if path in OURS else FRIEND), (method, path)
         assert allowed_origin(client.open(path, method=method, headers={"Origin": STRANGER})) is None
         assert "Access-Control-Allow-Credentials" not in response.headers
 
@@ -82,6 +84,12 @@ def test_an_allowed_page_can_read_an_error(call: str, status: int) -> None:
     assert (response.status_code, allowed_origin(response)) == (status, FRIEND)
     response = client.get("/api/v1/nowhere", headers={"Origin": FRIEND, "X-API-Key": KEY})
     assert (response.status_code, allowed_origin(response)) == (404, FRIEND)
+
+
+@pytest.mark.parametrize("path", ["/healthXstate", "/models/7:infer/more", "/v2x", "/openapi.json/more"])
+def test_what_only_begins_like_a_shared_route_is_not(path: str) -> None:
+    response = serving(FRIEND, **VERTEX).test_client().get(path, headers={"Origin": FRIEND})
+    assert allowed_origin(response) is None
 
 
 def test_everybody_is_a_star() -> None:

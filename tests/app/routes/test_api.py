@@ -18,6 +18,7 @@ from PIL import Image
 from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 
+from app import create_app
 from model.result import Wishes
 
 # --- What comes back --------------------------------------------------------------------------------------
@@ -214,6 +215,54 @@ def test_parameters_reach_the_model_from_query_and_form(
     assert Wishes(**segmenter.calls[-1]) == Wishes(0.0, ["cell", "fibre"])
     assert post(client, png).status_code == 200
     assert Wishes(**segmenter.calls[-1]) == Wishes()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["boat, small"], ["boat, small"]),
+        (["boat, small", "car"], ["boat, small", "car"]),
+        (["car, boat"], ["car", "boat"]),
+        (["car,boat", "boat, small"], ["car", "boat", "boat, small"]),
+        (["boat,small"], None),  # neither the one class nor two
+        (["boat, small, car"], None),
+    ],
+)
+@pytest.mark.parametrize("way", ["query", "form", "JSON"])
+def test_a_class_with_a_comma_in_its_name_can_be_asked_for(
+    png: bytes, way: str, given: list[str], meant: list[str] | None
+) -> None:
+    segmenter = StubSegmenter(classes=["background", "boat, small", "boat", "car"])
+    client = create_app({"stub": segmenter}).test_client()
+    match way:
+        case "query":
+            response = client.post(URL, data=png, content_type="image/png", query_string={"classes": given})
+        case "form":
+            response = client.post(URL, data={"image": (io.BytesIO(png), "a.png"), "classes": given})
+        case "JSON":
+            response = client.post(URL, json={"image": base64.b64encode(png).decode(), "classes": given})
+    if meant:
+        assert response.status_code == 200
+        assert segmenter.calls[-1]["classes"] == meant
+    else:
+        detail = assert_problem(response, 400)["detail"]
+        assert detail == "There is no class 'small'; there are: \"boat, small\", boat, car."
+
+
+def test_one_text_in_json_is_read_as_in_a_query(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    body = {"image": base64.b64encode(png).decode(), "classes": "cell, fibre", "include": "overlay,picture"}
+    assert {"overlay", "picture"} <= client.post(URL, json=body).get_json().keys()
+    assert segmenter.calls[-1]["classes"] == ["cell", "fibre"]
+
+
+@pytest.mark.parametrize(("written", "threshold"), [(".5", 0.5), ("1.", 1.0), ("5e-1", 0.5), ("0", 0.0)])
+def test_a_number_may_be_written_as_people_do(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes, written: str, threshold: float
+) -> None:
+    assert post(client, png, f"?threshold={written}&max_segments=3.").status_code == 200
+    assert (segmenter.calls[-1]["threshold"], segmenter.calls[-1]["max_segments"]) == (threshold, 3)
 
 
 @pytest.mark.parametrize("field", ["image", "file"])

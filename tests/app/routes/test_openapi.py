@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 
 import pytest
 import schemathesis
@@ -12,10 +13,11 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection
-from stub_segmenter import StubSegmenter
+from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
 from app.settings import Settings
+from model.segments import Segments
 
 LAST = {"page": 0, "channel": 2}
 PICTURES = [encode(12, 10, "PNG"), encode(8, 8, "JPEG"), encode(20, 10, "BMP")]
@@ -27,19 +29,37 @@ schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
 for kind in ("image/*", "application/octet-stream"):
     schemathesis.openapi.media_type(kind, st.sampled_from(PICTURES))
 
+
+class EmptyHanded(StubSegmenter):
+    """Finds nothing, in pictures unlike those that it knows; and nobody has measured how well."""
+
+    def __init__(self) -> None:
+        super().__init__("empty", quality=None, description="", known_pictures=NOTHING_FAMILIAR)
+
+    def segment(self, *args: Any, **wishes: Any) -> Segments:
+        found = super().segment(*args, **wishes)
+        return Segments(found.size, found.boxes[:0], found.class_ids[:0], found.scores[:0], [])
+
+
 # URLs are not fetched: no made-up request may leave this machine.
-service = create_app({"stub": StubSegmenter()}, Settings(url_fetch="off"))
+service = create_app({"stub": StubSegmenter(), "empty": EmptyHanded()}, Settings(url_fetch="off"))
 refusals = {"expected-statuses": [400, 403, 404, 405, 413, 415, 422]}
 config = schemathesis.Config.from_dict({"checks": {"negative_data_rejection": refusals}})
 schema = schemathesis.openapi.from_wsgi("/openapi.json", service, config=config)
 
 
-def fit(schema: object) -> None:
-    """Add what the document cannot say: which pages and channels these pictures have, a tensor's length."""
-    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
-        fit(value)
+def fit(schema: object, named: bool = False) -> None:
+    """Add what the document cannot say: which pages and channels these pictures have, a tensor's length.
+
+    Where the route names the model (`named`), the body names no other.
+    """
+    for key, value in enumerate(schema) if isinstance(schema, list) else schema.items():
+        if isinstance(value, dict | list):
+            fit(value, named or "{name}" in str(key))
     if not isinstance(schema, dict):
         return
+    if named:
+        schema.get("properties", {}).pop("model", None)
     if isinstance(schema.get("parameters"), list):
         # Looked up only where the body has no other; the body is nearer to the image, and goes before.
         looked_up = {*LAST, "model", "classes"}

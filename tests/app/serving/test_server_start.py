@@ -19,7 +19,8 @@ LOADING: dict[str, Any] = {"module": "stub_server:create_loading_app()"}
 
 
 def test_while_models_load_the_service_lives_is_not_ready_and_says_so(tmp_path: Path) -> None:
-    with started(tmp_path / "log", **LOADING, STUB_LOADING="3") as server:
+    gate = tmp_path / "gate"
+    with started(tmp_path / "log", **LOADING, STUB_LOADED=str(gate)) as server:
         wait_until(server.answers, 30)
         for path in ("/readyz", "/health", "/api/v1/models", "/api/v1/models/stub"):
             status, headers, body = server.request("GET", path)
@@ -32,15 +33,22 @@ def test_while_models_load_the_service_lives_is_not_ready_and_says_so(tmp_path: 
         assert "Retry-After" in headers
         assert b"<html" in page
         assert b"still being loaded" in page
-        wait_until(lambda: server.answers("/readyz"), 10)
+        gate.touch()
+        wait_until(lambda: server.answers("/readyz"), 30)
         assert server.request("GET", "/")[0] == 200
 
 
 def test_a_request_waits_for_the_models_and_is_answered(tmp_path: Path, png: bytes) -> None:
-    with started(tmp_path / "log", **LOADING, STUB_LOADING="2", MASKSERVE_QUEUE="1") as server:
+    gate = tmp_path / "gate"
+    with (
+        started(tmp_path / "log", **LOADING, STUB_LOADED=str(gate), MASKSERVE_QUEUE="1") as server,
+        ThreadPoolExecutor(4) as pool,
+    ):
         wait_until(server.answers, 30)
-        with ThreadPoolExecutor(4) as pool:
-            statuses = [answer[0] for answer in pool.map(server.segment, [png] * 4)]
+        pending = [pool.submit(server.segment, png) for _ in range(4)]
+        wait_until(lambda: sum(request.done() for request in pending) == 2, 30)
+        gate.touch()
+        statuses = [request.result()[0] for request in pending]
         assert sorted(statuses) == [200, 200, 503, 503]  # as many as may run and wait
 
 
