@@ -55,7 +55,8 @@ class Manifest(BaseModel):
 
     name: str = Field(pattern=NAME_PATTERN)
     version: str
-    task: Literal["instance"]
+    family: str = "mask_rcnn"
+    task: Literal["instance", "semantic"]
     classes: list[str] = Field(min_length=2)  # the first is "background"
     description: str = ""
     licence: str
