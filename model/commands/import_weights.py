@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="take the place of a model of that name")
     parser.add_argument("--licence", help="of the weights")
     parser.add_argument("--description", help="what the model is for, in a sentence")
+    # "-1-1" and "-0.5,0,0" are values, which argparse would take for options.
+    parser._negative_number_matcher = re.compile(r"^-[\d.][\d.,-]*$")
     options = {}
     for task, module in MODULES.items():
         group = parser.add_argument_group(f"options for --task {task}")

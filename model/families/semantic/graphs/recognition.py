@@ -49,10 +49,10 @@ def kind_of(path: Path) -> Kind:
         raise GraphError(pickle_advice(path))
     if path.name in BIOIMAGE_FILES:
         return "bioimage"
-    if head.startswith(ONNX_STARTS) or path.suffix.lower() == ".onnx":
-        return "onnx"
     if path.name == "saved_model.pb":
         raise GraphError(f"{path.name} is one file of a SavedModel: name the folder that it is in")
+    if head.startswith(ONNX_STARTS) or path.suffix.lower() == ".onnx":
+        return "onnx"
     damaged = (
         ": it is damaged, or was cut short" if path.suffix in (".keras", ".h5", ".hdf5", ".tflite") else ""
     )

@@ -13,6 +13,8 @@ from model.families.semantic.graphs.graph import OutputLayout
 from model.families.semantic.graphs.source import Layout
 
 DIVISORS = (1, 2, 4, 8, 16, 32, 64, 128)
+LEAST_SCALE = Fraction(1, 32)
+"""Of a map; what is smaller is a label of the whole picture, which a fixed size may hide."""
 LEAST_SIDE = 64  # pixels; smaller pictures may vanish in a deep network
 
 
@@ -93,7 +95,9 @@ def _scale(trials: Sequence[Trial], index: int, layout: str) -> Fraction | None:
     if len(scales) != 1:
         return None
     scale = scales.pop()
-    return scale if scale and (scale.numerator == 1 or scale.denominator == 1) else None
+    if scale < LEAST_SCALE or (scale.numerator != 1 and scale.denominator != 1):
+        return None
+    return scale
 
 
 def _run(model: ov.Model) -> list[np.ndarray]:
