@@ -14,8 +14,10 @@ import h5py
 import numpy.typing as npt
 import openvino as ov
 
+from model.families.semantic.graphs.endings import LARGEST_FACTOR
 from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code
 from model.families.semantic.graphs.source import GraphError, Source, reason
+from model.families.semantic.graphs.tensorflow_operations import extensions
 
 LARGEST_CONFIG = 64 << 20  # bytes; a zip file may claim to hold far more than it should
 
@@ -59,7 +61,7 @@ def read_keras_h5(path: Path) -> Source:
         copy = Path(folder) / "model.h5"
         shutil.copyfile(path, copy)
         try:
-            with h5py.File(copy, "r+") as file:
+            with h5py.File(copy, "r+", locking=False) as file:
                 file.attrs["model_config"] = json.dumps(for_keras_3(config))
                 file.attrs.pop("training_config", None)
         except (OSError, RuntimeError) as error:
@@ -86,25 +88,37 @@ def _converted(path: Path, name: str) -> Source:
             f"{name} takes {len(model.inputs)} inputs ({taken}): only one, the picture, is possible"
         )
 
+    names = list(getattr(model, "output_names", ()))
+
     def answers(picture: Any) -> list[Any]:
-        return list(keras.tree.flatten(model(_as_expected(model, picture), training=False)))
+        given = model(_as_expected(model, picture), training=False)
+        if isinstance(given, dict):
+            names[:] = sorted(given)  # the order of `flatten`
+        return list(keras.tree.flatten(given))
 
     (picture,) = model.inputs
     spec = tf.TensorSpec((1, *picture.shape[1:]), picture.dtype)
     try:
         function = tf.function(answers).get_concrete_function(spec)
-        converted = ov.convert_model(function)
+        converted = ov.convert_model(function, extension=extensions())
     except Exception as error:
         raise GraphError(f"{name} cannot be turned into an OpenVINO graph ({reason(error)})") from None
     given = converted.outputs[: len(function.outputs)]  # behind them the converter lists sizes on the way
-    names = list(getattr(model, "output_names", ())) or [f"output {index}" for index in range(len(given))]
+    names = names or [f"output {index}" for index in range(len(given))]
     for output, output_name in zip(given, names, strict=False):
         output.set_names({output_name})
 
     def run(picture: npt.NDArray) -> Mapping[str, npt.NDArray]:
         return {key: value.numpy() for key, value in zip(names, function(tf.constant(picture)), strict=False)}
 
-    return Source(name, ov.Model(given, converted.get_parameters(), "trunk"), layout="NHWC", run=run)
+    graph = ov.Model(given, converted.get_parameters(), "trunk")
+    return Source(name, graph, layout="NHWC", run=run, scales_down=_scales_down(model))
+
+
+def _scales_down(model: Any) -> bool:
+    """Whether one of the layers divides by 255, or by half of it."""
+    scales = (getattr(layer, "scale", None) for layer in model._flatten_layers())
+    return any(isinstance(scale, float) and 0 < abs(scale) <= LARGEST_FACTOR for scale in scales)
 
 
 def _as_expected(model: Any, picture: Any) -> Any:

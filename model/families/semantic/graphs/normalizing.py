@@ -75,7 +75,7 @@ def normalize(
         key = next((key for key in answers if key in names), next(iter(answers)))
         return _as_all_have_it(answers[key], given, ending)
 
-    starts_small = scales_down(parameter)
+    starts_small = source.scales_down or scales_down(parameter)
     return Graph(
         name=name,
         model=_wrapped(model, used, layout, given, ending),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import openvino as ov
 
 from model.families.semantic.graphs.source import GraphError, Run, Source, reason
+from model.families.semantic.graphs.tensorflow_operations import extensions
 
 CODE = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
 """Operations that call Python."""
@@ -24,8 +25,11 @@ def read_saved_model(folder: Path) -> Source:
         GraphError: it is damaged, or would run code of its own.
     """
     _refuse_code(folder)
+    core = ov.Core()
+    for extension in extensions():
+        core.add_extension(extension)
     try:
-        model = ov.Core().read_model(folder)
+        model = core.read_model(folder)
     except RuntimeError as error:
         raise GraphError(
             f"{folder.name} cannot be read as a SavedModel ({reason(error)}): it is damaged, or has "

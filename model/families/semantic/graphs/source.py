@@ -31,12 +31,15 @@ class Source:
         model: its graph.
         layout: usual for this kind of file, where the numbers of channels do not tell.
         run: the file's own runtime, where it is installed.
+        scales_down: whether a layer of the file divides its input by 255 or so, as far as layers are known:
+            in the graph that may have become a part of a convolution.
     """
 
     name: str
     model: ov.Model
     layout: Layout | None = None
     run: Run | None = None
+    scales_down: bool = False
 
 
 def reason(error: Exception) -> str:

@@ -41,6 +41,50 @@ def test_a_file_of_keras_or_tensorflow_answers_as_keras_does(
     np.testing.assert_allclose(graph.run(keras_files.picture), keras_files.answer, atol=1e-5)
 
 
+def saved(folder: Path, network: Callable[[Any], Any]) -> Path:
+    """A `.keras` file of what `network` makes of three channels of any size."""
+    import keras
+
+    picture = keras.Input((None, None, 3))
+    keras.Model(picture, network(picture)).save(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def test_class_ids_of_keras_are_read(tmp_path: Path, answer: Answer) -> None:
+    import keras
+
+    graph = read(saved(tmp_path, lambda picture: keras.ops.argmax(picture * -1, axis=-1)))
+
+    noise = np.random.default_rng(0).random((1, 6, 4, 3), np.float32)
+    assert answer(graph.model, noise).tolist() == noise.argmin(axis=3).tolist()
+    assert (graph.ending.kind, graph.ending.channels) == ("class_ids", 3)
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), (1 / 127.5, -1.0)])
+def test_a_network_that_divides_by_255_itself_is_known_by_that(
+    tmp_path: Path, scale: float, offset: float
+) -> None:
+    from keras import layers
+
+    assert read(
+        saved(tmp_path, lambda picture: layers.Conv2D(1, 1)(layers.Rescaling(scale, offset)(picture)))
+    ).scales_down
+    assert not read(saved(tmp_path, layers.Conv2D(1, 1))).scales_down
+
+
+def test_outputs_that_keras_gives_by_name_keep_it(tmp_path: Path, answer: Answer) -> None:
+    from keras import layers
+
+    path = saved(tmp_path, lambda picture: {"mask": picture * 3, "edge": layers.ReLU()(picture)})
+
+    with pytest.raises(GraphError, match=r"2 maps: choose one with --output NAME, of edge .*; mask "):
+        read(path)
+    graph = read(path, output="mask")
+    assert answer(graph.model, np.ones((1, 2, 2, 3), np.float32)).max() == 3
+    assert graph.run is not None
+    assert graph.run(np.ones((1, 2, 2, 3), np.float32)).max() == 3
+
+
 def test_openvinos_own_files_are_read_and_their_layout_is_told_by_the_channels(
     keras_files: KerasFiles, answer: Answer, tmp_path: Path
 ) -> None:
@@ -146,7 +190,7 @@ def test_a_map_at_a_quarter_of_the_size_takes_sides_that_divide(make_onnx: MakeO
     assert graph.divisor == 4
 
 
-def pooled(*, width: int = 4) -> tuple[onnx.NodeProto, onnx.ValueInfoProto]:
+def pooled() -> tuple[onnx.NodeProto, onnx.ValueInfoProto]:
     node = helper.make_node("GlobalAveragePool", ["image"], ["label"])
     return node, helper.make_tensor_value_info("label", TensorProto.FLOAT, ["n", 3, 1, 1])
 
