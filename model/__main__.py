@@ -11,7 +11,7 @@ COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
     "models": ("models", "list the models there are"),
     "fetch": ("fetch", "download a published model"),
-    "import": ("import_weights", "make a model from your own Matterport weights"),
+    "import": ("import_weights", "make a model from a file of your own"),
     "train": ("train", "train a network on labelled images"),
     "evaluate": ("evaluate", "measure a model on labelled images"),
     "survey": ("survey", "note what a model was trained on, so that it warns of other pictures"),

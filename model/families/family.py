@@ -71,12 +71,26 @@ class Command(Protocol):
         """Do it; the exit status."""
 
 
+class ImportPart(Protocol):
+    """A family's part of `python -m model import`; a module can be one."""
+
+    def add_arguments(self, group: argparse._ArgumentGroup) -> list[argparse.Action]:
+        """Add the options of this family alone; their defaults are None."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file, or folder, holds a model of this family."""
+
+    def make(self, path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
+        """Make the bundle, and say what was assumed."""
+
+
 class Family(Protocol):
     """A kind of model.
 
     Attributes:
         name: as `family` in a bundle's model.json.
         task: of its models.
+        importing: how one is made from somebody's file.
         training: how one is trained; None: not here.
         reference_engine: what runs the network to which other engines and precisions are held.
     """
@@ -86,6 +100,9 @@ class Family(Protocol):
 
     @property
     def task(self) -> Task: ...
+
+    @property
+    def importing(self) -> ImportPart: ...
 
     @property
     def training(self) -> Command | None: ...

@@ -16,7 +16,7 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.families.mask_rcnn.importing import classes_from
+from model.class_names import classes_from
 from model.formats.encode import encode_png
 from model.manifest import Bundle
 from model.segmenter import Segmenter, load

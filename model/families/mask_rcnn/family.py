@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import Command, InputsOf, Task
+from model.families.family import Command, ImportPart, InputsOf, Task
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.predictor import MaskRCNNPredictor
@@ -27,6 +27,13 @@ class MaskRCNNFamily:
     name = "mask_rcnn"
     task: Task = "instance"
     reference_engine: Literal["tensorflow"] = "tensorflow"
+
+    @property
+    def importing(self) -> ImportPart:
+        """See `families.family.Family`."""
+        from model.families.mask_rcnn import import_command
+
+        return import_command
 
     @property
     def training(self) -> Command:

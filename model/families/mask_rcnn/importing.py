@@ -19,19 +19,6 @@ from model.segmenter import Segmenter
 from model.selftest import record_self_test
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
-BACKGROUND_NAMES = {"bg", "background", "__background__"}
-
-
-def classes_from(path: Path) -> list[str]:
-    """Class names, one a line, with "background" put first unless the file has it already."""
-    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if names and names[0].lower() in BACKGROUND_NAMES:
-        names = names[1:]
-    classes = ["background", *names]
-    repeated = sorted({name for name in classes if classes.count(name) > 1})
-    if repeated:
-        raise ValueError(f"{path.name} names {', '.join(repeated)} twice: every class needs its own name")
-    return classes
 
 
 def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import InputsOf, NoReference, Task
+from model.families.family import ImportPart, InputsOf, NoReference, Task
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import seen_at_most
 from model.families.semantic.predictor import SemanticPredictor
@@ -29,6 +29,13 @@ class SemanticFamily:
     task: Task = "semantic"
     training = None
     reference_engine: Literal["openvino"] = "openvino"
+
+    @property
+    def importing(self) -> ImportPart:
+        """See `families.family.Family`."""
+        from model.families.semantic import import_command
+
+        return import_command
 
     def check(self, manifest: Manifest) -> None:
         """See `families.family.Family`."""
@@ -104,7 +111,12 @@ class SemanticFamily:
         test_image: npt.NDArray[np.uint8] | None = None,
     ) -> Bundle:
         """See `families.family.Family`."""
-        raise NotImplementedError
+        from model import catalog
+        from model.families.semantic.importer import import_semantic
+        from model.families.semantic.specification import Options
+
+        import_semantic(path, name, Options(classes=classes[1:], **wanted), about, test_image)
+        return catalog.find(name)
 
 
 def _config(manifest: Manifest) -> SemanticConfig:

@@ -1,0 +1,92 @@
+"""What `python -m model import --task instance` asks, and does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from model.class_names import classes_from
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
+
+H5_SUFFIXES = {".h5", ".hdf5"}
+OWN_LAYERS = ("mrcnn_", "rpn_")
+"""How layers are called in Matterport's weight files alone."""
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
+    """The options of this family alone."""
+    add = group.add_argument
+    return [
+        add("--backbone", choices=BACKBONES, help="checked against the file (default: as there)"),
+        add("--min-dim", type=int, help="IMAGE_MIN_DIM of the training (default: 800)"),
+        add("--max-dim", type=int, help="IMAGE_MAX_DIM of the training (default: 1024)"),
+        add("--resize-mode", choices=RESIZE_MODES, help="default: fit64, as square but faster"),
+        add("--anchor-scales", type=_numbers, help="RPN_ANCHOR_SCALES, comma-separated"),
+        add("--anchor-ratios", type=_numbers, help="RPN_ANCHOR_RATIOS, comma-separated"),
+        add("--mean-pixel", type=_numbers, help="MEAN_PIXEL, comma-separated"),
+        add("--config", type=Path, help="JSON with further Config values, lower-case names"),
+    ]
+
+
+def recognises(path: Path) -> bool:
+    """Whether the file holds the layers of a Mask R-CNN, or is an .h5 file that cannot be read at all."""
+    if path.is_dir() or path.suffix.lower() not in H5_SUFFIXES:
+        return False
+    try:
+        with h5py.File(path) as file:
+            layers = [*file, *file.get("model_weights", ())]
+    except OSError:
+        return True  # reading it will say what is wrong
+    return any(layer.startswith(OWN_LAYERS) for layer in layers)
+
+
+def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
+    """Make the bundle.
+
+    Args:
+        path: of the weight file.
+        arguments: what was asked, this family's options and those of all.
+        about: manifest values.
+    """
+    from model.families.mask_rcnn.importing import import_weights  # needs OpenVINO; --help does not
+    from model.pictures import read
+
+    given = {
+        "backbone": arguments.backbone,
+        "image_min_dim": arguments.min_dim,
+        "image_max_dim": arguments.max_dim,
+        "image_resize_mode": arguments.resize_mode,
+        "rpn_anchor_scales": arguments.anchor_scales,
+        "rpn_anchor_ratios": arguments.anchor_ratios,
+        "mean_pixel": arguments.mean_pixel,
+        "detection_min_confidence": arguments.threshold,
+    }
+    asked = _run_beside(path)
+    if not arguments.classes and not asked:
+        raise ValueError("--classes is missing: name a text file with a class name a line")
+    classes = classes_from(arguments.classes) if arguments.classes else asked["classes"]
+    wanted: dict[str, Any] = dict(asked.get("config", {}))
+    wanted |= json.loads(arguments.config.read_text()) if arguments.config else {}
+    wanted |= {name: value for name, value in given.items() if value is not None}
+    usual = {"licence": "unknown", "source": f"imported from {path.name}"}
+    own = {} if arguments.tile_overlap is None else {"tile_overlap": arguments.tile_overlap}
+    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
+    bundle = import_weights(path, arguments.name, classes, wanted, {**usual, **about, **own}, test_image)
+    config = Config.from_json(bundle.manifest.config)
+    print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
+
+
+def _run_beside(weights: Path) -> dict[str, Any]:
+    """What `python -m model train` was asked, where the weights are a run's; else nothing."""
+    path = weights.parent / "run.json"
+    asked: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return asked if {"config", "classes"} <= asked.keys() else {}
+
+
+def _numbers(words: str) -> tuple[float, ...]:
+    return tuple(float(word) if "." in word else int(word) for word in words.split(","))

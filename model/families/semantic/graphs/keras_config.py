@@ -1,0 +1,117 @@
+"""What a Keras file says of its layers: checked before Keras sees it, and made ready for Keras 3."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from model.families.semantic.graphs.source import GraphError
+
+CODE_LAYERS = {"Lambda", "__lambda__"}
+OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}
+"""What Keras 2 made of bare TensorFlow functions between layers: Keras 3 does not read them."""
+MODULES = (
+    "keras.layers",
+    "keras.models",
+    "keras.initializers",
+    "keras.regularizers",
+    "keras.constraints",
+    "keras.activations",
+    "keras.ops",
+    "keras.engine",
+    "keras.src",
+    "keras.dtype_policies",
+)
+"""Where a layer, or a value of one, may come from; `keras.utils`, say, has functions that download files."""
+FORBIDDEN_MODULES = ("keras.src.utils", "keras.src.saving", "keras.src.legacy")
+BUILT_IN = {"keras", "builtins", "tensorflow.keras.layers", None}
+PLAIN_CLASSES = {"__tuple__", "__tensor__", "__keras_tensor__", "__numpy__", "slice", "__ellipsis__"}
+
+Values = dict[str, Any]
+
+
+def refuse_code(config: Values, file_name: str) -> None:
+    """Raise GraphError if anything in `config`, the JSON of a model, would run code of its own."""
+    for part in _parts(config):
+        name = part["class_name"]
+        values = part.get("config")
+        shown = (values.get("name") if isinstance(values, dict) else None) or part.get("name") or name
+        if name in CODE_LAYERS:
+            raise GraphError(
+                f"{file_name} holds Python code (the Lambda layer {shown!r}), which is never run: replace it "
+                "by a layer of Keras, such as Rescaling, Resizing or Activation, and save the model again"
+            )
+        if name in OPERATION_LAYERS:
+            raise GraphError(
+                f"{file_name} has a bare TensorFlow operation between its layers ({shown!r}, {name}), which "
+                "only Keras 2 reads: there, export the model as a SavedModel with model.export(FOLDER)"
+            )
+        if not _is_of_keras(part):
+            origin = f"{part.get('module') or part.get('registered_name')}".rstrip(".")
+            raise GraphError(
+                f"{file_name} needs code that is not in it ({name}, of {origin}): where that code is, export "
+                "the model as a SavedModel with model.export(FOLDER), or as ONNX"
+            )
+
+
+def for_keras_3(config: Values) -> Values:
+    """The config of a model of Keras 2 without what the layers of Keras 3 do not take."""
+    import keras
+
+    def cleaned(value: Any) -> Any:
+        if isinstance(value, list):
+            return [cleaned(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        made = {key: cleaned(item) for key, item in value.items()}
+        layer = getattr(keras.layers, str(made.get("class_name")), None)
+        if isinstance(layer, type) and isinstance(made.get("config"), dict):
+            made["config"] = _accepted(made["config"], layer)
+        return made
+
+    result: Values = cleaned(config)
+    return result
+
+
+def _accepted(values: Values, layer: type) -> Values:
+    """The values without those that `layer` does not know, if they ask for nothing."""
+    if layer.__name__ == "InputLayer":
+        return {key: value for key, value in values.items() if key not in ("ragged", "sparse", "type_spec")}
+    known = set(_arguments(layer)) | {"batch_input_shape", "alpha", "layers", "layer"}
+    kept = {key: value for key, value in values.items() if key in known or value not in (None, False, 1, {})}
+    axis = kept.get("axis")
+    if layer.__name__ == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+        kept["axis"] = axis[0]
+    return kept
+
+
+def _arguments(layer: type) -> Iterator[str]:
+    for parent in layer.__mro__:
+        if parent is not object and "__init__" in vars(parent):
+            yield from inspect.signature(vars(parent)["__init__"]).parameters
+    yield from ("name", "trainable", "dtype", "activity_regularizer", "input_shape", "batch_shape")
+
+
+def _parts(value: Any) -> Iterator[Values]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, dict):
+        if isinstance(value.get("class_name"), str):
+            yield value
+        for key, item in value.items():
+            if key not in ("compile_config", "build_config"):  # of training; read by nobody
+                yield from _parts(item)
+
+
+def _is_of_keras(part: Values) -> bool:
+    name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
+    if ">" in name or (registered and ">" in str(registered)):  # "package>Name", registered by a user's code
+        return False
+    if module in BUILT_IN:
+        return name in PLAIN_CLASSES or module != "builtins"
+    words = str(module)
+    if any(words == one or words.startswith(f"{one}.") for one in FORBIDDEN_MODULES):
+        return False
+    return any(words == one or words.startswith(f"{one}.") for one in MODULES)

@@ -1,0 +1,45 @@
+"""ONNX files, and OpenVINO's own, which are read alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openvino as ov
+
+from model.families.semantic.graphs.source import GraphError, Source, reason
+
+
+def read_onnx(path: Path) -> Source:
+    """The graph of an ONNX file; data beside it is found by the names that the file gives.
+
+    Raises:
+        GraphError: it is damaged, lacks its data, or has operations that OpenVINO does not know.
+    """
+    try:
+        model = ov.Core().read_model(path)
+    except RuntimeError as error:
+        raise GraphError(f"{path.name} {_complaint(reason(error))}") from None
+    return Source(path.name, model, layout="NCHW")
+
+
+def read_openvino(path: Path) -> Source:
+    """The graph of an OpenVINO .xml; the .bin of the same name must lie beside it."""
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise GraphError(f"{weights.name}, the weights of {path.name}, is missing: put it beside that file")
+    try:
+        model = ov.Core().read_model(path, weights)
+    except RuntimeError as error:
+        raise GraphError(
+            f"{path.name} and {weights.name} cannot be read ({reason(error)}): one of them is damaged, or "
+            "they do not belong together"
+        ) from None
+    return Source(path.name, model)
+
+
+def _complaint(why: str) -> str:
+    if "externally stored data" in why:
+        return f"keeps its weights in another file, which is missing or too short ({why}): put it beside"
+    if "rule found" in why or "not supported" in why or "does not support" in why:
+        return f"has operations that OpenVINO does not know ({why}): export the model without them"
+    return f"cannot be read as ONNX ({why}): it is damaged, was cut short, or is something else"

@@ -1,0 +1,120 @@
+"""What `python -m model import --task semantic` asks, and does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from model.class_names import classes_from
+from model.families.semantic.config import Activation, Background, Channels, Fit, ValueRange
+from model.families.semantic.specification import Options
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
+    """The options of this family alone."""
+    add = group.add_argument
+    return [
+        add("--size", type=_size, metavar="WxH", help="the size of all pictures, where the file takes any"),
+        add("--divisor", type=int, help="what both sides are multiples of, where it takes any (default: 32)"),
+        add("--max-side", type=int, help="pictures with a longer side shrink (default: 1024)"),
+        add("--fit", choices=get_args(Fit), help="how pictures come to a fixed size (default: pad)"),
+        add("--channels", choices=get_args(Channels), help="what its channels are (default: rgb, or grey)"),
+        add("--value-range", type=_value_range, metavar="0-1|0-255|-1-1", help="of its input (default: 0-1)"),
+        add("--mean", type=_numbers, help="subtracted a channel, in that range, comma-separated"),
+        add("--std", type=_numbers, help="by which the rest is divided, comma-separated"),
+        add("--activation", choices=get_args(Activation), help="what is still to be applied to its answer"),
+        add(
+            "--background",
+            type=_background,
+            metavar="none|INDEX|implied",
+            help="the channel that is the background; none: every pixel has a class; implied: where no class "
+            "reaches the threshold",
+        ),
+        add("--output", metavar="NAME", help="which output to use, where the file has several maps"),
+        add(
+            "--layout", type=_layout, metavar="nchw|nhwc", help="of its input, where the file leaves it open"
+        ),
+    ]
+
+
+def recognises(path: Path) -> bool:
+    """Whatever no other family knows: reading it will say what is wrong."""
+    return True
+
+
+def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
+    """Make the bundle, and say what was assumed.
+
+    Args:
+        path: of the file or folder.
+        arguments: what was asked, this family's options and those of all.
+        about: manifest values.
+    """
+    from model.families.semantic.importer import import_semantic  # needs OpenVINO; --help does not
+    from model.pictures import read
+
+    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
+    classes = classes_from(arguments.classes)[1:] if arguments.classes else None
+    options = Options(
+        classes=classes,
+        size=arguments.size,
+        divisor=arguments.divisor,
+        max_side=arguments.max_side,
+        fit=arguments.fit,
+        tile_overlap=arguments.tile_overlap,
+        channels=arguments.channels,
+        value_range=arguments.value_range,
+        mean=arguments.mean,
+        std=arguments.std,
+        activation=arguments.activation,
+        threshold=arguments.threshold,
+        background=arguments.background,
+        output=arguments.output,
+        layout=arguments.layout,
+    )
+    imported = import_semantic(path, arguments.name, options, about, test_image)
+    said = imported.specification
+    for sentence in said.sentences:
+        print(sentence)
+    count = len(said.classes) - 1
+    print(
+        f"{arguments.name}: {said.config.gives}, {count} class{'es' * (count > 1)}, threshold "
+        f"{said.threshold}, in {imported.folder}"
+    )
+
+
+def _size(words: str) -> tuple[int, int]:
+    width, cross, height = words.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"{words!r} is no size: say WIDTHxHEIGHT, such as 512x512")
+    return int(width), int(height)
+
+
+def _value_range(word: str) -> ValueRange:
+    for value in get_args(ValueRange):
+        if word == value:
+            return value
+    raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(get_args(ValueRange))}")
+
+
+def _background(word: str) -> Background:
+    if word in ("none", "implied"):
+        return word  # type: ignore[return-value]
+    if word.isdecimal():
+        return int(word)
+    raise argparse.ArgumentTypeError(f"{word!r} is neither none, implied nor the number of a channel, from 0")
+
+
+def _layout(word: str) -> str:
+    if word.upper() not in ("NCHW", "NHWC"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither nchw nor nhwc")
+    return word.upper()
+
+
+def _numbers(words: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in words.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} are no numbers with commas between them") from None

@@ -1,0 +1,293 @@
+"""Specification: what a file tells of its model, what its user says, and defaults become one config."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from model.families.semantic.config import (
+    Activation,
+    Background,
+    Channels,
+    Fit,
+    Gives,
+    SemanticConfig,
+    ValueRange,
+)
+from model.families.semantic.graphs.graph import Graph
+from model.families.semantic.graphs.source import GraphError, Layout
+
+PROBABILITY_THRESHOLD = 0.5
+"""Where a class must be likelier than not; of classes that exclude each other the likeliest is taken."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user says of a model; None: nothing.
+
+    Attributes:
+        classes: names, without the background.
+        layout: of the input.
+        output: the name of the output to use.
+
+    The others are as in SemanticConfig, and `threshold` as in a manifest.
+    """
+
+    classes: Sequence[str] | None = None
+    size: tuple[int, int] | None = None
+    divisor: int | None = None
+    max_side: int | None = None
+    fit: Fit | None = None
+    tile_overlap: int | None = None
+    channels: Channels | None = None
+    value_range: ValueRange | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    activation: Activation | None = None
+    threshold: float | None = None
+    background: Background | None = None
+    output: str | None = None
+    layout: Layout | None = None
+
+    @property
+    def channel_count(self) -> int | None:
+        """C, where the channels were said."""
+        return None if self.channels is None else 1 if self.channels == "grey" else 3
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What becomes a bundle's manifest.
+
+    Attributes:
+        config: of the family.
+        classes: names, "background" first.
+        threshold: lowest score that a pixel counts with.
+        sentences: what was assumed, for the user to check.
+    """
+
+    config: SemanticConfig
+    classes: list[str]
+    threshold: float
+    sentences: tuple[str, ...]
+
+
+def specify(graph: Graph, options: Options, told: Mapping[str, Any] | None = None) -> Specification:
+    """The whole specification of an import.
+
+    Args:
+        graph: what was read.
+        options: what the user says.
+        told: what a description beside the graph says: values of SemanticConfig, "classes", "threshold".
+
+    Raises:
+        GraphError: what the user says contradicts the file; says what would fit.
+    """
+    return _Specifier(graph, options, dict(told or {})).specification()
+
+
+class _Specifier:
+    """Decides value by value, and notes what was assumed."""
+
+    def __init__(self, graph: Graph, options: Options, told: dict[str, Any]) -> None:
+        self.graph = graph
+        self.options = options
+        self.told = told
+        self.sentences = list(graph.sentences)
+        self.values: dict[str, Any] = {
+            key: value for key, value in told.items() if key not in ("classes", "threshold")
+        }
+
+    def specification(self) -> Specification:
+        self._refuse_contradictions()
+        self._input()
+        self._size()
+        activation, gives = self._answer()
+        background, names = self._classes(gives)
+        self.values |= {"activation": activation, "gives": gives, "background": background}
+        threshold = self._said("threshold", None)
+        if threshold is None:
+            threshold = PROBABILITY_THRESHOLD if gives in ("binary", "labels") else 0.0
+        config = SemanticConfig(**{key: value for key, value in self.values.items() if value is not None})
+        return Specification(config, ["background", *names], threshold, tuple(self.sentences))
+
+    def _said(self, name: str, default: Any, sentence: str = "") -> Any:
+        """What the user or the file says; else the default, with a sentence."""
+        for value in (getattr(self.options, name), self.told.get(name)):
+            if value is not None:
+                return value
+        if sentence:
+            self.sentences.append(sentence)
+        return default
+
+    def _refuse_contradictions(self) -> None:
+        """Of what is said of a model by the user and by the description beside it."""
+        for field in fields(self.options):
+            asked, told = getattr(self.options, field.name), self.told.get(field.name)
+            if field.name in ("classes", "threshold", "max_side", "fit", "tile_overlap", "divisor", "size"):
+                continue  # a matter of taste, or of names
+            if asked is not None and told is not None and _plain(asked) != _plain(told):
+                raise GraphError(
+                    f"{self.graph.name} says that {field.name} is {_plain(told)}, not {_plain(asked)}: leave "
+                    f"--{field.name.replace('_', '-')} out"
+                )
+
+    def _input(self) -> None:
+        graph = self.graph
+        if graph.channels == 1:
+            self.values["channels"] = "grey"
+        else:
+            sentence = "Its three channels are taken for red, green, blue (--channels bgr if they are not)."
+            self.values["channels"] = self._said("channels", "rgb", sentence)
+        asked = self.options.value_range
+        if graph.takes_bytes:
+            if asked not in (None, "0-255"):
+                raise GraphError(
+                    f"{graph.name} takes whole numbers from 0 to 255: leave --value-range out, or say 0-255"
+                )
+            self.values["value_range"] = "0-255"
+        elif graph.scales_down:
+            sentence = "It divides by 255 itself, so it gets values from 0 to 255 (--value-range)."
+            self.values["value_range"] = self._said("value_range", "0-255", sentence)
+        else:
+            sentence = "Values are taken to be from 0 to 1 (--value-range 0-255 or -1-1 if they are not)."
+            self.values["value_range"] = self._said("value_range", "0-1", sentence)
+        is_normalized = self.told.get("normalization", "none") != "none"
+        for name in ("mean", "std"):
+            self.values[name] = self._said(name, ())
+        if not is_normalized and not self.values["mean"] and not self.values["std"] and not graph.takes_bytes:
+            self.sentences.append("No mean is subtracted and nothing divided by a deviation (--mean, --std).")
+
+    def _size(self) -> None:
+        graph, options = self.graph, self.options
+        if graph.size is not None:
+            for name in ("divisor", "max_side"):
+                if getattr(options, name) is not None:
+                    raise GraphError(
+                        f"{graph.name} takes pictures of {graph.size[0]} x {graph.size[1]} only: leave "
+                        f"--{name.replace('_', '-')} out"
+                    )
+            self.values["size"] = graph.size
+            sentence = (
+                f"Pictures are scaled to fit into {graph.size[0]} x {graph.size[1]} and padded (--fit scale "
+                "stretches them, --fit tile cuts them into tiles)."
+            )
+            self.values["fit"] = self._said("fit", "pad", sentence)
+        else:
+            self._open_size(math.lcm(graph.divisor or 1, self.told.get("divisor") or 1))
+        if self.values["fit"] == "tile":
+            default = max(SemanticConfig.tile_overlap, 2 * self.values.get("halo", 0))
+            largest = min(self.values["size"]) // 2
+            self.values["tile_overlap"] = self._said("tile_overlap", min(default, largest))
+        elif options.tile_overlap is not None:
+            raise GraphError("--tile-overlap is for --fit tile: say that too, or leave it out")
+
+    def _open_size(self, least: int) -> None:
+        graph, options = self.graph, self.options
+        if options.fit in ("scale", "tile"):
+            raise GraphError(f"--fit {options.fit} needs --size WIDTHxHEIGHT: {graph.name} takes any size")
+        usual = SemanticConfig.divisor
+        divisor = options.divisor or (usual if usual % least == 0 else least)
+        if divisor % least:
+            raise GraphError(
+                f"{graph.name} takes pictures whose sides are multiples of {least}, which {divisor} is not: "
+                f"leave --divisor out, or give a multiple of {least}"
+            )
+        self.values |= {"size": None, "divisor": divisor, "fit": "pad"}
+        sentence = (
+            f"Pictures of any size are padded to multiples of {divisor}; those with a side over "
+            f"{SemanticConfig.max_side} pixels shrink to that (--max-side)."
+        )
+        self.values["max_side"] = self._said("max_side", SemanticConfig.max_side, sentence)
+
+    def _answer(self) -> tuple[Activation, Gives]:
+        """What is still to be applied to the answer, and what it then is."""
+        graph, asked = self.graph, self._said("activation", None)
+        several = graph.outputs != 1
+        if graph.ending.kind != "logits":
+            if asked not in (None, "none"):
+                kind = (
+                    "gives class ids"
+                    if graph.ending.kind == "class_ids"
+                    else f"ends in a {graph.ending.kind}"
+                )
+                raise GraphError(f"{graph.name} {kind} already: leave --activation out, or say none")
+            if graph.ending.kind == "class_ids":
+                return "none", "class_ids"
+            if not several:
+                return "none", "binary"
+            return "none", "labels" if graph.ending.kind == "sigmoid" else "classes"
+        if not several:
+            if asked == "softmax":
+                raise GraphError(
+                    f"{graph.name} gives one channel, of which a softmax is 1 everywhere: say --activation "
+                    "sigmoid"
+                )
+            sentence = "It ends without an activation, so a sigmoid is applied (--activation none if not)."
+            return asked or self._assumed("sigmoid", sentence), "binary"
+        sentence = (
+            "It ends without an activation, so a softmax over its channels is applied (--activation sigmoid "
+            "if classes may overlap, none if they are probabilities already)."
+        )
+        activation = asked or self._assumed("softmax", sentence)
+        return activation, "labels" if activation == "sigmoid" else "classes"
+
+    def _assumed(self, value: Any, sentence: str) -> Any:
+        self.sentences.append(sentence)
+        return value
+
+    def _classes(self, gives: Gives) -> tuple[Background, list[str]]:
+        """What the background is, and the names of the classes."""
+        graph, asked = self.graph, self.options.background
+        names = list(self._said("classes", None) or [])
+        count = graph.outputs or graph.ending.channels
+        if gives in ("binary", "labels"):
+            default: Background = "implied"
+        elif count is None or not names:
+            default = 0
+        else:
+            default = "none" if len(names) == count else 0
+        background = default if asked is None else asked
+        if count is None:  # class ids, and nothing tells how many
+            if not names:
+                raise GraphError(
+                    f"{graph.name} gives class ids, and nothing tells how many: name the classes in a file, "
+                    "--classes FILE"
+                )
+            return background, names
+        wanted = count - (isinstance(background, int) or (gives == "class_ids" and background == "implied"))
+        if isinstance(background, int) and gives != "labels" and background >= count:
+            raise GraphError(
+                f"{graph.name} has the channels 0 to {count - 1}, so {background} cannot be the background"
+            )
+        if not names:
+            names = self._assumed_names(wanted, background, gives)
+        if len(names) != wanted:
+            raise GraphError(self._wrong_count(count, wanted, len(names), background, gives))
+        return background, names
+
+    def _assumed_names(self, count: int, background: Background, gives: Gives) -> list[str]:
+        names = ["foreground"] if count == 1 else [f"class {number}" for number in range(1, count + 1)]
+        shown = names[0] if count == 1 else f"{names[0]} to {names[-1]}"
+        also = ""
+        if isinstance(background, int) and self.options.background is None:
+            what = "the number" if gives == "class_ids" else "channel"
+            also = f", and {what} {background} is taken for the background (--background)"
+        self.sentences.append(f"Nothing names its classes: called {shown}{also}; --classes FILE names them.")
+        return names
+
+    def _wrong_count(self, count: int, wanted: int, given: int, background: Background, gives: Gives) -> str:
+        asked = self.options.background is not None
+        fits = f"{wanted} name{'s' * (wanted != 1)}"
+        if gives in ("classes", "class_ids") and not asked:
+            fits = f"{count - 1} names, if one of them is the background, or {count}"
+        elif isinstance(background, int):
+            fits += f" beside the background, {background}"
+        what = "numbers" if gives == "class_ids" else "channel" + "s" * (count != 1)
+        return f"{self.graph.name} gives {count} {what}, so {fits} would fit; {given} were given"
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

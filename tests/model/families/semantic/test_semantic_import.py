@@ -1,0 +1,186 @@
+"""`python -m model import --task semantic`: a file becomes a bundle that says what is known of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+import pytest
+from foreign_models import KerasFiles, MakeOnnx
+
+from model.__main__ import main
+from model.commands.import_weights import task_of
+
+Answer = Callable[[ov.Model, npt.NDArray], npt.NDArray]
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "classes.txt"
+    path.write_text("person\n")
+    return path
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return values
+
+
+def test_a_file_becomes_a_bundle_that_says_only_what_differs_from_the_defaults(
+    model_dir: Path,
+    make_onnx: MakeOnnx,
+    names: Path,
+    answer: Answer,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["import", str(make_onnx()), "--name", "people", "--classes", str(names), "--licence", "MIT"]
+
+    assert main([*words, "--mean", "0.5,0.5,0.5", "--version", "3"]) == 0
+
+    said = capsys.readouterr().out
+    assert "a sigmoid is applied" in said
+    assert "people: binary, 1 class, threshold 0.5, in" in said
+    values = manifest_of(model_dir / "people")
+    files = values.pop("files")
+    assert sorted(files) == ["openvino/f32/trunk.bin", "openvino/f32/trunk.xml"]
+    assert values == {
+        "name": "people",
+        "version": "3",
+        "family": "semantic",
+        "task": "semantic",
+        "classes": ["background", "person"],
+        "licence": "MIT",
+        "source": "imported from net.onnx",
+        "threshold": 0.5,
+        "exports": {"f32": {"passed": True}, "bf16": {"passed": False}},
+        "config": {"activation": "sigmoid", "mean": [0.5, 0.5, 0.5]},
+        "weights": "openvino/f32/trunk.bin",
+    }
+    model = ov.Core().read_model(model_dir / "people" / "openvino" / "f32" / "trunk.xml")
+    assert answer(model, np.zeros((1, 32, 64, 3), np.float32)).shape == (1, 32, 64, 1)
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5", "saved_model", "tflite"])
+def test_every_kind_of_file_is_compared_with_its_own_runtime(
+    model_dir: Path,
+    keras_files: KerasFiles,
+    answer: Answer,
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["import", str(getattr(keras_files, kind)), "--name", "mine", "--background", "0"]) == 0
+
+    assert "It answers as its file does in TensorFlow." in capsys.readouterr().out
+    model = ov.Core().read_model(model_dir / "mine" / "openvino" / "f32" / "trunk.xml")
+    np.testing.assert_allclose(answer(model, keras_files.picture), keras_files.answer, atol=2e-3)
+    assert manifest_of(model_dir / "mine")["config"]["gives"] == "classes"
+    assert "threshold 0.0" in capsys.readouterr().out or manifest_of(model_dir / "mine")["threshold"] == 0
+
+
+def test_weights_that_16_bits_would_spoil_are_kept_in_32(
+    model_dir: Path, make_onnx: MakeOnnx, answer: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kernel = np.array([1000.4, -1000.1, 0.2], np.float32).reshape(1, 3, 1, 1)  # small sums of large numbers
+    grey = np.full((1, 32, 32, 3), 0.5, np.float32)
+    grey[0, 0, 0] = (0.5, 0.5001, 0.5)
+    path = make_onnx(shape=(1, 3, 32, 32), kernel=np.repeat(kernel, 1, axis=0) * 1e3)
+
+    assert main(["import", str(path), "--name", "mine"]) == 0
+
+    model = ov.Core().read_model(model_dir / "mine" / "openvino" / "f32" / "trunk.xml")
+    expected = grey @ (kernel.ravel() * 1e3)
+    np.testing.assert_allclose(answer(model, grey)[..., 0], expected, rtol=1e-3, atol=1)
+    assert "kept in 32 bits" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--min-dim", "800"],
+            "--task semantic, which has no --min-dim: leave it out, or say",
+        ),
+        (["--task", "instance", "--fit", "pad"], "--task instance, which has no --fit"),
+        (["--name", "My Model"], "cannot name a model"),
+        (["--threshold", "1.5"], "threshold: Input should be less"),
+        (["--activation", "softmax"], "say --activation sigmoid"),
+        (["--mean", "0.5,0.5"], "mean"),
+        (["--output", "edges"], "has no output 'edges'"),
+    ],
+)
+def test_wishes_that_do_not_fit_are_refused_in_a_line_and_nothing_is_left(
+    model_dir: Path, make_onnx: MakeOnnx, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "--mean" in words:
+        pytest.importorskip("model.families.semantic.preprocessing", reason="SemanticConfig is not checked")
+    status = main(["import", str(make_onnx()), "--name", "mine", *words])
+
+    assert status == 1
+    assert says in capsys.readouterr().err.splitlines()[-1]
+    assert list(model_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--size", "64"],
+        ["--size", "0x64"],
+        ["--value-range", "0-2"],
+        ["--background", "-1"],
+        ["--layout", "chwn"],
+        ["--std", "a,b"],
+        ["--fit", "crop"],
+    ],
+)
+def test_options_that_are_misspelt_are_refused_by_the_command_line(
+    make_onnx: MakeOnnx, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["import", str(make_onnx()), "--name", "mine", *words])
+
+    assert f"argument {words[0]}" in capsys.readouterr().err
+
+
+def test_a_model_of_that_name_is_replaced_only_if_asked(
+    model_dir: Path, make_onnx: MakeOnnx, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["import", str(make_onnx()), "--name", "mine"]
+    assert main(words) == 0
+    assert main(words) == 1
+    assert "choose another --name, or --replace it" in capsys.readouterr().err
+    assert main([*words, "--replace"]) == 0
+
+
+def test_the_task_is_told_by_the_file(tiny_weights: Path, keras_files: KerasFiles, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").touch()
+
+    assert task_of(tiny_weights) == "instance"
+    assert task_of(keras_files.h5) == "semantic"
+    assert task_of(keras_files.weights_only) == "semantic"
+    assert task_of(tmp_path / "net.onnx") == "semantic"
+    assert task_of(keras_files.saved_model) == "semantic"
+
+
+def test_values_that_begin_with_a_dash_are_no_options(model_dir: Path, make_onnx: MakeOnnx) -> None:
+    words = ["import", str(make_onnx()), "--name", "mine", "--value-range", "-1-1", "--mean", "-0.5,0,0"]
+
+    assert main(words) == 0
+
+    config = manifest_of(model_dir / "mine")["config"]
+    assert (config["value_range"], config["mean"]) == ("-1-1", [-0.5, 0, 0])
+
+
+def test_selfie_segmentation_becomes_a_small_bundle(model_dir: Path, shared: Path, names: Path) -> None:
+    path = shared / "weights" / "mediapipe_selfie_segmentation.tflite"
+    words = ["import", str(path), "--name", "people", "--classes", str(names), "--fit", "scale"]
+
+    assert main(words) == 0
+
+    folder = model_dir / "people"
+    assert manifest_of(folder)["config"] == {"size": [256, 256], "fit": "scale"}
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 2e6

@@ -1,0 +1,152 @@
+"""What a file tells, what its user says and defaults come together, or contradict each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openvino as ov
+import openvino.opset13 as ops
+import pytest
+
+from model.families.semantic.graphs.endings import Ending
+from model.families.semantic.graphs.graph import Graph
+from model.families.semantic.graphs.source import GraphError
+from model.families.semantic.specification import Options, specify
+
+
+def graph(kind: Any = "logits", outputs: int | None = 1, ids: int | None = None, **values: Any) -> Graph:
+    picture = ops.parameter([1, 1, 1, 1])
+    known = {"size": None, "divisor": 8, "channels": 3, **values}
+    return Graph("net", ov.Model([picture], [picture]), outputs=outputs, ending=Ending(kind, ids), **known)
+
+
+FIXED = {"size": (64, 48), "divisor": None}
+TWO, THREE = ["cell", "fibre"], ["cell", "fibre", "spot"]
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "expected"),
+    [
+        # one channel
+        (graph(), {}, {"gives": "binary", "activation": "sigmoid", "background": "implied"}),
+        (graph("sigmoid"), {}, {"gives": "binary", "activation": "none"}),
+        (graph("sigmoid"), {"activation": "none"}, {"activation": "none"}),
+        (graph("softmax"), {}, {"gives": "binary", "activation": "none"}),  # one channel of several
+        (graph(), {"activation": "none"}, {"activation": "none"}),
+        # several channels
+        (graph(outputs=3), {}, {"gives": "classes", "activation": "softmax", "background": 0}),
+        (graph(outputs=3), {"classes": TWO}, {"gives": "classes", "background": 0}),
+        (graph(outputs=3), {"classes": THREE}, {"gives": "classes", "background": "none"}),
+        (graph(outputs=3), {"classes": TWO, "background": 2}, {"background": 2}),
+        (graph(outputs=3), {"activation": "sigmoid"}, {"gives": "labels", "background": "implied"}),
+        (graph("sigmoid", outputs=3), {}, {"gives": "labels", "activation": "none"}),
+        (graph("softmax", outputs=3), {}, {"gives": "classes", "activation": "none"}),
+        # class ids
+        (graph("class_ids", None, 3), {"classes": TWO}, {"gives": "class_ids", "background": 0}),
+        (graph("class_ids", None, 3), {"classes": THREE}, {"background": "none"}),
+        (graph("class_ids", None), {"classes": THREE}, {"background": 0}),
+        (graph("class_ids", None), {"classes": THREE, "background": "none"}, {"background": "none"}),
+        # the input
+        (graph(), {}, {"channels": "rgb", "value_range": "0-1", "mean": ()}),
+        (graph(channels=1), {}, {"channels": "grey"}),
+        (graph(), {"channels": "bgr", "mean": (1.0, 2.0, 3.0)}, {"channels": "bgr", "mean": (1, 2, 3)}),
+        (graph(takes_bytes=True), {}, {"value_range": "0-255"}),
+        (graph(scales_down=True), {}, {"value_range": "0-255"}),
+        (graph(scales_down=True), {"value_range": "0-1"}, {"value_range": "0-1"}),
+        # the size
+        (graph(divisor=2), {}, {"size": None, "divisor": 32, "max_side": 1024}),
+        (graph(divisor=64), {}, {"divisor": 64}),
+        (graph(divisor=8), {"divisor": 16, "max_side": 512}, {"divisor": 16, "max_side": 512}),
+        (graph(**FIXED), {}, {"size": (64, 48), "fit": "pad"}),
+        (graph(**FIXED), {"fit": "scale"}, {"fit": "scale"}),
+        (graph(**FIXED), {"fit": "tile"}, {"fit": "tile", "tile_overlap": 24}),  # half a tile at most
+        (graph(**FIXED), {"fit": "tile", "tile_overlap": 8}, {"tile_overlap": 8}),
+    ],
+)
+def test_the_config_is_what_file_user_and_defaults_say(
+    found: Graph, asked: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    config = specify(found, Options(**asked)).config
+
+    assert {name: getattr(config, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "says"),
+    [
+        (graph("sigmoid"), {"activation": "sigmoid"}, "ends in a sigmoid already: leave --activation out"),
+        (graph("softmax", outputs=2), {"activation": "softmax"}, "ends in a softmax already"),
+        (graph("class_ids", None, 2), {"activation": "softmax"}, "gives class ids already"),
+        (graph(), {"activation": "softmax"}, "one channel, .* say --activation sigmoid"),
+        (graph(takes_bytes=True), {"value_range": "0-1"}, "leave --value-range out, or say 0-255"),
+        (graph(**FIXED), {"divisor": 16}, "takes pictures of 64 x 48 only: leave --divisor out"),
+        (graph(**FIXED), {"max_side": 512}, "leave --max-side out"),
+        (graph(), {"divisor": 12}, "multiples of 8, which 12 is not"),
+        (graph(), {"fit": "scale"}, "--fit scale needs --size"),
+        (graph(), {"fit": "tile"}, "--fit tile needs --size"),
+        (graph(**FIXED), {"tile_overlap": 8}, "--tile-overlap is for --fit tile"),
+        (graph(outputs=4), {"classes": TWO}, "gives 4 channels, so 3 names, .* or 4 would fit; 2 were given"),
+        (graph(outputs=4), {"classes": TWO, "background": 1}, "3 names beside the background, 1 would fit"),
+        (graph(outputs=4), {"background": 4}, "channels 0 to 3, so 4 cannot be the background"),
+        (graph(), {"classes": TWO}, "gives 1 channel, so 1 name would fit; 2 were given"),
+        (graph("class_ids", None), {}, "nothing tells how many: name the classes"),
+    ],
+)
+def test_a_contradiction_is_refused_with_what_would_fit(
+    found: Graph, asked: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(GraphError, match=f"net {says}" if says[0] in "tegh" else says):
+        specify(found, Options(**asked))
+
+
+@pytest.mark.parametrize(
+    ("found", "names", "threshold"),
+    [
+        (graph(), ["background", "foreground"], 0.5),
+        (graph("sigmoid", outputs=2), ["background", "class 1", "class 2"], 0.5),
+        (graph("softmax", outputs=3), ["background", "class 1", "class 2"], 0.0),
+    ],
+)
+def test_without_names_classes_are_numbered_and_the_user_is_told(
+    found: Graph, names: list[str], threshold: float
+) -> None:
+    made = specify(found, Options())
+
+    assert made.classes == names
+    assert made.threshold == threshold
+    assert any("Nothing names its classes" in sentence for sentence in made.sentences)
+
+
+def test_every_assumption_is_said_and_nothing_else() -> None:
+    assumed = specify(graph(), Options()).sentences
+    assert [sentence.split("(")[-1].split(" ")[0].strip(").") for sentence in assumed] == [
+        "--channels",
+        "--value-range",
+        "--mean,",
+        "--max-side",
+        "--activation",
+        "Nothing",
+    ]
+
+    said = Options(
+        classes=["cell"],
+        channels="rgb",
+        value_range="0-1",
+        mean=(0.0,) * 3,
+        max_side=512,
+        activation="sigmoid",
+    )
+    assert specify(graph(), said).sentences == ()
+
+
+def test_what_a_description_says_is_taken_and_defended() -> None:
+    told = {"value_range": "0-255", "normalization": "zero_mean_unit_variance", "threshold": 0.3, "mean": ()}
+    found = graph("sigmoid", channels=1)
+
+    made = specify(found, Options(classes=["cell"]), told)
+
+    assert made.threshold == 0.3
+    assert (made.config.value_range, made.config.normalization) == ("0-255", "zero_mean_unit_variance")
+    assert specify(found, Options(threshold=0.6), told).threshold == 0.6  # a matter of taste
+    with pytest.raises(GraphError, match=r"says that value_range is 0-255, not 0-1: leave --value-range out"):
+        specify(found, Options(value_range="0-1"), told)
