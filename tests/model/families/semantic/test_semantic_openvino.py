@@ -12,7 +12,7 @@ import pytest
 from networks import clouds, manifest
 
 from model.engines.openvino import OpenVINORunner
-from model.families.semantic.family import FAMILY
+from model.families.semantic.family import SemanticFamily
 from model.result import ClassMap, Wishes
 from model.stopwatch import Stopwatch
 
@@ -54,10 +54,11 @@ def _class_map(folder: Path, **config: Any) -> ClassMap:
     model = manifest(
         {"gives": "classes", "background": 0, "activation": "softmax", "divisor": 4, **config}, ("a", "b")
     )
+    family = SemanticFamily()
     runner = OpenVINORunner.open(
-        folder, FAMILY.stages(model), "f32", FAMILY.largest_picture(model), threads=1
+        folder, family.stages(model), "f32", family.largest_picture(model), threads=1
     )
-    result = FAMILY.predictor(model, runner).predict(
+    result = family.predictor(model, runner).predict(
         clouds(*SIZE), Wishes(threshold=0), size=SIZE, stopwatch=Stopwatch(), before_each_tile=lambda: None
     )
     assert result.class_map is not None
