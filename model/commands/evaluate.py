@@ -8,18 +8,22 @@ from pathlib import Path
 
 from model import catalog
 from model.commands.arguments import add_way_to_run, share
-from model.data import DataError, check_sizes, open_data
-from model.evaluation import evaluate, worst_sheet
-from model.segmenter import load
+from model.data import ClassMapFolder, DataError, DataSet, check_sizes, open_data
+from model.evaluation import Evaluation, PixelEvaluation, evaluate, evaluate_pixels, worst_sheet
+from model.segmenter import Segmenter, load
 
 COCO_THRESHOLD = 0.05
 """COCO's mAP wants every prediction, however unsure; below this they only cost time."""
+MOST_SEGMENTS = 1000
+"""So many segments a model may answer, so that no class and no object is cut off."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
-    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="images/ with labels/ or masks/, or COCO JSON"
+    )
     parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
@@ -37,19 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
     data = open_data(arguments.data)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
+    if isinstance(data, ClassMapFolder) and not data.has_names:
+        data = ClassMapFolder(arguments.data, manifest.classes)
     if manifest.classes != data.classes:
         raise DataError(
             f"the model knows {', '.join(manifest.classes[1:])}; "
             f"the data has {', '.join(data.classes[1:])}: they must be the same, in the same order"
         )
+    of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
+    if of_pixels and arguments.sheet:
+        raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")
     check_sizes(data)
     threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
-    result = evaluate(
-        lambda image: segmenter.segment(image, threshold=threshold),
-        data,
-        # Not the same answers cut off at the threshold: seams of tiles are joined from what is answered.
-        predict_unsure=lambda image: segmenter.segment(image, threshold=min(threshold, COCO_THRESHOLD)),
-    )
+    result = (_pixels if of_pixels else _objects)(segmenter, data, threshold)
     how = f"{segmenter.engine} {segmenter.precision}"
     print(f"{manifest.name} {manifest.version} ({how}) at threshold {threshold:g} on {len(data)} images\n")
     print(result.to_table())
@@ -66,6 +70,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.record:
         del figures["per_image"]
         catalog.update_manifest(segmenter.bundle, quality=figures)
-    if arguments.sheet:
+    if isinstance(result, Evaluation) and arguments.sheet:
         worst_sheet(result, data, arguments.sheet)
     return 0
+
+
+def _objects(segmenter: Segmenter, data: DataSet, threshold: float) -> Evaluation:
+    """How well it finds objects."""
+    return evaluate(
+        lambda image: segmenter.segment(image, threshold=threshold),
+        data,
+        # Not the same answers cut off at the threshold: seams of tiles are joined from what is answered.
+        predict_unsure=lambda image: segmenter.segment(image, threshold=min(threshold, COCO_THRESHOLD)),
+    )
+
+
+def _pixels(segmenter: Segmenter, data: DataSet, threshold: float) -> PixelEvaluation:
+    """How well it classifies pixels."""
+    return evaluate_pixels(
+        lambda image: segmenter.segment(image, threshold=threshold, max_segments=MOST_SEGMENTS), data
+    )

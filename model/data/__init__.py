@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.data.checks import check_objects, check_sizes
+from model.data.class_maps import ClassMapFolder
 from model.data.coco import CocoFolder, instances_files
 from model.data.folder import LabelMapFolder
 from model.data.pictures import PictureFolder
@@ -12,6 +13,7 @@ from model.data.sample import DataError, DataSet, Sample
 from model.data.subset import Subset, evenly_spaced
 
 __all__ = [
+    "ClassMapFolder",
     "CocoFolder",
     "DataError",
     "DataSet",
@@ -29,8 +31,8 @@ ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
 ENTRIES_SHOWN = 8
 
 
-def open_data(path: str | Path) -> LabelMapFolder | CocoFolder:
-    """The data set at `path`: a folder of label maps, a COCO folder, or a COCO instances JSON.
+def open_data(path: str | Path) -> LabelMapFolder | ClassMapFolder | CocoFolder:
+    """The data set at `path`: a folder of label maps or class maps, a COCO folder, or a COCO instances JSON.
 
     Raises:
         DataError: `path` is none of these; says what was expected and what is there.
@@ -44,10 +46,13 @@ def open_data(path: str | Path) -> LabelMapFolder | CocoFolder:
         return CocoFolder(path)
     if (path / "images").is_dir() and (path / "labels").is_dir():
         return LabelMapFolder(path)
+    if (path / "images").is_dir() and (path / "masks").is_dir():
+        return ClassMapFolder(path)
     if instances_files(path):
         return CocoFolder(path)
     raise DataError(
         f"{path} holds no data set: expected images/ and labels/ (a 16-bit label map for each image), "
+        "images/ and masks/ (a class a pixel), "
         f"or a COCO JSON in annotations/ or beside the images; found {_listing(path)}"
     )
 

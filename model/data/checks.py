@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 
+from model.data.class_maps import ClassMapFolder
 from model.data.coco import CocoFolder
 from model.data.folder import LabelMapFolder
 from model.data.sample import DataError, DataSet
@@ -13,7 +14,7 @@ from model.pictures import PictureError
 SAMPLES_LOOKED_AT = 50
 
 
-def check_sizes(data: LabelMapFolder | CocoFolder) -> None:
+def check_sizes(data: LabelMapFolder | ClassMapFolder | CocoFolder) -> None:
     """See to it that every image has the size of its labels, by the headers of the files alone.
 
     Some 0.2 ms an image.
@@ -34,9 +35,14 @@ def check_objects(data: DataSet) -> None:
     """See to it that there is something to learn from; looks at 50 samples, spread over the data.
 
     Raises:
-        DataError: none holds an object; or they are masks of 0 and 255, in which a picture's objects would
-            all be learned as one.
+        DataError: none holds an object; or they are class maps, or masks of 0 and 255, in which a picture's
+            objects would all be learned as one.
     """
+    if isinstance(data, ClassMapFolder):
+        raise DataError(
+            f"{data.path / 'masks'} says of each pixel what it is, not which object it belongs to: put label "
+            "maps, in which objects have numbers of their own, into labels/"
+        )
     samples = evenly_spaced(data, SAMPLES_LOOKED_AT)
     labelled = [sample for index in range(len(samples)) if len(sample := samples[index])]
     if not labelled:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from model import masks, pictures
+from model.data.files import listed, read_image, read_kinds, read_numbers
 from model.data.sample import DataError, Sample, check_classes
 
 DEFAULT_CLASS = "nucleus"
@@ -32,12 +30,12 @@ class LabelMapFolder:
         """
         self.path = Path(path)
         self.classes = ["background", _read_class(self.path / "class.txt")]
-        self._images = _listed(self.path / "images")
+        self._images = listed(self.path / "images")
         self.ids = [image.stem for image in self._images]
         for image in self._images:
             if not self._label_path(image).is_file():
                 raise DataError(f"images/{image.name} has no labels/{image.stem}.png in {self.path}")
-        kind_by_id = _read_kinds(self.path / "kind.json")
+        kind_by_id = read_kinds(self.path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def __len__(self) -> int:
@@ -51,8 +49,8 @@ class LabelMapFolder:
                 holds numbers that are none of 0…65535.
         """
         image_path = self._images[index]
-        image = self._read_image(image_path)
-        labels = self._read_labels(self._label_path(image_path))
+        image = read_image(image_path)
+        labels = read_numbers(self._label_path(image_path), "object", "objects")
         if labels.shape != image.shape[:2]:
             raise DataError(
                 f"labels/{image_path.stem}.png is {labels.shape[1]} x {labels.shape[0]} pixels, "
@@ -76,41 +74,6 @@ class LabelMapFolder:
     def _label_path(self, image_path: Path) -> Path:
         return self.path / "labels" / f"{image_path.stem}.png"
 
-    def _read_image(self, path: Path) -> npt.NDArray[np.uint8]:
-        try:
-            return pictures.read(path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"images/{path.name} cannot be read: {error}") from error
-
-    def _read_labels(self, path: Path) -> npt.NDArray[np.uint16]:
-        try:
-            # Not cv2, which turns the numbers of a label map saved with a palette into colours.
-            with Image.open(path) as picture:
-                labels = np.asarray(picture)
-        except (OSError, SyntaxError) as error:  # SyntaxError is how Pillow reports a broken PNG chunk
-            raise DataError(f"labels/{path.name} cannot be read: {error}") from error
-        if labels.ndim != 2:
-            raise DataError(
-                f"labels/{path.name} has {labels.shape[2]} channels: a label map is grey, each pixel the "
-                "number of its object"
-            )
-        with np.errstate(invalid="ignore"):  # of NaN
-            numbers = labels.astype(np.uint16)
-        if not np.array_equal(numbers, labels):
-            raise DataError(
-                f"labels/{path.name} holds values from {labels.min()} to {labels.max()}: a label map has "
-                "whole numbers from 0 (background) to 65535; number its objects anew from 1"
-            )
-        return numbers
-
-
-def _listed(folder: Path) -> list[Path]:
-    """The files of `folder` by name; hidden ones (.DS_Store) are not images."""
-    files = sorted(file for file in folder.glob("[!.]*") if file.is_file())
-    if not files:
-        raise DataError(f"{folder} holds no images")
-    return files
-
 
 def _read_class(path: Path) -> str:
     """The objects' class name."""
@@ -124,15 +87,3 @@ def _read_class(path: Path) -> str:
         raise DataError(f"{path} has {len(names)} lines: a folder of label maps has one class, so one name")
     check_classes(names, f"the lines of {path}")
     return names[0]
-
-
-def _read_kinds(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    try:
-        kind_by_id = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from error
-    if not isinstance(kind_by_id, dict):
-        raise DataError(f"{path} must hold an object of ID: kind, not a {type(kind_by_id).__name__}")
-    return kind_by_id

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.evaluation.matching import FALSE
+from model.evaluation.table import cell, to_lines
 from model.segments import Segments
 
 
@@ -88,14 +89,8 @@ class Evaluation:
 
     def to_table(self) -> str:
         """A Markdown table of `rows`, with COCO's figures beneath."""
-        rows = self.rows()
-        columns = list(rows["all"])
-        header = ["", *columns]
-        lines = [header, ["---", *["---:"] * len(columns)]]
-        lines += [[name, *(_cell(row[column]) for column in columns)] for name, row in rows.items()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-        table = [_aligned(line, widths) for line in lines]
-        return "\n".join([*table, "", *(_coco_line(name, figures) for name, figures in self.coco.items())])
+        lines = [*to_lines(self.rows()), ""]
+        return "\n".join([*lines, *(_coco_line(name, figures) for name, figures in self.coco.items())])
 
     def _row(self, images: Sequence[ImageResult]) -> dict[str, float]:
         percents = [round(100 * threshold) for threshold in self.iou_thresholds]
@@ -110,17 +105,5 @@ class Evaluation:
         }
 
 
-def _cell(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = zip(cells, widths, strict=True)
-    padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
-    return f"| {' | '.join(padded)} |"
-
-
 def _coco_line(name: str, figures: dict[str, float | None]) -> str:
-    return f"COCO {name}: " + ", ".join(f"{figure} {_cell(value)}" for figure, value in figures.items())
+    return f"COCO {name}: " + ", ".join(f"{figure} {cell(value)}" for figure, value in figures.items())

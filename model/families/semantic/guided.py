@@ -18,7 +18,7 @@ from model.families.semantic.blocks import Block, Floats, ScoreMap, strips_of
 from model.families.semantic.fit import Size
 from model.tiles import Tile
 
-RADIUS = 4  # cells of the network's answer
+RADIUS = 2  # cells of the network's answer
 EPSILON = 1e-3  # of grey levels 0 to 1: what varies less is no edge
 SIDE = 2 * RADIUS + 1
 

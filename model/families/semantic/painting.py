@@ -39,6 +39,27 @@ class Tally:
         return min(1.0, self.total / self.pixels)
 
 
+class Probability:
+    """The probabilities of one class.
+
+    Attributes:
+        plane: uint8 (H, W), 0 to 255.
+    """
+
+    def __init__(self, size: Size, class_id: int) -> None:
+        self.plane: Bytes = np.zeros((size[1], size[0]), np.uint8)
+        self._class_id = class_id
+
+    def add(self, block: Block, class_ids: Sequence[int]) -> None:
+        """Put in a part of the picture; `class_ids` are those of the block's channels."""
+        probabilities = block.plane(class_ids.index(self._class_id))
+        block.where.of(self.plane)[:] = cv2.convertScaleAbs(probabilities, alpha=CERTAIN)
+
+    def add_ids(self, where: Tile, ids: Labels) -> None:
+        """Put in a part whose class ids (h, w) are certain."""
+        where.of(self.plane)[:] = (ids == self._class_id) * np.uint8(CERTAIN)
+
+
 class Painting:
     """The classes of a picture's pixels; what differs between the two kinds is in the subclasses.
 

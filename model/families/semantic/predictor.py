@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner
+from model.families.checks import check_copy, ids_of
 from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
 from model.families.semantic.blending import blend
 from model.families.semantic.blocks import Block, Floats, ScoreMap
@@ -17,11 +17,11 @@ from model.families.semantic.class_ids import CodeMap, core_of
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import FitPlan, Size, plan_fit
 from model.families.semantic.guided import Guide, RefinedMap
-from model.families.semantic.painting import CERTAIN, Bytes, ExclusiveClasses, OverlappingLabels, Painting
+from model.families.semantic.painting import Bytes, ExclusiveClasses, OverlappingLabels, Painting, Probability
 from model.families.semantic.parts import class_segments, part_segments
 from model.families.semantic.preprocessing import Values, scale, to_channels
 from model.manifest import Manifest
-from model.result import ClassMap, Result, UnknownClass, Wishes
+from model.result import ClassMap, Result, Wishes
 from model.stopwatch import Stopwatch
 from model.tiles import Tile
 
@@ -75,25 +75,27 @@ class SemanticPredictor:
         few segments are wanted. The probabilities of a network that gives class ids are 0 and 1.
         """
         plan = self._plan(size)
-        self._check_pixels(image, plan)
+        check_copy(image, size, plan.enough, self._manifest.name)
         painting = self._painting(size, wishes)
-        probability = self._probability(size, wishes)
+        probability = (
+            None
+            if wishes.probability_of is None
+            else Probability(size, *ids_of([wishes.probability_of], self._manifest.classes))
+        )
         seen = self._seen(image, plan, stopwatch, before_each_tile)
         if self._config.gives == "class_ids":
             assert isinstance(painting, ExclusiveClasses)
             for where, ids in self._class_id_blocks(seen):
                 with stopwatch.measure("masks"):
                     if probability is not None:
-                        wanted = self._manifest.classes.index(wishes.probability_of or "")
-                        where.of(probability)[:] = (ids == wanted) * np.uint8(CERTAIN)
+                        probability.add_ids(where, ids)
                     painting.add_ids(where, ids)
         else:
             for block in self._blocks(image, seen):
                 with stopwatch.measure("masks"):
-                    painting.add(block)
                     if probability is not None:
-                        plane = block.plane(self._channel_of(wishes.probability_of or ""))
-                        block.where.of(probability)[:] = cv2.convertScaleAbs(plane, alpha=CERTAIN)
+                        probability.add(block, self._class_ids)
+                    painting.add(block)
         with stopwatch.measure("masks"):
             return self._result(painting, size, wishes, probability)
 
@@ -106,45 +108,18 @@ class SemanticPredictor:
     def _plan(self, size: Size) -> FitPlan:
         return plan_fit(size, self._config, self._runner.few_shapes)
 
-    def _check_pixels(self, image: Bytes, plan: FitPlan) -> None:
-        height, width = image.shape[:2]
-        if not all(
-            least <= side <= most
-            for least, side, most in zip(plan.enough, (width, height), plan.size, strict=True)
-        ):
-            raise ValueError(
-                f"a copy of a picture of {plan.size[0]} x {plan.size[1]} pixels has {plan.enough[0]} x "
-                f"{plan.enough[1]} of them at least for the model {self._manifest.name}, "
-                f"not {width} x {height}"
-            )
-
     def _painting(self, size: Size, wishes: Wishes) -> Painting:
         threshold = self._threshold(wishes)
         if wishes.classes is None:
             kept = set(range(1, len(self._manifest.classes)))
         else:
-            kept = {self._id_of(name) for name in wishes.classes}
+            kept = ids_of(wishes.classes, self._manifest.classes)
         if self._config.gives == "labels":
             return OverlappingLabels(size, self._class_ids, threshold, kept)
         return ExclusiveClasses(size, self._class_ids, threshold, kept, certainties=wishes.split == "parts")
 
-    def _probability(self, size: Size, wishes: Wishes) -> Bytes | None:
-        if wishes.probability_of is None:
-            return None
-        self._id_of(wishes.probability_of)  # a name that is unknown is told now, not after the work
-        return np.zeros((size[1], size[0]), np.uint8)
-
     def _threshold(self, wishes: Wishes) -> float:
         return self._manifest.threshold if wishes.threshold is None else wishes.threshold
-
-    def _id_of(self, name: str) -> int:
-        known = self._manifest.classes
-        if name not in known[1:]:
-            raise UnknownClass(f"there is no class {name!r}; there are: {', '.join(known[1:])}")
-        return known.index(name)
-
-    def _channel_of(self, name: str) -> int:
-        return self._class_ids.index(self._id_of(name))
 
     def _seen(
         self, image: Bytes, plan: FitPlan, stopwatch: Stopwatch, before_each_tile: Callable[[], None]
@@ -213,7 +188,9 @@ class SemanticPredictor:
                 code_map = CodeMap.of(codes, self._class_ids, plan.seen, tile.size, part.size)
                 yield from code_map.parts(part, core if plan.is_tiled else part)
 
-    def _result(self, painting: Painting, size: Size, wishes: Wishes, probability: Bytes | None) -> Result:
+    def _result(
+        self, painting: Painting, size: Size, wishes: Wishes, probability: Probability | None
+    ) -> Result:
         most = wishes.max_segments or self._manifest.max_segments
         if wishes.split == "parts":
             segments = part_segments(painting, size, most, wishes.min_area, self._threshold(wishes))
@@ -221,4 +198,4 @@ class SemanticPredictor:
             segments = class_segments(painting, size, most)
         means = {class_id: tally.mean for class_id, tally in sorted(painting.tallies.items())}
         painting.labels.setflags(write=False)  # masks are read from it
-        return Result(segments, ClassMap(painting.labels, means, probability))
+        return Result(segments, ClassMap(painting.labels, means, probability.plane if probability else None))

@@ -1,0 +1,93 @@
+"""Folders of class maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.data import ClassMapFolder, DataError, check_objects, check_sizes, open_data
+
+
+def _folder(path: Path, mask: np.ndarray, classes: str | None = None) -> Path:
+    for name in ("images", "masks"):
+        (path / name).mkdir()
+    Image.fromarray(np.zeros((12, 16, 3), np.uint8)).save(path / "images" / "a.jpg")
+    Image.fromarray(mask).save(path / "masks" / "a.png")
+    if classes is not None:
+        (path / "classes.txt").write_text(classes)
+    return path
+
+
+def _classes_map() -> np.ndarray:
+    mask = np.zeros((12, 16), np.uint8)
+    mask[2:5, 3:9] = 1
+    mask[8:10, 1:3] = mask[0, 15] = 2
+    return mask
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_each_class_that_occurs_is_one_object(tmp_path: Path, dtype: type) -> None:
+    data = open_data(_folder(tmp_path, _classes_map().astype(dtype), "cat\nsmall dog\nhorse\n"))
+
+    assert isinstance(data, ClassMapFolder)
+    assert data.has_names
+    assert data.classes == ["background", "cat", "small dog", "horse"]
+    sample = data[0]
+    assert sample.class_ids.tolist() == [1, 2]
+    assert sample.boxes.tolist() == [[3, 2, 9, 5], [1, 0, 16, 10]]
+    assert [int(mask.sum()) for mask in sample.masks] == [18, 5]
+
+
+def test_the_pixels_of_a_single_class_may_be_white(tmp_path: Path) -> None:
+    mask = _classes_map().clip(0, 1) * np.uint8(255)
+    mask[5, 3], mask[5, 4] = 100, 200  # an edge that was smoothed
+
+    data = ClassMapFolder(_folder(tmp_path, mask), ["background", "person"])
+
+    assert data.classes == ["background", "person"]
+    assert not ClassMapFolder(tmp_path).has_names
+    assert int(data[0].masks[0].sum()) == 18 + 5 + 1
+
+
+def test_a_mask_of_another_size_is_scaled_to_the_nearest(tmp_path: Path) -> None:
+    mask = np.array([[0, 1], [2, 0]], np.uint8)
+    data = ClassMapFolder(_folder(tmp_path, mask, "a\nb"))
+
+    check_sizes(data)
+
+    assert data[0].boxes.tolist() == [[8, 0, 16, 6], [0, 6, 8, 12]]
+    assert all((mask == 1).all() for mask in data[0].masks)
+
+
+def test_a_picture_without_any_class_is_a_sample(tmp_path: Path) -> None:
+    assert len(ClassMapFolder(_folder(tmp_path, np.zeros((12, 16), np.uint8)))[0]) == 0
+
+
+def test_a_number_that_no_line_names_is_refused(tmp_path: Path) -> None:
+    data = ClassMapFolder(_folder(tmp_path, _classes_map(), "cat"))
+
+    with pytest.raises(DataError, match=r"masks/a\.png holds the class 2, of 1 that there are"):
+        data[0]
+
+
+def test_an_image_without_a_mask_is_named(tmp_path: Path) -> None:
+    _folder(tmp_path, _classes_map())
+    (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "b.png")
+
+    with pytest.raises(DataError, match=r"images/a\.jpg has no masks/a\.png"):
+        open_data(tmp_path)
+
+
+def test_colours_are_no_classes(tmp_path: Path) -> None:
+    data = ClassMapFolder(_folder(tmp_path, np.zeros((12, 16, 3), np.uint8)))
+
+    with pytest.raises(DataError, match=r"masks/a\.png has 3 channels.*number of its class"):
+        data[0]
+
+
+def test_a_model_of_objects_does_not_learn_from_class_maps(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not which object"):
+        check_objects(ClassMapFolder(_folder(tmp_path, _classes_map(), "a\nb")))
