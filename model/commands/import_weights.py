@@ -9,9 +9,10 @@ from typing import Any
 
 from model import catalog
 from model.commands.export import compile_new
+from model.families.family import ImportPart
 from model.families.registry import FAMILIES
 
-PARTS = {family.task: family.importing for family in FAMILIES.values()}
+PARTS: dict[str, ImportPart] = {family.task: family.importing for family in FAMILIES.values()}
 """Task → the family's part of this command."""
 
 
