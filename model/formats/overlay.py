@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -33,6 +33,7 @@ PALETTE: tuple[Colour, ...] = (
 _TINTS = ((255, 0.0), (255, 0.5), (0, 0.45))
 
 _FILL_OPACITY = 0.4
+_STRIP_PIXELS = 1 << 18
 _NEIGHBOUR_GAP = 6  # pixels: boxes this near each other get different colours
 _OUTLINE_TOLERANCE = 0.8  # pixels: turns a mask's stairs into slopes that anti-aliasing can draw
 
@@ -94,17 +95,16 @@ def draw_class_map(image: Picture, class_map: ClassMap, class_names: Sequence[st
     labels = class_map.labels
     height, width = labels.shape
     view = _view((width, height))
-    counts = np.bincount(labels.ravel(), minlength=1)
+    counts = _counts(labels)
     class_ids = np.flatnonzero(counts[1:]) + 1
-    areas = {int(class_id): _area_of(labels, int(class_id)) for class_id in class_ids}
-    for class_id, (mask, (x1, y1, x2, y2)) in areas.items():
-        _fill(canvas[y1:y2, x1:x2], mask, class_colour(class_id))
-    for class_id, (mask, box) in areas.items():
-        _outline(canvas, mask, np.array(box, np.int32), class_colour(class_id), view * _LINE_WIDTH)
     entries = [
-        Entry(class_id, class_colour(class_id), int(counts[class_id]) / labels.size)
-        for class_id in sorted(areas, key=lambda class_id: -counts[class_id])
+        Entry(int(class_id), class_colour(int(class_id)), int(counts[class_id]) / labels.size)
+        for class_id in class_ids[np.argsort(-counts[class_ids], kind="stable")]
     ]
+    _fill_classes(canvas, labels, entries)
+    for entry in entries:
+        mask, box = _area_of(labels, entry.class_id)
+        _outline(canvas, mask, box, entry.colour, view * _LINE_WIDTH)
     draw_legend(canvas, entries, class_names, labels, view)
     return canvas
 
@@ -138,13 +138,39 @@ def _view(size: tuple[int, int]) -> int:
     return min(max(size), _LONGEST_VIEW * min(size))
 
 
+def _strips(labels: npt.NDArray[np.uint16]) -> Iterator[slice]:
+    """Rows of the picture, some at a time, where what is computed a pixel takes much memory."""
+    rows = max(1, _STRIP_PIXELS // labels.shape[1])
+    return (slice(top, top + rows) for top in range(0, labels.shape[0], rows))
+
+
+def _counts(labels: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    """int64 (largest class id + 1,): how many pixels have each class."""
+    length = int(labels.max()) + 1
+    counts = np.zeros(length, np.int64)
+    for rows in _strips(labels):
+        counts += np.bincount(labels[rows].ravel(), minlength=length)
+    return counts
+
+
 def _area_of(
     labels: npt.NDArray[np.uint16], class_id: int
-) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int, int]]:
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """A class that occurs: its mask, uint8 of 0 and 1, and the box xyxy in the picture that it fills."""
     mask = (labels == class_id).view(np.uint8)
     x, y, width, height = cv2.boundingRect(mask)
-    return mask[y : y + height, x : x + width].copy(), (x, y, x + width, y + height)
+    return mask[y : y + height, x : x + width], np.array([x, y, x + width, y + height], np.int32)
+
+
+def _fill_classes(canvas: Picture, labels: npt.NDArray[np.uint16], entries: Sequence[Entry]) -> None:
+    """Blend the colour of its class into each pixel that has one."""
+    colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+    for entry in entries:
+        colours[entry.class_id] = entry.colour
+    for rows in _strips(labels):
+        strip, ids = canvas[rows], labels[rows]
+        blended = cv2.addWeighted(strip, 1 - _FILL_OPACITY, colours[ids], _FILL_OPACITY, 0)
+        cv2.copyTo(np.asarray(blended), (ids > 0).view(np.uint8), strip)
 
 
 def _fill(region: Picture, mask: npt.NDArray[np.uint8], colour: Colour) -> None:

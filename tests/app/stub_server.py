@@ -12,7 +12,7 @@ from stub_segmenter import StubSegmenter
 
 import app.serving.loading
 from app import create_app
-from model.segments import Segments
+from model.result import Result
 
 _WIDE = 300
 _ballast: list[bytes] = []
@@ -24,11 +24,11 @@ class MoodySegmenter(StubSegmenter):
     Where STUB_GATE names a file, no inference ends before there is one.
     """
 
-    def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
+    def predict(self, *args: Any, size: tuple[int, int], **how: Any) -> Result:
         if size[0] > _WIDE:
             time.sleep(float(os.environ.get("STUB_WIDE_SECONDS", "0")))
             _ballast.append(b"x" * (int(os.environ.get("STUB_BALLAST", "0")) * 2**20))
-        found = super().segment(*args, size=size, **wishes)
+        found = super().predict(*args, size=size, **how)
         _wait_for_file("STUB_GATE")
         return found
 

@@ -12,6 +12,7 @@ from stub_segmenter import NOTHING_FAMILIAR
 from stub_server import MoodySegmenter
 
 from app import create_app
+from model.result import Result, Wishes
 from model.segments import Segments
 
 
@@ -69,23 +70,24 @@ class KnownSegmenter(MoodySegmenter):
         super().__init__(name, seconds, version="7", classes=classes, threshold=THRESHOLD, **manifest)
         self._objects = objects
 
-    def segment(self, *args: Any, size: tuple[int, int], **wishes: Any) -> Segments:
-        super().segment(*args, size=size, **wishes)
+    def predict(self, image: np.ndarray, wishes: Wishes, *, size: tuple[int, int], **how: Any) -> Result:
+        super().predict(image, wishes, size=size, **how)
         names = self.bundle.manifest.classes
-        threshold = THRESHOLD if wishes["threshold"] is None else wishes["threshold"]
+        threshold = THRESHOLD if wishes.threshold is None else wishes.threshold
         found = [
             known
             for known in self._objects
-            if known.score >= threshold and known.name in (wishes["classes"] or names)
-        ][: wishes["max_segments"]]
+            if known.score >= threshold and known.name in (wishes.classes or names)
+        ][: wishes.max_segments]
         corners = [(x, y, x + width, y + height) for x, y, width, height in (known.box for known in found)]
-        return Segments(
+        segments = Segments(
             size=size,
             boxes=np.array(corners, np.int32).reshape(-1, 4),
             class_ids=np.array([names.index(known.name) for known in found], np.int32),
             scores=np.array([known.score for known in found], np.float32),
             masks=[known.mask() for known in found],
         )
+        return Result(segments)
 
 
 def create_known_app() -> Flask:
