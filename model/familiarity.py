@@ -77,15 +77,11 @@ class KnownPictures(BaseModel):
     usual_distance: float = Field(ge=0, allow_inf_nan=False)  # within which USUAL_SHARE of them lie
     kinds: dict[str, Kind] = Field(min_length=1)
 
-    def distance(self, measures: Measures) -> float:
-        """That to the nearest kind."""
-        return min(kind.distance(measures) for kind in self.kinds.values())
-
-
-def is_familiar(image: npt.NDArray[np.uint8], known: KnownPictures) -> bool:
-    """Whether `image`, uint8 (H, W, 3), RGB, looks like one of the known pictures, or like nothing at all."""
-    measures = measure(image)
-    return measures is None or known.distance(measures) <= MARGIN * known.usual_distance
+    def nearest(self, measures: Measures) -> tuple[str, float]:
+        """The name of the kind to which a picture's measures (M,) are nearest, and the distance."""
+        distances = {name: kind.distance(measures) for name, kind in self.kinds.items()}
+        name = min(distances, key=distances.__getitem__)
+        return name, distances[name]
 
 
 def measure(image: npt.NDArray[np.uint8]) -> Measures | None:

@@ -50,10 +50,7 @@ class FamiliarityGate:
         measures = measure(image)
         if measures is None:
             return Verdict(True, EMPTY, 1.0)
-        kind, distance = min(
-            ((name, kind.distance(measures)) for name, kind in self._known.kinds.items()),
-            key=lambda named: named[1],
-        )
+        kind, distance = self._known.nearest(measures)
         accepts = distance <= self._limit
         score = self._limit / (self._limit + distance) if distance else 1.0
         return Verdict(accepts, kind if accepts else UNFAMILIAR, round(score, 4))

@@ -213,7 +213,15 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.masks", ("model.segments",)),
         ("model.polygons", ("model.segments", "model.masks")),
         ("model.result", ("model.segments",)),
-        ("model.finding", ("model.manifest", "model.result", "model.segments", "model.stopwatch")),
+        ("model.gate", ("model.familiarity", "model.manifest")),
+        ("model.choosing", ("model.gate", "model.manifest", "model.result", "model.segmenter")),
+        (
+            "model.finding",
+            (
+                *("model.choosing", "model.gate", "model.manifest", "model.result"),
+                *("model.segments", "model.stopwatch"),
+            ),
+        ),
         (
             "model.formats",
             (

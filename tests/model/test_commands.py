@@ -122,6 +122,7 @@ def test_json_is_the_services_answer(
             "task": "instance",
             "engine": "tensorflow",
             "precision": "f32",
+            "chosen_by": "caller",
         },
         "image": {"width": 128, "height": 96},
         "segments": segments_to_json(found, ["background", "cell", "fibre", "spot"]),

@@ -22,10 +22,10 @@ from model.familiarity import (
     MEASURES,
     KnownPictures,
     Measures,
-    is_familiar,
     measure,
     survey,
 )
+from model.gate import FamiliarityGate
 from model.pictures import read
 from model.problems import problems_in
 from scripts.draw_samples import draw_fluorescence, draw_tissue
@@ -33,6 +33,10 @@ from scripts.draw_samples import draw_fluorescence, draw_tissue
 Image = npt.NDArray[np.uint8]
 
 SAMPLES = Path(__file__).parents[2] / "app" / "static" / "samples"
+
+
+def is_familiar(image: Image, known: KnownPictures) -> bool:
+    return FamiliarityGate(known).judge(image).accepts
 
 
 @pytest.fixture(scope="module")
@@ -168,17 +172,17 @@ def test_a_survey_describes_each_kind_and_how_far_its_pictures_lie() -> None:
 
     assert {name: kind.pictures for name, kind in known.kinds.items()} == {"bright": 200, "dark": 200}
     assert known.kinds["dark"].mean["brightness"] == pytest.approx(0.1, abs=0.02)
-    within = [known.distance(found) <= known.usual_distance for _, found in pictures]
+    within = [known.nearest(found)[1] <= known.usual_distance for _, found in pictures]
     assert np.mean(within) == pytest.approx(0.995, abs=0.0026)
     between = np.mean([found for _, found in pictures], axis=0)
-    assert known.distance(between) > 1.4 * known.usual_distance  # on average they are like neither
+    assert known.nearest(between)[1] > 1.4 * known.usual_distance  # on average they are like neither
 
 
 def test_a_kind_of_one_picture_or_without_any_colour_is_a_kind() -> None:
     same = [("grey", np.array([0.5, 0.5, 0.2, 0, -4.6]))] * LEAST_PICTURES
     known = survey([*same, ("single", np.array([0.9, 0.9, 0.1, 0.3, -2]))])
     assert known.kinds["single"].pictures == 1
-    assert known.distance(same[0][1]) < 0.01
+    assert known.nearest(same[0][1])[1] < 0.01
 
 
 def test_a_survey_of_few_pictures_is_refused() -> None:

@@ -111,12 +111,11 @@ class SemanticFamily:
         test_image: npt.NDArray[np.uint8] | None = None,
     ) -> Bundle:
         """See `families.family.Family`."""
-        from model import catalog
         from model.families.semantic.importer import import_semantic
         from model.families.semantic.specification import Options
 
-        import_semantic(path, name, Options(classes=classes[1:], **wanted), about, test_image)
-        return catalog.find(name)
+        options = Options(classes=classes[1:], **wanted)
+        return import_semantic(path, name, options, about, test_image).bundle
 
 
 def _config(manifest: Manifest) -> SemanticConfig:

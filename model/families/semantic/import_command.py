@@ -81,7 +81,7 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
     count = len(said.classes) - 1
     print(
         f"{arguments.name}: {said.config.gives}, {count} class{'es' * (count > 1)}, threshold "
-        f"{said.threshold}, in {imported.folder}"
+        f"{said.threshold}, in {imported.bundle.folder}"
     )
 
 

@@ -34,6 +34,7 @@ from model.manifest import Bundle
 from model.segmenter import Segmenter
 from model.selftest import record_self_test
 
+FAMILY = "semantic"
 STAGE = "trunk"
 WEIGHTS = f"openvino/f32/{STAGE}.bin"
 STEPS = ("read the file", "find out what it takes", "compare", "write")
@@ -44,11 +45,11 @@ class Imported:
     """A bundle that was made.
 
     Attributes:
-        folder: of the bundle.
+        bundle: in `model_dir`.
         specification: what it does, and what was assumed.
     """
 
-    folder: Path
+    bundle: Bundle
     specification: Specification
 
 
@@ -97,7 +98,7 @@ def import_semantic(
             told = {"source": f"imported from {path.name}", **(package.about if package else {})}
             bundle = catalog.write_manifest(folder, _manifest(name, specification, {**told, **about}))
             if test_image is not None:
-                _record_self_test(bundle, test_image)
+                record_self_test(bundle, _segmenter(bundle).predict, test_image)
         bar.update()
     said = Specification(
         specification.config,
@@ -105,7 +106,14 @@ def import_semantic(
         specification.threshold,
         (*specification.sentences, *sentences),
     )
-    return Imported(catalog.model_dir() / name, said)
+    return Imported(catalog.find(name), said)
+
+
+def _segmenter(bundle: Bundle) -> Segmenter:
+    family = family_named(FAMILY)
+    stages, largest = family.stages(bundle.manifest), family.largest_picture(bundle.manifest)
+    runner = OpenVINORunner.open(bundle.stages_folder("f32"), stages, "f32", largest)
+    return Segmenter(bundle, runner)
 
 
 def _next(bar: tqdm, step: int) -> None:
@@ -138,17 +146,6 @@ def _save(graph: Graph, config: SemanticConfig, bundle: Path) -> list[str]:
     return [f"Its weights are kept in 32 bits: 16 would change its answers by {lost:.1%} of their range."]
 
 
-def _record_self_test(bundle: Bundle, image: npt.NDArray[np.uint8]) -> None:
-    family = family_named(bundle.manifest.family)
-    runner = OpenVINORunner.open(
-        bundle.stages_folder("f32"),
-        family.stages(bundle.manifest),
-        "f32",
-        family.largest_picture(bundle.manifest),
-    )
-    record_self_test(bundle, Segmenter(bundle, runner).predict, image)
-
-
 def _noise(graph: Graph, config: SemanticConfig) -> tuple[Floats, npt.NDArray]:
     largest = 255.0 if config.value_range == "0-255" and not config.std else 1.0
     picture = noise_for(graph, config.divisor, largest)
@@ -161,7 +158,7 @@ def _manifest(name: str, specification: Specification, about: Mapping[str, Any])
     return {
         "name": name,
         "version": "1",
-        "family": "semantic",
+        "family": FAMILY,
         "task": "semantic",
         "classes": specification.classes,
         "threshold": specification.threshold,

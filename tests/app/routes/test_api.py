@@ -36,6 +36,7 @@ def test_the_json_answer_is_the_contracts(client: FlaskClient, png: bytes) -> No
         "task": "instance",
         "engine": "stub",
         "precision": "f32",
+        "chosen_by": "default",
     }
     assert answer["image"] == {"width": 64, "height": 48}
     assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]

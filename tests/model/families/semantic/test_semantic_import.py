@@ -15,6 +15,8 @@ from foreign_models import KerasFiles, MakeOnnx
 
 from model.__main__ import main
 from model.commands.import_weights import task_of
+from model.formats.encode import encode_png
+from model.segmenter import load
 
 Answer = Callable[[ov.Model, npt.NDArray], npt.NDArray]
 
@@ -116,8 +118,6 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
 def test_wishes_that_do_not_fit_are_refused_in_a_line_and_nothing_is_left(
     model_dir: Path, make_onnx: MakeOnnx, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if "--mean" in words:
-        pytest.importorskip("model.families.semantic.preprocessing", reason="SemanticConfig is not checked")
     status = main(["import", str(make_onnx()), "--name", "mine", *words])
 
     assert status == 1
@@ -173,6 +173,26 @@ def test_values_that_begin_with_a_dash_are_no_options(model_dir: Path, make_onnx
 
     config = manifest_of(model_dir / "mine")["config"]
     assert (config["value_range"], config["mean"]) == ("-1-1", [-0.5, 0, 0])
+
+
+def test_an_imported_model_carries_its_self_test_and_segments_as_its_graph_does(
+    model_dir: Path, make_onnx: MakeOnnx, tmp_path: Path
+) -> None:
+    kernel = np.array([20, 0, 0], np.float32).reshape(1, 3, 1, 1)
+    picture = np.zeros((40, 64, 3), np.uint8)
+    picture[8:24, 16:48, 0] = 255
+    (tmp_path / "red.png").write_bytes(encode_png(picture))
+    path = make_onnx(kernel=kernel, then=[("Sigmoid", {})])
+    words = ["import", str(path), "--name", "mine", "--threshold", "0.9"]
+
+    assert main([*words, "--self-test", str(tmp_path / "red.png")]) == 0
+
+    segmenter = load("mine", precision="f32")
+    segmenter.self_test()
+    assert (segmenter.bundle.folder / "selftest.npz").exists()
+    found = segmenter.predict(picture).class_map
+    assert found is not None
+    assert np.array_equal(found.labels == 1, picture[..., 0] == 255)
 
 
 def test_selfie_segmentation_becomes_a_small_bundle(model_dir: Path, shared: Path, names: Path) -> None:
