@@ -12,6 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
 from model.answering import Unsuitable
+from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 from model.result import UnsuitablePicture
@@ -207,6 +208,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     NoSuchChannel: BadParameter,
     CannotEncode: BadParameter,
     UnsuitablePicture: UnsuitableImage,
+    Unfamiliar: UnsuitableImage,
     Unsuitable: BadParameter,
 }
 

@@ -73,8 +73,8 @@ class Parameters(BaseModel):
 
     model: str | None = Field(
         default=None,
-        title="the name of a loaded model",
-        description="Which model; else the first configured.",
+        title="the name of a loaded model, or auto",
+        description="Which model; auto: the first whose gate accepts the picture; else the first configured.",
     )
     threshold: float | None = Field(
         default=None,

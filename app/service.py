@@ -17,7 +17,8 @@ from app.serving.workers import Workers
 from app.settings import Settings
 from app.sources import Sources
 from app.wanted import Wanted
-from model.answering import find, wishes_for
+from model.answering import Unsuitable, find, wishes_for
+from model.choosing import AUTO, Candidate
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
@@ -88,27 +89,19 @@ class Service:
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
             UnknownModel: there is no such model.
+            Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
         """
         patience = self.await_models()
-        segmenter = (
-            self.default_segmenter() if parameters.model is None else self.segmenter_named(parameters.model)
-        )
-        manifest = segmenter.bundle.manifest
-        wishes = wishes_for(
-            manifest,
-            wanted.output,
-            threshold=parameters.threshold,
-            classes=parameters.classes_of(manifest.classes[1:]),
-            max_segments=parameters.max_segments,
-            split=parameters.split,
-            min_area=parameters.min_area,
-        )
-        picture = follow(manifest.name, manifest.classes, len(data))
+        candidates = self._candidates(parameters, wanted)
+        picture = follow(len(data))
+        if len(candidates) == 1:
+            picture.goes_to(candidates[0].segmenter.bundle.manifest)
         finding = find(
             data,
-            segmenter,
-            wishes,
+            candidates,
+            chosen_by="default" if parameters.model is None else "caller",
+            gate=self.settings.gate,
             shows_picture=wanted.shows_picture,
             picture_format=wanted.picture_format,
             limits=Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
@@ -119,8 +112,40 @@ class Service:
             turn=self.workers.turn(picture.stopwatch, patience),
             before_each_tile=patience.check,
         )
+        picture.goes_to(finding.manifest)
         picture.found(finding.segments)
         return finding
+
+    def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
+        """The models that may answer; with model=auto those that can give what is asked for."""
+        if parameters.model is None:
+            return [_candidate(self.default_segmenter(), parameters, wanted)]
+        if parameters.model != AUTO:
+            return [_candidate(self.segmenter_named(parameters.model), parameters, wanted)]
+        candidates = []
+        refusal: Exception | None = None
+        for segmenter in self.segmenters.values():
+            try:
+                candidates.append(_candidate(segmenter, parameters, wanted))
+            except Unsuitable as error:
+                refusal = error
+        if refusal is not None and not candidates:
+            raise refusal
+        return candidates
+
+
+def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
+    manifest = segmenter.bundle.manifest
+    wishes = wishes_for(
+        manifest,
+        wanted.output,
+        threshold=parameters.threshold,
+        classes=parameters.classes_of(manifest.classes[1:]),
+        max_segments=parameters.max_segments,
+        split=parameters.split,
+        min_area=parameters.min_area,
+    )
+    return Candidate(segmenter, wishes)
 
 
 def register(app: Flask, service: Service) -> None:

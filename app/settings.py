@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from app.environment import complaint_about_names, complaint_about_port
 from app.setting_kinds import (
@@ -21,6 +21,7 @@ from app.setting_kinds import (
     some_of,
     whole_number,
 )
+from model.choosing import GatePolicy
 
 PREFIX = "MASKSERVE_"
 
@@ -72,6 +73,13 @@ class Settings:
         "",
         or_unset(one_of("f32", "bf16", "int8")),
         "Of their arithmetic; unset: the fastest that the processor has and that is close enough.",
+    )
+
+    gate: GatePolicy = _setting(  # noqa: RUF009
+        "warn",
+        one_of(*get_args(GatePolicy)),
+        "What to do about a picture unlike those that a model was trained on: nothing, warn in the answer, or"
+        " refuse with 422.",
     )
 
     # --- processes

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from app.service import current_service
+from model.choosing import NOTHING
 from model.finding import Finding
+from model.gate import doubt
 from model.published import FOR_PHOTOS
 
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
     manifest = finding.manifest
-    doubt = manifest.doubt(finding.image)
-    if doubt is None:
+    if finding.verdict is None or finding.verdict.accepts or finding.chosen_by == "gate":
+        return []
+    if finding.verdict.label == NOTHING:  # it found nothing, and says so
         return []
     advice = _advice(manifest.name, list(current_service().segmenters))
-    return [{"code": "unfamiliar", "message": f"{doubt} What was found may be wrong. {advice}".rstrip()}]
+    return [
+        {"code": "unfamiliar", "message": f"{doubt(manifest)} What was found may be wrong. {advice}".rstrip()}
+    ]
 
 
 def _advice(model: str, loaded: list[str]) -> str:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
+from model.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
 from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
 from model.manifest import Manifest
 from model.pictures import Limits, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
-from model.result import Split, Wishes
+from model.result import Result, Split, Wishes
 from model.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from model.segmenter import Segmenter
-
 
 _LONGEST_ECHO = 40  # characters of a caller's text that are repeated to the caller
 
@@ -67,9 +63,10 @@ def wishes_for(
 
 def find(
     data: bytes,
-    segmenter: Segmenter,
-    wishes: Wishes,
+    candidates: Sequence[Candidate],
     *,
+    chosen_by: ChosenBy = "caller",
+    gate: GatePolicy = "warn",
     shows_picture: bool,
     picture_format: FileFormat | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -80,12 +77,14 @@ def find(
     turn: AbstractContextManager[object] | None = None,
     before_each_tile: Callable[[], None] = lambda: None,
 ) -> Finding:
-    """Decode the image file in `data` and have the model look at it.
+    """Decode the image file in `data` and have a model look at it.
 
     Args:
         data: a whole image file.
-        segmenter: the model.
-        wishes: what is asked of it, as `wishes_for` gives it.
+        candidates: the model that is to answer, or several of which one will (`model.choosing`), each with
+            what is asked of it, as `wishes_for` gives it.
+        chosen_by: who named the model, where it is one.
+        gate: what to do about a picture that no candidate knows.
         shows_picture: whether the answer shows the picture itself; if not, it may be decoded reduced.
         picture_format: the kind of picture file, if any, that the answer will be: one too large for it is
             refused before the model looks at it.
@@ -97,32 +96,50 @@ def find(
         before_each_tile: called so; what it raises ends the work on a picture that takes too long.
 
     Raises:
+        Unfamiliar: no candidate knows such pictures, and they are refused.
         PictureError: no picture in `data`, or one beyond `limits`.
         CannotEncode: a picture too large for `picture_format`.
         whatever `decoding`, `turn` and `before_each_tile` raise.
     """
     stopwatch = stopwatch or Stopwatch()
-    enough = whole if shows_picture else segmenter.enough
+    enough = whole if shows_picture else _enough_for(candidates)
     with stopwatch.measure("decode"), decoding or nullcontext():
         decoded = decode_reduced(data, enough, limits, page=page, channel=channel)
     if picture_format is not None:  # known now, not after seconds of inference
         check_encodable(decoded.size, picture_format)
-    with turn or nullcontext():
-        result = segmenter.predict(
+    verdicts = judge(candidates, decoded.image, gate)
+
+    def predict(candidate: Candidate) -> Result:
+        return candidate.segmenter.predict(
             decoded.image,
-            wishes,
+            candidate.wishes,
             size=decoded.size,
             stopwatch=stopwatch,
             before_each_tile=before_each_tile,
         )
+
+    with turn or nullcontext():
+        chosen = choose(candidates, verdicts, predict, chosen_by, gate)
     return Finding(
         decoded.image,
-        result,
-        segmenter.bundle.manifest,
-        segmenter.engine,
-        segmenter.precision,
+        chosen.result,
+        chosen.segmenter.bundle.manifest,
+        chosen.segmenter.engine,
+        chosen.segmenter.precision,
+        chosen.by,
+        chosen.verdict,
         stopwatch,
     )
+
+
+def _enough_for(candidates: Sequence[Candidate]) -> Callable[[tuple[int, int]], tuple[int, int]]:
+    """To what (width, height) a picture may be reduced without a loss to any candidate."""
+
+    def enough(size: tuple[int, int]) -> tuple[int, int]:
+        sizes = [candidate.segmenter.enough(size) for candidate in candidates]
+        return max(width for width, _ in sizes), max(height for _, height in sizes)
+
+    return enough
 
 
 def _is_for(manifest: Manifest, what: str, tasks: Sequence[str]) -> str:

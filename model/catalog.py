@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from model.choosing import AUTO
 from model.families.registry import family_named
 from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
 from model.problems import problems_in
@@ -77,6 +78,8 @@ def read_bundle(folder: Path) -> Bundle:
 
 def check_name(name: str) -> None:
     """Raise BundleError unless a model can have that name."""
+    if name == AUTO:
+        raise BundleError(f"{AUTO!r} stands for whichever model suits a picture: choose another name")
     if not re.fullmatch(NAME_PATTERN, name):
         raise BundleError(
             f"{name!r} cannot name a model: use at most 63 lower-case letters, digits, dots, dashes and "

@@ -119,7 +119,7 @@ class _Exporter:
             passed=lost <= self.gauge.largest_loss(runner.precision),
             pictures=len(self.gauge.pictures),
             against="labels" if self.gauge.labelled else "reference",
-            ap50_lost=round(lost, 4),
+            **{f"{self.gauge.measure}_lost": round(lost, 4)},
         )
 
     def _open(self, precision: str, hint: str | None = None) -> OpenVINORunner:

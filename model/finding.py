@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from model.choosing import ChosenBy
+from model.gate import Verdict
 from model.manifest import Manifest
 from model.result import Result
 from model.segments import Segments
@@ -23,6 +25,8 @@ class Finding:
         manifest: of the model that found it.
         engine: that ran the model, such as "openvino".
         precision: of its arithmetic, such as "bf16".
+        chosen_by: who chose that model.
+        verdict: what its gate says of the picture; None: nobody was asked.
         stopwatch: the time of each stage so far.
     """
 
@@ -31,6 +35,8 @@ class Finding:
     manifest: Manifest
     engine: str
     precision: str
+    chosen_by: ChosenBy = "caller"
+    verdict: Verdict | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property

@@ -64,7 +64,7 @@ def gate_of(manifest: Manifest) -> Gate | None:
     return None if manifest.known_pictures is None else FamiliarityGate(manifest.known_pictures)
 
 
-def doubt(manifest: Manifest, verdict: Verdict) -> str:
+def doubt(manifest: Manifest) -> str:
     """A sentence about a picture that the model's gate does not accept."""
     about = manifest.description.rstrip(".")
     if about[1:2].islower():  # a sentence's first letter, not an abbreviation's

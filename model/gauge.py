@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from tqdm import tqdm
 
 from model.data import DataSet, Sample
 from model.engines.stages import Runner
 from model.evaluation import evaluate
+from model.evaluation.pixels import evaluate_pixels
 from model.segmenter import Segmenter
 
 LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
@@ -17,22 +20,34 @@ LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
 
 
 class Gauge:
-    """Says what a way to run a model loses against its reference."""
+    """Says what a way to run a model loses against its reference.
+
+    Attributes:
+        measure: "ap50" where a model finds objects, "miou" (mean IoU of the classes) where it tells pixels.
+        labelled: whether there are labels to measure against; else it is what the reference answers.
+    """
 
     def __init__(self, reference: Segmenter, pictures: DataSet) -> None:
         self.bundle = reference.bundle
+        self.measure: Literal["ap50", "miou"] = (
+            "miou" if reference.bundle.manifest.task == "semantic" else "ap50"
+        )
         self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
         self.pictures = pictures if self.labelled else Answered(reference, pictures)
-        self.best = self._ap50(reference) if self.labelled else 1.0
+        self.best = self._quality(reference) if self.labelled else 1.0
 
     def lost(self, runner: Runner) -> float:
-        """AP50, of 1, at the model's own threshold."""
-        return self.best - self._ap50(Segmenter(self.bundle, runner))
+        """How much of the measure, of 1, at the model's own threshold; below 0: it gains."""
+        return self.best - self._quality(Segmenter(self.bundle, runner))
 
     def largest_loss(self, precision: str) -> float:
         return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
 
-    def _ap50(self, segmenter: Segmenter) -> float:
+    def _quality(self, segmenter: Segmenter) -> float:
+        if self.measure == "miou":
+            # Where no class is, and none is found, nothing is wrong.
+            mean_iou = evaluate_pixels(segmenter.segment, self.pictures).mean_iou
+            return 1.0 if mean_iou is None else mean_iou
         result = evaluate(segmenter.segment, self.pictures, iou_thresholds=(0.5,))
         return float(np.mean([image.average_precision[0] for image in result.images]))
 

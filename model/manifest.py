@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model.familiarity import KnownPictures, is_familiar
+from model.familiarity import KnownPictures
 
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -67,16 +65,6 @@ class Manifest(BaseModel):
                 f"files must give the sha256 of {self.weights}, or nobody would check the weights"
             )
         return self
-
-    def doubt(self, image: npt.NDArray[np.uint8]) -> str | None:
-        """A sentence, if `image`, uint8 (H, W, 3), RGB, is unlike the pictures that it was trained on."""
-        if self.known_pictures is None or is_familiar(image, self.known_pictures):
-            return None
-        about = self.description.rstrip(".")
-        if about[1:2].islower():  # a sentence's first letter, not an abbreviation's
-            about = about[0].lower() + about[1:]
-        known = f" ({about})" if about else ""
-        return f"This picture does not look like those that {self.name} was trained on{known}."
 
 
 @dataclass(frozen=True)

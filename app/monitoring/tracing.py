@@ -14,6 +14,8 @@ import numpy.typing as npt
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import Headers
 
+from model.choosing import AUTO
+from model.manifest import Manifest
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
@@ -40,20 +42,24 @@ class Picture:
     """A picture that a request brought, without its content.
 
     Attributes:
-        model, classes: who looks for what; index 0 of `classes` is background.
         bytes: of its file.
+        model, classes: who looks for what; index 0 of `classes` is background.
         stopwatch: its stages, as far as they came.
         size: (width, height) in pixels; None until `found`.
         class_ids, scores: (N,) of its segments.
     """
 
-    model: str
-    classes: Sequence[str]
     bytes: int
+    model: str = AUTO
+    classes: Sequence[str] = ()
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     size: tuple[int, int] | None = None
     class_ids: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def goes_to(self, manifest: Manifest) -> None:
+        """Say which model looks at it, as soon as that is known."""
+        self.model, self.classes = manifest.name, manifest.classes
 
     def found(self, segments: Segments) -> None:
         """Keep what is to be told of `segments`: not the masks, which would stay in memory with it."""
@@ -102,9 +108,9 @@ def request_id() -> str:
     return current_record().request_id
 
 
-def follow(model: str, classes: Sequence[str], size: int) -> Picture:
-    """Begin the account of a picture of `size` bytes that is to go through `model`."""
-    picture = Picture(model, classes, size)
+def follow(size: int) -> Picture:
+    """Begin the account of a picture of `size` bytes."""
+    picture = Picture(size)
     current_record().pictures.append(picture)
     return picture
 

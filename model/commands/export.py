@@ -35,7 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
     precisions = arguments.precision or (["bf16", "int8"] if pictures else ["bf16"])
     bundle = export(arguments.name, precisions, pictures)
     for precision, made in bundle.manifest.exports.items():
-        loss = "" if made.ap50_lost is None else f", loses {100 * made.ap50_lost:.2f} points of AP50"
+        loss = "".join(
+            f", loses {100 * lost:.2f} points of {measure}"
+            for measure, lost in (("AP50", made.ap50_lost), ("mean IoU", made.miou_lost))
+            if lost is not None
+        )
         against = f" against the {made.against} of {made.pictures} pictures" if made.against else ""
         print(f"{precision}: {'passed' if made.passed else 'used only where asked for'}{loss}{against}")
     print(f"in {bundle.folder}")

@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from model import catalog
 from model.answering import find, wishes_for
+from model.choosing import Candidate
 from model.commands.arguments import add_way_to_run, at_least_one, share
 from model.finding import Finding
 from model.formats.registry import FORMATS, OVERLAY, Format, Options
+from model.gate import doubt
 from model.published import FOR_PHOTOS
 from model.result import Split
 from model.segmenter import load
@@ -75,14 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             finding = find(
                 path.read_bytes(),
-                segmenter,
-                wishes,
+                [Candidate(segmenter, wishes)],
                 shows_picture=output.shows_picture,
                 picture_format=output.picture_format(OPTIONS),
             )
             _write(output, arguments.out / path.stem, finding)
-            if doubt := manifest.doubt(finding.image):
-                tqdm.write(f"{path}: {doubt} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
+            if finding.verdict and not finding.verdict.accepts:
+                tqdm.write(f"{path}: {doubt(manifest)} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
         except Exception as error:
             tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
             failed += 1

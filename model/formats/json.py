@@ -29,10 +29,17 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
             "task": manifest.task,
             "engine": finding.engine,
             "precision": finding.precision,
+            "chosen_by": finding.chosen_by,
         },
+        **_gate(finding),
         "image": {"width": width, "height": height},
         "segments": segments_to_json(finding.segments, finding.class_names, mask_format=mask_format),
     }
+
+
+def _gate(finding: Finding) -> dict[str, Any]:
+    verdict = finding.verdict
+    return {} if verdict is None else {"gate": {"label": verdict.label, "score": verdict.score}}
 
 
 def segments_to_json(

@@ -46,6 +46,16 @@ class UsedModel(JsonObject):
     )
     engine: str
     precision: str
+    chosen_by: Literal["caller", "default", "gate"] = Field(
+        description="who chose the model; gate: with model=auto, the gates of the loaded models"
+    )
+
+
+class Gate(JsonObject):
+    """What the model's gate says of the picture."""
+
+    label: str = Field(description="what the picture is taken for")
+    score: float = Field(ge=0, le=1, description="how well it suits the model; from 0.5 on it is accepted")
 
 
 class Size(JsonObject):
@@ -59,6 +69,7 @@ class Found(JsonObject):
     """What was found in one image."""
 
     model: UsedModel
+    gate: Gate | None = Field(default=None, description="only where a gate was asked")
     image: Size
     segments: list[Segment]
 

@@ -13,6 +13,7 @@ from model import catalog
 from model.__main__ import main
 from model.commands import segment
 from model.familiarity import LEAST_PICTURES
+from model.gate import gate_of
 from model.manifest import MANIFEST, Bundle
 from model.segmenter import Segmenter
 
@@ -121,4 +122,4 @@ def test_segment_writes_its_answer_and_doubts_the_unfamiliar(
 
 
 def test_a_model_that_was_not_surveyed_doubts_nothing(tiny_bundle: Bundle) -> None:
-    assert tiny_bundle.manifest.doubt(np.zeros((1, 1, 3), np.uint8)) is None
+    assert gate_of(tiny_bundle.manifest) is None
