@@ -60,9 +60,9 @@ class Settings:
 
     # --- models
     models: tuple[str, ...] = _setting(
-        "nuclei",
+        "nuclei,people",
         names(),
-        "The models to load, by name or as a bundle's gs:// folder; the first answers who names none.",
+        "The models to load, by name or as a bundle's gs:// folder; the first is the default of requests.",
     )
     engine: str | None = _setting(
         "",

@@ -12,6 +12,7 @@ from stub_segmenter import StubSegmenter
 
 import app.serving.loading
 from app import create_app
+from app.settings import Settings
 from model.result import Result
 
 _WIDE = 300
@@ -44,7 +45,7 @@ def create_loading_app() -> Flask:
     """
     app.serving.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
     app.serving.loading.load = _load  # type: ignore[assignment]
-    return create_app()
+    return create_app(settings=Settings.from_environment({"MASKSERVE_MODELS": "nuclei", **os.environ}))
 
 
 def _load(name: str, **wishes: Any) -> StubSegmenter:

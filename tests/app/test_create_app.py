@@ -113,7 +113,7 @@ def test_a_model_that_fails_its_self_test_ends_the_process(
     loadable: dict[str, StubSegmenter], exits: Queue[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     loadable.update(nuclei=BrokenSegmenter("nuclei"))
-    client = create_app(settings=Settings()).test_client()
+    client = create_app(settings=Settings(models=("nuclei",))).test_client()
     assert exits.get(timeout=5) == 22
     assert "the model nuclei cannot be served: predicts nonsense" in caplog.text
     assert client.get("/readyz").status_code == 503

@@ -11,7 +11,7 @@ from app.settings import DEFINITIONS, BadSetting, Settings
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
     assert settings == Settings()
-    assert settings.models == ("nuclei",)
+    assert settings.models == ("nuclei", "people")
     assert settings.max_bytes == 20 * 1024 * 1024
     assert settings.max_pixels == 50_000_000
 

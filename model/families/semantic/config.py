@@ -49,6 +49,8 @@ class SemanticConfig:
             channel: a pixel in which no class reaches the threshold; with "class_ids" it is 0) or "none"
             (there is no background, every pixel has a class).
         mirror: whether the mirrored picture goes through too, and the mean of both counts.
+        look_again: whether what was found in the whole picture goes through again, alone and so larger,
+            and the mean of both counts; with "scale" only.
         refine_edges: whether edges are fitted to those of the whole picture (guided filter).
     """
 
@@ -69,6 +71,7 @@ class SemanticConfig:
     activation: Activation = "none"
     background: Background = "implied"
     mirror: bool = False
+    look_again: bool = False
     refine_edges: bool = False
 
     def __post_init__(self) -> None:
@@ -77,6 +80,7 @@ class SemanticConfig:
         self._check_values()
         self._check_activation()
         self._check_background()
+        self._check_look_again()
 
     @property
     def channel_count(self) -> int:
@@ -160,7 +164,8 @@ class SemanticConfig:
 
     def _check_activation(self) -> None:
         if self.gives == "class_ids":
-            for name, off in (("activation", "none"), ("mirror", False), ("refine_edges", False)):
+            with_scores = {"activation": "none", "mirror": False, "look_again": False, "refine_edges": False}
+            for name, off in with_scores.items():
                 if getattr(self, name) != off:
                     raise ValueError(
                         f'{name} {getattr(self, name)!r} needs scores, but gives "class_ids" has none: '
@@ -187,4 +192,17 @@ class SemanticConfig:
         if self.gives == "labels" and self.background == "none":
             raise ValueError(
                 'background "none" with gives "labels": a pixel may have no label, so use "implied"'
+            )
+
+    def _check_look_again(self) -> None:
+        if not self.look_again:
+            return
+        if self.fit != "scale":
+            raise ValueError(
+                f'look_again enlarges what was found in a picture stretched to size; fit is "{self.fit}": '
+                'use fit "scale", or leave look_again out'
+            )
+        if self.background == "none":
+            raise ValueError(
+                'look_again enlarges what is not background, and background is "none": leave look_again out'
             )

@@ -11,6 +11,9 @@ from model.tiles import Tile
 LENGTHS_A_SIDE = 4
 """Where an engine wants few shapes, a side of what the network sees has one of so many lengths."""
 
+CLOSER = 2
+"""A copy of a picture that is looked at again has so many times the network's width and height, at least."""
+
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
@@ -64,7 +67,8 @@ def plan_fit(size: Size, config: SemanticConfig, few_shapes: bool = False) -> Fi
     scaled = _scaled(size, config)
     enough = size
     if not config.refine_edges:  # which looks at all of the picture's pixels
-        enough = min(size[0], scaled[0]), min(size[1], scaled[1])
+        closer = CLOSER if config.look_again else 1
+        enough = min(size[0], closer * scaled[0]), min(size[1], closer * scaled[1])
     return FitPlan(size, scaled, _seen(scaled, config, few_shapes), (0,), (0,), enough)
 
 

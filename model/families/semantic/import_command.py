@@ -34,6 +34,15 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
         ),
         add("--output", metavar="NAME", help="which output to use, where the file has several maps"),
         add(
+            "--mirror", action="store_const", const=True, help="run the mirrored picture too (twice the time)"
+        ),
+        add(
+            "--look-again",
+            action="store_const",
+            const=True,
+            help="with --fit scale: enlarge what was found and look again (twice the time)",
+        ),
+        add(
             "--layout", type=_layout, metavar="nchw|nhwc", help="of its input, where the file leaves it open"
         ),
     ]
@@ -73,6 +82,8 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
         background=arguments.background,
         output=arguments.output,
         layout=arguments.layout,
+        mirror=arguments.mirror,
+        look_again=arguments.look_again,
     )
     imported = import_semantic(path, arguments.name, options, about, test_image)
     said = imported.specification

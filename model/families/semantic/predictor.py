@@ -20,6 +20,7 @@ from model.families.semantic.guided import Guide, RefinedMap
 from model.families.semantic.painting import Bytes, ExclusiveClasses, OverlappingLabels, Painting, Probability
 from model.families.semantic.parts import class_segments, part_segments
 from model.families.semantic.preprocessing import Values, scale, to_channels
+from model.families.semantic.second_look import averaged, frame, grid_of, part_under
 from model.manifest import Manifest
 from model.result import ClassMap, Result, Wishes
 from model.stopwatch import Stopwatch
@@ -55,6 +56,7 @@ class SemanticPredictor:
         self._config = config
         self._runner = runner
         self._class_ids = config.class_ids(len(manifest.classes))
+        self._background = self._class_ids.index(0) if 0 in self._class_ids else None
 
     def enough(self, size: Size) -> Size:
         """See `families.family.Predictor`."""
@@ -153,16 +155,34 @@ class SemanticPredictor:
         seen.before_each_tile()
         plan = seen.plan
         with seen.stopwatch.measure("infer"):
-            picture = seen.values.apply(tile.of(seen.channels), plan.seen)
-            planes = self._probabilities(picture)
-            if self._config.mirror:
-                planes = mean_with_mirrored(planes, self._probabilities(mirrored(picture)))
+            planes = self._look(tile.of(seen.channels), seen)
+        if self._config.look_again:
+            planes = self._with_second_look(planes, image, seen)
         scores = ScoreMap.of(planes, plan.seen, tile.size, size)
         if not self._config.refine_edges:
             return scores
         with seen.stopwatch.measure("masks"):
             cells = planes.shape[2], planes.shape[1]
             return RefinedMap(scores, Guide.of(tile.of(seen.scaled), plan.seen, cells, image))
+
+    def _with_second_look(self, planes: Floats, image: Bytes, seen: Seen) -> Floats:
+        """float32 (K, h, w): what the network says of `image`, after what it said of it at first."""
+        where = frame(planes, self._background, seen.plan.size)
+        if where is None:
+            return planes
+        seen.before_each_tile()
+        with seen.stopwatch.measure("infer"):
+            part = part_under(where, grid_of(planes), image)
+            closer = self._look(to_channels(scale(part, seen.plan.scaled), self._config), seen)
+            return averaged(planes, closer, where)
+
+    def _look(self, channels: Bytes, seen: Seen) -> Floats:
+        """float32 (K, h, w): probabilities of uint8 (H, W, C), padding included."""
+        picture = seen.values.apply(channels, seen.plan.seen)
+        planes = self._probabilities(picture)
+        if not self._config.mirror:
+            return planes
+        return mean_with_mirrored(planes, self._probabilities(mirrored(picture)))
 
     def _probabilities(self, picture: Floats) -> Floats:
         scores = self._runner.start(picture).outputs[0]

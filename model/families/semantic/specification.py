@@ -50,6 +50,8 @@ class Options:
     background: Background | None = None
     output: str | None = None
     layout: Layout | None = None
+    mirror: bool | None = None
+    look_again: bool | None = None
 
     @property
     def channel_count(self) -> int | None:
@@ -107,6 +109,8 @@ class _Specifier:
         activation, gives = self._answer()
         background, names = self._classes(gives)
         self.values |= {"activation": activation, "gives": gives, "background": background}
+        for name in ("mirror", "look_again"):
+            self.values[name] = self._said(name, False)
         threshold = self._said("threshold", None)
         if threshold is None:
             threshold = PROBABILITY_THRESHOLD if gives in ("binary", "labels") else 0.0

@@ -108,7 +108,11 @@ def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_n
         ("PORT", "", "PORT must be a whole number from 1 to 65535, not ''"),
         ("AIP_HTTP_PORT", "-1", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '-1'"),
         ("AIP_HTTP_PORT", "99999", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '99999'"),
-        ("MASKSERVE_MODELS", "nuclie", "MASKSERVE_MODELS: there is no model 'nuclie'; there are: nuclei"),
+        (
+            "MASKSERVE_MODELS",
+            "nuclie",
+            "MASKSERVE_MODELS: there is no model 'nuclie'; there are: nuclei, people",
+        ),
     ],
 )
 def test_a_bad_setting_ends_the_server_and_the_log_names_it(

@@ -21,6 +21,14 @@ from model.families.semantic.fit import plan_fit, seen_at_most, starts
         # a fixed size: enlarged too
         (SemanticConfig(size=(256, 256)), (64, 32), (256, 128), (256, 256), (64, 32)),
         (SemanticConfig(size=(256, 256), fit="scale"), (1000, 100), (256, 256), (256, 256), (256, 100)),
+        # a second look sees a part of it larger
+        (
+            SemanticConfig(size=(256, 256), fit="scale", look_again=True),
+            (1000, 300),
+            (256, 256),
+            (256, 256),
+            (512, 300),
+        ),
         # edges of the whole picture need all of it
         (SemanticConfig(refine_edges=True), (6000, 4000), (1024, 683), (1024, 704), (6000, 4000)),
         (

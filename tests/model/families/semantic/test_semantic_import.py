@@ -199,8 +199,13 @@ def test_selfie_segmentation_becomes_a_small_bundle(model_dir: Path, shared: Pat
     path = shared / "weights" / "mediapipe_selfie_segmentation.tflite"
     words = ["import", str(path), "--name", "people", "--classes", str(names), "--fit", "scale"]
 
-    assert main(words) == 0
+    assert main([*words, "--mirror", "--look-again"]) == 0
 
     folder = model_dir / "people"
-    assert manifest_of(folder)["config"] == {"size": [256, 256], "fit": "scale"}
+    assert manifest_of(folder)["config"] == {
+        "size": [256, 256],
+        "fit": "scale",
+        "mirror": True,
+        "look_again": True,
+    }
     assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 2e6

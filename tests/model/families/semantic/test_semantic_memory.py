@@ -23,6 +23,7 @@ ALL_PROBABILITIES = 4 * CLASSES * PIXELS  # 240 MB, were they all there at once
     [
         ({"size": (256, 256), "fit": "scale"}, "class"),
         ({"size": (256, 256), "fit": "scale", "refine_edges": True}, "class"),
+        ({"size": (256, 256), "fit": "scale", "look_again": True, "mirror": True}, "class"),
         ({"size": (256, 256), "fit": "tile", "tile_overlap": 32}, "parts"),
     ],
 )

@@ -59,6 +59,9 @@ TWO, THREE = ["cell", "fibre"], ["cell", "fibre", "spot"]
         (graph(divisor=8), {"divisor": 16, "max_side": 512}, {"divisor": 16, "max_side": 512}),
         (graph(**FIXED), {}, {"size": (64, 48), "fit": "pad"}),
         (graph(**FIXED), {"fit": "scale"}, {"fit": "scale"}),
+        (graph(**FIXED), {"fit": "scale"}, {"mirror": False, "look_again": False}),
+        (graph(), {"mirror": True}, {"mirror": True}),
+        (graph(**FIXED), {"fit": "scale", "look_again": True}, {"look_again": True}),
         (graph(**FIXED), {"fit": "tile"}, {"fit": "tile", "tile_overlap": 24}),  # half a tile at most
         (graph(**FIXED), {"fit": "tile", "tile_overlap": 8}, {"tile_overlap": 8}),
     ],

@@ -1,0 +1,79 @@
+"""A second look: what was found in the whole picture is looked at again, closer, and both looks count.
+
+Of 232 photos of people, MediaPipe's Selfie Segmentation has a mean IoU of 0.873 with one look and of 0.897
+with two.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from model.families.semantic.blocks import Floats
+from model.families.semantic.fit import CLOSER, Size
+from model.families.semantic.painting import Bytes
+from model.tiles import Tile
+
+FOUND = 0.3  # the least probability of what the frame is drawn around
+LEAST_SHARE = 0.001  # of the picture: smaller parts do not widen the frame
+MARGIN = 0.1  # of the frame's longer side, added on each side
+SECOND_SHARE = 0.6  # of the second look in the mean of both, where it sees something
+
+
+def grid_of(planes: Floats) -> Size:
+    """(columns, rows) of the grid on which the looks at a picture are averaged."""
+    return CLOSER * planes.shape[2], CLOSER * planes.shape[1]
+
+
+def frame(planes: Floats, background: int | None, size: Size) -> Tile | None:
+    """Where to look again, in cells of the grid; None where nothing was found, or all would be seen again.
+
+    Args:
+        planes: float32 (K, rows, columns), the probabilities of the first look.
+        background: the channel that is the background; None: it has none.
+        size: (width, height) of the picture.
+    """
+    foreground = planes.max(axis=0) if background is None else 1 - planes[background]
+    found = (foreground > FOUND).astype(np.uint8)
+    _, _, parts, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
+    parts = parts[1:]  # without what was not found
+    parts = parts[parts[:, cv2.CC_STAT_AREA] >= LEAST_SHARE * found.size]
+    if not len(parts):
+        return None
+    grid = np.array(grid_of(planes))
+    starts = CLOSER * parts[:, :2].min(axis=0)
+    ends = CLOSER * (parts[:, :2] + parts[:, 2:4]).max(axis=0)
+    cell = np.array(size) / grid  # in pixels of the picture
+    margin = MARGIN * ((ends - starts) * cell).max() / cell
+    x1, y1 = np.rint(np.maximum(starts - margin, 0)).astype(int).tolist()
+    x2, y2 = np.rint(np.minimum(ends + margin, grid)).astype(int).tolist()
+    around = Tile(x1, y1, x2, y2)
+    return None if around.size == grid_of(planes) else around
+
+
+def part_under(where: Tile, grid: Size, image: Bytes) -> Bytes:
+    """The part (h, w, 3) of a picture, or of a copy of it, under cells of the grid; at least a pixel."""
+    height, width = image.shape[:2]
+    x1, y1 = (
+        min(round(where.x1 * width / grid[0]), width - 1),
+        min(round(where.y1 * height / grid[1]), height - 1),
+    )
+    x2, y2 = round(where.x2 * width / grid[0]), round(where.y2 * height / grid[1])
+    return Tile(x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)).of(image)
+
+
+def averaged(first: Floats, second: Floats, where: Tile) -> Floats:
+    """float32 (K, rows, columns) on the grid: the mean of both looks.
+
+    Args:
+        first: float32 (K, rows, columns), what the first look saw in the whole picture.
+        second: float32 (K, rows, columns), what the second saw in the frame.
+        where: the frame, in cells of the grid.
+    """
+    columns, rows = grid_of(first)
+    planes = np.empty((len(first), rows, columns), np.float32)
+    for plane, of_first, of_second in zip(planes, first, second, strict=True):
+        cv2.resize(of_first, (columns, rows), dst=plane, interpolation=cv2.INTER_LINEAR)
+        framed = where.of(plane)
+        framed += SECOND_SHARE * (cv2.resize(of_second, where.size, interpolation=cv2.INTER_LINEAR) - framed)
+    return planes
