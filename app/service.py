@@ -125,8 +125,11 @@ class Service:
         candidates = []
         refusal: Exception | None = None
         for segmenter in self.segmenters.values():
+            # A score of objects is no probability of pixels, and the caller cannot know which model answers.
+            is_semantic = segmenter.bundle.manifest.task == "semantic"
+            asked = parameters.model_copy(update={"threshold": None}) if is_semantic else parameters
             try:
-                candidates.append(_candidate(segmenter, parameters, wanted))
+                candidates.append(_candidate(segmenter, asked, wanted))
             except Unsuitable as error:
                 refusal = error
         if refusal is not None and not candidates:

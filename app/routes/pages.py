@@ -25,6 +25,7 @@ from app.parameters import Parameters
 from app.service import current_service, timings_of
 from app.wanted import Wanted
 from app.warnings import warnings_about
+from model.choosing import AUTO
 from model.finding import Finding
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
@@ -78,7 +79,10 @@ def segment() -> str:
         image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
         data = service.sources.read(image)
     with service.workers.admit():
-        finding = service.segment(data, Parameters(), Wanted(OVERLAY, Options()))
+        several = len(service.segmenters) > 1
+        finding = service.segment(
+            data, Parameters(model=AUTO if several else None), Wanted(OVERLAY, Options())
+        )
         with finding.stopwatch.measure("encode"):
             overlay = draw_result(finding.image, finding.result, finding.class_names)
             picture = encode_jpeg(_shrink(overlay))
@@ -115,6 +119,7 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
     return {
         "segment_url": url_for("api.segment"),
         "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
+        "automatic": AUTO if len(segmenters) > 1 else None,
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": _MOST_SEGMENTS,
         "max_bytes": settings.max_bytes,
@@ -143,9 +148,11 @@ def _hex(colour: Colour) -> str:
 def _quality(manifest: Manifest) -> str | None:
     """How good it was measured to be, in a line."""
     measured = (manifest.quality or {}).get("all", {})
-    if "AP50" not in measured:
-        return None
-    return f"AP50 {measured['AP50']:.2f} on {measured['images']} pictures that it was not trained on"
+    for figure, title in (("AP50", "AP50"), ("image IoU", "IoU")):
+        if figure in measured:
+            value, images = measured[figure], measured["images"]
+            return f"{title} {value:.2f} on {images} pictures that it was not trained on"
+    return None
 
 
 def _render(template: str, **values: Any) -> str:
@@ -173,9 +180,15 @@ def _findings(finding: Finding) -> dict[str, Any]:
     names = [finding.class_names[class_id] for class_id in segments.class_ids]
     areas = segments.areas().tolist()
     width, height = segments.size
+    of_pixels = finding.manifest.task == "semantic"
     return {
-        "objects": list(zip(names, segments.scores.tolist(), areas, strict=True)),
+        "objects": [] if of_pixels else list(zip(names, segments.scores.tolist(), areas, strict=True)),
         "class_counts": Counter(names).most_common(),
+        "shares": list(zip(names, [area / (width * height) for area in areas], strict=True))
+        if of_pixels
+        else [],
+        "of_pixels": of_pixels,
+        "reason": _reason(finding),
         "covered": np.count_nonzero(segments_to_label_map(segments)) / (width * height),
         "mean_area": sum(areas) / len(areas) if areas else 0,
         "width": width,
@@ -184,6 +197,18 @@ def _findings(finding: Finding) -> dict[str, Any]:
         "timings": timings_of(finding),
         "finding": finding,
     }
+
+
+def _reason(finding: Finding) -> str | None:
+    """Why this model answered, where nobody has named it; viewer/know.js says the same."""
+    name, verdict = finding.manifest.name, finding.verdict
+    if finding.chosen_by == "caller" or verdict is None or len(current_service().segmenters) < 2:
+        return None
+    if finding.chosen_by == "default":
+        return f"No model knows such pictures; {name} answered."
+    if verdict.label in finding.class_names:
+        return f"{name} was chosen: it found {verdict.label}."
+    return f"{name} was chosen: the picture looks like {verdict.label}."
 
 
 def _shrink(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -56,6 +56,19 @@ def test_auto_asks_only_models_that_know_the_classes_asked_for(png: bytes) -> No
     assert "no class 'house'" in response.get_json()["detail"]
 
 
+def test_the_threshold_is_for_models_that_find_objects(png: bytes) -> None:
+    finds = StubSegmenter("finds", known_pictures=NOTHING_FAMILIAR)
+    tells = StubSegmenter("tells", task="semantic", family="semantic")
+    client = create_app({"finds": finds, "tells": tells}).test_client()
+
+    assert post(client, png, "?model=auto&threshold=0.1").get_json()["model"]["name"] == "tells"
+    assert tells.calls[-1]["threshold"] is None
+    assert post(client, png, "?model=tells&threshold=0.1").status_code == 200
+    assert tells.calls[-1]["threshold"] == 0.1
+    assert post(client, png, "?model=finds&threshold=0.1").status_code == 200
+    assert finds.calls[-1]["threshold"] == 0.1
+
+
 def test_an_unfamiliar_picture_can_be_refused(png: bytes) -> None:
     client = client_of(Settings(gate="refuse"))
 

@@ -19,6 +19,11 @@ export function giveColours(segments) {
   });
 }
 
+/** Give each segment the `colour` of its class; `colours` has one for each class, from class id 1 on. */
+export function giveClassColours(segments, colours) {
+  for (const segment of segments) segment.colour = colours[segment.class_id - 1];
+}
+
 function areNeighbours([x, y, width, height], [otherX, otherY, otherWidth, otherHeight]) {
   return (
     x < otherX + otherWidth + NEIGHBOUR_GAP &&

@@ -1,11 +1,12 @@
 /** Filters: the lowest score, and the classes. Both work on what is here; the service is not asked again. */
 
 import { byId, make } from "./dom.js";
-import { number } from "./units.js";
+import { number, percent } from "./units.js";
 import { on, select, tell, visit } from "./visit.js";
 
 const threshold = byId("threshold");
 const value = byId("threshold-value");
+const slider = threshold.closest("label");
 const chips = byId("classes");
 
 threshold.addEventListener("input", () => {
@@ -19,12 +20,18 @@ function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
   threshold.value = picture.threshold;
-  chips.replaceChildren(...picture.classCounts().map(([name]) => chip(name)));
+  slider.hidden = picture.isOfPixels;
+  chips.replaceChildren(...picture.classCounts().map(([name]) => chip(name, picture)));
   showCounts();
 }
 
-function chip(name) {
+function chip(name, { isOfPixels, segments }) {
   const button = make("button", { type: "button", className: "chip", dataset: { name } });
+  if (isOfPixels) {
+    const swatch = make("span", { className: "swatch" });
+    swatch.style.background = segments.find((segment) => segment.class === name).colour;
+    button.append(swatch);
+  }
   button.append(make("span", { textContent: name }), " ", make("strong"));
   button.addEventListener("click", () => {
     const { hiddenClasses } = visit.current;
@@ -46,7 +53,9 @@ function showCounts() {
   const counts = new Map(picture.classCounts());
   for (const button of chips.children) {
     const { name } = button.dataset;
-    button.querySelector("strong").textContent = number(counts.get(name));
+    button.querySelector("strong").textContent = picture.isOfPixels
+      ? percent(picture.segments.reduce((sum, one) => sum + (one.class === name ? picture.share(one) : 0), 0))
+      : number(counts.get(name));
     button.setAttribute("aria-pressed", !picture.hiddenClasses.has(name));
   }
 }

@@ -1,7 +1,7 @@
 /** A picture of the visit: its file, how far it has come, and the objects that were found in it. */
 
 import { page } from "./page.js";
-import { giveColours } from "./colours.js";
+import { giveClassColours, giveColours } from "./colours.js";
 
 let count = 0;
 
@@ -48,13 +48,26 @@ export class Picture {
     this.since = performance.now();
   }
 
+  /** Whether the answer is of pixels: a segment is all that has a class, and not an object. */
+  get isOfPixels() {
+    return this.answer?.model.task === "semantic";
+  }
+
+  /** The part of 1 of the picture that a segment covers. */
+  share({ area }) {
+    const { width, height } = this.answer.image;
+    return area / (width * height);
+  }
+
   /** Take the service's answer, with masks as polygons. */
   accept(answer) {
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
-    giveColours(this.segments);
-    this.threshold = page.models.find((model) => model.name === answer.model.name).threshold;
+    const model = page.models.find(({ name }) => name === answer.model.name);
+    if (this.isOfPixels) giveClassColours(this.segments, model.colours);
+    else giveColours(this.segments);
+    this.threshold = this.isOfPixels ? 0 : model.threshold;
     this.hiddenClasses.clear();
     this.filter();
     this.move("done");
@@ -82,7 +95,8 @@ export class Picture {
 
   /** What the service is to be asked for, so that it finds just what is shown. */
   parameters() {
-    const parameters = { ...source(this.answered), threshold: this.threshold };
+    const parameters = source({ ...this.answered, model: this.answer.model.name });
+    if (!this.isOfPixels) parameters.threshold = this.threshold;
     if (this.hiddenClasses.size)
       parameters.classes = [...new Set(this.shown.map((segment) => segment.class))];
     return parameters;

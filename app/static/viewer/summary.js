@@ -3,7 +3,7 @@
 import { byId, make } from "./dom.js";
 import { Histogram } from "./histogram.js";
 import { coverage } from "./outlines.js";
-import { area, areaUnit, bareArea, counted, number } from "./units.js";
+import { area, areaUnit, bareArea, counted, number, percent } from "./units.js";
 import { on, visit } from "./visit.js";
 
 const found = byId("found");
@@ -34,14 +34,27 @@ function show() {
 function update() {
   const picture = visit.current;
   const { shown, segments } = picture;
-  found.textContent = shown.length ? counted(shown.length, "object") : "No objects";
+  found.textContent = picture.isOfPixels ? sharesOf(picture) : countOf(shown);
   hint.textContent = hintFor(picture);
   covered.textContent = `${(100 * coverage(shown, picture.answer.image)).toFixed(1)} %`;
   areas.mark(shown);
   scores.mark(shown);
   showAreas(shown);
   document.title = `${found.textContent} in ${picture.name} – MaskServe`;
-  byId("histograms").hidden = segments.length === 0;
+  byId("histograms").hidden = segments.length === 0 || picture.isOfPixels;
+  for (const measure of [typical, total]) measure.parentElement.hidden = picture.isOfPixels;
+}
+
+function countOf(shown) {
+  return shown.length ? counted(shown.length, "object") : "No objects";
+}
+
+/** What is seen of the picture: one class by name, several together. */
+function sharesOf(picture) {
+  const { shown, answer } = picture;
+  if (!shown.length) return "Nothing found";
+  if (shown.length === 1) return `${shown[0].class}: ${percent(picture.share(shown[0]))} of the picture`;
+  return `${counted(shown.length, "class", "classes")}: ${percent(coverage(shown, answer.image))} of the picture`;
 }
 
 function showAreas(shown) {
@@ -59,7 +72,7 @@ function showAreas(shown) {
 /** A row a class, where there are several: how many, and how much of the area. */
 function showClasses(shown) {
   const classes = visit.current.classCounts().map(([name]) => name);
-  byClass.hidden = classes.length < 2;
+  byClass.hidden = classes.length < 2 || visit.current.isOfPixels;
   const rows = classes.map((name) => {
     const sizes = shown.filter((segment) => segment.class === name).map((segment) => segment.area);
     const sum = sizes.reduce((all, size) => all + size, 0);

@@ -40,6 +40,7 @@ body.addEventListener("keydown", moveFocus);
 function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
+  scroller.closest("section").hidden = picture.isOfPixels; // a class is no object
   for (const heading of headings) {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();

@@ -23,7 +23,11 @@ on("current filter selection", enable);
 function enable() {
   const { current, selected } = visit;
   const empty = !current?.answer || current.shown.length === 0;
-  for (const button of buttons) button.disabled = empty || button.dataset.busy === "yes";
+  for (const button of buttons) {
+    button.disabled = empty || button.dataset.busy === "yes";
+    const task = current?.answer?.model.task;
+    button.hidden = task !== undefined && !button.dataset.tasks.split(" ").includes(task);
+  }
   one.disabled = !selected;
 }
 
@@ -50,8 +54,14 @@ async function take(button) {
 
 function parameters(output) {
   const wanted = { ...visit.current.parameters(), output };
+  // One class alone: the chosen one, or that which covers the most.
+  if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
   if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
   return wanted;
+}
+
+function largest(segments) {
+  return segments.reduce((most, one) => (one.area > most.area ? one : most));
 }
 
 /** The chosen object alone, the rest transparent, from the pixels that the browser has. */

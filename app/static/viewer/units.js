@@ -34,6 +34,11 @@ export function number(value) {
 }
 
 /** "1 object", "2 objects". */
-export function counted(count, noun) {
-  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+export function counted(count, noun, plural = `${noun}s`) {
+  return `${number(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** "31 %", and "0.4 %" of little. */
+export function percent(part) {
+  return `${(100 * part).toFixed(part < 0.0995 ? 1 : 0)} %`;
 }

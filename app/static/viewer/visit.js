@@ -19,7 +19,7 @@ export const visit = {
   current: null,
   lit: null, // the object under the pointer
   selected: null, // the object that was chosen
-  model: page.models[0]?.name,
+  model: page.automatic ?? page.models[0]?.name,
   key: "",
   micrometres: null, // a pixel, where somebody has said it
   view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null },

@@ -119,11 +119,12 @@ async function ask(picture, signal) {
   }
 }
 
-/** Asked once with a low threshold: from then on the page filters by itself. */
+/** Asked once with a low threshold: from then on the page filters objects by itself. */
 function wanted(picture) {
+  const tellsPixels = page.models.find(({ name }) => name === picture.asked.model)?.task === "semantic";
   return {
     ...source(picture.asked),
-    threshold: page.lowest_threshold,
+    ...(tellsPixels ? {} : { threshold: page.lowest_threshold }),
     mask_format: "polygon",
     // What the browser cannot show comes back as a file that it can.
     ...(picture.wantsPicture ? { include: "picture", image_format: "png" } : {}),
