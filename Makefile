@@ -25,7 +25,7 @@ check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## the tests of k8s/, with
 
 full: $(VENV)/.ready-full  ## also set up what trains, imports and exports models: TensorFlow
 
-train: $(VENV)/.ready-full  ## train the shipped model anew: make train DATA=nuclei/train VALIDATION=nuclei/val
+train: $(VENV)/.ready-full  ## train the shipped model nuclei anew: make train DATA=nuclei/train VALIDATION=nuclei/val
 	$(BIN)/python -m model train --recipe model/recipes/nuclei.json \
 		--data $(DATA) --validation $(VALIDATION) --out $(RUN)
 

@@ -62,7 +62,7 @@ class Settings:
     models: tuple[str, ...] = _setting(
         "nuclei,people",
         names(),
-        "The models to load, by name or as a bundle's gs:// folder; the first is the default of requests.",
+        "The models to load, by name or as a bundle's gs:// folder; the first is the default.",
     )
     engine: str | None = _setting(
         "",

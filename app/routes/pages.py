@@ -138,6 +138,8 @@ def _choice(manifest: Manifest) -> dict[str, Any]:
         "colours": [_hex(class_colour(class_id)) for class_id in range(1, len(manifest.classes))],
         "threshold": manifest.threshold,
         "quality": _quality(manifest),
+        "licence": manifest.licence,
+        "source": manifest.source,
     }
 
 
@@ -148,10 +150,10 @@ def _hex(colour: Colour) -> str:
 def _quality(manifest: Manifest) -> str | None:
     """How good it was measured to be, in a line."""
     measured = (manifest.quality or {}).get("all", {})
-    for figure, title in (("AP50", "AP50"), ("image IoU", "IoU")):
-        if figure in measured:
-            value, images = measured[figure], measured["images"]
-            return f"{title} {value:.2f} on {images} pictures that it was not trained on"
+    if measured.get("image IoU") is not None:
+        return f"IoU {measured['image IoU']:.2f} on {measured['images']} pictures"
+    if "AP50" in measured:
+        return f"AP50 {measured['AP50']:.2f} on {measured['images']} pictures that it was not trained on"
     return None
 
 

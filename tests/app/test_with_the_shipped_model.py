@@ -54,8 +54,22 @@ def test_a_picture_of_something_else_comes_back_with_a_warning(client: FlaskClie
     assert warning["message"] == (
         "This picture does not look like those that nuclei was trained on (cell nuclei in fluorescence and "
         "stained micrographs). What was found may be wrong. For everyday photos load the model coco: "
-        "python -m model fetch coco, then MASKSERVE_MODELS=nuclei,coco."
+        "python -m model fetch coco, then MASKSERVE_MODELS=nuclei,people,coco."
     )
+
+
+def test_the_page_names_the_licence_and_source_of_each_model(client: FlaskClient) -> None:
+    page = client.get("/").text
+    assert "Licence: CC0-1.0." in page
+    assert "IoU 0.90 on 232 pictures. Licence: Apache-2.0. Source: MediaPipe Selfie Segmentation" in page
+
+
+def test_a_model_is_asked_by_its_name_and_the_first_one_without(client: FlaskClient) -> None:
+    models = client.get("/api/v1/models").get_json()["models"]
+    assert [model["name"] for model in models] == ["nuclei", "people"]
+    for query, name in (("", "nuclei"), ("?model=people", "people")):
+        answer = client.post(f"/api/v1/segment{query}", data={"image": (SAMPLE.open("rb"), "a.png")})
+        assert answer.get_json()["model"]["name"] == name
 
 
 def test_it_is_ready(client: FlaskClient) -> None:

@@ -46,7 +46,7 @@ def test_each_picture_remembers_which_model_it_was_for(shown: Page) -> None:
     expect(shown.locator("#found")).to_have_text("1 object")
     shown.locator("#pictures .open").nth(0).click()
     await_answer(shown)
-    expect(shown.get_by_role("radio", name="known")).to_be_checked()
+    expect(shown.get_by_role("radio", name="Automatic")).to_be_checked()
     expect(shown.locator("#found")).to_have_text("5 objects")
 
 

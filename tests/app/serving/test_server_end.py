@@ -198,7 +198,7 @@ def test_a_process_that_hangs_is_replaced_and_the_log_has_where(
     ):
         # Probes go on meanwhile: to uWSGI's harakiri each would be a sign of life.
         wait_until(lambda: server.answers() and len(server.workers()) == 2, 30)
-        assert re.search(r"stub_server.py\", line \d+ in segment", server.log)
+        assert re.search(r"stub_server.py\", line \d+ in predict", server.log)
         assert server.segment(png)[0] == 200
 
 
