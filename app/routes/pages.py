@@ -161,8 +161,8 @@ def _render(template: str, **values: Any) -> str:
     service = current_service()
     return render_template(
         template,
-        # None while the models load
-        manifest=service.models.loaded and service.default_segmenter().bundle.manifest,
+        # none while the models load
+        manifests=[segmenter.bundle.manifest for segmenter in (service.models.loaded or {}).values()],
         samples=SAMPLES,
         key_field=keys.KEY_FIELD if service.settings.api_keys else None,
         max_megabytes=service.settings.max_bytes // 2**20,
@@ -207,10 +207,10 @@ def _reason(finding: Finding) -> str | None:
     if finding.chosen_by == "caller" or verdict is None or len(current_service().segmenters) < 2:
         return None
     if finding.chosen_by == "default":
-        return f"No model knows such pictures; {name} answered."
+        return f"No loaded model knows such pictures, so {name} answered."
     if verdict.label in finding.class_names:
-        return f"{name} was chosen: it found {verdict.label}."
-    return f"{name} was chosen: the picture looks like {verdict.label}."
+        return f"Chosen automatically: {name}, which found “{verdict.label}”."
+    return f"Chosen automatically: {name}, for a picture of the kind “{verdict.label}”."
 
 
 def _shrink(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from stub_segmenter import NOTHING_FAMILIAR
 from stub_server import MoodySegmenter
 
 from app import create_app
-from model.result import Result, Wishes
+from model.result import ClassMap, Result, Wishes
 from model.segments import Segments
 
 
@@ -57,6 +57,9 @@ OBJECTS = (
     Known("cell", 0.2, (200, 140, 24, 30)),
 )
 LEAF = Known("leaf", 0.99, (50, 50, 100, 60))
+# All that has a class, of a picture of 240 x 180 pixels.
+GROUND = (Known("grass", 0.9, (0, 90, 240, 90)), Known("path", 0.8, (0, 0, 24, 18)))
+SHARES = {"grass": "50 %", "path": "1.0 %"}
 DOUBTS = "This picture does not look like those that leaves was trained on (leaves on a table)."
 # More than can be asked for at once.
 CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(28) for column in range(40))
@@ -87,7 +90,18 @@ class KnownSegmenter(MoodySegmenter):
             scores=np.array([known.score for known in found], np.float32),
             masks=[known.mask() for known in found],
         )
-        return Result(segments)
+        return Result(segments, self._class_map(segments))
+
+    def _class_map(self, segments: Segments) -> ClassMap | None:
+        """Of a semantic model, what its segments were made from."""
+        if self.bundle.manifest.task != "semantic":
+            return None
+        width, height = segments.size
+        labels = np.zeros((height, width), np.uint16)
+        for (x1, y1, x2, y2), class_id in zip(segments.boxes, segments.class_ids, strict=True):
+            labels[y1:y2, x1:x2] = class_id
+        means = dict(zip(segments.class_ids.tolist(), segments.scores.tolist(), strict=True))
+        return ClassMap(labels, means, (labels == 1).astype(np.uint8) * 255)
 
 
 def create_known_app() -> Flask:
@@ -102,5 +116,8 @@ def create_known_app() -> Flask:
                 known_pictures=NOTHING_FAMILIAR,
             ),
             "crowd": KnownSegmenter("crowd", ["background", "leaf"], CROWD),
+            "ground": KnownSegmenter(
+                "ground", ["background", *SHARES], GROUND, task="semantic", family="semantic"
+            ),
         }
     )

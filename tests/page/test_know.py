@@ -52,7 +52,9 @@ def test_each_picture_remembers_which_model_it_was_for(shown: Page) -> None:
 
 def test_the_models_that_could_be_added_are_named(shown: Page) -> None:
     expect(shown.locator("#panel")).to_contain_text("coco is not loaded here")
-    expect(shown.locator("#panel")).to_contain_text("MASKSERVE_MODELS=known,coco make run")
+    expect(shown.locator("#panel")).to_contain_text(
+        "MASKSERVE_MODELS=known,leaves,crowd,ground,coco make run"
+    )
 
 
 def test_more_objects_than_can_be_asked_for_are_told(shown: Page) -> None:

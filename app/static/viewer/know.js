@@ -59,10 +59,10 @@ function showReason({ model, gate }) {
 
 /** As app/routes/pages.py says it. */
 function reasonFor({ name, chosen_by: by }, gate) {
-  if (by !== "gate") return `No model knows such pictures; ${name} answered.`;
+  if (by !== "gate") return `No loaded model knows such pictures, so ${name} answered.`;
   const { classes } = page.models.find((model) => model.name === name);
-  if (classes.includes(gate.label)) return `${name} was chosen: it found ${gate.label}.`;
-  return `${name} was chosen: the picture looks like ${gate.label}.`;
+  if (classes.includes(gate.label)) return `Chosen automatically: ${name}, which found “${gate.label}”.`;
+  return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;
 }
 
 function showTimings(milliseconds) {

@@ -59,6 +59,11 @@ export class Picture {
     return area / (width * height);
   }
 
+  /** The part of 1 of the picture that is shown of its classes; where they overlap, it counts twice. */
+  get covered() {
+    return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
+  }
+
   /** Take the service's answer, with masks as polygons. */
   accept(answer) {
     this.answer = answer;

@@ -1,7 +1,7 @@
 /** Strip: the pictures of this visit, each with how far it is. They are kept in this page and nowhere else. */
 
 import { byId, make } from "./dom.js";
-import { number } from "./units.js";
+import { number, percent } from "./units.js";
 import { lookAt, on, remove, visit } from "./visit.js";
 
 const list = byId("pictures");
@@ -63,7 +63,7 @@ function stateOf(picture) {
     case "pausing":
       return "waiting for a place";
     case "done":
-      return number(picture.shown.length);
+      return picture.isOfPixels ? percent(picture.covered) : number(picture.shown.length);
     default:
       return picture.state;
   }

@@ -53,8 +53,12 @@ function countOf(shown) {
 function sharesOf(picture) {
   const { shown, answer } = picture;
   if (!shown.length) return "Nothing found";
-  if (shown.length === 1) return `${shown[0].class}: ${percent(picture.share(shown[0]))} of the picture`;
+  if (shown.length === 1) return `${capitalised(shown[0].class)}: ${percent(picture.covered)} of the picture`;
   return `${counted(shown.length, "class", "classes")}: ${percent(coverage(shown, answer.image))} of the picture`;
+}
+
+function capitalised(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function showAreas(shown) {
