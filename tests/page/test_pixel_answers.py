@@ -41,9 +41,7 @@ def test_nothing_pretends_that_a_class_is_an_object(ground: Page) -> None:
 
 
 def test_what_only_such_a_model_gives_can_be_taken_away(ground: Page) -> None:
-    ground.locator(
-        "#classes .chip[data-name=path]"
-    ).click()  # what is left is the class whose probability it is
+    ground.locator("#classes .chip[data-name=path]").click()  # grass is left
     with ground.expect_download() as download:
         ground.get_by_role("button", name="Probability").click()
     pixels = np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
