@@ -18,12 +18,15 @@ from app.settings import Settings
 from app.sources import Sources
 from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
-from model.choosing import AUTO, Candidate
+from model.choosing import AUTO, Candidate, ChosenBy
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
 
 STAGES = ("decode", "queue", "infer", "masks", "encode")
+
+_CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
+"""Who has chosen the model, by the parameter `model`; of any other name the caller has."""
 
 _EXTENSION = "maskserve"
 
@@ -100,7 +103,7 @@ class Service:
         finding = find(
             data,
             candidates,
-            chosen_by="default" if parameters.model is None else "caller",
+            chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
             gate=self.settings.gate,
             shows_picture=wanted.shows_picture,
             picture_format=wanted.picture_format,
@@ -123,7 +126,7 @@ class Service:
         if parameters.model != AUTO:
             return [_candidate(self.segmenter_named(parameters.model), parameters, wanted)]
         candidates = []
-        refusal: Exception | None = None
+        refusals = []
         for segmenter in self.segmenters.values():
             # A score of objects is no probability of pixels, and the caller cannot know which model answers.
             is_semantic = segmenter.bundle.manifest.task == "semantic"
@@ -131,9 +134,9 @@ class Service:
             try:
                 candidates.append(_candidate(segmenter, asked, wanted))
             except Unsuitable as error:
-                refusal = error
-        if refusal is not None and not candidates:
-            raise refusal
+                refusals.append(f"{segmenter.bundle.manifest.name}: {error}")
+        if not candidates:
+            raise Unsuitable(f"no loaded model can answer that. {'; '.join(refusals)}")
         return candidates
 
 

@@ -67,12 +67,13 @@ class Settings:
     engine: str | None = _setting(
         "",
         or_unset(one_of("openvino", "tensorflow")),
-        "What runs the models; unset: openvino where they are compiled.",
+        "What runs the models that it can run; unset: openvino where they are compiled.",
     )
     precision: str | None = _setting(
         "",
         or_unset(one_of("f32", "bf16", "int8")),
-        "Of their arithmetic; unset: the fastest that the processor has and that is close enough.",
+        "Of their arithmetic, where a model has it; unset: the fastest that the processor has and that is"
+        " close enough.",
     )
 
     gate: GatePolicy = _setting(  # noqa: RUF009

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.service import current_service
-from model.choosing import NOTHING
+from model.choosing import AUTO, NOTHING
 from model.finding import Finding
 from model.gate import doubt
 from model.published import FOR_PHOTOS
@@ -26,6 +26,8 @@ def _advice(model: str, loaded: list[str]) -> str:
     """What to do about a picture that `model` does not know."""
     if model == FOR_PHOTOS:
         return ""
+    if len(loaded) > 1 and FOR_PHOTOS not in loaded:
+        return f"To have one of {', '.join(loaded)} chosen that knows it, ask with model={AUTO}."
     if FOR_PHOTOS in loaded:
         return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
     return (

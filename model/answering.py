@@ -65,7 +65,7 @@ def find(
     data: bytes,
     candidates: Sequence[Candidate],
     *,
-    chosen_by: ChosenBy = "caller",
+    chosen_by: ChosenBy | None = "caller",
     gate: GatePolicy = "warn",
     shows_picture: bool,
     picture_format: FileFormat | None = None,
@@ -83,7 +83,7 @@ def find(
         data: a whole image file.
         candidates: the model that is to answer, or several of which one will (`model.choosing`), each with
             what is asked of it, as `wishes_for` gives it.
-        chosen_by: who named the model, where it is one.
+        chosen_by: who named the model, where it is one; None: the gates are to choose.
         gate: what to do about a picture that no candidate knows.
         shows_picture: whether the answer shows the picture itself; if not, it may be decoded reduced.
         picture_format: the kind of picture file, if any, that the answer will be: one too large for it is
@@ -107,7 +107,7 @@ def find(
         decoded = decode_reduced(data, enough, limits, page=page, channel=channel)
     if picture_format is not None:  # known now, not after seconds of inference
         check_encodable(decoded.size, picture_format)
-    verdicts = judge(candidates, decoded.image, gate)
+    verdicts = judge(candidates, decoded.image, chosen_by, gate)
 
     def predict(candidate: Candidate) -> Result:
         return candidate.segmenter.predict(

@@ -69,7 +69,10 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         family = family_named(bundle.manifest.family)
         if family.task != bundle.manifest.task:
-            raise ValueError(f"the family {family.name} has the task {family.task}")
+            raise ValueError(
+                f'the task is "{bundle.manifest.task}", but models of the family "{family.name}" have the '
+                f'task "{family.task}": correct one of the two'
+            )
         family.check(bundle.manifest)
     except (ValueError, TypeError) as error:  # a value of another type, such as a word for a number
         raise BundleError(f"{folder.name}/{MANIFEST}: {error}") from error

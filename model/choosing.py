@@ -25,6 +25,8 @@ CLOSE_CALL = 0.65
 SURE = 0.9
 """A model without a gate that is so sure of what it found takes precedence over a close call. On micrographs
 with a close call `people` reached 0.80 at most, on such portraits 0.94 at least."""
+LEAST_SCORE = 0.5
+"""From which on a verdict accepts."""
 NOTHING = "nothing"
 """The label of a picture in which a model without a gate found nothing."""
 
@@ -59,17 +61,20 @@ class Chosen:
 
 
 def judge(
-    candidates: Sequence[Candidate], image: npt.NDArray[np.uint8], policy: GatePolicy
+    candidates: Sequence[Candidate],
+    image: npt.NDArray[np.uint8],
+    by: ChosenBy | None,
+    policy: GatePolicy,
 ) -> list[Verdict | None]:
     """What each candidate's gate says of a picture, uint8 (H, W, 3), RGB; None for those without a gate.
 
-    With the policy "off" nobody is asked, unless there is a choice to be made.
+    With the policy "off" nobody is asked, unless there is a choice to be made (`by` is None).
 
     Raises:
         Unfamiliar: by the policy "refuse", since every candidate's gate does.
     """
-    if policy == "off" and len(candidates) == 1:
-        return [None]
+    if policy == "off" and by is not None:
+        return [None] * len(candidates)
     gates = [gate_of(candidate.segmenter.bundle.manifest) for candidate in candidates]
     verdicts = [None if gate is None else gate.judge(image) for gate in gates]
     if policy == "refuse" and not any(verdict is None or verdict.accepts for verdict in verdicts):
@@ -81,25 +86,26 @@ def choose(
     candidates: Sequence[Candidate],
     verdicts: Sequence[Verdict | None],
     predict: Callable[[Candidate], Result],
-    by: ChosenBy,
+    by: ChosenBy | None,
     policy: GatePolicy,
 ) -> Chosen:
     """Have one of the candidates answer.
 
-    Of several, the first whose gate accepts the picture answers; one without a gate accepts a picture in
-    which it finds something. If none does, the first without a gate answers, or else the first of all.
+    Unless somebody has named it, the first whose gate accepts the picture answers; one without a gate accepts
+    a picture in which it is sure enough of something. If none does, the first without a gate answers, or else
+    the first of all.
 
     Args:
         candidates: at least one, in order of preference.
         verdicts: as `judge` gives them.
         predict: what a candidate finds in the picture.
-        by: who named the only candidate.
+        by: who named the only candidate; None: nobody did, the gates choose.
         policy: towards pictures that no candidate knows.
 
     Raises:
         Unfamiliar: none of several accepts the picture, and the policy is "refuse".
     """
-    if len(candidates) == 1:
+    if by is not None:
         return Chosen(candidates[0].segmenter, predict(candidates[0]), by, verdicts[0])
     looked = _Looks(candidates, predict)
     for index, verdict in enumerate(verdicts):
@@ -136,7 +142,8 @@ class _Looks:
         if not len(segments):
             return Verdict(False, NOTHING, 0.0)
         label = candidate.segmenter.bundle.manifest.classes[int(segments.class_ids[0])]
-        return Verdict(True, label, segments.written_scores()[0])
+        score = segments.written_scores()[0]
+        return Verdict(score >= LEAST_SCORE, label, score)
 
 
 def _surest(
@@ -151,7 +158,6 @@ def _surest(
 
 
 def _refusal(candidates: Sequence[Candidate]) -> str:
-    if len(candidates) == 1:
+    if len(candidates) == 1 and candidates[0].segmenter.bundle.manifest.known_pictures is not None:
         return f"{doubt(candidates[0].segmenter.bundle.manifest)} This service refuses such pictures."
-    names = ", ".join(candidate.segmenter.bundle.manifest.name for candidate in candidates)
-    return f"None of the models {names} knows such pictures, and this service refuses them."
+    return "No loaded model knows such pictures, and this service refuses them."

@@ -113,8 +113,8 @@ class _Exporter:
         return self._measured(self._open("int8"))
 
     def _measured(self, runner: Runner) -> Export:
-        if self.gauge is None:
-            return Export(passed=True)
+        if self.gauge is None:  # what was measured or said before holds
+            return self.bundle.manifest.exports.get(runner.precision, Export(passed=True))
         lost = self.gauge.lost(runner)
         return Export(
             passed=lost <= self.gauge.largest_loss(runner.precision),

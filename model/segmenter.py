@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model import catalog
-from model.engines.choice import Choice, ChoiceError, choices
+from model.engines.choice import Choice, choices
+from model.engines.choice import ChoiceError as ChoiceError
 from model.engines.stages import Runner
 from model.families.family import NoReference, Size
 from model.families.registry import family_named

@@ -12,6 +12,7 @@ from app.openapi import schemas
 from app.openapi.operations import Operation, Schema, operations
 from app.parameters import Parameters
 from app.service import Service
+from model.choosing import AUTO
 from model.formats.registry import JSON, Format, formats_for
 
 _ANSWERS: list[type[BaseModel]] = [
@@ -39,7 +40,8 @@ _PROBLEMS = {
     411: "A body without Content-Length",
     413: "Too many bytes, pixels, frames, parts or images",
     415: "Not an image, or not of a type that is accepted",
-    422: "An image that cannot be decoded: truncated, corrupt",
+    422: "An image that cannot be decoded (truncated, corrupt), that the model cannot take, or that no model"
+    " knows where MASKSERVE_GATE is refuse",
     429: "Too many requests; see Retry-After",
     431: "The request line and headers are too long",
     502: "The URL or bucket failed",
@@ -89,7 +91,7 @@ def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema
     known = {name for model in service.segmenters.values() for name in model.bundle.manifest.classes[1:]}
     described = {name: _without_null(schema) for name, schema in properties.items()}
     described["output"]["enum"] = [one.name for one in formats]
-    described["model"]["enum"] = list(service.segmenters)
+    described["model"]["enum"] = [*service.segmenters, AUTO]
     described["classes"]["items"]["enum"] = sorted(known)
     return described
 

@@ -17,7 +17,7 @@ from app.serving.patience import Patience
 from app.settings import BadSetting, Settings
 from model import heap
 from model.catalog import UnknownModel, find, model_dir
-from model.segmenter import Segmenter, load
+from model.segmenter import ChoiceError, Segmenter, load
 
 logger = logging.getLogger(__name__)
 
@@ -84,13 +84,7 @@ class Models:
                         f"MASKSERVE_MODELS: {source} has the name of another of these models, {name}; leave"
                         " one of them out, or give one another name in its model.json"
                     )
-                loaded[name] = load(
-                    name,
-                    engine=settings.engine,
-                    precision=settings.precision,
-                    threads=threads,
-                    tested=True,
-                )
+                loaded[name] = _loaded(name, settings, threads, may_differ=len(sources) > 1)
             check_room(settings)
         except BadSetting as error:
             logger.critical("%s", error)
@@ -102,6 +96,17 @@ class Models:
             self.loaded = loaded
             self._are_loaded.set()
             logger.info("ready: %s", ", ".join(loaded))
+
+
+def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool) -> Segmenter:
+    """The model, run as the settings say; one of several that cannot be is run in its own way."""
+    try:
+        return load(name, engine=settings.engine, precision=settings.precision, threads=threads, tested=True)
+    except ChoiceError as error:
+        if not may_differ:
+            raise
+        logger.warning("MASKSERVE_ENGINE and MASKSERVE_PRECISION do not fit the model %s: %s", name, error)
+        return load(name, threads=threads, tested=True)
 
 
 def _end() -> NoReturn:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model import catalog
 from model.commands.arguments import add_way_to_run, share
-from model.data import ClassMapFolder, DataError, DataSet, check_sizes, open_data
+from model.data import ClassMapFolder, DataSet, check_sizes, open_data_for
 from model.evaluation import Evaluation, PixelEvaluation, evaluate, evaluate_pixels, worst_sheet
 from model.segmenter import Segmenter, load
 
@@ -38,16 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     for path in filter(None, (arguments.json, arguments.sheet)):
         if not path.parent.is_dir():  # now, not after minutes of measuring
             raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
-    data = open_data(arguments.data)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
-    if isinstance(data, ClassMapFolder) and not data.has_names:
-        data = ClassMapFolder(arguments.data, manifest.classes)
-    if manifest.classes != data.classes:
-        raise DataError(
-            f"the model knows {', '.join(manifest.classes[1:])}; "
-            f"the data has {', '.join(data.classes[1:])}: they must be the same, in the same order"
-        )
+    data = open_data_for(arguments.data, manifest.classes)
     of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from model import catalog
-from model.data import DataError, DataSet, PictureFolder, open_data
+from model.data import DataError, DataSet, PictureFolder, open_data, open_data_for
 from model.engines.choice import PRECISIONS
 from model.exporting import ExportError, export
 
@@ -56,14 +56,9 @@ def compile_new(name: str) -> None:
 
 def _pictures(path: Path, classes: list[str]) -> DataSet:
     try:
-        data = open_data(path)
+        open_data(path)
     except DataError:
         if not path.is_dir():
             raise
         return PictureFolder(path, classes)
-    if data.classes != classes:
-        raise DataError(
-            f"the model knows {', '.join(classes[1:])}; the data has {', '.join(data.classes[1:])}: "
-            "they must be the same, in the same order"
-        )
-    return data
+    return open_data_for(path, classes)

@@ -9,11 +9,8 @@ from typing import Any
 
 from model import catalog
 from model.commands.export import compile_new
-from model.families.family import ImportPart
+from model.families.family import Family, ImportPart
 from model.families.registry import FAMILIES
-
-PARTS: dict[str, ImportPart] = {family.task: family.importing for family in FAMILIES.values()}
-"""Task → the family's part of this command."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights of a Mask R-CNN (.h5), .onnx, .keras, a whole Keras model (.h5), .tflite, OpenVINO "
         ".xml, a SavedModel folder or a bioimage.io folder",
     )
-    parser.add_argument("--task", choices=PARTS, help="what the model does (default: what the file is for)")
+    tasks = dict.fromkeys(family.task for family in _families())
+    parser.add_argument("--task", choices=tasks, help="what the model does (default: what the file is for)")
     parser.add_argument("--name", required=True, help="what to call the model")
     parser.add_argument("--classes", type=Path, help="text file, a class name a line")
     parser.add_argument("--threshold", type=float, help="lowest score kept (default: the task's)")
@@ -43,16 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # "-1-1" and "-0.5,0,0" are values, which argparse would take for options.
     parser._negative_number_matcher = re.compile(r"^-[\d.][\d.,-]*$")
     options = {}
-    for task, part in PARTS.items():
-        options[task] = part.add_arguments(parser.add_argument_group(f"options for --task {task}"))
-    parser.set_defaults(options_of_task=options)
+    for family in _families():
+        group = parser.add_argument_group(f"options for --task {family.task}, family {family.name}")
+        options[family.name] = _part(family).add_arguments(group)
+    parser.set_defaults(options_of_family=options)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the bundle and say how to serve it."""
     path: Path = arguments.file
-    task = arguments.task or task_of(path)
-    _refuse_options_of_others(arguments, task)
+    family = family_of(path, arguments.task)
+    _refuse_options_of_others(arguments, family)
     if arguments.name in catalog.names() and not arguments.replace:
         raise ValueError(
             f"there is a model {arguments.name!r} already: choose another --name, or --replace it"
@@ -66,24 +65,40 @@ def run(arguments: argparse.Namespace) -> int:
         "max_segments": arguments.max_segments,
     }
     about = {name: value for name, value in about.items() if value is not None}
-    PARTS[task].make(path, arguments, about)
+    _part(family).make(path, arguments, about)
     if not catalog.find(arguments.name).manifest.exports:
         compile_new(arguments.name)
     print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
     return 0
 
 
-def task_of(path: Path) -> str:
-    """The task of the model in a file or folder."""
-    return next(task for task, part in PARTS.items() if part.recognises(path))
+def family_of(path: Path, task: str | None = None) -> Family:
+    """The family of the model in a file or folder; where a task is said, one with that task."""
+    families = [family for family in _families() if task in (None, family.task)]
+    return next((family for family in families if _part(family).recognises(path)), families[-1])
 
 
-def _refuse_options_of_others(arguments: argparse.Namespace, task: str) -> None:
-    for other, actions in arguments.options_of_task.items():
-        given = [action for action in actions if getattr(arguments, action.dest) is not None]
-        if other != task and given:
+def _families() -> list[Family]:
+    """Those of which models can be imported."""
+    return [family for family in FAMILIES.values() if family.importing is not None]
+
+
+def _part(family: Family) -> ImportPart:
+    assert family.importing is not None
+    return family.importing
+
+
+def _refuse_options_of_others(arguments: argparse.Namespace, family: Family) -> None:
+    own = {action.dest for action in arguments.options_of_family[family.name]}
+    for name, actions in arguments.options_of_family.items():
+        given = [
+            action
+            for action in actions
+            if action.dest not in own and getattr(arguments, action.dest) is not None
+        ]
+        if name != family.name and given:
             flags = ", ".join(action.option_strings[0] for action in given)
             raise ValueError(
-                f"{arguments.file.name} is imported with --task {task}, which has no {flags}: leave "
-                f"{'it' if len(given) == 1 else 'them'} out, or say --task {other}"
+                f"{arguments.file.name} is imported with --task {family.task}, which has no {flags}: leave "
+                f"{'it' if len(given) == 1 else 'them'} out, or say --task {FAMILIES[name].task}"
             )

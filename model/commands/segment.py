@@ -100,7 +100,7 @@ def _advice(model: str) -> str:
     if model == FOR_PHOTOS:
         return ""
     fetched = "" if FOR_PHOTOS in catalog.names() else f"python -m model fetch {FOR_PHOTOS}, then "
-    return f"For everyday photos: {fetched}--model {FOR_PHOTOS}."
+    return f"For photos of people: --model people. For other everyday photos: {fetched}--model {FOR_PHOTOS}."
 
 
 def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import argparse
 
+from model.families.family import Command
 from model.families.registry import FAMILIES
-
-TRAINABLE = {family.task: family.training for family in FAMILIES.values() if family.training is not None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
+    trainings = _trainings()
     parser.add_argument(
-        "--task", choices=TRAINABLE, default="instance", help="what the model is to tell (default: instance)"
+        "--task", choices=trainings, default="instance", help="what the model is to tell (default: instance)"
     )
-    for training in TRAINABLE.values():
+    for training in trainings.values():
         training.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, going on with the run if the folder holds it already."""
-    return TRAINABLE[arguments.task].run(arguments)
+    return _trainings()[arguments.task].run(arguments)
+
+
+def _trainings() -> dict[str, Command]:
+    """Task → how a model for it is trained."""
+    return {family.task: family.training for family in FAMILIES.values() if family.training is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.data.checks import check_objects, check_sizes
@@ -25,6 +26,7 @@ __all__ = [
     "check_sizes",
     "evenly_spaced",
     "open_data",
+    "open_data_for",
 ]
 
 ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip"}
@@ -55,6 +57,23 @@ def open_data(path: str | Path) -> LabelMapFolder | ClassMapFolder | CocoFolder:
         "images/ and masks/ (a class a pixel), "
         f"or a COCO JSON in annotations/ or beside the images; found {_listing(path)}"
     )
+
+
+def open_data_for(path: str | Path, classes: Sequence[str]) -> DataSet:
+    """The data set at `path`, whose classes are those of a model, the background first.
+
+    Raises:
+        DataError: as `open_data`, or its classes are others.
+    """
+    data = open_data(path)
+    if isinstance(data, ClassMapFolder) and not data.has_names:
+        return ClassMapFolder(Path(path), list(classes))
+    if list(data.classes) != list(classes):
+        raise DataError(
+            f"the model knows {', '.join(classes[1:])}; the data has {', '.join(data.classes[1:])}: "
+            "they must be the same, in the same order"
+        )
+    return data
 
 
 def _listing(folder: Path) -> str:

@@ -90,7 +90,7 @@ class Family(Protocol):
     Attributes:
         name: as `family` in a bundle's model.json.
         task: of its models.
-        importing: how one is made from somebody's file.
+        importing: how one is made from somebody's file; None: not here.
         training: how one is trained; None: not here.
         reference_engine: what runs the network to which other engines and precisions are held.
     """
@@ -102,7 +102,7 @@ class Family(Protocol):
     def task(self) -> Task: ...
 
     @property
-    def importing(self) -> ImportPart: ...
+    def importing(self) -> ImportPart | None: ...
 
     @property
     def training(self) -> Command | None: ...

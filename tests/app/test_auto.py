@@ -50,10 +50,13 @@ def test_auto_asks_only_models_that_know_the_classes_asked_for(png: bytes) -> No
     client = client_of()
 
     answer = post(client, png, "?model=auto&classes=cell").get_json()
-    assert answer["model"]["name"] == "choosy"
+    assert (answer["model"]["name"], answer["model"]["chosen_by"]) == ("choosy", "default")
+    assert answer["warnings"]
     response = post(client, png, "?model=auto&classes=house")
     assert response.status_code == 400
-    assert "no class 'house'" in response.get_json()["detail"]
+    detail = response.get_json()["detail"]
+    assert "choosy: there is no class 'house'; there are: cell, fibre" in detail
+    assert "open: there is no class 'house'; there are: person, dog" in detail
 
 
 def test_the_threshold_is_for_models_that_find_objects(png: bytes) -> None:

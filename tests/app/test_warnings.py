@@ -29,7 +29,7 @@ def client_of(*names: str) -> FlaskClient:
     ("names", "advice"),
     [
         (("stub",), "load the model coco: python -m model fetch coco, then MASKSERVE_MODELS=stub,coco."),
-        (("stub", "more"), "MASKSERVE_MODELS=stub,more,coco."),
+        (("stub", "more"), "To have one of stub, more chosen that knows it, ask with model=auto."),
         (("stub", "coco"), "For everyday photos choose the model coco (model=coco)."),
         (("coco",), "What was found may be wrong."),  # it is the one for photos
     ],

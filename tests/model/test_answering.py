@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from model.answering import find, wishes_for
+from model.choosing import Candidate
 from model.formats.encode import CannotEncode, encode_png
 from model.formats.registry import FORMATS, Options
 from model.pictures import NotAPicture
@@ -24,7 +25,9 @@ def test_a_finding_has_the_picture_what_was_found_and_by_whom(
 ) -> None:
     picture = noise(128, 96)
 
-    finding = find(encode_png(picture), tiny_segmenter, Wishes(threshold=0.5), shows_picture=True)
+    finding = find(
+        encode_png(picture), [Candidate(tiny_segmenter, Wishes(threshold=0.5))], shows_picture=True
+    )
 
     expected = tiny_segmenter.segment(picture, threshold=0.5)
     assert (finding.image == picture).all()
@@ -46,8 +49,7 @@ def test_what_the_caller_holds_is_held_for_decoding_and_for_inference_in_turn(
 
     find(
         encode_png(noise(64, 64)),
-        tiny_segmenter,
-        Wishes(),
+        [Candidate(tiny_segmenter, Wishes())],
         shows_picture=False,
         decoding=held("decoding"),
         turn=held("turn"),
@@ -63,11 +65,12 @@ def test_what_can_be_no_answer_is_refused_before_the_turn(tiny_segmenter: Segmen
         pytest.fail("the model's turn has come")
         yield
 
+    candidates = [Candidate(tiny_segmenter, Wishes())]
     long = encode_png(np.zeros((1, 65_501, 3), np.uint8))
     with pytest.raises(CannotEncode, match="65501 x 1 pixels is too large for JPEG"):
-        find(long, tiny_segmenter, Wishes(), shows_picture=True, picture_format="jpeg", turn=turn())
+        find(long, candidates, shows_picture=True, picture_format="jpeg", turn=turn())
     with pytest.raises(NotAPicture):
-        find(b"text", tiny_segmenter, Wishes(), shows_picture=True, turn=turn())
+        find(b"text", candidates, shows_picture=True, turn=turn())
 
 
 def test_what_is_not_asked_for_is_left_to_the_model(tiny_segmenter: Segmenter) -> None:

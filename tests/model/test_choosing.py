@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model import choosing
-from model.choosing import Candidate, Chosen, GatePolicy, Unfamiliar
+from model.choosing import Candidate, Chosen, ChosenBy, GatePolicy, Unfamiliar
 from model.gate import Verdict
 from model.manifest import Manifest
 from model.result import Result, Wishes
@@ -57,14 +57,17 @@ class Model:
 
 
 def choose(
-    models: Sequence[Model], verdicts: Sequence[Verdict | None], policy: GatePolicy = "warn"
+    models: Sequence[Model],
+    verdicts: Sequence[Verdict | None],
+    policy: GatePolicy = "warn",
+    by: ChosenBy | None = None,
 ) -> Chosen:
     candidates = [Candidate(model, Wishes()) for model in models]  # type: ignore[arg-type]
     return choosing.choose(
         candidates,
         verdicts,
         lambda candidate: candidate.segmenter.look(),  # type: ignore[attr-defined]
-        "default",
+        by,
         policy,
     )
 
@@ -80,6 +83,7 @@ def choose(
         ((CLOSE, NO_GATE), (0.9, 0.99), 1),  # a close call, and the other is sure
         ((CLOSE, NO_GATE), (0.9, 0.88), 0),  # the other is not sure enough
         ((CLOSE, NO_GATE), (0.9, None), 0),
+        ((REJECTS, NO_GATE, ACCEPTS), (0.9, 0.4, 0.9), 2),  # hardly sure of anything
     ],
 )
 def test_the_gates_choose(
@@ -118,13 +122,20 @@ def test_what_nobody_accepts_is_answered_all_the_same_or_refused(
     assert (answer.segmenter, answer.by) == (models[chosen], "default")
     assert answer.verdict is not None
     assert answer.verdict.label == label
-    with pytest.raises(Unfamiliar, match="None of the models m0, m1 knows such pictures"):
+    with pytest.raises(Unfamiliar, match="No loaded model knows such pictures"):
         choose(models, verdicts, "refuse")
 
 
-def test_a_single_model_answers_whatever_its_gate_says() -> None:
+def test_a_model_that_was_named_answers_whatever_its_gate_says() -> None:
     model = Model("cells", 0.9)
 
-    answer = choose([model], [REJECTS])
+    answer = choose([model], [REJECTS], by="caller")
 
-    assert (answer.segmenter, answer.by, answer.verdict) == (model, "default", REJECTS)
+    assert (answer.segmenter, answer.by, answer.verdict) == (model, "caller", REJECTS)
+
+
+def test_a_single_candidate_that_nobody_named_is_chosen_by_its_gate() -> None:
+    model = Model("cells", 0.9)
+
+    assert choose([model], [ACCEPTS]).by == "gate"
+    assert choose([model], [REJECTS]).by == "default"

@@ -117,7 +117,7 @@ def test_segment_writes_its_answer_and_doubts_the_unfamiliar(
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"7.png", "flag.png"}
     assert f"{unfamiliar}: This picture does not look like" in said
     assert sentence in said
-    assert "For everyday photos: python -m model fetch coco, then --model coco." in said
+    assert "For other everyday photos: python -m model fetch coco, then --model coco." in said
     assert f"{familiar}: " not in said
 
 

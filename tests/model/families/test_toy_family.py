@@ -16,6 +16,7 @@ from PIL import Image
 
 from app import create_app
 from model import catalog
+from model.__main__ import main
 from model.engines.stages import Runner, StageSpec
 from model.families.family import NoReference, Size
 from model.families.registry import FAMILIES
@@ -146,6 +147,17 @@ def test_it_is_served_in_every_format(toy: Bundle) -> None:
     assert client.get("/api/v1/models/spot").get_json()["input"] == {"any": "size"}
     for output in ("overlay", "labelmap", "cutouts", "csv", "coco", "rois", "geojson"):
         assert ask(f"?output={output}").status_code == 200, output
+
+
+def test_it_leaves_every_command_as_it_was(toy: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("import", "train", "export"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+    assert main(["import", "nothing.h5", "--name", "mine", "--backbone", "resnet50"]) == 1
+    assert "nothing.h5" in capsys.readouterr().err  # Mask R-CNN's part, which is of the same task
+    assert main(["models"]) == 0
+    assert "spot" in capsys.readouterr().out
 
 
 def test_its_own_words_refuse_a_manifest_that_does_not_fit(toy: Bundle) -> None:

@@ -14,7 +14,7 @@ import pytest
 from foreign_models import KerasFiles, MakeOnnx
 
 from model.__main__ import main
-from model.commands.import_weights import task_of
+from model.commands.import_weights import family_of
 from model.formats.encode import encode_png
 from model.segmenter import load
 
@@ -159,11 +159,11 @@ def test_a_model_of_that_name_is_replaced_only_if_asked(
 def test_the_task_is_told_by_the_file(tiny_weights: Path, keras_files: KerasFiles, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").touch()
 
-    assert task_of(tiny_weights) == "instance"
-    assert task_of(keras_files.h5) == "semantic"
-    assert task_of(keras_files.weights_only) == "semantic"
-    assert task_of(tmp_path / "net.onnx") == "semantic"
-    assert task_of(keras_files.saved_model) == "semantic"
+    assert family_of(tiny_weights).task == "instance"
+    assert family_of(keras_files.h5).task == "semantic"
+    assert family_of(keras_files.weights_only).task == "semantic"
+    assert family_of(tmp_path / "net.onnx").task == "semantic"
+    assert family_of(keras_files.saved_model).task == "semantic"
 
 
 def test_values_that_begin_with_a_dash_are_no_options(model_dir: Path, make_onnx: MakeOnnx) -> None:
