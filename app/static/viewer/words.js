@@ -4,9 +4,9 @@ import { page } from "./page.js";
 import { counted, percent } from "./units.js";
 
 /** "5 objects", "12 parts", or of classes what they cover: "Person: 31 % of the picture". */
-export function found({ kind, shown, covered }) {
+export function found({ kind, segments, shown, covered }) {
   if (kind !== "class") return shown.length ? counted(shown.length, kind) : `No ${kind}s`;
-  if (!shown.length) return "Nothing";
+  if (!shown.length) return segments.length ? "Nothing shown" : "Nothing found";
   const what = shown.length === 1 ? capitalised(shown[0].class) : counted(shown.length, "class", "classes");
   return `${what}: ${percent(covered)} of the picture`;
 }
