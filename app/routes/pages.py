@@ -79,10 +79,9 @@ def segment() -> str:
         image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
         data = service.sources.read(image)
     with service.workers.admit():
-        several = len(service.segmenters) > 1
-        finding = service.segment(
-            data, Parameters(model=AUTO if several else None), Wanted(OVERLAY, Options())
-        )
+        service.await_models()
+        parameters = Parameters(model=_automatic(service.segmenters))
+        finding = service.segment(data, parameters, Wanted(OVERLAY, Options()))
         with finding.stopwatch.measure("encode"):
             overlay = draw_result(finding.image, finding.result, finding.class_names)
             picture = encode_jpeg(_shrink(overlay))
@@ -119,13 +118,18 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
     return {
         "segment_url": url_for("api.segment"),
         "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
-        "automatic": AUTO if len(segmenters) > 1 else None,
+        "automatic": _automatic(segmenters),
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": _MOST_SEGMENTS,
         "max_bytes": settings.max_bytes,
         "key_header": keys.KEY_HEADER if settings.api_keys else None,
         "palette": [_hex(colour) for colour in PALETTE],
     }
+
+
+def _automatic(segmenters: Mapping[str, Segmenter]) -> str | None:
+    """What to name instead of a model, to have one chosen; None where there is no choice."""
+    return AUTO if len(segmenters) > 1 else None
 
 
 def _choice(manifest: Manifest) -> dict[str, Any]:
@@ -161,11 +165,12 @@ def _render(template: str, **values: Any) -> str:
     service = current_service()
     return render_template(
         template,
-        # none while the models load
+        # empty while the models load
         manifests=[segmenter.bundle.manifest for segmenter in (service.models.loaded or {}).values()],
         samples=SAMPLES,
         key_field=keys.KEY_FIELD if service.settings.api_keys else None,
         max_megabytes=service.settings.max_bytes // 2**20,
+        percent=_percent,
         **values,
     )
 
@@ -182,19 +187,19 @@ def _findings(finding: Finding) -> dict[str, Any]:
     names = [finding.class_names[class_id] for class_id in segments.class_ids]
     areas = segments.areas().tolist()
     width, height = segments.size
-    of_pixels = finding.manifest.task == "semantic"
     return {
-        "objects": [] if of_pixels else list(zip(names, segments.scores.tolist(), areas, strict=True)),
+        "tells_pixels": finding.manifest.task == "semantic",
+        "objects": list(zip(names, segments.scores.tolist(), areas, strict=True)),
         "class_counts": Counter(names).most_common(),
-        "shares": list(zip(names, [area / (width * height) for area in areas], strict=True))
-        if of_pixels
-        else [],
-        "of_pixels": of_pixels,
-        "reason": _reason(finding),
+        "shares": sorted(
+            ((name, area / (width * height)) for name, area in zip(names, areas, strict=True)),
+            key=lambda share: -share[1],
+        ),
         "covered": np.count_nonzero(segments_to_label_map(segments)) / (width * height),
         "mean_area": sum(areas) / len(areas) if areas else 0,
         "width": width,
         "height": height,
+        "reason": _reason(finding),
         "warnings": [warning["message"] for warning in warnings_about(finding)],
         "timings": timings_of(finding),
         "finding": finding,
@@ -202,15 +207,20 @@ def _findings(finding: Finding) -> dict[str, Any]:
 
 
 def _reason(finding: Finding) -> str | None:
-    """Why this model answered, where nobody has named it; viewer/know.js says the same."""
+    """Why this model answered, in a sentence, where it was chosen; static/viewer/words.js says the same."""
     name, verdict = finding.manifest.name, finding.verdict
-    if finding.chosen_by == "caller" or verdict is None or len(current_service().segmenters) < 2:
+    if verdict is None or not _automatic(current_service().segmenters):
         return None
     if finding.chosen_by == "default":
         return f"No loaded model knows such pictures, so {name} answered."
     if verdict.label in finding.class_names:
         return f"Chosen automatically: {name}, which found “{verdict.label}”."
     return f"Chosen automatically: {name}, for a picture of the kind “{verdict.label}”."
+
+
+def _percent(part: float) -> str:
+    """Of 1, as text: "31 %", and "0.4 %" of little."""
+    return f"{100 * part:.{0 if part >= 0.0995 else 1}f} %"
 
 
 def _shrink(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -26,6 +26,14 @@ def visit(browse: Browse, page: Page) -> None:
     page.locator("#more-layers summary").click()
 
 
+def classes(browse: Browse, page: Page) -> None:
+    """The answer of a semantic model."""
+    choose(page, PNG)
+    await_answer(page)
+    page.get_by_role("button", name="Use ground").click()
+    expect(page.locator("#found")).to_have_text("2 classes: 51 % of the picture")
+
+
 def problem(browse: Browse, page: Page) -> None:
     browse.expect_complaint("status of 415")
     choose(page, as_file(b"hello", "bad.png"))
@@ -38,7 +46,7 @@ def result(browse: Browse, page: Page) -> None:
     expect(page.get_by_role("img", name="The picture with 5 objects outlined")).to_be_visible()
 
 
-STAGES = [start, visit, problem, result]
+STAGES = [start, visit, classes, problem, result]
 Stage = Callable[[Browse, Page], None]
 
 
@@ -151,7 +159,7 @@ def test_the_page_says_aloud_what_happens(page: Page) -> None:
     aloud = page.locator("#aloud")
     choose(page, file_of(place_picture(320, 180), "wide.png"))
     expect(aloud).to_have_text("Looking for objects. ")
-    expect(aloud).to_have_text("5 objects in wide.png")
+    expect(aloud).to_have_text("5 objects in wide.png. Chosen automatically: known, which found “cell”.")
     slide(page, "#threshold", 0.65)
     expect(aloud).to_have_text("4 objects in wide.png")
 

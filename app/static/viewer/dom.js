@@ -21,6 +21,13 @@ export function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A little square of this colour. */
+export function swatch(colour) {
+  const element = make("span", { className: "swatch" });
+  element.style.background = colour;
+  return element;
+}
+
 /** Let the browser save `blob` under this name. */
 export function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });

@@ -1,17 +1,29 @@
-/** Filters: the lowest score, and the classes. Both work on what is here; the service is not asked again. */
+/**
+ * Filters: the lowest score, and the classes. Both work on what is here; the service is not asked again.
+ *
+ * Of pixels there is no score to filter by: their probabilities stay in the service. Their classes can be
+ * split into connected parts, which the service does.
+ */
 
-import { byId, make } from "./dom.js";
+import { byId, make, swatch } from "./dom.js";
+import { areaOf } from "./picture.js";
 import { number, percent } from "./units.js";
 import { on, select, tell, visit } from "./visit.js";
+import { again } from "./worklist.js";
 
 const threshold = byId("threshold");
 const value = byId("threshold-value");
 const slider = threshold.closest("label");
 const chips = byId("classes");
+const parts = byId("parts");
 
 threshold.addEventListener("input", () => {
   visit.current.threshold = Number(threshold.value);
   filter();
+});
+parts.addEventListener("change", () => {
+  const { name: model } = visit.current.answer.model; // which was asked to begin with, or was chosen
+  again(visit.current, { model, split: parts.checked ? "parts" : null });
 });
 on("current", show);
 on("filter", showCounts);
@@ -21,17 +33,15 @@ function show() {
   if (!picture?.answer) return;
   threshold.value = picture.threshold;
   slider.hidden = picture.isOfPixels;
+  parts.closest("label").hidden = !picture.isOfPixels;
+  parts.checked = picture.kind === "part";
   chips.replaceChildren(...picture.classCounts().map(([name]) => chip(name, picture)));
   showCounts();
 }
 
 function chip(name, { isOfPixels, segments }) {
   const button = make("button", { type: "button", className: "chip", dataset: { name } });
-  if (isOfPixels) {
-    const swatch = make("span", { className: "swatch" });
-    swatch.style.background = segments.find((segment) => segment.class === name).colour;
-    button.append(swatch);
-  }
+  if (isOfPixels) button.append(swatch(segments.find((segment) => segment.class === name).colour));
   button.append(make("span", { textContent: name }), " ", make("strong"));
   button.addEventListener("click", () => {
     const { hiddenClasses } = visit.current;
@@ -53,9 +63,8 @@ function showCounts() {
   const counts = new Map(picture.classCounts());
   for (const button of chips.children) {
     const { name } = button.dataset;
-    button.querySelector("strong").textContent = picture.isOfPixels
-      ? percent(picture.segments.reduce((sum, one) => sum + (one.class === name ? picture.share(one) : 0), 0))
-      : number(counts.get(name));
+    button.querySelector("strong").textContent =
+      picture.kind === "class" ? percent(picture.share(areaOf(name, picture.segments))) : number(counts.get(name));
     button.setAttribute("aria-pressed", !picture.hiddenClasses.has(name));
   }
 }

@@ -1,9 +1,10 @@
-/** Know: which model has answered, how long it took, which others there are, and whether to trust it. */
+/** Know: which model has answered and why, how long it took, which others there are, and whether to trust it. */
 
 import { byId, make } from "./dom.js";
 import { page } from "./page.js";
 import { number } from "./units.js";
 import { on, visit } from "./visit.js";
+import { reason } from "./words.js";
 import { again } from "./worklist.js";
 
 const MOST_OTHERS = 3; // that are offered above; all are below
@@ -14,13 +15,15 @@ const advice = byId("advice");
 const choices = byId("models");
 const chosen = byId("chosen");
 
-choices.addEventListener("change", (event) => use(event.target.value));
+choices.addEventListener("change", (event) => {
+  visit.model = event.target.value; // from now on
+  if (visit.current) use(visit.model);
+});
 on("current", show);
 
-/** Ask this model, or let one be chosen, from now on. */
+/** Have this model look at the picture, or whichever is chosen by itself. */
 function use(model) {
-  visit.model = model;
-  if (visit.current) again(visit.current, { model });
+  again(visit.current, { model, split: null });
 }
 
 function show() {
@@ -34,7 +37,7 @@ function show() {
     ` version ${version}, on ${engine} in ${precision}`,
   );
   showTimings(answer.timings_ms);
-  showReason(answer);
+  showReason(picture);
   const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
   if (choice) choice.checked = true;
   advice.querySelector("p").textContent = (answer.warnings ?? []).map((warning) => warning.message).join(" ");
@@ -42,27 +45,22 @@ function show() {
   byId("cut").hidden = !cut;
 }
 
-/** Where nobody has named the model: which one answered and why, with the others a click away. */
-function showReason({ model, gate }) {
-  chosen.hidden = model.chosen_by === "caller" || page.models.length < 2;
+/** Where there are several models: which one answered and why, with the others a click away. */
+function showReason({ answer, asked }) {
+  chosen.hidden = !page.automatic;
   if (chosen.hidden) return;
-  const others = page.models.filter(({ name }) => name !== model.name).slice(0, MOST_OTHERS);
-  chosen.replaceChildren(
-    `${reasonFor(model, gate)} `,
-    ...others.flatMap(({ name }) => {
-      const button = make("button", { type: "button", className: "link", textContent: `Use ${name}` });
-      button.addEventListener("click", () => use(name));
-      return [button, " "];
-    }),
-  );
+  const hadFocus = chosen.contains(document.activeElement);
+  const others = page.models.map(({ name }) => name).filter((name) => name !== answer.model.name);
+  if (asked.model !== page.automatic) others.unshift(page.automatic);
+  chosen.replaceChildren(reason(answer), ...others.slice(0, MOST_OTHERS).flatMap((name) => [" ", link(name)]));
+  if (hadFocus) chosen.querySelector("button").focus({ preventScroll: true });
 }
 
-/** As app/routes/pages.py says it. */
-function reasonFor({ name, chosen_by: by }, gate) {
-  if (by !== "gate") return `No loaded model knows such pictures, so ${name} answered.`;
-  const { classes } = page.models.find((model) => model.name === name);
-  if (classes.includes(gate.label)) return `Chosen automatically: ${name}, which found “${gate.label}”.`;
-  return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;
+function link(model) {
+  const textContent = model === page.automatic ? "Choose automatically" : `Use ${model}`;
+  const button = make("button", { type: "button", className: "link", textContent });
+  button.addEventListener("click", () => use(model));
+  return button;
 }
 
 function showTimings(milliseconds) {

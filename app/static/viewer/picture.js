@@ -1,7 +1,8 @@
 /** A picture of the visit: its file, how far it has come, and the objects that were found in it. */
 
-import { page } from "./page.js";
 import { giveClassColours, giveColours } from "./colours.js";
+import { coverage } from "./outlines.js";
+import { page } from "./page.js";
 
 let count = 0;
 
@@ -16,10 +17,15 @@ export class Picture {
   problem = null; // { title, detail, again: whether trying again may help }
   abort = null; // AbortController of the running request
   answer = null;
-  asked = null; // { model, page, channel }: what is asked for; page and channel count from 0, null is all
+  /**
+   * What is asked for: { model, page, channel, split }. Page and channel count from 0, channel null is all;
+   * split is "parts" or null.
+   */
+  asked = null;
   answered = null; // the same, as the answer is of
   segments = []; // as in the answer, best first, each with its colour
   shown = []; // those that pass the filter
+  covered = 0; // the part of 1 of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
   isNative = false; // the browser can show the file itself
@@ -31,7 +37,7 @@ export class Picture {
     this.id = ++count;
     this.file = file;
     this.name = name;
-    this.asked = { model, page: 0, channel: null };
+    this.asked = { model, page: 0, channel: null, split: null };
   }
 
   /** The name without its ending, for the names of what is taken away. */
@@ -48,13 +54,19 @@ export class Picture {
     this.since = performance.now();
   }
 
-  /** Whether the answer is of pixels: a segment is all that has a class, and not an object. */
+  /** Whether the answer is of a model that tells the class of each pixel, and knows no objects. */
   get isOfPixels() {
     return this.answer?.model.task === "semantic";
   }
 
-  /** The part of 1 of the picture that a segment covers. */
-  share({ area }) {
+  /** What a segment is: an "object", all that has a "class", or a connected "part" of that. */
+  get kind() {
+    if (!this.isOfPixels) return "object";
+    return this.answered.split === "parts" ? "part" : "class";
+  }
+
+  /** The part of 1 of the picture that so many pixels are. */
+  share(area) {
     const { width, height } = this.answer.image;
     return area / (width * height);
   }
@@ -83,14 +95,23 @@ export class Picture {
     this.shown = this.segments.filter(
       (segment) => segment.score >= this.threshold && !this.hiddenClasses.has(segment.class),
     );
+    const { shown, answer } = this;
+    this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
   }
 
-  /** The classes that were found, each with how many pass the threshold, hidden or not; the most first. */
+  /**
+   * The classes that were found, each with how many pass the threshold, hidden or not: the most first, or
+   * what covers the most.
+   */
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
       if (segment.score >= this.threshold) counts.set(segment.class, counts.get(segment.class) + 1);
-    return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+    const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
+    return [...counts].sort(
+      ([a, many], [b, more]) =>
+        more - many || (this.kind === "class" && byShare(a, b)) || a.localeCompare(b),
+    );
   }
 
   /** Whether the browser has to be given the picture that it asks for. */
@@ -114,10 +135,16 @@ export class Picture {
   }
 }
 
+/** How many pixels the segments of a class have. */
+export function areaOf(name, segments) {
+  return segments.reduce((sum, segment) => (segment.class === name ? sum + segment.area : sum), 0);
+}
+
 /** The parameters that say which picture, and what may be found in it. */
-export function source({ model, page: number, channel }) {
+export function source({ model, page: number, channel, split }) {
   const parameters = { model, max_segments: page.most_segments };
   if (number) parameters.page = number;
   if (channel !== null) parameters.channel = channel;
+  if (split) parameters.split = split;
   return parameters;
 }

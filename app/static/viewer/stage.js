@@ -156,12 +156,12 @@ function drawLabels(segments) {
   lower.font = LABEL_FONT;
   lower.textBaseline = "middle";
   const taken = [];
-  const ofPixels = visit.current.isOfPixels;
+  const { kind } = visit.current;
   const several = visit.current.classCounts().length > 1;
   for (const segment of segments) {
     const [x, y, width, height] = segment.box;
     const score = segment.score.toFixed(2);
-    const text = ofPixels ? segment.class : several ? `${segment.class} ${score}` : score;
+    const text = kind === "class" ? segment.class : several ? `${segment.class} ${score}` : score;
     const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
     const room = LABEL_PART * width * height * viewport.scale ** 2;
     if (width * viewport.scale < tagWidth || room < tagWidth * LABEL_HEIGHT) continue;

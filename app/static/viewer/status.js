@@ -1,8 +1,9 @@
 /** Status: what is going on with the picture that is looked at, over the stage, and aloud. */
 
 import { byId } from "./dom.js";
-import { area, counted } from "./units.js";
+import { area } from "./units.js";
 import { on, visit } from "./visit.js";
+import { capitalised, found, reason } from "./words.js";
 import { again, cancel, goBack } from "./worklist.js";
 
 const TICK = 100; // milliseconds
@@ -69,7 +70,7 @@ function show() {
   [title.textContent, detail.textContent] = wordsFor(picture);
   tick();
   const now = `${picture.id} ${picture.state}`;
-  if (now !== last) say(picture.state === "done" ? countOf(picture) : `${title.textContent}. ${detail.textContent}`);
+  if (now !== last) say(picture.state === "done" ? outcomeOf(picture) : `${title.textContent}. ${detail.textContent}`);
   last = now;
 }
 
@@ -104,7 +105,7 @@ let timer;
 
 function sayCount() {
   clearTimeout(timer);
-  timer = setTimeout(() => visit.current?.answer && say(countOf(visit.current)), QUIET);
+  timer = setTimeout(() => visit.current?.answer && say(foundIn(visit.current)), QUIET);
 }
 
 let lastSelected = null;
@@ -112,12 +113,21 @@ let lastSelected = null;
 function saySelected() {
   const { selected } = visit;
   if (selected && selected !== lastSelected)
-    say(`Object ${selected.id}, ${selected.class}, score ${selected.score.toFixed(2)}, ${area(selected.area)}`);
+    say(
+      `${capitalised(visit.current.kind)} ${selected.id}, ${selected.class}, ` +
+        `score ${selected.score.toFixed(2)}, ${area(selected.area)}`,
+    );
   lastSelected = selected;
 }
 
-function countOf(picture) {
-  return `${counted(picture.shown.length, "object")} in ${picture.name}`;
+/** What was found, and by which model where nobody has named it. */
+function outcomeOf(picture) {
+  const { answer } = picture;
+  return answer.model.chosen_by === "gate" ? `${foundIn(picture)}. ${reason(answer)}` : foundIn(picture);
+}
+
+function foundIn(picture) {
+  return `${found(picture)} in ${picture.name}`;
 }
 
 function say(text) {

@@ -63,7 +63,7 @@ function stateOf(picture) {
     case "pausing":
       return "waiting for a place";
     case "done":
-      return picture.isOfPixels ? percent(picture.covered) : number(picture.shown.length);
+      return picture.kind === "class" ? percent(picture.covered) : number(picture.shown.length);
     default:
       return picture.state;
   }

@@ -1,23 +1,25 @@
-/** Summary: how many objects, how much of the picture they cover, and how they are spread. */
+/** Summary: what was found, how much of the picture it covers, and how it is spread. */
 
-import { byId, make } from "./dom.js";
+import { byId, make, swatch } from "./dom.js";
 import { Histogram } from "./histogram.js";
-import { coverage } from "./outlines.js";
+import { areaOf } from "./picture.js";
 import { area, areaUnit, bareArea, counted, number, percent } from "./units.js";
 import { on, visit } from "./visit.js";
+import { capitalised, found } from "./words.js";
 
-const found = byId("found");
+const heading = byId("found");
 const hint = byId("found-hint");
 const covered = byId("covered");
 const typical = byId("typical");
 const total = byId("total");
 const byClass = byId("by-class");
+const histograms = byId("histograms");
 const areas = new Histogram(byId("areas"));
 const scores = new Histogram(byId("scores"));
 
 on("current", show);
 on("filter", update);
-on("units", () => visit.current?.answer && showAreas(visit.current.shown));
+on("units", () => visit.current?.answer && showAreas(visit.current));
 
 function show() {
   const picture = visit.current;
@@ -33,36 +35,22 @@ function show() {
 
 function update() {
   const picture = visit.current;
-  const { shown, segments } = picture;
-  found.textContent = picture.isOfPixels ? sharesOf(picture) : countOf(shown);
+  const { kind, shown, segments } = picture;
+  heading.textContent = found(picture);
   hint.textContent = hintFor(picture);
-  covered.textContent = `${(100 * coverage(shown, picture.answer.image)).toFixed(1)} %`;
+  covered.textContent = `${(100 * picture.covered).toFixed(1)} %`;
   areas.mark(shown);
   scores.mark(shown);
-  showAreas(shown);
-  document.title = `${found.textContent} in ${picture.name} – MaskServe`;
-  byId("histograms").hidden = segments.length === 0 || picture.isOfPixels;
-  for (const measure of [typical, total]) measure.parentElement.hidden = picture.isOfPixels;
+  showAreas(picture);
+  document.title = `${heading.textContent} in ${picture.name} – MaskServe`;
+  // A class is no object: there is nothing typical about it, and nothing to spread.
+  histograms.hidden = kind === "class" || segments.length === 0;
+  typical.parentElement.hidden = kind === "class";
 }
 
-function countOf(shown) {
-  return shown.length ? counted(shown.length, "object") : "No objects";
-}
-
-/** What is seen of the picture: one class by name, several together. */
-function sharesOf(picture) {
-  const { shown, answer } = picture;
-  if (!shown.length) return "Nothing found";
-  if (shown.length === 1) return `${capitalised(shown[0].class)}: ${percent(picture.covered)} of the picture`;
-  return `${counted(shown.length, "class", "classes")}: ${percent(coverage(shown, answer.image))} of the picture`;
-}
-
-function capitalised(words) {
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function showAreas(shown) {
-  showClasses(shown);
+function showAreas(picture) {
+  showClasses(picture);
+  const { kind, shown } = picture;
   const sizes = shown.map((segment) => segment.area).sort((a, b) => a - b);
   const half = sizes.length / 2;
   const median = sizes.length ? (sizes[Math.ceil(half) - 1] + sizes[Math.floor(half)]) / 2 : 0;
@@ -70,29 +58,41 @@ function showAreas(shown) {
   total.textContent = sizes.length ? area(sizes.reduce((sum, size) => sum + size, 0)) : "–";
   const [, end] = areas.range;
   areas.label(`Area, ${areaUnit()}`, "0", `${bareArea(end)}+`, sizes.length ? `median ${area(median)}` : "");
-  scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, "object")} kept` : "");
+  scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, kind)} kept` : "");
 }
 
-/** A row a class, where there are several: how many, and how much of the area. */
-function showClasses(shown) {
-  const classes = visit.current.classCounts().map(([name]) => name);
-  byClass.hidden = classes.length < 2 || visit.current.isOfPixels;
-  const rows = classes.map((name) => {
-    const sizes = shown.filter((segment) => segment.class === name).map((segment) => segment.area);
-    const sum = sizes.reduce((all, size) => all + size, 0);
-    return make(
-      "tr",
-      {},
-      make("th", { scope: "row", textContent: name }),
-      make("td", { className: "number", textContent: number(sizes.length) }),
-      make("td", { className: "number", textContent: sizes.length ? area(sum) : "–" }),
-      make("td", { className: "number", textContent: sizes.length ? area(sum / sizes.length) : "–" }),
-    );
-  });
-  byClass.tBodies[0].replaceChildren(...rows);
+/** A row a class, where there are several: how many, and how much of the area or of the picture. */
+function showClasses(picture) {
+  const names = picture.classCounts().map(([name]) => name);
+  byClass.hidden = names.length < 2;
+  const headings =
+    picture.kind === "class" ? ["Covered", "Area"] : [`${capitalised(picture.kind)}s`, "Total area", "Mean area"];
+  byClass.tHead.rows[0].replaceChildren(
+    make("th", { scope: "col", textContent: "Class" }),
+    ...headings.map((textContent) => make("th", { scope: "col", className: "number", textContent })),
+  );
+  byClass.tBodies[0].replaceChildren(...names.map((name) => classRow(name, picture)));
 }
 
-function hintFor({ shown, segments, answer, threshold }) {
+function classRow(name, picture) {
+  const ofClass = (segment) => segment.class === name;
+  const count = picture.shown.filter(ofClass).length;
+  const sum = areaOf(name, picture.shown);
+  const cells =
+    picture.kind === "class"
+      ? [count && percent(picture.share(sum)), count && area(sum)]
+      : [number(count), count && area(sum), count && area(sum / count)];
+  const heading = make("th", { scope: "row" }, name);
+  if (picture.isOfPixels) heading.prepend(swatch(picture.segments.find(ofClass).colour));
+  return make(
+    "tr",
+    {},
+    heading,
+    ...cells.map((text) => make("td", { className: "number", textContent: text || "–" })),
+  );
+}
+
+function hintFor({ kind, shown, segments, answer, threshold }) {
   const { width, height } = answer.image;
   const size = `${number(width)} × ${number(height)} pixels`;
   const left = segments.length - shown.length;
@@ -100,5 +100,6 @@ function hintFor({ shown, segments, answer, threshold }) {
   const below = segments.filter((segment) => segment.score < threshold).length;
   if (!shown.length && below === left)
     return `${size}. ${number(below)} ${below === 1 ? "guess" : "guesses"} below ${threshold.toFixed(2)}: lower the score to see.`;
+  if (kind === "class") return `${size}, ${counted(left, "class", "classes")} hidden`;
   return `${size}, ${number(left)} more hidden`;
 }

@@ -1,12 +1,14 @@
 /** Table: a row for each object, sorted as one likes, and linked to the picture. */
 
-import { byId, make } from "./dom.js";
+import { byId, make, swatch } from "./dom.js";
 import { reveal } from "./gestures.js";
 import { areaUnit, bareArea, bareLength, lengthUnit } from "./units.js";
 import { light, on, visit } from "./visit.js";
+import { capitalised } from "./words.js";
 
 const body = byId("objects");
 const scroller = byId("table");
+const section = scroller.closest("section");
 const headings = [...byId("headings").children];
 
 // By the heading's data-by: what a row is sorted by.
@@ -40,7 +42,8 @@ body.addEventListener("keydown", moveFocus);
 function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
-  scroller.closest("section").hidden = picture.isOfPixels; // a class is no object
+  section.hidden = picture.kind === "class"; // a row would pretend to be an object
+  section.querySelector("h2").textContent = `${capitalised(picture.kind)}s`;
   for (const heading of headings) {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();
@@ -56,11 +59,10 @@ function show() {
 function row(segment) {
   const [x, y, width, height] = segment.box;
   const number = make("button", { type: "button", textContent: segment.id, tabIndex: -1 });
-  number.setAttribute("aria-label", `Object ${segment.id}, ${segment.class}, show in the picture`);
-  const swatch = make("span", { className: "swatch" });
-  swatch.style.background = segment.colour;
+  const what = capitalised(visit.current.kind);
+  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}, show in the picture`);
   const cells = [
-    make("td", { className: "number" }, swatch, number),
+    make("td", { className: "number" }, swatch(segment.colour), number),
     make("td", { className: "class", textContent: segment.class }),
     make("td", { className: "number", textContent: segment.score.toFixed(2) }),
     make("td", { className: "number", textContent: bareArea(segment.area) }),

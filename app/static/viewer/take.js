@@ -29,6 +29,7 @@ function enable() {
     button.hidden = task !== undefined && !button.dataset.tasks.split(" ").includes(task);
   }
   one.disabled = !selected;
+  if (current?.answer) one.querySelector("span").textContent = `Chosen ${current.kind}`;
 }
 
 async function take(button) {
@@ -54,7 +55,7 @@ async function take(button) {
 
 function parameters(output) {
   const wanted = { ...visit.current.parameters(), output };
-  // One class alone: the chosen one, or that which covers the most.
+  // It shows one class: the chosen one, or the one that covers the most.
   if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
   if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
   return wanted;

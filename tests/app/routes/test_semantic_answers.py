@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pytest
 from asking import assert_problem, post
 from flask.testing import FlaskClient
-from stub_segmenter import StubSegmenter
+from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
 from app.openapi.document import document
@@ -93,6 +94,19 @@ def test_the_json_answer_has_a_segment_for_each_class_and_tells_the_task(
 
     assert answer["model"]["task"] == "semantic"
     assert [(one["class"], one["area"]) for one in answer["segments"]] == [("cell", 1008), ("fibre", 1008)]
+
+
+def test_the_form_is_answered_with_the_share_of_each_class_and_no_table(
+    semantic: SemanticStub, png: bytes
+) -> None:
+    finds = StubSegmenter("finds", known_pictures=NOTHING_FAMILIAR)
+    client = create_app({"finds": finds, "semantic": semantic}, Settings()).test_client()
+    page = client.post("/", data={"image": (io.BytesIO(png), "picture.png")}).text
+
+    assert "<h1>2 classes: 66 % of the picture</h1>" in page
+    assert "<li>cell <strong>33 %</strong></li>" in page
+    assert "Chosen automatically: semantic, which found “cell”." in page
+    assert "<table" not in page and "object" not in page.split("</h1>")[1].split("<form")[0]
 
 
 def test_the_overlay_and_geojson_have_a_colour_for_each_class(asked: FlaskClient, png: bytes) -> None:
@@ -199,16 +213,11 @@ def test_the_document_has_what_the_loaded_models_can_give(client: FlaskClient, a
     assert {"split", "min_area"} <= set(asked_in(asked))
 
 
-def test_the_page_offers_every_format_and_hides_what_the_model_cannot_give(
-    client: FlaskClient, asked: FlaskClient
-) -> None:
-    button = re.compile(r'<button type="button" data-output="(\w+)" [^>]*?data-tasks="([\w ]+)"( hidden)?>')
-    for page, task in ((client.get("/").text, "instance"), (asked.get("/").text, "semantic")):
-        offered = [(name, tasks.split(), bool(hidden)) for name, tasks, hidden in button.findall(page)]
-        assert [(name, tasks) for name, tasks, _ in offered] == [
-            (name, list(one.tasks)) for name, one in FORMATS.items()
-        ]
-        assert all(hidden == (task not in tasks) for _, tasks, hidden in offered)
+def test_the_page_has_every_format_with_the_tasks_that_it_is_for(client: FlaskClient) -> None:
+    """Its script offers those that suit the answer."""
+    button = re.compile(r'<button type="button" data-output="(\w+)" [^>]*?data-tasks="([\w ]+)">')
+    offered = [(name, tasks.split()) for name, tasks in button.findall(client.get("/").text)]
+    assert offered == [(name, list(one.tasks)) for name, one in FORMATS.items()]
 
 
 def test_the_documentation_names_every_format() -> None:

@@ -1,0 +1,25 @@
+/** Words: what was found, and why it was this model that looked, as the page says it to eyes and ears. */
+
+import { page } from "./page.js";
+import { counted, percent } from "./units.js";
+
+/** "5 objects", "12 parts", or of classes what they cover: "Person: 31 % of the picture". */
+export function found({ kind, segments, shown, covered }) {
+  if (kind !== "class") return shown.length ? counted(shown.length, kind) : `No ${kind}s`;
+  if (!shown.length) return segments.length ? "Nothing shown" : "Nothing found";
+  const what = shown.length === 1 ? capitalised(shown[0].class) : counted(shown.length, "class", "classes");
+  return `${what}: ${percent(covered)} of the picture`;
+}
+
+/** Why this model answered, in a sentence; _reason in app/routes/pages.py says the same. */
+export function reason({ model: { name, chosen_by: by }, gate }) {
+  if (by === "caller" || !gate) return `${name} answered.`;
+  if (by === "default") return `No loaded model knows such pictures, so ${name} answered.`;
+  const { classes } = page.models.find((model) => model.name === name);
+  if (classes.includes(gate.label)) return `Chosen automatically: ${name}, which found “${gate.label}”.`;
+  return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;
+}
+
+export function capitalised(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
