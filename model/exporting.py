@@ -114,7 +114,8 @@ class _Exporter:
 
     def _measured(self, runner: Runner) -> Export:
         if self.gauge is None:  # what was measured or said before holds
-            return self.bundle.manifest.exports.get(runner.precision, Export(passed=True))
+            before = {str(name): export for name, export in self.bundle.manifest.exports.items()}
+            return before.get(runner.precision, Export(passed=True))
         lost = self.gauge.lost(runner)
         return Export(
             passed=lost <= self.gauge.largest_loss(runner.precision),

@@ -88,8 +88,8 @@ def _compare_pixels(
     manifest: Manifest, found: npt.NDArray[np.uint16], expected: npt.NDArray[np.uint16]
 ) -> None:
     """Raise BundleError unless nearly all pixels have the class that they had."""
-    marked = np.count_nonzero((found > 0) | (expected > 0))
-    differ = np.count_nonzero(found != expected) / max(1, marked)
+    marked = int(np.count_nonzero((found > 0) | (expected > 0)))
+    differ = int(np.count_nonzero(found != expected)) / max(1, marked)
     if differ > PIXEL_TOLERANCE:
         raise BundleError(
             f"model {manifest.name} fails its self-test: {differ:.0%} of the pixels that should have a class "

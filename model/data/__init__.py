@@ -59,7 +59,7 @@ def open_data(path: str | Path) -> LabelMapFolder | ClassMapFolder | CocoFolder:
     )
 
 
-def open_data_for(path: str | Path, classes: Sequence[str]) -> DataSet:
+def open_data_for(path: str | Path, classes: Sequence[str]) -> LabelMapFolder | ClassMapFolder | CocoFolder:
     """The data set at `path`, whose classes are those of a model, the background first.
 
     Raises:

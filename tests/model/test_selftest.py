@@ -1,0 +1,57 @@
+"""A self-test of a model that tells pixels notices when the model no longer tells any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model.manifest import Bundle, BundleError
+from model.result import ClassMap, Result
+from model.segments import Segments
+from model.selftest import check_self_test, record_self_test
+
+PICTURE = np.zeros((200, 200, 3), np.uint8)
+
+
+def answering(labels: npt.NDArray[np.uint16]) -> Any:
+    """A model that answers so, whatever the picture."""
+    rows, columns = np.nonzero(labels)
+    segments = Segments.none((200, 200))
+    if len(rows):
+        x1, y1, x2, y2 = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        segments = Segments(
+            size=(200, 200),
+            boxes=np.array([[x1, y1, x2, y2]], np.int32),
+            class_ids=np.array([1], np.int32),
+            scores=np.array([0.9], np.float32),
+            masks=[(labels[y1:y2, x1:x2] > 0).astype(np.uint8)],
+        )
+    return lambda image: Result(segments, ClassMap(labels, {}))
+
+
+def square(left: int, class_id: int = 1) -> npt.NDArray[np.uint16]:
+    """A class that covers one percent of the picture."""
+    labels = np.zeros((200, 200), np.uint16)
+    labels[50:70, left : left + 20] = class_id
+    return labels
+
+
+def test_what_another_processor_rounds_otherwise_passes(tiny_bundle: Bundle) -> None:
+    record_self_test(tiny_bundle, answering(square(50)), PICTURE)
+    rounded = square(50)
+    rounded[50, 50:60] = 0
+    check_self_test(tiny_bundle, answering(rounded))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.zeros((200, 200), np.uint16), square(80), square(50, class_id=2)],
+    ids=["nothing", "elsewhere", "another class"],
+)
+def test_a_small_thing_that_is_gone_fails(tiny_bundle: Bundle, labels: npt.NDArray[np.uint16]) -> None:
+    record_self_test(tiny_bundle, answering(square(50)), PICTURE)
+    with pytest.raises(BundleError, match="of the pixels that should have a class"):
+        check_self_test(tiny_bundle, answering(labels))
