@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from pycocotools import mask as coco_mask
 
 from app import create_app
+from app.settings import Settings
 from scripts.draw_samples import fluorescence
 
 SAMPLE = Path(__file__).parents[2] / "app" / "static" / "samples" / "fluorescence.png"
@@ -75,3 +76,11 @@ def test_a_model_is_asked_by_its_name_and_the_first_one_without(client: FlaskCli
 
 def test_it_is_ready(client: FlaskClient) -> None:
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_precision_that_one_of_several_models_lacks_is_used_for_the_others() -> None:
+    client = create_app(settings=Settings(precision="int8")).test_client()
+    for model, precision in (("nuclei", "int8"), ("people", "f32")):
+        data = {"image": (SAMPLE.open("rb"), "a.png")}
+        answer = client.post(f"/api/v1/segment?model={model}", data=data).get_json()
+        assert answer["model"]["precision"] == precision
