@@ -74,8 +74,52 @@ def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path) -> None:
 
     tf.saved_model.save(Network(), str(tmp_path / "net"))
 
-    with pytest.raises(GraphError, match=r"net reads or writes files when it runs \(ReadFile\)"):
+    with pytest.raises(GraphError, match=r"net has operations .* do without \(ReadFile, StringLength\)"):
         read_source(tmp_path / "net")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_saved_model_that_writes_files_is_refused_and_does_not_run(tmp_path: Path, nested: bool) -> None:
+    import tensorflow as tf
+
+    mark = tmp_path / "printed"
+
+    def noted(picture: Any) -> Any:
+        tf.print("ran", output_stream=f"file://{mark}")
+        return picture * 2
+
+    class Network(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def __call__(self, picture: Any) -> Any:
+            if not nested:
+                return noted(picture)
+            return tf.cond(tf.reduce_max(picture) > 0, lambda: noted(picture), lambda: picture)
+
+    tf.saved_model.save(Network(), str(tmp_path / "net"))
+
+    with pytest.raises(GraphError, match=r"net has operations .*PrintV2"):
+        read_source(tmp_path / "net")
+
+    assert not mark.exists()
+
+
+def test_what_saves_variables_is_refused_where_a_signature_runs_it(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Network(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def __call__(self, picture: Any) -> Any:
+            tf.raw_ops.SaveV2(
+                prefix=str(tmp_path / "saved"), tensor_names=["a"], shape_and_slices=[""], tensors=[picture]
+            )
+            return picture * 2
+
+    tf.saved_model.save(Network(), str(tmp_path / "net"))
+
+    with pytest.raises(GraphError, match=r"net has operations .*\(SaveV2\)"):
+        read_source(tmp_path / "net")
+
+    assert not list(tmp_path.glob("saved*"))
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
