@@ -225,6 +225,8 @@ def test_of_several_maps_one_must_be_chosen_by_its_name(make_onnx: MakeOnnx, ans
         ({"shape": ("n", 3, "h", "w")}, {"channels": 1}, "takes 3 channels, not 1: say --channels rgb"),
         ({"shape": ("n", 1, "h", "w")}, {"channels": 3}, "takes 1 channel, not 3: say --channels grey"),
         ({"shape": (1, 3, 64, 96)}, {"size": (64, 64)}, "takes pictures of 96 x 64"),
+        ({}, {"size": (100_000, 64)}, "pictures of 100000 x 64: 4096 pixels a side are the most"),
+        ({"shape": (1, 3, 9000, 64)}, {}, "pictures of 64 x 9000: 4096 pixels a side are the most"),
         ({"shape": (1, 3, 64, "w")}, {}, "give the size of all with --size"),
         ({"then": [("GlobalAveragePool", {})]}, {}, "gives no map"),
         (

@@ -112,6 +112,10 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
         (["--threshold", "1.5"], "threshold: Input should be less"),
         (["--activation", "softmax"], "say --activation sigmoid"),
         (["--mean", "0.5,0.5"], "mean"),
+        (["--mean", "inf,0,0"], "mean (inf, 0.0, 0.0): give finite numbers"),
+        (["--max-side", "100000"], "max_side 100000: give at most 4096"),
+        (["--size", "100000x100000"], "4096 pixels a side are the most"),
+        (["--threshold", "nan"], "threshold"),
         (["--output", "edges"], "has no output 'edges'"),
     ],
 )
@@ -122,6 +126,17 @@ def test_wishes_that_do_not_fit_are_refused_in_a_line_and_nothing_is_left(
 
     assert status == 1
     assert says in capsys.readouterr().err.splitlines()[-1]
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_graph_whose_answers_are_no_numbers_is_refused(
+    model_dir: Path, make_onnx: MakeOnnx, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_onnx(kernel=np.full((1, 3, 1, 1), -1, np.float32), then=[("Log", {})])
+
+    assert main(["import", str(path), "--name", "mine"]) == 1
+
+    assert "answers with values that are no finite numbers (100.0%" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
 
 
