@@ -25,6 +25,11 @@ LARGEST_SIDE = 4096
 MORE_PIXELS = "a network sees no more at once, as it would run out of memory"
 
 
+def most_overlap(size: tuple[int, int]) -> int:
+    """Pixels that tiles of `size` may share at most: with more, the same would be run over and over."""
+    return min(size) * 7 // 8
+
+
 @dataclass(frozen=True)
 class SemanticConfig:
     """Of a graph that takes float32 (1, H, W, C) and gives (1, H', W', K) or, with "class_ids", (1, H', W').
@@ -146,10 +151,15 @@ class SemanticConfig:
         if self.fit != "tile" or self.size is None:
             return
         width, height = self.size
-        if self.tile_overlap > min(self.size) // 2:
+        tile, most = f"a tile of {width} x {height}", most_overlap(self.size)
+        if 2 * self.halo > most:
             raise ValueError(
-                f"tile_overlap {self.tile_overlap} is more than half of a tile of {width} x {height}: "
-                f"give at most {min(self.size) // 2}"
+                f'halo {self.halo} on both sides leaves less than an eighth of {tile}: use fit "pad" '
+                f"(--fit pad), or a halo of {most // 2} at most"
+            )
+        if self.tile_overlap > most:
+            raise ValueError(
+                f"tile_overlap {self.tile_overlap} is more than seven eighths of {tile}: give at most {most}"
             )
         if 2 * self.halo > self.tile_overlap:
             raise ValueError(
