@@ -82,6 +82,11 @@ def _converted(path: Path, name: str) -> Source:
             f"{name} cannot be read by Keras {keras.__version__} ({reason(error)}): if it is whole, export "
             "the model, where it was made, as a SavedModel or as ONNX"
         ) from None
+    if not getattr(model, "inputs", None):  # a Sequential that was never built has none, not even a list
+        raise GraphError(
+            f"{name} was saved before it was built, so it neither says what it takes nor has weights: give "
+            "it an Input, or call it once with a picture, train it, and save it again"
+        )
     if len(model.inputs) != 1:
         taken = ", ".join(f"{one.name} {tuple(one.shape)}" for one in model.inputs)
         raise GraphError(

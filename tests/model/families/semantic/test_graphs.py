@@ -72,6 +72,18 @@ def test_a_network_that_divides_by_255_itself_is_known_by_that(
     assert not read(saved(tmp_path, layers.Conv2D(1, 1))).scales_down
 
 
+@pytest.mark.filterwarnings("ignore:You are saving a model")
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_model_that_was_never_built_is_refused(tmp_path: Path, suffix: str) -> None:
+    import keras
+
+    path = tmp_path / f"net.{suffix}"
+    keras.Sequential([keras.layers.Conv2D(1, 1)]).save(path)
+
+    with pytest.raises(GraphError, match="saved before it was built"):
+        read_source(path)
+
+
 def test_outputs_that_keras_gives_by_name_keep_it(tmp_path: Path, answer: Answer) -> None:
     from keras import layers
 
