@@ -13,7 +13,7 @@ import h5py
 import pytest
 from foreign_models import KerasFiles
 
-from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code
+from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code, without_training
 from model.families.semantic.graphs.reading import read_source
 from model.families.semantic.graphs.source import GraphError
 
@@ -48,6 +48,46 @@ def test_a_layer_of_somebodys_own_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(GraphError, match=r"needs code that is not in it \(Twice"):
         read_source(tmp_path / "net.keras")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_loss_of_somebodys_own_does_not_matter_also_inside_a_nested_model(
+    tmp_path: Path, suffix: str
+) -> None:
+    import keras
+
+    called = []
+
+    @keras.saving.register_keras_serializable("acme")
+    def own_loss(truth: Any, answer: Any) -> Any:
+        called.append(truth)
+        return keras.ops.mean(answer)
+
+    inside = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 1)])
+    inside.compile(optimizer="adam", loss=own_loss)
+    picture = keras.Input((8, 8, 3))
+    whole = keras.Model(picture, keras.layers.Activation("sigmoid")(inside(picture)))
+    whole.compile(optimizer="adam", loss=own_loss)
+    whole.save(tmp_path / f"net.{suffix}")
+    keras.saving.get_custom_objects().pop("acme>own_loss")
+
+    source = read_source(tmp_path / f"net.{suffix}")
+
+    assert source.run is not None
+    assert not called
+
+
+def test_what_a_nested_model_was_compiled_with_cannot_hide_code() -> None:
+    planted = {"class_name": "__lambda__", "config": {"value": "eA=="}}
+    layers = [
+        {"class_name": "Sequential", "module": "keras", "config": {}, "compile_config": {"loss": planted}}
+    ]
+    config = {"class_name": "Functional", "config": {"layers": layers}, "build_config": {"shape": [1]}}
+
+    with pytest.raises(GraphError, match="holds Python code"):
+        refuse_code(config, "net.keras")
+    assert "compile_config" not in without_training(config)["config"]["layers"][0]
+    assert without_training(config)["build_config"] == {"shape": [1]}
 
 
 def test_python_in_a_saved_model_is_refused(tmp_path: Path) -> None:
