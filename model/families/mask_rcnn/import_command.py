@@ -14,6 +14,7 @@ from model.class_names import classes_from
 from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
 
 H5_SUFFIXES = {".h5", ".hdf5"}
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 OWN_LAYERS = ("mrcnn_", "rpn_")
 """How layers are called in Matterport's weight files alone."""
 
@@ -34,15 +35,41 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file holds the layers of a Mask R-CNN, or is an .h5 file that cannot be read at all."""
-    if path.is_dir() or path.suffix.lower() not in H5_SUFFIXES:
+    """Whether the file holds the layers of a Mask R-CNN, or is one of HDF5 that cannot be read."""
+    if not path.is_file() or path.suffix.lower() not in H5_SUFFIXES or not _is_hdf5(path):
         return False
     try:
-        with h5py.File(path) as file:
-            layers = [*file, *file.get("model_weights", ())]
+        layers = _layers_in(path)
     except OSError:
-        return True  # reading it will say what is wrong
+        return True  # making a model of it will say what is wrong
     return any(layer.startswith(OWN_LAYERS) for layer in layers)
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
+
+
+def _layers_in(path: Path) -> list[str]:
+    with h5py.File(path) as file:
+        return [*file, *file.get("model_weights", ())]
+
+
+def _check_readable(path: Path) -> None:
+    """Raise ValueError or FileNotFoundError if the file cannot be opened, before anything else is asked."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if not path.is_file() or not _is_hdf5(path):
+        raise ValueError(
+            f"{path.name} is no HDF5 file, as weights of a Mask R-CNN are: leave --task out to learn what "
+            "it is"
+        )
+    try:
+        _layers_in(path)
+    except OSError as error:
+        raise ValueError(
+            f"{path.name} is damaged, or was cut short ({error}): copy or download it again"
+        ) from None
 
 
 def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
@@ -66,6 +93,7 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
         "mean_pixel": arguments.mean_pixel,
         "detection_min_confidence": arguments.threshold,
     }
+    _check_readable(path)
     asked = _run_beside(path)
     if not arguments.classes and not asked:
         raise ValueError("--classes is missing: name a text file with a class name a line")

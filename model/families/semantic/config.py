@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,15 @@ ValueRange = Literal["0-1", "0-255", "-1-1"]
 Normalization = Literal["none", "zero_mean_unit_variance", "percentiles"]
 Activation = Literal["none", "sigmoid", "softmax"]
 Background = Literal["none", "implied"] | int
+
+LARGEST_SIDE = 4096
+"""Pixels of a side that a network may see at once: 64 channels of a layer then take 4 GiB already."""
+MORE_PIXELS = "a network sees no more at once, as it would run out of memory"
+
+
+def most_overlap(size: tuple[int, int]) -> int:
+    """Pixels that tiles of `size` may share at most: with more, the same would be run over and over."""
+    return min(size) * 7 // 8
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,12 @@ class SemanticConfig:
         for name in ("divisor", "max_side"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}: give at least 1")
+            if getattr(self, name) > LARGEST_SIDE:
+                raise ValueError(f"{name} {getattr(self, name)}: give at most {LARGEST_SIDE}; {MORE_PIXELS}")
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f"size {self.size}: width and height are at least 1")
+        if self.size is not None and max(self.size) > LARGEST_SIDE:
+            raise ValueError(f"size {self.size}: width and height are at most {LARGEST_SIDE}; {MORE_PIXELS}")
         if self.size is None and self.fit == "scale":
             raise ValueError('fit "scale" needs the size to stretch pictures to: give size, or use fit "pad"')
         if self.size is None and self.fit == "tile":
@@ -137,10 +151,15 @@ class SemanticConfig:
         if self.fit != "tile" or self.size is None:
             return
         width, height = self.size
-        if self.tile_overlap > min(self.size) // 2:
+        tile, most = f"a tile of {width} x {height}", most_overlap(self.size)
+        if 2 * self.halo > most:
             raise ValueError(
-                f"tile_overlap {self.tile_overlap} is more than half of a tile of {width} x {height}: "
-                f"give at most {min(self.size) // 2}"
+                f'halo {self.halo} on both sides leaves less than an eighth of {tile}: use fit "pad" '
+                f"(--fit pad), or a halo of {most // 2} at most"
+            )
+        if self.tile_overlap > most:
+            raise ValueError(
+                f"tile_overlap {self.tile_overlap} is more than seven eighths of {tile}: give at most {most}"
             )
         if 2 * self.halo > self.tile_overlap:
             raise ValueError(
@@ -151,6 +170,8 @@ class SemanticConfig:
     def _check_values(self) -> None:
         for name in ("mean", "std"):
             values = getattr(self, name)
+            if not all(math.isfinite(value) for value in values):
+                raise ValueError(f"{name} {values}: give finite numbers")
             if values and len(values) != self.channel_count:
                 raise ValueError(
                     f"{name} has {len(values)} values, channels {self.channels!r} "

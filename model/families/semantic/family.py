@@ -41,8 +41,6 @@ class SemanticFamily:
         """See `families.family.Family`."""
         config = _config(manifest)
         count = len(manifest.classes)
-        if manifest.task != self.task:
-            raise ValueError(f'task {manifest.task!r}: a model of family "semantic" has task "semantic"')
         if config.gives == "binary" and count != 2:
             raise ValueError(
                 f'gives "binary" has one class, classes names {count - 1}: name one beside "background", or '

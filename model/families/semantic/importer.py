@@ -21,7 +21,8 @@ from model.families.semantic.graphs.closeness import (
     LARGEST_ROUNDING,
     LARGEST_SHARE,
     answer_of,
-    check_against_own_runtime,
+    check_against,
+    check_finite,
     noise_for,
     rounding_of,
 )
@@ -75,7 +76,7 @@ def import_semantic(
     """
     catalog.check_name(name)
     with tqdm(
-        total=len(STEPS), desc=STEPS[0], bar_format="{desc:<24}{bar:20} {n}/{total} [{elapsed}]"
+        total=len(STEPS), desc=STEPS[0], bar_format="{desc:<24}{bar:20} {n}/{total} [{elapsed}<{remaining}]"
     ) as bar:
         package = read_package(path, options.output) if kind_of(path) == "bioimage" else None
         source = package.source if package else read_source(path)
@@ -91,10 +92,12 @@ def import_semantic(
             graph = package.completed(graph)
         specification = specify(graph, options, package.told(graph) if package else None)
         _next(bar, 2)
-        sentences = _compare(graph, specification.config, package)
+        picture = _noise(graph, specification.config)
+        answer = answer_of(graph.model, picture)
+        sentences = _compare(graph, picture, answer, package)
         _next(bar, 3)
         with catalog.new_bundle(name) as folder:
-            sentences += _save(graph, specification.config, folder)
+            sentences += _save(graph, picture, answer, folder)
             told = {"source": f"imported from {path.name}", **(package.about if package else {})}
             bundle = catalog.write_manifest(folder, _manifest(name, specification, {**told, **about}))
             if test_image is not None:
@@ -121,35 +124,35 @@ def _next(bar: tqdm, step: int) -> None:
     bar.set_description(STEPS[step])
 
 
-def _compare(graph: Graph, config: SemanticConfig, package: Package | None) -> list[str]:
-    """Hold the graph to its file's own runtime and its test tensors; what was found out."""
+def _noise(graph: Graph, config: SemanticConfig) -> Floats:
+    largest = 255.0 if config.value_range == "0-255" and not config.std else 1.0
+    return noise_for(graph, config.divisor, largest)
+
+
+def _compare(graph: Graph, picture: Floats, answer: npt.NDArray, package: Package | None) -> list[str]:
+    """Hold the graph's answer to its file's own runtime and its test tensors; what was found out."""
+    check_finite(graph, answer)
     sentences = []
     if graph.run is not None:
-        picture, answer = _noise(graph, config)
-        check_against_own_runtime(graph, picture, answer)
+        check_against(graph.run, graph, picture, answer)
         sentences.append("It answers as its file does in TensorFlow.")
     if package:
         sentences.append(package.check(graph))
     return sentences
 
 
-def _save(graph: Graph, config: SemanticConfig, bundle: Path) -> list[str]:
+def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> list[str]:
     """Write the graph, its weights in 16 bits unless that costs too much."""
     path = (bundle / WEIGHTS).with_suffix(".xml")
     path.parent.mkdir(parents=True)
-    picture, answer = _noise(graph, config)
     ov.save_model(graph.model, path, compress_to_fp16=True)
     lost = rounding_of(ov.Core().read_model(path), picture, answer)
     if lost <= (LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ROUNDING):
         return []
     ov.save_model(graph.model, path, compress_to_fp16=False)
+    if not np.isfinite(lost):
+        return ["Its weights are kept in 32 bits: some are too large for 16."]
     return [f"Its weights are kept in 32 bits: 16 would change its answers by {lost:.1%} of their range."]
-
-
-def _noise(graph: Graph, config: SemanticConfig) -> tuple[Floats, npt.NDArray]:
-    largest = 255.0 if config.value_range == "0-255" and not config.std else 1.0
-    picture = noise_for(graph, config.divisor, largest)
-    return picture, answer_of(graph.model, picture)
 
 
 def _manifest(name: str, specification: Specification, about: Mapping[str, Any]) -> dict[str, Any]:

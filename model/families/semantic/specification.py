@@ -113,7 +113,9 @@ class _Specifier:
             self.values[name] = self._said(name, False)
         threshold = self._said("threshold", None)
         if threshold is None:
-            threshold = PROBABILITY_THRESHOLD if gives in ("binary", "labels") else 0.0
+            # Where no class need reach anything, an implied background would never be found.
+            needed = gives in ("binary", "labels") or (gives == "classes" and background == "implied")
+            threshold = PROBABILITY_THRESHOLD if needed else 0.0
         config = SemanticConfig(**{key: value for key, value in self.values.items() if value is not None})
         return Specification(config, ["background", *names], threshold, tuple(self.sentences))
 
@@ -153,7 +155,7 @@ class _Specifier:
                 )
             self.values["value_range"] = "0-255"
         elif graph.scales_down:
-            sentence = "It divides by 255 itself, so it gets values from 0 to 255 (--value-range)."
+            sentence = "It scales its input itself, so it gets values from 0 to 255 (--value-range)."
             self.values["value_range"] = self._said("value_range", "0-255", sentence)
         else:
             sentence = "Values are taken to be from 0 to 1 (--value-range 0-255 or -1-1 if they are not)."
@@ -182,9 +184,11 @@ class _Specifier:
         else:
             self._open_size(math.lcm(graph.divisor or 1, self.told.get("divisor") or 1))
         if self.values["fit"] == "tile":
-            default = max(SemanticConfig.tile_overlap, 2 * self.values.get("halo", 0))
-            largest = min(self.values["size"]) // 2
-            self.values["tile_overlap"] = self._said("tile_overlap", min(default, largest))
+            usual = SemanticConfig.tile_overlap
+            overlap = max(min(usual, min(self.values["size"]) // 2), 2 * (self.values.get("halo") or 0))
+            sentence = f"Neighbouring tiles share {overlap} pixels at least (--tile-overlap)."
+            overlap = self._said("tile_overlap", overlap, sentence if overlap != usual else "")
+            self.values["tile_overlap"] = overlap
         elif options.tile_overlap is not None:
             raise GraphError("--tile-overlap is for --fit tile: say that too, or leave it out")
 
@@ -193,7 +197,11 @@ class _Specifier:
         if options.fit in ("scale", "tile"):
             raise GraphError(f"--fit {options.fit} needs --size WIDTHxHEIGHT: {graph.name} takes any size")
         usual = SemanticConfig.divisor
-        divisor = options.divisor or (usual if usual % least == 0 else least)
+        divisor = options.divisor
+        if divisor is None:
+            divisor = usual if usual % least == 0 else least
+        if divisor < 1:
+            raise GraphError(f"--divisor {divisor}: give a multiple of {least}, or leave it out")
         if divisor % least:
             raise GraphError(
                 f"{graph.name} takes pictures whose sides are multiples of {least}, which {divisor} is not: "
@@ -260,17 +268,35 @@ class _Specifier:
                     f"{graph.name} gives class ids, and nothing tells how many: name the classes in a file, "
                     "--classes FILE"
                 )
+            self._say_background(background, gives)
             return background, names
+        if gives == "binary" and background != "implied":
+            raise GraphError(
+                f"{graph.name} gives one channel, that of the class, so the background has none: leave "
+                "--background out, or say implied"
+            )
         wanted = count - (isinstance(background, int) or (gives == "class_ids" and background == "implied"))
-        if isinstance(background, int) and gives != "labels" and background >= count:
+        if isinstance(background, int) and background >= count:
             raise GraphError(
                 f"{graph.name} has the channels 0 to {count - 1}, so {background} cannot be the background"
             )
+        if wanted < 1:
+            raise GraphError(f"{graph.name} gives nothing beside the background: no class is left to find")
         if not names:
-            names = self._assumed_names(wanted, background, gives)
+            return background, self._assumed_names(wanted, background, gives)
         if len(names) != wanted:
             raise GraphError(self._wrong_count(count, wanted, len(names), background, gives))
+        self._say_background(background, gives)
         return background, names
+
+    def _say_background(self, background: Background, gives: Gives) -> None:
+        """That one was chosen, where it was."""
+        if isinstance(background, int) and self.options.background is None:
+            what = "The number" if gives == "class_ids" else "Channel"
+            self.sentences.append(
+                f"{what} {background} is taken for the background, which is not among the names "
+                "(--background)."
+            )
 
     def _assumed_names(self, count: int, background: Background, gives: Gives) -> list[str]:
         names = ["foreground"] if count == 1 else [f"class {number}" for number in range(1, count + 1)]

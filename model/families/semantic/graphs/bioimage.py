@@ -165,7 +165,7 @@ class Package:
             raise GraphError(
                 f"{name}: the test's answer has the shape {expected.shape}, the graph gives {answer.shape}"
             )
-        allowed = self.description.tolerance(self.tensor.name)
+        allowed = self.description.tolerances[self.tensor.name]
         off = ~np.isclose(answer, expected, rtol=allowed.relative, atol=allowed.absolute)
         if np.count_nonzero(off) > allowed.per_million * off.size / 1e6:
             raise GraphError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from model.families.semantic.graphs.bioimage_kwargs import check_kwargs
 from model.families.semantic.graphs.recognition import BIOIMAGE_FILES
 from model.families.semantic.graphs.source import GraphError
 from model.manifest import sha256_of
@@ -74,26 +75,8 @@ class Description:
     outputs: Sequence[Tensor]
     weights_format: str
     weights: Path
-    config: Values
-
-    def tolerance(self, output: str) -> Tolerance:
-        """What the test allows for that output, with the weights that are used."""
-        own = self.config.get("bioimageio") or {}
-        for entry in own.get("reproducibility_tolerance") or ():
-            formats, outputs = entry.get("weights_formats"), entry.get("output_ids")
-            if (not formats or self.weights_format in formats) and (not outputs or output in outputs):
-                return Tolerance(
-                    float(entry.get("relative_tolerance", Tolerance.relative)),
-                    float(entry.get("absolute_tolerance", Tolerance.absolute)),
-                    float(entry.get("mismatched_elements_per_million", Tolerance.per_million)),
-                )
-        asked = (own.get("test_kwargs") or {}).get(self.weights_format) or {}
-        if "decimal" in asked:
-            return Tolerance(0.0, 1.5 * 10 ** -float(asked["decimal"]), 0)
-        return Tolerance(
-            float(asked.get("relative_tolerance", Tolerance.relative)),
-            float(asked.get("absolute_tolerance", Tolerance.absolute)),
-        )
+    tolerances: Mapping[str, Tolerance]
+    """Of each output's test, with the weights that are used."""
 
 
 def read_description(folder: Path) -> Description:
@@ -132,7 +115,11 @@ def _description(folder: Path, values: Any) -> Description:
     if len(inputs) != 1:
         names = ", ".join(str(one.get("id") or one.get("name")) for one in inputs)
         raise GraphError(f"{folder.name} takes {len(inputs)} inputs ({names}): only one is possible")
+    if not outputs:
+        raise GraphError(f"{folder.name} gives no outputs: one, a map of the picture, is needed")
     weights_format, weights = _weights(folder, values["weights"])
+    given = [tensor(one, test, "postprocessing") for one, test in zip(outputs, tests[1], strict=False)]
+    config = _mapping(values, "config")
     about = {
         "licence": str(values.get("license") or "unknown"),
         "description": " ".join(str(values.get("description") or values["name"]).split()),
@@ -143,11 +130,46 @@ def _description(folder: Path, values: Any) -> Description:
         name=folder.name,
         about=about,
         input=tensor(inputs[0], tests[0][0], "preprocessing"),
-        outputs=[tensor(one, test, "postprocessing") for one, test in zip(outputs, tests[1], strict=False)],
+        outputs=given,
         weights_format=weights_format,
         weights=weights,
-        config=values.get("config") or {},
+        tolerances={one.name: _tolerance(config, weights_format, one.name) for one in given},
     )
+
+
+def _tolerance(config: Values, weights_format: str, output: str) -> Tolerance:
+    own = _mapping(config, "bioimageio")
+    for entry in _listed(own, "reproducibility_tolerance"):
+        formats, outputs = entry.get("weights_formats"), entry.get("output_ids")
+        if (not formats or weights_format in formats) and (not outputs or output in outputs):
+            return Tolerance(
+                float(entry.get("relative_tolerance", Tolerance.relative)),
+                float(entry.get("absolute_tolerance", Tolerance.absolute)),
+                float(entry.get("mismatched_elements_per_million", Tolerance.per_million)),
+            )
+    asked = _mapping(_mapping(own, "test_kwargs"), weights_format)
+    if "decimal" in asked:
+        return Tolerance(0.0, 1.5 * 10 ** -float(asked["decimal"]), 0)
+    return Tolerance(
+        float(asked.get("relative_tolerance", Tolerance.relative)),
+        float(asked.get("absolute_tolerance", Tolerance.absolute)),
+    )
+
+
+def _mapping(values: Values, key: str) -> Values:
+    """What is said under `key`, nothing if it is not; raises TypeError for what is no mapping."""
+    found = values.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise TypeError(f"{key} is {found!r}, not a mapping")
+    return found
+
+
+def _listed(values: Values, key: str) -> Sequence[Values]:
+    """The mappings in the list under `key`; raises TypeError for anything else."""
+    found = values.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
+        raise TypeError(f"{key} is {found!r}, not a list of mappings")
+    return found
 
 
 def _weights(folder: Path, entries: Values) -> tuple[str, Path]:
@@ -228,11 +250,13 @@ class _Reader:
         return int(shape[index])
 
     def _step(self, step: Values) -> Step:
-        kwargs = dict(step.get("kwargs") or {})
+        name = str(step.get("id") or step.get("name"))
+        kwargs = {key: value for key, value in _mapping(step, "kwargs").items() if value is not None}
         axes = kwargs.get("axes")
         if isinstance(axes, list):
             kwargs["axes"] = "".join(LETTERS.get(str(axis), str(axis)) for axis in axes)
-        return Step(str(step.get("id") or step.get("name")), kwargs)
+        check_kwargs(name, kwargs)
+        return Step(name, kwargs)
 
     def _halo(self, values: Values, letters: Sequence[str]) -> int:
         if self.new:

@@ -70,9 +70,16 @@ def applied(value: ov.Output, step: Step, where: str) -> ov.Output:
     """The values, NHWC, after a step that becomes part of the graph.
 
     Raises:
-        GraphError: a step that is not known.
+        GraphError: a step that is not known, or has not one value a channel.
     """
-    kwargs = step.kwargs
+    kwargs, channels = step.kwargs, list(value.get_partial_shape())[CHANNEL_AXIS]
+    for key in ("gain", "offset", "mean", "std", "threshold"):
+        count = np.size(kwargs.get(key, 0))
+        if count != 1 and channels.is_static and channels != count:
+            raise GraphError(
+                f"{where} has the step {step.name} with {count} values of {key}, for {channels} "
+                "channels: give one, or one a channel"
+            )
     match step.name:
         case "scale_linear":
             scaled = ops.multiply(value, _constant(kwargs.get("gain", 1.0)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
@@ -43,22 +45,32 @@ def error_between(answer: npt.NDArray, expected: npt.NDArray) -> float:
     return float(np.abs(answer - expected).max()) / span
 
 
-def check_against_own_runtime(graph: Graph, picture: Floats, answer: npt.NDArray) -> bool:
-    """Whether there is a runtime of the file's own to compare with.
+def check_finite(graph: Graph, answer: npt.NDArray) -> None:
+    """Raise GraphError if an answer to noise has values that are no numbers, which could never be drawn."""
+    share = float(np.mean(~np.isfinite(answer)))
+    if share:
+        raise GraphError(
+            f"{graph.name} answers with values that are no finite numbers ({share:.1%} of them, for noise as "
+            "its picture): if it wants other values, say --value-range, --mean and --std; else its weights "
+            "are damaged, or an operation such as a logarithm gets what it cannot take"
+        )
+
+
+def check_against(
+    run: Callable[[Floats], npt.NDArray], graph: Graph, picture: Floats, answer: npt.NDArray
+) -> None:
+    """Compare the graph's answer with that of its file's own runtime.
 
     Raises:
         GraphError: it gives something else.
     """
-    if graph.run is None:
-        return False
-    error = error_between(answer, graph.run(picture))
+    error = error_between(answer, run(picture))
     allowed = LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ERROR
     if not error <= allowed:
         raise GraphError(
             f"{graph.name} answers otherwise in OpenVINO than in TensorFlow (by {error:.1%}): this version "
             "of OpenVINO does not run it right; export it another way, such as ONNX or a SavedModel"
         )
-    return True
 
 
 def rounding_of(model: ov.Model, picture: Floats, answer: npt.NDArray) -> float:

@@ -55,6 +55,19 @@ def refuse_code(config: Values, file_name: str) -> None:
             )
 
 
+def without_training(value: Any) -> Any:
+    """The JSON of a model without what it was compiled with, at every depth.
+
+    Keras compiles a model inside another as soon as it reads it, whatever `load_model` is asked: it would
+    look for a loss of somebody's own, which serving does not need.
+    """
+    if isinstance(value, list):
+        return [without_training(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: without_training(item) for key, item in value.items() if key != "compile_config"}
+
+
 def for_keras_3(config: Values) -> Values:
     """The config of a model of Keras 2 without what the layers of Keras 3 do not take."""
     import keras
@@ -100,9 +113,8 @@ def _parts(value: Any) -> Iterator[Values]:
     elif isinstance(value, dict):
         if isinstance(value.get("class_name"), str):
             yield value
-        for key, item in value.items():
-            if key not in ("compile_config", "build_config"):  # of training; read by nobody
-                yield from _parts(item)
+        for item in value.values():
+            yield from _parts(item)
 
 
 def _is_of_keras(part: Values) -> bool:

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import numpy.typing as npt
 import openvino as ov
 
 from model.families.semantic.graphs.endings import LARGEST_FACTOR
-from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code
+from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code, without_training
 from model.families.semantic.graphs.source import GraphError, Source, reason
 from model.families.semantic.graphs.tensorflow_operations import extensions
 
+CONFIG = "config.json"
+LARGEST_FILE = 4 << 30  # bytes that a .keras file may unpack to
 LARGEST_CONFIG = 64 << 20  # bytes; a zip file may claim to hold far more than it should
 
 
@@ -30,13 +33,27 @@ def read_keras(path: Path) -> Source:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > LARGEST_CONFIG:
+            if archive.getinfo(CONFIG).file_size > LARGEST_CONFIG:
                 raise GraphError(f"{path.name} claims a config.json of more than {LARGEST_CONFIG >> 20} MiB")
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            if sum(part.file_size for part in archive.infolist()) > LARGEST_FILE:
+                raise GraphError(f"{path.name} unpacks to more than {LARGEST_FILE >> 30} GiB")
+            config = without_training(json.loads(archive.read(CONFIG)))
+        refuse_code(config, path.name)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / "model.keras"
+            _copy_with(config, path, copy)
+            return _converted(copy, path.name)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, json.JSONDecodeError, UnicodeError) as error:
         raise _damaged(path, error) from None
-    refuse_code(config, path.name)
-    return _converted(path, path.name)
+
+
+def _copy_with(config: Any, path: Path, copy: Path) -> None:
+    """Copy a `.keras` file, with another config.json."""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as made:
+        made.writestr(CONFIG, json.dumps(config))
+        for name in sorted(set(archive.namelist()) - {CONFIG}):
+            with archive.open(name) as source, made.open(name, "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
 
 
 def read_keras_h5(path: Path) -> Source:
@@ -56,6 +73,7 @@ def read_keras_h5(path: Path) -> Source:
             f"{path.name} holds weights without the network that they belong to: where it was made, save the "
             "whole model with model.save(FILE.keras), not model.save_weights"
         )
+    config = without_training(config)
     refuse_code(config, path.name)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.h5"
@@ -82,6 +100,11 @@ def _converted(path: Path, name: str) -> Source:
             f"{name} cannot be read by Keras {keras.__version__} ({reason(error)}): if it is whole, export "
             "the model, where it was made, as a SavedModel or as ONNX"
         ) from None
+    if not getattr(model, "inputs", None):  # a Sequential that was never built has none, not even a list
+        raise GraphError(
+            f"{name} was saved before it was built, so it neither says what it takes nor has weights: give "
+            "it an Input, or call it once with a picture, train it, and save it again"
+        )
     if len(model.inputs) != 1:
         taken = ", ".join(f"{one.name} {tuple(one.shape)}" for one in model.inputs)
         raise GraphError(

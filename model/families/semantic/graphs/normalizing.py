@@ -9,6 +9,7 @@ import numpy.typing as npt
 import openvino as ov
 import openvino.opset13 as ops
 
+from model.families.semantic.config import LARGEST_SIDE
 from model.families.semantic.graphs.endings import Ending, ending_of, is_quantized, scales_down
 from model.families.semantic.graphs.graph import Floats, Graph, OutputLayout
 from model.families.semantic.graphs.sizes import DIVISORS, Trial, map_layout, runs, tried, tried_divisor
@@ -155,6 +156,11 @@ def _trials(
     """The least divisor of an open size, and pictures that the graph took."""
     model = source.model
     if height is not None and width is not None:
+        if max(height, width) > LARGEST_SIDE:
+            raise GraphError(
+                f"{source.name} would see pictures of {width} x {height}: {LARGEST_SIDE} pixels a side are "
+                "the most, as it would run out of memory; give a smaller --size, or export it for one"
+            )
         trial = tried(model, layout, channels, height, width)
         if trial is None or not runs(model, layout, channels, height, width):
             raise GraphError(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy.typing as npt
 import openvino as ov
 
+from model.families.semantic.graphs.saved_model_operations import refuse_other_operations
 from model.families.semantic.graphs.source import GraphError, Run, Source, reason
 from model.families.semantic.graphs.tensorflow_operations import extensions
 
-CODE = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
-"""Operations that call Python."""
-FILES = {"ReadFile", "WriteFile", "MatchingFiles", "WholeFileReader", "WholeFileReaderV2", "LoadLibrary"}
-"""Operations that reach for files of the machine; those that restore the model's own weights are others."""
 SIGNATURE = "serving_default"
 
 
@@ -24,7 +21,7 @@ def read_saved_model(folder: Path) -> Source:
     Raises:
         GraphError: it is damaged, or would run code of its own.
     """
-    _refuse_code(folder)
+    _refuse_what_might_run(folder)
     core = ov.Core()
     for extension in extensions():
         core.add_extension(extension)
@@ -38,7 +35,7 @@ def read_saved_model(folder: Path) -> Source:
     return Source(folder.name, model, layout="NHWC", run=_runtime(folder))
 
 
-def _refuse_code(folder: Path) -> None:
+def _refuse_what_might_run(folder: Path) -> None:
     """Look through the file for operations that must not run, before anything loads it."""
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -49,25 +46,7 @@ def _refuse_code(folder: Path) -> None:
         raise GraphError(
             f"{folder.name}/saved_model.pb is damaged, or was cut short: copy it again"
         ) from None
-    used = set(_operations(saved))
-    if used & CODE:
-        raise GraphError(
-            f"{folder.name} calls Python code ({', '.join(sorted(used & CODE))}; tf.py_function or "
-            "tf.numpy_function), which is not in the file and would not be run: write that part in "
-            "TensorFlow's own operations and save the model again"
-        )
-    if used & FILES:
-        raise GraphError(
-            f"{folder.name} reads or writes files when it runs ({', '.join(sorted(used & FILES))}), which is "
-            "refused: save the model without that part"
-        )
-
-
-def _operations(saved: object) -> Iterator[str]:
-    for graph in saved.meta_graphs:  # type: ignore[attr-defined]
-        yield from (node.op for node in graph.graph_def.node)
-        for function in graph.graph_def.library.function:
-            yield from (node.op for node in function.node_def)
+    refuse_other_operations(saved, folder.name)
 
 
 def _runtime(folder: Path) -> Run | None:

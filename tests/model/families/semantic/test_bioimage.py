@@ -354,6 +354,11 @@ def with_a_step_of_its_own(path: Path, values: dict[str, Any]) -> None:
     values["inputs"][0]["preprocessing"] = [{"name": "magic", "kwargs": {}}]
 
 
+def with_a_step(name: str, **kwargs: Any) -> Callable[[Path, dict[str, Any]], None]:
+    steps = [{"name": name, "kwargs": kwargs}]
+    return lambda path, values: values["inputs"][0].update(preprocessing=steps)
+
+
 def with_a_pickled_test(path: Path, values: dict[str, Any]) -> None:
     np.save(path / "in.npy", np.array([{"a": 1}], object), allow_pickle=True)
 
@@ -373,6 +378,21 @@ def with_a_pickled_test(path: Path, values: dict[str, Any]) -> None:
         (in_three_dimensions, "the axes bczyx; pictures have"),
         (clipped_first, "the step clip before zero_mean_unit_variance"),
         (with_a_step_of_its_own, "the step magic, which is not known"),
+        (saying(outputs=[]), "gives no outputs"),
+        (saying(config=[1]), r"is not as the format says .*config is \[1\], not a mapping"),
+        (saying(config={"bioimageio": "x"}), "bioimageio is 'x', not a mapping"),
+        (
+            saying(config={"bioimageio": {"reproducibility_tolerance": {"a": 1}}}),
+            "reproducibility_tolerance is .*, not a list",
+        ),
+        (saying(config={"bioimageio": {"test_kwargs": {"onnx": 3}}}), "onnx is 3, not a mapping"),
+        (with_a_step("scale_linear", gain={"a": 1}), "has the gain .*, which is not a number, or one a"),
+        (with_a_step("scale_linear", offset=float("nan")), "has the offset nan"),
+        (with_a_step("scale_linear", gain=[1, 2, 3]), "with 3 values of gain, for 1 channels"),
+        (with_a_step("clip", min=[1]), r"has the min \[1\], which is not a number"),
+        (with_a_step("binarize"), "the step binarize lacks threshold"),
+        (with_a_step("zero_mean_unit_variance", mode="fixed", mean=1), "lacks std"),
+        (with_a_step("zero_mean_unit_variance", axes="zyx"), "has the axes 'zyx'"),
         (with_a_pickled_test, r"in\.npy is no array"),
     ],
 )

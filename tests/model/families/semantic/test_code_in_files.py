@@ -13,7 +13,7 @@ import h5py
 import pytest
 from foreign_models import KerasFiles
 
-from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code
+from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code, without_training
 from model.families.semantic.graphs.reading import read_source
 from model.families.semantic.graphs.source import GraphError
 
@@ -50,6 +50,46 @@ def test_a_layer_of_somebodys_own_is_refused(tmp_path: Path) -> None:
         read_source(tmp_path / "net.keras")
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_loss_of_somebodys_own_does_not_matter_also_inside_a_nested_model(
+    tmp_path: Path, suffix: str
+) -> None:
+    import keras
+
+    called = []
+
+    @keras.saving.register_keras_serializable("acme")
+    def own_loss(truth: Any, answer: Any) -> Any:
+        called.append(truth)
+        return keras.ops.mean(answer)
+
+    inside = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 1)])
+    inside.compile(optimizer="adam", loss=own_loss)
+    picture = keras.Input((8, 8, 3))
+    whole = keras.Model(picture, keras.layers.Activation("sigmoid")(inside(picture)))
+    whole.compile(optimizer="adam", loss=own_loss)
+    whole.save(tmp_path / f"net.{suffix}")
+    keras.saving.get_custom_objects().pop("acme>own_loss")
+
+    source = read_source(tmp_path / f"net.{suffix}")
+
+    assert source.run is not None
+    assert not called
+
+
+def test_what_a_nested_model_was_compiled_with_cannot_hide_code() -> None:
+    planted = {"class_name": "__lambda__", "config": {"value": "eA=="}}
+    layers = [
+        {"class_name": "Sequential", "module": "keras", "config": {}, "compile_config": {"loss": planted}}
+    ]
+    config = {"class_name": "Functional", "config": {"layers": layers}, "build_config": {"shape": [1]}}
+
+    with pytest.raises(GraphError, match="holds Python code"):
+        refuse_code(config, "net.keras")
+    assert "compile_config" not in without_training(config)["config"]["layers"][0]
+    assert without_training(config)["build_config"] == {"shape": [1]}
+
+
 def test_python_in_a_saved_model_is_refused(tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -74,8 +114,52 @@ def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path) -> None:
 
     tf.saved_model.save(Network(), str(tmp_path / "net"))
 
-    with pytest.raises(GraphError, match=r"net reads or writes files when it runs \(ReadFile\)"):
+    with pytest.raises(GraphError, match=r"net has operations .* do without \(ReadFile, StringLength\)"):
         read_source(tmp_path / "net")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_saved_model_that_writes_files_is_refused_and_does_not_run(tmp_path: Path, nested: bool) -> None:
+    import tensorflow as tf
+
+    mark = tmp_path / "printed"
+
+    def noted(picture: Any) -> Any:
+        tf.print("ran", output_stream=f"file://{mark}")
+        return picture * 2
+
+    class Network(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def __call__(self, picture: Any) -> Any:
+            if not nested:
+                return noted(picture)
+            return tf.cond(tf.reduce_max(picture) > 0, lambda: noted(picture), lambda: picture)
+
+    tf.saved_model.save(Network(), str(tmp_path / "net"))
+
+    with pytest.raises(GraphError, match=r"net has operations .*PrintV2"):
+        read_source(tmp_path / "net")
+
+    assert not mark.exists()
+
+
+def test_what_saves_variables_is_refused_where_a_signature_runs_it(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Network(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def __call__(self, picture: Any) -> Any:
+            tf.raw_ops.SaveV2(
+                prefix=str(tmp_path / "saved"), tensor_names=["a"], shape_and_slices=[""], tensors=[picture]
+            )
+            return picture * 2
+
+    tf.saved_model.save(Network(), str(tmp_path / "net"))
+
+    with pytest.raises(GraphError, match=r"net has operations .*\(SaveV2\)"):
+        read_source(tmp_path / "net")
+
+    assert not list(tmp_path.glob("saved*"))
 
 
 def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:

@@ -72,6 +72,18 @@ def test_a_network_that_divides_by_255_itself_is_known_by_that(
     assert not read(saved(tmp_path, layers.Conv2D(1, 1))).scales_down
 
 
+@pytest.mark.filterwarnings("ignore:You are saving a model")
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_a_model_that_was_never_built_is_refused(tmp_path: Path, suffix: str) -> None:
+    import keras
+
+    path = tmp_path / f"net.{suffix}"
+    keras.Sequential([keras.layers.Conv2D(1, 1)]).save(path)
+
+    with pytest.raises(GraphError, match="saved before it was built"):
+        read_source(path)
+
+
 def test_outputs_that_keras_gives_by_name_keep_it(tmp_path: Path, answer: Answer) -> None:
     from keras import layers
 
@@ -225,6 +237,8 @@ def test_of_several_maps_one_must_be_chosen_by_its_name(make_onnx: MakeOnnx, ans
         ({"shape": ("n", 3, "h", "w")}, {"channels": 1}, "takes 3 channels, not 1: say --channels rgb"),
         ({"shape": ("n", 1, "h", "w")}, {"channels": 3}, "takes 1 channel, not 3: say --channels grey"),
         ({"shape": (1, 3, 64, 96)}, {"size": (64, 64)}, "takes pictures of 96 x 64"),
+        ({}, {"size": (100_000, 64)}, "pictures of 100000 x 64: 4096 pixels a side are the most"),
+        ({"shape": (1, 3, 9000, 64)}, {}, "pictures of 64 x 9000: 4096 pixels a side are the most"),
         ({"shape": (1, 3, 64, "w")}, {}, "give the size of all with --size"),
         ({"then": [("GlobalAveragePool", {})]}, {}, "gives no map"),
         (

@@ -19,7 +19,6 @@ from model.manifest import Bundle
     [
         ({}, ("a", "b"), {}, 'gives "classes" or "labels"'),
         ({"gives": "classes", "background": 3}, ("a", "b"), {}, "channels are 0 to 2"),
-        ({}, ("a",), {"task": "instance"}, 'has task "semantic"'),
         ({}, ("a",), {"tile_overlap": 64}, "belongs in the config"),
     ],
 )

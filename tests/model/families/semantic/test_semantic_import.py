@@ -112,7 +112,13 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
         (["--threshold", "1.5"], "threshold: Input should be less"),
         (["--activation", "softmax"], "say --activation sigmoid"),
         (["--mean", "0.5,0.5"], "mean"),
+        (["--mean", "inf,0,0"], "mean (inf, 0.0, 0.0): give finite numbers"),
+        (["--max-side", "100000"], "max_side 100000: give at most 4096"),
+        (["--size", "100000x100000"], "4096 pixels a side are the most"),
+        (["--threshold", "nan"], "threshold"),
         (["--output", "edges"], "has no output 'edges'"),
+        (["--classes", "."], "names a folder: give a text file with a class name a line"),
+        (["--divisor", "0"], "--divisor 0: give a multiple of 1"),
     ],
 )
 def test_wishes_that_do_not_fit_are_refused_in_a_line_and_nothing_is_left(
@@ -122,6 +128,17 @@ def test_wishes_that_do_not_fit_are_refused_in_a_line_and_nothing_is_left(
 
     assert status == 1
     assert says in capsys.readouterr().err.splitlines()[-1]
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_graph_whose_answers_are_no_numbers_is_refused(
+    model_dir: Path, make_onnx: MakeOnnx, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_onnx(kernel=np.full((1, 3, 1, 1), -1, np.float32), then=[("Log", {})])
+
+    assert main(["import", str(path), "--name", "mine"]) == 1
+
+    assert "answers with values that are no finite numbers (100.0%" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
 
 
@@ -164,6 +181,45 @@ def test_the_task_is_told_by_the_file(tiny_weights: Path, keras_files: KerasFile
     assert family_of(keras_files.weights_only).task == "semantic"
     assert family_of(tmp_path / "net.onnx").task == "semantic"
     assert family_of(keras_files.saved_model).task == "semantic"
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "says"),
+    [
+        (cut_short, [], "net.h5 is damaged, or was cut short"),
+        (cut_short, ["--min-dim", "512"], "net.h5 is damaged, or was cut short"),
+        (lambda content: b"\x80\x02}q\x00.", [], "net.h5 is a pickle, as torch.save writes it"),
+        (lambda content: b"\x80\x02}q\x00.", ["--task", "instance"], "net.h5 is no HDF5 file"),
+        (lambda content: b"", [], "net.h5 is empty"),
+    ],
+)
+def test_an_h5_file_that_cannot_be_read_is_said_to_be_before_anything_is_asked(
+    model_dir: Path,
+    tiny_weights: Path,
+    tmp_path: Path,
+    change: Callable[[bytes], bytes],
+    words: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "net.h5"
+    path.write_bytes(change(tiny_weights.read_bytes()))
+
+    assert main(["import", str(path), "--name", "mine", *words]) == 1
+
+    assert says in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([], ["--task", "instance"]):
+        assert main(["import", str(tmp_path / "net.h5"), "--name", "mine", *words]) == 1
+        assert "there is no such file" in capsys.readouterr().err
 
 
 def test_values_that_begin_with_a_dash_are_no_options(model_dir: Path, make_onnx: MakeOnnx) -> None:

@@ -315,17 +315,22 @@ def test_blended_probabilities_have_no_step_where_tiles_disagree() -> None:
     assert np.abs(np.diff(probability, axis=1)).max() <= 255 * np.pi / 2 / 24 + 2
 
 
-def test_the_answer_in_a_halo_is_not_used() -> None:
+@pytest.mark.parametrize(
+    "tiles", [{"halo": 4}, {"halo": 24, "tile_overlap": 48}, {"halo": 25, "tile_overlap": 52}]
+)
+def test_the_answer_in_a_halo_is_not_used(tiles: dict[str, int]) -> None:
+    halo = tiles["halo"]
+
     def wrong_at_its_border(picture: np.ndarray) -> np.ndarray:
         answer = np.zeros((*picture.shape[:3], 1), np.float32)
-        answer[:, :4] = answer[:, -4:] = 1
-        answer[:, :, :4] = answer[:, :, -4:] = 1
+        answer[:, :halo] = answer[:, -halo:] = 1
+        answer[:, :, :halo] = answer[:, :, -halo:] = 1
         return answer
 
-    result = predict(wrong_at_its_border, manifest(TILES | {"halo": 4}), clouds(168, 168))
+    result = predict(wrong_at_its_border, manifest(TILES | tiles), clouds(168, 168))
 
-    assert not _map(result).labels[4:-4, 4:-4].any()
-    assert _map(result).labels[:4].all(), "at the picture's own border there is nothing else to go by"
+    assert not _map(result).labels[halo:-halo, halo:-halo].any()
+    assert _map(result).labels[:halo].all(), "at the picture's own border there is nothing else to go by"
 
 
 def test_tiles_of_class_ids_have_no_gap() -> None:

@@ -85,6 +85,8 @@ def test_the_config_is_what_file_user_and_defaults_say(
         (graph(**FIXED), {"divisor": 16}, "takes pictures of 64 x 48 only: leave --divisor out"),
         (graph(**FIXED), {"max_side": 512}, "leave --max-side out"),
         (graph(), {"divisor": 12}, "multiples of 8, which 12 is not"),
+        (graph(), {"divisor": 0}, "--divisor 0: give a multiple of 8"),
+        (graph(), {"divisor": -8}, "--divisor -8: give a multiple of 8"),
         (graph(), {"fit": "scale"}, "--fit scale needs --size"),
         (graph(), {"fit": "tile"}, "--fit tile needs --size"),
         (graph(**FIXED), {"tile_overlap": 8}, "--tile-overlap is for --fit tile"),
@@ -92,6 +94,9 @@ def test_the_config_is_what_file_user_and_defaults_say(
         (graph(outputs=4), {"classes": TWO, "background": 1}, "3 names beside the background, 1 would fit"),
         (graph(outputs=4), {"background": 4}, "channels 0 to 3, so 4 cannot be the background"),
         (graph(), {"classes": TWO}, "gives 1 channel, so 1 name would fit; 2 were given"),
+        (graph("sigmoid"), {"background": 0}, "gives one channel, that of the class"),
+        (graph("class_ids", None, 1), {"background": 0}, "gives nothing beside the background"),
+        (graph("sigmoid", outputs=3), {"background": 3}, "channels 0 to 2, so 3 cannot be the background"),
         (graph("class_ids", None), {}, "nothing tells how many: name the classes"),
     ],
 )
@@ -140,6 +145,32 @@ def test_every_assumption_is_said_and_nothing_else() -> None:
         activation="sigmoid",
     )
     assert specify(graph(), said).sentences == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "says"),
+    [
+        (graph("softmax", outputs=3), {"classes": TWO}, "Channel 0 is taken for the background"),
+        (graph("class_ids", None, 3), {"classes": TWO}, "The number 0 is taken for the background"),
+        (graph("class_ids", None), {"classes": TWO}, "The number 0 is taken for the background"),
+        (graph(**FIXED), {"fit": "tile"}, "Neighbouring tiles share 24 pixels at least (--tile-overlap)."),
+        (graph(scales_down=True), {}, "It scales its input itself, so it gets values from 0 to 255"),
+    ],
+)
+def test_what_is_chosen_is_said(found: Graph, asked: dict[str, Any], says: str) -> None:
+    assert any(sentence.startswith(says) for sentence in specify(found, Options(**asked)).sentences)
+
+
+def test_an_implied_background_is_found_where_no_class_is_likely() -> None:
+    made = specify(graph(outputs=3), Options(background="implied"))
+
+    assert (made.config.background, made.config.gives, made.threshold) == ("implied", "classes", 0.5)
+
+
+def test_tiles_overlap_by_both_halos_also_where_those_are_large() -> None:
+    made = specify(graph(size=(128, 128), divisor=None), Options(fit="tile"), {"halo": 48})
+
+    assert (made.config.halo, made.config.tile_overlap) == (48, 96)
 
 
 def test_what_a_description_says_is_taken_and_defended() -> None:
