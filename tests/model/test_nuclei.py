@@ -18,6 +18,8 @@ from model import catalog
 from model.data import Sample, open_data
 from model.engines.openvino import precisions_of_processor
 from model.evaluation import evaluate
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.fit import plan_of
 from model.manifest import MANIFEST
 from model.masks import from_label_map
 from model.segmenter import Segmenter, load
@@ -201,13 +203,33 @@ def test_its_quality_is_what_model_json_says(nuclei: Segmenter, tmp_path: Path) 
         assert result["kinds"][kind]["AP50"] == pytest.approx(row["AP50"], abs=0.02), kind
 
 
+def larger_than_a_tile() -> Image:
+    mosaic = np.tile(fluorescence()[0][:, :, np.newaxis], (2, 3, 3))
+    manifest = catalog.find("nuclei").manifest
+    plan = plan_of(
+        (mosaic.shape[1], mosaic.shape[0]), Config.from_json(manifest.config), manifest.tile_overlap
+    )
+    assert len(plan.tiles) > 1
+    return mosaic
+
+
 @pytest.mark.parametrize("threshold", [0.5, 0.75, 0.95])
 def test_an_object_across_a_seam_is_the_same_at_every_threshold(nuclei: Segmenter, threshold: float) -> None:
-    mosaic = np.tile(fluorescence()[0][:, :, np.newaxis], (2, 3, 3))  # more than one tile holds
-    assert len(nuclei._tiles(mosaic.shape[1], mosaic.shape[0])) > 1
+    mosaic = larger_than_a_tile()
     all_of_them = nuclei.segment(mosaic, threshold=0.1, max_segments=1000)
     kept = all_of_them.select(np.flatnonzero(all_of_them.scores >= np.float32(threshold)))
     asked = nuclei.segment(mosaic, threshold=threshold, max_segments=1000)
     assert asked.scores.tolist() == kept.scores.tolist()
     assert asked.boxes.tolist() == kept.boxes.tolist()
     assert asked.areas().tolist() == kept.areas().tolist()
+
+
+@pytest.mark.parametrize("most", [1, 5])
+def test_what_an_object_looks_like_does_not_depend_on_how_many_are_asked_for(
+    nuclei: Segmenter, most: int
+) -> None:
+    mosaic = larger_than_a_tile()
+    every, few = nuclei.segment(mosaic), nuclei.segment(mosaic, max_segments=most)
+    assert len(few) == most
+    assert few.boxes.tolist() == every.boxes[:most].tolist()
+    assert few.areas().tolist() == every.areas()[:most].tolist()
