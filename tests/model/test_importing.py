@@ -148,8 +148,8 @@ def with_other_shape(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda path: path.write_text("no weights"), "is not a weight file"),
-        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is not a weight file"),  # cut short
+        (lambda path: path.write_text("no weights"), "is a text file, not a model"),
+        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is damaged, or was cut short"),
         (lambda path: path.unlink(), "there is no such file"),
         (lacking("mrcnn_class_logits"), "does not hold a whole Mask R-CNN (no mrcnn_class_logits)"),
         (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape

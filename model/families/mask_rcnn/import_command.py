@@ -36,7 +36,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
 
 def recognises(path: Path) -> bool:
     """Whether the file holds the layers of a Mask R-CNN, or is one of HDF5 that cannot be read."""
-    if not path.is_file() or path.suffix.lower() not in H5_SUFFIXES or not _is_hdf5(path):
+    if path.suffix.lower() not in H5_SUFFIXES or not path.is_file() or not _is_hdf5(path):
         return False
     try:
         layers = _layers_in(path)
@@ -58,7 +58,7 @@ def _layers_in(path: Path) -> list[str]:
 def _check_readable(path: Path) -> None:
     """Raise ValueError or FileNotFoundError if the file cannot be opened, before anything else is asked."""
     if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file")
+        raise FileNotFoundError(f"{path.name}: there is no such file")
     if not path.is_file() or not _is_hdf5(path):
         raise ValueError(
             f"{path.name} is no HDF5 file, as weights of a Mask R-CNN are: leave --task out to learn what "

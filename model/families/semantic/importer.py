@@ -75,10 +75,11 @@ def import_semantic(
         GraphError: the file cannot be used, or contradicts `options`; says what would fit.
     """
     catalog.check_name(name)
+    kind = kind_of(path)
     with tqdm(
         total=len(STEPS), desc=STEPS[0], bar_format="{desc:<24}{bar:20} {n}/{total} [{elapsed}<{remaining}]"
     ) as bar:
-        package = read_package(path, options.output) if kind_of(path) == "bioimage" else None
+        package = read_package(path, options.output) if kind == "bioimage" else None
         source = package.source if package else read_source(path)
         _next(bar, 1)
         graph = normalize(

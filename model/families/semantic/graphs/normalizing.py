@@ -64,7 +64,7 @@ def normalize(
     ending = _checked_ending(source, used, given, trials[0].shapes[index])
     names = set(used.get_names())
     integers = parameter.get_element_type().is_integral()
-    sentences = []
+    sentences = list(source.sentences)
     if len(model.outputs) > 1:
         sentences.append(f"Of its {len(model.outputs)} outputs, {_name(used)} is used.")
 

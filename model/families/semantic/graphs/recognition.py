@@ -33,7 +33,7 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         return _kind_of_folder(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
+        raise FileNotFoundError(f"{path.name}: there is no such file")
     with path.open("rb") as file:
         head = file.read(HEAD)
     _refuse_what_is_no_model(path, head)

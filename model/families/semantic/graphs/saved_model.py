@@ -32,7 +32,18 @@ def read_saved_model(folder: Path) -> Source:
             f"{folder.name} cannot be read as a SavedModel ({reason(error)}): it is damaged, or has "
             "operations that OpenVINO does not know"
         ) from None
-    return Source(folder.name, model, layout="NHWC", run=_runtime(folder))
+    if not model.inputs:
+        raise GraphError(
+            f"{folder.name} has no signature, so nothing says what it takes: save it with "
+            "tf.saved_model.save(model, FOLDER, signatures=...), or with model.export(FOLDER)"
+        )
+    used, run = _runtime(folder)
+    sentences = []
+    if used != SIGNATURE:
+        sentences.append(f"It has no signature {SIGNATURE}, so {used or 'what it has'} is used.")
+    if run is None:
+        sentences.append("TensorFlow cannot run it, so its answers were not compared with the file's own.")
+    return Source(folder.name, model, layout="NHWC", run=run, sentences=tuple(sentences))
 
 
 def _refuse_what_might_run(folder: Path) -> None:
@@ -49,18 +60,23 @@ def _refuse_what_might_run(folder: Path) -> None:
     refuse_other_operations(saved, folder.name)
 
 
-def _runtime(folder: Path) -> Run | None:
+def _runtime(folder: Path) -> tuple[str, Run | None]:
+    """The signature that OpenVINO reads, "" if there are several, and what runs it in TensorFlow."""
     import tensorflow as tf
 
     try:
         loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures[SIGNATURE]
-    except (KeyError, OSError, ValueError, AttributeError, tf.errors.OpError):
-        return None  # OpenVINO has read it, so it can be used, only not compared
+        names = list(loaded.signatures)
+        used = SIGNATURE if SIGNATURE in names else names[0] if len(names) == 1 else ""
+        signature = loaded.signatures[used]
+    except KeyError:
+        return "", None
+    except (OSError, ValueError, AttributeError, tf.errors.OpError):
+        return SIGNATURE, None  # OpenVINO has read it, so it can be used, only not compared
     (name,) = list(signature.structured_input_signature[1])[:1] or [""]
 
     def run(picture: npt.NDArray) -> Mapping[str, npt.NDArray]:
         assert loaded  # keeps its variables alive
         return {key: value.numpy() for key, value in signature(**{name: tf.constant(picture)}).items()}
 
-    return run
+    return used, run

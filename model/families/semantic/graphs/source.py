@@ -33,6 +33,7 @@ class Source:
         run: the file's own runtime, where it is installed.
         scales_down: whether a layer of the file divides its input by 255 or so, as far as layers are known:
             in the graph that may have become a part of a convolution.
+        sentences: what was found out on the way that its user should know.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Source:
     layout: Layout | None = None
     run: Run | None = None
     scales_down: bool = False
+    sentences: tuple[str, ...] = ()
 
 
 def reason(error: Exception) -> str:

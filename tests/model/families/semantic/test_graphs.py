@@ -107,6 +107,27 @@ def test_openvinos_own_files_are_read_and_their_layout_is_told_by_the_channels(
     np.testing.assert_allclose(answer(graph.model, keras_files.picture), keras_files.answer, atol=1e-5)
 
 
+def test_of_a_saved_model_another_signature_is_used_if_it_is_the_only_one(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    class Network(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])
+        def doubled(self, picture: Any) -> Any:
+            return picture * 2
+
+    network = Network()
+    tf.saved_model.save(network, str(tmp_path / "net"), signatures={"mask": network.doubled})
+    tf.saved_model.save(network, str(tmp_path / "none"), signatures={})
+
+    graph = read(tmp_path / "net")
+
+    assert graph.sentences == ("It has no signature serving_default, so mask is used.",)
+    assert graph.run is not None
+    assert graph.run(np.ones((1, 8, 8, 3), np.float32)).max() == 2
+    with pytest.raises(GraphError, match="none has no signature"):
+        read(tmp_path / "none")
+
+
 def test_an_onnx_file_is_turned_to_channels_last(make_onnx: MakeOnnx, answer: Answer) -> None:
     kernel = np.array([[1, 0, 0], [0, 10, 0]], np.float32).reshape(2, 3, 1, 1)
     picture = np.random.default_rng(0).random((1, 5, 7, 3), np.float32)
