@@ -170,7 +170,8 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
     shutil.copy(tiny_weights, weights)
     spoil(weights)
 
-    status = main(["import", str(weights), "--name", "mine", "--classes", str(classes)])
+    words = ["--name", "mine", "--classes", str(classes), "--task", "instance"]
+    status = main(["import", str(weights), *words])
 
     message = capsys.readouterr().err
     assert status == 1
