@@ -170,12 +170,11 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
     shutil.copy(tiny_weights, weights)
     spoil(weights)
 
-    words = ["--name", "mine", "--classes", str(classes), "--task", "instance"]
-    status = main(["import", str(weights), *words])
+    status = main(["import", str(weights), "--name", "mine", "--classes", str(classes)])
 
     message = capsys.readouterr().err
     assert status == 1
-    assert message.startswith("python -m model import: mine.h5")
+    assert "python -m model import: mine.h5" in message
     assert says in message
     assert list(model_dir.iterdir()) == []
 
