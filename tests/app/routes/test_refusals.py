@@ -23,6 +23,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from app import create_app
 from app.settings import Settings
 from model.formats.encode import encode_png
+from model.result import UnsuitablePicture
 
 
 def form(*parts: tuple[str, bytes | str]) -> tuple[str, bytes]:
@@ -267,6 +268,15 @@ def test_a_failure_inside_is_a_500_that_tells_nothing_and_the_next_request_works
     assert "secret" in caplog.text and problem["request_id"] in caplog.text
     segmenter.failure = None
     assert post(client, png).status_code == 200
+
+
+def test_a_picture_that_the_model_cannot_take_is_422_with_the_reason(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    segmenter.failure = UnsuitablePicture("this model takes only pictures of 64 x 64 pixels")
+    problem = assert_problem(post(client, png), 422)
+    assert problem["type"] == "urn:maskserve:unsuitable-image"
+    assert problem["detail"] == "This model takes only pictures of 64 x 64 pixels."
 
 
 def test_the_log_has_a_line_a_request_without_query_or_file_name(
