@@ -154,8 +154,9 @@ def test_it_leaves_every_command_as_it_was(toy: Bundle, capsys: pytest.CaptureFi
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
-    assert main(["import", "nothing.h5", "--name", "mine", "--backbone", "resnet50"]) == 1
-    assert "--classes is missing" in capsys.readouterr().err  # Mask R-CNN's part, which is of the same task
+    words = ["import", "nothing.h5", "--task", "instance", "--name", "mine", "--backbone", "resnet50"]
+    assert main(words) == 1
+    assert "nothing.h5" in capsys.readouterr().err  # Mask R-CNN's part, which is of the same task
     assert main(["models"]) == 0
     assert "spot" in capsys.readouterr().out
 
