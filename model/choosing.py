@@ -106,7 +106,8 @@ def choose(
         Unfamiliar: none of several accepts the picture, and the policy is "refuse".
     """
     if by is not None:
-        return Chosen(candidates[0].segmenter, predict(candidates[0]), by, verdicts[0])
+        (named,) = candidates
+        return Chosen(named.segmenter, predict(named), by, verdicts[0])
     looked = _Looks(candidates, predict)
     for index, verdict in enumerate(verdicts):
         if verdict is None:
