@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -13,11 +14,10 @@ from model.data import DataSet, Sample
 from model.engines.stages import Runner
 from model.evaluation import evaluate
 from model.evaluation.pixels import evaluate_pixels
+from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter
 from model.segments import Segments
 
-MOST_SEGMENTS = 1000
-"""Every class that a model tells is one: none may be cut off."""
 LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
 """Of AP50, or mean IoU, against labels (of 1): more, and a precision is used only where it is asked for."""
 LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
@@ -51,14 +51,17 @@ class Gauge:
     def _quality(self, segmenter: Segmenter) -> float:
         if self.measure == "miou":
             # Where no class is, and none is found, nothing is wrong.
-            mean_iou = evaluate_pixels(partial(_all_classes, segmenter), self.pictures).mean_iou
+            mean_iou = evaluate_pixels(_answer_of(segmenter), self.pictures).mean_iou
             return 1.0 if mean_iou is None else mean_iou
-        result = evaluate(segmenter.segment, self.pictures, iou_thresholds=(0.5,))
+        result = evaluate(_answer_of(segmenter), self.pictures, iou_thresholds=(0.5,))
         return float(np.mean([image.average_precision[0] for image in result.images]))
 
 
-def _all_classes(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> Segments:
-    return segmenter.segment(image, max_segments=MOST_SEGMENTS)
+def _answer_of(segmenter: Segmenter) -> Callable[[npt.NDArray[np.uint8]], Segments]:
+    """What a model says of a picture, of a semantic one no class cut off."""
+    if segmenter.bundle.manifest.task == "semantic":
+        return partial(segmenter.segment, max_segments=MOST_SEGMENTS)
+    return segmenter.segment
 
 
 class Answered:
@@ -69,8 +72,7 @@ class Answered:
         self.ids, self.kinds = pictures.ids, pictures.kinds
         self._pictures = pictures
         indices = tqdm(range(len(pictures)), desc="reference", unit="image")
-        is_semantic = segmenter.bundle.manifest.task == "semantic"
-        answer = partial(_all_classes, segmenter) if is_semantic else segmenter.segment
+        answer = _answer_of(segmenter)
         self._answers = [answer(pictures[index].image) for index in indices]
 
     def __len__(self) -> int:

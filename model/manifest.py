@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model.familiarity import KnownPictures
+from model.result import Task
 
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -40,7 +41,7 @@ class Manifest(BaseModel):
     name: str = Field(pattern=NAME_PATTERN)
     version: str
     family: str = "mask_rcnn"  # of model.families; bundles of before there were several have none
-    task: Literal["instance", "semantic"]
+    task: Task
     classes: list[str] = Field(min_length=2)  # the first is "background"
     description: str = ""
     licence: str

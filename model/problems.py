@@ -1,8 +1,14 @@
-"""Problems: what pydantic found wrong with some values, for people to read."""
+"""Problems: what is wrong with some values that came from a file, for people to read."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+Values = TypeVar("Values")
 
 
 def problems_in(error: ValidationError) -> str:
@@ -13,3 +19,14 @@ def problems_in(error: ValidationError) -> str:
         )
         for item in error.errors()
     )
+
+
+def made_of(cls: type[Values], values: Mapping[str, Any]) -> Values:
+    """The dataclass with these values; raises ValueError for an unknown name or a wrong type."""
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}: take the name out or correct it")
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        raise ValueError(problems_in(error)) from None

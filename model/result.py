@@ -12,6 +12,9 @@ import numpy.typing as npt
 from model.segments import Segments
 
 Split = Literal["class", "parts"]
+Task = Literal["instance", "semantic"]
+MOST_SEGMENTS = 1000
+"""The most that can be asked for."""
 
 
 class UnknownClass(ValueError):

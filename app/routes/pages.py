@@ -33,6 +33,7 @@ from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
 from model.manifest import Manifest
 from model.published import PUBLISHED
+from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter
 
 pages = Blueprint("pages", __name__)
@@ -48,7 +49,6 @@ _MODULES = sorted(path.name for path in (Path(__file__).parents[1] / "static" / 
 
 # The page asks for all that might be wanted once, and filters by itself. Below this score nothing is.
 _LOWEST_THRESHOLD = 0.1
-_MOST_SEGMENTS = 1000  # the most that can be asked for
 
 # It runs its own modules, speaks to its own service, and shows pictures that it was given.
 _POLICY = (
@@ -120,7 +120,7 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
         "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
         "automatic": _automatic(segmenters),
         "lowest_threshold": _LOWEST_THRESHOLD,
-        "most_segments": _MOST_SEGMENTS,
+        "most_segments": MOST_SEGMENTS,
         "max_bytes": settings.max_bytes,
         "key_header": keys.KEY_HEADER if settings.api_keys else None,
         "palette": [_hex(colour) for colour in PALETTE],

@@ -10,12 +10,11 @@ from model import catalog
 from model.commands.arguments import add_way_to_run, share
 from model.data import ClassMapFolder, DataSet, check_sizes, open_data_for
 from model.evaluation import Evaluation, PixelEvaluation, evaluate, evaluate_pixels, worst_sheet
+from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
 
 COCO_THRESHOLD = 0.05
 """COCO's mAP wants every prediction, however unsure; below this they only cost time."""
-MOST_SEGMENTS = 1000
-"""So many segments a model may answer, so that no class and no object is cut off."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

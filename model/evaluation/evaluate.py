@@ -49,13 +49,14 @@ def evaluate(
     for index in tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress):
         sample = data[index]
         segments = predict(sample.image)
-        _check_size(sample, segments)
+        check_size(sample, segments)
         images.append(_compare(sample, segments, iou_thresholds))
         _score(sample, predict_unsure(sample.image) if predict_unsure else segments, scorer)
     return Evaluation(tuple(iou_thresholds), images, scorer.measure())
 
 
-def _check_size(sample: Sample, segments: Segments) -> None:
+def check_size(sample: Sample, segments: Segments) -> None:
+    """Raise ValueError unless the segments are of a picture of the sample's size."""
     height, width = sample.image.shape[:2]
     if segments.size != (width, height):
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from model.data import DataSet, Sample
+from model.evaluation.evaluate import check_size
 from model.evaluation.table import to_lines
 from model.masks import Mask
 from model.segments import Segments
@@ -133,11 +134,8 @@ def evaluate_pixels(predict: Predict, data: DataSet, *, progress: bool = True) -
 
 
 def _compare(sample: Sample, segments: Segments, classes: int) -> PixelCounts:
+    check_size(sample, segments)
     height, width = sample.image.shape[:2]
-    if segments.size != (width, height):
-        raise ValueError(
-            f"image {sample.id} is {(width, height)} pixels, its segments are for {segments.size}"
-        )
     there = [
         *zip(sample.class_ids, sample.boxes, sample.masks, strict=True),
         *zip(sample.crowd_class_ids, sample.crowd_boxes, sample.crowd_masks, strict=True),

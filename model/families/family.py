@@ -12,13 +12,12 @@ import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
 from model.manifest import Bundle, Manifest
-from model.result import Result, Wishes
+from model.result import Result, Task, Wishes
 from model.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     import openvino as ov
 
-Task = Literal["instance", "semantic"]
 Size = tuple[int, int]
 """(width, height) in pixels."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import orjson
 from pydantic import BaseModel
@@ -21,8 +20,7 @@ from model.formats.label_map import result_to_label_map
 from model.formats.overlay import class_colour, draw_result
 from model.formats.rois import segments_to_rois
 from model.formats.table import segments_to_csv
-
-Task = Literal["instance", "semantic"]
+from model.result import Task
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.result import Task
+
 
 class JsonObject(BaseModel):
     """A JSON object with these members and no others."""
@@ -41,7 +43,7 @@ class UsedModel(JsonObject):
 
     name: str
     version: str
-    task: Literal["instance", "semantic"] = Field(
+    task: Task = Field(
         description="instance: a segment is an object; semantic: a segment is a class, or a part of one"
     )
     engine: str

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from model.problems import problems_in
+from model.problems import made_of
 
 BACKBONES = ("resnet50", "resnet101", "resnet_small")
 RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")
@@ -117,13 +116,7 @@ class Config:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Config:
         """The Config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise ValueError(f"Config has no {', '.join(unknown)}: take the name out or correct it")
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            raise ValueError(problems_in(error)) from None
+        return made_of(cls, values)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import Command, ImportPart, InputsOf, Task
+from model.families.family import Command, ImportPart, InputsOf
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.predictor import MaskRCNNPredictor
 from model.families.mask_rcnn.stages import STAGES
 from model.manifest import Bundle, Manifest
+from model.result import Task
 
 if TYPE_CHECKING:
     import openvino as ov

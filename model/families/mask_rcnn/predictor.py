@@ -19,13 +19,10 @@ from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.molding import grey_range_of
 from model.families.mask_rcnn.stages import EngineStages
 from model.manifest import Manifest
-from model.result import Result, Wishes
+from model.result import MOST_SEGMENTS, Result, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
-MOST_SEGMENTS = 1000
-"""The most that can be asked for. So many of each tile are looked at, whatever is asked for: what a segment
-looks like must not depend on how many there are to be."""
 JOINED = 4
 """Of all tiles' segments the best are joined across seams, so many times the most that can be asked for: each
 is compared with its neighbours, and a low threshold finds tens of thousands."""
@@ -66,6 +63,7 @@ class MaskRCNNPredictor:
         config = dataclasses.replace(
             self.config,
             detection_min_confidence=min(least, SEAM_THRESHOLD) if is_cut else least,
+            # Of a tile so many, whatever is asked for: what a segment looks like must not depend on that.
             detection_max_instances=MOST_SEGMENTS if is_cut else most,
         )
         class_ids = None if wishes.classes is None else ids_of(wishes.classes, self.manifest.classes)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.families.semantic.fit import Size
+from model.families.family import Size
 from model.tiles import Tile
 
 Floats = npt.NDArray[np.float32]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model.families.family import Size
 from model.families.semantic.blocks import cell_size, strips_of
-from model.families.semantic.fit import FitPlan, Size
+from model.families.semantic.fit import FitPlan
 from model.tiles import Tile
 
 Labels = npt.NDArray[np.uint16]

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from model.problems import problems_in
+from model.problems import made_of
 
 Gives = Literal["binary", "classes", "labels", "class_ids"]
 Fit = Literal["scale", "pad", "tile"]
@@ -113,13 +111,7 @@ class SemanticConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SemanticConfig:
         """The config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise ValueError(f"SemanticConfig has no {', '.join(unknown)}: take the name out or correct it")
-        try:
-            return TypeAdapter(cls).validate_python(dict(values))
-        except ValidationError as error:
-            raise ValueError(problems_in(error)) from None
+        return made_of(cls, values)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `json` writes; `from_json` reads them back."""

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import ImportPart, InputsOf, NoReference, Task
+from model.families.family import ImportPart, InputsOf, NoReference
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import seen_at_most
 from model.families.semantic.predictor import SemanticPredictor
 from model.manifest import Bundle, Manifest
+from model.result import Task
 
 if TYPE_CHECKING:
     import openvino as ov

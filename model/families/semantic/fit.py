@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from model.families.family import Size
 from model.families.semantic.config import SemanticConfig
 from model.tiles import Tile
 
@@ -13,9 +14,6 @@ LENGTHS_A_SIDE = 4
 
 CLOSER = 2
 """A copy of a picture that is looked at again has so many times the network's width and height, at least."""
-
-Size = tuple[int, int]
-"""(width, height) in pixels."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.families.family import Size
 from model.families.semantic.blocks import Block, Floats, ScoreMap, strips_of
-from model.families.semantic.fit import Size
 from model.tiles import Tile
 
 RADIUS = 2  # cells of the network's answer

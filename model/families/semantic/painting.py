@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.families.family import Size
 from model.families.semantic.blocks import Block, Floats
-from model.families.semantic.fit import Size
 from model.masks import Mask
 from model.tiles import Tile
 

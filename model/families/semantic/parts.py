@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.families.semantic.fit import Size
+from model.families.family import Size
 from model.families.semantic.painting import CERTAIN, Bytes, Painting, Tally
 from model.masks import Mask
 from model.segments import Segments

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from model.engines.stages import Runner
 from model.families.checks import check_copy, ids_of
+from model.families.family import Size
 from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
 from model.families.semantic.blending import blend
 from model.families.semantic.blocks import Block, Floats, ScoreMap
 from model.families.semantic.class_ids import CodeMap, core_of
 from model.families.semantic.config import SemanticConfig
-from model.families.semantic.fit import FitPlan, Size, plan_fit
+from model.families.semantic.fit import FitPlan, plan_fit
 from model.families.semantic.guided import Guide, RefinedMap
 from model.families.semantic.painting import Bytes, ExclusiveClasses, OverlappingLabels, Painting, Probability
 from model.families.semantic.parts import class_segments, part_segments

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.families.family import Size
 from model.families.semantic.config import SemanticConfig
-from model.families.semantic.fit import Size
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

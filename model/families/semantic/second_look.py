@@ -9,8 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from model.families.family import Size
 from model.families.semantic.blocks import Floats
-from model.families.semantic.fit import CLOSER, Size
+from model.families.semantic.fit import CLOSER
 from model.families.semantic.painting import Bytes
 from model.tiles import Tile
 
