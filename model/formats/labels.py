@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.formats.lettering import FONT, in_one_thread
 from model.segments import Segments
 
 Picture = npt.NDArray[np.uint8]
@@ -23,14 +24,12 @@ _TAG_HEIGHT = 1.4
 _TAG_MARGIN = 0.3  # left and right of the text
 _BASELINE = 1.05  # below the tag's top: Ä and g both have room
 
-# OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's knows ASCII alone, and
-# no font file is sure to be there where the service runs.
-FONT = "uni"
 _BLACK = (0, 0, 0)
 _UNKNOWN = "?"  # what OpenCV draws for a character that its font lacks
 _PROBE_SIZE = 16  # pixels
 
 
+@in_one_thread
 def draw_labels(
     canvas: Picture,
     segments: Segments,
@@ -47,7 +46,7 @@ def draw_labels(
         colours: of each segment; the text on it is black.
         view: the length in pixels of the side of the picture that is looked at on one screen.
     """
-    # Never kept: a font belongs to the thread that asked for it. Each thread unpacks it once, in 25 ms.
+    # Never kept: a font belongs to the thread that asked for it.
     font = cv2.FontFace(FONT)
     font_size = font_size_in(view)
     height = round(_TAG_HEIGHT * font_size)

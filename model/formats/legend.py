@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.formats.labels import FONT, drawable_name, font_size_in, text_width
+from model.formats.labels import drawable_name, font_size_in, text_width
+from model.formats.lettering import FONT, in_one_thread
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -54,6 +55,7 @@ class _Row:
     share_width: int
 
 
+@in_one_thread
 def draw_legend(
     canvas: Picture,
     entries: Sequence[Entry],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ def labelled(
     box = np.ones((box_height, box_width), np.uint8)
     segments = placed(size, ((width - box_width) // 2, (height - box_height) // 2, box))
     return draw_overlay(np.full((height, width, 3), 90, np.uint8), segments, ["background", name])
+
+
+def resident_mebibytes() -> float:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("resident memory is read from /proc, which this system does not have")
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
 
 
 def text_height(overlay: np.ndarray) -> int:
@@ -98,3 +108,20 @@ def test_labels_of_many_threads_do_not_disturb_each_other() -> None:
         drawn = list(threads.map(labelled, names))
 
     assert all((a == b).all() for a, b in zip(drawn, expected, strict=True))
+
+
+def test_a_thread_that_has_drawn_keeps_nothing_of_it() -> None:
+    labelled("nucleus")
+    before = resident_mebibytes()
+
+    with concurrent.futures.ThreadPoolExecutor(10) as threads:
+        together = threading.Barrier(10)
+
+        def draw(_: int) -> float:
+            labelled("nucleus")
+            together.wait()
+            return resident_mebibytes()
+
+        held = max(threads.map(draw, range(10)))
+
+    assert held - before < 20  # a font a thread were 60

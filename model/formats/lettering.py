@@ -1,0 +1,27 @@
+"""Lettering: text is drawn in one thread, since OpenCV unpacks its font, 6 MB, for each that draws any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+# OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's knows ASCII alone, and
+# no font file is sure to be there where the service runs.
+FONT = "uni"
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+_THREAD = ThreadPoolExecutor(1, "lettering")
+
+
+def in_one_thread(draw: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
+    """Have what draws text run in the thread of all that do; who calls it waits."""
+
+    @wraps(draw)
+    def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+        return _THREAD.submit(draw, *args, **kwargs).result()
+
+    return drawn
