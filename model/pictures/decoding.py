@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,7 @@ from model.pictures.limits import (
     check_frames,
     check_passes,
     check_size,
+    memory_needed,
 )
 from model.pictures.tiff_pages import beginning_at, page_offsets
 
@@ -58,6 +60,21 @@ class Decoded:
     size: tuple[int, int]
 
 
+BeforePixels = Callable[[int], object]
+"""Told how many bytes of memory a picture takes at most, before they are asked for."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which picture of a file is wanted, and what it may cost; as in `decode_reduced`."""
+
+    enough: Enough
+    limits: Limits
+    page: int
+    channel: int | None
+    before_pixels: BeforePixels
+
+
 @dataclass(frozen=True)
 class _Stored:
     """A picture as it lies in its file.
@@ -71,6 +88,10 @@ class _Stored:
     rgb: npt.NDArray[np.uint8]
     orientation: int
     whole_size: tuple[int, int] | None = None
+
+
+def not_told(_: int) -> None:
+    """The `BeforePixels` of who has memory enough."""
 
 
 def whole(size: tuple[int, int]) -> tuple[int, int]:
@@ -117,6 +138,7 @@ def decode_reduced(
     *,
     page: int = 0,
     channel: int | None = None,
+    before_pixels: BeforePixels = not_told,
 ) -> Decoded:
     """As `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size where that leaves enough pixels.
 
@@ -128,16 +150,19 @@ def decode_reduced(
         limits: what the picture may cost; its whole size counts.
         page: as in `decode`.
         channel: as in `decode`.
+        before_pixels: called once the header is read, with what its pixels take; what it raises, if it is a
+            PictureError or no Exception, ends the decoding.
 
     Raises:
         PictureError: as `decode`.
     """
     file_format = recognise(data)
+    wanted = _Wanted(enough, limits, page, channel, before_pixels)
     try:
         if file_format == "TIFF":
-            stored = _decode_tiff(data, limits, page, channel)
+            stored = _decode_tiff(data, wanted)
         else:
-            stored = _decode_other(data, file_format, enough, limits, page, channel)
+            stored = _decode_other(data, file_format, wanted)
         upright = _turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
@@ -193,22 +218,23 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
     return (height, width) if orientation in _SWAPPING_SIDES else (width, height)
 
 
-def _decode_tiff(data: bytes, limits: Limits, page: int, channel: int | None) -> _Stored:
+def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
+    limits = wanted.limits
     offsets = page_offsets(data, limits.max_frames)
-    check_frames(len(offsets), page, limits)
-    data = beginning_at(data, offsets[page])
+    check_frames(len(offsets), wanted.page, limits)
+    data = beginning_at(data, offsets[wanted.page])
     layout = tiff.read_layout(data, limits)
+    wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=wanted.page))
     if not layout.known_to_pillow:
-        samples, channel = tiff.read_samples(data, layout, channel, limits)
+        samples, channel = tiff.read_samples(data, layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
     with _open(io.BytesIO(data), "TIFF") as image:
         image.load()  # turns it upright, and forgets the orientation
-        return _Stored(image_to_rgb(image, channel), _orientation(image))
+        return _Stored(image_to_rgb(image, wanted.channel), _orientation(image))
 
 
-def _decode_other(
-    data: bytes, file_format: str, enough: Enough, limits: Limits, page: int, channel: int | None
-) -> _Stored:
+def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
+    limits, page, channel = wanted.limits, wanted.page, wanted.channel
     if file_format == "GIF":
         frames = gif_frames(data, limits.max_frames)
         check_frames(frames.count, page, limits)
@@ -221,17 +247,26 @@ def _decode_other(
             check_frames(getattr(image, "n_frames", 1), page, limits)
         if file_format in _COMPOSED:
             check_passes(page + 1, image.size, limits)
-        if page:
-            first = image.tell()  # in a HEIC, the primary picture, wherever it lies
-            image.seek(page if page > first else page - 1)
+        if page and file_format == "HEIF":
+            primary = image.tell()  # the first, wherever it lies
+            image.seek(page if page > primary else page - 1)
             check_size(image.size, limits)
-        if page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
-            return _decode_other(data[image.offset :], "JPEG", enough, limits, 0, channel)  # type: ignore[attr-defined]
+        elif page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
+            image.seek(page)
+            return _decode_other(data[image.offset :], "JPEG", replace(wanted, page=0))  # type: ignore[attr-defined]
         size = None
         if file_format == "JPEG":
-            check_passes(jpeg_scans(data), image.size, limits)
-            size = _reduce(image, enough)
-        elif file_format == "PNG" and not page and png.is_deep(data):
+            scans = jpeg_scans(data)
+            check_passes(scans, image.size, limits)
+            size = _reduce(image, wanted.enough)
+            # All of a progressive picture is kept until its last scan, whatever is made of it.
+            pixels = math.prod(size if scans > 1 else image.size)
+        else:
+            pixels = math.prod(frames.size if file_format == "GIF" else image.size)
+        wanted.before_pixels(memory_needed(file_format, pixels, len(data), page=page))
+        if page and file_format in _COMPOSED:
+            image.seek(page)
+        elif file_format == "PNG" and png.is_deep(data):
             samples = png.read_samples(data, image.info.get("icc_profile"))
             return _Stored(samples_to_rgb(samples, channel), _orientation(image))
         image.load()

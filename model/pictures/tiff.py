@@ -74,6 +74,14 @@ class Layout:
         return -(-self.size[0] // self.tile[0]) * self.tile[0] if self.tile else self.size[0]
 
     @property
+    def equal_pixels(self) -> int:
+        """How many pixels of four channels of 16 bits take as much memory to decode as this page."""
+        item_bytes = 1 if self.dtype is None else self.dtype.itemsize
+        samples = self.unpacked_width * self.size[1] * self.channels
+        # Whatever the samples, RGB is made of them: of 8 bits that takes two fifths of the memory.
+        return max(2 * self.size[0] * self.size[1] // 5, samples * item_bytes // _MOST_BYTES)
+
+    @property
     def known_to_pillow(self) -> bool:
         """Whether Pillow reads all there is, or reads it better: CMYK, JPEG inside, a palette, bits."""
         photometric = self.tag(_PHOTOMETRIC, _GREY_INVERTED)
