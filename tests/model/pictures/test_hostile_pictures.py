@@ -104,6 +104,13 @@ def test_inks_of_adobe_are_stored_inverted_and_come_out_right() -> None:
     assert np.abs(decode(data, channel=1).astype(int) - 255).max() <= 3
 
 
+@pytest.mark.parametrize("size", [(2_000_000, 1), (1, 2_000_000)])
+def test_a_side_of_millions_of_pixels_is_refused(size: tuple[int, int]) -> None:
+    data = file_of(Image.new("L", size), "TIFF", compression="tiff_adobe_deflate")
+    with pytest.raises(PictureTooLarge, match="on a side"):
+        decode(data)
+
+
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
