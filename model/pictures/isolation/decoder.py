@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
 import resource
 import socket
+from contextlib import suppress
 from typing import Any
 
 from model.pictures.decoding import Decoded, decode_reduced
-from model.pictures.isolation.wire import Ended, Message, receive, send
+from model.pictures.isolation.wire import Ended, file_in_memory, receive, send
 from model.pictures.limits import Limits, PictureError
 
 _MEBIBYTE = 2**20
@@ -24,8 +24,6 @@ _HEADER_BYTES = 96 * _MEBIBYTE
 _COPIES = 4
 """Of the file, that decoders make."""
 
-_MOST_FILE_BYTES = 1 << 40  # the service has its own limit
-
 
 def serve(connection: socket.socket) -> None:
     """Decode what comes on `connection` until it is closed.
@@ -36,21 +34,22 @@ def serve(connection: socket.socket) -> None:
     pixels in a file in memory, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has
     none, rather than the picture taken too much.
     """
-    while True:
-        try:
-            order = receive(connection, _MOST_FILE_BYTES)
-        except Ended:
-            return
-        _Order(connection, order).answer()
+    with suppress(Ended):
+        while True:
+            order, file = receive(connection)
+            assert file is not None
+            with open(file, "rb") as stream:
+                data = stream.read()
+            _Order(connection, order, data).answer()
 
 
 class _Order:
     """One file that is to be decoded."""
 
-    def __init__(self, connection: socket.socket, order: Message) -> None:
+    def __init__(self, connection: socket.socket, values: dict[str, Any], data: bytes) -> None:
         self._connection = connection
-        self._data = order.payload
-        self._values = order.values
+        self._values = values
+        self._data = data
         self._base = _data_bytes()
         self._allowed = 0
         self._allow(_HEADER_BYTES + _COPIES * len(self._data), _HEADER_SECONDS)
@@ -70,7 +69,8 @@ class _Order:
         if decoded is None:
             send(self._connection, {"lacks_memory": not self._is_room_left()})
             return
-        send_pixels(self._connection, decoded)
+        with file_in_memory(decoded.image.data.cast("B")) as pixels:
+            send(self._connection, {"shape": decoded.image.shape, "size": decoded.size}, pixels)
 
     def _decode(self) -> Decoded:
         values = self._values
@@ -113,18 +113,6 @@ class _Order:
         except OSError:
             return False
         return True
-
-
-def send_pixels(connection: socket.socket, decoded: Decoded) -> None:
-    """Send a picture in a file in memory, which the receiver shares rather than copies."""
-    pixels = os.memfd_create("pixels", os.MFD_CLOEXEC)
-    try:
-        os.truncate(pixels, decoded.image.nbytes)
-        with mmap.mmap(pixels, decoded.image.nbytes) as shared:
-            shared[:] = decoded.image.data.cast("B")  # type: ignore[call-overload]
-        send(connection, {"shape": decoded.image.shape, "size": decoded.size}, descriptor=pixels)
-    finally:
-        os.close(pixels)
 
 
 def _limit(kind: int, soft: int) -> None:

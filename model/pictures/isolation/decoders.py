@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +19,17 @@ from typing import Any
 import numpy as np
 
 from model.pictures.decoding import BeforePixels, Decoded, Enough, not_told
-from model.pictures.isolation.wire import Ended, Message, receive, send
+from model.pictures.isolation.wire import Ended, Message, file_in_memory, receive, send
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
     Limits,
+    NoSuchChannel,
+    NoSuchPage,
+    NotAPicture,
     PictureError,
     PictureTooLarge,
+    TooManyFrames,
 )
 
 _PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
@@ -42,10 +45,18 @@ _SECONDS, _BYTES_A_SECOND = 2.0, 100e6
 
 _MOST_WARM = 2
 _PICTURES_EACH = 500  # then another takes over: codecs leak
-_LARGE_BYTES = 64 * 2**20  # what took more memory ends its decoder, and gives all of it back
+_LARGE_BYTES = 192 * 2**20  # what took more memory ends its decoder, and gives all of it back
 
-_KINDS = {kind.__name__: kind for kind in (PictureError, *PictureError.__subclasses__())} | {
-    kind.__name__: kind for kind in PictureTooLarge.__subclasses__()
+_KINDS: dict[str, type[PictureError]] = {
+    kind.__name__: kind
+    for kind in (
+        BrokenPicture,
+        NoSuchChannel,
+        NoSuchPage,
+        NotAPicture,
+        PictureTooLarge,
+        TooManyFrames,
+    )
 }
 
 
@@ -175,7 +186,7 @@ class _Nursery:
 
     def _order(self, values: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
         with self._lock:
-            send(self._orders, values, descriptor=descriptor)
+            send(self._orders, values, descriptor)
             return receive(self._orders).values
 
 
@@ -189,7 +200,8 @@ class _Decoder:
     def __init__(self, nursery: _Nursery) -> None:
         """Raises Ended."""
         self._nursery = nursery
-        self._connection, self._process = nursery.fork()
+        self._connection, process = nursery.fork()
+        self._process: int | None = process
         self._connection.settimeout(_TALK_SECONDS)
         self._pictures = 0
         self.is_spent = False
@@ -206,7 +218,8 @@ class _Decoder:
         self.is_spent = True  # unless all goes well
         is_large = False
         try:
-            send(self._connection, order, data)
+            with file_in_memory(memoryview(data)) as file:
+                send(self._connection, order, file)
             while True:
                 answer = self._answer(check)
                 match answer.values:

@@ -31,7 +31,7 @@ _FIRST_TO_GO = "1000"
 def main() -> None:
     """Serve the orders that come on the socket whose number is the first argument, until it is closed."""
     orders = socket.socket(fileno=int(sys.argv[1]))
-    # Whoever ends the service ends its group of processes or its control group; this one goes when the socket does.
+    # Whoever ends the service may end its whole group: but this one is needed until the socket is closed.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
