@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, jsonify
@@ -19,6 +20,8 @@ from model.result import UnsuitablePicture
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
+
+_LONGEST_RETRY_SECONDS = 60  # how busy it is then, nobody can tell now
 
 
 class ServiceError(Exception):
@@ -192,12 +195,15 @@ class NotReady(ServiceError):
 
 
 class Busy(ServiceError):
-    """No place in the queue, or no turn in time."""
+    """No place, no turn in time, or a place lost to another caller."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "busy"
-    # An inference takes about a second: by then a place is likely free.
-    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+    def __init__(self, detail: str, seconds: float = 1) -> None:
+        """`seconds`: until a new attempt is likely to fare better."""
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(ceil(min(max(1, seconds), _LONGEST_RETRY_SECONDS)))}
 
 
 _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
