@@ -10,7 +10,7 @@ from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
 from model.manifest import Manifest
-from model.pictures import Limits, decode_reduced, whole
+from model.pictures import Decode, Limits, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
 from model.result import Result, Split, Wishes
 from model.stopwatch import Stopwatch
@@ -73,7 +73,7 @@ def find(
     page: int = 0,
     channel: int | None = None,
     stopwatch: Stopwatch | None = None,
-    decoding: AbstractContextManager[object] | None = None,
+    decode: Decode = decode_reduced,
     turn: AbstractContextManager[object] | None = None,
     before_each_tile: Callable[[], None] = lambda: None,
 ) -> Finding:
@@ -91,7 +91,7 @@ def find(
         limits: what the picture may cost.
         page, channel: of the file, as in `model.pictures.decode`.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
-        decoding: held while the picture is decoded.
+        decode: how the picture is decoded, here or in another process.
         turn: held while the model looks at it.
         before_each_tile: called so; what it raises ends the work on a picture that takes too long.
 
@@ -99,12 +99,12 @@ def find(
         Unfamiliar: no candidate knows such pictures, and they are refused.
         PictureError: no picture in `data`, or one beyond `limits`.
         CannotEncode: a picture too large for `picture_format`.
-        whatever `decoding`, `turn` and `before_each_tile` raise.
+        whatever `decode`, `turn` and `before_each_tile` raise.
     """
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
-    with stopwatch.measure("decode"), decoding or nullcontext():
-        decoded = decode_reduced(data, enough, limits, page=page, channel=channel)
+    with stopwatch.measure("decode"):
+        decoded = decode(data, enough, limits, page=page, channel=channel)
     if picture_format is not None:  # known now, not after seconds of inference
         check_encodable(decoded.size, picture_format)
     verdicts = judge(candidates, decoded.image, chosen_by, gate)

@@ -24,6 +24,8 @@ class Turns:
     """
 
     def __init__(self, capacity: int = 1) -> None:
+        """`capacity`: what the weights of the turns that run at once add up to at most."""
+        self.capacity = capacity
         self._free = capacity
         self._callers: dict[str, _Caller] = {}
         self._peers = _Peers()
@@ -56,10 +58,11 @@ class Turns:
         with self.join(caller) as request, request.turn(patience, at_most):
             yield
 
-    def ask(self, request: Request) -> threading.Event:
+    def ask(self, request: Request, weight: int) -> threading.Event:
         """Line up for a turn; the event is set when it begins."""
         with self._lock:
             now = time.monotonic()
+            request.weight = min(weight, self.capacity)
             request.has_begun = threading.Event()
             request.share.ask(now)
             request.owner.share.ask(now)
@@ -74,18 +77,27 @@ class Turns:
             if request.has_begun.is_set():
                 request.share.end(now)
                 request.owner.share.end(now)
-                self._free += 1
+                self._free += request.weight
             else:
                 self._waiting.remove(request)
             self._begin_next(now)
 
+    def lighten(self, request: Request, weight: int) -> None:
+        """Let a turn that runs weigh no more than this."""
+        with self._lock:
+            self._free += max(0, request.weight - weight)
+            request.weight = min(request.weight, weight)
+            self._begin_next(time.monotonic())
+
     def _begin_next(self, now: float) -> None:
-        while self._free and self._waiting:
+        while self._waiting:
             owner = min(self._waiting, key=lambda waiting: waiting.owner.share.seconds(now)).owner
             own = [waiting for waiting in self._waiting if waiting.owner is owner]
             chosen = min(own, key=lambda waiting: waiting.share.seconds(now))
+            if chosen.weight > self._free:
+                return  # for whoever is lighter, too: the heavy would never begin
             self._waiting.remove(chosen)
-            self._free -= 1
+            self._free -= chosen.weight
             chosen.share.begin(now)
             owner.share.begin(now)
             chosen.has_begun.set()
@@ -96,6 +108,7 @@ class Request:
 
     def __init__(self, turns: Turns, owner: _Caller) -> None:
         self.owner = owner
+        self.weight = 1
         self.share = _Share(owner.peers)
         self.has_begun = threading.Event()
         self._turns = turns
@@ -106,6 +119,7 @@ class Request:
         patience: Patience = _PATIENT,
         at_most: float = math.inf,
         while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+        weight: int = 1,
     ) -> Iterator[None]:
         """Hold a turn for the length of the `with` block.
 
@@ -113,6 +127,7 @@ class Request:
             patience: of the request.
             at_most: seconds, for this wait.
             while_waiting: entered for as long as the turn has to be waited for; not if it need not.
+            weight: how much of the capacity it takes; more than there is counts as all.
 
         Raises:
             Busy: no turn came in time.
@@ -120,7 +135,7 @@ class Request:
         """
         patience.check()
         asked = time.monotonic()
-        has_begun = self._turns.ask(self)
+        has_begun = self._turns.ask(self, weight)
         try:
             if not has_begun.is_set():
                 with while_waiting():
@@ -130,6 +145,10 @@ class Request:
             yield
         finally:
             self._turns.end(self)
+
+    def lighten(self, weight: int) -> None:
+        """Let the turn that runs weigh no more than this."""
+        self._turns.lighten(self, weight)
 
 
 class _Caller:

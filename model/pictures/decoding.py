@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,14 @@ class Decoded:
 
 BeforePixels = Callable[[int], object]
 """Told how many bytes of memory a picture takes at most, before they are asked for."""
+
+
+class Decode(Protocol):
+    """As `decode_reduced`, here or in another process."""
+
+    def __call__(
+        self, data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
+    ) -> Decoded: ...
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,13 @@ def memory_needed(file_format: str, pixels: int, file_bytes: int, *, page: int =
     return int(_HEADROOM * per_pixel * pixels) + _FILE_COPIES * file_bytes + _BESIDE_PIXELS
 
 
+def most_memory_needed(limits: Limits, file_bytes: int) -> int:
+    """`memory_needed` of the picture within `limits`, in a file of this length, that takes most."""
+    return max(
+        memory_needed(file_format, limits.max_pixels, file_bytes, page=1) for file_format in _BYTES_PER_PIXEL
+    )
+
+
 def check_size(size: tuple[int, int], limits: Limits) -> None:
     """Raise PictureTooLarge unless (width, height) is within the limits."""
     width, height = size

@@ -75,9 +75,10 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()
 
-    def warm(self) -> None:
-        """Start what the first picture would have to wait for."""
-        self._keep(self._take())
+    def start(self) -> None:
+        """Begin to start what the first picture would have to wait for."""
+        with self._lock:
+            self._nursery = self._nursery or _Nursery()
 
     def close(self) -> None:
         """End all processes that decode nothing now."""
