@@ -1,4 +1,4 @@
-"""Decoding: pictures of requests are decoded in other processes, a few at once and within a bound of memory."""
+"""Decoding: pictures of requests are decoded in other processes, a few at once, within a bound of memory."""
 
 from __future__ import annotations
 

@@ -119,19 +119,19 @@ class Decoders:
             "max_pixels": limits.max_pixels,
             "max_frames": limits.max_frames,
         }
-        decoder = self._take()
-        try:
-            return decoder.decode(order, data, enough, before_pixels, check)
-        finally:
-            self._keep(decoder)
+        while True:
+            decoder = self._take()
+            try:
+                return decoder.decode(order, data, enough, before_pixels, check)
+            except Ended:  # it was dead, or about to be, perhaps not of this file
+                continue
+            finally:
+                self._keep(decoder)
 
     def _take(self) -> _Decoder:
         with self._lock:
-            while self._idle:
-                decoder = self._idle.pop()
-                if decoder.is_alive():
-                    return decoder
-                decoder.end()
+            if self._idle:
+                return self._idle.pop()
             for _ in range(2):
                 if self._nursery is None:
                     self._nursery = _Nursery()
@@ -215,14 +215,15 @@ class _Decoder:
         before_pixels: BeforePixels,
         check: Callable[[], object],
     ) -> Decoded:
-        """One picture. Raises as `Decoders.decode`."""
+        """One picture. Raises as `Decoders.decode`, and Ended where another decoder should try."""
         self.is_spent = True  # unless all goes well
-        is_large = False
+        is_large = was_heard = False
         try:
             with file_in_memory(memoryview(data)) as file:
                 send(self._connection, order, file)
             while True:
                 answer = self._answer(check)
+                was_heard = True
                 match answer.values:
                     case {"size": [width, height]} if len(answer.values) == 1:
                         send(self._connection, {"least": enough((width, height))})
@@ -238,7 +239,10 @@ class _Decoder:
                     case _:
                         break
         except Ended:
-            raise _error_for(self.end()) from None
+            status = self.end()
+            if self._pictures and not was_heard:
+                raise
+            raise _error_for(status) from None
         except TimeoutError:
             raise BrokenPicture("the picture is corrupt in a way that stops its decoder") from None
         if "refused" in answer.values:
@@ -247,12 +251,6 @@ class _Decoder:
         if answer.values["lacks_memory"]:
             raise MemoryError("there is no memory to decode the picture with")
         raise PictureTooLarge("the picture takes more memory to decode than one of its size may")
-
-    def is_alive(self) -> bool:
-        """Whether one that decodes nothing is there still."""
-        said = select.poll()
-        said.register(self._connection, select.POLLIN)
-        return not said.poll(0)
 
     def end(self) -> int | None:
         """End the process; its exit status, or minus the signal that killed it, where that is known."""
