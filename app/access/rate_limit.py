@@ -85,7 +85,8 @@ class RateLimit:
             seconds = self._seconds_left(error)
             if seconds > error.limit.limit.get_expiry():  # the clock, or that of Redis, has been set back
                 self._begin_anew()
-                return self.count(cost)
+                self.count(cost)
+                return
             raise TooManyRequests(
                 f"More than {error.limit.limit} for one caller. Try again in {seconds} seconds.", seconds
             ) from None

@@ -36,19 +36,29 @@ def register(app: Flask, service: Service, running: Running) -> None:
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-    serving = (Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "serving").open("w")
-    fcntl.flock(serving, fcntl.LOCK_SH)
+    serving = _announced()
     threading.Thread(target=_end, args=(app, service, running, serving), name="ending", daemon=True).start()
 
 
-def _end(app: Flask, service: Service, running: Running, serving: IO[str]) -> None:
+def _announced() -> IO[str] | None:
+    """A file whose lock all processes of the service share; None where the disk has no room for it."""
+    try:
+        serving = (Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "serving").open("w")
+    except OSError as error:
+        logger.warning("the end may refuse a connection that it could have answered: %s", error)
+        return None
+    fcntl.flock(serving, fcntl.LOCK_SH)
+    return serving
+
+
+def _end(app: Flask, service: Service, running: Running, serving: IO[str] | None) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
     service.is_ending = True
     time.sleep(_LINGER_SECONDS)
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
-    if _is_last(serving):
+    if service.settings.processes == 1 if serving is None else _is_last(serving):
         # From here on who comes is refused by the system: the router would accept what nobody answers.
         _stop_listening()
         time.sleep(_LINGER_SECONDS)
