@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.serving.connections import CLOSE_WAIT, Connection, connections, look_again
+from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 
 
 class Client:
@@ -22,12 +22,16 @@ class Client:
         self._port = _port(environ.get("REMOTE_PORT", ""))
         self._server_port = _port(environ.get("SERVER_PORT", ""))
         self._seen: Connection | None = None
+        self._is_looked_for = True
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection; False where nobody can tell."""
-        if self._seen is None:
+        if self._is_looked_for:
+            self._is_looked_for = False  # what is not there at first does not come
             self._seen = self._found()
             return self._seen is not None and self._seen.state == CLOSE_WAIT
+        if self._seen is None:
+            return False
         now = look_again(self._seen)
         return now is None or now.state == CLOSE_WAIT  # reset and gone, or closed
 
@@ -35,11 +39,10 @@ class Client:
         if self._port is None or self._server_port is None:  # a server that does not tell
             return None
         # uWSGI's router gives the port with its two bytes swapped (2.0.31).
-        for port in ((self._port & 0xFF) << 8 | self._port >> 8, self._port):
-            for connection in connections(self._server_port, port):
-                if connection.remote == (self._address, port):
-                    return connection
-        return None
+        swapped = (self._port & 0xFF) << 8 | self._port >> 8
+        return find(self._server_port, (self._address, swapped)) or find(
+            self._server_port, (self._address, self._port)
+        )
 
 
 def _port(text: str) -> int | None:

@@ -10,11 +10,12 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-# sock_diag(7): a question takes 20 µs where the connection is known as a whole, and a millisecond or two
-# where ten thousand have to be looked through. To read /proc/net/tcp takes 40 ms then.
+# sock_diag(7): a question takes 20 µs where the connection is known as a whole, our own address included, and
+# a millisecond or more where all have to be looked through. /proc/net/tcp takes 40 ms with ten thousand.
 _SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST, _DUMP = 0x001, 0x300
@@ -53,13 +54,43 @@ class Connection(NamedTuple):
     identity: bytes
 
 
+_our_addresses: list[bytes] = []  # at which connections were found, latest first
+_MOST_ADDRESSES = 4
+
+
 def connections(local_port: int, remote_port: int | None = None) -> list[Connection]:
     """Those of a port of this machine, with all remote ports or one; none where the kernel does not tell."""
-    identity = _CONNECTION.pack(local_port, remote_port or 0, b"", b"", b"", _ANY_COOKIE)
     try:
-        return _ask(identity, _DUMP)
+        return _ask(_identity(local_port, remote_port or 0), _DUMP)
     except OSError:
         return _read(local_port, remote_port)
+
+
+def find(local_port: int, remote: tuple[str, int]) -> Connection | None:
+    """The connection of a port of this machine with `remote`; None: the kernel tells of none."""
+    try:
+        address = socket.inet_aton(remote[0])
+    except OSError:  # not IPv4
+        return None
+    with suppress(OSError):
+        for ours in tuple(_our_addresses):
+            for connection in _ask(_identity(local_port, remote[1], ours, address)):
+                if connection.remote == remote:  # or it is the socket that listens
+                    return connection
+    for connection in connections(local_port, remote[1]):
+        if connection.remote == remote:
+            _remember(_CONNECTION.unpack(connection.identity)[2])
+            return connection
+    return None
+
+
+def _remember(address: bytes) -> None:
+    if address not in _our_addresses:
+        _our_addresses[:] = [address, *_our_addresses[: _MOST_ADDRESSES - 1]]
+
+
+def _identity(local_port: int, remote_port: int, local: bytes = b"", remote: bytes = b"") -> bytes:
+    return _CONNECTION.pack(local_port, remote_port, local, remote, b"", _ANY_COOKIE)
 
 
 def look_again(connection: Connection) -> Connection | None:
@@ -114,7 +145,7 @@ def _read(local_port: int, remote_port: int | None) -> list[Connection]:
     found = []
     for address, port, state, unsent in re.findall(_ROW % (local, remote), _current_table()):
         other = socket.inet_ntoa(int(address, 16).to_bytes(4, sys.byteorder)), int(port, 16)
-        identity = _CONNECTION.pack(local_port, other[1], b"", b"", b"", b"")
+        identity = _identity(local_port, other[1])
         found.append(Connection(other, int(state, 16), int(unsent, 16), identity))
     return found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.serving import connections as module
-from app.serving.connections import CLOSE_WAIT, ESTABLISHED, connections, look_again
+from app.serving.connections import CLOSE_WAIT, ESTABLISHED, connections, find, look_again
 
 pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="nothing tells of connections")
 
@@ -41,9 +41,10 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
 def test_a_connection_is_found_by_its_ports_and_followed_to_its_end() -> None:
     with connected() as (client, accepted):
         (_, port), remote = accepted.getsockname(), client.getsockname()
-        (found,) = connections(port, remote[1])
+        found = find(port, remote)
+        assert found is not None
         assert (found.remote, found.state, found.unsent) == (remote, ESTABLISHED, 0)
-        assert found in connections(port)
+        assert found in connections(port) and [found] == connections(port, remote[1])
         client.close()
         again = look_again(found)
         assert again is not None and again.state == CLOSE_WAIT
@@ -55,8 +56,22 @@ def test_others_are_not_taken_for_it() -> None:
     with connected() as (client, accepted):
         port, remote_port = accepted.getsockname()[1], client.getsockname()[1]
         assert connections(port, port) == []
+        for _ in range(2):  # unknown to it and known
+            assert find(port, ("127.0.0.1", port)) is None
+            assert find(port, ("127.0.0.2", remote_port)) is None
+            assert find(port, ("::1", remote_port)) is None
+            assert find(port, ("127.0.0.1", remote_port)) is not None
         # The client's end has this port too, but as its remote one.
         assert {found.remote[1] for found in connections(port)} == {0, remote_port}  # 0: who listens
+
+
+def test_each_of_our_addresses_is_looked_at() -> None:
+    for address in ("127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.1"):
+        with (
+            socket.create_server((address, 0)) as server,
+            socket.create_connection(server.getsockname()) as client,
+        ):
+            assert find(server.getsockname()[1], client.getsockname()) is not None
 
 
 def test_what_nobody_reads_is_unsent() -> None:

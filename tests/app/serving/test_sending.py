@@ -3,7 +3,9 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
@@ -97,10 +99,12 @@ def sizes(files: list[IO[bytes]]) -> list[int]:
     return [os.fstat(file.fileno()).st_size for file in files]
 
 
-def test_without_room_the_oldest_of_who_takes_most_goes() -> None:
+def test_without_room_the_oldest_of_who_takes_most_for_long_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=time.sleep))
     server = Server(most_bytes=1_000_000)
-    files = [server.send(200_000, caller) for caller in ("192.0.2.1", "192.0.2.2", "192.0.2.2")]
-    files.append(server.send(300_000, "192.0.2.3"))
+    files = [server.send(200_000, f"192.0.2.{host}") for host in (1, 2, 2)]
+    files.append(server.send(300_000, "192.0.2.3"))  # the largest by far, but new
     assert sizes(files) == [200_000, 200_000, 200_000, 300_000]
     files.append(server.send(200_000, "192.0.2.4"))
     assert sizes(files) == [200_000, 0, 200_000, 300_000, 200_000]
