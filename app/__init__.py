@@ -19,6 +19,7 @@ from app.routes.predict import predict
 from app.serving import deadline, ending, memory
 from app.serving.loading import Models
 from app.serving.running import Running
+from app.serving.sending import Sending
 from app.settings import Settings
 from model.segmenter import Segmenter
 
@@ -47,6 +48,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     json_provider.register(app)
     shared = service.Service(settings, models)
     service.register(app, shared)
+    sending = Sending(settings.worker_memory)
+    sending.take_over(app)
     running = Running(settings.worker_timeout)
     running.watch(app)
     for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
@@ -58,7 +61,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
-    ending.register(app, shared, running)
+    ending.register(app, shared, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
         models.load(settings)
     return app

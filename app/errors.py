@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
+from app.serving import memory
 from model.answering import Unsuitable
 from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
@@ -256,6 +257,9 @@ def problem_of(error: Exception) -> Problem:
     # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
     if isinstance(error, ClientDisconnected):
         error = UploadTooSlow("The upload stalled or broke off.")
+    if memory.lacks(error):  # which says nothing of the image: it may go well the next time
+        current_app.logger.warning("request %s lacked memory", request_id(), exc_info=error)
+        error = Busy("There is not enough memory for this right now. Try again shortly, or send less.")
     if isinstance(error, ServiceError):
         current_record().refusals.append(error.kind)
         return Problem(

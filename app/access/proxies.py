@@ -21,12 +21,17 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def caller_network() -> str:
-    """The caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
+    """The network of the running request's caller."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(caller: str) -> str:
+    """A caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
 
     All whose address cannot be read are one: if each were its own, anybody could become somebody else.
     """
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(caller)
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address):
