@@ -58,7 +58,7 @@ class Turns:
         with self.join(caller) as request, request.turn(patience, at_most):
             yield
 
-    def ask(self, request: Request, weight: int) -> threading.Event:
+    def ask(self, request: Request, weight: int = 1) -> threading.Event:
         """Line up for a turn; the event is set when it begins."""
         with self._lock:
             now = time.monotonic()

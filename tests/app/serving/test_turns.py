@@ -221,3 +221,32 @@ def _wait_for_line(turns: Turns, length: int) -> None:
     while len(turns._waiting) < length:
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_turns_that_weigh_too_much_together_come_one_after_the_other(stack: ExitStack) -> None:
+    turns = Turns(10)
+    first, second, light = (stack.enter_context(turns.join("somebody")) for _ in range(3))
+    turns.ask(first, 6)
+    turns.ask(second, 5)
+    turns.ask(light, 1)
+    assert first.has_begun.is_set()
+    assert not second.has_begun.is_set()
+    assert not light.has_begun.is_set()  # or a stream of these would keep the heavy one waiting for ever
+    first.lighten(5)
+    assert second.has_begun.is_set()
+    assert not light.has_begun.is_set()
+    turns.end(first)
+    assert light.has_begun.is_set()
+    turns.end(second)
+    turns.end(light)
+
+
+def test_a_turn_heavier_than_all_that_there_is_runs_alone(stack: ExitStack) -> None:
+    turns = Turns(10)
+    light, heavy = (stack.enter_context(turns.join("somebody")) for _ in range(2))
+    turns.ask(light)
+    turns.ask(heavy, 11)
+    assert not heavy.has_begun.is_set()
+    turns.end(light)
+    assert heavy.has_begun.is_set()
+    turns.end(heavy)
