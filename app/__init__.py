@@ -63,5 +63,6 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     platforms.register(app, settings)
     ending.register(app, shared, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
+        shared.decoding.start()
         models.load(settings)
     return app

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from flask import Flask, current_app, request
 
+from app.access.proxies import caller_network
 from app.errors import UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
 from app.serving.clients import Client
 from app.serving.deadline import deadline
+from app.serving.decoding import Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.workers import Workers
@@ -49,6 +52,8 @@ class Service:
         self.models = models
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
+        self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+        self.decoding = Decoding(self._limits, settings.max_bytes)
         self.is_ending = False
 
     @property
@@ -77,8 +82,11 @@ class Service:
             raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
-    def segment(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Finding:
-        """Find what is in the image file in `data`. Call it with a place (`workers.admit`) held.
+    @contextmanager
+    def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
+        """What is in the image file in `data`. Enter it with a place (`workers.admit`) held.
+
+        The memory that a large picture needs is not given to another until the `with` block ends.
 
         Args:
             data: a whole image file.
@@ -100,24 +108,27 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
-        finding = find(
-            data,
-            candidates,
-            chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
-            gate=self.settings.gate,
-            shows_picture=wanted.shows_picture,
-            picture_format=wanted.picture_format,
-            limits=Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
-            page=parameters.page,
-            channel=parameters.channel,
-            stopwatch=picture.stopwatch,
-            decoding=self.workers.decoding,
-            turn=self.workers.turn(picture.stopwatch, patience),
-            before_each_tile=patience.check,
-        )
-        picture.goes_to(finding.manifest)
-        picture.found(finding.segments)
-        return finding
+        with self.decoding.of(
+            caller_network(), picture.stopwatch, patience, self.settings.queue_timeout
+        ) as decode:
+            finding = find(
+                data,
+                candidates,
+                chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
+                gate=self.settings.gate,
+                shows_picture=wanted.shows_picture,
+                picture_format=wanted.picture_format,
+                limits=self._limits,
+                page=parameters.page,
+                channel=parameters.channel,
+                stopwatch=picture.stopwatch,
+                decode=decode,
+                turn=self.workers.turn(picture.stopwatch, patience),
+                before_each_tile=patience.check,
+            )
+            picture.goes_to(finding.manifest)
+            picture.found(finding.segments)
+            yield finding
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
         """The models that may answer; with model=auto those that can give what is asked for."""

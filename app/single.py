@@ -32,5 +32,5 @@ def answer_one(
         parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
         wanted = wanted_by(parameters)
         data = service.sources.read(upload.one_image())
-    with service.workers.admit():
-        return respond(service.segment(data, parameters, wanted), wanted)
+    with service.workers.admit(), service.segmented(data, parameters, wanted) as finding:
+        return respond(finding, wanted)

@@ -81,11 +81,11 @@ def segment() -> str:
     with service.workers.admit():
         service.await_models()
         parameters = Parameters(model=_automatic(service.segmenters))
-        finding = service.segment(data, parameters, Wanted(OVERLAY, Options()))
-        with finding.stopwatch.measure("encode"):
-            overlay = draw_result(finding.image, finding.result, finding.class_names)
-            picture = encode_jpeg(_shrink(overlay))
-    return _render("result.html", **_findings(finding), picture=_data_url(picture))
+        with service.segmented(data, parameters, Wanted(OVERLAY, Options())) as finding:
+            with finding.stopwatch.measure("encode"):
+                overlay = draw_result(finding.image, finding.result, finding.class_names)
+                picture = encode_jpeg(_shrink(overlay))
+            return _render("result.html", **_findings(finding), picture=_data_url(picture))
 
 
 @pages.errorhandler(Exception)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from app.serving.patience import Patience
 from app.serving.turns import Turns
 from model.pictures import Decode, Decoded, Enough, Limits
-from model.pictures.isolation.decoders import Decoders
+from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.pictures.limits import most_memory_needed
 from model.stopwatch import Stopwatch
 
@@ -31,11 +31,15 @@ class Decoding:
     more than the largest of all. Until its answer is made it keeps as much as its pixels take.
     """
 
-    def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders) -> None:
-        """`max_bytes`: of the largest file."""
-        self._decoders = decoders
+    def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
+        """`max_bytes`: of the largest file; without `decoders`, those of this process."""
+        self._decoders = decoders or decoders_of_this_process()
         self._small = Turns(_AT_ONCE)
         self._large = Turns(most_memory_needed(limits, max_bytes))
+
+    def start(self) -> None:
+        """Begin to start the processes, which the first picture would have to wait for."""
+        self._decoders.start()
 
     @contextmanager
     def of(self, caller: str, stopwatch: Stopwatch, patience: Patience, timeout: float) -> Iterator[Decode]:
@@ -52,7 +56,7 @@ class Decoding:
             self._large.join(caller) as large,
         ):
 
-            def waiting() -> object:
+            def waiting() -> AbstractContextManager[object]:
                 return stopwatch.measure("queue")
 
             def decode(

@@ -11,9 +11,6 @@ from app.errors import Busy
 from app.serving.patience import Patience
 from model.stopwatch import Stopwatch
 
-DECODERS = 2
-"""Pictures decoded at once: a decoded one is far larger than its file, and may take some copies."""
-
 _PATIENT = Patience()
 
 _QUEUE_IS_FULL = "The queue is full. Try again shortly."
@@ -33,7 +30,6 @@ class Workers:
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
-        self.decoding = threading.BoundedSemaphore(DECODERS)  # hold it while decoding
         self._limit = 1 + queue
         self._uploads = threading.BoundedSemaphore(self._limit)
         self._places = threading.BoundedSemaphore(self._limit)

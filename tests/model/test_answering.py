@@ -51,7 +51,7 @@ def test_what_the_caller_holds_is_held_for_decoding_and_for_inference_in_turn(
         encode_png(noise(64, 64)),
         [Candidate(tiny_segmenter, Wishes())],
         shows_picture=False,
-        decoding=held("decoding"),
+        decode=decode_here,
         turn=held("turn"),
         before_each_tile=lambda: told.append("tile"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import mmap
 import os
 import select
@@ -148,6 +149,12 @@ class Decoders:
                 self._idle.append(decoder)
                 return
         decoder.end()
+
+
+@functools.cache
+def decoders_of_this_process() -> Decoders:
+    """Those that all share here: one nursery is enough."""
+    return Decoders()
 
 
 class _Nursery:
