@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from model.answering import find, wishes_for
 from model.choosing import Candidate
 from model.formats.encode import CannotEncode, encode_png
 from model.formats.registry import FORMATS, Options
-from model.pictures import NotAPicture
+from model.pictures import Decoded, NotAPicture, decode_reduced
 from model.result import Wishes
 from model.segmenter import Segmenter
 
@@ -47,16 +48,20 @@ def test_what_the_caller_holds_is_held_for_decoding_and_for_inference_in_turn(
         yield
         told.append(f"{name} ends")
 
+    def decode_elsewhere(*asked: Any, **how: Any) -> Decoded:
+        told.append("decoding")
+        return decode_reduced(*asked, **how)
+
     find(
         encode_png(noise(64, 64)),
         [Candidate(tiny_segmenter, Wishes())],
         shows_picture=False,
-        decode=decode_here,
+        decode=decode_elsewhere,
         turn=held("turn"),
         before_each_tile=lambda: told.append("tile"),
     )
 
-    assert told == ["decoding begins", "decoding ends", "turn begins", "tile", "turn ends"]
+    assert told == ["decoding", "turn begins", "tile", "turn ends"]
 
 
 def test_what_can_be_no_answer_is_refused_before_the_turn(tiny_segmenter: Segmenter) -> None:
