@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import logging
 import mmap
 import os
 import select
@@ -32,6 +33,8 @@ from model.pictures.limits import (
     PictureTooLarge,
     TooManyFrames,
 )
+
+LOG = logging.getLogger(__name__)
 
 _PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 _NURSERY = "model.pictures.isolation.nursery"
@@ -249,6 +252,7 @@ class _Decoder:
             status = self.end()
             if self._pictures and not was_heard:
                 raise
+            LOG.warning("a decoder ended with status %s over a file of %d bytes", status, len(data))
             raise _error_for(status) from None
         except TimeoutError:
             raise BrokenPicture("the picture is corrupt in a way that stops its decoder") from None
