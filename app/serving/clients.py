@@ -45,5 +45,6 @@ class Client:
         )
 
 
-def _port(text: str) -> int | None:
+def _port(given: str | int) -> int | None:
+    text = str(given)  # Flask's own server gives a number
     return int(text) if text.isdecimal() and int(text) < 2**16 else None
