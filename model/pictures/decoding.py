@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +10,23 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 from pillow_heif import HeifImageFile
 
-from model.pictures import png, tiff
+from model.pictures import bmp, exif, gif, png, tiff
 from model.pictures.colours import image_to_rgb, samples_to_rgb
-from model.pictures.headers import gif_frames, jpeg_scans, recognise
-from model.pictures.heif_boxes import check_items
+from model.pictures.headers import recognise
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
     Limits,
     PictureError,
+    check_drawn,
     check_frames,
-    check_passes,
     check_size,
 )
-from model.pictures.tiff_pages import beginning_at, page_offsets
+from model.pictures.tiff_pages import page_offsets
+from model.pictures.vetting import vetted
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
@@ -175,11 +174,12 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         file.seek(0)
         try:
             if file_format == "TIFF":
-                layout = tiff.read_layout(file.read(), limits)
+                data = file.read()
+                layout = tiff.read_layout(data, page_offsets(data, 0)[0], limits)
                 (width, height), orientation = layout.size, layout.orientation
             else:
                 if file_format == "GIF":
-                    check_size(gif_frames(file.read(), limits.max_frames).size, limits)
+                    check_size(gif.size(file.read(), limits), limits)
                 with _open(file, file_format) as image:
                     check_size(image.size, limits)
                     width, height = image.size
@@ -196,41 +196,34 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
 def _decode_tiff(data: bytes, limits: Limits, page: int, channel: int | None) -> _Stored:
     offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
-    data = beginning_at(data, offsets[page])
-    layout = tiff.read_layout(data, limits)
+    layout = tiff.read_layout(data, offsets[page], limits)
     if not layout.known_to_pillow:
-        samples, channel = tiff.read_samples(data, layout, channel, limits)
+        samples, channel = tiff.read_samples(layout, channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
-    with _open(io.BytesIO(data), "TIFF") as image:
-        image.load()  # turns it upright, and forgets the orientation
-        return _Stored(image_to_rgb(image, channel), _orientation(image))
+    with _open(io.BytesIO(tiff.vetted(layout)), "TIFF") as image:
+        image.load()
+        return _Stored(image_to_rgb(image, channel), layout.orientation)
 
 
 def _decode_other(
     data: bytes, file_format: str, enough: Enough, limits: Limits, page: int, channel: int | None
 ) -> _Stored:
-    if file_format == "GIF":
-        frames = gif_frames(data, limits.max_frames)
-        check_frames(frames.count, page, limits)
-        check_size(frames.size, limits)
-    elif file_format == "HEIF":
-        check_items(data, limits)
+    data, page = vetted(data, file_format, page, limits)
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
-        if file_format != "GIF":
+        if file_format not in ("GIF", "JPEG"):  # their pages are counted
             check_frames(getattr(image, "n_frames", 1), page, limits)
         if file_format in _COMPOSED:
-            check_passes(page + 1, image.size, limits)
+            check_drawn(page + 1, image.size, limits)
         if page:
             first = image.tell()  # in a HEIC, the primary picture, wherever it lies
             image.seek(page if page > first else page - 1)
             check_size(image.size, limits)
-        if page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
-            return _decode_other(data[image.offset :], "JPEG", enough, limits, 0, channel)  # type: ignore[attr-defined]
         size = None
         if file_format == "JPEG":
-            check_passes(jpeg_scans(data), image.size, limits)
             size = _reduce(image, enough)
+        elif file_format == "BMP" and bmp.has_run_lengths(data):
+            return _Stored(image_to_rgb(Image.fromarray(bmp.read_rgb(data)), channel), 1)
         elif file_format == "PNG" and not page and png.is_deep(data):
             samples = png.read_samples(data, image.info.get("icc_profile"))
             return _Stored(samples_to_rgb(samples, channel), _orientation(image))
@@ -267,9 +260,5 @@ def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number for how the picture is to be turned, 1 for not at all; also if it cannot be read."""
-    orientation = None
-    # Cameras and editors write broken EXIF into sound pictures; `ImageOps.exif_transpose` fails on it.
-    with contextlib.suppress(Exception):
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    return orientation if isinstance(orientation, int) else 1
+    """EXIF's number for how the picture is to be turned, 1 for not at all."""
+    return exif.orientation(image.info.get("exif"), image.info.get("xmp"))
