@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 from pillow_heif import HeifImageFile
 
-from model.pictures import png, tiff
+from model.pictures import bmp, exif, gif, png, tiff, webp
 from model.pictures.colours import image_to_rgb, samples_to_rgb
-from model.pictures.headers import gif_frames, jpeg_scans, recognise
-from model.pictures.heif_boxes import check_items
+from model.pictures.headers import recognise
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
     Limits,
     PictureError,
+    check_drawn,
     check_frames,
-    check_passes,
     check_size,
     memory_needed,
 )
-from model.pictures.tiff_pages import beginning_at, page_offsets
+from model.pictures.tiff_pages import page_offsets
+from model.pictures.vetting import vetted
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
@@ -39,6 +38,9 @@ _SWAPPING_SIDES = (5, 6, 7, 8)
 
 # Where a frame is made of those before it, so that all of them are decoded.
 _COMPOSED = ("GIF", "PNG", "WEBP", "AVIF")
+
+# Where Pillow makes room for the pixels before it tells their size, which is read here.
+_ALLOCATED_ON_OPENING = {"GIF": gif.size, "WEBP": webp.size}
 
 # Enough of a file to tell its format.
 _SIGNATURE_BYTES = 160
@@ -208,11 +210,12 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         file.seek(0)
         try:
             if file_format == "TIFF":
-                layout = tiff.read_layout(file.read(), limits)
+                data = file.read()
+                layout = tiff.read_layout(data, page_offsets(data, 0)[0], limits)
                 (width, height), orientation = layout.size, layout.orientation
             else:
                 if file_format == "GIF":
-                    check_size(gif_frames(file.read(), limits.max_frames).size, limits)
+                    check_size(gif.size(file.read(), limits), limits)
                 with _open(file, file_format) as image:
                     check_size(image.size, limits)
                     width, height = image.size
@@ -227,53 +230,47 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
 
 
 def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
-    limits = wanted.limits
+    limits, page = wanted.limits, wanted.page
     offsets = page_offsets(data, limits.max_frames)
-    check_frames(len(offsets), wanted.page, limits)
-    data = beginning_at(data, offsets[wanted.page])
-    layout = tiff.read_layout(data, limits)
-    wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=wanted.page))
+    check_frames(len(offsets), page, limits)
+    layout = tiff.read_layout(data, offsets[page], limits)
+    wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
     if not layout.known_to_pillow:
-        samples, channel = tiff.read_samples(data, layout, wanted.channel, limits)
+        samples, channel = tiff.read_samples(layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
-    with _open(io.BytesIO(data), "TIFF") as image:
-        image.load()  # turns it upright, and forgets the orientation
-        return _Stored(image_to_rgb(image, wanted.channel), _orientation(image))
+    with _open(io.BytesIO(tiff.vetted(layout)), "TIFF") as image:
+        image.load()
+        return _Stored(image_to_rgb(image, wanted.channel), layout.orientation)
 
 
 def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
-    limits, page, channel = wanted.limits, wanted.page, wanted.channel
-    if file_format == "GIF":
-        frames = gif_frames(data, limits.max_frames)
-        check_frames(frames.count, page, limits)
-        check_size(frames.size, limits)
-    elif file_format == "HEIF":
-        check_items(data, limits)
+    limits, channel = wanted.limits, wanted.channel
+    data, page = vetted(data, file_format, wanted.page, limits)
+
+    def before_pixels(size: tuple[int, int]) -> None:
+        wanted.before_pixels(memory_needed(file_format, math.prod(size), len(data), page=page))
+
+    if file_format in _ALLOCATED_ON_OPENING:
+        before_pixels(_ALLOCATED_ON_OPENING[file_format](data, limits))
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
-        if file_format != "GIF":
+        if file_format not in ("GIF", "JPEG"):  # their pages are counted
             check_frames(getattr(image, "n_frames", 1), page, limits)
         if file_format in _COMPOSED:
-            check_passes(page + 1, image.size, limits)
-        if page and file_format == "HEIF":
-            primary = image.tell()  # the first, wherever it lies
-            image.seek(page if page > primary else page - 1)
+            check_drawn(page + 1, image.size, limits)
+        elif page:
+            first = image.tell()  # in a HEIC, the primary picture, wherever it lies
+            image.seek(page if page > first else page - 1)
             check_size(image.size, limits)
-        elif page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
-            image.seek(page)
-            return _decode_other(data[image.offset :], "JPEG", replace(wanted, page=0))  # type: ignore[attr-defined]
-        size = None
-        if file_format == "JPEG":
-            scans = jpeg_scans(data)
-            check_passes(scans, image.size, limits)
-            size = _reduce(image, wanted.enough)
+        size = _reduce(image, wanted.enough) if file_format == "JPEG" else None
+        if file_format not in _ALLOCATED_ON_OPENING:
             # All of a progressive picture is kept until its last scan, whatever is made of it.
-            pixels = math.prod(size if scans > 1 else image.size)
-        else:
-            pixels = math.prod(frames.size if file_format == "GIF" else image.size)
-        wanted.before_pixels(memory_needed(file_format, pixels, len(data), page=page))
+            before_pixels(size if size and "progressive" in image.info else image.size)
         if page and file_format in _COMPOSED:
             image.seek(page)
+            check_size(image.size, limits)
+        elif file_format == "BMP" and bmp.has_run_lengths(data):
+            return _Stored(image_to_rgb(Image.fromarray(bmp.read_rgb(data)), channel), 1)
         elif file_format == "PNG" and png.is_deep(data):
             samples = png.read_samples(data, image.info.get("icc_profile"))
             return _Stored(samples_to_rgb(samples, channel), _orientation(image))
@@ -310,9 +307,5 @@ def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number for how the picture is to be turned, 1 for not at all; also if it cannot be read."""
-    orientation = None
-    # Cameras and editors write broken EXIF into sound pictures; `ImageOps.exif_transpose` fails on it.
-    with contextlib.suppress(Exception):
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    return orientation if isinstance(orientation, int) else 1
+    """EXIF's number for how the picture is to be turned, 1 for not at all."""
+    return exif.orientation(image.info.get("exif"), image.info.get("xmp"))
