@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
+from app.access.callers import caller
 from app.errors import UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
@@ -13,7 +15,7 @@ from app.serving.clients import Client
 from app.serving.deadline import deadline
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Workers
+from app.serving.workers import Inference, Workers
 from app.settings import Settings
 from app.sources import Sources
 from app.wanted import Wanted
@@ -56,14 +58,26 @@ class Service:
         """The models by name, the first the default. Raises NotReady while they load."""
         return self.models.all()
 
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+        with self.workers.upload(caller()) as g.arrival:
+            yield
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place for the running request in the `with` block. Raises Busy."""
+        with self.workers.admit(caller()) as g.place:
+            yield
+
     def await_models(self) -> Patience:
-        """Return, when the models are loaded, what patience the running request has.
+        """Return, when the models are loaded, what patience the running request, which has a place, has.
 
         Raises:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), Client(request.environ).has_left)
+        patience = Patience(deadline(), Client(request.environ).has_left, g.place.check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
@@ -78,7 +92,7 @@ class Service:
         return self.segmenters[name]
 
     def segment(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Finding:
-        """Find what is in the image file in `data`. Call it with a place (`workers.admit`) held.
+        """Find what is in the image file in `data`. Call it with a place (`admitted`) held.
 
         Args:
             data: a whole image file.
@@ -100,6 +114,7 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
+        inference = Inference(self.workers, g.place, picture.stopwatch, patience)
         finding = find(
             data,
             candidates,
@@ -112,8 +127,8 @@ class Service:
             channel=parameters.channel,
             stopwatch=picture.stopwatch,
             decoding=self.workers.decoding,
-            turn=self.workers.turn(picture.stopwatch, patience),
-            before_each_tile=patience.check,
+            lane=inference.lane,
+            turn=inference.turn,
         )
         picture.goes_to(finding.manifest)
         picture.found(finding.segments)
