@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
-from app.access.proxies import caller_network
+from app.access.callers import caller
 from app.errors import UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
@@ -16,7 +16,7 @@ from app.serving.deadline import deadline
 from app.serving.decoding import Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Workers
+from app.serving.workers import Inference, Workers
 from app.settings import Settings
 from app.sources import Sources
 from app.wanted import Wanted
@@ -61,14 +61,26 @@ class Service:
         """The models by name, the first the default. Raises NotReady while they load."""
         return self.models.all()
 
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+        with self.workers.upload(caller()) as g.arrival:
+            yield
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place for the running request in the `with` block. Raises Busy."""
+        with self.workers.admit(caller()) as g.place:
+            yield
+
     def await_models(self) -> Patience:
-        """Return, when the models are loaded, what patience the running request has.
+        """Return, when the models are loaded, what patience the running request, which has a place, has.
 
         Raises:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), Client(request.environ).has_left)
+        patience = Patience(deadline(), Client(request.environ).has_left, g.place.check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
@@ -84,7 +96,7 @@ class Service:
 
     @contextmanager
     def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
-        """What is in the image file in `data`. Enter it with a place (`workers.admit`) held.
+        """What is in the image file in `data`. Enter it with a place (`admitted`) held.
 
         The memory that a large picture needs is not given to another until the `with` block ends.
 
@@ -108,8 +120,9 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
+        inference = Inference(self.workers, g.place, picture.stopwatch, patience)
         with self.decoding.of(
-            caller_network(), picture.stopwatch, patience, self.settings.queue_timeout
+            g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
         ) as decode:
             finding = find(
                 data,
@@ -123,8 +136,8 @@ class Service:
                 channel=parameters.channel,
                 stopwatch=picture.stopwatch,
                 decode=decode,
-                turn=self.workers.turn(picture.stopwatch, patience),
-                before_each_tile=patience.check,
+                lane=inference.lane,
+                turn=inference.turn,
             )
             picture.goes_to(finding.manifest)
             picture.found(finding.segments)

@@ -38,7 +38,7 @@ def answer_each(
     """
     _parse(document, texts, model)
     count_batch(len(images))
-    with current_service().workers.admit():
+    with current_service().admitted():
         return [_answer(image, {**document, **own}, texts, model) for image, own in images]
 
 

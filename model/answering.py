@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from model.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
+from model.families.family import Size, Turn
 from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
@@ -74,8 +75,8 @@ def find(
     channel: int | None = None,
     stopwatch: Stopwatch | None = None,
     decode: Decode = decode_reduced,
-    turn: AbstractContextManager[object] | None = None,
-    before_each_tile: Callable[[], None] = lambda: None,
+    lane: Callable[[Size], AbstractContextManager[object]] = nullcontext,
+    turn: Turn = nullcontext,
 ) -> Finding:
     """Decode the image file in `data` and have a model look at it.
 
@@ -92,14 +93,14 @@ def find(
         page, channel: of the file, as in `model.pictures.decode`.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
         decode: how the picture is decoded, here or in another process.
-        turn: held while the model looks at it.
-        before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+        lane: of the decoded picture's size, gives what is held while models look at it.
+        turn: gives what is held, within that, while a network computes.
 
     Raises:
         Unfamiliar: no candidate knows such pictures, and they are refused.
         PictureError: no picture in `data`, or one beyond `limits`.
         CannotEncode: a picture too large for `picture_format`.
-        whatever `decode`, `turn` and `before_each_tile` raise.
+        whatever `decode`, `lane` and `turn` raise.
     """
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
@@ -115,10 +116,10 @@ def find(
             candidate.wishes,
             size=decoded.size,
             stopwatch=stopwatch,
-            before_each_tile=before_each_tile,
+            turn=turn,
         )
 
-    with turn or nullcontext():
+    with lane(decoded.size):
         chosen = choose(candidates, verdicts, predict, chosen_by, gate)
     return Finding(
         decoded.image,

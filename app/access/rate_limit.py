@@ -13,7 +13,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
 
 from app.access import keys
-from app.access.proxies import caller_network
+from app.access.callers import caller
 from app.errors import TooManyRequests
 from app.settings import BadSetting, Settings
 
@@ -36,7 +36,7 @@ class RateLimit:
             if storage != "memory://":
                 options = self._prepare_redis(storage)
             self._limiter = Limiter(
-                _caller,
+                caller,
                 app=app,
                 storage_uri=storage,
                 storage_options=options,
@@ -166,7 +166,3 @@ def _rate_limit() -> RateLimit | None:
 def _is_free() -> bool:
     """Whether the running request computes nothing, and tries out no key."""
     return request.method != "POST" and "is_guess" not in g
-
-
-def _caller() -> str:
-    return keys.key_hash() or caller_network()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -12,6 +13,8 @@ from app.errors import Busy
 from app.serving.patience import Patience
 
 _PATIENT = Patience()
+
+_OF_THE_LATEST = 0.2  # share in the average of how long turns take
 
 
 class Turns:
@@ -30,6 +33,7 @@ class Turns:
         self._callers: dict[str, _Caller] = {}
         self._peers = _Peers()
         self._waiting: list[Request] = []  # in the order in which they asked
+        self._mean_seconds = 0.0  # of a turn
         self._lock = threading.Lock()
 
     @contextmanager
@@ -54,9 +58,25 @@ class Turns:
 
     @contextmanager
     def turn(self, caller: str, patience: Patience = _PATIENT, at_most: float = math.inf) -> Iterator[None]:
-        """The only turn of a request. Arguments and errors as those of `Request.turn`."""
+        """The only turn of a request. Arguments and errors as those of `Request.turn`.
+
+        Raises:
+            Busy: at once, if the line is so long that the turn would hardly come in time.
+        """
+        if (expected := self.expected_wait(caller)) > at_most:
+            raise Busy("Too many are waiting for their turn. Try again later.", expected)
         with self.join(caller) as request, request.turn(patience, at_most):
             yield
+
+    def expected_wait(self, caller: str) -> float:
+        """About how many seconds the next request of `caller` would wait for a turn."""
+        with self._lock:
+            if self._free:
+                return 0.0
+            waiting = Counter(request.owner for request in self._waiting)
+            own = waiting.pop(self._callers[caller], 0) if caller in self._callers else 0
+            ahead = own + sum(min(others, own + 1) for others in waiting.values())
+            return (ahead + 0.5) * self._mean_seconds / self.capacity  # half, on average, of those that run
 
     def ask(self, request: Request, weight: int = 1) -> threading.Event:
         """Line up for a turn; the event is set when it begins."""
@@ -75,6 +95,7 @@ class Turns:
         with self._lock:
             now = time.monotonic()
             if request.has_begun.is_set():
+                self._mean_seconds += _OF_THE_LATEST * (now - request.begun - self._mean_seconds)
                 request.share.end(now)
                 request.owner.share.end(now)
                 self._free += request.weight
@@ -98,6 +119,7 @@ class Turns:
                 return  # for whoever is lighter, too: the heavy would never begin
             self._waiting.remove(chosen)
             self._free -= chosen.weight
+            chosen.begun = now
             chosen.share.begin(now)
             owner.share.begin(now)
             chosen.has_begun.set()
@@ -111,6 +133,7 @@ class Request:
         self.weight = 1
         self.share = _Share(owner.peers)
         self.has_begun = threading.Event()
+        self.begun = 0.0  # of time.monotonic
         self._turns = turns
 
     @contextmanager

@@ -106,13 +106,12 @@ def test_who_runs_waits_and_is_refused_is_seen_while_it_happens(
     for thread in threads:
         thread.start()
     assert segmenter.running.acquire(timeout=5)
-    workers = app.extensions["maskserve"].workers
     for _ in range(500):
-        if len(workers._line) == 2:
+        if value(scrape(client), "queue_depth") == 1:
             break
         threading.Event().wait(0.01)
     assert post(client, png) == 503
-    with workers.watch("arriving"):
+    with app.extensions["maskserve"].workers.watch("arriving"):
         busy = scrape(client)
     segmenter.may_finish.set()
     for thread in threads:

@@ -181,6 +181,23 @@ def test_whoever_waits_too_long_is_refused_and_leaves_the_line() -> None:
         pass
 
 
+def test_a_line_that_takes_too_long_is_not_waited_in() -> None:
+    turns = Turns()
+    with turns.turn("one"):
+        time.sleep(0.2)  # as the next ones likely will
+    with turns.turn("one"), ExitStack() as stack:
+        for _ in range(300):
+            turns.ask(stack.enter_context(turns.join("one")))
+        start = time.monotonic()
+        with pytest.raises(Busy) as raised, turns.turn("one", at_most=5):
+            pass
+        assert time.monotonic() - start < 2
+        assert 6 <= int(raised.value.headers["Retry-After"]) <= 60
+        assert turns.expected_wait("other") < 5  # is next
+        for request in list(turns._waiting):
+            turns.end(request)
+
+
 def test_a_request_whose_time_is_over_is_refused_even_where_nobody_runs() -> None:
     turns = Turns()
     with pytest.raises(Busy), turns.turn("one", Patience(until=time.monotonic() - 1)):
