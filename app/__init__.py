@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from app import body, errors, json_provider, service
-from app.access import cors, headers, keys, long_headers, proxies, rate_limit
+from app.access import cors, headers, keys, long_headers, proxies, rate_limit, well_formed
 from app.monitoring import logs, metrics, traces, tracing
 from app.routes import platforms
 from app.routes.api import api
@@ -19,6 +19,7 @@ from app.routes.predict import predict
 from app.serving import deadline, ending, memory
 from app.serving.loading import Models
 from app.serving.running import Running
+from app.serving.sending import Sending
 from app.settings import Settings
 from model.segmenter import Segmenter
 
@@ -47,18 +48,21 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     json_provider.register(app)
     shared = service.Service(settings, models)
     service.register(app, shared)
+    sending = Sending(settings.worker_memory)
+    sending.take_over(app)
     running = Running(settings.worker_timeout)
     running.watch(app)
     for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
         watcher.register(app)
     errors.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
-    for part in (memory, deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
+    for part in (memory, deadline, body, well_formed, proxies, long_headers, keys, rate_limit, cors, headers):
         part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
-    ending.register(app, shared, running)
+    ending.register(app, shared, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
+        shared.decoding.start()
         models.load(settings)
     return app

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
+from app.access.callers import caller
 from app.errors import UnknownModel
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
 from app.serving.clients import Client
 from app.serving.deadline import deadline
+from app.serving.decoding import Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Workers
+from app.serving.workers import Inference, Workers
 from app.settings import Settings
 from app.sources import Sources
 from app.wanted import Wanted
@@ -49,6 +52,8 @@ class Service:
         self.models = models
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
+        self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+        self.decoding = Decoding(self._limits, settings.max_bytes)
         self.is_ending = False
 
     @property
@@ -56,14 +61,26 @@ class Service:
         """The models by name, the first the default. Raises NotReady while they load."""
         return self.models.all()
 
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+        with self.workers.upload(caller()) as g.arrival:
+            yield
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place for the running request in the `with` block. Raises Busy."""
+        with self.workers.admit(caller()) as g.place:
+            yield
+
     def await_models(self) -> Patience:
-        """Return, when the models are loaded, what patience the running request has.
+        """Return, when the models are loaded, what patience the running request, which has a place, has.
 
         Raises:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), Client(request.environ).has_left)
+        patience = Patience(deadline(), Client(request.environ).has_left, g.place.check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
@@ -77,8 +94,11 @@ class Service:
             raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
-    def segment(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Finding:
-        """Find what is in the image file in `data`. Call it with a place (`workers.admit`) held.
+    @contextmanager
+    def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
+        """What is in the image file in `data`. Enter it with a place (`admitted`) held.
+
+        The memory that a large picture needs is not given to another until the `with` block ends.
 
         Args:
             data: a whole image file.
@@ -100,24 +120,28 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
-        finding = find(
-            data,
-            candidates,
-            chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
-            gate=self.settings.gate,
-            shows_picture=wanted.shows_picture,
-            picture_format=wanted.picture_format,
-            limits=Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
-            page=parameters.page,
-            channel=parameters.channel,
-            stopwatch=picture.stopwatch,
-            decoding=self.workers.decoding,
-            turn=self.workers.turn(picture.stopwatch, patience),
-            before_each_tile=patience.check,
-        )
-        picture.goes_to(finding.manifest)
-        picture.found(finding.segments)
-        return finding
+        inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+        with self.decoding.of(
+            g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
+        ) as decode:
+            finding = find(
+                data,
+                candidates,
+                chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
+                gate=self.settings.gate,
+                shows_picture=wanted.shows_picture,
+                picture_format=wanted.picture_format,
+                limits=self._limits,
+                page=parameters.page,
+                channel=parameters.channel,
+                stopwatch=picture.stopwatch,
+                decode=decode,
+                lane=inference.lane,
+                turn=inference.turn,
+            )
+            picture.goes_to(finding.manifest)
+            picture.found(finding.segments)
+            yield finding
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
         """The models that may answer; with model=auto those that can give what is asked for."""

@@ -38,7 +38,7 @@ def answer_each(
     """
     _parse(document, texts, model)
     count_batch(len(images))
-    with current_service().workers.admit():
+    with current_service().admitted():
         return [_answer(image, {**document, **own}, texts, model) for image, own in images]
 
 
@@ -51,7 +51,8 @@ def _answer(
             raise Busy("The request's time was over before this image's turn. Send fewer at once.")
         parameters, wanted = _parse(document, texts, model)
         data = service.sources.read(image)
-        return to_json(service.segment(data, parameters, wanted), wanted)
+        with service.segmented(data, parameters, wanted) as finding:
+            return to_json(finding, wanted)
     except ClientLeft:  # nobody waits for the others either
         raise
     except Exception as error:  # one bad image costs the others nothing

@@ -27,10 +27,10 @@ def answer_one(
         ServiceError: whatever is wrong, in words for the caller.
     """
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         upload = receive(service.settings)
         parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
         wanted = wanted_by(parameters)
         data = service.sources.read(upload.one_image())
-    with service.workers.admit():
-        return respond(service.segment(data, parameters, wanted), wanted)
+    with service.admitted(), service.segmented(data, parameters, wanted) as finding:
+        return respond(finding, wanted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from model import catalog
 from model.engines.choice import Choice, choices
 from model.engines.choice import ChoiceError as ChoiceError
 from model.engines.stages import Runner
-from model.families.family import NoReference, Size
+from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
 from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
@@ -54,7 +55,7 @@ class Segmenter:
         *,
         size: Size | None = None,
         stopwatch: Stopwatch | None = None,
-        before_each_tile: Callable[[], None] = lambda: None,
+        turn: Turn = nullcontext,
     ) -> Result:
         """What is in one picture.
 
@@ -64,7 +65,8 @@ class Segmenter:
             size: (width, height) of the picture that `image` is a reduced copy of, no less than `enough`
                 says; the result is in its pixels. None: `image` is the picture.
             stopwatch: measures the stages "infer" and "masks".
-            before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+            turn: gives what is held while the network computes, a tile at a time; what it raises ends the
+                work on the picture.
 
         Raises:
             UnknownClass: a class that the model does not know; says which it knows.
@@ -77,7 +79,7 @@ class Segmenter:
             wishes,
             size=size or (image.shape[1], image.shape[0]),
             stopwatch=stopwatch or Stopwatch(),
-            before_each_tile=before_each_tile,
+            turn=turn,
         )
 
     def segment(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]+|\[(?P<v6>[0-9A-Fa-f:.]+)\](:[0-9]+)?")
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -16,17 +24,33 @@ def register(app: Flask, settings: Settings) -> None:
         # Only addresses are a list to which each proxy appends. The protocol is one word: Google's balancers,
         # for which two addresses are trusted, would otherwise never be heard to say https.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1
+            _without_port(app.wsgi_app), x_for=settings.trusted_proxies, x_proto=1
         )
 
 
+def _without_port(answer: WSGIApplication) -> WSGIApplication:
+    """`answer` with callers' addresses as such: some proxies name them with their ports."""
+
+    def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if named := _WITH_PORT.fullmatch(environ.get("REMOTE_ADDR", "")):
+            environ["REMOTE_ADDR"] = named["v4"] or named["v6"]
+        return answer(environ, start_response)
+
+    return answered
+
+
 def caller_network() -> str:
-    """The caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
+    """The network of the running request's caller."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(caller: str) -> str:
+    """A caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
 
     All whose address cannot be read are one: if each were its own, anybody could become somebody else.
     """
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(caller)
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from math import ceil
@@ -12,7 +13,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
 
 from app.access import keys
-from app.access.proxies import caller_network
+from app.access.callers import caller
 from app.errors import TooManyRequests
 from app.settings import BadSetting, Settings
 
@@ -35,7 +36,7 @@ class RateLimit:
             if storage != "memory://":
                 options = self._prepare_redis(storage)
             self._limiter = Limiter(
-                _caller,
+                caller,
                 app=app,
                 storage_uri=storage,
                 storage_options=options,
@@ -82,6 +83,10 @@ class RateLimit:
                 pass
         except RateLimitExceeded as error:
             seconds = self._seconds_left(error)
+            if seconds > error.limit.limit.get_expiry():  # the clock, or that of Redis, has been set back
+                self._begin_anew()
+                self.count(cost)
+                return
             raise TooManyRequests(
                 f"More than {error.limit.limit} for one caller. Try again in {seconds} seconds.", seconds
             ) from None
@@ -89,6 +94,12 @@ class RateLimit:
             # Another request found Redis away in the same moment, and the library counts in memory from now
             # on. This one goes uncounted.
             return
+
+    def _begin_anew(self) -> None:
+        """Forget what the caller has asked for in the window that runs."""
+        if current := self._limiter.current_limit:
+            with contextlib.suppress(*self._storage_errors):
+                current.limiter.clear(current.limit, *current.request_args)
 
     def _seconds_left(self, error: RateLimitExceeded) -> int:
         current = self._limiter.current_limit
@@ -155,7 +166,3 @@ def _rate_limit() -> RateLimit | None:
 def _is_free() -> bool:
     """Whether the running request computes nothing, and tries out no key."""
     return request.method != "POST" and "is_guess" not in g
-
-
-def _caller() -> str:
-    return keys.key_hash() or caller_network()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -25,7 +27,7 @@ _PROTOCOL = "http/protobuf"
 
 _LONGEST_TEXT = 200  # characters of what the caller wrote
 _NANOSECONDS = 1_000_000_000
-_FLUSH_MILLISECONDS = 2000  # a collector that hangs must not hold up the end
+_FLUSH_SECONDS = 2.0  # a collector that hangs must not hold up the end
 
 
 def register(app: Flask) -> None:
@@ -59,7 +61,14 @@ def register(app: Flask) -> None:
 def flush(app: Flask) -> None:
     """Send what `app` has not sent yet: for a server that ends its processes without Python's own end."""
     if _EXTENSION in app.extensions:
-        app.extensions[_EXTENSION].force_flush(_FLUSH_MILLISECONDS)
+        _flush(app.extensions[_EXTENSION])
+
+
+def _flush(provider: TracerProvider) -> None:
+    """Send what is left, within _FLUSH_SECONDS: opentelemetry-sdk 1.45 keeps no limit of its own."""
+    flushing = threading.Thread(target=provider.force_flush, name="flushing", daemon=True)
+    flushing.start()
+    flushing.join(_FLUSH_SECONDS)
 
 
 def _provider() -> TracerProvider:
@@ -71,8 +80,9 @@ def _provider() -> TracerProvider:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     named = Resource({"service.name": "maskserve"}).merge(OTELResourceDetector().detect())
-    provider = TracerProvider(resource=Resource.create(named.attributes))
+    provider = TracerProvider(resource=Resource.create(named.attributes), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    atexit.register(_flush, provider)
     return provider
 
 

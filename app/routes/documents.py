@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from werkzeug.http import generate_etag
 
 from app.openapi.document import document
 from app.parameters import Parameters
 from app.service import current_service
+from model.segmenter import Segmenter
 
 documents = Blueprint("documents", __name__)
 
+_EXTENSION = "maskserve_documents"
+
+
+class _Rendered(NamedTuple):
+    """A document: for which models, and as it is sent."""
+
+    segmenters: Mapping[str, Segmenter]
+    text: bytes
+    etag: str
+
 
 @documents.get("/openapi.json")
-def openapi() -> dict[str, Any]:
+def openapi() -> Response:
     """The OpenAPI document."""
-    return document(current_service())
+    return _once("application/json", lambda described: jsonify(described).get_data())
 
 
 @documents.get("/docs")
-def docs() -> str:
+def docs() -> Response:
     """The same, as a page."""
-    return render_template(
-        "docs.html", document=document(current_service()), parameters=Parameters.model_fields
-    )
+    return _once("text/html", _page)
+
+
+def _page(described: dict[str, Any]) -> bytes:
+    return render_template("docs.html", document=described, parameters=Parameters.model_fields).encode()
+
+
+def _once(mimetype: str, render: Callable[[dict[str, Any]], bytes]) -> Response:
+    """The document, rendered once for the models that are loaded: it takes 20 ms, and needs no key."""
+    service = current_service()
+    known: dict[str, _Rendered] = current_app.extensions.setdefault(_EXTENSION, {})
+    rendered = known.get(mimetype)
+    if rendered is None or rendered.segmenters is not service.segmenters:
+        text = render(document(service))
+        rendered = known[mimetype] = _Rendered(service.segmenters, text, generate_etag(text))
+    response = Response(rendered.text, mimetype=mimetype)
+    response.set_etag(rendered.etag)
+    response.make_conditional(request)
+    return response

@@ -64,7 +64,7 @@ def describe_v1(name: str) -> dict[str, Any]:
 def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, Any]]:
     """The images, each with its own parameters, and the parameters for all."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         document = receive_batch_json(service.settings)
     instances, parameters = document.pop("instances", None), document.pop("parameters", None) or {}
     if document:
@@ -126,7 +126,7 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def infer(name: str, version: str | None = None) -> dict[str, Any]:
     """One tensor of base64 images in; one of JSON answers out."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         document = receive_batch_json(service.settings)
     manifest = _await_manifest(name, version)
     images = _images_of_tensor(document)
@@ -177,7 +177,7 @@ def _images_of_tensor(document: Mapping[str, Any]) -> list[Any]:
 def _await_manifest(name: str, version: str | None = None) -> Manifest:
     """`_manifest`, after a wait for the models to come up, as for a turn."""
     service = current_service()
-    with service.workers.admit():
+    with service.admitted():
         service.await_models()
     return _manifest(name, version)
 

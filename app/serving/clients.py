@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-import threading
-import time
-from pathlib import Path
 from typing import Any
 
-# The kernel's table of connections, a line each: number, local address, remote address, state, …
-# uWSGI's router keeps the client's connection to itself and looks at it only to write, so that nothing on the
-# worker's side tells of a client that leaves; the kernel does.
-_TABLE = Path("/proc/net/tcp")
-_CLOSED_BY_CLIENT = "08"  # CLOSE_WAIT
-_FRESH_SECONDS = 0.25  # one reading serves all who look: on a large machine it takes milliseconds
-
-_lock = threading.Lock()
-_states: dict[tuple[str, str], str] = {}
-_read_at = -_FRESH_SECONDS
+from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 
 
 class Client:
-    """The client of one request."""
+    """The client of one request.
+
+    uWSGI's router keeps the client's connection to itself and looks at it only to write: nothing on the
+    worker's side tells of a client that leaves, but the kernel does.
+    """
 
     def __init__(self, environ: dict[str, Any]) -> None:
         """`environ` is the request's, as WSGI has it."""
         # Behind proxies that are trusted, the address is that of the caller; the connection is the proxy's.
         direct = environ.get("werkzeug.proxy_fix.orig", environ)
-        self._connections = _possible_keys(
-            direct.get("REMOTE_ADDR", ""), environ.get("REMOTE_PORT", ""), environ.get("SERVER_PORT", "")
-        )
-        self._was_seen = False
+        self._address: str = direct.get("REMOTE_ADDR", "")
+        self._port = _port(environ.get("REMOTE_PORT", ""))
+        self._server_port = _port(environ.get("SERVER_PORT", ""))
+        self._seen: Connection | None = None
+        self._is_looked_for = True
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection; False where nobody can tell."""
-        states = _current_states()
-        state = next((states[key] for key in self._connections if key in states), None)
-        if state is None:
-            return self._was_seen  # reset, and gone from the table
-        self._was_seen = True
-        return state == _CLOSED_BY_CLIENT
+        if self._is_looked_for:
+            self._is_looked_for = False  # what is not there at first does not come
+            self._seen = self._found()
+            return self._seen is not None and self._seen.state == CLOSE_WAIT
+        if self._seen is None:
+            return False
+        now = look_again(self._seen)
+        return now is None or now.state == CLOSE_WAIT  # reset and gone, or closed
+
+    def _found(self) -> Connection | None:
+        if self._port is None or self._server_port is None:  # a server that does not tell
+            return None
+        # uWSGI's router gives the port with its two bytes swapped (2.0.31).
+        swapped = (self._port & 0xFF) << 8 | self._port >> 8
+        return find(self._server_port, (self._address, swapped)) or find(
+            self._server_port, (self._address, self._port)
+        )
 
 
-def _possible_keys(address: str, port: str, server_port: str) -> list[tuple[str, str]]:
-    """How the table may name the connection: local port and remote address."""
-    try:
-        remote = int.from_bytes(socket.inet_aton(address), sys.byteorder)
-        number, local = int(port), int(server_port)
-    except (OSError, ValueError):  # not IPv4, or a server that does not tell
-        return []
-    # uWSGI's router gives the port with its two bytes swapped (2.0.31).
-    swapped = (number & 0xFF) << 8 | number >> 8
-    return [(f"{local:04X}", f"{remote:08X}:{candidate:04X}") for candidate in (swapped, number)]
-
-
-def _current_states() -> dict[tuple[str, str], str]:
-    """The state of each connection, by local port and remote address."""
-    global _states, _read_at
-    with _lock:
-        if time.monotonic() - _read_at >= _FRESH_SECONDS:
-            try:
-                rows = [line.split(maxsplit=4) for line in _TABLE.read_text().splitlines()[1:]]
-            except OSError:  # not Linux
-                rows = []
-            _states = {(local.rpartition(":")[2], remote): state for _, local, remote, state, _ in rows}
-            _read_at = time.monotonic()
-        return _states
+def _port(given: str | int) -> int | None:
+    text = str(given)  # Flask's own server gives a number
+    return int(text) if text.isdecimal() and int(text) < 2**16 else None

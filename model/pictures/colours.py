@@ -102,11 +102,12 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     alpha = samples.alpha
     shown = 3 if samples.colour else min(3, count - (alpha is not None))
     by_depth = samples.colour and samples.profile is not None
-    scaled = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
+    rgb = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
     if samples.inverted:
-        np.subtract(255, scaled, out=scaled)
-    rgb = np.zeros((*values.shape[:2], 3), np.uint8)
-    rgb[:, :, : 3 if shown == 1 else shown] = scaled
+        np.subtract(255, rgb, out=rgb)
+    if shown < 3:
+        scaled, rgb = rgb, np.zeros((*values.shape[:2], 3), np.uint8)
+        rgb[:, :, : 3 if shown == 1 else shown] = scaled
     if alpha is not None:
         for rows in row_blocks(values.shape[:2]):
             opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255

@@ -68,12 +68,16 @@ class Server:
     def send(self, body: bytes, query: str = "", headers: str = "") -> socket.socket:
         """A connection on which a picture has been sent whole, and whose answer is still to be read."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection.sendall(self.head(body, query, headers) + body)
+        return connection
+
+    def head(self, body: bytes, query: str = "", headers: str = "") -> bytes:
+        """What goes before `body`, a picture."""
         head = (
             f"POST /api/v1/segment{query} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
             f"Content-Length: {len(body)}\r\n{headers}\r\n"
         )
-        connection.sendall(head.encode() + body)
-        return connection
+        return head.encode()
 
     def answers(self, path: str = "/livez") -> bool:
         """Whether it says 200 there."""
@@ -118,16 +122,18 @@ def started(
     options: tuple[str, ...] = (),
     stdout: IO[bytes] | None = None,
     port: int | None = None,
+    prefix: tuple[str, ...] = (),
     **environment: str,
 ) -> Iterator[Server]:
     """A server that may still be starting; it is ended in the end.
 
-    Without `stdout` all goes to `log`; without `port` it listens at one that is free.
+    Without `stdout` all goes to `log`; without `port` it listens at one that is free. `prefix` is the command
+    that runs it.
     """
     port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [UWSGI, "--ini", configuration, "--module", module, *options],
+            [*prefix, UWSGI, "--ini", configuration, "--module", module, *options],
             env={
                 **os.environ,
                 "PORT": str(port),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.familiarity import MEASURES, Kind, KnownPictures
+from model.families.family import Turn
 from model.manifest import Manifest
 from model.result import Result, Wishes
 from model.segments import Segments
@@ -98,28 +98,31 @@ class StubSegmenter:
         *,
         size: tuple[int, int],
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
+        self.calls.append(dataclasses.asdict(wishes))
+        self.image_shapes.append(image.shape)
+        for tile in range(self.tiles):
+            with turn(), stopwatch.measure("infer"):
+                self._infer(is_first=tile == 0)
+        if self.failure:
+            raise self.failure
+        with stopwatch.measure("masks"):
+            segments = Segments(
+                size=size,
+                boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
+                class_ids=np.array([1, 2], np.int32),
+                scores=np.array([0.9, 0.6], np.float32),
+                masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
+            )
+            return Result(segments)
+
+    def _infer(self, is_first: bool) -> None:
         assert self._alone.acquire(blocking=False), "two inferences at once"
         try:
-            self.calls.append(dataclasses.asdict(wishes))
-            self.image_shapes.append(image.shape)
-            self.running.release()
-            with stopwatch.measure("infer"):
-                for _ in range(self.tiles):
-                    before_each_tile()
-                    time.sleep(self.seconds / self.tiles)
-                assert self.may_finish.wait(20)
-            if self.failure:
-                raise self.failure
-            with stopwatch.measure("masks"):
-                segments = Segments(
-                    size=size,
-                    boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
-                    class_ids=np.array([1, 2], np.int32),
-                    scores=np.array([0.9, 0.6], np.float32),
-                    masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
-                )
-                return Result(segments)
+            if is_first:
+                self.running.release()
+            time.sleep(self.seconds / self.tiles)
+            assert self.may_finish.wait(20)
         finally:
             self._alone.release()

@@ -97,7 +97,7 @@ def test_without_keys_everybody_may_ask(png: bytes) -> None:
     assert "api_key" not in client.get("/").text
 
 
-@pytest.mark.parametrize("offered", ["schlüssel-größer-als-alles", "ключ", "\ud800", "a\x00b", "k" * 20_000])
+@pytest.mark.parametrize("offered", ["schlüssel-größer-als-alles", "ключ", "\ud800", "k" * 20_000])
 def test_an_odd_key_is_a_wrong_key(client: FlaskClient, png: bytes, offered: str) -> None:
     on_the_wire = offered.encode("utf-8", "surrogatepass").decode("latin-1")
     assert segment(client, png, on_the_wire) == 401

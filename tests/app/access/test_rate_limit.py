@@ -74,6 +74,33 @@ def test_after_the_wait_it_said_a_caller_may_ask_again(png: bytes) -> None:
     assert client.post("/api/v1/segment", **post).status_code == 200
 
 
+@pytest.mark.parametrize("limit", ["2/minute", "2/hour"])
+@pytest.mark.parametrize("seconds", [-86_400, -3_605, 3_605, 86_400])
+def test_a_clock_that_is_set_locks_no_caller_out(
+    png: bytes, monkeypatch: pytest.MonkeyPatch, limit: str, seconds: int
+) -> None:
+    client = limited(rate_limit=limit).test_client()
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_clock_set_back_by_less_than_the_window_prolongs_it_to_no_more_than_the_window(
+    png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(rate_limit="2/hour").test_client()
+    real = time.time
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    monkeypatch.setattr(time, "time", lambda: real() + 1800)
+    assert segment(client, png) == 429
+    monkeypatch.setattr(time, "time", lambda: real() + 600)
+    response = client.post(
+        "/api/v1/segment", data=png, content_type="image/png", environ_base={"REMOTE_ADDR": "192.0.2.1"}
+    )
+    assert response.status_code == 429 and 2990 <= int(response.headers["Retry-After"]) <= 3000
+
+
 def test_callers_without_keys_are_counted_by_address(png: bytes) -> None:
     client = limited().test_client()
     assert [segment(client, png, address="192.0.2.1") for _ in range(3)] == [200, 200, 429]
@@ -281,6 +308,21 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 def test_redis_counts_for_several_processes_together(png: bytes, redis_server: RedisServer) -> None:
     clients = [limited(rate_limit_storage=redis_server.address, processes=2).test_client() for _ in "ab"]
     assert [segment(clients[number % 2], png) for number in range(3)] == [200, 200, 429]
+
+
+@needs_redis
+def test_a_clock_of_redis_that_is_set_back_locks_no_caller_out(
+    png: bytes, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(rate_limit_storage=redis_server.address).test_client()
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    (name,) = redis_server.keys()
+    with Redis.from_url(redis_server.address) as redis:
+        redis.expire(name, 24 * 3600)  # as it is after a day back
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 24 * 3600)  # ours says nothing to Redis
+    assert segment(client, png) == 429
 
 
 @needs_redis

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from server import UWSGI, running
 from trace_collector import Collector, collecting, values
 
 ROOT = Path(__file__).parents[3]
@@ -146,3 +150,26 @@ def test_a_collector_that_is_away_costs_no_request(tmp_path: Path) -> None:
     entry, *warnings = run("", OTEL_EXPORTER_OTLP_ENDPOINT=gone.url, OTEL_EXPORTER_OTLP_TIMEOUT="2")
     assert entry["httpRequest"]["status"] == 200
     assert warnings
+
+
+@pytest.fixture
+def hanging() -> Iterator[str]:
+    """The address of a collector that lets everybody connect and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as collector:
+        yield f"http://127.0.0.1:{collector.getsockname()[1]}"
+
+
+def test_a_collector_that_hangs_holds_up_no_end(hanging: str) -> None:
+    begun = time.monotonic()
+    entry, *_ = run("", OTEL_EXPORTER_OTLP_ENDPOINT=hanging)
+    assert entry["httpRequest"]["status"] == 200
+    assert time.monotonic() - begun < 10  # it would be half a minute
+
+
+@pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed")
+@pytest.mark.timeout(120)
+def test_a_collector_that_hangs_does_not_hold_up_sigterm(tmp_path: Path, png: bytes, hanging: str) -> None:
+    with running(tmp_path / "log", seconds=0, OTEL_EXPORTER_OTLP_ENDPOINT=hanging) as server:
+        assert server.segment(png)[0] == 200
+        server.process.terminate()
+        assert server.process.wait(15) == 0

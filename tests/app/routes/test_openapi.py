@@ -120,3 +120,22 @@ def test_the_key_is_in_the_document_where_one_is_needed() -> None:
     assert document["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
     assert document["paths"]["/api/v1/segment"]["post"]["security"] == [{"key": []}]
     assert "security" not in document["paths"]["/livez"]["get"]
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_who_has_the_document_is_told_so_until_the_models_change(client: FlaskClient, path: str) -> None:
+    first = client.get(path)
+    assert client.get(path).data == first.data
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = client.get(path, headers=known)
+    assert (again.status_code, again.data) == (304, b"")
+    service = client.application.extensions["maskserve"]
+    service.models.loaded = {"other": StubSegmenter("other")}
+    changed = client.get(path, headers=known)
+    assert changed.status_code == 200
+    assert b"other" in changed.data
+
+
+def test_the_document_of_one_app_is_not_anothers(client: FlaskClient) -> None:
+    other = create_app({"another": StubSegmenter("another")}).test_client()
+    assert client.get("/openapi.json").data != other.get("/openapi.json").data

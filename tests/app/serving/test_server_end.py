@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from encoded import encode
 from server import Server, needs_uwsgi, running, started, wait_until
 
 pytestmark = needs_uwsgi
@@ -37,6 +40,24 @@ def test_sigterm_serves_what_is_here_and_exits_0(tmp_path: Path, jpeg: bytes, pr
         for worker in workers:
             with pytest.raises(ProcessLookupError):
                 os.kill(worker, 0)
+
+
+def test_sigterm_waits_for_clients_that_read_slowly(tmp_path: Path) -> None:
+    large = encode(2000, 2000, "PNG")
+    with running(tmp_path / "log", seconds=0) as server:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(server.head(large, "?output=overlay&image_format=png") + large)
+        connection.settimeout(30)
+        answer = connection.recv(1000)
+        server.process.terminate()
+        while piece := connection.recv(2**20):
+            answer += piece
+            time.sleep(0.001)  # some seconds for all of it
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(body)}\r\n".encode() in head
+        assert server.process.wait(20) == 0
 
 
 def test_requests_that_come_with_sigterm_are_all_answered(tmp_path: Path, png: bytes) -> None:

@@ -72,6 +72,27 @@ def test_a_slow_reader_of_a_large_answer_holds_up_nobody(tmp_path: Path, png: by
         assert "rror" not in server.log
 
 
+def test_clients_that_read_nothing_hold_no_threads(tmp_path: Path) -> None:
+    large = encode(1000, 1000, "PNG")
+    query = "?output=overlay&image_format=png"
+    with running(tmp_path / "log", seconds=0, MASKSERVE_QUEUE="0") as server:
+        silent = []
+        for _ in range(12):  # more than it has threads
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(server.head(large, query) + large)
+            assert connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+            silent.append(connection)
+        assert server.answers()
+        status, headers, body = server.segment(large, query)
+        assert (status, len(body)) == (200, int(headers["Content-Length"]))
+        with silent[0].makefile("rb") as late:
+            assert late.read().endswith(body)
+        for connection in silent:
+            connection.close()
+
+
 def test_headers_that_are_too_long_are_431_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
     with running(tmp_path / "log", seconds=0, MASKSERVE_MAX_HEADER_BYTES="8000") as server:
         assert status_with_header(server, "x" * 7000) == b"HTTP/1.1 200 OK"
