@@ -18,6 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.cgroup import Cgroup
+from benchmarks.footprint import descendants
 from benchmarks.pictures import SAMPLE
 from benchmarks.resident import resident_megabytes
 from model.pictures import read
@@ -33,13 +35,14 @@ REQUESTS, SETTLED = 1000, 100
 class Server:
     """A running service and how long it took to get ready."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, cgroup: Cgroup | None = None, **environment: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         start = time.perf_counter()
+        words = [Path(sys.executable).with_name("uwsgi"), ROOT / "uwsgi.ini"]
         self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("uwsgi"), ROOT / "uwsgi.ini"],
+            cgroup.running(words) if cgroup else words,
             env={**os.environ, "PORT": str(self.port), "VIRTUAL_ENV": sys.prefix, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -48,12 +51,14 @@ class Server:
             time.sleep(0.01)
         self.seconds_to_ready = time.perf_counter() - start
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, float]:
+    def request(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "image/png"
+    ) -> tuple[int, float]:
         """Status, 0 where nobody answered, and milliseconds."""
         start = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path, body, {"Content-Type": "image/png"} if body else {})
+            connection.request(method, path, body or None, {"Content-Type": content_type} if body else {})
             response = connection.getresponse()
             response.read()
             status = response.status
@@ -70,14 +75,14 @@ class Server:
 
     def megabytes(self) -> float:
         """Resident memory of the workers together, without uWSGI's master and router."""
-        resident = [resident_megabytes(process) for process in _descendants(self.process.pid)]
+        resident = [resident_megabytes(process) for process in descendants(self.process.pid)]
         return sum(megabytes for megabytes in resident if megabytes > 100)
 
 
 @contextmanager
-def running(**environment: str) -> Iterator[Server]:
+def running(cgroup: Cgroup | None = None, **environment: str) -> Iterator[Server]:
     """A service on a free port of this machine, ended with the block."""
-    server = Server(**environment)
+    server = Server(cgroup, **environment)
     try:
         yield server
     finally:
@@ -188,8 +193,3 @@ def _pictures_of_changing_size() -> Iterator[bytes]:
     while True:
         width, height = (int(side) for side in rng.integers(40, 640, 2))
         yield cv2.imencode(".png", cv2.resize(sample, (width, height)))[1].tobytes()
-
-
-def _descendants(process: int) -> list[int]:
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [process, *(descendant for child in children for descendant in _descendants(int(child)))]

@@ -1,35 +1,46 @@
-"""Send mutants of pictures through `decode` and through the whole service: python -m scripts.fuzz_pictures
+"""Send mutants of pictures through decoder processes, or to a service: python -m scripts.fuzz_pictures
 
-Each mutant may give a picture or a PictureError (through the service: any status below 500, and then the next
-good request works), in bounded time and memory. A child process does it, so that a codec that crashes is
-noticed and its mutant is known; it goes on behind that one. `--first N --count 1` is mutant N alone.
+Each mutant may give a picture or a PictureError (from the service: 200, 400, 413, 415 or 422), in bounded
+time and memory, and the next good picture works. Decoders that die of one are counted. A number always gives
+the same mutant: `--only N` sends that one again.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import multiprocessing
-import resource
+import os
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
-from model.pictures import Limits, PictureError, decode
+from benchmarks.exchange import exchange
+from benchmarks.kinds import Ask
+from benchmarks.service import running
+from model.pictures import Limits, PictureError, whole
+from model.pictures.isolation.decoders import Decoders
+from scripts.decoder_watch import DecoderWatch
 from tests.mutants import mutant, pictures
 
 MAX_PIXELS = 1_000_000
+EACH = 300
 
-# Of a mutant: far over what a million pixels take, far below what a machine notices.
-MOST_BYTES = 128 << 20
-MOST_SECONDS = 10.0
+# Of a mutant of so few pixels: far over what it takes, far below what a machine notices.
+MOST_BYTES = 300 << 20
+MOST_CPU_SECONDS = 5.0
+MOST_SECONDS = 60.0  # on a busy machine
 
-# What the child may map at all: an allocation without bounds fails in it and does not fill the machine.
-_ADDRESS_SPACE = 8 << 30
+_STATUSES = {200, 400, 413, 415, 422}
+
+Take = Callable[[bytes, int], str]
+"""Takes a mutant and its number; says how it ended. Raises what must not happen."""
 
 
 @dataclass
@@ -38,33 +49,53 @@ class Outcome:
 
     Attributes:
         answers: how many ended in each way: a picture, an error's name or a status.
-        complaints: a line for each that broke a rule.
-        most_seconds: of one mutant.
-        most_bytes: by which resident memory rose during one mutant.
-        grown_bytes: by which it rose from the first hundred to the last.
+        deaths: of decoders, by signal or exit status.
+        complaints: a line for each mutant that broke a rule.
+        broke: numbers of those mutants, and of those that a decoder died of.
+        most_cpu_seconds: that a decoder took for one mutant.
+        most_bytes: that a decoder had resident.
+        most_seconds: until the answer.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
-    most_seconds: float = 0.0
+    broke: set[int] = field(default_factory=set)
+    most_cpu_seconds: float = 0.0
     most_bytes: int = 0
-    grown_bytes: int = 0
+    most_seconds: float = 0.0
+
+    def add(self, other: Outcome) -> None:
+        """Count what another process found."""
+        self.answers += other.answers
+        self.deaths += other.deaths
+        self.complaints += other.complaints
+        self.broke |= other.broke
+        self.most_cpu_seconds = max(self.most_cpu_seconds, other.most_cpu_seconds)
+        self.most_bytes = max(self.most_bytes, other.most_bytes)
+        self.most_seconds = max(self.most_seconds, other.most_seconds)
 
 
-def decode_mutant(data: bytes, number: int) -> str:
-    """How `decode` ends; pages and channels vary with the number. Raises what is no PictureError."""
-    page, channel = (number // 7) % 3 * (number % 2), None if number % 3 else number % 5
-    try:
-        rgb = decode(data, Limits(max_pixels=MAX_PIXELS, max_frames=50), page=page, channel=channel)
-    except PictureError as error:
-        return type(error).__name__
-    if rgb.shape[0] * rgb.shape[1] > MAX_PIXELS:
-        raise AssertionError(f"a picture of {rgb.shape} is beyond the limit")
-    return "a picture"
+def decoding(max_pixels: int = MAX_PIXELS) -> Take:
+    """What decodes a mutant in a decoder process; pages and channels vary with its number."""
+    decoders = Decoders()
+    limits = Limits(max_pixels=max_pixels, max_frames=50)
+
+    def take(data: bytes, number: int) -> str:
+        page, channel = (number // 7) % 3 * (number % 2), None if number % 3 else number % 5
+        try:
+            image = decoders.decode(data, whole, limits, page=page, channel=channel).image
+        except PictureError as error:
+            return type(error).__name__
+        if image.shape[0] * image.shape[1] > max_pixels:
+            raise AssertionError(f"a picture of {image.shape} is beyond the limit")
+        return "a picture"
+
+    return take
 
 
-def posting() -> Callable[[bytes, int], str]:
-    """What posts a mutant to a service with a stub for a model, then a good picture."""
+def posting() -> Take:
+    """What posts a mutant to the app around a stub for a model."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "app"))
     from stub_segmenter import StubSegmenter
 
@@ -72,95 +103,102 @@ def posting() -> Callable[[bytes, int], str]:
     from app.settings import Settings
 
     client = create_app({"stub": StubSegmenter()}, Settings(max_pixels=MAX_PIXELS)).test_client()  # type: ignore[dict-item]
-    good = pictures()["png"]
 
-    def post(data: bytes, number: int) -> str:
+    def take(data: bytes, number: int) -> str:
         status = client.post("/api/v1/segment", data=data, content_type="image/png").status_code
-        if status >= 500:
-            raise AssertionError(f"status {status}")
-        after = client.post("/api/v1/segment", data=good, content_type="image/png").status_code
-        if after != 200:
-            raise AssertionError(f"status {after} of the good picture after it")
-        return str(status)
+        return _checked(status)
 
-    return post
+    return take
 
 
-def fuzz(first: int, count: int, through_app: bool) -> Outcome:
-    """Send `count` mutants from number `first` on."""
+def sending(port: int) -> Take:
+    """What sends a mutant to a running service."""
+
+    def take(data: bytes, number: int) -> str:
+        page = (number // 7) % 3 * (number % 2)
+        return _checked(
+            exchange(port, Ask("mutant", f"/api/v1/segment?model=people&page={page}", data)).status
+        )
+
+    return take
+
+
+def _checked(status: int) -> str:
+    if status not in _STATUSES:
+        raise AssertionError(f"status {status}" if status else "no answer")
+    return str(status)
+
+
+def fuzz(numbers: Iterable[int], take: Take) -> Outcome:
+    """Send mutants one after the other, and a good picture after each that breaks something."""
     outcome = Outcome()
-    context = multiprocessing.get_context("spawn")
-    number, end = first, first + count
-    while number < end:
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_child, args=(number, end, through_app, theirs))
-        child.start()
-        theirs.close()
-        number = _watch(ours, number, outcome)
-        child.join(5)
-        if child.is_alive():
-            child.kill()
-            child.join()
-            outcome.complaints.append(f"{number}, {mutant(number)[0]}: it hung and was killed")
-        elif child.exitcode:
-            outcome.complaints.append(f"{number}, {mutant(number)[0]}: the process died ({child.exitcode})")
-        number += 1
+    good = pictures()["png"]
+    wanted = take(good, 0)
+    with DecoderWatch() as watch:
+        for number in numbers:
+            name, data = mutant(number)
+            watch.begin()
+            started, complaints = time.perf_counter(), []
+            try:
+                outcome.answers[take(data, number)] += 1
+            except Exception as error:  # the point of it all
+                complaints.append(f"{type(error).__name__}: {error}")
+            seconds, cost = time.perf_counter() - started, watch.cost()
+            outcome.most_seconds = max(outcome.most_seconds, seconds)
+            outcome.most_cpu_seconds = max(outcome.most_cpu_seconds, cost.cpu_seconds)
+            outcome.most_bytes = max(outcome.most_bytes, cost.bytes)
+            outcome.deaths.update(cost.deaths)
+            if seconds > MOST_SECONDS or cost.cpu_seconds > MOST_CPU_SECONDS:
+                complaints.append(f"it took {seconds:.1f} s, {cost.cpu_seconds:.1f} s of the decoder")
+            if cost.bytes > MOST_BYTES:
+                complaints.append(f"it took {cost.bytes >> 20} MiB")
+            if complaints or cost.deaths:
+                outcome.broke.add(number)
+                if (after := take(good, 0)) != wanted:
+                    complaints.append(f"the good picture after it: {after}")
+            outcome.complaints += [f"{number}, {name}: {complaint}" for complaint in complaints]
     return outcome
 
 
-def _watch(reports: Connection, number: int, outcome: Outcome) -> int:
-    """Note what the child reports until it ends or hangs; the number of the mutant that it last began."""
-    try:
-        while reports.poll(60 + 10 * MOST_SECONDS):
-            what, *values = reports.recv()
-            if what == "begin":
-                (number,) = values
-                continue
-            if what == "end":
-                break
-            answer, seconds, rise, grown, complaint = values
-            outcome.answers[answer] += 1
-            outcome.most_seconds = max(outcome.most_seconds, seconds)
-            outcome.most_bytes = max(outcome.most_bytes, rise)
-            outcome.grown_bytes = grown
-            if complaint:
-                outcome.complaints.append(f"{number}, {mutant(number)[0]}: {complaint}")
-    except EOFError:  # it died
-        pass
-    return number
+def _fuzz_apart(numbers: range, max_pixels: int) -> Outcome:
+    warnings.simplefilter("ignore")
+    logging.getLogger("model").propagate = False  # a line for each decoder that dies
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs in C tell of every broken picture
+    return fuzz(numbers, decoding(max_pixels))
 
 
-def _child(first: int, end: int, through_app: bool, reports: Connection) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
-    warnings.simplefilter("ignore")  # Pillow warns of corrupt metadata
-    take = posting() if through_app else decode_mutant
-    for data in pictures().values():  # every codec has what it keeps
-        take(data, 0)
-    settled = 0
-    for number in range(first, end):
-        reports.send(("begin", number))
-        _, data = mutant(number)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak of resident memory begins anew
-        before, started, complaint = _resident("VmRSS"), time.perf_counter(), ""
-        try:
-            answer = take(data, number)
-        except Exception as error:  # the point of it all
-            answer, complaint = "a complaint", f"{type(error).__name__}: {error}"
-        seconds, rise = time.perf_counter() - started, _resident("VmHWM") - before
-        if seconds > MOST_SECONDS:
-            complaint += f" it took {seconds:.1f} s"
-        if rise > MOST_BYTES:
-            complaint += f" it took {rise >> 20} MiB"
-        if number < first + 100:
-            settled = _resident("VmRSS")
-        reports.send(("done", answer, seconds, rise, _resident("VmRSS") - settled, complaint))
-    reports.send(("end",))
+def _fuzz_decoders(numbers: range, max_pixels: int, processes: int) -> Outcome:
+    """Several processes, each with decoders of its own, take every so-manieth mutant."""
+    outcome = Outcome()
+    shares = [numbers[start :: processes * _PIECES] for start in range(processes * _PIECES)]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for done, share in enumerate(pool.map(partial(_fuzz_apart, max_pixels=max_pixels), shares), start=1):
+            outcome.add(share)
+            print(f"{done} of {len(shares)}: {_summary(outcome)}", file=sys.stderr, flush=True)
+    return outcome
 
 
-def _resident(which: str) -> int:
-    """Bytes of this process in memory: VmRSS now, VmHWM at the peak."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(which))
-    return int(line.split()[1]) << 10
+_PIECES = 10
+"""Of the work of each process, after which it tells how far it is."""
+
+
+def _fuzz_service(numbers: range, max_pixels: int) -> Outcome:
+    with running(MASKSERVE_MAX_PIXELS=str(max_pixels)) as server:
+        outcome = fuzz(numbers, sending(server.port))
+        if server.process.poll() is not None:
+            outcome.complaints.append("the service ended")
+    return outcome
+
+
+def _summary(outcome: Outcome) -> str:
+    answers = ", ".join(f"{answer}: {count:,}" for answer, count in outcome.answers.most_common())
+    deaths = ", ".join(f"{count} by {how}" for how, count in outcome.deaths.most_common())
+    return (
+        f"{sum(outcome.answers.values()):,} mutants: {answers}. Of one, at most"
+        f" {outcome.most_seconds:.2f} s, {outcome.most_cpu_seconds:.2f} s and"
+        f" {outcome.most_bytes / 2**20:.0f} MiB of a decoder. Decoders died: {deaths or 'none'}."
+        f" {len(outcome.complaints)} complaints."
+    )
 
 
 def main() -> int:
@@ -168,21 +206,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (0)")
-    parser.add_argument("--count", type=int, default=10_000, help="how many (10,000)")
-    parser.add_argument("--app", action="store_true", help="through the whole service")
-    arguments = parser.parse_args()
-    started = time.perf_counter()
-    outcome = fuzz(arguments.first, arguments.count, arguments.app)
-    print(*outcome.complaints, sep="\n")
-    print(", ".join(f"{answer}: {count:,}" for answer, count in outcome.answers.most_common()))
-    took = time.perf_counter() - started
-    print(
-        f"{sum(outcome.answers.values()):,} mutants in {took:.0f} s; of one, at most"
-        f" {outcome.most_seconds:.2f} s and {outcome.most_bytes / 2**20:.0f} MiB;"
-        f" resident memory grew by {outcome.grown_bytes / 2**20:.1f} MiB,"
-        f" {len(outcome.complaints)} complaints"
+    parser.add_argument(
+        "--each", type=int, default=EACH, help=f"mutants of each of {len(pictures())} pictures ({EACH})"
     )
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (0)")
+    parser.add_argument("--only", type=int, help="the mutant of this number alone")
+    parser.add_argument("--service", action="store_true", help="send them to a service on this machine")
+    parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS, help="%(default)s")
+    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="%(default)s")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where mutants that break something go")
+    arguments = parser.parse_args()
+    numbers = range(arguments.first, arguments.first + arguments.each * len(pictures()))
+    if arguments.only is not None:
+        numbers = range(arguments.only, arguments.only + 1)
+    if arguments.service:
+        outcome = _fuzz_service(numbers, arguments.max_pixels)
+    else:
+        outcome = _fuzz_decoders(numbers, arguments.max_pixels, min(arguments.processes, len(numbers)))
+    print(*outcome.complaints, _summary(outcome), sep="\n")
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+        for number in sorted(outcome.broke):
+            (arguments.keep / str(number)).write_bytes(mutant(number)[1])
     return 1 if outcome.complaints else 0
 
 

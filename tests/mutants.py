@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image, ImageCms
 from pillow_heif import from_pillow
 
+from tests.tiffs import tiff_of
+
 SEED = 20_260
 
 # Headers and directories lie here; a change of the pixels behind them seldom does anything.
@@ -87,6 +89,9 @@ def pictures() -> dict[str, bytes]:
         "tiff, 16-bit colours": cv2.imencode(".tiff", deep)[1].tobytes(),
         "tiff, big": of(rgb, "TIFF", big_tiff=True),
         "tiff, pages": animated("TIFF"),
+        "tiff, tiles": tiff_of(pixels, colour=True, tile=16, compression="deflate"),
+        "tiff, planes": tiff_of(pixels, colour=True, planes=True, order=">", differences=True),
+        "tiff, channels": tiff_of(np.dstack([deep, deep])[:, :, :5], compression="lzw"),
         "bmp": of(rgb, "BMP"),
         "bmp, palette": of(rgb.quantize(16), "BMP"),
         "gif": of(rgb, "GIF", transparency=3),
@@ -99,15 +104,20 @@ def mutant(number: int) -> tuple[str, bytes]:
     rng = np.random.default_rng((SEED, number))
     names = list(pictures())
     name = names[number % len(names)]
-    data = bytearray(pictures()[name])
+    data, done = changed(bytearray(pictures()[name]), rng)
+    if name.startswith("png") and rng.random() < 0.7:
+        data = _with_right_checksums(data)
+    return f"{name}: {', '.join(done)}", bytes(data)
+
+
+def changed(data: bytearray, rng: np.random.Generator) -> tuple[bytearray, list[str]]:
+    """The data with one change or two, and what these are."""
     done = []
     for _ in range(rng.integers(1, 3)):
         change = _CHANGES[rng.integers(len(_CHANGES))]
         data = change(data, rng)
         done.append(change.__name__.strip("_"))
-    if name.startswith("png") and rng.random() < 0.7:
-        data = _with_right_checksums(data)
-    return f"{name}: {', '.join(done)}", bytes(data)
+    return data, done
 
 
 def _place(data: bytearray, rng: np.random.Generator) -> int:

@@ -1,4 +1,4 @@
-"""Mutants of pictures through `decode`; scripts/fuzz_pictures.py sends thousands of them."""
+"""Mutants of pictures through decoder processes; scripts/fuzz_pictures.py sends thousands of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import signal
 
 import numpy as np
 
-from model.pictures import decode
-from scripts.fuzz_pictures import fuzz
+from model.pictures import decode, whole
+from model.pictures.isolation.decoders import Decoders
+from scripts.decoder_watch import decoder_processes
+from scripts.fuzz_pictures import MOST_BYTES, decoding, fuzz
 from tests.mutants import mutant, pictures
 
 
@@ -25,29 +27,31 @@ def test_a_number_always_gives_the_same_mutant() -> None:
 
 
 def test_mutants_give_a_picture_or_a_picture_error_in_bounded_time_and_memory() -> None:
-    outcome = fuzz(first=0, count=320, through_app=False)
+    outcome = fuzz(range(350), decoding())
 
     assert outcome.complaints == []
-    assert sum(outcome.answers.values()) == 320
+    assert sum(outcome.answers.values()) == 350
     assert outcome.answers["a picture"] > 20
     assert outcome.answers["BrokenPicture"] > 100
+    assert 0 < outcome.most_bytes < MOST_BYTES
 
 
-def test_a_process_that_dies_is_noticed_and_the_rest_goes_on(monkeypatch) -> None:
-    """Of the child's own death this is the only sign: its pipe ends and its exit code is no 0."""
-    monkeypatch.setattr("scripts.fuzz_pictures._child", _dying_at_3)
+def test_a_mutant_that_breaks_something_is_noticed_and_the_rest_goes_on() -> None:
+    decoders = Decoders()
 
-    outcome = fuzz(first=2, count=3, through_app=False)
+    def killed_at_3(data: bytes, number: int) -> str:
+        def kill(_: int) -> None:
+            if number == 3:
+                os.kill(decoder_processes()[-1], signal.SIGKILL)
 
-    assert [complaint.split(",")[0] for complaint in outcome.complaints] == ["3"]
-    assert "the process died (-9)" in outcome.complaints[0]
+        decoders.decode(pictures()["png"], whole, before_pixels=kill)
+        return "a picture"
+
+    outcome = fuzz(range(2, 5), killed_at_3)
+
+    assert outcome.deaths == {"SIGKILL": 1}
+    assert outcome.broke == {3}
+    (complaint,) = outcome.complaints
+    assert complaint.startswith("3, jpeg, several: ")
+    assert "MemoryError" in complaint
     assert outcome.answers["a picture"] == 2
-
-
-def _dying_at_3(first, end, through_app, reports) -> None:
-    for number in range(first, end):
-        reports.send(("begin", number))
-        if number == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        reports.send(("done", "a picture", 0.0, 0, 0, ""))
-    reports.send(("end",))

@@ -6,11 +6,11 @@ import io
 
 from PIL import Image
 
-from scripts.fuzz_pictures import fuzz
+from scripts.fuzz_pictures import fuzz, posting
 
 
 def test_a_mutant_is_never_the_services_fault_and_the_next_request_works() -> None:
-    outcome = fuzz(first=0, count=320, through_app=True)
+    outcome = fuzz(range(320), posting())
 
     assert outcome.complaints == []
     assert set(outcome.answers) <= {"200", "400", "413", "415", "422"}
