@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from flask import Flask, current_app, g, request
 
 from app.access.callers import caller
+from app.access.rate_limit import count_pixels
 from app.errors import UnknownModel
+from app.fetching.transfer_deadline import Deadline
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
 from app.serving.clients import Client
@@ -18,10 +21,11 @@ from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.workers import Inference, Workers
 from app.settings import Settings
-from app.sources import Sources
+from app.sources import Image, Sources
 from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
+from model.families.family import Size
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
@@ -67,6 +71,14 @@ class Service:
         with self.workers.upload(caller()) as g.arrival:
             yield
 
+    def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
+        """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
+
+        Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
+        """
+        with g.arrival.awaits(deadline):
+            return self.sources.read(image, deadline, most)
+
     @contextmanager
     def admitted(self) -> Iterator[None]:
         """Hold a place for the running request in the `with` block. Raises Busy."""
@@ -111,6 +123,7 @@ class Service:
             ClientLeft: while the request waited.
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
+            TooManyRequests: it has more pixels than the caller may send now.
             UnknownModel: there is no such model.
             Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
@@ -121,6 +134,11 @@ class Service:
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+
+        def lane(size: Size) -> AbstractContextManager[None]:
+            count_pixels(math.prod(size))
+            return inference.lane(size)
+
         with self.decoding.of(
             g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
         ) as decode:
@@ -136,7 +154,7 @@ class Service:
                 channel=parameters.channel,
                 stopwatch=picture.stopwatch,
                 decode=decode,
-                lane=inference.lane,
+                lane=lane,
                 turn=inference.turn,
             )
             picture.goes_to(finding.manifest)

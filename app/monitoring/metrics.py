@@ -67,9 +67,11 @@ class Metrics:
                 "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
             )
             self._states = {
-                "arriving": gauge("uploads_arriving", "Uploads that are being received."),
-                "waiting": gauge("queue_depth", "Images that wait for their inference."),
-                "running": gauge("inferences_running", "Inferences that run."),
+                "arriving": gauge("uploads_arriving", "Requests that are being received, or fetch an image."),
+                "waiting": gauge(
+                    "queue_depth", "Images that wait for their inference, or for their next tile."
+                ),
+                "running": gauge("inferences_running", "Inferences, of an image or a tile, that run."),
             }
             self._stage_seconds = histogram(
                 "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
