@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
@@ -43,7 +44,19 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def read_body(room: int, limit: int, settings: Settings) -> bytes:
-    """The running request's body. Call it while the request is received (`Service.receiving`).
+    """The running request's body. Arguments and errors as those of `arriving_body`."""
+    body = io.BytesIO()  # it gives its bytes away without a copy
+    with arriving_body(room, limit, settings) as pieces:
+        for piece in pieces:
+            body.write(piece)
+    return body.getvalue()
+
+
+@contextmanager
+def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The pieces of the running request's body. Use it while the request is received (`Service.receiving`).
+
+    What is left of it when the `with` block fails is read and forgotten.
 
     Args:
         room: the most bytes that it may have.
@@ -63,16 +76,24 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
         g.arrival.awaits(Stream(request.environ["wsgi.input"])),
         closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
     ):
-        if length is not None and length > room:
-            _drain(pieces, 2 * room)
-            raise TooLarge.in_bytes(limit)
-        body = bytearray()
-        for piece in pieces:
-            body += piece
-            if len(body) > room:
-                _drain(pieces, 2 * room - len(body))
+        try:
+            if length is not None and length > room:
                 raise TooLarge.in_bytes(limit)
-    return bytes(body)
+            yield _within(room, limit, pieces)
+        except (UploadTooSlow, ClientDisconnected):
+            raise
+        except Exception:
+            _drain(pieces, 2 * room)
+            raise
+
+
+def _within(room: int, limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces. Raises TooLarge when they have more than `room` bytes together."""
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            raise TooLarge.in_bytes(limit)
+        yield piece
 
 
 def _is_put_together() -> bool:
