@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import LengthRequired, TooLarge, UploadTooSlow
+from app.service import current_service
 from app.serving.arrivals import PIECE_BYTES, PIECE_SECONDS
 from app.serving.deadline import seconds_left
 from app.serving.streams import Stream
@@ -64,7 +65,7 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
         settings: for how long it may take.
 
     Raises:
-        Busy: it has lost its place to another caller.
+        Busy: it has lost its place to another caller, or others take the memory.
         LengthRequired: a chunked body, from a server that does not put it together.
         TooLarge: it has more.
         UploadTooSlow: it takes longer.
@@ -88,11 +89,13 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
 
 
 def _within(room: int, limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces. Raises TooLarge when they have more than `room` bytes together."""
+    """The pieces. Raises TooLarge beyond `room` bytes together, and Busy where all requests have too many."""
+    service = current_service()
     for piece in pieces:
         room -= len(piece)
         if room < 0:
             raise TooLarge.in_bytes(limit)
+        service.hold(len(piece))
         yield piece
 
 

@@ -14,6 +14,7 @@ from app.errors import UnknownModel
 from app.fetching.transfer_deadline import Deadline
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
+from app.serving.bodies import Bodies
 from app.serving.clients import Client
 from app.serving.deadline import deadline
 from app.serving.decoding import Decoding
@@ -35,6 +36,9 @@ STAGES = ("decode", "queue", "infer", "masks", "encode")
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""
 
+_BATCHES_AT_ONCE = 4
+"""Of the largest: what all requests together may have in memory as it came."""
+
 _EXTENSION = "maskserve"
 
 
@@ -54,6 +58,7 @@ class Service:
     def __init__(self, settings: Settings, models: Models) -> None:
         self.settings = settings
         self.models = models
+        self.bodies = Bodies(_BATCHES_AT_ONCE * settings.max_batch_bytes)
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
@@ -71,13 +76,21 @@ class Service:
         with self.workers.upload(caller()) as g.arrival:
             yield
 
+    def hold(self, more: int) -> None:
+        """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
+        holder, held = g.get("held", (caller(), 0))
+        self.bodies.grow(holder, more, held)
+        g.held = holder, held + more
+
     def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
 
         Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
         """
         with g.arrival.awaits(deadline):
-            return self.sources.read(image, deadline, most)
+            data = self.sources.read(image, deadline, most)
+        self.hold(len(data))
+        return data
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -199,6 +212,11 @@ def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> 
 def register(app: Flask, service: Service) -> None:
     """Give `app` its service."""
     app.extensions[_EXTENSION] = service
+
+    @app.teardown_request
+    def give_back(_: BaseException | None) -> None:
+        if "held" in g:
+            service.bodies.give_back(*g.pop("held"))
 
 
 def current_service() -> Service:
