@@ -215,6 +215,9 @@ EXIF_LINES = "\n".join(re.findall("..{0,70}", turned(6).tobytes().hex()))
 TURNED = {
     "jpeg": lambda: saved(two_halves(), "JPEG", exif=turned(6)),
     "jpeg, by XMP": lambda: saved(two_halves(), "JPEG", xmp=XMP),
+    "jpeg, behind rubbish": lambda: (
+        JPEG[:20] + b"\0 rubbish \xff\0\xff" + saved(two_halves(), "JPEG", exif=turned(6))[20:]
+    ),
     "jpeg, behind a comment": lambda: (
         JPEG[:2] + b"\xff\xfe\0\x08hello!" + saved(two_halves(), "JPEG", exif=turned(6))[2:]
     ),
