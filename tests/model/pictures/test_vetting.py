@@ -173,6 +173,16 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[PictureError], str]] = {
         PictureTooLarge,
         "1300 x 1300",
     ),
+    "avif, boxes": (
+        lambda: pictures()["avif"] + b"\0\0\0\x08free" * MANY,
+        PictureTooLarge,
+        "more than 10,000 boxes",
+    ),
+    "heic, boxes": (
+        lambda: pictures()["heic"] + b"\0\0\0\x08free" * MANY,
+        PictureTooLarge,
+        "more than 10,000 boxes",
+    ),
     "heic, forged": (lambda: with_ispe(heic_of(Image.new("RGB", (1300, 1300))), 64), BrokenPicture, "HEIF"),
 }
 
