@@ -244,7 +244,8 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *("model.pictures.heif_boxes", "model.pictures.limits"),
             ),
         ),
-        ("model.pictures.colours", ("model.pictures.limits",)),
+        ("model.pictures.profiles", ()),
+        ("model.pictures.colours", ("model.pictures.limits", "model.pictures.profiles")),
         ("model.pictures.bmp", ("model.pictures.limits",)),
         ("model.pictures.gif", ("model.pictures.limits",)),
         ("model.pictures.jpeg", ("model.pictures.exif", "model.pictures.limits")),
@@ -256,10 +257,14 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.pictures.tiff_pages", ("model.pictures.limits",)),
         ("model.pictures.tiff_directory", ("model.pictures.limits", "model.pictures.tiff_pages")),
         (
+            "model.pictures.tiff_layout",
+            ("model.pictures.limits", "model.pictures.tiff_directory", "model.pictures.tiff_pages"),
+        ),
+        (
             "model.pictures.tiff",
             (
                 *("model.pictures.colours", "model.pictures.limits"),
-                *("model.pictures.tiff_directory", "model.pictures.tiff_pages"),
+                *("model.pictures.tiff_directory", "model.pictures.tiff_layout"),
             ),
         ),
         ("model.pictures", ("model.heap", "model.pictures")),

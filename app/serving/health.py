@@ -13,7 +13,6 @@ from flask import Flask, Response, current_app
 from app.errors import Busy, NotReady
 from app.monitoring.tracing import Record, current_record
 from app.service import Service
-from model.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +50,8 @@ class Health:
         self._is_doubted = False
         self._testing_since: float | None = None
         self._tested_at = -SECONDS_BETWEEN_TESTS
-        self._hopeless_since: float | None = (
-            None  # the first of the self-tests, one after another, that failed
-        )
+        # When the first of the self-tests began that failed, one after another.
+        self._hopeless_since: float | None = None
 
     def note(self, record: Record, status: int) -> None:
         """A request was answered with `status`. Refusals, and requests without images, say nothing here."""
@@ -98,7 +96,7 @@ class Health:
         began = self._clock()
         failure: Exception | None = None
         try:
-            with self._service.workers.turn(Stopwatch()):
+            with self._service.workers.turns.turn("the self-test"):
                 for segmenter in self._service.segmenters.values():
                     segmenter.self_test()
         except Busy:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from model.pictures.limits import check_channel
+from model.pictures.profiles import is_srgb, without_long_conversions
 
 # A small file can hold a large flat picture, and copies of all of it add up: they are made of some rows.
 _BLOCK = 1 << 20  # pixels
@@ -20,12 +21,6 @@ _BLOCK = 1 << 20  # pixels
 # What may lie outside the range that a picture of more than 8 bits is stretched over: one pixel in 10,000
 # at each end.
 _OUTLIERS = 1e-4
-
-_TAGS_AT, _MOST_TAGS = 128, 100  # of an ICC profile; lcms reads no more either
-
-# Conversions in any number of steps, which lcms prefers, and does for each of thousands of colours. A profile
-# that has them has others too, of a few steps, for readers that do not know them.
-_LONG_CONVERSIONS = (b"D2B0", b"D2B1", b"D2B2", b"D2B3")
 
 
 @dataclass(frozen=True)
@@ -263,9 +258,9 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     mode = _convertible(image.crop((0, 0, 1, 1))).mode
     try:
         # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
-        if _is_srgb(profile_bytes):
+        if is_srgb(profile_bytes):
             return unchanged
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(_without_long_conversions(profile_bytes)))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(without_long_conversions(profile_bytes)))
         transform = ImageCms.buildTransform(
             profile, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB"
         )
@@ -273,29 +268,3 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
         return unchanged
     return lambda part: ImageCms.applyTransform(part, transform) or part
-
-
-def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile's description says so; lcms allocates as many languages of it as are claimed."""
-    for _, tag, start, length in _tags(profile):
-        if tag == b"desc":
-            description = profile[start : start + length]
-            return b"sRGB" in description or "sRGB".encode("utf-16-be") in description
-    return False
-
-
-def _without_long_conversions(profile: bytes) -> bytes:
-    """The profile with the names of such conversions in small letters, which mean nothing."""
-    changed = bytearray(profile)
-    for at, tag, _, _ in _tags(profile):
-        if tag in _LONG_CONVERSIONS:
-            changed[at : at + 4] = tag.lower()
-    return bytes(changed)
-
-
-def _tags(profile: bytes) -> Iterator[tuple[int, bytes, int, int]]:
-    """Of each tag of a profile, where it is named, its name, where it begins and its length."""
-    (count,) = struct.unpack_from(">I", profile, _TAGS_AT)
-    for number in range(min(count, _MOST_TAGS)):
-        at = _TAGS_AT + 4 + 12 * number
-        yield at, *struct.unpack_from(">4sII", profile, at)

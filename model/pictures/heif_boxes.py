@@ -15,6 +15,8 @@ _MOST_META_BYTES = 1 << 20
 # that with opacity.
 _MOST_ITEMS = 2000
 
+_MOST_BOXES = 10_000  # side by side; a photo has some hundred
+
 _DERIVED = b"dimg"  # a reference from a grid or an overlay to what it is made of
 _IN_FILE, _IN_BOX = 0, 1  # where an item's bytes may be
 
@@ -89,9 +91,16 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
     """The boxes that lie in data[start:end], one after the other.
 
     Raises:
+        PictureTooLarge: more than are accepted.
         BrokenPicture: one is shorter than its own head.
     """
+    count = 0
     while start + 8 <= end:
+        count += 1
+        if count > _MOST_BOXES:
+            raise PictureTooLarge(
+                f"the picture's file has more than {_MOST_BOXES:,} boxes side by side, the most accepted"
+            )
         length, kind = struct.unpack_from(">I4s", data, start)
         head = 8
         if length == 1:

@@ -13,7 +13,7 @@ from model.pictures.limits import Limits
 def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> tuple[bytes, int]:
     """The file as a decoder may see it, and the number that the page has in it.
 
-    A TIFF is vetted by its pages: `tiff.vetted`.
+    A TIFF is vetted by its pages: `tiff_layout.vetted`.
 
     Raises:
         PictureError: it is not accepted.

@@ -185,6 +185,15 @@ def tiff_with_values(tag: int, kind: int) -> bytes:
     return (data[:at] + entry + data[at + 12 :]).ljust(filler, b"\0") + bytes(20 << 20)
 
 
+def tiff_of_scans() -> bytes:
+    """A TIFF of 1000 x 1000 pixels whose only strip is a JPEG with thousands of scans."""
+    strip = jpeg_of_scans(5000, side=1000, mode="L")
+    tags = {256: 1000, 257: 1000, 258: 8, 259: 7, 262: 1, 273: 8, 277: 1, 278: 1000, 279: len(strip)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    body = b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip
+    return body + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 def exif_of_values(count: int) -> bytes:
     """EXIF whose resolution, and whose orientation, has so many values."""
     entries = struct.pack("<HHII", 274, 5, count, 50) + struct.pack("<HHII", 282, 5, count, 50)
@@ -253,10 +262,17 @@ BOMBS = {
     "png, exif": lambda: png_with(
         png_chunk(b"eXIf", exif_of_values(2_500_000)), png_chunk(b"IDAT", zlib.compress(bytes(4)))
     ),
+    "png, profiles": lambda: png_with(
+        *[png_chunk(b"iCCP", b"p\0\0" + much(1 << 20))] * 3000, png_chunk(b"IDAT", b"")
+    ),
+    "png, exif as texts": lambda: png_with(
+        *[png_chunk(b"zTXt", b"Raw profile type exif\0\0" + much(1 << 20))] * 3000, png_chunk(b"IDAT", b"")
+    ),
     "webp, exif": lambda: file_of(Image.new("RGB", (8, 8)), "WEBP", exif=exif_of_values(2_500_000)),
     "gif, comment": lambda: gif_with(b"\x21\xfe" + (b"\xff" + bytes(255)) * 80_000 + b"\0"),
     "gif, rubbish": lambda: gif_with(b"\x01" * (20 << 20)),
     "bmp, run lengths": lambda: bmp_of_runs(b"\1\5\0\0" * 1000),
+    "tiff, scans": tiff_of_scans,
     "tiff, profile": lambda: tiff_with_values(34675, 3),
     "tiff, exif": lambda: tiff_with_values(34665, 4),
 }
@@ -291,9 +307,9 @@ print(outcome, (resident("VmHWM") - before) // 1024, time.perf_counter() - start
     assert float(seconds) < 5
 
 
-def jpeg_of_scans(count: int, side: int = 64) -> bytes:
+def jpeg_of_scans(count: int, side: int = 64, mode: str = "RGB") -> bytes:
     """A progressive JPEG whose last scan comes again and again."""
-    data = file_of(Image.new("RGB", (side, side), "red"), "JPEG", progressive=True)
+    data = file_of(Image.new(mode, (side, side), "red"), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + data[-2:]
 

@@ -173,6 +173,16 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[PictureError], str]] = {
         PictureTooLarge,
         "1300 x 1300",
     ),
+    "avif, boxes": (
+        lambda: pictures()["avif"] + b"\0\0\0\x08free" * MANY,
+        PictureTooLarge,
+        "more than 10,000 boxes",
+    ),
+    "heic, boxes": (
+        lambda: pictures()["heic"] + b"\0\0\0\x08free" * MANY,
+        PictureTooLarge,
+        "more than 10,000 boxes",
+    ),
     "heic, forged": (lambda: with_ispe(heic_of(Image.new("RGB", (1300, 1300))), 64), BrokenPicture, "HEIF"),
 }
 
@@ -215,6 +225,9 @@ EXIF_LINES = "\n".join(re.findall("..{0,70}", turned(6).tobytes().hex()))
 TURNED = {
     "jpeg": lambda: saved(two_halves(), "JPEG", exif=turned(6)),
     "jpeg, by XMP": lambda: saved(two_halves(), "JPEG", xmp=XMP),
+    "jpeg, behind rubbish": lambda: (
+        JPEG[:20] + b"\0 rubbish \xff\0\xff" + saved(two_halves(), "JPEG", exif=turned(6))[20:]
+    ),
     "jpeg, behind a comment": lambda: (
         JPEG[:2] + b"\xff\xfe\0\x08hello!" + saved(two_halves(), "JPEG", exif=turned(6))[2:]
     ),
