@@ -14,7 +14,7 @@ from app.serving.places import Place
 _GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less
 _LEAST_PACE = (
     32 * 1024
-)  # bytes a second: a photo of two megabytes would otherwise take longer than uploads may
+)  # bytes a second: at less, two megabytes take longer than an upload may
 
 
 class Source(Protocol):
