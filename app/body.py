@@ -14,11 +14,12 @@ from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import LengthRequired, TooLarge, UploadTooSlow
 from app.service import current_service
-from app.serving.arrivals import PIECE_BYTES, PIECE_SECONDS
 from app.serving.deadline import seconds_left
 from app.serving.streams import Stream
 from app.settings import Settings
 
+_PIECE_BYTES = 64 * 1024
+_PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
 _REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
 
@@ -124,7 +125,7 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
     closed for reading, which ends the read that waits and leaves the way open for the answer.
     """
     end = time.monotonic() + seconds
-    while piece := _read_piece(min(end, time.monotonic() + PIECE_SECONDS)):
+    while piece := _read_piece(min(end, time.monotonic() + _PIECE_SECONDS)):
         yield piece
 
 
@@ -134,7 +135,7 @@ def _read_piece(until: float) -> bytes:
     alarm.daemon = True
     alarm.start()
     try:
-        piece: bytes = request.stream.read(PIECE_BYTES)
+        piece: bytes = request.stream.read(_PIECE_BYTES)
     except (ClientDisconnected, OSError) as error:
         if time.monotonic() < until:
             raise

@@ -22,9 +22,8 @@ logger = logging.getLogger(__name__)
 _STORAGE_SECONDS = 0.25  # for an answer that takes a Redis nearby a millisecond
 
 PIXELS_A_COUNT = 4_000_000
-"""A picture counts once for every so many pixels begun: one from a screen, a web page or most microscopes
-once, a phone's photo three times. What it takes to compute grows with its pixels; small pictures should stay
-as cheap as a request."""
+"""A picture counts once for every so many pixels begun, since the time that it takes grows with them. Most
+pictures from screens, web pages and microscopes have fewer, and count like any request."""
 
 _EXTENSION = "maskserve-rate-limit"
 

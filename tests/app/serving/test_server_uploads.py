@@ -15,7 +15,7 @@ from server import Server, needs_uwsgi, running
 pytestmark = needs_uwsgi
 
 HEAD = (
-    b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n"
+    b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 19999999\r\n\r\n"
 )
 _TICK = 0.1  # seconds
 
@@ -62,7 +62,7 @@ def status_of(connection: socket.socket) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("piece", [b"", b"x", b"x" * 500], ids=["silent", "dripping", "slow"])
+@pytest.mark.parametrize("piece", [b"", b"x", b"x" * 1000], ids=["silent", "dripping", "slow"])
 def test_an_upload_that_stalls_makes_room_for_another(tmp_path: Path, png: bytes, piece: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0, MASKSERVE_QUEUE="1") as server,
@@ -76,7 +76,7 @@ def test_an_upload_that_stalls_makes_room_for_another(tmp_path: Path, png: bytes
 def test_uploads_that_go_on_keep_their_places_from_their_own_caller(tmp_path: Path, png: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0, MASKSERVE_QUEUE="1") as server,
-        uploads(server, 2, b"x" * 5000) as busy,
+        uploads(server, 2, b"x" * 20_000) as busy,
     ):
         status, headers, _ = server.segment(png)
         assert status == 503 and int(headers["Retry-After"]) >= 1
@@ -86,7 +86,7 @@ def test_uploads_that_go_on_keep_their_places_from_their_own_caller(tmp_path: Pa
 def test_a_caller_with_all_places_makes_room_for_another_caller(tmp_path: Path, png: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0, MASKSERVE_QUEUE="1") as server,
-        uploads(server, 2, b"x" * 5000, address="127.0.0.2") as busy,
+        uploads(server, 2, b"x" * 20_000, address="127.0.0.2") as busy,
     ):
         assert server.segment(png)[0] == 200
         assert list(map(status_of, busy)) == [b"", b"503"]  # the younger one
