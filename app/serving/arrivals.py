@@ -12,9 +12,7 @@ from app.errors import ServiceError
 from app.serving.places import Place
 
 _GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less
-_LEAST_PACE = (
-    32 * 1024
-)  # bytes a second: at less, two megabytes take longer than an upload may
+_LEAST_PACE = 32 * 1024  # bytes a second: at less, two megabytes take longer than an upload may
 
 
 class Source(Protocol):
