@@ -192,6 +192,14 @@ def test_a_decoder_or_a_nursery_that_is_killed_while_idle_is_replaced(decoders: 
         assert decoders.decode(data, whole).size == (64, 48)
 
 
+def test_decoders_see_nothing_of_the_service_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKSERVE_API_KEYS", "secret")
+    decoders = Decoders()
+    decoders.decode(encode(64, 48, "PNG"), whole)
+    assert b"secret" not in Path(f"/proc/{working()}/environ").read_bytes()
+    decoders.close()
+
+
 def test_no_process_outlives_the_service() -> None:
     source = """if True:
         import sys, time
