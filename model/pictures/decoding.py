@@ -22,6 +22,7 @@ from model.pictures.limits import (
     BrokenPicture,
     Limits,
     PictureError,
+    PictureTooLarge,
     check_drawn,
     check_frames,
     check_size,
@@ -176,7 +177,9 @@ def decode_reduced(
         upright = _turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
-    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
+    except MemoryError as error:
+        raise PictureTooLarge(f"the {file_format} picture takes more memory to decode than there is") from error
+    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BrokenPicture(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
