@@ -178,7 +178,7 @@ def decode_reduced(
     except PictureError:
         raise
     except MemoryError as error:
-        raise PictureTooLarge(f"the {file_format} picture takes more memory to decode than there is") from error
+        raise PictureTooLarge(f"the {file_format} picture takes more memory than there is") from error
     # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BrokenPicture(
