@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import LengthRequired, TooLarge, UploadTooSlow
-from app.serving.arrivals import PIECE_BYTES, PIECE_SECONDS
+from app.service import current_service
 from app.serving.deadline import seconds_left
 from app.serving.streams import Stream
 from app.settings import Settings
 
+_PIECE_BYTES = 64 * 1024
+_PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
 _REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
 
@@ -43,7 +46,19 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def read_body(room: int, limit: int, settings: Settings) -> bytes:
-    """The running request's body. Call it while the request is received (`Service.receiving`).
+    """The running request's body. Arguments and errors as those of `arriving_body`."""
+    body = io.BytesIO()  # it gives its bytes away without a copy
+    with arriving_body(room, limit, settings) as pieces:
+        for piece in pieces:
+            body.write(piece)
+    return body.getvalue()
+
+
+@contextmanager
+def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The pieces of the running request's body. Use it while the request is received (`Service.receiving`).
+
+    What is left of it when the `with` block fails is read and forgotten.
 
     Args:
         room: the most bytes that it may have.
@@ -51,7 +66,7 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
         settings: for how long it may take.
 
     Raises:
-        Busy: it has lost its place to another caller.
+        Busy: it has lost its place to another caller, or others take the memory.
         LengthRequired: a chunked body, from a server that does not put it together.
         TooLarge: it has more.
         UploadTooSlow: it takes longer.
@@ -63,16 +78,26 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
         g.arrival.awaits(Stream(request.environ["wsgi.input"])),
         closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
     ):
-        if length is not None and length > room:
-            _drain(pieces, 2 * room)
-            raise TooLarge.in_bytes(limit)
-        body = bytearray()
-        for piece in pieces:
-            body += piece
-            if len(body) > room:
-                _drain(pieces, 2 * room - len(body))
+        try:
+            if length is not None and length > room:
                 raise TooLarge.in_bytes(limit)
-    return bytes(body)
+            yield _within(room, limit, pieces)
+        except (UploadTooSlow, ClientDisconnected):
+            raise
+        except Exception:
+            _drain(pieces, 2 * room)
+            raise
+
+
+def _within(room: int, limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces. Raises TooLarge beyond `room` bytes together, and Busy where all requests have too many."""
+    service = current_service()
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            raise TooLarge.in_bytes(limit)
+        service.hold(len(piece))
+        yield piece
 
 
 def _is_put_together() -> bool:
@@ -100,7 +125,7 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
     closed for reading, which ends the read that waits and leaves the way open for the answer.
     """
     end = time.monotonic() + seconds
-    while piece := _read_piece(min(end, time.monotonic() + PIECE_SECONDS)):
+    while piece := _read_piece(min(end, time.monotonic() + _PIECE_SECONDS)):
         yield piece
 
 
@@ -110,7 +135,7 @@ def _read_piece(until: float) -> bytes:
     alarm.daemon = True
     alarm.start()
     try:
-        piece: bytes = request.stream.read(PIECE_BYTES)
+        piece: bytes = request.stream.read(_PIECE_BYTES)
     except (ClientDisconnected, OSError) as error:
         if time.monotonic() < until:
             raise

@@ -265,6 +265,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ClientDisconnected):
         error = UploadTooSlow("The upload stalled or broke off.")
     if memory.lacks(error):  # which says nothing of the image: it may go well the next time
+        current_record().failure = error
         current_app.logger.warning("request %s lacked memory", request_id(), exc_info=error)
         error = Busy("There is not enough memory for this right now. Try again shortly, or send less.")
     if isinstance(error, ServiceError):

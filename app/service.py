@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from flask import Flask, current_app, g, request
 
 from app.access.callers import caller
+from app.access.rate_limit import count_pixels
 from app.errors import UnknownModel
+from app.fetching.transfer_deadline import Deadline
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
+from app.serving.bodies import Bodies
 from app.serving.clients import Client
 from app.serving.deadline import deadline
 from app.serving.decoding import Decoding
@@ -18,10 +22,11 @@ from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.workers import Inference, Workers
 from app.settings import Settings
-from app.sources import Sources
+from app.sources import Image, Sources
 from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
+from model.families.family import Size
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
@@ -30,6 +35,9 @@ STAGES = ("decode", "queue", "infer", "masks", "encode")
 
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""
+
+_BATCHES_AT_ONCE = 4
+"""Of the largest: what all requests together may have in memory as it came."""
 
 _EXTENSION = "maskserve"
 
@@ -50,6 +58,7 @@ class Service:
     def __init__(self, settings: Settings, models: Models) -> None:
         self.settings = settings
         self.models = models
+        self.bodies = Bodies(_BATCHES_AT_ONCE * settings.max_batch_bytes)
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
@@ -66,6 +75,22 @@ class Service:
         """Receive the running request, and what it names, in the `with` block. Raises Busy."""
         with self.workers.upload(caller()) as g.arrival:
             yield
+
+    def hold(self, more: int) -> None:
+        """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
+        holder, held = g.get("held", (caller(), 0))
+        self.bodies.grow(holder, more, held)
+        g.held = holder, held + more
+
+    def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
+        """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
+
+        Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
+        """
+        with g.arrival.awaits(deadline):
+            data = self.sources.read(image, deadline, most)
+        self.hold(len(data))
+        return data
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -111,6 +136,7 @@ class Service:
             ClientLeft: while the request waited.
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
+            TooManyRequests: it has more pixels than the caller may send now.
             UnknownModel: there is no such model.
             Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
@@ -121,6 +147,11 @@ class Service:
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+
+        def lane(size: Size) -> AbstractContextManager[None]:
+            count_pixels(math.prod(size))
+            return inference.lane(size)
+
         with self.decoding.of(
             g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
         ) as decode:
@@ -136,7 +167,7 @@ class Service:
                 channel=parameters.channel,
                 stopwatch=picture.stopwatch,
                 decode=decode,
-                lane=inference.lane,
+                lane=lane,
                 turn=inference.turn,
             )
             picture.goes_to(finding.manifest)
@@ -181,6 +212,11 @@ def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> 
 def register(app: Flask, service: Service) -> None:
     """Give `app` its service."""
     app.extensions[_EXTENSION] = service
+
+    @app.teardown_request
+    def give_back(_: BaseException | None) -> None:
+        if "held" in g:
+            service.bodies.give_back(*g.pop("held"))
 
 
 def current_service() -> Service:

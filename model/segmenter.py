@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
 from model.result import Result, Wishes
 from model.segments import Segments
-from model.selftest import check_self_test
+from model.selftest import SelfTest
 from model.stopwatch import Stopwatch
 
 LOG = logging.getLogger(__name__)
@@ -100,9 +101,13 @@ class Segmenter:
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.
 
-        A bundle without a self-test must at least answer for a blank picture.
+        A bundle without a self-test must at least answer for a blank picture. The file is read once.
         """
-        check_self_test(self.bundle, self.predict)
+        self._self_test.check(self.predict)
+
+    @cached_property
+    def _self_test(self) -> SelfTest:
+        return SelfTest(self.bundle)
 
 
 def load(
@@ -157,7 +162,7 @@ def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
         folder, largest = bundle.stages_folder(way.precision), family.largest_picture(manifest)
         try:
             return OpenVINORunner.open(
-                folder, family.stages(manifest), way.precision, largest, threads=threads
+                folder, family.stages(manifest), way.precision, largest, threads=threads, read=bundle.read
             )
         except StagesError as error:
             raise BundleError(

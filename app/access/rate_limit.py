@@ -1,4 +1,4 @@
-"""Rate limit: how often one caller may ask, counted here or in a Redis that processes share."""
+"""Rate limit: how much one caller may ask for, counted here or in a Redis that processes share."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from app.settings import BadSetting, Settings
 logger = logging.getLogger(__name__)
 
 _STORAGE_SECONDS = 0.25  # for an answer that takes a Redis nearby a millisecond
+
+PIXELS_A_COUNT = 4_000_000
+"""A picture counts once for every so many pixels begun, since the time that it takes grows with them. Most
+pictures from screens, web pages and microscopes have fewer, and count like any request."""
 
 _EXTENSION = "maskserve-rate-limit"
 
@@ -70,14 +74,18 @@ class RateLimit:
         """Whether the storage is there."""
         return self._limiter.storage.check()
 
-    def count_batch(self, images: int) -> None:
-        """Count the images after the first, at most all that is allowed. Raises TooManyRequests."""
-        if (rest := min(images, self._most) - 1) > 0:
+    def count_further(self, cost: int) -> None:
+        """Count `cost` more for a request, of which no more is counted than is ever allowed.
+
+        Raises TooManyRequests.
+        """
+        if (rest := min(cost, self._most - g.get("counted", 0))) > 0:
             self.count(rest)
 
     def count(self, cost: int = 1) -> None:
-        """Count `cost` images for the caller. Raises TooManyRequests."""
+        """Count `cost` for the caller. Raises TooManyRequests."""
         g.cost = cost
+        g.counted = g.get("counted", 0) + cost
         try:
             with self._rule:
                 pass
@@ -155,7 +163,13 @@ def count_batch(images: int) -> None:
     More than is ever allowed take all that is, so that a whole batch passes where nothing else was asked.
     """
     if rate_limit := _rate_limit():
-        rate_limit.count_batch(images)
+        rate_limit.count_further(images - 1)
+
+
+def count_pixels(pixels: int) -> None:
+    """Count a picture, counted once already, for as many pixels as it has. Raises TooManyRequests."""
+    if rate_limit := _rate_limit():
+        rate_limit.count_further(ceil(pixels / PIXELS_A_COUNT) - 1)
 
 
 def _rate_limit() -> RateLimit | None:

@@ -21,6 +21,7 @@ from app.monitoring import counts, tracing
 from app.monitoring.processes import Processes, Usage
 from app.monitoring.tracing import Picture, Record
 from app.service import Service, current_service
+from app.serving.health import health_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,11 @@ class Metrics:
                 "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
             )
             self._states = {
-                "arriving": gauge("uploads_arriving", "Uploads that are being received."),
-                "waiting": gauge("queue_depth", "Images that wait for their inference."),
-                "running": gauge("inferences_running", "Inferences that run."),
+                "arriving": gauge("uploads_arriving", "Requests that are being received, or fetch an image."),
+                "waiting": gauge(
+                    "queue_depth", "Images that wait for their inference, or for their next tile."
+                ),
+                "running": gauge("inferences_running", "Inferences, of an image or a tile, that run."),
             }
             self._stage_seconds = histogram(
                 "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
@@ -78,11 +81,20 @@ class Metrics:
             self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
             self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
             self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
+            self._self_tests = counter(
+                "self_tests_total", "Self-tests after requests had failed, by how they ended.", "outcome"
+            )
+            for outcome in ("passed", "failed"):
+                self._self_tests.labels(outcome)
             counter("processes_started_total", "Processes started, replaced ones included.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
         return self._states[state].track_inprogress()
+
+    def self_test(self, outcome: str) -> None:
+        """A self-test has "passed" or "failed"."""
+        self._self_tests.labels(outcome).inc()
 
     def begin(self) -> None:
         """A request has come."""
@@ -172,6 +184,7 @@ def register(app: Flask) -> None:
         service = current_service()
     metrics = Metrics(service)
     service.workers.watch = metrics.watch
+    health_of(app).tell = metrics.self_test
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request

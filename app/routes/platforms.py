@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter
 
 from app.errors import BadBody, UnknownModel
 from app.intake import check_batch, receive_batch_json
-from app.routes.operations import live, ready
+from app.routes.operations import check_ready, live, ready
 from app.service import current_service
 from app.settings import BadSetting, Settings
 from app.several import answer_each
@@ -58,6 +58,7 @@ def list_v1() -> dict[str, Any]:
 @platforms.get("/v1/models/<no_verb:name>")
 def describe_v1(name: str) -> dict[str, Any]:
     """KServe V1's word that a model is ready."""
+    check_ready()
     return {"name": current_service().segmenter_named(name).bundle.manifest.name, "ready": True}
 
 
@@ -118,6 +119,7 @@ def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @platforms.get("/v2/models/<name>/versions/<version>/ready")
 def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
     """A model is ready."""
+    check_ready()
     return {"name": _manifest(name, version).name, "ready": True}
 
 

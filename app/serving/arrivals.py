@@ -11,12 +11,8 @@ from typing import Protocol
 from app.errors import ServiceError
 from app.serving.places import Place
 
-PIECE_BYTES = 64 * 1024
-PIECE_SECONDS = 10.0
-"""An upload of which a piece takes longer is ended; so is, for the sake of somebody else, one that goes on at
-a slower pace than that."""
-
-_GRACE_SECONDS = 1.0  # in which nothing need have come
+_GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less
+_LEAST_PACE = 32 * 1024  # bytes a second: at less, two megabytes take longer than an upload may
 
 
 class Source(Protocol):
@@ -76,4 +72,4 @@ class Arrival(Place):
                 return None
             received, quiet = known
             pace = 0.0 if quiet > _GRACE_SECONDS else (received - self._received_before) / age
-            return (pace, self._source.too_slow()) if pace < PIECE_BYTES / PIECE_SECONDS else None
+            return (pace, self._source.too_slow()) if pace < _LEAST_PACE else None

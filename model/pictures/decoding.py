@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from pillow_heif import HeifImageFile
 
-from model.pictures import bmp, exif, gif, png, tiff, webp
+from model.pictures import bmp, exif, gif, png, tiff, tiff_layout, webp
 from model.pictures.colours import image_to_rgb, samples_to_rgb
 from model.pictures.headers import recognise
 from model.pictures.limits import (
@@ -22,6 +22,7 @@ from model.pictures.limits import (
     BrokenPicture,
     Limits,
     PictureError,
+    PictureTooLarge,
     check_drawn,
     check_frames,
     check_size,
@@ -176,7 +177,9 @@ def decode_reduced(
         upright = _turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
-    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
+    except MemoryError as error:
+        raise PictureTooLarge(f"the {file_format} picture takes more memory than there is") from error
+    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BrokenPicture(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
@@ -211,7 +214,7 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         try:
             if file_format == "TIFF":
                 data = file.read()
-                layout = tiff.read_layout(data, page_offsets(data, 0)[0], limits)
+                layout = tiff_layout.read_layout(data, page_offsets(data, 0)[0], limits)
                 (width, height), orientation = layout.size, layout.orientation
             else:
                 if file_format == "GIF":
@@ -233,12 +236,12 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     limits, page = wanted.limits, wanted.page
     offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
-    layout = tiff.read_layout(data, offsets[page], limits)
+    layout = tiff_layout.read_layout(data, offsets[page], limits)
     wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
     if not layout.known_to_pillow:
         samples, channel = tiff.read_samples(layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
-    with _open(io.BytesIO(tiff.vetted(layout)), "TIFF") as image:
+    with _open(io.BytesIO(tiff_layout.vetted(layout)), "TIFF") as image:
         image.load()
         return _Stored(image_to_rgb(image, wanted.channel), layout.orientation)
 

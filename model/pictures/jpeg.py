@@ -22,8 +22,8 @@ from model.pictures.limits import (
 # A photo has some ten, and some twenty scans with a table each if it is progressive; a large profile has 255.
 _MOST_SEGMENTS = 5_000
 
-# The next marker where one is due: fill bytes may come before it, and escaped ones that mean nothing.
-_MARKER = re.compile(rb"(?:\xff++\x00)*+\xff++([^\x00\xff])")
+# The next marker before the pixels: fill bytes may come before it, and rubbish, which decoders skip.
+_MARKER = re.compile(rb"(?:[^\xff]++|\xff++\x00)*+\xff++([^\x00\xff])", re.DOTALL)
 
 # In a scan 0xFF is followed by 0 or by a restart marker; anything else ends it. Fill bytes may repeat 0xFF.
 # Matched from where one stands, giving nothing back: a search would go through a long row of 0xFF from each.

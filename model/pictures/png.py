@@ -23,7 +23,7 @@ _CHUNKS_AT = 33  # behind the signature and the header
 _CHUNK_FRAME = 12  # bytes of length, kind and checksum
 _HEADER = b"IHDR"
 _PIXEL_CHUNKS = (b"tRNS", b"IDAT", b"IEND")
-_KEPT_CHUNKS = (*_PIXEL_CHUNKS, b"PLTE", b"iCCP", b"acTL", b"fcTL", b"fdAT")
+_KEPT_CHUNKS = (*_PIXEL_CHUNKS, b"PLTE", b"acTL", b"fcTL", b"fdAT")
 
 # Pixels come in chunks of 8 kB or more; some writers make one for each row.
 _MOST_CHUNKS = 100_000
@@ -45,7 +45,9 @@ def vetted(data: bytes, limits: Limits) -> bytes:
     if data[12:16] != _HEADER or len(data) < _CHUNKS_AT:
         raise BrokenPicture("the PNG picture is truncated or corrupt: it has no header")
     check_size(struct.unpack_from(">II", data, 16), limits)
-    exif = xmp = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    has_profile = False
     parts: list[bytes] = []
     position, frames = _CHUNKS_AT, 0
     for _ in range(_MOST_CHUNKS):
@@ -54,14 +56,15 @@ def vetted(data: bytes, limits: Limits) -> bytes:
             parts.append(data[position:])  # cut off: the decoder says whether that matters
             break
         kind = data[position + 4 : position + 8]
-        if kind in _KEPT_CHUNKS:
+        if kind in _KEPT_CHUNKS or (kind == b"iCCP" and not has_profile):
             parts.append(data[position:end])
-        elif kind == b"eXIf":
-            exif = exif or data[position + 8 : end - 4]
+            has_profile |= kind == b"iCCP"
+        elif kind == b"eXIf" and exif is None:
+            exif = data[position + 8 : end - 4]
         elif kind in _TEXTS:
             text = data[position + 8 : end - 4]
-            if text.startswith(_EXIF_TEXT):
-                exif = exif or _exif_from_text(kind, text[len(_EXIF_TEXT) :])
+            if text.startswith(_EXIF_TEXT) and exif is None:
+                exif = _exif_from_text(kind, text[len(_EXIF_TEXT) :])
             elif text.startswith(_XMP_TEXT):
                 xmp = text
         frames += kind == b"fcTL"
@@ -81,16 +84,17 @@ def vetted(data: bytes, limits: Limits) -> bytes:
     return b"".join([data[:_CHUNKS_AT], *parts])
 
 
-def _exif_from_text(kind: bytes, text: bytes) -> bytes | None:
+def _exif_from_text(kind: bytes, text: bytes) -> bytes:
+    """The EXIF that a text spells; empty where it spells none."""
     if kind == b"zTXt":
         try:
             text = zlib.decompressobj().decompress(text[1:], _MOST_TEXT_BYTES)
         except zlib.error:
-            return None
+            return b""
     try:
         return bytes.fromhex(b"".join(text[:_MOST_TEXT_BYTES].split(b"\n")[3:]).decode("ascii"))
     except ValueError:
-        return None
+        return b""
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

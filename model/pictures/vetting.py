@@ -6,14 +6,14 @@ metadata in Python, however many there are.
 
 from __future__ import annotations
 
-from model.pictures import gif, heif_boxes, jpeg, png, webp
+from model.pictures import gif, heif, jpeg, png, webp
 from model.pictures.limits import Limits
 
 
 def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> tuple[bytes, int]:
     """The file as a decoder may see it, and the number that the page has in it.
 
-    A TIFF is vetted by its pages: `tiff.vetted`.
+    A TIFF is vetted by its pages: `tiff_layout.vetted`.
 
     Raises:
         PictureError: it is not accepted.
@@ -26,6 +26,6 @@ def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> tuple[by
         return png.vetted(data, limits), page
     if file_format == "WEBP":
         webp.check(data, limits)
-    elif file_format == "HEIF":
-        heif_boxes.check_items(data, limits)
+    elif file_format in ("HEIF", "AVIF"):
+        heif.check(data, limits)
     return data, page

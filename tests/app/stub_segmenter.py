@@ -65,6 +65,8 @@ class StubSegmenter:
         image_shapes: the shape of the pixels of each inference.
         failure: what an inference raises instead of answering.
         tiles: in how many a picture goes through.
+        self_tests: how many there have been.
+        self_test_failure: what a self-test raises.
     """
 
     engine = "stub"
@@ -81,10 +83,18 @@ class StubSegmenter:
         self.image_shapes: list[tuple[int, ...]] = []
         self.failure: Exception | None = None
         self.tiles = 1
+        self.self_tests = 0
+        self.self_test_failure: Exception | None = None
         self._alone = threading.Lock()
 
     def self_test(self) -> None:
-        """Nothing to test."""
+        assert self._alone.acquire(blocking=False), "a self-test beside an inference"
+        try:
+            self.self_tests += 1
+            if self.self_test_failure:
+                raise self.self_test_failure
+        finally:
+            self._alone.release()
 
     def enough(self, size: tuple[int, int]) -> tuple[int, int]:
         """What a network that sees at most 128 pixels a side needs."""

@@ -38,8 +38,9 @@ LOG = logging.getLogger(__name__)
 
 _PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 _NURSERY = "model.pictures.isolation.nursery"
-# Libraries that start threads of their own could not be forked.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# Not the service's own, which holds keys. Libraries that start threads could not be forked.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG")
 
 _LOOK_MILLISECONDS = 500
 _TALK_SECONDS = 10.0  # for a message that is never long; a decoder that takes longer is taken for dead
@@ -169,7 +170,11 @@ class _Nursery:
         with theirs:
             self._process = subprocess.Popen(
                 [_PYTHON, "-m", _NURSERY, str(theirs.fileno())],
-                env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={
+                    **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                    **_ENVIRONMENT,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

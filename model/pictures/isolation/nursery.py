@@ -13,6 +13,7 @@ import resource
 import signal
 import socket
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 
@@ -68,10 +69,21 @@ def _be_decoder(connection: socket.socket) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
             score.write(_FIRST_TO_GO)
+        _silence_libraries()
         serve(connection)
         status = 0
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _silence_libraries() -> None:
+    """Let libraries in C say nothing: each oddity of a file would be a line of the service's log."""
+    sys.stderr = open(os.dup(2), "w", buffering=1)  # noqa: SIM115 - as long as the process
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

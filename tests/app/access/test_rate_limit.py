@@ -16,6 +16,7 @@ import pytest
 from calls import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from redis import Redis
 from server import UWSGI, running, wait_until
 from stub_segmenter import StubSegmenter
@@ -47,6 +48,13 @@ def segment(
         environ_base={"REMOTE_ADDR": address},
     )
     return response.status_code
+
+
+def plain(width: int, height: int) -> bytes:
+    """A picture with many pixels and few bytes."""
+    buffer = io.BytesIO()
+    Image.new("L", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 # --- who is counted
@@ -224,6 +232,38 @@ def test_a_batch_counts_for_as_many_as_it_has(png: bytes, images: int, then: lis
     status = client.post("/test-batch", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code
     assert status == 200
     assert [segment(client, png) for _ in then] == then
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "then"),
+    [
+        (2000, 2000, [200, 200, 200, 429]),  # four million
+        (2001, 2000, [200, 200, 429, 429]),  # begins another four
+        (4000, 3000, [200, 429, 429, 429]),
+        (8000, 6000, [429, 429, 429, 429]),  # more than is ever allowed: it takes all there is, and passes
+    ],
+)
+def test_a_picture_counts_once_for_every_four_million_pixels_begun(
+    png: bytes, width: int, height: int, then: list[int]
+) -> None:
+    client = limited(rate_limit="4/hour").test_client()
+    assert segment(client, plain(width, height)) == 200
+    assert [segment(client, png) for _ in then] == then
+
+
+def test_a_picture_too_many_is_refused_before_it_is_worked_on(png: bytes) -> None:
+    segmenter = StubSegmenter()
+    client = create_app({"stub": segmenter}, Settings(rate_limit="3/hour")).test_client()
+    assert [segment(client, image) for image in (png, plain(4000, 2100))] == [200, 429]
+    assert len(segmenter.calls) == 1
+
+
+def test_the_pictures_of_a_batch_count_for_their_pixels(png: bytes) -> None:
+    client = limited(rate_limit="5/hour").test_client()
+    form = {"image": [(io.BytesIO(plain(2000, 2100)), f"{name}.png") for name in "ab"]}
+    response = client.post("/api/v1/batch", data=form, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert ["error" in result for result in response.get_json()["results"]] == [False, False]
+    assert [segment(client, png) for _ in range(2)] == [200, 429]
 
 
 def test_without_a_limit_nobody_is_counted(png: bytes) -> None:

@@ -25,8 +25,8 @@ def client(
     segmenter: StubSegmenter, png: bytes, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """A service for which URL and GCS_URI hold `png`, as does the file cells.png."""
-    monkeypatch.setattr("app.sources.Fetcher.fetch", lambda fetcher, url: {URL: png}[url])
-    monkeypatch.setattr("app.sources.read_object", lambda uri, settings: {GCS_URI: png}[uri])
+    monkeypatch.setattr("app.sources.Fetcher.fetch", lambda fetcher, url, *limits: {URL: png}[url])
+    monkeypatch.setattr("app.sources.read_object", lambda uri, settings, *limits: {GCS_URI: png}[uri])
     (tmp_path / "cells.png").write_bytes(png)
     settings = Settings(max_bytes=200_000, path_root=str(tmp_path), predict_route="/vertex")
     return create_app({"stub": segmenter}, settings).test_client()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from encoded import encode
@@ -192,6 +193,14 @@ def test_a_decoder_or_a_nursery_that_is_killed_while_idle_is_replaced(decoders: 
         assert decoders.decode(data, whole).size == (64, 48)
 
 
+def test_decoders_see_nothing_of_the_service_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKSERVE_API_KEYS", "secret")
+    decoders = Decoders()
+    decoders.decode(encode(64, 48, "PNG"), whole)
+    assert b"secret" not in Path(f"/proc/{working()}/environ").read_bytes()
+    decoders.close()
+
+
 def test_no_process_outlives_the_service() -> None:
     source = """if True:
         import sys, time
@@ -217,3 +226,14 @@ def test_no_process_outlives_the_service() -> None:
         assert all(map(is_running, processes))
         service.kill()
     wait_until_gone(*processes)
+
+
+def test_what_libraries_say_of_a_file_is_no_line_of_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    decoders = Decoders()
+    deep = cv2.imencode(".png", np.zeros((32, 32, 3), np.uint16))[1].tobytes()  # which OpenCV reads
+    broken = deep[:60] + bytes(byte ^ 255 for byte in deep[60:-12]) + deep[-12:]
+    for data in (broken, encode(64, 48, "TIFF")[:2000]):
+        with pytest.raises(PictureError):
+            decoders.decode(data, whole)
+    decoders.close()
+    assert capfd.readouterr().err == ""
