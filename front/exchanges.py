@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -198,7 +200,18 @@ class Worker(asyncio.Protocol):
         self._exchange.continue_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None:  # it has closed before it had read all, perhaps with an answer
+            for data in self._rest():
+                self._exchange.answer(data)
         self._exchange.worker_is_done()
+
+    def _rest(self) -> Iterator[bytes]:
+        """What the system has still from it, which asyncio forgets when it fails to write."""
+        with self.transport.get_extra_info("socket").dup() as connection, suppress(BlockingIOError):
+            connection.setblocking(False)
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # or it would come before the data
+            while data := connection.recv(_HELD_BYTES):
+                yield data
 
 
 def _problem(status: HTTPStatus, detail: str, is_head: bool) -> bytes:

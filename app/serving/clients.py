@@ -10,7 +10,7 @@ from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 class Client:
     """The client of one request.
 
-    The front (front/) keeps the client's connection to itself, and leaves open what a client has closed on its
+    The front (front/) keeps the client's connection to itself, and leaves open what a client closes on its
     side alone: it may still read. Who closes while it waits for a turn has left, and the kernel tells of it.
     """
 

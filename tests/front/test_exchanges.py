@@ -166,6 +166,19 @@ def test_a_client_that_still_sends_reads_the_answer(front: Front) -> None:
     assert read_all(client) == b"HTTP/1.1 413 Too Large\r\n\r\n"
 
 
+def test_the_answer_of_a_worker_that_reads_no_more_is_not_lost(front: Front) -> None:
+    for _ in range(10):
+        client = front.connect(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n", b"x" * 1_000_000
+        )
+        worker = front.worker()
+        assert worker.recv(1)  # and no more
+        worker.sendall(b"HTTP/1.1 503 Busy\r\n\r\n")
+        worker.close()
+        client.sendall(b"x" * 3_000_000)
+        assert read_all(client) == b"HTTP/1.1 503 Busy\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     "sent", [b"\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\n", b"x" * 70_000]
 )
