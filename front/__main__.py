@@ -1,9 +1,11 @@
-"""python -m front PORT SOCKET PATIENCE: listen at PORT, and hand requests to the workers at SOCKET."""
+"""python -m front PORT [SOCKET PATIENCE]: listen at PORT and hand requests to the workers at SOCKET.
+
+Without these: say whether PORT is free.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -12,6 +14,7 @@ import time
 from front.exchanges import Exchange, Worker
 
 _STOP = signal.SIGUSR2  # not SIGTERM, which whoever ends all processes at once sends to this one too
+_ADDRESS = "0.0.0.0"
 _QUEUE = 1024  # connections that the system holds until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
@@ -40,7 +43,7 @@ class Front:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(_STOP, stop.set)
-        server = await loop.create_server(lambda: Exchange(self), "0.0.0.0", self.port, backlog=_QUEUE)
+        server = await loop.create_server(lambda: Exchange(self), _ADDRESS, self.port, backlog=_QUEUE)
         looking = asyncio.create_task(self._look())
         await stop.wait()
         server.close()
@@ -85,17 +88,20 @@ class Front:
 
 
 def main() -> None:
-    """Serve as the arguments say."""
-    port, path, patience = sys.argv[1:]
-    for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it ends after the workers
-        signal.signal(ignored, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    """Do as the arguments say."""
+    given, *others = sys.argv[1:]
+    port = int(given) if 0 <= int(given) < 2**16 else 0  # any that is free, until the service has refused it
     try:
-        asyncio.run(Front(int(port), path, float(patience)).serve())
+        if others:
+            path, patience = others
+            for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it ends after the workers
+                signal.signal(ignored, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            asyncio.run(Front(port, path, float(patience)).serve())
+        else:
+            socket.create_server((_ADDRESS, port)).close()
     except OSError as error:
-        print(f"cannot listen at port {port}: {error.strerror}", file=sys.stderr)
-        os.kill(os.getppid(), signal.SIGINT)
-        sys.exit(1)
+        sys.exit(f"cannot listen at port {port}: {error.strerror}")
 
 
 if __name__ == "__main__":
