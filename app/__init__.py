@@ -16,7 +16,7 @@ from app.routes.documents import documents
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import deadline, ending, memory
+from app.serving import deadline, ending, health, memory
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
@@ -52,6 +52,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     sending.take_over(app)
     running = Running(settings.worker_timeout)
     running.watch(app)
+    health.register(app, shared)
     for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
         watcher.register(app)
     errors.register(app)
@@ -63,5 +64,6 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     platforms.register(app, settings)
     ending.register(app, shared, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
+        shared.decoding.start()
         models.load(settings)
     return app

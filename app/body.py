@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import socket
+import io
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
-from typing import IO
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import LengthRequired, TooLarge, UploadTooSlow
+from app.service import current_service
 from app.serving.deadline import seconds_left
+from app.serving.streams import Stream
 from app.settings import Settings
 
-_CHUNK_BYTES = 64 * 1024
+_PIECE_BYTES = 64 * 1024
 _PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
 _REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
@@ -45,7 +46,19 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def read_body(room: int, limit: int, settings: Settings) -> bytes:
-    """The running request's body.
+    """The running request's body. Arguments and errors as those of `arriving_body`."""
+    body = io.BytesIO()  # it gives its bytes away without a copy
+    with arriving_body(room, limit, settings) as pieces:
+        for piece in pieces:
+            body.write(piece)
+    return body.getvalue()
+
+
+@contextmanager
+def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterator[bytes]]:
+    """The pieces of the running request's body. Use it while the request is received (`Service.receiving`).
+
+    What is left of it when the `with` block fails is read and forgotten.
 
     Args:
         room: the most bytes that it may have.
@@ -53,6 +66,7 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
         settings: for how long it may take.
 
     Raises:
+        Busy: it has lost its place to another caller, or others take the memory.
         LengthRequired: a chunked body, from a server that does not put it together.
         TooLarge: it has more.
         UploadTooSlow: it takes longer.
@@ -60,17 +74,30 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
     length = request.content_length
     if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-    with closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces:
-        if length is not None and length > room:
-            _drain(pieces, 2 * room)
-            raise TooLarge.in_bytes(limit)
-        body = bytearray()
-        for piece in pieces:
-            body += piece
-            if len(body) > room:
-                _drain(pieces, 2 * room - len(body))
+    with (
+        g.arrival.awaits(Stream(request.environ["wsgi.input"])),
+        closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
+    ):
+        try:
+            if length is not None and length > room:
                 raise TooLarge.in_bytes(limit)
-    return bytes(body)
+            yield _within(room, limit, pieces)
+        except (UploadTooSlow, ClientDisconnected):
+            raise
+        except Exception:
+            _drain(pieces, 2 * room)
+            raise
+
+
+def _within(room: int, limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces. Raises TooLarge beyond `room` bytes together, and Busy where all requests have too many."""
+    service = current_service()
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            raise TooLarge.in_bytes(limit)
+        service.hold(len(piece))
+        yield piece
 
 
 def _is_put_together() -> bool:
@@ -104,11 +131,11 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
 
 def _read_piece(until: float) -> bytes:
     """The next piece of the body, empty at its end, by `until` (of time.monotonic)."""
-    alarm = threading.Timer(until - time.monotonic(), _close_for_reading, [request.environ["wsgi.input"]])
+    alarm = threading.Timer(until - time.monotonic(), Stream(request.environ["wsgi.input"]).cut)
     alarm.daemon = True
     alarm.start()
     try:
-        piece: bytes = request.stream.read(_CHUNK_BYTES)
+        piece: bytes = request.stream.read(_PIECE_BYTES)
     except (ClientDisconnected, OSError) as error:
         if time.monotonic() < until:
             raise
@@ -123,13 +150,3 @@ def _read_piece(until: float) -> bytes:
 
 def _too_slow() -> UploadTooSlow:
     return UploadTooSlow("The upload took too long.")
-
-
-def _close_for_reading(stream: IO[bytes]) -> None:
-    """End a read that waits on the connection behind `stream`. A server that buffers has none there."""
-    with suppress(AttributeError, OSError):
-        connection = socket.socket(fileno=stream.fileno())
-        try:
-            connection.shutdown(socket.SHUT_RD)
-        finally:
-            connection.detach()  # it is the server's

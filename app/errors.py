@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import ceil
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, jsonify
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
+from app.serving import memory
 from model.answering import Unsuitable
 from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
@@ -19,6 +21,8 @@ from model.result import UnsuitablePicture
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
+
+_LONGEST_RETRY_SECONDS = 60  # how busy it is then, nobody can tell now
 
 
 class ServiceError(Exception):
@@ -199,12 +203,15 @@ class NotReady(ServiceError):
 
 
 class Busy(ServiceError):
-    """No place in the queue, or no turn in time."""
+    """No place, no turn in time, or a place lost to another caller."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "busy"
-    # An inference takes about a second: by then a place is likely free.
-    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+    def __init__(self, detail: str, seconds: float = 1) -> None:
+        """`seconds`: until a new attempt is likely to fare better."""
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(ceil(min(max(1, seconds), _LONGEST_RETRY_SECONDS)))}
 
 
 _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
@@ -257,6 +264,10 @@ def problem_of(error: Exception) -> Problem:
     # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
     if isinstance(error, ClientDisconnected):
         error = UploadTooSlow("The upload stalled or broke off.")
+    if memory.lacks(error):  # which says nothing of the image: it may go well the next time
+        current_record().failure = error
+        current_app.logger.warning("request %s lacked memory", request_id(), exc_info=error)
+        error = Busy("There is not enough memory for this right now. Try again shortly, or send less.")
     if isinstance(error, ServiceError):
         current_record().refusals.append(error.kind)
         return Problem(

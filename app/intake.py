@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -11,7 +11,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
-from app.body import read_body
+from app.body import arriving_body, read_body
 from app.errors import BadBody, NoImage, NotAnImage, TooLarge, TooManyImages
 from app.json_body import parse_object
 from app.settings import Settings
@@ -127,7 +127,6 @@ def _read_json(room: int, limit: int, settings: Settings) -> dict[str, Any]:
 
 
 def _read_form(room: int, limit: int, settings: Settings) -> Upload:
-    body = read_body(room, limit, settings)
     parser = FormDataParser(
         stream_factory=_memory,
         max_form_memory_size=settings.max_field_bytes,
@@ -135,7 +134,9 @@ def _read_form(room: int, limit: int, settings: Settings) -> Upload:
         silent=False,
     )
     try:
-        _, form, files = parser.parse(io.BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+        with arriving_body(room, limit, settings) as pieces:
+            body: Any = _Readable(pieces)
+            _, form, files = parser.parse(body, request.mimetype, None, request.mimetype_params)
     except RequestEntityTooLarge as error:
         raise TooLarge(
             f"The form has more than {settings.max_parts} parts,"
@@ -150,12 +151,28 @@ def _read_form(room: int, limit: int, settings: Settings) -> Upload:
             raise NoImage(
                 f"The field '{name}' holds text; send it as a file (in curl: -F {name}=@photo.jpg)."
             )
-    parts = [part.stream.read() for name in IMAGE_FIELDS for part in files.getlist(name)]
+    parts = [_bytes_of(part.stream) for name in IMAGE_FIELDS for part in files.getlist(name)]
     if files and not any(name in files for name in IMAGE_FIELDS):
         raise NoImage(f"The request has a file, but not in the field 'image'. {_ACCEPTED}")
     if any(len(part) > settings.max_bytes for part in parts):
         raise TooLarge.in_bytes(settings.max_bytes)
     return Upload(images=[*parts], fields=dict(form.lists()))
+
+
+class _Readable:
+    """Pieces of bytes, as a parser reads them: it holds no second copy of the whole."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, _: int = -1) -> bytes:
+        """The next piece, empty at the end."""
+        return next(self._pieces, b"")
+
+
+def _bytes_of(part: IO[bytes]) -> bytes:
+    assert isinstance(part, io.BytesIO)  # `_memory` has made it
+    return part.getvalue()  # without a copy
 
 
 def _memory(

@@ -24,6 +24,9 @@ from model.result import Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
+# Of one parameter, in all its values: ten million names of classes would take minutes, once for each image.
+_LONGEST = 65_536  # characters
+
 
 def _as_list(value: object) -> object:
     """One text is a list of one."""
@@ -208,11 +211,18 @@ def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def _check(given: Mapping[str, Any]) -> Parameters:
+    for name, value in given.items():
+        if sum(map(len, filter(_is_text, value if isinstance(value, list) else [value]))) > _LONGEST:
+            raise BadParameter(f"{_echo(name)} has more than {_LONGEST:,} characters.")
     try:
         return Parameters.model_validate(given)
     except ValidationError as error:
         names = list(dict.fromkeys(str(line["loc"][0]) for line in error.errors()))
         raise BadParameter(" ".join(_complaint(name, given[name]) for name in names)) from error
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _may_repeat(name: str) -> bool:

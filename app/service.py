@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
+from app.access.callers import caller
+from app.access.rate_limit import count_pixels
 from app.errors import UnknownModel
+from app.fetching.transfer_deadline import Deadline
 from app.monitoring.tracing import follow
 from app.parameters import Parameters
+from app.serving.bodies import Bodies
 from app.serving.clients import Client
 from app.serving.deadline import deadline
+from app.serving.decoding import Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Workers
+from app.serving.workers import Inference, Workers
 from app.settings import Settings
-from app.sources import Sources
+from app.sources import Image, Sources
 from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
+from model.families.family import Size
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
@@ -27,6 +35,9 @@ STAGES = ("decode", "queue", "infer", "masks", "encode")
 
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""
+
+_BATCHES_AT_ONCE = 4
+"""Of the largest: what all requests together may have in memory as it came."""
 
 _EXTENSION = "maskserve"
 
@@ -47,8 +58,11 @@ class Service:
     def __init__(self, settings: Settings, models: Models) -> None:
         self.settings = settings
         self.models = models
+        self.bodies = Bodies(_BATCHES_AT_ONCE * settings.max_batch_bytes)
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
+        self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+        self.decoding = Decoding(self._limits, settings.max_bytes)
         self.is_ending = False
 
     @property
@@ -56,14 +70,42 @@ class Service:
         """The models by name, the first the default. Raises NotReady while they load."""
         return self.models.all()
 
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+        with self.workers.upload(caller()) as g.arrival:
+            yield
+
+    def hold(self, more: int) -> None:
+        """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
+        holder, held = g.get("held", (caller(), 0))
+        self.bodies.grow(holder, more, held)
+        g.held = holder, held + more
+
+    def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
+        """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
+
+        Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
+        """
+        with g.arrival.awaits(deadline):
+            data = self.sources.read(image, deadline, most)
+        self.hold(len(data))
+        return data
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold a place for the running request in the `with` block. Raises Busy."""
+        with self.workers.admit(caller()) as g.place:
+            yield
+
     def await_models(self) -> Patience:
-        """Return, when the models are loaded, what patience the running request has.
+        """Return, when the models are loaded, what patience the running request, which has a place, has.
 
         Raises:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), Client(request.environ).has_left)
+        patience = Patience(deadline(), Client(request.environ).has_left, g.place.check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
@@ -77,8 +119,11 @@ class Service:
             raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
-    def segment(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Finding:
-        """Find what is in the image file in `data`. Call it with a place (`workers.admit`) held.
+    @contextmanager
+    def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
+        """What is in the image file in `data`. Enter it with a place (`admitted`) held.
+
+        The memory that a large picture needs is not given to another until the `with` block ends.
 
         Args:
             data: a whole image file.
@@ -91,6 +136,7 @@ class Service:
             ClientLeft: while the request waited.
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
+            TooManyRequests: it has more pixels than the caller may send now.
             UnknownModel: there is no such model.
             Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
@@ -100,24 +146,33 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
-        finding = find(
-            data,
-            candidates,
-            chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
-            gate=self.settings.gate,
-            shows_picture=wanted.shows_picture,
-            picture_format=wanted.picture_format,
-            limits=Limits(max_pixels=self.settings.max_pixels, max_frames=self.settings.max_frames),
-            page=parameters.page,
-            channel=parameters.channel,
-            stopwatch=picture.stopwatch,
-            decoding=self.workers.decoding,
-            turn=self.workers.turn(picture.stopwatch, patience),
-            before_each_tile=patience.check,
-        )
-        picture.goes_to(finding.manifest)
-        picture.found(finding.segments)
-        return finding
+        inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+
+        def lane(size: Size) -> AbstractContextManager[None]:
+            count_pixels(math.prod(size))
+            return inference.lane(size)
+
+        with self.decoding.of(
+            g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
+        ) as decode:
+            finding = find(
+                data,
+                candidates,
+                chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
+                gate=self.settings.gate,
+                shows_picture=wanted.shows_picture,
+                picture_format=wanted.picture_format,
+                limits=self._limits,
+                page=parameters.page,
+                channel=parameters.channel,
+                stopwatch=picture.stopwatch,
+                decode=decode,
+                lane=lane,
+                turn=inference.turn,
+            )
+            picture.goes_to(finding.manifest)
+            picture.found(finding.segments)
+            yield finding
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
         """The models that may answer; with model=auto those that can give what is asked for."""
@@ -157,6 +212,11 @@ def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> 
 def register(app: Flask, service: Service) -> None:
     """Give `app` its service."""
     app.extensions[_EXTENSION] = service
+
+    @app.teardown_request
+    def give_back(_: BaseException | None) -> None:
+        if "held" in g:
+            service.bodies.give_back(*g.pop("held"))
 
 
 def current_service() -> Service:

@@ -217,7 +217,8 @@ class Settings:
                 "a number a time, such as 60/minute",
             )
         ),
-        "How often one key, or one address where there are no keys, may ask; unset: as often as it likes.",
+        "How many requests one key, or one address where there are no keys, may send; a picture counts once"
+        " for every 4 million pixels begun. Unset: no limit.",
     )
     rate_limit_storage: str = _setting(
         "memory://",

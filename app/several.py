@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flask import request
+
 from app.access.rate_limit import count_batch
 from app.answers import to_json
-from app.errors import BadParameter, Busy, ClientLeft, problem_of
+from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge, problem_of
+from app.fetching.transfer_deadline import Deadline
 from app.parameters import Parameters, parse_parameters
 from app.service import current_service
+from app.serving.clients import Client
 from app.serving.deadline import seconds_left
 from app.sources import Image
 from app.wanted import Wanted, wanted_of_several
 
 Texts = Mapping[str, Sequence[str]]
+
+_Asked = tuple[Image, Parameters, Wanted]
 
 
 def answer_each(
@@ -38,20 +45,72 @@ def answer_each(
     """
     _parse(document, texts, model)
     count_batch(len(images))
-    with current_service().workers.admit():
-        return [_answer(image, {**document, **own}, texts, model) for image, own in images]
+    fetches = _Fetches()
+    asked: list[_Asked | Exception] = []
+    for image, own in images:
+        try:
+            parameters, wanted = _parse({**document, **own}, texts, model)
+            asked.append((fetches.bring(image), parameters, wanted))
+        except ClientLeft:  # nobody waits for the others either
+            raise
+        except Exception as error:  # one bad image costs the others nothing
+            asked.append(error)
+    with current_service().admitted():
+        return [_answer(one) for one in asked]
 
 
-def _answer(
-    image: Image, document: Mapping[str, Any], texts: Sequence[Texts], model: str | None
-) -> dict[str, Any]:
+class _Fetches:
+    """The images that a batch has from elsewhere: all are here before it takes a place.
+
+    Together they have the time of one upload, and the bytes that a batch may have.
+    """
+
+    def __init__(self) -> None:
+        self._service = current_service()
+        self._client = Client(request.environ)
+        settings = self._service.settings
+        self._room = settings.max_batch_bytes
+        self._end = time.monotonic() + min(settings.upload_timeout, seconds_left())
+
+    def bring(self, image: Image) -> Image:
+        """The file, if `image` is elsewhere; else `image` as it is. Raises ServiceError."""
+        if not self._service.sources.is_elsewhere(image):
+            return image
+        if self._client.has_left():
+            raise ClientLeft("The client closed the connection while its images were fetched.")
+        settings = self._service.settings
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise FetchTimedOut("The images before this one took all the time there is. Send fewer at once.")
+        if self._room <= 0:
+            raise self._too_large()
+        with self._service.receiving():
+            deadline = Deadline(min(settings.url_timeout, left))
+            try:
+                data = self._service.fetch(image, deadline, min(settings.max_bytes, self._room))
+            except TooLarge:
+                if self._room < settings.max_bytes:
+                    raise self._too_large() from None
+                raise
+        self._room -= len(data)
+        return data
+
+    def _too_large(self) -> TooLarge:
+        most = self._service.settings.max_batch_bytes
+        return TooLarge(f"The images together have more than {most:,} bytes, the most that is accepted.")
+
+
+def _answer(asked: _Asked | Exception) -> dict[str, Any]:
     service = current_service()
     try:
+        if isinstance(asked, Exception):
+            raise asked
         if seconds_left() <= 0:
-            raise Busy("The request's time was over before this image's turn. Send fewer at once.")
-        parameters, wanted = _parse(document, texts, model)
+            raise Busy("The request's time was over before this image's turn. Send fewer at once.", 60)
+        image, parameters, wanted = asked
         data = service.sources.read(image)
-        return to_json(service.segment(data, parameters, wanted), wanted)
+        with service.segmented(data, parameters, wanted) as finding:
+            return to_json(finding, wanted)
     except ClientLeft:  # nobody waits for the others either
         raise
     except Exception as error:  # one bad image costs the others nothing

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from flask import Response, request
 
 from app.answers import respond
+from app.fetching.transfer_deadline import Deadline
 from app.intake import Upload, receive
 from app.parameters import Parameters, parse_parameters
 from app.service import current_service
+from app.serving.deadline import seconds_left
 from app.settings import Settings
 from app.wanted import Wanted, wanted_by
 
@@ -27,10 +29,13 @@ def answer_one(
         ServiceError: whatever is wrong, in words for the caller.
     """
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         upload = receive(service.settings)
         parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
         wanted = wanted_by(parameters)
-        data = service.sources.read(upload.one_image())
-    with service.workers.admit():
-        return respond(service.segment(data, parameters, wanted), wanted)
+        image = upload.one_image()
+        if service.sources.is_elsewhere(image):
+            image = service.fetch(image, Deadline(min(service.settings.url_timeout, seconds_left())))
+        data = service.sources.read(image)
+    with service.admitted(), service.segmented(data, parameters, wanted) as finding:
+        return respond(finding, wanted)

@@ -11,6 +11,7 @@ from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
 from app.fetching.fetch import Fetcher
 from app.fetching.gcs import read_object
 from app.fetching.paths import read_path
+from app.fetching.transfer_deadline import Deadline
 from app.settings import Settings
 
 NAMES = ("image", "url", "gcs_uri")
@@ -36,13 +37,24 @@ class Sources:
         self._settings = settings
         self._readers: dict[str, Callable[[str], bytes]] = {
             "image": self._decode,
-            "url": Fetcher(settings).fetch,
-            "gcs_uri": lambda uri: read_object(uri, settings),
             "path": lambda path: read_path(path, settings),
         }
+        self._fetchers: dict[str, Callable[[str, Deadline | None, int | None], bytes]] = {
+            "url": Fetcher(settings).fetch,
+            "gcs_uri": lambda uri, deadline, most: read_object(uri, settings, deadline, most),
+        }
 
-    def read(self, image: Image) -> bytes:
+    def is_elsewhere(self, image: Image) -> bool:
+        """Whether the image has to be fetched from another server."""
+        return not isinstance(image, bytes) and not self._fetchers.keys().isdisjoint(image)
+
+    def read(self, image: Image, deadline: Deadline | None = None, most: int | None = None) -> bytes:
         """An image file's bytes; an image that was sent as such, or an object with one of NAMES, or a path.
+
+        Args:
+            image: that.
+            deadline: by when one from elsewhere must be here; None: within MASKSERVE_URL_TIMEOUT.
+            most: bytes that such a one may have; None: MASKSERVE_MAX_BYTES.
 
         Raises:
             NoImage: it names none.
@@ -50,7 +62,7 @@ class Sources:
             BadParameter: not text, not base64, no URL.
             Forbidden: the settings do not allow this place.
             NotFound: nothing is there.
-            TooLarge: more than MASKSERVE_MAX_BYTES.
+            TooLarge: it has more bytes.
             FetchFailed: the other server does not give it.
             FetchTimedOut: it takes too long.
         """
@@ -65,6 +77,8 @@ class Sources:
         ((kind, value),) = image.items()
         if not isinstance(value, str):
             raise BadParameter(f"{kind} must be text.")
+        if kind in self._fetchers:
+            return self._fetchers[kind](value, deadline, most)
         return self._readers[kind](value)
 
     def _decode(self, text: str) -> bytes:

@@ -1,20 +1,24 @@
-"""python -m front PORT [SOCKET PATIENCE]: listen at PORT and hand requests to the workers at SOCKET.
+"""python -m front PORT [PATIENCE [DOOR]]: listen at PORT, hand requests to the workers, who listen at DOOR.
 
-Without these: say whether PORT is free.
+Without DOOR it is where the parent process listens; without PATIENCE, say whether PORT is free.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 from front.exchanges import Exchange, Worker
 
 _STOP = signal.SIGUSR2  # not SIGTERM, which whoever ends all processes at once sends to this one too
 _ADDRESS = "0.0.0.0"
+_LISTENS = "0A"  # in the kernel's table of connections
 _QUEUE = 1024  # connections that the system holds until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
@@ -29,11 +33,17 @@ class Front:
         port: on which it listens.
     """
 
-    def __init__(self, port: int, path: str, patience: float) -> None:
-        """`path`: the workers' socket; `patience`: seconds in which something must move on a connection."""
+    def __init__(self, port: int, door: int, patience: float) -> None:
+        """What it is to serve.
+
+        Args:
+            port: where clients connect.
+            door: where workers do, on this machine.
+            patience: seconds in which something must move on a connection.
+        """
         self.exchanges: set[Exchange] = set()
         self.port = port
-        self._path = path
+        self._door = door
         self._patience = patience
         self._searches: set[asyncio.Task[None]] = set()
         self._is_ending = False
@@ -67,17 +77,11 @@ class Front:
             if self._is_ending:
                 exchange.end()
                 return
-            worker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
-                worker.connect(
-                    self._path
-                )  # at once or not at all; asyncio would take a full queue for a start
-            except OSError:  # it is full, or not there yet
-                worker.close()
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                await loop.create_unix_connection(lambda: Worker(exchange), sock=worker)
+                await loop.create_connection(lambda: Worker(exchange), "127.0.0.1", self._door)
                 return
+            except OSError:
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _look(self) -> None:
         while True:
@@ -87,17 +91,28 @@ class Front:
                 exchange.look(now, self._patience)
 
 
+def _door_of(process: int) -> int:
+    """The port at which a process listens."""
+    sockets = {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()}
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_, inode = row.split()[:10]
+        if state == _LISTENS and f"socket:[{inode}]" in sockets:
+            return int(local.rpartition(":")[2], 16)
+    raise OSError(errno.ECONNREFUSED, "the workers listen nowhere")
+
+
 def main() -> None:
     """Do as the arguments say."""
     given, *others = sys.argv[1:]
     port = int(given) if 0 <= int(given) < 2**16 else 0  # any that is free, until the service has refused it
     try:
         if others:
-            path, patience = others
+            patience, *door = others
             for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it ends after the workers
                 signal.signal(ignored, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            asyncio.run(Front(port, path, float(patience)).serve())
+            front = Front(port, int(door[0]) if door else _door_of(os.getppid()), float(patience))
+            asyncio.run(front.serve())
         else:
             socket.create_server((_ADDRESS, port)).close()
     except OSError as error:

@@ -207,7 +207,7 @@ class Worker(asyncio.Protocol):
 
     def _rest(self) -> Iterator[bytes]:
         """What the system has still from it, which asyncio forgets when it fails to write."""
-        with self.transport.get_extra_info("socket").dup() as connection, suppress(BlockingIOError):
+        with self.transport.get_extra_info("socket").dup() as connection, suppress(OSError):
             connection.setblocking(False)
             connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # or it would come before the data
             while data := connection.recv(_HELD_BYTES):

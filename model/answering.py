@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from model.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
+from model.families.family import Size, Turn
 from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
 from model.manifest import Manifest
-from model.pictures import Limits, decode_reduced, whole
+from model.pictures import Decode, Limits, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
 from model.result import Result, Split, Wishes
 from model.stopwatch import Stopwatch
@@ -73,9 +74,9 @@ def find(
     page: int = 0,
     channel: int | None = None,
     stopwatch: Stopwatch | None = None,
-    decoding: AbstractContextManager[object] | None = None,
-    turn: AbstractContextManager[object] | None = None,
-    before_each_tile: Callable[[], None] = lambda: None,
+    decode: Decode = decode_reduced,
+    lane: Callable[[Size], AbstractContextManager[object]] = nullcontext,
+    turn: Turn = nullcontext,
 ) -> Finding:
     """Decode the image file in `data` and have a model look at it.
 
@@ -91,20 +92,20 @@ def find(
         limits: what the picture may cost.
         page, channel: of the file, as in `model.pictures.decode`.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
-        decoding: held while the picture is decoded.
-        turn: held while the model looks at it.
-        before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+        decode: how the picture is decoded, here or in another process.
+        lane: of the decoded picture's size, gives what is held while models look at it.
+        turn: gives what is held, within that, while a network computes.
 
     Raises:
         Unfamiliar: no candidate knows such pictures, and they are refused.
         PictureError: no picture in `data`, or one beyond `limits`.
         CannotEncode: a picture too large for `picture_format`.
-        whatever `decoding`, `turn` and `before_each_tile` raise.
+        whatever `decode`, `lane` and `turn` raise.
     """
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
-    with stopwatch.measure("decode"), decoding or nullcontext():
-        decoded = decode_reduced(data, enough, limits, page=page, channel=channel)
+    with stopwatch.measure("decode"):
+        decoded = decode(data, enough, limits, page=page, channel=channel)
     if picture_format is not None:  # known now, not after seconds of inference
         check_encodable(decoded.size, picture_format)
     verdicts = judge(candidates, decoded.image, chosen_by, gate)
@@ -115,10 +116,10 @@ def find(
             candidate.wishes,
             size=decoded.size,
             stopwatch=stopwatch,
-            before_each_tile=before_each_tile,
+            turn=turn,
         )
 
-    with turn or nullcontext():
+    with lane(decoded.size):
         chosen = choose(candidates, verdicts, predict, chosen_by, gate)
     return Finding(
         decoded.image,

@@ -90,10 +90,24 @@ class Bundle:
             if not path.is_file():
                 raise BundleError(f"model {self.manifest.name}: its file {name} is missing")
             if sha256_of(path) != expected:
-                raise BundleError(
-                    f"model {self.manifest.name}: {name} is not the file that {MANIFEST} names "
-                    "(sha256 differs); copy or fetch it again"
-                )
+                raise self._differs(name)
+
+    def read(self, path: Path) -> bytes:
+        """One of its files, whole. Raises BundleError unless what was read has the manifest's sha256."""
+        name = path.relative_to(self.folder).as_posix()
+        expected = self.manifest.files.get(name)
+        if expected is None:
+            raise BundleError(f"model {self.manifest.name}: {MANIFEST} does not give the sha256 of {name}")
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != expected:
+            raise self._differs(name)
+        return data
+
+    def _differs(self, name: str) -> BundleError:
+        return BundleError(
+            f"model {self.manifest.name}: {name} is not the file that {MANIFEST} names "
+            "(sha256 differs); copy or fetch it again"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,13 @@ from model import catalog
 from model.engines.choice import Choice, choices
 from model.engines.choice import ChoiceError as ChoiceError
 from model.engines.stages import Runner
-from model.families.family import NoReference, Size
+from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
 from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
 from model.result import Result, Wishes
 from model.segments import Segments
-from model.selftest import check_self_test
+from model.selftest import SelfTest
 from model.stopwatch import Stopwatch
 
 LOG = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class Segmenter:
         *,
         size: Size | None = None,
         stopwatch: Stopwatch | None = None,
-        before_each_tile: Callable[[], None] = lambda: None,
+        turn: Turn = nullcontext,
     ) -> Result:
         """What is in one picture.
 
@@ -64,7 +66,8 @@ class Segmenter:
             size: (width, height) of the picture that `image` is a reduced copy of, no less than `enough`
                 says; the result is in its pixels. None: `image` is the picture.
             stopwatch: measures the stages "infer" and "masks".
-            before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+            turn: gives what is held while the network computes, a tile at a time; what it raises ends the
+                work on the picture.
 
         Raises:
             UnknownClass: a class that the model does not know; says which it knows.
@@ -77,7 +80,7 @@ class Segmenter:
             wishes,
             size=size or (image.shape[1], image.shape[0]),
             stopwatch=stopwatch or Stopwatch(),
-            before_each_tile=before_each_tile,
+            turn=turn,
         )
 
     def segment(
@@ -98,9 +101,13 @@ class Segmenter:
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.
 
-        A bundle without a self-test must at least answer for a blank picture.
+        A bundle without a self-test must at least answer for a blank picture. The file is read once.
         """
-        check_self_test(self.bundle, self.predict)
+        self._self_test.check(self.predict)
+
+    @cached_property
+    def _self_test(self) -> SelfTest:
+        return SelfTest(self.bundle)
 
 
 def load(
@@ -155,7 +162,7 @@ def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
         folder, largest = bundle.stages_folder(way.precision), family.largest_picture(manifest)
         try:
             return OpenVINORunner.open(
-                folder, family.stages(manifest), way.precision, largest, threads=threads
+                folder, family.stages(manifest), way.precision, largest, threads=threads, read=bundle.read
             )
         except StagesError as error:
             raise BundleError(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -20,24 +19,36 @@ FILL_TOLERANCE = 0.2  # share of the box that the mask covers
 PIXEL_TOLERANCE = 0.1
 """Of the pixels that have a class now or had one, the share whose class may be another one."""
 
+_BLANK = np.zeros((64, 64, 3), np.uint8)
+
 Predict = Callable[[npt.NDArray[np.uint8]], Result]
 
 
-def check_self_test(bundle: Bundle, predict: Predict) -> None:
-    """Raise BundleError unless `predict` finds in the bundle's picture what it found when that was recorded.
+class SelfTest:
+    """The picture of a bundle, and what its model found there when that was recorded."""
 
-    In a bundle without one it must at least answer for a blank picture.
-    """
-    path = bundle.folder / FILE
-    if not path.exists():
-        predict(np.zeros((64, 64, 3), np.uint8))
-        return
-    with np.load(path) as test:
-        found = predict(test["image"])
+    def __init__(self, bundle: Bundle) -> None:
+        """Read it from the bundle."""
+        self._manifest = bundle.manifest
+        self._recorded: dict[str, npt.NDArray] = {}
+        path = bundle.folder / FILE
+        if path.exists():
+            with np.load(path) as recorded:
+                self._recorded = dict(recorded)
+
+    def check(self, predict: Predict) -> None:
+        """Raise BundleError unless `predict` finds that again.
+
+        For a bundle without a self-test it must at least answer for a blank picture.
+        """
+        recorded = self._recorded
+        found = predict(recorded.get("image", _BLANK))
+        if not recorded:
+            return
         if found.class_map is None:
-            _compare_segments(bundle.manifest, found.segments, test)
+            _compare_segments(self._manifest, found.segments, recorded)
         else:
-            _compare_pixels(bundle.manifest, found.class_map.labels, test["labels"])
+            _compare_pixels(self._manifest, found.class_map.labels, recorded["labels"])
 
 
 def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uint8]) -> None:
@@ -63,7 +74,7 @@ def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uin
     catalog.update_manifest(bundle)
 
 
-def _compare_segments(manifest: Manifest, found: Segments, test: Any) -> None:
+def _compare_segments(manifest: Manifest, found: Segments, test: Mapping[str, npt.NDArray]) -> None:
     """Raise BundleError unless each segment of the one has its like in the other.
 
     Order says nothing: neighbours in score change places from one processor to the next. Neither do

@@ -25,6 +25,8 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.laps: list[Lap] = []
+        self._running: list[str] = []  # the stages that have begun, each within the one before it
+        self._since = 0.0
 
     @property
     def milliseconds(self) -> dict[str, float]:
@@ -36,8 +38,17 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
+        """Measure the `with` block. One within another interrupts it: no moment counts for two stages."""
+        self._end_lap()
+        self._running.append(stage)
         try:
             yield
         finally:
-            self.laps.append(Lap(stage, start, time.perf_counter()))
+            self._end_lap()
+            self._running.pop()
+
+    def _end_lap(self) -> None:
+        now = time.perf_counter()
+        if self._running:
+            self.laps.append(Lap(self._running[-1], self._since, now))
+        self._since = now

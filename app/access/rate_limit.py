@@ -1,7 +1,8 @@
-"""Rate limit: how often one caller may ask, counted here or in a Redis that processes share."""
+"""Rate limit: how much one caller may ask for, counted here or in a Redis that processes share."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from math import ceil
@@ -12,13 +13,17 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
 
 from app.access import keys
-from app.access.proxies import caller_network
+from app.access.callers import caller
 from app.errors import TooManyRequests
 from app.settings import BadSetting, Settings
 
 logger = logging.getLogger(__name__)
 
 _STORAGE_SECONDS = 0.25  # for an answer that takes a Redis nearby a millisecond
+
+PIXELS_A_COUNT = 4_000_000
+"""A picture counts once for every so many pixels begun, since the time that it takes grows with them. Most
+pictures from screens, web pages and microscopes have fewer, and count like any request."""
 
 _EXTENSION = "maskserve-rate-limit"
 
@@ -35,7 +40,7 @@ class RateLimit:
             if storage != "memory://":
                 options = self._prepare_redis(storage)
             self._limiter = Limiter(
-                _caller,
+                caller,
                 app=app,
                 storage_uri=storage,
                 storage_options=options,
@@ -69,19 +74,27 @@ class RateLimit:
         """Whether the storage is there."""
         return self._limiter.storage.check()
 
-    def count_batch(self, images: int) -> None:
-        """Count the images after the first, at most all that is allowed. Raises TooManyRequests."""
-        if (rest := min(images, self._most) - 1) > 0:
+    def count_further(self, cost: int) -> None:
+        """Count `cost` more for a request, of which no more is counted than is ever allowed.
+
+        Raises TooManyRequests.
+        """
+        if (rest := min(cost, self._most - g.get("counted", 0))) > 0:
             self.count(rest)
 
     def count(self, cost: int = 1) -> None:
-        """Count `cost` images for the caller. Raises TooManyRequests."""
+        """Count `cost` for the caller. Raises TooManyRequests."""
         g.cost = cost
+        g.counted = g.get("counted", 0) + cost
         try:
             with self._rule:
                 pass
         except RateLimitExceeded as error:
             seconds = self._seconds_left(error)
+            if seconds > error.limit.limit.get_expiry():  # the clock, or that of Redis, has been set back
+                self._begin_anew()
+                self.count(cost)
+                return
             raise TooManyRequests(
                 f"More than {error.limit.limit} for one caller. Try again in {seconds} seconds.", seconds
             ) from None
@@ -89,6 +102,12 @@ class RateLimit:
             # Another request found Redis away in the same moment, and the library counts in memory from now
             # on. This one goes uncounted.
             return
+
+    def _begin_anew(self) -> None:
+        """Forget what the caller has asked for in the window that runs."""
+        if current := self._limiter.current_limit:
+            with contextlib.suppress(*self._storage_errors):
+                current.limiter.clear(current.limit, *current.request_args)
 
     def _seconds_left(self, error: RateLimitExceeded) -> int:
         current = self._limiter.current_limit
@@ -144,7 +163,13 @@ def count_batch(images: int) -> None:
     More than is ever allowed take all that is, so that a whole batch passes where nothing else was asked.
     """
     if rate_limit := _rate_limit():
-        rate_limit.count_batch(images)
+        rate_limit.count_further(images - 1)
+
+
+def count_pixels(pixels: int) -> None:
+    """Count a picture, counted once already, for as many pixels as it has. Raises TooManyRequests."""
+    if rate_limit := _rate_limit():
+        rate_limit.count_further(ceil(pixels / PIXELS_A_COUNT) - 1)
 
 
 def _rate_limit() -> RateLimit | None:
@@ -155,7 +180,3 @@ def _rate_limit() -> RateLimit | None:
 def _is_free() -> bool:
     """Whether the running request computes nothing, and tries out no key."""
     return request.method != "POST" and "is_guess" not in g
-
-
-def _caller() -> str:
-    return keys.key_hash() or caller_network()

@@ -77,29 +77,35 @@ class Fetcher:
         self._connect = connect
         self._trust = trust or ssl.create_default_context()
 
-    def fetch(self, url: str) -> bytes:
-        """The image file at `url`, at most MASKSERVE_MAX_BYTES of it, not looked into.
+    def fetch(self, url: str, deadline: Deadline | None = None, most: int | None = None) -> bytes:
+        """The image file at `url`, not looked into.
+
+        Args:
+            url: as the caller names it.
+            deadline: by when it must be here; None: within MASKSERVE_URL_TIMEOUT.
+            most: bytes that it may have; None: MASKSERVE_MAX_BYTES.
 
         Raises:
             BadParameter: no absolute URL, or one with a user name.
             FetchFailed: no 200, more than 3 redirects, a broken connection, a bad certificate.
-            FetchTimedOut: all of it took more than MASKSERVE_URL_TIMEOUT.
+            FetchTimedOut: all of it took more time.
             Forbidden: the settings do not allow the URL, or its host has no public address.
             NotAnImage: the Content-Type is that of something else.
-            TooLarge: more than MASKSERVE_MAX_BYTES.
+            TooLarge: it has more bytes.
         """
         if self._settings.url_fetch == "off":
             raise Forbidden("This service fetches no URLs; send the image itself.")
         target = target_of(url, self._settings)
-        with Deadline(self._settings.url_timeout) as deadline:
+        most = self._settings.max_bytes if most is None else most
+        with deadline or Deadline(self._settings.url_timeout) as deadline:
             for _ in range(1 + _MOST_REDIRECTS):
-                found = self._get(target, deadline)
+                found = self._get(target, deadline, most)
                 if isinstance(found, bytes):
                     return found
                 target = found
         raise FetchFailed(f"The URL redirects more than {_MOST_REDIRECTS} times.")
 
-    def _get(self, target: Target, deadline: Deadline) -> bytes | Target:
+    def _get(self, target: Target, deadline: Deadline, most: int) -> bytes | Target:
         """The image, or where it is instead."""
         addresses = self._addresses(target, deadline)
         with _told_to_the_caller(deadline), closing(self._open(target, addresses, deadline)) as line:
@@ -113,7 +119,7 @@ class Fetcher:
                 location = response.get_redirect_location()
                 if location:
                     return self._redirected(target, location)
-                image = self._image(response)
+                image = self._image(response, deadline, most)
         deadline.remaining()  # to the reader a connection that was shut looks like one that ended
         return image
 
@@ -162,7 +168,7 @@ class Fetcher:
         except (BadParameter, ValueError):
             raise FetchFailed("The URL redirects to one that cannot be read.") from None
 
-    def _image(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _image(self, response: urllib3.BaseHTTPResponse, deadline: Deadline, most: int) -> bytes:
         """The body of a response that may be an image."""
         if response.status != http.client.OK:
             raise FetchFailed(f"The host of the URL answered with status {response.status}.")
@@ -173,12 +179,12 @@ class Fetcher:
             )
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             raise FetchFailed("The host of the URL sends the image compressed, though asked not to.")
-        most = self._settings.max_bytes
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > most:
             raise TooLarge.in_bytes(most)
         image = bytearray()
-        for block in response.stream(_BLOCK_BYTES, decode_content=False):
+        while block := response.read1(_BLOCK_BYTES, decode_content=False):  # what is there, however little
+            deadline.count(len(block))
             image += block
             if len(image) > most:
                 raise TooLarge.in_bytes(most)

@@ -34,18 +34,26 @@ _LOCK = ".fetching"
 _logger = logging.getLogger(__name__)
 
 
-def read_object(uri: str, settings: Settings) -> bytes:
-    """The image file at gs://bucket/object, at most MASKSERVE_MAX_BYTES of it, not looked into.
+def read_object(
+    uri: str, settings: Settings, deadline: Deadline | None = None, most: int | None = None
+) -> bytes:
+    """The image file at gs://bucket/object, not looked into.
 
     Credentials are those of the environment; with STORAGE_EMULATOR_HOST there are none.
+
+    Args:
+        uri: as the caller names it.
+        settings: say which buckets are read.
+        deadline: by when it must be here; None: within MASKSERVE_URL_TIMEOUT.
+        most: bytes that it may have; None: MASKSERVE_MAX_BYTES.
 
     Raises:
         BadParameter: not such a URI.
         FetchFailed: Cloud Storage refused or failed.
-        FetchTimedOut: it took more than MASKSERVE_URL_TIMEOUT.
+        FetchTimedOut: it took more time.
         Forbidden: a bucket that is not among MASKSERVE_GCS_BUCKETS.
         NotFound: no such object.
-        TooLarge: more than MASKSERVE_MAX_BYTES.
+        TooLarge: it has more bytes.
     """
     found = _OBJECT.fullmatch(uri)
     if not found or len(found[2].encode()) > _LONGEST_NAME_BYTES:
@@ -53,8 +61,9 @@ def read_object(uri: str, settings: Settings) -> bytes:
     bucket, name = found.groups()
     if bucket not in settings.gcs_buckets:
         raise Forbidden("The bucket is not among those that the service reads from.")
-    with Deadline(settings.url_timeout) as deadline:
-        return deadline.call(_read, bucket, name, settings.max_bytes, settings.url_timeout)
+    with deadline or Deadline(settings.url_timeout) as deadline:
+        received = _Received(settings.max_bytes if most is None else most, deadline)
+        return deadline.call(_read, bucket, name, received, settings.url_timeout)
 
 
 def fetch_bundle(uri: str, into: Path) -> str:
@@ -80,20 +89,19 @@ def fetch_bundle(uri: str, into: Path) -> str:
             raise BundleError(f"{uri} cannot be copied: {error}") from error
 
 
-def _read(bucket: str, name: str, max_bytes: int, seconds: float) -> bytes:
+def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
     """The object. Whoever waits for it may have left before: each step alone may take `seconds`."""
     from google.api_core import exceptions
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     patience: dict[str, Any] = {"timeout": seconds, "retry": DEFAULT_RETRY.with_timeout(seconds)}
-    received = _Received(max_bytes)
     try:
         objects = _client().bucket(bucket)
         found = objects.get_blob(name, **patience)
         if found is None:
             raise NotFound("There is no such object in the bucket.")
-        if found.size is not None and found.size > max_bytes:
-            raise TooLarge.in_bytes(max_bytes)
+        if found.size is not None and found.size > received.most:
+            raise TooLarge.in_bytes(received.most)
         # A new blob: one that has metadata is downloaded from wherever these say.
         objects.blob(name).download_to_file(received, **patience)
     except exceptions.NotFound:  # deleted since
@@ -114,13 +122,15 @@ def _read(bucket: str, name: str, max_bytes: int, seconds: float) -> bytes:
 class _Received(io.BytesIO):
     """What has arrived, within limits: an object that is stored compressed grows on its way."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, most: int, deadline: Deadline) -> None:
         super().__init__()
-        self._max_bytes = max_bytes
+        self.most = most
+        self._deadline = deadline
 
     def write(self, data: Any) -> int:
-        if self.tell() + len(data) > self._max_bytes:
-            raise TooLarge.in_bytes(self._max_bytes)
+        if self.tell() + len(data) > self.most:
+            raise TooLarge.in_bytes(self.most)
+        self._deadline.count(len(data))
         return super().write(data)
 
 

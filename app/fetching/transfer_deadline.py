@@ -6,11 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 from contextvars import copy_context
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from app.errors import FetchTimedOut
 
@@ -22,6 +22,7 @@ class Deadline:
 
     A socket's own timeout begins anew with each byte. When the time is over, the socket that is watched is
     therefore shut, which ends whatever waits on it. A context manager, at whose end nothing is watched.
+    It also tells how the transfer is coming along, and can be cut short from another thread.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -30,6 +31,9 @@ class Deadline:
         self._lock = threading.Lock()
         self._watched: socket.socket | None = None
         self._alarm: threading.Timer | None = None
+        self._calls: set[Future[Any]] = set()
+        self._received = 0
+        self._last_received = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -71,17 +75,49 @@ class Deadline:
 
         def run() -> None:
             try:
-                future.set_result(function(*arguments))
+                result = function(*arguments)
             except BaseException as error:
-                future.set_exception(error)
+                with suppress(InvalidStateError):  # cut
+                    future.set_exception(error)
+            else:
+                with suppress(InvalidStateError):
+                    future.set_result(result)
 
+        with self._lock:
+            self._calls.add(future)
         threading.Thread(target=copy_context().run, args=[run], daemon=True).start()
         try:
             return future.result(self.remaining())
+        except CancelledError:
+            raise self._over() from None
         except TimeoutError:
             if future.done():  # it is the function's own
                 raise
             raise self._over() from None
+        finally:
+            with self._lock:
+                self._calls.discard(future)
+
+    def count(self, number: int) -> None:
+        """Take down that so many bytes have come."""
+        self._received += number
+        self._last_received = time.monotonic()
+
+    def progress(self) -> tuple[int, float]:
+        """The bytes received so far, and the seconds since the last of them, or since the beginning."""
+        return self._received, time.monotonic() - self._last_received
+
+    def cut(self) -> None:
+        """Let the time be over now."""
+        self._end = time.monotonic()
+        with self._lock:
+            for call in self._calls:
+                call.cancel()
+        self._shut()
+
+    def too_slow(self) -> FetchTimedOut:
+        """What is to be answered when it was cut for being slow."""
+        return FetchTimedOut("The image did not arrive while another request needed its place.")
 
     def _over(self) -> FetchTimedOut:
         return FetchTimedOut(f"The image did not arrive within {self._seconds:g} seconds.")

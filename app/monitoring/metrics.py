@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app.monitoring import tracing
+from app.monitoring import counts, tracing
 from app.monitoring.processes import Processes, Usage
 from app.monitoring.tracing import Picture, Record
 from app.service import Service, current_service
+from app.serving.health import health_of
+
+logger = logging.getLogger(__name__)
 
 _EXTENSION = "maskserve_metrics"
 
@@ -38,8 +42,7 @@ class Metrics:
 
     def __init__(self, service: Service) -> None:
         disable_created_metrics()  # a second series for each, that nobody asks for
-        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client looks for the same
-        self._processes = Processes(Path(folder)) if folder else None
+        self._processes = _processes()
         self._service = service
         self.registry = registry = CollectorRegistry()
 
@@ -65,9 +68,11 @@ class Metrics:
                 "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
             )
             self._states = {
-                "arriving": gauge("uploads_arriving", "Uploads that are being received."),
-                "waiting": gauge("queue_depth", "Images that wait for their inference."),
-                "running": gauge("inferences_running", "Inferences that run."),
+                "arriving": gauge("uploads_arriving", "Requests that are being received, or fetch an image."),
+                "waiting": gauge(
+                    "queue_depth", "Images that wait for their inference, or for their next tile."
+                ),
+                "running": gauge("inferences_running", "Inferences, of an image or a tile, that run."),
             }
             self._stage_seconds = histogram(
                 "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
@@ -76,11 +81,20 @@ class Metrics:
             self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
             self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
             self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
+            self._self_tests = counter(
+                "self_tests_total", "Self-tests after requests had failed, by how they ended.", "outcome"
+            )
+            for outcome in ("passed", "failed"):
+                self._self_tests.labels(outcome)
             counter("processes_started_total", "Processes started, replaced ones included.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
         return self._states[state].track_inprogress()
+
+    def self_test(self, outcome: str) -> None:
+        """A self-test has "passed" or "failed"."""
+        self._self_tests.labels(outcome).inc()
 
     def begin(self) -> None:
         """A request has come."""
@@ -113,16 +127,39 @@ class Metrics:
             scores.observe(score)
 
     def exposition(self) -> bytes:
-        """All that is known now, of every process, in Prometheus' text format."""
-        if self._processes is None:
-            return self._collect(self.registry, [os.getpid()])
-        together = CollectorRegistry()
-        MultiProcessCollector(together, str(self._processes.folder))
-        with self._processes.alone():
-            return self._collect(together, self._processes.living())
+        """All that is known now, of every process, in Prometheus' text format.
+
+        Where the folder of the processes has gone, or cannot be read, of this one alone.
+        """
+        if self._processes is not None:
+            try:
+                return self._of_all(self._processes)
+            except OSError as error:
+                logger.warning("/metrics tells of this process alone: %s", error)
+        return self._collect(self.registry, [os.getpid()])
+
+    def _of_all(self, processes: Processes) -> bytes:
+        with processes.alone():
+            living = processes.living()
+            together = CollectorRegistry()
+            MultiProcessCollector(together, str(processes.folder))
+            return self._collect(together, living)
 
     def _collect(self, counted: CollectorRegistry, processes: list[int]) -> bytes:
         return b"".join(map(generate_latest, (counted, Usage(processes), _Models(self._service))))
+
+
+def _processes() -> Processes | None:
+    """Those that count together; None where this one counts alone, as one does whose disk is full."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client looks for the same
+    if not folder:
+        return None
+    try:
+        return Processes(Path(folder))
+    except OSError as error:
+        logger.warning("this process counts for itself, and /metrics of the others lacks it: %s", error)
+        counts.keep_in_memory()
+        return None
 
 
 class _Models(Collector):
@@ -147,6 +184,7 @@ def register(app: Flask) -> None:
         service = current_service()
     metrics = Metrics(service)
     service.workers.watch = metrics.watch
+    health_of(app).tell = metrics.self_test
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request

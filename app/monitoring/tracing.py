@@ -77,7 +77,7 @@ class Record:
         started_ns: the same moment in nanoseconds since 1970.
         pictures: those that went to a model, or were on their way.
         refusals: why it, or a picture of it, was refused: kinds of errors.
-        failure: the exception that made it a 500.
+        failure: the exception that made it a 500, or a 503 for lack of memory.
     """
 
     request_id: str

@@ -45,7 +45,7 @@ _PROBLEMS = {
     429: "Too many requests; see Retry-After",
     431: "The request line and headers are too long",
     502: "The URL or bucket failed",
-    503: "The queue is full, or the models are not ready; see Retry-After",
+    503: "The queue is full, memory is short, or the models are not ready; see Retry-After",
     504: "The URL or bucket took too long",
 }
 

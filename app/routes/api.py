@@ -28,7 +28,7 @@ def segment() -> Response:
 def batch() -> dict[str, Any]:
     """Several pictures in; for each, in order, its segments as JSON or what is wrong with it."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         upload = receive_several(service.settings)
     images = [(image, {}) if isinstance(image, bytes) else split(image) for image in upload.images]
     texts = dict(request.args.lists()), upload.fields

@@ -9,24 +9,33 @@ from flask import Blueprint, Response
 from app.errors import NotReady
 from app.monitoring.metrics import current_metrics
 from app.service import current_service
+from app.serving.health import current_health
 
 operations = Blueprint("operations", __name__)
 
 
 @operations.get("/livez")
 def live() -> dict[str, Any]:
-    """The process answers."""
+    """The process answers, and has not failed its self-tests for minutes."""
+    current_health().check_alive()
     return {"status": "alive"}
 
 
 @operations.get("/readyz")
 @operations.get("/health")
 def ready() -> dict[str, Any]:
-    """Every configured model is loaded and past its self-test, and the process is not asked to end."""
+    """The service is ready for requests."""
+    check_ready()
+    return {"status": "ready", "models": list(current_service().segmenters)}
+
+
+def check_ready() -> None:
+    """Raise NotReady while models are loaded, where all requests of late have failed, or if asked to end."""
     service = current_service()
     if service.is_ending:
         raise NotReady("The service is ending.")
-    return {"status": "ready", "models": list(service.segmenters)}
+    service.models.all()
+    current_health().check_ready()
 
 
 @operations.get("/metrics")

@@ -70,22 +70,22 @@ def index() -> Response:
 def segment() -> str:
     """The form, sent: a page with the picture, its objects and what they took to find."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         upload = receive_form(service.settings)
     if keys.awaits_form():
         keys.check_form(upload.fields)
         rate_limit.count_form()
-    with service.workers.upload():
+    with service.receiving():
         image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
         data = service.sources.read(image)
-    with service.workers.admit():
+    with service.admitted():
         service.await_models()
         parameters = Parameters(model=_automatic(service.segmenters))
-        finding = service.segment(data, parameters, Wanted(OVERLAY, Options()))
-        with finding.stopwatch.measure("encode"):
-            overlay = draw_result(finding.image, finding.result, finding.class_names)
-            picture = encode_jpeg(_shrink(overlay))
-    return _render("result.html", **_findings(finding), picture=_data_url(picture))
+        with service.segmented(data, parameters, Wanted(OVERLAY, Options())) as finding:
+            with finding.stopwatch.measure("encode"):
+                overlay = draw_result(finding.image, finding.result, finding.class_names)
+                picture = encode_jpeg(_shrink(overlay))
+            return _render("result.html", **_findings(finding), picture=_data_url(picture))
 
 
 @pages.errorhandler(Exception)

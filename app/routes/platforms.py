@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter
 
 from app.errors import BadBody, UnknownModel
 from app.intake import check_batch, receive_batch_json
-from app.routes.operations import live, ready
+from app.routes.operations import check_ready, live, ready
 from app.service import current_service
 from app.settings import BadSetting, Settings
 from app.several import answer_each
@@ -58,13 +58,14 @@ def list_v1() -> dict[str, Any]:
 @platforms.get("/v1/models/<no_verb:name>")
 def describe_v1(name: str) -> dict[str, Any]:
     """KServe V1's word that a model is ready."""
+    check_ready()
     return {"name": current_service().segmenter_named(name).bundle.manifest.name, "ready": True}
 
 
 def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, Any]]:
     """The images, each with its own parameters, and the parameters for all."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         document = receive_batch_json(service.settings)
     instances, parameters = document.pop("instances", None), document.pop("parameters", None) or {}
     if document:
@@ -118,6 +119,7 @@ def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @platforms.get("/v2/models/<name>/versions/<version>/ready")
 def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
     """A model is ready."""
+    check_ready()
     return {"name": _manifest(name, version).name, "ready": True}
 
 
@@ -126,7 +128,7 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def infer(name: str, version: str | None = None) -> dict[str, Any]:
     """One tensor of base64 images in; one of JSON answers out."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         document = receive_batch_json(service.settings)
     manifest = _await_manifest(name, version)
     images = _images_of_tensor(document)
@@ -177,7 +179,7 @@ def _images_of_tensor(document: Mapping[str, Any]) -> list[Any]:
 def _await_manifest(name: str, version: str | None = None) -> Manifest:
     """`_manifest`, after a wait for the models to come up, as for a turn."""
     service = current_service()
-    with service.workers.admit():
+    with service.admitted():
         service.await_models()
     return _manifest(name, version)
 

@@ -40,7 +40,7 @@ def path() -> Response:
 def batch() -> dict[str, Any]:
     """A list of URLs, or of paths, in; for each its segments out, or what is wrong with it."""
     service = current_service()
-    with service.workers.upload():
+    with service.receiving():
         document = receive_batch_json(service.settings)
     lists = {name: document.pop(name) for name in ("urls", "paths") if name in document}
     if len(lists) != 1:

@@ -1,11 +1,13 @@
-"""Memory: what a process has, held against what MASKSERVE_WORKER_MEMORY lets it have."""
+"""Memory: what a process has, held against what MASKSERVE_WORKER_MEMORY lets it have, and its lack."""
 
 from __future__ import annotations
 
 import logging
+import re
 import resource
 from pathlib import Path
 
+import cv2
 from flask import Flask, Response
 
 from app.settings import BadSetting, Settings
@@ -13,6 +15,9 @@ from app.settings import BadSetting, Settings
 logger = logging.getLogger(__name__)
 
 _STATM = Path("/proc/self/statm")
+
+# What OpenVINO's errors say in the end, whichever part of it got no memory; and Python, which got no stack.
+_LACK = re.compile("bad_alloc|Failed to allocate|can't alloc|can't start new thread")
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -53,3 +58,12 @@ def resident_mebibytes() -> int:
     except OSError:  # not Linux
         return 0
     return pages * resource.getpagesize() // 2**20
+
+
+def lacks(error: BaseException) -> bool:
+    """Whether `error` says that there was not enough memory."""
+    if isinstance(error, cv2.error):
+        return error.code == cv2.Error.STS_NO_MEM
+    if type(error) is RuntimeError:
+        return _LACK.search(str(error)) is not None
+    return isinstance(error, MemoryError)

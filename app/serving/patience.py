@@ -1,4 +1,4 @@
-"""Patience: how long a request waits for something, and whether its client still waits for the request."""
+"""Patience: how long a request waits for something, and whether it still makes sense to wait."""
 
 from __future__ import annotations
 
@@ -16,17 +16,32 @@ def _never() -> bool:
     return False
 
 
+def _nothing_to_check() -> None:
+    """A request that cannot lose its place."""
+
+
 @dataclass(frozen=True)
 class Patience:
-    """Until when a request may wait (of time.monotonic), and how to see whether its client has left."""
+    """What ends a request's wait.
+
+    Attributes:
+        until: when its time is over (of time.monotonic).
+        has_left: whether its client has.
+        check_place: raises what is to be answered if it has lost its place.
+    """
 
     until: float = math.inf
     has_left: Callable[[], bool] = _never
+    check_place: Callable[[], None] = _nothing_to_check
 
     def check(self) -> None:
-        """Raise Busy when the time is over, and ClientLeft when nobody waits."""
+        """Raise Busy when the time is over or the place lost, and ClientLeft when nobody waits."""
         if time.monotonic() > self.until:
-            raise Busy("The picture takes longer than a request may. Send it smaller, or in parts.")
+            raise Busy(
+                "The time of the request is over. Send smaller or fewer pictures, or try again later.",
+                math.inf,
+            )
+        self.check_place()
         if self.has_left():
             raise ClientLeft("The client closed the connection while its picture was worked on.")
 
@@ -38,6 +53,7 @@ class Patience:
             at_most: seconds, for this wait.
 
         Raises:
+            Busy: the request has lost its place.
             ClientLeft: nobody waits for the answer any more.
         """
         end = min(self.until, time.monotonic() + at_most)
@@ -45,6 +61,7 @@ class Patience:
         while (left := end - time.monotonic()) > 0:
             if happens(min(look, left)):
                 return True
+            self.check_place()
             if self.has_left():
                 raise ClientLeft("The client closed the connection while the request waited.")
             look = _LOOK_SECONDS

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from app.errors import Busy
+from app.serving.arrivals import Arrival
 from app.serving.patience import Patience
+from app.serving.places import Place, Places
+from app.serving.turns import Request, Turns
+from model.families.family import Size
 from model.stopwatch import Stopwatch
 
-DECODERS = 2
-"""Pictures decoded at once: a decoded one is far larger than its file, and may take some copies."""
-
-_PATIENT = Patience()
-
-_QUEUE_IS_FULL = "The queue is full. Try again shortly."
+LANES = (1e6, 4e6, 16e6, math.inf)
+"""The most pixels of a picture in each lane: none waits for others that are more than four times its size."""
 
 
 class Workers:
-    """One inference at a time, a bounded number of requests waiting for it, the rest refused at once.
+    """A bounded number of requests, and one network at work for them.
 
     A request is first let in to upload (`upload`). As many may arrive at once as may run and wait, so that
     they use up neither memory nor the threads that answer probes. Whole, it takes a place (`admit`): slow
-    uploads keep none from those that have arrived. With its picture decoded it then waits for its turn
-    (`turn`), first come, first served.
+    uploads keep none from those that have arrived. Where places are short, callers share them.
+
+    Its decoded picture then waits in a lane for pictures of its size (`Inference.lane`). Of each lane one is
+    worked on at a time: what is half done is bounded, and large pictures are finished one after another,
+    instead of all at once and too late. Those that are worked on take turns, a tile each
+    (`Inference.turn`), so that a small one passes the large.
     """
 
     watch: Callable[[str], AbstractContextManager[object]] = nullcontext
@@ -33,13 +36,11 @@ class Workers:
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
-        self.decoding = threading.BoundedSemaphore(DECODERS)  # hold it while decoding
-        self._limit = 1 + queue
-        self._uploads = threading.BoundedSemaphore(self._limit)
-        self._places = threading.BoundedSemaphore(self._limit)
-        self._timeout = timeout
-        self._line: deque[object] = deque()  # the running one first, then those that wait
-        self._line_moved = threading.Condition()
+        self.lanes = [(most, Turns()) for most in LANES]
+        self.turns = Turns()
+        self.timeout = timeout
+        self._arrivals = Places(1 + queue, "Too many uploads arrive at once.")
+        self._places = Places(1 + queue, "The queue is full.")
         self._is_closed = False
 
     def close(self) -> None:
@@ -47,58 +48,65 @@ class Workers:
         self._is_closed = True
 
     @contextmanager
-    def upload(self) -> Iterator[None]:
-        """Read an upload in the `with` block. Raises Busy: too many arrive, a full queue, closed."""
+    def upload(self, caller: str) -> Iterator[Arrival]:
+        """Receive a request in the `with` block. Raises Busy: too many arrive, a full queue, closed."""
         if self._is_closed:
             raise Busy("The service is ending. Try again shortly.")
-        if len(self._line) >= self._limit:  # it would only be refused after its upload
-            raise Busy(_QUEUE_IS_FULL)
+        self._places.check_room(caller)  # or it would only be refused after its upload
+        arrival = Arrival(caller)
+        with self._arrivals.hold(arrival), self.watch("arriving"):
+            yield arrival
+
+    @contextmanager
+    def admit(self, caller: str) -> Iterator[Place]:
+        """Hold a place for the length of the `with` block. Raises Busy at once when there is none."""
+        place = Place(caller)
+        with self._places.hold(place):
+            yield place
+
+
+class Inference:
+    """One picture on its way through the network; what it waits is measured as "queue"."""
+
+    def __init__(self, workers: Workers, place: Place, stopwatch: Stopwatch, patience: Patience) -> None:
+        self._workers = workers
+        self._place = place
+        self._stopwatch = stopwatch
+        self._patience = patience
+        self._request: Request | None = None
+
+    @contextmanager
+    def lane(self, size: Size) -> Iterator[None]:
+        """Let a picture of `size` be worked on in the `with` block.
+
+        Raises:
+            Busy: this did not begin in time, or the place was lost.
+            ClientLeft: as the patience tells.
+        """
+        lane = next(lane for most, lane in self._workers.lanes if math.prod(size) <= most)
+        with ExitStack() as held:
+            with self._waiting():
+                held.enter_context(lane.turn(self._place.caller, self._patience, self._workers.timeout))
+            self._place.settle()
+            self._request = held.enter_context(self._workers.turns.join(self._place.caller))
+            yield
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let the network compute in the `with` block, which must lie in that of `lane`.
+
+        Raises:
+            Busy: the request's time is over.
+            ClientLeft: as the patience tells.
+        """
+        assert self._request
         with (
-            _hold(self._uploads, "Too many uploads arrive at once. Try again shortly."),
-            self.watch("arriving"),
+            self._request.turn(self._patience, while_waiting=self._waiting),
+            self._workers.watch("running"),
         ):
             yield
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Hold a place for the length of the `with` block. Raises Busy at once when there is none."""
-        with _hold(self._places, _QUEUE_IS_FULL):
+    def _waiting(self) -> Iterator[None]:
+        with self._stopwatch.measure("queue"), self._workers.watch("waiting"):
             yield
-
-    @contextmanager
-    def turn(self, stopwatch: Stopwatch, patience: Patience = _PATIENT) -> Iterator[None]:
-        """Run the `with` block alone, after a wait that `stopwatch` measures as "queue".
-
-        Raises:
-            Busy: no turn came in time, which is the queue's and that of `patience`.
-            ClientLeft: as `patience` tells.
-        """
-        ticket = object()
-
-        def is_first(seconds: float) -> bool:
-            with self._line_moved:
-                return self._line_moved.wait_for(lambda: self._line[0] is ticket, seconds)
-
-        with self._line_moved:
-            self._line.append(ticket)
-        try:
-            with stopwatch.measure("queue"), self.watch("waiting"):
-                if not patience.wait(is_first, self._timeout):
-                    raise Busy("No turn came in time. Try again shortly.")
-            with self.watch("running"):
-                yield
-        finally:
-            with self._line_moved:
-                self._line.remove(ticket)
-                self._line_moved.notify_all()
-
-
-@contextmanager
-def _hold(places: threading.BoundedSemaphore, complaint: str) -> Iterator[None]:
-    """Hold one of `places` for the length of the `with` block. Raises Busy with `complaint`."""
-    if not places.acquire(blocking=False):
-        raise Busy(complaint)
-    try:
-        yield
-    finally:
-        places.release()

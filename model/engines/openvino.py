@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,10 @@ CODE_KEPT = 4
 """Shapes of pictures whose machine code stays with a stage of open sizes, 5 MB each; another costs 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
+
+
+Read = Callable[[Path], bytes]
+"""What reads a file whole; raises whatever it likes for one that is not what it should be."""
 
 
 class StagesError(ValueError):
@@ -39,14 +43,23 @@ def hint_for(precision: str) -> str:
 
 
 def read_stage(
-    core: ov.Core, folder: Path, stages: Sequence[StageSpec], stage: StageSpec, hint: str
+    core: ov.Core,
+    folder: Path,
+    stages: Sequence[StageSpec],
+    stage: StageSpec,
+    hint: str,
+    read: Read = Path.read_bytes,
 ) -> ov.Model:
     """One of the stages of a network, as it is compiled to run in "f32" or "bf16".
 
     Raises:
         StagesError: it does not have the inputs that this version gives it.
     """
-    model = _without_round_trips(core.read_model(folder / f"{stage.name}.xml"))
+    # Given a path, OpenVINO would map the weights: who changes the file later would change the answers.
+    graph, weights = (read(folder / f"{stage.name}{suffix}") for suffix in (".xml", ".bin"))
+    read_model = core.read_model(graph.decode(), ov.Tensor(np.frombuffer(weights, np.uint8)))
+    del weights  # it has a copy
+    model = _without_round_trips(read_model)
     if len(model.inputs) != stage.inputs:
         raise StagesError(f"{folder.name}/{stage.name}.xml was compiled by another version of MaskServe")
     if len(stages) == 1:
@@ -83,6 +96,7 @@ class OpenVINORunner:
         largest_picture: tuple[int, ...],
         hint: str | None = None,
         threads: int | None = None,
+        read: Read = Path.read_bytes,
     ) -> OpenVINORunner:
         """The stages in `folder`, compiled and warm.
 
@@ -97,9 +111,11 @@ class OpenVINORunner:
                 otherwise in the faster one that the processor has.
             threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
                 even where a container may use less (github.com/openvinotoolkit/openvino/issues/37838).
+            read: reads the files in `folder`, each once.
 
         Raises:
             StagesError: the stages do not have the inputs that this version gives them.
+            whatever `read` raises.
         """
         hint = hint or hint_for(precision)
         core = ov.Core()
@@ -108,7 +124,7 @@ class OpenVINORunner:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
         heap.keep_little()
-        first, *models = (read_stage(core, folder, stages, stage, hint) for stage in stages)
+        first, *models = (read_stage(core, folder, stages, stage, hint, read) for stage in stages)
         heads = {
             stage.name: _compile_open(core, model) for stage, model in zip(stages[1:], models, strict=True)
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
+
+Turn = Callable[[], AbstractContextManager[object]]
+"""Gives what is held while a network computes: where several pictures share it, they take turns by tile."""
 
 
 class NoReference(ValueError):
@@ -39,7 +43,7 @@ class Predictor(Protocol):
         *,
         size: Size,
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
         """What is in a picture.
 
@@ -48,7 +52,8 @@ class Predictor(Protocol):
             wishes: what the caller asks for.
             size: (width, height) of the picture; the result is in its pixels.
             stopwatch: measures the stages "infer" and "masks".
-            before_each_tile: called so; what it raises ends the work on a picture that takes too long.
+            turn: entered each time that the network computes, for a tile or the whole picture; what it raises
+                ends the work.
 
         Raises:
             UnknownClass: `wishes` names a class that the model does not know; says which it knows.

@@ -1,6 +1,16 @@
 """Pictures: image files of every accepted kind become RGB arrays, within limits."""
 
-from model.pictures.decoding import Decoded, Enough, check_rgb, decode, decode_reduced, read, read_size, whole
+from model.pictures.decoding import (
+    Decode,
+    Decoded,
+    Enough,
+    check_rgb,
+    decode,
+    decode_reduced,
+    read,
+    read_size,
+    whole,
+)
 from model.pictures.limits import (
     BrokenPicture,
     Limits,
@@ -14,6 +24,7 @@ from model.pictures.limits import (
 
 __all__ = [
     "BrokenPicture",
+    "Decode",
     "Decoded",
     "Enough",
     "Limits",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from model.pictures.limits import check_channel
+from model.pictures.profiles import is_srgb, without_long_conversions
 
 # A small file can hold a large flat picture, and copies of all of it add up: they are made of some rows.
 _BLOCK = 1 << 20  # pixels
@@ -20,8 +21,6 @@ _BLOCK = 1 << 20  # pixels
 # What may lie outside the range that a picture of more than 8 bits is stretched over: one pixel in 10,000
 # at each end.
 _OUTLIERS = 1e-4
-
-_TAGS_AT, _MOST_TAGS = 128, 100  # of an ICC profile; lcms reads no more either
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,12 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     alpha = samples.alpha
     shown = 3 if samples.colour else min(3, count - (alpha is not None))
     by_depth = samples.colour and samples.profile is not None
-    scaled = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
+    rgb = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
     if samples.inverted:
-        np.subtract(255, scaled, out=scaled)
-    rgb = np.zeros((*values.shape[:2], 3), np.uint8)
-    rgb[:, :, : 3 if shown == 1 else shown] = scaled
+        np.subtract(255, rgb, out=rgb)
+    if shown < 3:
+        scaled, rgb = rgb, np.zeros((*values.shape[:2], 3), np.uint8)
+        rgb[:, :, : 3 if shown == 1 else shown] = scaled
     if alpha is not None:
         for rows in row_blocks(values.shape[:2]):
             opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255
@@ -258,9 +258,9 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     mode = _convertible(image.crop((0, 0, 1, 1))).mode
     try:
         # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
-        if _is_srgb(profile_bytes):
+        if is_srgb(profile_bytes):
             return unchanged
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(without_long_conversions(profile_bytes)))
         transform = ImageCms.buildTransform(
             profile, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB"
         )
@@ -268,14 +268,3 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
         return unchanged
     return lambda part: ImageCms.applyTransform(part, transform) or part
-
-
-def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile's description says so; lcms allocates as many languages of it as are claimed."""
-    (count,) = struct.unpack_from(">I", profile, _TAGS_AT)
-    for number in range(min(count, _MOST_TAGS)):
-        tag, start, length = struct.unpack_from(">4sII", profile, _TAGS_AT + 4 + 12 * number)
-        if tag == b"desc":
-            description = profile[start : start + length]
-            return b"sRGB" in description or "sRGB".encode("utf-16-be") in description
-    return False

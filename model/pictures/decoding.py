@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 from pillow_heif import HeifImageFile
 
-from model.pictures import png, tiff
+from model.pictures import bmp, exif, gif, png, tiff, tiff_layout, webp
 from model.pictures.colours import image_to_rgb, samples_to_rgb
-from model.pictures.headers import gif_frames, jpeg_scans, recognise
-from model.pictures.heif_boxes import check_items
+from model.pictures.headers import recognise
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
     Limits,
     PictureError,
+    PictureTooLarge,
+    check_drawn,
     check_frames,
-    check_passes,
     check_size,
+    memory_needed,
 )
-from model.pictures.tiff_pages import beginning_at, page_offsets
+from model.pictures.tiff_pages import page_offsets
+from model.pictures.vetting import vetted
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
@@ -37,6 +39,9 @@ _SWAPPING_SIDES = (5, 6, 7, 8)
 
 # Where a frame is made of those before it, so that all of them are decoded.
 _COMPOSED = ("GIF", "PNG", "WEBP", "AVIF")
+
+# Where Pillow makes room for the pixels before it tells their size, which is read here.
+_ALLOCATED_ON_OPENING = {"GIF": gif.size, "WEBP": webp.size}
 
 # Enough of a file to tell its format.
 _SIGNATURE_BYTES = 160
@@ -58,6 +63,29 @@ class Decoded:
     size: tuple[int, int]
 
 
+BeforePixels = Callable[[int], object]
+"""Told how many bytes of memory a picture takes at most, before they are asked for."""
+
+
+class Decode(Protocol):
+    """As `decode_reduced`, here or in another process."""
+
+    def __call__(
+        self, data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
+    ) -> Decoded: ...
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which picture of a file is wanted, and what it may cost; as in `decode_reduced`."""
+
+    enough: Enough
+    limits: Limits
+    page: int
+    channel: int | None
+    before_pixels: BeforePixels
+
+
 @dataclass(frozen=True)
 class _Stored:
     """A picture as it lies in its file.
@@ -71,6 +99,10 @@ class _Stored:
     rgb: npt.NDArray[np.uint8]
     orientation: int
     whole_size: tuple[int, int] | None = None
+
+
+def not_told(_: int) -> None:
+    """The `BeforePixels` of who has memory enough."""
 
 
 def whole(size: tuple[int, int]) -> tuple[int, int]:
@@ -117,6 +149,7 @@ def decode_reduced(
     *,
     page: int = 0,
     channel: int | None = None,
+    before_pixels: BeforePixels = not_told,
 ) -> Decoded:
     """As `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size where that leaves enough pixels.
 
@@ -128,20 +161,25 @@ def decode_reduced(
         limits: what the picture may cost; its whole size counts.
         page: as in `decode`.
         channel: as in `decode`.
+        before_pixels: called once the header is read, with what its pixels take; what it raises, if it is a
+            PictureError or no Exception, ends the decoding.
 
     Raises:
         PictureError: as `decode`.
     """
     file_format = recognise(data)
+    wanted = _Wanted(enough, limits, page, channel, before_pixels)
     try:
         if file_format == "TIFF":
-            stored = _decode_tiff(data, limits, page, channel)
+            stored = _decode_tiff(data, wanted)
         else:
-            stored = _decode_other(data, file_format, enough, limits, page, channel)
+            stored = _decode_other(data, file_format, wanted)
         upright = _turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
-    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, MemoryError, ...
+    except MemoryError as error:
+        raise PictureTooLarge(f"the {file_format} picture takes more memory than there is") from error
+    # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BrokenPicture(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
@@ -175,11 +213,12 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         file.seek(0)
         try:
             if file_format == "TIFF":
-                layout = tiff.read_layout(file.read(), limits)
+                data = file.read()
+                layout = tiff_layout.read_layout(data, page_offsets(data, 0)[0], limits)
                 (width, height), orientation = layout.size, layout.orientation
             else:
                 if file_format == "GIF":
-                    check_size(gif_frames(file.read(), limits.max_frames).size, limits)
+                    check_size(gif.size(file.read(), limits), limits)
                 with _open(file, file_format) as image:
                     check_size(image.size, limits)
                     width, height = image.size
@@ -193,45 +232,49 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
     return (height, width) if orientation in _SWAPPING_SIDES else (width, height)
 
 
-def _decode_tiff(data: bytes, limits: Limits, page: int, channel: int | None) -> _Stored:
+def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
+    limits, page = wanted.limits, wanted.page
     offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
-    data = beginning_at(data, offsets[page])
-    layout = tiff.read_layout(data, limits)
+    layout = tiff_layout.read_layout(data, offsets[page], limits)
+    wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
     if not layout.known_to_pillow:
-        samples, channel = tiff.read_samples(data, layout, channel, limits)
+        samples, channel = tiff.read_samples(layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
-    with _open(io.BytesIO(data), "TIFF") as image:
-        image.load()  # turns it upright, and forgets the orientation
-        return _Stored(image_to_rgb(image, channel), _orientation(image))
+    with _open(io.BytesIO(tiff_layout.vetted(layout)), "TIFF") as image:
+        image.load()
+        return _Stored(image_to_rgb(image, wanted.channel), layout.orientation)
 
 
-def _decode_other(
-    data: bytes, file_format: str, enough: Enough, limits: Limits, page: int, channel: int | None
-) -> _Stored:
-    if file_format == "GIF":
-        frames = gif_frames(data, limits.max_frames)
-        check_frames(frames.count, page, limits)
-        check_size(frames.size, limits)
-    elif file_format == "HEIF":
-        check_items(data, limits)
+def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
+    limits, channel = wanted.limits, wanted.channel
+    data, page = vetted(data, file_format, wanted.page, limits)
+
+    def before_pixels(size: tuple[int, int]) -> None:
+        wanted.before_pixels(memory_needed(file_format, math.prod(size), len(data), page=page))
+
+    if file_format in _ALLOCATED_ON_OPENING:
+        before_pixels(_ALLOCATED_ON_OPENING[file_format](data, limits))
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
-        if file_format != "GIF":
+        if file_format not in ("GIF", "JPEG"):  # their pages are counted
             check_frames(getattr(image, "n_frames", 1), page, limits)
         if file_format in _COMPOSED:
-            check_passes(page + 1, image.size, limits)
-        if page:
+            check_drawn(page + 1, image.size, limits)
+        elif page:
             first = image.tell()  # in a HEIC, the primary picture, wherever it lies
             image.seek(page if page > first else page - 1)
             check_size(image.size, limits)
-        if page and file_format == "JPEG":  # a phone's; Pillow takes all in it for as large as the first
-            return _decode_other(data[image.offset :], "JPEG", enough, limits, 0, channel)  # type: ignore[attr-defined]
-        size = None
-        if file_format == "JPEG":
-            check_passes(jpeg_scans(data), image.size, limits)
-            size = _reduce(image, enough)
-        elif file_format == "PNG" and not page and png.is_deep(data):
+        size = _reduce(image, wanted.enough) if file_format == "JPEG" else None
+        if file_format not in _ALLOCATED_ON_OPENING:
+            # All of a progressive picture is kept until its last scan, whatever is made of it.
+            before_pixels(size if size and "progressive" in image.info else image.size)
+        if page and file_format in _COMPOSED:
+            image.seek(page)
+            check_size(image.size, limits)
+        elif file_format == "BMP" and bmp.has_run_lengths(data):
+            return _Stored(image_to_rgb(Image.fromarray(bmp.read_rgb(data)), channel), 1)
+        elif file_format == "PNG" and png.is_deep(data):
             samples = png.read_samples(data, image.info.get("icc_profile"))
             return _Stored(samples_to_rgb(samples, channel), _orientation(image))
         image.load()
@@ -267,9 +310,5 @@ def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number for how the picture is to be turned, 1 for not at all; also if it cannot be read."""
-    orientation = None
-    # Cameras and editors write broken EXIF into sound pictures; `ImageOps.exif_transpose` fails on it.
-    with contextlib.suppress(Exception):
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    return orientation if isinstance(orientation, int) else 1
+    """EXIF's number for how the picture is to be turned, 1 for not at all."""
+    return exif.orientation(image.info.get("exif"), image.info.get("xmp"))

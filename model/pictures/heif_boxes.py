@@ -1,123 +1,106 @@
-"""HEIF boxes: how many pixels a HEIC makes its decoder go over, whatever the size of what comes out.
-
-A phone's photo is a grid of tiles. libheif decodes every tile that a grid names, as often as it is named, of
-any size, in grids of grids: 1 kB can ask for hours.
-"""
+"""HEIF boxes: the pictures in a HEIC or AVIF, hidden ones too, as the boxes around them describe them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from model.pictures.limits import BrokenPicture, Limits, check_size, check_work
+from model.pictures.limits import BrokenPicture, PictureTooLarge
 
 # A phone's photo of 200 tiles has some 20 kB.
 _MOST_META_BYTES = 1 << 20
 
-# Encoders round sides up to whole blocks of 64, and the container cuts off what is too much.
-_ROUNDED_UP = 63
+# libavif looks for one among all of them, for each. 50 megapixels in tiles of 256 x 256 are 763, and twice
+# that with opacity.
+_MOST_ITEMS = 2000
+
+_MOST_BOXES = 10_000  # side by side; a photo has some hundred
 
 _DERIVED = b"dimg"  # a reference from a grid or an overlay to what it is made of
-
-Box = tuple[bytes, int, int]
-"""A box's kind and where its content begins and ends."""
+_IN_FILE, _IN_BOX = 0, 1  # where an item's bytes may be
 
 
-def check_items(data: bytes, limits: Limits) -> None:
-    """Raise unless each picture in a HEIC, hidden ones too, can be decoded within the limits.
+@dataclass(frozen=True)
+class Box:
+    """A box: its kind, and where its content begins and ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+@dataclass
+class Items:
+    """What the boxes say of a file's items.
+
+    Attributes:
+        kinds: of each item, what it is coded as, or how it is derived from others.
+        sizes: (width, height) of each; where several are given, of the largest.
+        parts: of which others a grid or an overlay is made, in order and as often as it names them.
+        places: where the bytes of each begin and end in the file.
+    """
+
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    parts: dict[int, list[int]] = field(default_factory=dict)
+    places: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def enlarge(self, item: int, size: tuple[int, int]) -> None:
+        """Note a size of an item, unless a larger one is known."""
+        self.sizes[item] = max(size, self.sizes.get(item, size), key=lambda sides: sides[0] * sides[1])
+
+
+def read_items(data: bytes) -> Items:
+    """The items of a file.
 
     Raises:
-        PictureTooLarge: one is too large, or made of too many others.
-        BrokenPicture: the boxes make no sense.
+        PictureTooLarge: more than are accepted.
+        BrokenPicture: the boxes make no sense, or are too long.
+        struct.error: they are cut off.
     """
-    try:
-        sizes, parts = _sizes_and_parts(data)
-    except struct.error as error:
-        raise BrokenPicture("the HEIF picture is truncated or corrupt") from error
-    for width, height in sizes.values():
-        check_size((max(1, width - _ROUNDED_UP), max(1, height - _ROUNDED_UP)), limits)
-    work: dict[int, int] = {}
-    for item in sizes:
-        check_work(_work(item, sizes, parts, work, frozenset()), limits)
-
-
-def _work(
-    item: int,
-    sizes: dict[int, tuple[int, int]],
-    parts: dict[int, list[int]],
-    known: dict[int, int],
-    above: frozenset[int],
-) -> int:
-    """How many pixels are decoded for an item, with all it is made of."""
-    if item in above or len(above) > 8:
-        raise BrokenPicture("the HEIF picture is corrupt: a picture in it is made of itself")
-    if item not in known:
-        width, height = sizes.get(item, (0, 0))
-        made_of = (_work(part, sizes, parts, known, above | {item}) for part in parts.get(item, []))
-        known[item] = width * height + sum(made_of)
-    return known[item]
-
-
-def _sizes_and_parts(data: bytes) -> tuple[dict[int, tuple[int, int]], dict[int, list[int]]]:
-    """(width, height) of each item of a HEIC, and of which others it is made."""
-    sizes: dict[int, tuple[int, int]] = {}
-    parts: dict[int, list[int]] = {}
-    for kind, start, end in _boxes(data, 0, len(data)):
-        if kind != b"meta":
+    items = Items()
+    for meta in boxes(data, 0, len(data)):
+        if meta.kind != b"meta":
             continue
-        if end - start > _MOST_META_BYTES:
-            raise BrokenPicture(
-                "the HEIF picture is of a rare kind that is not accepted: over 1 MiB of boxes"
-            )
-        for inner in _boxes(data, start + 4, end):
-            if inner[0] == b"iprp":
-                sizes |= _sizes(data, inner)
-            elif inner[0] == b"iref":
-                for item, more in _parts(data, inner):
-                    parts.setdefault(item, []).extend(more)
-    return sizes, parts
+        inner = list(bounded_boxes(data, meta, 4))
+        stored_at = next((box.start for box in inner if box.kind == b"idat"), 0)
+        for box in inner:
+            if box.kind == b"iprp":
+                _read_sizes(data, box, items)
+            elif box.kind == b"iref":
+                for item, more in _parts(data, box):
+                    items.parts.setdefault(item, []).extend(more)
+            elif box.kind == b"iinf":
+                _read_kinds(data, box, items)
+            elif box.kind == b"iloc":
+                _read_places(data, box, stored_at, items)
+    if max(len(items.kinds), len(items.sizes), len(items.places)) > _MOST_ITEMS:
+        raise PictureTooLarge(f"the picture is made of more than {_MOST_ITEMS:,} items, the most accepted")
+    return items
 
 
-def _sizes(data: bytes, properties: Box) -> dict[int, tuple[int, int]]:
-    boxes = list(_boxes(data, properties[1], properties[2]))
-    size_of_property: dict[int, tuple[int, int]] = {}
-    for kind, start, end in boxes:
-        if kind == b"ipco":
-            for number, (name, at, _) in enumerate(_boxes(data, start, end), 1):
-                if name == b"ispe":
-                    size_of_property[number] = struct.unpack_from(">II", data, at + 4)
-    sizes: dict[int, tuple[int, int]] = {}
-    for kind, start, _ in boxes:
-        if kind != b"ipma":
-            continue
-        version, wide = data[start], data[start + 3] & 1
-        entry = struct.Struct(">IB" if version else ">HB")
-        (count,) = struct.unpack_from(">I", data, start + 4)
-        at = start + 8
-        for _ in range(count):
-            item, associations = entry.unpack_from(data, at)
-            at += entry.size
-            numbers = struct.unpack_from(f">{associations}{'H' if wide else 'B'}", data, at)
-            at += associations * (2 if wide else 1)
-            for number in numbers:
-                size = size_of_property.get(number & (0x7FFF if wide else 0x7F))
-                if size:
-                    sizes[item] = max(size, sizes.get(item, size), key=lambda sides: sides[0] * sides[1])
-    return sizes
+def bounded_boxes(data: bytes, box: Box, skipped: int = 0) -> Iterator[Box]:
+    """The boxes in one of bounded length, behind its first `skipped` bytes."""
+    if box.end - box.start > _MOST_META_BYTES:
+        raise BrokenPicture("the picture is of a rare kind that is not accepted: over 1 MiB of boxes")
+    return boxes(data, box.start + skipped, box.end)
 
 
-def _parts(data: bytes, references: Box) -> Iterator[tuple[int, tuple[int, ...]]]:
-    _, start, end = references
-    code = "I" if data[start] else "H"
-    for kind, at, _ in _boxes(data, start + 4, end):
-        if kind == _DERIVED:
-            item, count = struct.unpack_from(f">{code}H", data, at)
-            yield item, struct.unpack_from(f">{count}{code}", data, at + struct.calcsize(f">{code}H"))
+def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+    """The boxes that lie in data[start:end], one after the other.
 
-
-def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes that lie in data[start:end], one after the other."""
+    Raises:
+        PictureTooLarge: more than are accepted.
+        BrokenPicture: one is shorter than its own head.
+    """
+    count = 0
     while start + 8 <= end:
+        count += 1
+        if count > _MOST_BOXES:
+            raise PictureTooLarge(
+                f"the picture's file has more than {_MOST_BOXES:,} boxes side by side, the most accepted"
+            )
         length, kind = struct.unpack_from(">I4s", data, start)
         head = 8
         if length == 1:
@@ -126,6 +109,76 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         elif length == 0:
             length = end - start
         if length < head:
-            raise BrokenPicture("the HEIF picture is truncated or corrupt")
-        yield kind, start + head, min(start + length, end)
+            raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense")
+        yield Box(kind, start + head, min(start + length, end))
         start += length
+
+
+def _read_sizes(data: bytes, properties: Box, items: Items) -> None:
+    inner = list(boxes(data, properties.start, properties.end))
+    size_of_property: dict[int, tuple[int, int]] = {}
+    for box in inner:
+        if box.kind == b"ipco":
+            for number, content in enumerate(boxes(data, box.start, box.end), 1):
+                if content.kind == b"ispe":
+                    size_of_property[number] = struct.unpack_from(">II", data, content.start + 4)
+    for box in inner:
+        if box.kind != b"ipma":
+            continue
+        version, wide = data[box.start], data[box.start + 3] & 1
+        entry = struct.Struct(">IB" if version else ">HB")
+        (count,) = struct.unpack_from(">I", data, box.start + 4)
+        at = box.start + 8
+        for _ in range(count):
+            item, associations = entry.unpack_from(data, at)
+            at += entry.size
+            numbers = struct.unpack_from(f">{associations}{'H' if wide else 'B'}", data, at)
+            at += associations * (2 if wide else 1)
+            for number in numbers:
+                if size := size_of_property.get(number & (0x7FFF if wide else 0x7F)):
+                    items.enlarge(item, size)
+
+
+def _parts(data: bytes, references: Box) -> Iterator[tuple[int, tuple[int, ...]]]:
+    code = "I" if data[references.start] else "H"
+    for box in boxes(data, references.start + 4, references.end):
+        if box.kind == _DERIVED:
+            item, count = struct.unpack_from(f">{code}H", data, box.start)
+            yield item, struct.unpack_from(f">{count}{code}", data, box.start + struct.calcsize(f">{code}H"))
+
+
+def _read_kinds(data: bytes, infos: Box, items: Items) -> None:
+    for box in boxes(data, infos.start + (6 if data[infos.start] == 0 else 8), infos.end):
+        if box.kind == b"infe" and data[box.start] >= 2:
+            code = ">H2x4s" if data[box.start] == 2 else ">I2x4s"
+            item, kind = struct.unpack_from(code, data, box.start + 4)
+            items.kinds[item] = kind
+
+
+def _read_places(data: bytes, locations: Box, stored_at: int, items: Items) -> None:
+    """Where items lie (ISO/IEC 14496-12, 8.11.3)."""
+    version = data[locations.start]
+    widths = struct.unpack_from(">BB", data, locations.start + 4)
+    offset_bytes, length_bytes, base_bytes = widths[0] >> 4, widths[0] & 15, widths[1] >> 4
+    index_bytes = widths[1] & 15 if version else 0
+    position = locations.start + 6
+
+    def number(size: int) -> int:
+        nonlocal position
+        position += size
+        if position > locations.end:
+            raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense")
+        return int.from_bytes(data[position - size : position])
+
+    for _ in range(number(2 if version < 2 else 4)):
+        item = number(2 if version < 2 else 4)
+        method = number(2) & 15 if version else _IN_FILE
+        number(2)  # of another file
+        base = number(base_bytes) + (stored_at if method == _IN_BOX else 0)
+        for _ in range(number(2)):
+            number(index_bytes)
+            start = base + number(offset_bytes)
+            length = number(length_bytes) or len(data)
+            if method not in (_IN_FILE, _IN_BOX) or start > len(data):
+                continue
+            items.places.setdefault(item, []).append((start, min(start + length, len(data))))

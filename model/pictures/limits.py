@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# How often as many pixels as a picture may have are gone over: a progressive JPEG adds to the whole picture
-# some ten times, an animation composes each frame on those before it. 20 MB of file can ask for days of that.
-_MOST_PASSES = 20
+# How often as many pixels as a picture may have are gone over. An animation draws each frame over those
+# before it, a phone's HEIC puts tiles together: 10 to 15 ns a pixel, so the default limits come to some 2 s.
+_MOST_PARTS = 3
+
+# A scan of a progressive JPEG, which has some ten, adds to the whole picture in 1 ns a pixel.
+_MOST_SCANS = 20
+
+# Pictures are worked on in blocks of whole rows, and each row costs something too: one of 1 x 50,000,000
+# pixels, as PNG and TIFF can hold, takes far more time or memory than a square one.
+_LONGEST_SIDE = 1_000_000
 
 
 class PictureError(ValueError):
@@ -42,12 +49,8 @@ class Limits:
     """What a picture may cost.
 
     Attributes:
-        max_pixels: the most pixels (width x height) that are decoded. While decoding, each takes up to 9
-            bytes of memory in a JPEG, HEIC, BMP, GIF of one picture, or TIFF or PNG of 8 bits; up to 18 in a
-            WebP, an AVIF, an animation, or with more bits: so the default is 0.9 GB, and beside it up to five
-            copies of the file. Of the result each takes 3. A forged AVIF, whose pixels are more than its
-            header says, is bounded by libavif alone: 16384 x 16384 pixels, 2 to 4 bytes each, or twice that
-            of more than 8 bits.
+        max_pixels: the most pixels (width x height) that are decoded. `memory_needed` says how much memory
+            that takes, which depends on the format. In the result each pixel takes 3 bytes.
         max_frames: the most pages or frames that a file may have, whichever of them is wanted.
     """
 
@@ -57,10 +60,51 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+# Bytes for each pixel at the peak of decoding: of a first page or only picture, and of a later frame, which
+# is drawn over those before it. Measured with 50 megapixels of the kind of each format that takes most.
+_BYTES_PER_PIXEL = {
+    "JPEG": (12.1, 12.1),  # progressive CMYK; baseline 7.4, progressive colours 10.0
+    "PNG": (18.7, 20.1),  # 16-bit colours with opacity; of 8 bits 7.4; a frame that is undone after it
+    "WEBP": (16.1, 16.1),
+    "AVIF": (17.4, 26.0),  # 12 bits with opacity; of 8 bits 9.6, with opacity 13.2
+    "HEIF": (20.6, 20.6),  # 12 bits with opacity; of 8 bits 7.7 to 9.5
+    "TIFF": (18.7, 18.7),  # 16-bit colours with opacity; of 8 bits 7.4
+    "BMP": (7.4, 7.4),
+    "GIF": (4.4, 17.0),  # a frame that is undone after it
+}
+_FILE_COPIES = 5  # what a file is read from, with its directory rewritten, and what libraries keep of it
+_BESIDE_PIXELS = 64 << 20  # bytes for blocks of rows in float64, tables, profiles and what libraries set up
+_HEADROOM = 1.3
+
+
+def memory_needed(file_format: str, pixels: int, file_bytes: int, *, page: int = 0) -> int:
+    """Bytes of memory, more than enough, for decoding a picture, its result and the file included.
+
+    Args:
+        file_format: as `recognise` gives it.
+        pixels: width x height; `Limits.max_pixels` where the header has not been read, and for a TIFF, since
+            a smaller one may have more bytes for each pixel.
+        file_bytes: length of the file.
+        page: which page or frame is asked for.
+    """
+    per_pixel = _BYTES_PER_PIXEL[file_format][min(page, 1)]
+    return int(_HEADROOM * per_pixel * pixels) + _FILE_COPIES * file_bytes + _BESIDE_PIXELS
+
+
+def most_memory_needed(limits: Limits, file_bytes: int) -> int:
+    """`memory_needed` of the picture within `limits`, in a file of this length, that takes most."""
+    return max(
+        memory_needed(file_format, limits.max_pixels, file_bytes, page=1) for file_format in _BYTES_PER_PIXEL
+    )
+
 
 def check_size(size: tuple[int, int], limits: Limits) -> None:
     """Raise PictureTooLarge unless (width, height) is within the limits."""
     width, height = size
+    if max(size) > _LONGEST_SIDE:
+        raise PictureTooLarge(
+            f"the picture has {width:,} x {height:,} pixels; at most {_LONGEST_SIDE:,} are accepted on a side"
+        )
     if width * height > limits.max_pixels:
         raise PictureTooLarge(
             f"the picture has {width * height:,} pixels ({width} x {height});"
@@ -68,18 +112,27 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def check_passes(passes: int, size: tuple[int, int], limits: Limits) -> None:
-    """Raise PictureTooLarge when going over a picture of (width, height) `passes` times takes too long."""
-    if passes > 1:
-        check_work(passes * size[0] * size[1], limits)
+def check_scans(scans: int, size: tuple[int, int], limits: Limits) -> None:
+    """Raise PictureTooLarge when a JPEG goes over its (width, height) too often for its size."""
+    if scans > 1 and scans * size[0] * size[1] > _MOST_SCANS * limits.max_pixels:
+        raise PictureTooLarge(
+            f"the picture of {size[0] * size[1]:,} pixels has {scans:,} scans, each of which goes over all of"
+            f" it; at most {_MOST_SCANS * limits.max_pixels:,} pixels are gone over"
+        )
+
+
+def check_drawn(frames: int, size: tuple[int, int], limits: Limits) -> None:
+    """Raise PictureTooLarge when `frames` of (width, height), drawn one over the other, take too long."""
+    if frames > 1:
+        check_work(frames * size[0] * size[1], limits)
 
 
 def check_work(pixels: int, limits: Limits) -> None:
     """Raise PictureTooLarge when so many pixels are to be decoded for one picture that it takes too long."""
-    if pixels > _MOST_PASSES * limits.max_pixels:
+    if pixels > _MOST_PARTS * limits.max_pixels:
         raise PictureTooLarge(
-            f"the picture is made of {pixels:,} pixels, in parts or in layers one over the other;"
-            f" at most {_MOST_PASSES * limits.max_pixels:,} are decoded for one"
+            f"the picture is made of {pixels:,} pixels, in parts or in frames one over the other;"
+            f" at most {_MOST_PARTS * limits.max_pixels:,} are decoded for one"
         )
 
 

@@ -1,19 +1,104 @@
-"""PNG: colours of 16 bits, which Pillow cuts to 8, of which a microscope's 12 bits leave 4."""
+"""PNG: the file as decoders may see it, and colours of 16 bits.
+
+Pillow handles each chunk in Python, and inflates texts. Colours of 16 bits it cuts to 8, of which a
+microscope's 12 bits leave 4.
+"""
 
 from __future__ import annotations
+
+import struct
+import zlib
 
 import cv2
 import numpy as np
 
 from model.pictures.colours import Samples
-from model.pictures.limits import BrokenPicture
+from model.pictures.exif import exif_of, orientation
+from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, TooManyFrames, check_size
 
 _DEPTH_AT, _COLOUR_TYPE_AT = 24, 25  # in the file: the header is always the first chunk
 _GREY, _PALETTE = 0, 3
 
-_CHUNKS_AT = 8
+_CHUNKS_AT = 33  # behind the signature and the header
 _CHUNK_FRAME = 12  # bytes of length, kind and checksum
-_PIXEL_CHUNKS = (b"IHDR", b"tRNS", b"IDAT", b"IEND")
+_HEADER = b"IHDR"
+_PIXEL_CHUNKS = (b"tRNS", b"IDAT", b"IEND")
+_KEPT_CHUNKS = (*_PIXEL_CHUNKS, b"PLTE", b"acTL", b"fcTL", b"fdAT")
+
+# Pixels come in chunks of 8 kB or more; some writers make one for each row.
+_MOST_CHUNKS = 100_000
+
+# ImageMagick wrote EXIF as text: lines of hexadecimal digits, after three of its own.
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_EXIF_TEXT, _XMP_TEXT = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+_MOST_TEXT_BYTES = 1 << 20
+
+
+def vetted(data: bytes, limits: Limits) -> bytes:
+    """The file with the chunks that pixels are made of, its profile and its orientation alone.
+
+    Raises:
+        PictureTooLarge: by its header, or so many chunks that they take too long;
+            TooManyFrames: too many frames.
+        BrokenPicture: it does not begin with a header.
+    """
+    if data[12:16] != _HEADER or len(data) < _CHUNKS_AT:
+        raise BrokenPicture("the PNG picture is truncated or corrupt: it has no header")
+    check_size(struct.unpack_from(">II", data, 16), limits)
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    has_profile = False
+    parts: list[bytes] = []
+    position, frames = _CHUNKS_AT, 0
+    for _ in range(_MOST_CHUNKS):
+        end = position + _CHUNK_FRAME + int.from_bytes(data[position : position + 4])
+        if position + _CHUNK_FRAME > len(data) or end > len(data):
+            parts.append(data[position:])  # cut off: the decoder says whether that matters
+            break
+        kind = data[position + 4 : position + 8]
+        if kind in _KEPT_CHUNKS or (kind == b"iCCP" and not has_profile):
+            parts.append(data[position:end])
+            has_profile |= kind == b"iCCP"
+        elif kind == b"eXIf" and exif is None:
+            exif = data[position + 8 : end - 4]
+        elif kind in _TEXTS:
+            text = data[position + 8 : end - 4]
+            if text.startswith(_EXIF_TEXT) and exif is None:
+                exif = _exif_from_text(kind, text[len(_EXIF_TEXT) :])
+            elif text.startswith(_XMP_TEXT):
+                xmp = text
+        frames += kind == b"fcTL"
+        if frames > limits.max_frames:
+            raise TooManyFrames(
+                f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
+            )
+        position = end
+        if kind == b"IEND":
+            break
+    else:
+        raise PictureTooLarge(
+            f"the PNG picture has more than {_MOST_CHUNKS:,} chunks, the most accepted: save it anew"
+        )
+    if (number := orientation(exif, xmp)) != 1:
+        parts.insert(0, _chunk(b"eXIf", exif_of(number)))
+    return b"".join([data[:_CHUNKS_AT], *parts])
+
+
+def _exif_from_text(kind: bytes, text: bytes) -> bytes:
+    """The EXIF that a text spells; empty where it spells none."""
+    if kind == b"zTXt":
+        try:
+            text = zlib.decompressobj().decompress(text[1:], _MOST_TEXT_BYTES)
+        except zlib.error:
+            return b""
+    try:
+        return bytes.fromhex(b"".join(text[:_MOST_TEXT_BYTES].split(b"\n")[3:]).decode("ascii"))
+    except ValueError:
+        return b""
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def is_deep(data: bytes) -> bool:
@@ -22,7 +107,7 @@ def is_deep(data: bytes) -> bool:
 
 
 def read_samples(data: bytes, profile: bytes | None) -> Samples:
-    """The pixels of such a PNG, of a size that was checked; of an animation, the first frame's.
+    """The pixels of such a PNG that was vetted; of an animation, the first frame's.
 
     Raises:
         BrokenPicture: truncated or corrupt.

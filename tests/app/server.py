@@ -122,16 +122,18 @@ def started(
     options: tuple[str, ...] = (),
     stdout: IO[bytes] | None = None,
     port: int | None = None,
+    prefix: tuple[str, ...] = (),
     **environment: str,
 ) -> Iterator[Server]:
     """A server that may still be starting; it is ended in the end.
 
-    Without `stdout` all goes to `log`; without `port` it listens at one that is free.
+    Without `stdout` all goes to `log`; without `port` it listens at one that is free. `prefix` is the command
+    that runs it.
     """
     port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [UWSGI, "--ini", configuration, "--module", module, *options],
+            [*prefix, UWSGI, "--ini", configuration, "--module", module, *options],
             env={
                 **os.environ,
                 "PORT": str(port),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.familiarity import MEASURES, Kind, KnownPictures
+from model.families.family import Turn
 from model.manifest import Manifest
 from model.result import Result, Wishes
 from model.segments import Segments
@@ -65,6 +65,8 @@ class StubSegmenter:
         image_shapes: the shape of the pixels of each inference.
         failure: what an inference raises instead of answering.
         tiles: in how many a picture goes through.
+        self_tests: how many there have been.
+        self_test_failure: what a self-test raises.
     """
 
     engine = "stub"
@@ -81,10 +83,18 @@ class StubSegmenter:
         self.image_shapes: list[tuple[int, ...]] = []
         self.failure: Exception | None = None
         self.tiles = 1
+        self.self_tests = 0
+        self.self_test_failure: Exception | None = None
         self._alone = threading.Lock()
 
     def self_test(self) -> None:
-        """Nothing to test."""
+        assert self._alone.acquire(blocking=False), "a self-test beside an inference"
+        try:
+            self.self_tests += 1
+            if self.self_test_failure:
+                raise self.self_test_failure
+        finally:
+            self._alone.release()
 
     def enough(self, size: tuple[int, int]) -> tuple[int, int]:
         """What a network that sees at most 128 pixels a side needs."""
@@ -98,28 +108,31 @@ class StubSegmenter:
         *,
         size: tuple[int, int],
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
+        self.calls.append(dataclasses.asdict(wishes))
+        self.image_shapes.append(image.shape)
+        for tile in range(self.tiles):
+            with turn(), stopwatch.measure("infer"):
+                self._infer(is_first=tile == 0)
+        if self.failure:
+            raise self.failure
+        with stopwatch.measure("masks"):
+            segments = Segments(
+                size=size,
+                boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
+                class_ids=np.array([1, 2], np.int32),
+                scores=np.array([0.9, 0.6], np.float32),
+                masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
+            )
+            return Result(segments)
+
+    def _infer(self, is_first: bool) -> None:
         assert self._alone.acquire(blocking=False), "two inferences at once"
         try:
-            self.calls.append(dataclasses.asdict(wishes))
-            self.image_shapes.append(image.shape)
-            self.running.release()
-            with stopwatch.measure("infer"):
-                for _ in range(self.tiles):
-                    before_each_tile()
-                    time.sleep(self.seconds / self.tiles)
-                assert self.may_finish.wait(20)
-            if self.failure:
-                raise self.failure
-            with stopwatch.measure("masks"):
-                segments = Segments(
-                    size=size,
-                    boxes=np.array([[1, 2, 5, 8], [0, 0, 3, 3]], np.int32),
-                    class_ids=np.array([1, 2], np.int32),
-                    scores=np.array([0.9, 0.6], np.float32),
-                    masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
-                )
-                return Result(segments)
+            if is_first:
+                self.running.release()
+            time.sleep(self.seconds / self.tiles)
+            assert self.may_finish.wait(20)
         finally:
             self._alone.release()

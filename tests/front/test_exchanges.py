@@ -23,14 +23,20 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Front:
     """A front that runs, and the workers' socket."""
 
-    def __init__(self, folder: Path, patience: float = 30) -> None:
+    def __init__(self, folder: Path, patience: float = 30, finds: bool = False) -> None:
         self.port = free_port()
-        self.workers = socket.socket(socket.AF_UNIX)
+        self.workers = socket.create_server(("127.0.0.1", 0))
         self.workers.settimeout(10)
-        self.workers.bind(str(folder / "socket"))
-        self.workers.listen(2)
         self.log = (folder / "log").open("w+")
-        command = [sys.executable, "-m", "front", str(self.port), str(folder / "socket"), str(patience)]
+        door = self.workers.getsockname()[1]
+        command = [
+            sys.executable,
+            "-m",
+            "front",
+            str(self.port),
+            str(patience),
+            *(() if finds else (str(door),)),
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log)
         while True:
             try:
@@ -83,8 +89,8 @@ def hasty(tmp_path: Path) -> Iterator[Front]:
     yield from run(tmp_path, patience=0.5)
 
 
-def run(folder: Path, patience: float = 30) -> Iterator[Front]:
-    front = Front(folder, patience)
+def run(folder: Path, patience: float = 30, finds: bool = False) -> Iterator[Front]:
+    front = Front(folder, patience, finds)
     yield front
     front.process.kill()
     front.process.wait()
@@ -99,6 +105,13 @@ def test_a_request_goes_to_a_worker_and_its_answer_back(front: Front) -> None:
     worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
     worker.close()
     assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\nfine"
+
+
+def test_the_workers_are_found_where_the_parent_listens(tmp_path: Path) -> None:
+    for front in run(tmp_path, finds=True):
+        client = front.connect(GET)
+        front.worker().close()
+        assert problem(read_all(client))[0] == 502
 
 
 def test_a_body_of_any_size_arrives_whole_and_so_does_an_answer(front: Front) -> None:
@@ -197,8 +210,8 @@ def test_a_head_that_breaks_off_is_400(front: Front) -> None:
     assert problem(read_all(client))[0] == 400
 
 
-def test_a_request_waits_until_there_are_workers(front: Front) -> None:
-    clients = [front.connect(GET) for _ in range(20)]  # more than the workers' queue holds
+def test_requests_wait_until_there_are_workers(front: Front) -> None:
+    clients = [front.connect(GET) for _ in range(20)]
     for _ in clients:
         worker = front.worker()
         worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

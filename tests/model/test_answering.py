@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,10 @@ import pytest
 
 from model.answering import find, wishes_for
 from model.choosing import Candidate
+from model.families.family import Size
 from model.formats.encode import CannotEncode, encode_png
 from model.formats.registry import FORMATS, Options
-from model.pictures import NotAPicture
+from model.pictures import Decoded, NotAPicture, decode_reduced
 from model.result import Wishes
 from model.segmenter import Segmenter
 
@@ -47,30 +49,38 @@ def test_what_the_caller_holds_is_held_for_decoding_and_for_inference_in_turn(
         yield
         told.append(f"{name} ends")
 
+    def decode_elsewhere(*asked: Any, **how: Any) -> Decoded:
+        told.append("decoding")
+        return decode_reduced(*asked, **how)
+
     find(
         encode_png(noise(64, 64)),
         [Candidate(tiny_segmenter, Wishes())],
         shows_picture=False,
-        decoding=held("decoding"),
-        turn=held("turn"),
-        before_each_tile=lambda: told.append("tile"),
+        decode=decode_elsewhere,
+        lane=lambda size: held(f"lane for {size}"),
+        turn=lambda: held("turn"),
     )
 
-    assert told == ["decoding begins", "decoding ends", "turn begins", "tile", "turn ends"]
+    assert told == [
+        "decoding",
+        "lane for (64, 64) begins",
+        "turn begins",
+        "turn ends",
+        "lane for (64, 64) ends",
+    ]
 
 
 def test_what_can_be_no_answer_is_refused_before_the_turn(tiny_segmenter: Segmenter) -> None:
-    @contextlib.contextmanager
-    def turn() -> Iterator[None]:
+    def lane(size: Size) -> NoReturn:
         pytest.fail("the model's turn has come")
-        yield
 
     candidates = [Candidate(tiny_segmenter, Wishes())]
     long = encode_png(np.zeros((1, 65_501, 3), np.uint8))
     with pytest.raises(CannotEncode, match="65501 x 1 pixels is too large for JPEG"):
-        find(long, candidates, shows_picture=True, picture_format="jpeg", turn=turn())
+        find(long, candidates, shows_picture=True, picture_format="jpeg", lane=lane)
     with pytest.raises(NotAPicture):
-        find(b"text", candidates, shows_picture=True, turn=turn())
+        find(b"text", candidates, shows_picture=True, lane=lane)
 
 
 def test_what_is_not_asked_for_is_left_to_the_model(tiny_segmenter: Segmenter) -> None:

@@ -11,7 +11,7 @@ import pytest
 from model.manifest import Bundle, BundleError
 from model.result import ClassMap, Result
 from model.segments import Segments
-from model.selftest import check_self_test, record_self_test
+from model.selftest import SelfTest, record_self_test
 
 PICTURE = np.zeros((200, 200, 3), np.uint8)
 
@@ -43,7 +43,7 @@ def test_what_another_processor_rounds_otherwise_passes(tiny_bundle: Bundle) -> 
     record_self_test(tiny_bundle, answering(square(50)), PICTURE)
     rounded = square(50)
     rounded[50, 50:60] = 0
-    check_self_test(tiny_bundle, answering(rounded))
+    SelfTest(tiny_bundle).check(answering(rounded))
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_what_another_processor_rounds_otherwise_passes(tiny_bundle: Bundle) -> 
 def test_a_small_thing_that_is_gone_fails(tiny_bundle: Bundle, labels: npt.NDArray[np.uint16]) -> None:
     record_self_test(tiny_bundle, answering(square(50)), PICTURE)
     with pytest.raises(BundleError, match="of the pixels that should have a class"):
-        check_self_test(tiny_bundle, answering(labels))
+        SelfTest(tiny_bundle).check(answering(labels))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -24,3 +25,15 @@ def test_a_stage_that_fails_is_measured_too() -> None:
     with pytest.raises(ValueError), stopwatch.measure("decode"):
         raise ValueError
     assert set(stopwatch.milliseconds) == {"decode"}
+
+
+def test_a_stage_within_another_interrupts_it() -> None:
+    stopwatch = Stopwatch()
+    with stopwatch.measure("decode"):
+        time.sleep(0.01)
+        with stopwatch.measure("queue"):
+            time.sleep(0.03)
+        time.sleep(0.01)
+    assert [lap.stage for lap in stopwatch.laps] == ["decode", "queue", "decode"]
+    assert all(lap.end == after.start for lap, after in itertools.pairwise(stopwatch.laps))
+    assert stopwatch.milliseconds["decode"] == pytest.approx(20, abs=8)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from model.families.family import Turn
 from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.config import Config
@@ -61,6 +63,7 @@ def find_segments(
     fit: Fit | None = None,
     grey_range: GreyRange | None = None,
     stopwatch: Stopwatch | None = None,
+    turn: Turn = nullcontext,
 ) -> Segments:
     """The objects of an RGB image (H, W, 3), in its pixels; those without a pixel are dropped.
 
@@ -72,11 +75,12 @@ def find_segments(
         fit: of the picture that `image` is a reduced copy of; the answer is in its pixels. None: of `image`.
         grey_range: of the whole picture, where `image` is part of a larger one (see `mold`).
         stopwatch: measures the stages "infer" and "masks".
+        turn: gives what is held while the network computes.
     """
     stopwatch = stopwatch or Stopwatch()
     fit = fit or fit_of((image.shape[1], image.shape[0]), config, stages.few_shapes)
     width, height = fit.size
-    with stopwatch.measure("infer"):
+    with turn(), stopwatch.measure("infer"):
         molded = mold(image, config, fit, grey_range)
         detections, probabilities = infer(stages, molded, config, class_ids)
     with stopwatch.measure("masks"):

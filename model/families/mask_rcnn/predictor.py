@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from model.engines.stages import Runner
 from model.families.checks import check_copy, ids_of
-from model.families.family import Size
+from model.families.family import Size, Turn
 from model.families.mask_rcnn import joining
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import Plan, plan_of
@@ -52,7 +51,7 @@ class MaskRCNNPredictor:
         *,
         size: Size,
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
         """See `families.family.Predictor`."""
         plan = self._plan_of(size)
@@ -70,7 +69,6 @@ class MaskRCNNPredictor:
         grey_range = grey_range_of(image, config)
         answers = []
         for tile in plan.tiles:
-            before_each_tile()
             found = find_segments(
                 self.stages,
                 tile.of(image) if is_cut else image,  # of a reduced copy there is one tile, all of it
@@ -79,6 +77,7 @@ class MaskRCNNPredictor:
                 fit=plan.fit,
                 grey_range=grey_range,
                 stopwatch=stopwatch,
+                turn=turn,
             )
             answers.append(found)
         if not is_cut:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from model.engines.stages import Runner
 from model.families.checks import check_copy, ids_of
-from model.families.family import Size
+from model.families.family import Size, Turn
 from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
 from model.families.semantic.blending import blend
 from model.families.semantic.blocks import Block, Floats, ScoreMap
@@ -38,7 +39,7 @@ class Seen:
         channels: uint8 (H, W, C), the same in the network's channels.
         values: what the network sees of these.
         stopwatch: measures "infer".
-        before_each_tile: called so.
+        turn: is held while the network computes.
     """
 
     plan: FitPlan
@@ -46,7 +47,7 @@ class Seen:
     channels: Bytes
     values: Values
     stopwatch: Stopwatch
-    before_each_tile: Callable[[], None]
+    turn: Turn
 
 
 class SemanticPredictor:
@@ -70,7 +71,7 @@ class SemanticPredictor:
         *,
         size: Size,
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
         """See `families.family.Predictor`.
 
@@ -85,7 +86,7 @@ class SemanticPredictor:
             if wishes.probability_of is None
             else Probability(size, *ids_of([wishes.probability_of], self._manifest.classes))
         )
-        seen = self._seen(image, plan, stopwatch, before_each_tile)
+        seen = self._seen(image, plan, stopwatch, turn)
         if self._config.gives == "class_ids":
             assert isinstance(painting, ExclusiveClasses)
             for where, ids in self._class_id_blocks(seen):
@@ -105,7 +106,7 @@ class SemanticPredictor:
     def picture_of(self, image: Bytes) -> Floats:
         """float32 (1, H, W, C): what the network sees of an image; of one that needs tiles, the first."""
         plan = self._plan((image.shape[1], image.shape[0]))
-        seen = self._seen(image, plan, Stopwatch(), lambda: None)
+        seen = self._seen(image, plan, Stopwatch(), nullcontext)
         return seen.values.apply(plan.tile(0, 0).of(seen.channels), plan.seen)
 
     def _plan(self, size: Size) -> FitPlan:
@@ -124,14 +125,12 @@ class SemanticPredictor:
     def _threshold(self, wishes: Wishes) -> float:
         return self._manifest.threshold if wishes.threshold is None else wishes.threshold
 
-    def _seen(
-        self, image: Bytes, plan: FitPlan, stopwatch: Stopwatch, before_each_tile: Callable[[], None]
-    ) -> Seen:
+    def _seen(self, image: Bytes, plan: FitPlan, stopwatch: Stopwatch, turn: Turn) -> Seen:
         with stopwatch.measure("infer"):
             scaled = scale(image, plan.scaled)
             channels = to_channels(scaled, self._config)
             values = Values.of(channels, self._config)
-        return Seen(plan, scaled, channels, values, stopwatch, before_each_tile)
+        return Seen(plan, scaled, channels, values, stopwatch, turn)
 
     def _blocks(self, image: Bytes, seen: Seen) -> Iterator[Block]:
         """The picture's probabilities."""
@@ -153,9 +152,8 @@ class SemanticPredictor:
 
     def _score_map(self, seen: Seen, tile: Tile, size: Size, image: Bytes) -> ScoreMap | RefinedMap:
         """What the network says of a part of the scaled picture; in the picture it is `image`, of `size`."""
-        seen.before_each_tile()
         plan = seen.plan
-        with seen.stopwatch.measure("infer"):
+        with seen.turn(), seen.stopwatch.measure("infer"):
             planes = self._look(tile.of(seen.channels), seen)
         if self._config.look_again:
             planes = self._with_second_look(planes, image, seen)
@@ -171,8 +169,7 @@ class SemanticPredictor:
         where = frame(planes, self._background, seen.plan.size)
         if where is None:
             return planes
-        seen.before_each_tile()
-        with seen.stopwatch.measure("infer"):
+        with seen.turn(), seen.stopwatch.measure("infer"):
             part = part_under(where, grid_of(planes), image)
             closer = self._look(to_channels(scale(part, seen.plan.scaled), self._config), seen)
             return averaged(planes, closer, where)
@@ -200,9 +197,8 @@ class SemanticPredictor:
         plan = seen.plan
         for row in range(len(plan.rows)):
             for column in range(len(plan.columns)):
-                seen.before_each_tile()
                 tile, core = plan.tile(column, row), core_of(plan, column, row)
-                with seen.stopwatch.measure("infer"):
+                with seen.turn(), seen.stopwatch.measure("infer"):
                     picture = seen.values.apply(tile.of(seen.channels), plan.seen)
                     codes = self._runner.start(picture).outputs[0]
                 part = tile if plan.is_tiled else Tile(0, 0, *plan.size)  # in the picture

@@ -16,6 +16,7 @@ import pytest
 from calls import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from redis import Redis
 from server import UWSGI, running, wait_until
 from stub_segmenter import StubSegmenter
@@ -49,6 +50,13 @@ def segment(
     return response.status_code
 
 
+def plain(width: int, height: int) -> bytes:
+    """A picture with many pixels and few bytes."""
+    buffer = io.BytesIO()
+    Image.new("L", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 # --- who is counted
 
 
@@ -72,6 +80,33 @@ def test_after_the_wait_it_said_a_caller_may_ask_again(png: bytes) -> None:
         pass
     time.sleep(int(response.headers["Retry-After"]))
     assert client.post("/api/v1/segment", **post).status_code == 200
+
+
+@pytest.mark.parametrize("limit", ["2/minute", "2/hour"])
+@pytest.mark.parametrize("seconds", [-86_400, -3_605, 3_605, 86_400])
+def test_a_clock_that_is_set_locks_no_caller_out(
+    png: bytes, monkeypatch: pytest.MonkeyPatch, limit: str, seconds: int
+) -> None:
+    client = limited(rate_limit=limit).test_client()
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_clock_set_back_by_less_than_the_window_prolongs_it_to_no_more_than_the_window(
+    png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(rate_limit="2/hour").test_client()
+    real = time.time
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    monkeypatch.setattr(time, "time", lambda: real() + 1800)
+    assert segment(client, png) == 429
+    monkeypatch.setattr(time, "time", lambda: real() + 600)
+    response = client.post(
+        "/api/v1/segment", data=png, content_type="image/png", environ_base={"REMOTE_ADDR": "192.0.2.1"}
+    )
+    assert response.status_code == 429 and 2990 <= int(response.headers["Retry-After"]) <= 3000
 
 
 def test_callers_without_keys_are_counted_by_address(png: bytes) -> None:
@@ -199,6 +234,38 @@ def test_a_batch_counts_for_as_many_as_it_has(png: bytes, images: int, then: lis
     assert [segment(client, png) for _ in then] == then
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "then"),
+    [
+        (2000, 2000, [200, 200, 200, 429]),  # four million
+        (2001, 2000, [200, 200, 429, 429]),  # begins another four
+        (4000, 3000, [200, 429, 429, 429]),
+        (8000, 6000, [429, 429, 429, 429]),  # more than is ever allowed: it takes all there is, and passes
+    ],
+)
+def test_a_picture_counts_once_for_every_four_million_pixels_begun(
+    png: bytes, width: int, height: int, then: list[int]
+) -> None:
+    client = limited(rate_limit="4/hour").test_client()
+    assert segment(client, plain(width, height)) == 200
+    assert [segment(client, png) for _ in then] == then
+
+
+def test_a_picture_too_many_is_refused_before_it_is_worked_on(png: bytes) -> None:
+    segmenter = StubSegmenter()
+    client = create_app({"stub": segmenter}, Settings(rate_limit="3/hour")).test_client()
+    assert [segment(client, image) for image in (png, plain(4000, 2100))] == [200, 429]
+    assert len(segmenter.calls) == 1
+
+
+def test_the_pictures_of_a_batch_count_for_their_pixels(png: bytes) -> None:
+    client = limited(rate_limit="5/hour").test_client()
+    form = {"image": [(io.BytesIO(plain(2000, 2100)), f"{name}.png") for name in "ab"]}
+    response = client.post("/api/v1/batch", data=form, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert ["error" in result for result in response.get_json()["results"]] == [False, False]
+    assert [segment(client, png) for _ in range(2)] == [200, 429]
+
+
 def test_without_a_limit_nobody_is_counted(png: bytes) -> None:
     client = limited(rate_limit=None).test_client()
     assert [segment(client, png) for _ in range(10)] == [200] * 10
@@ -281,6 +348,21 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 def test_redis_counts_for_several_processes_together(png: bytes, redis_server: RedisServer) -> None:
     clients = [limited(rate_limit_storage=redis_server.address, processes=2).test_client() for _ in "ab"]
     assert [segment(clients[number % 2], png) for number in range(3)] == [200, 200, 429]
+
+
+@needs_redis
+def test_a_clock_of_redis_that_is_set_back_locks_no_caller_out(
+    png: bytes, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = limited(rate_limit_storage=redis_server.address).test_client()
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    (name,) = redis_server.keys()
+    with Redis.from_url(redis_server.address) as redis:
+        redis.expire(name, 24 * 3600)  # as it is after a day back
+    assert [segment(client, png) for _ in range(3)] == [200, 200, 429]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 24 * 3600)  # ours says nothing to Redis
+    assert segment(client, png) == 429
 
 
 @needs_redis

@@ -106,7 +106,15 @@ def test_without_a_root_nothing_is_found(root: Path) -> None:
         ("a.png/b.png", NotFound),
         ("a\0.png", BadParameter),
         ("\ud800.png", BadParameter),
-        ("a" * 300, Forbidden),
+        ("a" * 255, NotFound),
+        ("a" * 256, BadParameter),
+        ("ä" * 128, BadParameter),  # 256 bytes
+        ("deep/" + "a" * 256 + "/b.png", BadParameter),
+        ("a/" * 2047 + "b", NotFound),  # 4,095 bytes
+        ("a/" * 2048, BadParameter),
+        ("./" * 2048 + "a.png", BadParameter),
+        ("/" * 4096, BadParameter),
+        ("a/" * 5_000_000, BadParameter),
     ],
 )
 def test_anything_else_is_refused(
@@ -116,6 +124,16 @@ def test_anything_else_is_refused(
         read_path(path.replace("{root}", str(root)), settings)
 
     assert str(root.parent) not in refused.value.detail
+
+
+def test_a_path_with_megabytes_of_names_is_not_resolved(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resolving would take time that grows with the square of their number."""
+    monkeypatch.setattr(os.path, "realpath", lambda path: pytest.fail("it is resolved"))
+    for path in ("a/" * 1_000_000, "./" * 1_000_000, "../" * 1_000_000, "ä" * 3_000):
+        with pytest.raises(BadParameter, match="too long"):
+            read_path(path, settings)
 
 
 @pytest.mark.timeout(20)

@@ -64,6 +64,45 @@ def test_reading_ends_with_the_time_and_the_connection_before_is_let_be() -> Non
         assert before.recv(1) == b"x"
 
 
+def test_a_transfer_can_be_cut_short_while_it_reads() -> None:
+    line, peer = socket.socketpair()
+    with line, peer, Deadline(30) as deadline:
+        deadline.watch(line)
+        threading.Timer(0.1, deadline.cut).start()
+
+        assert line.recv(1) == b""
+
+        with pytest.raises(FetchTimedOut):
+            deadline.remaining()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_transfer_can_be_cut_short_while_it_calls(fails: bool) -> None:
+    released = threading.Event()
+
+    def wait() -> None:
+        released.wait(30)
+        if fails:
+            raise ValueError
+
+    started = time.monotonic()
+    with Deadline(30) as deadline, pytest.raises(FetchTimedOut):
+        threading.Timer(0.1, deadline.cut).start()
+        deadline.call(wait)
+    released.set()
+
+    assert time.monotonic() - started < 10
+
+
+def test_progress_is_the_bytes_and_the_time_without_any() -> None:
+    with Deadline(30) as deadline:
+        time.sleep(0.1)
+        assert deadline.progress()[0] == 0 and deadline.progress()[1] >= 0.1
+        deadline.count(3)
+        received, quiet = deadline.progress()
+        assert received == 3 and quiet < 0.1
+
+
 def test_nothing_is_shut_once_it_is_over() -> None:
     line, peer = socket.socketpair()
     with line, peer:

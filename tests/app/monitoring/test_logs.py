@@ -150,7 +150,7 @@ def test_a_refused_request_says_why(
 
 def test_a_full_queue_is_a_warning(app: Flask, log: Log, png: bytes) -> None:
     workers = app.extensions["maskserve"].workers
-    with workers.admit(), workers.admit():
+    with workers.admit("127.0.0.1"), workers.admit("127.0.0.1"):
         assert app.test_client().post(URL, data=png, content_type="image/png").status_code == 503
     (entry,) = log.entries()
     assert (entry["severity"], entry["refused"]) == ("WARNING", ["busy"])

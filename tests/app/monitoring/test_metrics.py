@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,13 +106,12 @@ def test_who_runs_waits_and_is_refused_is_seen_while_it_happens(
     for thread in threads:
         thread.start()
     assert segmenter.running.acquire(timeout=5)
-    workers = app.extensions["maskserve"].workers
     for _ in range(500):
-        if len(workers._line) == 2:
+        if value(scrape(client), "queue_depth") == 1:
             break
         threading.Event().wait(0.01)
     assert post(client, png) == 503
-    with workers.watch("arriving"):
+    with app.extensions["maskserve"].workers.watch("arriving"):
         busy = scrape(client)
     segmenter.may_finish.set()
     for thread in threads:
@@ -153,6 +153,7 @@ def test_the_memory_that_a_container_may_have_is_known(
 # --- Several processes --------------------------------------------------------------------------------------
 
 SERVICE = """
+import resource
 import sys
 from stub_segmenter import StubSegmenter
 from app import create_app
@@ -161,7 +162,10 @@ app = create_app({"stub": StubSegmenter()})
 client = app.test_client()
 for line in sys.stdin:
     command = line.strip()
-    if command == "hang":
+    if command.startswith("files of "):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(command.split()[2]), resource.RLIM_INFINITY))
+        print("done")
+    elif command == "hang":
         app.extensions["maskserve"].workers.watch("running").__enter__()
         print("hangs")
     else:
@@ -173,9 +177,9 @@ for line in sys.stdin:
 class Process:
     """A process that asks its own service, as it is told to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *prefix: str) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, "-c", SERVICE],
+            [*prefix, sys.executable, "-c", SERVICE],
             env={"PYTHONPATH": f"{ROOT}:{ROOT}/tests/app", "PROMETHEUS_MULTIPROC_DIR": str(folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -244,3 +248,66 @@ def test_services_with_folders_of_their_own_do_not_mix(tmp_path: Path) -> None:
         one.ask("/livez")
         assert value(one.scrape(), "requests_total", **PROBED) == 2
         assert value(other.scrape(), "requests_total", **PROBED) == 1
+
+
+FULL = ("prlimit", "--fsize=1000")
+"""To a file that grows, this limit is what a full disk is."""
+
+
+def test_a_process_that_finds_no_room_for_its_counts_serves_and_tells_of_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "counts"
+    with processes(folder, 1) as (first,):
+        late = Process(folder, *FULL)
+        try:
+            late.ask("/livez")
+            assert value(late.scrape(), "requests_total", **PROBED) == 2
+            assert value(late.scrape(), "processes_started_total") == 1
+            assert value(first.scrape(), "requests_total", **PROBED) == 1
+        finally:
+            late.kill()
+        assert value(first.scrape(), "requests_total", **PROBED) == 1
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/dev/null/counts", "/proc/counts"])
+def test_without_a_folder_each_process_tells_of_itself(folder: str) -> None:
+    with processes(Path(folder), 1) as (process,):
+        assert value(process.scrape(), "requests_total", **PROBED) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_not_counted_in(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "counts").mkdir()
+    os.chown(tmp_path / "counts", 12345, 12345)
+    with processes(tmp_path / "counts", 1) as (process,):
+        assert value(process.scrape(), "requests_total", **PROBED) == 1
+    assert list((tmp_path / "counts").iterdir()) == []
+
+
+def test_a_folder_that_goes_costs_the_others_counts_and_no_scrape(tmp_path: Path) -> None:
+    with processes(tmp_path / "counts", 2) as (first, second):
+        assert value(first.scrape(), "requests_total", **PROBED) == 2
+        shutil.rmtree(tmp_path / "counts")
+        first.ask("/livez")
+        assert value(first.scrape(), "requests_total", **PROBED) == 2  # both its own
+        assert value(second.scrape(), "requests_total", **PROBED) == 1
+
+
+def test_what_a_dead_process_counted_waits_for_room_and_is_not_counted_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "counts"
+    with processes(folder, 2) as (first, second):
+        first.ask("files of 1000")
+        second.ask("hang")
+        second.kill()
+        for _ in range(2):
+            found = first.scrape()
+            assert value(found, "requests_total", **PROBED) == 2
+            assert value(found, "processes_started_total") == 2
+            assert value(found, "inferences_running") == 0
+            pids = {dict(labels)["pid"] for name, labels in found if name.endswith("process_open_fds")}
+            assert pids == {str(first.popen.pid)}
+        assert (folder / f"counter_{second.popen.pid}.db").exists()
+        first.ask("files of 1000000000")
+        assert value(first.scrape(), "requests_total", **PROBED) == 2
+        assert value(first.scrape(), "requests_total", **PROBED) == 2
+        assert not (folder / f"counter_{second.popen.pid}.db").exists()

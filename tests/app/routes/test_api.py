@@ -292,9 +292,8 @@ def test_a_full_queue_is_503_with_retry_after_while_probes_answer(
     for thread in threads:
         thread.start()
     assert segmenter.running.acquire(timeout=5)
-    workers = app.extensions["maskserve"].workers
     for _ in range(500):
-        if len(workers._line) == 2:
+        if "maskserve_queue_depth 1.0" in app.test_client().get("/metrics").text:
             break
         threading.Event().wait(0.01)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import socket
@@ -10,6 +11,7 @@ import time
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from asking import URL, assert_problem, post
@@ -250,6 +252,19 @@ def test_every_bad_parameter_is_named(client: FlaskClient, png: bytes) -> None:
     assert "threshold" in detail and "max_segments" in detail
 
 
+@pytest.mark.parametrize(
+    "value", ["cell," * 14_000, ["cell," * 1_400] * 10, "," * 70_000], ids=["text", "list", "commas"]
+)
+@pytest.mark.parametrize("name", ["classes", "include", "model"])
+def test_a_parameter_longer_than_any_list_of_names_is_not_taken_apart(
+    client: FlaskClient, png: bytes, name: str, value: str | list[str]
+) -> None:
+    document = {"image": base64.b64encode(png).decode(), name: value}
+    problem = assert_problem(client.post(URL, json=document), 400)
+    assert name in problem["detail"] and "more than 65,536 characters" in problem["detail"]
+    assert post(client, png).status_code == 200
+
+
 def test_unknown_routes_and_methods_are_problems(client: FlaskClient, png: bytes) -> None:
     assert_problem(client.get("/nowhere"), 404)
     assert_problem(client.post("/nowhere", data=png, content_type="image/png"), 404)
@@ -268,6 +283,68 @@ def test_a_failure_inside_is_a_500_that_tells_nothing_and_the_next_request_works
     assert "secret" in caplog.text and problem["request_id"] in caplog.text
     segmenter.failure = None
     assert post(client, png).status_code == 200
+
+
+OPENVINO_LACKS = """Exception from src/inference/src/cpp/infer_request.cpp:246:
+Caught exception: Exception from src/plugins/intel_cpu/src/node.cpp:823:
+[CPU] Convolution node with name 'Transpose_9483' can't alloc
+"""
+
+
+def opencv_lacks() -> cv2.error:
+    error = cv2.error(
+        "OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"
+    )
+    error.code = cv2.Error.STS_NO_MEM
+    return error
+
+
+def numpy_lacks() -> MemoryError:
+    with pytest.raises(MemoryError) as raised:
+        np.empty(2**50)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        MemoryError(),
+        numpy_lacks(),  # a class of its own
+        opencv_lacks(),
+        RuntimeError("Exception from src/core/src/runtime/allocator.cpp:79:\nstd::bad_alloc\n"),
+        RuntimeError(
+            "Check 'ptr' failed at cpu_memory.cpp:257:\nFailed to allocate 32219136 bytes of memory\n"
+        ),
+        RuntimeError(OPENVINO_LACKS),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=lambda lack: type(lack).__name__,
+)
+def test_lack_of_memory_is_503_and_no_fault_of_the_picture(
+    client: FlaskClient,
+    segmenter: StubSegmenter,
+    png: bytes,
+    lack: Exception,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    segmenter.failure = lack
+    response = post(client, png)
+    problem = assert_problem(response, 503)
+    assert problem["type"] == "urn:maskserve:busy" and "memory" in problem["detail"]
+    assert int(response.headers["Retry-After"]) > 0
+    assert problem["request_id"] in caplog.text  # with its trace: the operator can give it more
+    (result,) = client.post("/api/v1/batch", data={"image": (io.BytesIO(png), "a")}).get_json()["results"]
+    assert result["error"]["status"] == 503
+    segmenter.failure = None
+    assert post(client, png).status_code == 200
+
+
+def test_other_failures_of_the_same_classes_are_no_lack_of_memory(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    for failure in (RuntimeError("the shapes do not fit"), cv2.error("(-215:Assertion failed)")):
+        segmenter.failure = failure
+        assert_problem(post(client, png), 500)
 
 
 def test_a_picture_that_the_model_cannot_take_is_422_with_the_reason(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +19,7 @@ from app import create_app
 from app.openapi.document import document
 from app.service import current_service
 from app.settings import Settings
+from model.families.family import Turn
 from model.formats.overlay import class_colour
 from model.formats.registry import FORMATS, formats_for
 from model.result import ClassMap, Result, Wishes
@@ -44,9 +44,9 @@ class SemanticStub(StubSegmenter):
         *,
         size: tuple[int, int],
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
-        super().predict(image, wishes, size=size, stopwatch=stopwatch, before_each_tile=before_each_tile)
+        super().predict(image, wishes, size=size, stopwatch=stopwatch, turn=turn)
         width, height = size
         third = width // 3
         labels = np.zeros((height, width), np.uint16)

@@ -2,121 +2,202 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from app.errors import Busy, ClientLeft
+from app.errors import Busy
 from app.serving.patience import Patience
-from app.serving.workers import Workers
+from app.serving.workers import Inference, Workers
 from model.stopwatch import Stopwatch
+
+SMALL, MEDIUM, LARGE = (1000, 1000), (4000, 3000), (8000, 6250)
+
+
+@contextmanager
+def inference(
+    workers: Workers, caller: str = "somebody", stopwatch: Stopwatch | None = None
+) -> Iterator[Inference]:
+    with workers.admit(caller) as place:
+        yield Inference(workers, place, stopwatch or Stopwatch(), Patience(check_place=place.check))
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
     workers = Workers(queue=0, timeout=1)
     for _ in range(3):
-        with pytest.raises(RuntimeError), workers.admit(), workers.turn(Stopwatch()):
+        with (
+            pytest.raises(RuntimeError),
+            inference(workers) as one,
+            one.lane(SMALL),
+            one.turn(),
+        ):
             raise RuntimeError
-    with workers.admit(), workers.turn(Stopwatch()):
+    with inference(workers) as one, one.lane(SMALL), one.turn():
         pass
 
 
 def test_a_full_queue_refuses_at_once() -> None:
     workers = Workers(queue=1, timeout=60)
-    with workers.admit(), workers.admit():
+    with workers.admit("one"), workers.admit("one"):
         start = time.monotonic()
-        with pytest.raises(Busy), workers.admit():
+        with pytest.raises(Busy), workers.admit("one"):
             pass
         assert time.monotonic() - start < 30
-    with workers.admit():
+    with workers.admit("one"):
         pass
 
 
 def test_uploads_take_no_place_and_are_bounded_themselves() -> None:
     workers = Workers(queue=1, timeout=60)
-    with workers.upload(), workers.upload():
-        with pytest.raises(Busy, match="uploads"), workers.upload():
+    with workers.upload("one"), workers.upload("one"):
+        with pytest.raises(Busy, match="uploads"), workers.upload("one"):
             pass
-        with workers.admit(), workers.admit():
+        with workers.admit("one"), workers.admit("one"):
             pass
-    with workers.upload():
+    with workers.upload("one"):
         pass
 
 
-def test_an_upload_for_a_full_line_is_refused_before_it_is_read() -> None:
-    workers = Workers(queue=0, timeout=60)
-    with workers.admit(), workers.turn(Stopwatch()), pytest.raises(Busy, match="queue"), workers.upload():
-        pass
-    with workers.upload():
-        pass
-
-
-def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
-    workers = Workers(queue=1, timeout=0.05)
-    with workers.turn(Stopwatch()), pytest.raises(Busy), workers.turn(Stopwatch()):
-        pass
-    with workers.turn(Stopwatch()):
-        pass
-
-
-def test_whose_time_is_over_is_refused_even_where_nobody_runs() -> None:
+def test_an_upload_for_a_full_queue_is_refused_before_it_is_read_unless_it_would_get_a_place() -> None:
     workers = Workers(queue=1, timeout=60)
-    with pytest.raises(Busy), workers.turn(Stopwatch(), Patience(until=time.monotonic())):
-        pass
-    with workers.turn(Stopwatch(), Patience(until=time.monotonic() + 1)):
-        pass
-
-
-def test_who_has_left_leaves_the_line_and_runs_nothing() -> None:
-    workers = Workers(queue=1, timeout=60)
-    start = time.monotonic()
-    with (
-        workers.turn(Stopwatch()),
-        pytest.raises(ClientLeft),
-        workers.turn(Stopwatch(), Patience(has_left=lambda: time.monotonic() > start + 0.2)),
-    ):
-        pass
-    assert time.monotonic() - start < 30
-    with workers.turn(Stopwatch()):
+    with workers.admit("one"), workers.admit("one"):
+        with pytest.raises(Busy, match="queue"), workers.upload("one"):
+            pass
+        with workers.upload("other"):
+            pass
+    with workers.upload("one"):
         pass
 
 
 def test_closed_to_uploads_what_has_begun_goes_on() -> None:
     workers = Workers(queue=1, timeout=60)
-    with workers.admit():
+    with inference(workers) as one:
         workers.close()
-        with pytest.raises(Busy, match="ending"), workers.upload():
+        with pytest.raises(Busy, match="ending"), workers.upload("one"):
             pass
-        with workers.turn(Stopwatch()):
+        with one.lane(SMALL), one.turn():
             pass
 
 
-def test_turns_come_one_at_a_time_in_order_and_the_wait_is_measured() -> None:
+def test_pictures_of_a_lane_are_worked_on_one_after_another_and_their_wait_is_measured() -> None:
     workers = Workers(queue=10, timeout=10)
     order: list[int] = []
-    stopwatches = [Stopwatch() for _ in range(6)]
+    stopwatches = [Stopwatch() for _ in range(4)]
     alone = threading.Lock()
 
     def run(number: int) -> None:
-        with workers.admit(), workers.turn(stopwatches[number]):
+        with inference(workers, stopwatch=stopwatches[number]) as one, one.lane(LARGE):
             assert alone.acquire(blocking=False)
             order.append(number)
-            time.sleep(0.02)
+            for _ in range(3):
+                with one.turn():
+                    time.sleep(0.01)
             alone.release()
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(6)]
-    with workers.turn(Stopwatch()):
+    with ExitStack() as stack:
+        first = stack.enter_context(inference(workers))
+        stack.enter_context(first.lane(LARGE))
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+        watched = _watch(workers)
         for number, thread in enumerate(threads):
             thread.start()
-            _wait_for_line(workers, number + 2)
+            _wait_until(lambda number=number: watched["waiting"] == number + 1)  # type: ignore[misc]
     for thread in threads:
         thread.join()
-    assert order == list(range(6))
-    waits = [stopwatch.milliseconds["queue"] for stopwatch in stopwatches]
-    assert waits[5] > 80
+    assert order == list(range(4))
+    assert stopwatches[3].milliseconds["queue"] > 80
 
 
-def _wait_for_line(workers: Workers, length: int) -> None:
+def test_a_small_picture_passes_a_large_one_between_two_of_its_tiles() -> None:
+    workers = Workers(queue=10, timeout=10)
+    told: list[str] = []
+    begun = threading.Event()
+
+    def run_small() -> None:
+        with inference(workers) as small, small.lane(SMALL), small.turn():
+            told.append("small")
+
+    stopwatch = Stopwatch()
+    with inference(workers, stopwatch=stopwatch) as large, large.lane(LARGE):
+        watched = _watch(workers)
+        thread = threading.Thread(target=run_small)
+        for tile in range(3):
+            with large.turn():
+                told.append(f"tile {tile}")
+                if tile == 0:
+                    thread.start()
+                    _wait_until(lambda: watched["waiting"] == 1)
+                begun.set()
+    thread.join()
+    assert told == ["tile 0", "small", "tile 1", "tile 2"]
+    assert len(stopwatch.laps) == 2  # its lane, and the tile that had to wait
+
+
+def test_what_computes_nothing_now_keeps_nobody_from_computing() -> None:
+    workers = Workers(queue=10, timeout=10)
+    with inference(workers) as large, large.lane(LARGE):
+        for size in (SMALL, MEDIUM):
+            with inference(workers) as other, other.lane(size), other.turn():
+                pass
+
+
+def test_whoever_waits_too_long_for_a_lane_is_refused() -> None:
+    workers = Workers(queue=1, timeout=0.05)
+    with inference(workers) as one, one.lane(SMALL):
+        with inference(workers) as other, pytest.raises(Busy, match="turn"), other.lane(SMALL):
+            pass
+        with inference(workers) as other, other.lane(LARGE):
+            pass
+
+
+def test_a_request_that_waits_loses_its_place_to_a_caller_who_has_none() -> None:
+    workers = Workers(queue=2, timeout=10)
+    outcomes: list[str] = []
+
+    def wait(caller: str) -> None:
+        try:
+            with inference(workers, caller) as one, one.lane(SMALL):
+                outcomes.append(f"{caller} is served")
+        except Busy as error:
+            outcomes.append(f"{caller}: {error.detail}")
+
+    watched = _watch(workers)
+    with inference(workers, "many") as running, running.lane(SMALL):
+        threads = [threading.Thread(target=wait, args=("many",)) for _ in range(2)]
+        threads.append(threading.Thread(target=wait, args=("one",)))
+        for number, thread in enumerate(threads):
+            thread.start()
+            if number < 2:
+                _wait_until(lambda number=number: watched["waiting"] == number + 1)  # type: ignore[misc]
+        _wait_until(lambda: len(outcomes) == 1)
+    for thread in threads:
+        thread.join()
+    assert "made room for another caller" in outcomes[0] and outcomes[0].startswith("many")
+    assert outcomes[1:] == ["one is served", "many is served"]
+
+
+def _watch(workers: Workers) -> Counter[str]:
+    watched: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    @contextmanager
+    def watch(state: str) -> Iterator[None]:
+        with lock:
+            watched[state] += 1
+        try:
+            yield
+        finally:
+            with lock:
+                watched[state] -= 1
+
+    workers.watch = watch  # type: ignore[method-assign]
+    return watched
+
+
+def _wait_until(condition: object) -> None:
     deadline = time.monotonic() + 5
-    while len(workers._line) < length:
+    while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -18,7 +18,7 @@ from app import create_app
 from model import catalog
 from model.__main__ import main
 from model.engines.stages import Runner, StageSpec
-from model.families.family import NoReference, Size
+from model.families.family import NoReference, Size, Turn
 from model.families.registry import FAMILIES
 from model.manifest import Bundle, Manifest
 from model.masks import from_label_map
@@ -47,10 +47,9 @@ class BrightestSpot:
         *,
         size: Size,
         stopwatch: Stopwatch,
-        before_each_tile: Callable[[], None],
+        turn: Turn,
     ) -> Result:
-        before_each_tile()
-        with stopwatch.measure("infer"):
+        with turn(), stopwatch.measure("infer"):
             (brightness,) = self.runner.start(image[np.newaxis].astype(np.float32)).outputs
         with stopwatch.measure("masks"):
             boxes, masks = from_label_map((brightness[0, ..., 0] > self.limit).astype(np.uint16))

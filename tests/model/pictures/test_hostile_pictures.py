@@ -27,7 +27,7 @@ from model.pictures import (
     PictureTooLarge,
     decode,
 )
-from model.pictures.headers import jpeg_scans
+from model.pictures.jpeg import jpeg_scans
 from tests.mutants import heic_of, pictures
 from tests.tiffs import tiff_of
 
@@ -104,6 +104,13 @@ def test_inks_of_adobe_are_stored_inverted_and_come_out_right() -> None:
     assert np.abs(decode(data, channel=1).astype(int) - 255).max() <= 3
 
 
+@pytest.mark.parametrize("size", [(2_000_000, 1), (1, 2_000_000)])
+def test_a_side_of_millions_of_pixels_is_refused(size: tuple[int, int]) -> None:
+    data = file_of(Image.new("L", size), "TIFF", compression="tiff_adobe_deflate")
+    with pytest.raises(PictureTooLarge, match="on a side"):
+        decode(data)
+
+
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -168,6 +175,48 @@ def tiff_of_overlapping_tags() -> bytes:
     return body + struct.pack("<H", count + 2) + entries + bytes(4)
 
 
+def tiff_with_values(tag: int, kind: int) -> bytes:
+    """A TIFF of 64 x 64 pixels that has millions of values in a tag."""
+    data = tiff_of(np.ones((64, 64, 1), np.uint8), compression="deflate", extra=(0,))
+    directory = int.from_bytes(data[4:8], "little")
+    at = data.index(struct.pack("<HHI", 338, 4, 1), directory)
+    filler = len(data) + len(data) % 2
+    entry = struct.pack("<HHII", tag, kind, 5_000_000, filler)
+    return (data[:at] + entry + data[at + 12 :]).ljust(filler, b"\0") + bytes(20 << 20)
+
+
+def tiff_of_scans() -> bytes:
+    """A TIFF of 1000 x 1000 pixels whose only strip is a JPEG with thousands of scans."""
+    strip = jpeg_of_scans(5000, side=1000, mode="L")
+    tags = {256: 1000, 257: 1000, 258: 8, 259: 7, 262: 1, 273: 8, 277: 1, 278: 1000, 279: len(strip)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    body = b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip
+    return body + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def exif_of_values(count: int) -> bytes:
+    """EXIF whose resolution, and whose orientation, has so many values."""
+    entries = struct.pack("<HHII", 274, 5, count, 50) + struct.pack("<HHII", 282, 5, count, 50)
+    return b"II*\0" + struct.pack("<IH", 8, 2) + entries.ljust(40, b"\0") + b"\1" * (8 * count)
+
+
+def jpeg_behind(filler: bytes) -> bytes:
+    data = file_of(Image.new("RGB", (8, 8)), "JPEG")
+    return data[:2] + filler + data[2:]
+
+
+def gif_with(filler: bytes) -> bytes:
+    data = file_of(Image.new("P", (8, 8)), "GIF")
+    at = data.index(b"\x2c", 13)
+    return data[:at] + filler + data[at:]
+
+
+def bmp_of_runs(runs: bytes) -> bytes:
+    """A BMP of 1,000 x 1,000 pixels."""
+    header = struct.pack("<IiiHHIIiiII", 40, 1000, 1000, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + 1024) + header + bytes(range(256)) * 4 + runs
+
+
 BOMBS = {
     "png, 50,000 squared": lambda: png_with(side=50_000),
     "png, profile": lambda: png_with(png_chunk(b"iCCP", b"p\0\0" + much()), png_chunk(b"IDAT", b"")),
@@ -200,6 +249,32 @@ BOMBS = {
     "tiff, deep, channels": lambda: tiff_saying({258: 16, 277: 65_535}),
     "tiff, rows of a strip": lambda: tiff_saying({278: 0xFFFF_FFFF}),
     "tiff, overlapping tags": tiff_of_overlapping_tags,
+    "avif, 2,048 squared in 64 squared": lambda: with_ispe(
+        file_of(Image.new("RGB", (2048, 2048)), "AVIF", speed=10), 64
+    ),
+    "jpeg, fill bytes": lambda: jpeg_behind(b"\xff" * (20 << 20)),
+    "jpeg, escaped fill bytes": lambda: jpeg_behind(b"\xff\0" * (10 << 20)),
+    "jpeg, segments": lambda: jpeg_behind(b"\xff\xe5\0\x02" * (5 << 20)),
+    "jpeg, exif": lambda: jpeg_behind((b"\xff\xe1\xff\xff" + b"Exif\0\0".ljust(65_533, b"\1")) * 300),
+    "jpeg, steps of a profile": lambda: file_of(
+        Image.new("RGB", (8, 8)), "JPEG", icc_profile=profile_of_steps(30_000)
+    ),
+    "png, exif": lambda: png_with(
+        png_chunk(b"eXIf", exif_of_values(2_500_000)), png_chunk(b"IDAT", zlib.compress(bytes(4)))
+    ),
+    "png, profiles": lambda: png_with(
+        *[png_chunk(b"iCCP", b"p\0\0" + much(1 << 20))] * 3000, png_chunk(b"IDAT", b"")
+    ),
+    "png, exif as texts": lambda: png_with(
+        *[png_chunk(b"zTXt", b"Raw profile type exif\0\0" + much(1 << 20))] * 3000, png_chunk(b"IDAT", b"")
+    ),
+    "webp, exif": lambda: file_of(Image.new("RGB", (8, 8)), "WEBP", exif=exif_of_values(2_500_000)),
+    "gif, comment": lambda: gif_with(b"\x21\xfe" + (b"\xff" + bytes(255)) * 80_000 + b"\0"),
+    "gif, rubbish": lambda: gif_with(b"\x01" * (20 << 20)),
+    "bmp, run lengths": lambda: bmp_of_runs(b"\1\5\0\0" * 1000),
+    "tiff, scans": tiff_of_scans,
+    "tiff, profile": lambda: tiff_with_values(34675, 3),
+    "tiff, exif": lambda: tiff_with_values(34665, 4),
 }
 
 
@@ -232,9 +307,9 @@ print(outcome, (resident("VmHWM") - before) // 1024, time.perf_counter() - start
     assert float(seconds) < 5
 
 
-def jpeg_of_scans(count: int, side: int = 64) -> bytes:
+def jpeg_of_scans(count: int, side: int = 64, mode: str = "RGB") -> bytes:
     """A progressive JPEG whose last scan comes again and again."""
-    data = file_of(Image.new("RGB", (side, side), "red"), "JPEG", progressive=True)
+    data = file_of(Image.new(mode, (side, side), "red"), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * count + data[-2:]
 
@@ -254,7 +329,7 @@ def test_a_jpeg_of_many_scans_is_too_much_work_only_where_it_is_large() -> None:
     assert decode(data, Limits(max_pixels=200_000)).shape == (64, 64, 3)
 
     started = time.perf_counter()
-    with pytest.raises(PictureTooLarge, match=r"made of 2,\d\d\d,\d\d\d pixels"):
+    with pytest.raises(PictureTooLarge, match=r"4,096 pixels has 5\d\d scans"):
         decode(data, Limits(max_pixels=64 * 64))
     assert time.perf_counter() - started < 0.5
 
@@ -273,6 +348,24 @@ def profile_of_languages(count: int) -> bytes:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     at = profile.index(b"mluc") + 8
     return profile[:at] + struct.pack(">I", count) + profile[at + 4 :]
+
+
+def profile_of_steps(count: int) -> bytes:
+    """A profile whose conversion takes so many steps, each of which leaves colours as they are."""
+    step = b"matf" + struct.pack(">IHH12f", 0, 3, 3, *(1, 0, 0, 0, 1, 0, 0, 0, 1), *(0, 0, 0))
+    steps = b"mpet" + struct.pack(">IHHI", 0, 3, 3, count)
+    steps += struct.pack(">II", 16 + 8 * count, len(step)) * count + step
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace("sRGB".encode("utf-16-be"), "else".encode("utf-16-be"))
+    tags = [struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(profile[131])]
+    moved = [(name, start + 24, length) for name, start, length in tags]
+    end = len(profile) + 24
+    moved += [(name, end, len(steps)) for name in (b"D2B0", b"D2B1")]
+    table = b"".join(struct.pack(">4sII", *tag) for tag in moved)
+    body = profile[132 + 12 * len(tags) :] + steps
+    size = struct.pack(">I", 132 + len(table) + len(body))
+    head = size + profile[4:8] + b"\x04\x30\0\0" + profile[12:128]
+    return head + struct.pack(">I", len(moved)) + table + body
 
 
 def test_flipped_bits_of_a_deep_png_are_noticed() -> None:

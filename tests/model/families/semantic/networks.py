@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +69,7 @@ def predict(
         Wishes(**wishes),
         size=(image.shape[1], image.shape[0]),
         stopwatch=Stopwatch(),
-        before_each_tile=lambda: None,
+        turn=nullcontext,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import cv2
@@ -78,19 +80,26 @@ def test_what_was_found_is_seen_sharper_by_a_second_look() -> None:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_each_look_is_announced_and_may_be_mirrored(mirror: bool) -> None:
-    runner, announced = FunctionRunner(brightness), []
+def test_each_look_has_a_turn_of_its_own_and_may_be_mirrored(mirror: bool) -> None:
+    runner, turns = FunctionRunner(brightness), []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        before = len(runner.pictures)
+        yield
+        turns.append((before, len(runner.pictures)))
+
     image = patches((200, 100), (110, 30, 150, 80))
     predictor_of(runner, manifest(AGAIN | {"mirror": mirror})).predict(
         image,
         Wishes(),
         size=(200, 100),
         stopwatch=Stopwatch(),
-        before_each_tile=lambda: announced.append(len(runner.pictures)),
+        turn=turn,
     )
 
     passes = 1 + mirror
-    assert announced == [0, passes]
+    assert turns == [(0, passes), (passes, 2 * passes)]
     assert len(runner.pictures) == 2 * passes
     assert all(picture.shape == (1, 32, 32, 3) for picture in runner.pictures)
     assert runner.pictures[passes].mean() > 3 * runner.pictures[0].mean()  # enlarged
@@ -137,7 +146,7 @@ def test_a_copy_with_twice_the_network_s_pixels_is_enough() -> None:
             Wishes(),
             size=(900, 600),
             stopwatch=Stopwatch(),
-            before_each_tile=lambda: None,
+            turn=nullcontext,
         )
         for picture in (image, copy)
     ]

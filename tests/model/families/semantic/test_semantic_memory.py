@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import nullcontext
 from typing import Any
 
 import cv2
@@ -43,7 +44,7 @@ def test_a_large_picture_takes_little_memory(config: dict[str, Any], split: Any)
             Wishes(threshold=0, split=split, max_segments=50, min_area=50),
             size=(WIDTH, HEIGHT),
             stopwatch=Stopwatch(),
-            before_each_tile=lambda: None,
+            turn=nullcontext,
         )
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def _class_map(folder: Path, **config: Any) -> ClassMap:
         folder, family.stages(model), "f32", family.largest_picture(model), threads=1
     )
     result = family.predictor(model, runner).predict(
-        clouds(*SIZE), Wishes(threshold=0), size=SIZE, stopwatch=Stopwatch(), before_each_tile=lambda: None
+        clouds(*SIZE), Wishes(threshold=0), size=SIZE, stopwatch=Stopwatch(), turn=nullcontext
     )
     assert result.class_map is not None
     return result.class_map

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import cv2
@@ -345,18 +347,25 @@ def test_tiles_of_class_ids_have_no_gap() -> None:
     np.testing.assert_array_equal(_map(result).labels, image.mean(axis=2) / 255 > 0.5)
 
 
-def test_every_tile_is_announced() -> None:
-    runner, announced = FunctionRunner(brightness), []
+def test_every_tile_has_a_turn_of_its_own() -> None:
+    runner, turns = FunctionRunner(brightness), []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        before = len(runner.pictures)
+        yield
+        turns.append((before, len(runner.pictures)))
+
     predictor_of(runner, manifest(TILES)).predict(
         clouds(300, 64),
         Wishes(),
         size=(300, 64),
         stopwatch=Stopwatch(),
-        before_each_tile=lambda: announced.append(len(runner.pictures)),
+        turn=turn,
     )
 
-    assert announced == list(range(len(runner.pictures)))
-    assert len(announced) > 4
+    assert turns == [(tile, tile + 1) for tile in range(len(runner.pictures))]
+    assert len(turns) > 4
 
 
 def test_a_mirrored_second_pass_makes_answers_symmetric() -> None:
@@ -410,7 +419,7 @@ def test_a_reduced_copy_is_answered_in_the_pixels_of_the_picture() -> None:
         Wishes(),
         size=(400, 300),
         stopwatch=Stopwatch(),
-        before_each_tile=lambda: None,
+        turn=nullcontext,
     )
 
     assert _map(result).labels.shape == (300, 400)
@@ -426,7 +435,7 @@ def test_a_copy_that_is_too_small_is_refused() -> None:
             Wishes(),
             size=(400, 300),
             stopwatch=Stopwatch(),
-            before_each_tile=lambda: None,
+            turn=nullcontext,
         )
 
 

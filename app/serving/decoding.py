@@ -1,0 +1,93 @@
+"""Decoding: pictures of requests are decoded in other processes, a few at once, within a bound of memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+from app.serving.patience import Patience
+from app.serving.turns import Turns
+from model.pictures import Decode, Decoded, Enough, Limits
+from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
+from model.pictures.limits import most_memory_needed
+from model.stopwatch import Stopwatch
+
+_AT_ONCE = 4
+"""Small pictures that are decoded, and headers that are read: two a core of a small machine."""
+
+_SMALL_BYTES = 128 * 2**20
+"""What decoding a small picture takes at most."""
+
+_KEPT_BYTES = 6
+"""A pixel of a decoded large picture, until it is answered: the picture, and what an answer is drawn on."""
+
+
+class Decoding:
+    """Who may decode now, shared equally among callers.
+
+    A small picture needs one of a few turns, and what it takes is as good as nothing once it is decoded. A
+    large one, as its header shows, takes turns of their own, which weigh as much as it may take: together no
+    more than the largest of all. Until its answer is made it keeps as much as its pixels take.
+    """
+
+    def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
+        """`max_bytes`: of the largest file; without `decoders`, those of this process."""
+        self._decoders = decoders or decoders_of_this_process()
+        self._small = Turns(_AT_ONCE)
+        self._large = Turns(most_memory_needed(limits, max_bytes))
+
+    def start(self) -> None:
+        """Begin to start the processes, which the first picture would have to wait for."""
+        self._decoders.start()
+
+    @contextmanager
+    def of(self, caller: str, stopwatch: Stopwatch, patience: Patience, timeout: float) -> Iterator[Decode]:
+        """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
+
+        What it waits is measured as "queue". It raises as `Decoders.decode`, and
+
+            Busy: no turn came within `timeout` seconds each, or within that of `patience`.
+            ClientLeft: as `patience` tells.
+        """
+        with (
+            ExitStack() as kept,
+            self._small.join(caller) as small,
+            self._large.join(caller) as large,
+        ):
+
+            def waiting() -> AbstractContextManager[object]:
+                return stopwatch.measure("queue")
+
+            def decode(
+                data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
+            ) -> Decoded:
+                whole = (0, 0)
+
+                def noted(size: tuple[int, int]) -> tuple[int, int]:
+                    nonlocal whole
+                    whole = size
+                    return enough(size)
+
+                with ExitStack() as header:
+                    header.enter_context(small.turn(patience, timeout, waiting))
+
+                    def before_pixels(needed: int) -> None:
+                        weight = max(needed, _KEPT_BYTES * math.prod(whole))
+                        if weight > _SMALL_BYTES:
+                            header.close()
+                            kept.enter_context(large.turn(patience, timeout, waiting, weight))
+
+                    decoded = self._decoders.decode(
+                        data,
+                        noted,
+                        limits,
+                        page=page,
+                        channel=channel,
+                        before_pixels=before_pixels,
+                        check=patience.check,
+                    )
+                large.lighten(_KEPT_BYTES * math.prod(decoded.size))
+                return decoded
+
+            yield decode

@@ -1,0 +1,231 @@
+"""Turns: who goes next, so that no caller, and no request of a caller, takes more than an equal share."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from app.errors import Busy
+from app.serving.patience import Patience
+
+_PATIENT = Patience()
+
+_OF_THE_LATEST = 0.2  # share in the average of how long turns take
+
+
+class Turns:
+    """So many turns at once, shared equally among callers, and by each caller among its requests.
+
+    This is start-time fair queueing (Goyal, Vin and Cheng, 1996) on two levels. The next turn goes to
+    whoever has had the fewest seconds. A newcomer is treated as if it had had as many as the one whose turn
+    began last, so it is next, and at least as many as anyone who has left: a stream of newcomers together
+    gets the share of those that are there at once, however many come and go.
+    """
+
+    def __init__(self, capacity: int = 1) -> None:
+        """`capacity`: what the weights of the turns that run at once add up to at most."""
+        self.capacity = capacity
+        self._free = capacity
+        self._callers: dict[str, _Caller] = {}
+        self._peers = _Peers()
+        self._waiting: list[Request] = []  # in the order in which they asked
+        self._mean_seconds = 0.0  # of a turn
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def join(self, caller: str) -> Iterator[Request]:
+        """A request of `caller` that takes turns in the `with` block, one after another."""
+        with self._lock:
+            if caller not in self._callers:
+                self._callers[caller] = _Caller(_Share(self._peers))
+            owner = self._callers[caller]
+            owner.requests += 1
+            request = Request(self, owner)
+        try:
+            yield request
+        finally:
+            with self._lock:
+                now = time.monotonic()
+                request.share.leave(now)
+                owner.requests -= 1
+                if not owner.requests:
+                    owner.share.leave(now)
+                    del self._callers[caller]
+
+    @contextmanager
+    def turn(self, caller: str, patience: Patience = _PATIENT, at_most: float = math.inf) -> Iterator[None]:
+        """The only turn of a request. Arguments and errors as those of `Request.turn`.
+
+        Raises:
+            Busy: at once, if the line is so long that the turn would hardly come in time.
+        """
+        if (expected := self.expected_wait(caller)) > at_most:
+            raise Busy("Too many are waiting for their turn. Try again later.", expected)
+        with self.join(caller) as request, request.turn(patience, at_most):
+            yield
+
+    def expected_wait(self, caller: str) -> float:
+        """About how many seconds the next request of `caller` would wait for a turn."""
+        with self._lock:
+            if self._free:
+                return 0.0
+            waiting = Counter(request.owner for request in self._waiting)
+            own = waiting.pop(self._callers[caller], 0) if caller in self._callers else 0
+            ahead = own + sum(min(others, own + 1) for others in waiting.values())
+            return (ahead + 0.5) * self._mean_seconds / self.capacity  # half, on average, of those that run
+
+    def ask(self, request: Request, weight: int = 1) -> threading.Event:
+        """Line up for a turn; the event is set when it begins."""
+        with self._lock:
+            now = time.monotonic()
+            request.weight = min(weight, self.capacity)
+            request.has_begun = threading.Event()
+            request.share.ask(now)
+            request.owner.share.ask(now)
+            self._waiting.append(request)
+            self._begin_next(now)
+            return request.has_begun
+
+    def end(self, request: Request) -> None:
+        """End the turn, or leave the line."""
+        with self._lock:
+            now = time.monotonic()
+            if request.has_begun.is_set():
+                self._mean_seconds += _OF_THE_LATEST * (now - request.begun - self._mean_seconds)
+                request.share.end(now)
+                request.owner.share.end(now)
+                self._free += request.weight
+            else:
+                self._waiting.remove(request)
+            self._begin_next(now)
+
+    def lighten(self, request: Request, weight: int) -> None:
+        """Let a turn that runs weigh no more than this."""
+        with self._lock:
+            self._free += max(0, request.weight - weight)
+            request.weight = min(request.weight, weight)
+            self._begin_next(time.monotonic())
+
+    def _begin_next(self, now: float) -> None:
+        while self._waiting:
+            owner = min(self._waiting, key=lambda waiting: waiting.owner.share.seconds(now)).owner
+            own = [waiting for waiting in self._waiting if waiting.owner is owner]
+            chosen = min(own, key=lambda waiting: waiting.share.seconds(now))
+            if chosen.weight > self._free:
+                return  # for whoever is lighter, too: the heavy would never begin
+            self._waiting.remove(chosen)
+            self._free -= chosen.weight
+            chosen.begun = now
+            chosen.share.begin(now)
+            owner.share.begin(now)
+            chosen.has_begun.set()
+
+
+class Request:
+    """One request, while it takes turns."""
+
+    def __init__(self, turns: Turns, owner: _Caller) -> None:
+        self.owner = owner
+        self.weight = 1
+        self.share = _Share(owner.peers)
+        self.has_begun = threading.Event()
+        self.begun = 0.0  # of time.monotonic
+        self._turns = turns
+
+    @contextmanager
+    def turn(
+        self,
+        patience: Patience = _PATIENT,
+        at_most: float = math.inf,
+        while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+        weight: int = 1,
+    ) -> Iterator[None]:
+        """Hold a turn for the length of the `with` block.
+
+        Args:
+            patience: of the request.
+            at_most: seconds, for this wait.
+            while_waiting: entered for as long as the turn has to be waited for; not if it need not.
+            weight: how much of the capacity it takes; more than there is counts as all.
+
+        Raises:
+            Busy: no turn came in time.
+            ServiceError: as `patience` tells.
+        """
+        patience.check()
+        asked = time.monotonic()
+        has_begun = self._turns.ask(self, weight)
+        try:
+            if not has_begun.is_set():
+                with while_waiting():
+                    if not patience.wait(has_begun.wait, at_most):
+                        # Whoever comes back sooner finds a line that is as long.
+                        raise Busy("No turn came in time. Try again later.", time.monotonic() - asked)
+            yield
+        finally:
+            self._turns.end(self)
+
+    def lighten(self, weight: int) -> None:
+        """Let the turn that runs weigh no more than this."""
+        self._turns.lighten(self, weight)
+
+
+class _Caller:
+    """A caller with requests.
+
+    Attributes:
+        share: its own.
+        peers: what its requests share.
+        requests: how many they are.
+    """
+
+    def __init__(self, share: _Share) -> None:
+        self.share = share
+        self.peers = _Peers()
+        self.requests = 0
+
+
+class _Peers:
+    """Those that share alike.
+
+    Attributes:
+        latest: the seconds that the one had had whose turn began last.
+        gone: the most seconds that anyone had had who left.
+    """
+
+    def __init__(self) -> None:
+        self.latest = 0.0
+        self.gone = 0.0
+
+
+class _Share:
+    """The seconds of turns that a caller or a request has had, or is treated as having had."""
+
+    def __init__(self, peers: _Peers) -> None:
+        self._peers = peers
+        self._running = 0
+        self._seconds = peers.gone  # of turns that are over; less the beginning of each that is not
+
+    def seconds(self, now: float) -> float:
+        """Those until `now`."""
+        return self._seconds + self._running * now
+
+    def ask(self, now: float) -> None:
+        """Give up what was not asked for while others had their turns."""
+        self._seconds += max(0.0, self._peers.latest - self.seconds(now))
+
+    def begin(self, now: float) -> None:
+        self._peers.latest = max(self._peers.latest, self.seconds(now))
+        self._running += 1
+        self._seconds -= now
+
+    def end(self, now: float) -> None:
+        self._running -= 1
+        self._seconds += now
+
+    def leave(self, now: float) -> None:
+        self._peers.gone = max(self._peers.gone, self.seconds(now))

@@ -1,0 +1,111 @@
+"""GIF: its frames, and the file without what no pixel is made of."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from model.pictures.limits import (
+    BrokenPicture,
+    Limits,
+    PictureTooLarge,
+    check_frames,
+    check_size,
+)
+
+_IMAGE, _EXTENSION, _END = b",!;"
+_CONTROL = 0xF9  # the extension that says how the next frame is drawn
+
+# Between the blocks lies rubbish at times, which decoders skip a byte at a time.
+_TO_BLOCK = re.compile(rb"[^,!;]*+")
+
+# Writers fill the 255 bytes of a sub-block; a file of ever so small ones has no more of them than this, and
+# one for each so many bytes.
+_MOST_BLOCKS, _LEAST_BLOCK_BYTES = 100_000, 64
+
+
+def vetted(data: bytes, page: int, limits: Limits) -> bytes:
+    """The file with its frames up to `page` and nothing else, if all that it takes is within the limits.
+
+    Pillow would allocate a frame's rectangle on opening the file, decode all frames to count them, and read
+    comments in Python.
+
+    Raises:
+        PictureTooLarge: a frame sticks out too far, or there is too much to go through;
+            TooManyFrames: more frames than are accepted.
+        NoSuchPage: fewer than `page` needs.
+        BrokenPicture: there is no frame.
+    """
+    frames = _Frames(data, page, limits.max_frames)
+    check_frames(frames.count, page, limits)
+    check_size(frames.size, limits)
+    return b"".join([*frames.kept, b";"])
+
+
+def size(data: bytes, limits: Limits) -> tuple[int, int]:
+    """(width, height) that all frames fit in: more than the header's where a frame sticks out.
+
+    Raises:
+        PictureTooLarge, BrokenPicture: as `vetted`.
+    """
+    return _Frames(data, 0, limits.max_frames).size
+
+
+class _Frames:
+    """The frames of a GIF, counted to `most` + 1; of a truncated one, those of which the header is there.
+
+    Attributes:
+        count: how many.
+        size: (width, height) that all of them fit in.
+        kept: the file's parts up to that frame, without rubbish and comments.
+    """
+
+    def __init__(self, data: bytes, page: int, most: int) -> None:
+        self._data = data
+        self._left = _MOST_BLOCKS + len(data) // _LEAST_BLOCK_BYTES
+        self.count = 0
+        try:
+            width, height, flags = struct.unpack_from("<HHB", data, 6)
+            self.size = (width, height)
+            position = 13 + _colour_table_bytes(flags)
+            self.kept = [data[:position]]
+            while self.count <= most:
+                position = _TO_BLOCK.match(data, position).end()  # type: ignore[union-attr]
+                if position >= len(data) or data[position] == _END:
+                    break
+                self._step()
+                start, is_image = position, data[position] == _IMAGE
+                position = self._after_image(position) if is_image else self._after_blocks(position + 2)
+                kept = is_image or (start + 1 < len(data) and data[start + 1] == _CONTROL)
+                if kept and self.count <= page + is_image:
+                    self.kept.append(data[start:position])
+        except struct.error as error:
+            raise BrokenPicture("the GIF picture is truncated or corrupt") from error
+        if not self.count:
+            raise BrokenPicture("the GIF picture is truncated or corrupt: it has no frame")
+
+    def _after_image(self, position: int) -> int:
+        left, top, width, height, flags = struct.unpack_from("<HHHHB", self._data, position + 1)
+        self.size = (max(self.size[0], left + width), max(self.size[1], top + height))
+        self.count += 1
+        return self._after_blocks(position + 11 + _colour_table_bytes(flags))
+
+    def _after_blocks(self, position: int) -> int:
+        """Where a chain of sub-blocks, each with its length before it, ends."""
+        data = self._data
+        while position < len(data) and data[position]:
+            position += data[position] + 1
+            self._step()
+        return position + 1
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise PictureTooLarge(
+                f"the GIF picture is cut into too many blocks, of fewer than {_LEAST_BLOCK_BYTES} bytes each:"
+                " save it anew"
+            )
+
+
+def _colour_table_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

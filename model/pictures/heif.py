@@ -1,0 +1,117 @@
+"""HEIF: how many pixels a HEIC or AVIF makes its decoder go over, whatever the size of what comes out.
+
+A phone's photo is a grid of tiles. A decoder decodes every tile that a grid names, as often as it is named,
+of any size, in grids of grids: 1 kB can ask for hours. And AV1 has a size of its own, which libavif follows:
+it then scales the frame to what the boxes say. libheif looks at that of HEVC before it makes room.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from model.pictures.av1 import FrameSizes
+from model.pictures.avif_tracks import read_tracks
+from model.pictures.heif_boxes import Items, read_items
+from model.pictures.limits import BrokenPicture, Limits, check_size, check_work
+
+# Encoders round sides up to whole blocks of 64, and the container cuts off what is too much.
+_ROUNDED_UP = 63
+
+_AV1, _GRID, _OVERLAY, _EXIF = b"av01", b"grid", b"iovl", b"Exif"
+
+# Pillow unpacks an AVIF's EXIF when the boxes turn the picture another way. A JPEG's has at most 64 kB.
+_MOST_EXIF_BYTES = 1 << 18
+
+
+def check(data: bytes, limits: Limits) -> None:
+    """Raise unless each picture in a HEIC or AVIF, hidden ones too, can be decoded within the limits.
+
+    Raises:
+        PictureTooLarge: one is too large, or made of too many others.
+        TooManyFrames: an animation has too many.
+        BrokenPicture: the boxes make no sense, or contradict what is in them.
+    """
+    try:
+        items = read_items(data)
+        _check_places(items, len(data))
+        _read_canvases(data, items)
+        _check_coded(data, items, limits)
+        _check_tracks(data, limits)
+    except (struct.error, IndexError, KeyError) as error:
+        raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense") from error
+    for size in items.sizes.values():
+        _check_rounded(size, limits)
+    work: dict[int, int] = {}
+    for item in items.sizes:
+        check_work(_work(item, items, work, frozenset()), limits)
+
+
+def _check_rounded(size: tuple[int, int], limits: Limits) -> None:
+    if max(1, size[0] - _ROUNDED_UP) * max(1, size[1] - _ROUNDED_UP) > limits.max_pixels:
+        check_size(size, limits)
+
+
+def _check_places(items: Items, file_bytes: int) -> None:
+    """Raise unless the items lie beside one another: each that is the whole file is copied as a whole."""
+    lengths = {item: sum(end - start for start, end in places) for item, places in items.places.items()}
+    if sum(lengths.values()) > 2 * file_bytes:
+        raise BrokenPicture("the picture is corrupt: the items in it overlap")
+    if any(lengths.get(item, 0) > _MOST_EXIF_BYTES for item, kind in items.kinds.items() if kind == _EXIF):
+        raise BrokenPicture(f"the picture's EXIF has over {_MOST_EXIF_BYTES:,} bytes, the most accepted")
+
+
+def _content(data: bytes, items: Items, item: int) -> memoryview:
+    places = items.places.get(item, [])
+    if len(places) == 1:
+        return memoryview(data)[slice(*places[0])]
+    return memoryview(b"".join(data[start:end] for start, end in places))
+
+
+def _read_canvases(data: bytes, items: Items) -> None:
+    """The sizes that grids and overlays have by their own content."""
+    for item, kind in items.kinds.items():
+        if kind in (_GRID, _OVERLAY) and item in items.places:
+            content = _content(data, items, item)
+            code = ">II" if content[1] & 1 else ">HH"
+            items.enlarge(item, struct.unpack_from(code, content, 4 if kind == _GRID else 10))
+
+
+def _check_coded(data: bytes, items: Items, limits: Limits) -> None:
+    """Note the sizes in the AV1 of each item, and raise BrokenPicture where they contradict the boxes."""
+    for item, kind in items.kinds.items():
+        if kind != _AV1:
+            continue
+        for size in FrameSizes().read(_content(data, items, item)):
+            _check_contradiction(size, items.sizes.get(item), limits)
+            items.enlarge(item, size)
+
+
+def _check_tracks(data: bytes, limits: Limits) -> None:
+    """Raise unless the frames of an animation are within the limits."""
+    for track in read_tracks(data, limits.max_frames):
+        check_size(track.size, limits)
+        sizes = FrameSizes()
+        for start, end in track.frames:
+            for coded in sizes.read(memoryview(data)[start:end]):
+                _check_contradiction(coded, track.size, limits)
+
+
+def _check_contradiction(coded: tuple[int, int], said: tuple[int, int] | None, limits: Limits) -> None:
+    """Raise unless a frame is within the limits and of the size that is said around it."""
+    _check_rounded(coded, limits)
+    if said and (coded[0] > said[0] + _ROUNDED_UP or coded[1] > said[1] + _ROUNDED_UP):
+        raise BrokenPicture(
+            f"the AVIF picture is corrupt: its header says {said[0]} x {said[1]} pixels, the AV1 in it"
+            f" {coded[0]} x {coded[1]}"
+        )
+
+
+def _work(item: int, items: Items, known: dict[int, int], above: frozenset[int]) -> int:
+    """How many pixels are decoded for an item, with all it is made of."""
+    if item in above or len(above) > 8:
+        raise BrokenPicture("the picture is corrupt: a picture in it is made of itself")
+    if item not in known:
+        width, height = items.sizes.get(item, (0, 0))
+        made_of = (_work(part, items, known, above | {item}) for part in items.parts.get(item, []))
+        known[item] = width * height + sum(made_of)
+    return known[item]

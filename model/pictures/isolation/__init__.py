@@ -1,0 +1,1 @@
+"""Isolation: strangers' files are decoded in processes of their own, which may crash, hang or be killed."""

@@ -1,0 +1,90 @@
+"""Nursery: a small process that forks decoders, warm with all that they need, and tells how each ended.
+
+A decoder that dies is replaced within milliseconds, and the service itself, with its threads and its engine,
+is never forked. Run as `python -m model.pictures.isolation.nursery FD`, with one end of a Unix socket; the
+orders are {"fork": true}, with the decoder's end of another socket, and {"end": PID}.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+import warnings
+from contextlib import suppress
+
+from PIL import Image
+
+from model import heap
+from model.pictures.isolation.decoder import serve
+from model.pictures.isolation.wire import Ended, receive, send
+
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+# Where memory runs out, the kernel ends a decoder and not the service.
+_FIRST_TO_GO = "1000"
+
+
+def main() -> None:
+    """Serve the orders that come on the socket whose number is the first argument, until it is closed."""
+    orders = socket.socket(fileno=int(sys.argv[1]))
+    # Whoever ends the service may end its whole group: but this one is needed until the socket is closed.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold somebody's picture
+    warnings.simplefilter("ignore")  # of strangers' files, one for each oddity
+    heap.keep_little()
+    Image.init()  # decoders find every format loaded
+    with suppress(Ended):
+        while True:
+            _obey(orders)
+
+
+def _obey(orders: socket.socket) -> None:
+    order = receive(orders)
+    if order.descriptor is not None:
+        connection = socket.socket(fileno=order.descriptor)
+        process = os.fork()
+        if process == 0:
+            orders.close()
+            _be_decoder(connection)
+        connection.close()
+        send(orders, {"process": process})
+    else:
+        process = order.values["end"]
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+        send(orders, {"status": os.waitstatus_to_exitcode(status)})
+
+
+def _be_decoder(connection: socket.socket) -> None:
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+            score.write(_FIRST_TO_GO)
+        _silence_libraries()
+        serve(connection)
+        status = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _silence_libraries() -> None:
+    """Let libraries in C say nothing: each oddity of a file would be a line of the service's log."""
+    sys.stderr = open(os.dup(2), "w", buffering=1)  # noqa: SIM115 - as long as the process
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""WebP: sizes and frames, counted by the chunks of the file before libwebp makes room for them."""
+
+from __future__ import annotations
+
+import struct
+
+from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, TooManyFrames, check_size
+
+_CHUNKS_AT = 12
+_HEAD_BYTES = 8  # kind and length
+
+# Beside frames: a still picture has some six.
+_MOST_OTHERS = 1000
+
+
+def check(data: bytes, limits: Limits) -> None:
+    """Raise unless each picture in a WebP is within the limits, and so is their number.
+
+    Raises:
+        PictureTooLarge: the canvas or a picture is too large, or there are too many chunks;
+            TooManyFrames: too many frames.
+        BrokenPicture: a header is cut off.
+    """
+    frames = others = 0
+    position = _CHUNKS_AT
+    try:
+        while position + _HEAD_BYTES <= len(data):
+            kind, length = struct.unpack_from("<4sI", data, position)
+            content = position + _HEAD_BYTES
+            if size := _size(data, kind, content):
+                check_size(size, limits)
+            frames += kind == b"ANMF"
+            others += kind != b"ANMF"
+            if frames > limits.max_frames:
+                raise TooManyFrames(
+                    f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
+                )
+            if others > _MOST_OTHERS:
+                raise PictureTooLarge(
+                    f"the WebP picture has more than {_MOST_OTHERS:,} chunks beside its frames, the most"
+                    " accepted"
+                )
+            position = content + length + length % 2
+    except struct.error as error:
+        raise BrokenPicture("the WebP picture is truncated or corrupt") from error
+
+
+def size(data: bytes, limits: Limits) -> tuple[int, int]:
+    """(width, height) of the canvas, or of the only picture.
+
+    Raises:
+        PictureTooLarge: beyond `limits`.
+        BrokenPicture: the file does not begin with either.
+    """
+    try:
+        (kind,) = struct.unpack_from("<4s", data, _CHUNKS_AT)
+        found = _size(data, kind, _CHUNKS_AT + _HEAD_BYTES)
+    except struct.error:
+        found = None
+    if found is None:
+        raise BrokenPicture("the WebP picture is truncated or corrupt: it has no size")
+    check_size(found, limits)
+    return found
+
+
+def _size(data: bytes, kind: bytes, content: int) -> tuple[int, int] | None:
+    """(width, height) that a chunk says; None for one that says none."""
+    if kind in (b"VP8X", b"ANMF"):
+        at = content + (4 if kind == b"VP8X" else 6)
+        width, high_width, height, high_height = struct.unpack_from("<HBHB", data, at)
+        return width + (high_width << 16) + 1, height + (high_height << 16) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, content + 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, content + 1)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return None

@@ -1,0 +1,80 @@
+"""Requests decode in other processes, as many and as large at once as memory is meant for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+
+import pytest
+from encoded import encode
+
+from app.errors import Busy, ClientLeft
+from app.serving.decoding import Decoding
+from app.serving.patience import Patience
+from model.pictures import Decode, Limits, whole
+from model.pictures.isolation.decoders import Decoders
+from model.stopwatch import Stopwatch
+
+LIMITS = Limits(max_pixels=3000 * 3000)
+SMALL, LARGE = encode(64, 48, "PNG"), encode(3000, 3000, "JPEG")
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    decoders = Decoders()
+    yield decoders
+    decoders.close()
+
+
+@pytest.fixture
+def decoding(decoders: Decoders) -> Decoding:
+    return Decoding(LIMITS, len(LARGE), decoders)
+
+
+def one(
+    decoding: Decoding,
+    stopwatch: Stopwatch | None = None,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+    timeout: float = 60,
+) -> AbstractContextManager[Decode]:
+    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout)
+
+
+def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
+    with ExitStack() as kept:
+        with pytest.raises(Busy):  # sooner or later all the memory is taken by decoded pictures
+            for _ in range(20):
+                decode = kept.enter_context(one(decoding, timeout=0.1))
+                decode(LARGE, whole, LIMITS)
+        with one(decoding, timeout=0.1) as decode:
+            assert decode(SMALL, whole, LIMITS).size == (64, 48)
+    with one(decoding, timeout=0.1) as decode:  # the others are answered
+        assert decode(LARGE, whole, LIMITS).size == (3000, 3000)
+
+
+def test_a_wait_for_memory_counts_as_queue_and_not_as_decoding(decoding: Decoding) -> None:
+    stopwatch = Stopwatch()
+    with ExitStack() as kept:
+        with pytest.raises(Busy):
+            for _ in range(20):
+                kept.enter_context(one(decoding, timeout=0.1))(LARGE, whole, LIMITS)
+        with (
+            pytest.raises(Busy),
+            one(decoding, stopwatch, timeout=0.5) as decode,
+            stopwatch.measure("decode"),
+        ):
+            decode(LARGE, whole, LIMITS)
+    assert stopwatch.milliseconds["queue"] == pytest.approx(500, abs=100)
+    assert stopwatch.milliseconds["decode"] < 400
+
+
+def test_nothing_is_decoded_for_a_client_that_has_left(decoding: Decoding) -> None:
+    gone = Patience(math.inf, lambda: True)
+    with pytest.raises(ClientLeft), one(decoding, patience=gone) as decode:
+        decode(SMALL, whole, LIMITS)
+
+
+def test_nothing_is_decoded_when_the_time_of_a_request_is_over(decoding: Decoding) -> None:
+    with pytest.raises(Busy), one(decoding, patience=Patience(0.0)) as decode:
+        decode(SMALL, whole, LIMITS)

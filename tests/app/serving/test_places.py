@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from app.errors import Busy, ServiceError, UploadTooSlow
+from app.serving.places import Place, Places
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+class Slow(Place):
+    """A place of somebody who receives so many bytes a second."""
+
+    def __init__(self, caller: str, pace: float) -> None:
+        super().__init__(caller)
+        self.pace = pace
+
+    def stalled(self) -> tuple[float, ServiceError] | None:
+        return self.pace, UploadTooSlow("Stalled.")
+
+
+def take(places: Places, stack: ExitStack, *callers: str) -> list[Place]:
+    taken = [Place(caller) for caller in callers]
+    for place in taken:
+        stack.enter_context(places.hold(place))
+    return taken
+
+
+def is_lost(place: Place) -> bool:
+    try:
+        place.check()
+    except ServiceError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("callers", "newcomer", "loser"),
+    [
+        ("aaaa", "b", 3),  # its youngest
+        ("aaab", "b", 2),
+        ("aabb", "b", None),  # has its share
+        ("aabb", "c", 3),
+        ("aaaa", "a", None),  # takes nothing from itself
+        ("abbc", "c", None),  # would only change who has two
+        ("abbbc", "d", 3),
+        ("abcd", "e", None),  # each has one
+    ],
+)
+def test_places_are_shared_by_callers(
+    stack: ExitStack, callers: str, newcomer: str, loser: int | None
+) -> None:
+    places = Places(len(callers), "Full.")
+    taken = take(places, stack, *callers)
+    if loser is None:
+        with pytest.raises(Busy):
+            places.check_room(newcomer)
+        with pytest.raises(Busy):
+            take(places, stack, newcomer)
+    else:
+        places.check_room(newcomer)
+        take(places, stack, newcomer)
+    assert [number for number, place in enumerate(taken) if is_lost(place)] == (
+        [] if loser is None else [loser]
+    )
+
+
+def test_a_request_that_is_worked_on_keeps_its_place(stack: ExitStack) -> None:
+    places = Places(3, "Full.")
+    taken = take(places, stack, "a", "a", "a")
+    taken[2].settle()
+    take(places, stack, "b")
+    assert [is_lost(place) for place in taken] == [False, True, False]
+    with pytest.raises(Busy):
+        taken[1].settle()
+    taken[0].settle()
+    with pytest.raises(Busy):
+        take(places, stack, "c")
+
+
+def test_the_slowest_that_stalled_makes_room_for_anybody(stack: ExitStack) -> None:
+    places = Places(3, "Full.")
+    slow = [Slow("a", pace) for pace in (20.0, 0.0)]
+    for place in slow:
+        stack.enter_context(places.hold(place))
+    take(places, stack, "b", "a")
+    assert [is_lost(place) for place in slow] == [False, True]
+    with pytest.raises(UploadTooSlow):
+        slow[1].check()
+
+
+def test_a_lost_place_is_not_given_back_twice() -> None:
+    places = Places(1, "Full.")
+    with ExitStack() as stack, ExitStack() as later:
+        slow = Slow("a", 0.0)
+        stack.enter_context(places.hold(slow))
+        take(places, later, "b")
+        stack.close()
+        with pytest.raises(Busy):
+            take(places, later, "b")
+    with places.hold(Place("a")):
+        pass
+
+
+def test_a_refusal_says_after_how_long_a_place_is_likely_free(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("app.serving.places.time.monotonic", lambda: now)
+    places = Places(4, "Full.")
+    take(places, stack, "a", "a", "a", "a")
+    assert seconds_told(places) == 1
+    now += 40  # each has held its place for so long, and there are four
+    assert seconds_told(places) == 10
+    stack.close()
+    take(places, stack, "a", "a", "a", "a")
+    assert seconds_told(places) == 4  # an average, in which the short ones before count as well
+    now += 4000
+    assert seconds_told(places) == 60
+
+
+def seconds_told(places: Places) -> int:
+    with pytest.raises(Busy) as raised:
+        places.check_room("a")
+    return int(raised.value.headers["Retry-After"])

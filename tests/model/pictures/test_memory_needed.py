@@ -1,0 +1,111 @@
+"""The memory that decoding a picture takes, measured, against what `memory_needed` says."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, ImageCms
+
+from model.pictures.limits import memory_needed
+from tests.tiffs import tiff_of
+
+SIDE = 2500
+
+# Runs in a process of its own: what a test run has freed would be taken again without a trace.
+DECODE_EACH = """
+import json, sys, warnings
+from pathlib import Path
+from model import heap
+from model.pictures import decode
+warnings.simplefilter("ignore")
+heap.keep_little()
+def resident(which):
+    return int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1]) << 10
+taken = {}
+for path, page in json.loads(sys.argv[1]):
+    data = Path(path).read_bytes()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of resident memory begins anew
+    before = resident("VmRSS")
+    assert decode(data, page=page).size
+    taken[path] = resident("VmHWM") - before
+    del data
+print(json.dumps(taken))
+"""
+
+
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def animated(file_format: str, mode: str, **options: Any) -> bytes:
+    frames = [Image.new("RGBA", (SIDE, SIDE), (shade, 90, 40, 200)).convert(mode) for shade in (0, 99, 200)]
+    return saved(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
+
+
+def deep_heic() -> bytes:
+    file = io.BytesIO()
+    pixels = np.full((SIDE, SIDE, 4), 40_000, np.uint16)
+    image = pillow_heif.from_bytes("RGBA;16", (SIDE, SIDE), pixels.tobytes())
+    image.save(file, chroma=444, enc_params={"preset": "ultrafast"})
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def costly() -> dict[tuple[str, int], bytes]:
+    """By format and page, a file of the kind that takes most memory, if it can be written here."""
+    turned = Image.Exif()
+    turned[274] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = profile.replace("sRGB".encode("utf-16-be"), "else".encode("utf-16-be"))
+    deep = np.full((SIDE, SIDE, 4), 40_000, np.uint16)
+    rgba = Image.new("RGBA", (SIDE, SIDE), (10, 200, 90, 128))
+    tiff = tiff_of(deep, compression="deflate", colour=True, extra=(2,), orientation=6, profile=profile)
+    return {
+        ("JPEG", 0): saved(rgba.convert("CMYK"), "JPEG", progressive=True, exif=turned),
+        ("PNG", 0): cv2.imencode(".png", deep)[1].tobytes(),
+        ("PNG", 2): animated("PNG", "RGBA", disposal=[0, 2, 0], blend=1),
+        ("WEBP", 0): saved(rgba, "WEBP", lossless=True, exif=turned, icc_profile=profile),
+        ("WEBP", 2): animated("WEBP", "RGBA"),
+        ("AVIF", 0): saved(rgba, "AVIF", speed=10, subsampling="4:4:4", exif=turned, icc_profile=profile),
+        ("AVIF", 2): animated("AVIF", "RGBA", speed=10, subsampling="4:4:4"),
+        ("HEIF", 0): deep_heic(),
+        ("TIFF", 0): tiff,
+        ("BMP", 0): saved(rgba.convert("RGB"), "BMP"),
+        ("GIF", 0): saved(rgba.convert("P"), "GIF"),
+        ("GIF", 2): animated("GIF", "P", disposal=2, transparency=3),
+    }
+
+
+def test_no_format_takes_more_memory_than_is_said(
+    costly: dict[tuple[str, int], bytes], tmp_path: Path
+) -> None:
+    paths = {}
+    for number, data in enumerate(costly.values()):
+        paths[tmp_path / str(number)] = data
+        (tmp_path / str(number)).write_bytes(data)
+    jobs = [(str(path), page) for path, (_, page) in zip(paths, costly, strict=True)]
+    ended = subprocess.run(
+        [sys.executable, "-c", DECODE_EACH, json.dumps(jobs)], capture_output=True, text=True, check=True
+    )
+    taken = json.loads(ended.stdout)
+
+    for (path, page), (file_format, _), data in zip(jobs, costly, costly.values(), strict=True):
+        needed = memory_needed(file_format, SIDE * SIDE, len(data), page=page)
+        assert taken[path] < needed, f"{file_format}, page {page}"
+
+
+def test_more_pixels_and_a_larger_file_need_more_memory() -> None:
+    assert memory_needed("JPEG", 2_000, 0) > memory_needed("JPEG", 1_000, 0)
+    assert memory_needed("JPEG", 1_000, 10) > memory_needed("JPEG", 1_000, 0)
+    assert memory_needed("GIF", 1_000, 0, page=1) > memory_needed("GIF", 1_000, 0)
