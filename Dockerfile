@@ -45,10 +45,11 @@ FROM ${BASE} AS code
 WORKDIR /code
 COPY uwsgi.ini ./
 COPY app app
+COPY front front
 COPY model model
 # Compiled here, since nothing can be written where it runs.
 RUN rm -rf model/bundles \
-    && python -m compileall -q --invalidation-mode unchecked-hash app model \
+    && python -m compileall -q --invalidation-mode unchecked-hash app front model \
     && chmod -R a+rX .
 
 FROM ${BASE} AS bundle

@@ -1,7 +1,7 @@
 """Well-formed: what HTTP itself forbids in the head of a request is refused before anybody believes it.
 
-RFC 9112 has the rules. A server that parses loosely hands on what breaks them: uWSGI's router takes a line
-feed for part of a value, and joins what is sent twice with a comma.
+RFC 9112 has the rules. The front (front/) keeps to them; other servers hand on what breaks them: uWSGI's own
+take a line feed for part of a value, and join what is sent twice with a comma.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _complaints() -> Iterable[str]:
         yield "The request must name a path that begins with a slash, or a whole URL."
     if _CONTROL.search(target) or not _NAME.fullmatch(request.method):
         yield "The request line has characters that are not allowed there."
-    if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+    may_lack_host = environ.get("SERVER_PROTOCOL") == "HTTP/1.0" and "HTTP_HOST" not in environ
+    if not may_lack_host and not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
         yield "The request must have one header Host, and it must name a host."
     for name, value in request.headers:
         if not _NAME.fullmatch(name):

@@ -10,8 +10,8 @@ from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 class Client:
     """The client of one request.
 
-    uWSGI's router keeps the client's connection to itself and looks at it only to write: nothing on the
-    worker's side tells of a client that leaves, but the kernel does.
+    The front (front/) keeps the client's connection to itself, and leaves open what a client closes on its
+    side alone: it may still read. Who closes while it waits for a turn has left, and the kernel tells of it.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -38,11 +38,7 @@ class Client:
     def _found(self) -> Connection | None:
         if self._port is None or self._server_port is None:  # a server that does not tell
             return None
-        # uWSGI's router gives the port with its two bytes swapped (2.0.31).
-        swapped = (self._port & 0xFF) << 8 | self._port >> 8
-        return find(self._server_port, (self._address, swapped)) or find(
-            self._server_port, (self._address, self._port)
-        )
+        return find(self._server_port, (self._address, self._port))
 
 
 def _port(given: str | int) -> int | None:

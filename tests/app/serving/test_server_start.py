@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server import Server, needs_uwsgi, started, wait_until
+from server import Server, needs_uwsgi, running, started, wait_until
 
 pytestmark = needs_uwsgi
 
@@ -153,3 +153,19 @@ def heaps_beside_the_first(pid: int) -> int:
         heaps += low == end and high - begin == size and begin % size == 0 and access == "---p"
         begin, end = low, high
     return heaps
+
+
+def test_a_port_that_is_taken_ends_the_start_and_says_so(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("0.0.0.0", 0)) as other,
+        started(tmp_path / "log", port=other.getsockname()[1]) as server,
+    ):
+        assert server.process.wait(20) != 0
+        assert f"cannot listen at port {server.port}" in server.log
+
+
+def test_a_second_start_at_a_port_leaves_the_first_as_it_is(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0) as server:
+        with started(tmp_path / "second", port=server.port) as second:
+            assert second.process.wait(20) != 0
+        assert server.segment(png)[0] == 200

@@ -1,0 +1,123 @@
+"""python -m front PORT [PATIENCE [DOOR]]: listen at PORT, hand requests to the workers, who listen at DOOR.
+
+Without DOOR it is where the parent process listens; without PATIENCE, say whether PORT is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from front.exchanges import Exchange, Worker
+
+_STOP = signal.SIGUSR2  # not SIGTERM, which whoever ends all processes at once sends to this one too
+_ADDRESS = "0.0.0.0"
+_LISTENS = "0A"  # in the kernel's table of connections
+_QUEUE = 1024  # connections that the system holds until they are accepted
+_LOOK_SECONDS = 0.5
+_RETRY_SECONDS = 0.02
+_LAST_SECONDS = 20.0  # that clients have to read their answers once no worker is left
+
+
+class Front:
+    """What the exchanges share.
+
+    Attributes:
+        exchanges: those that are not over.
+        port: on which it listens.
+    """
+
+    def __init__(self, port: int, door: int, patience: float) -> None:
+        """What it is to serve.
+
+        Args:
+            port: where clients connect.
+            door: where workers do, on this machine.
+            patience: seconds in which something must move on a connection.
+        """
+        self.exchanges: set[Exchange] = set()
+        self.port = port
+        self._door = door
+        self._patience = patience
+        self._searches: set[asyncio.Task[None]] = set()
+        self._is_ending = False
+
+    async def serve(self) -> None:
+        """Serve until the signal to stop, and then until clients have read their answers."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop.add_signal_handler(_STOP, stop.set)
+        server = await loop.create_server(lambda: Exchange(self), _ADDRESS, self.port, backlog=_QUEUE)
+        looking = asyncio.create_task(self._look())
+        await stop.wait()
+        server.close()
+        self._is_ending = True
+        for exchange in tuple(self.exchanges):
+            exchange.end()
+        until = time.monotonic() + _LAST_SECONDS
+        while self.exchanges and time.monotonic() < until:
+            await asyncio.sleep(_RETRY_SECONDS)
+        looking.cancel()
+
+    def find_worker(self, exchange: Exchange) -> None:
+        """Hand `exchange` to a worker, as soon as there is one."""
+        search = asyncio.create_task(self._find_worker(exchange))
+        self._searches.add(search)
+        search.add_done_callback(self._searches.discard)
+
+    async def _find_worker(self, exchange: Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        while exchange in self.exchanges:
+            if self._is_ending:
+                exchange.end()
+                return
+            try:
+                await loop.create_connection(lambda: Worker(exchange), "127.0.0.1", self._door)
+                return
+            except OSError:
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            for exchange in tuple(self.exchanges):
+                exchange.look(now, self._patience)
+
+
+def _door_of(process: int) -> int:
+    """The port at which a process listens."""
+    sockets = {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()}
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_, inode = row.split()[:10]
+        if state == _LISTENS and f"socket:[{inode}]" in sockets:
+            return int(local.rpartition(":")[2], 16)
+    raise OSError(errno.ECONNREFUSED, "the workers listen nowhere")
+
+
+def main() -> None:
+    """Do as the arguments say."""
+    given, *others = sys.argv[1:]
+    port = int(given) if 0 <= int(given) < 2**16 else 0  # any that is free, until the service has refused it
+    try:
+        if others:
+            patience, *door = others
+            for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it ends after the workers
+                signal.signal(ignored, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            front = Front(port, int(door[0]) if door else _door_of(os.getppid()), float(patience))
+            asyncio.run(front.serve())
+        else:
+            socket.create_server((_ADDRESS, port)).close()
+    except OSError as error:
+        sys.exit(f"cannot listen at port {port}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Exchanges: a request and its answer, passed between a client and a worker as fast as both take them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from front import heads
+from front.heads import Head, Refused
+
+if TYPE_CHECKING:
+    from front.__main__ import Front
+
+_LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
+_HELD_BYTES = 64 * 1024
+_GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Exchange(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._received = bytearray()
+        self._head: Head | None = None
+        self._left = 0  # bytes of the body that are still to come
+        self._worker: Worker | None = None
+        self._is_answered = False
+        self._closes_at: float | None = None
+        self._moved_at = time.monotonic()
+        self._unsent = 0
+        self._client = ("", 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(_HELD_BYTES)
+        self._client = transport.get_extra_info("peername")[:2]
+        self._front.exchanges.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._moved_at = time.monotonic()
+        if self._closes_at is not None:
+            return  # it has its answer
+        if self._head is not None:
+            self._pass_on(data)
+            return
+        before = len(self._received)
+        self._received += data
+        try:
+            end = heads.end_of(self._received, before)
+            if end < 0:
+                return
+            self._head = heads.read(bytes(self._received[:end]), self._client, self._front.port)
+        except Refused as refused:
+            self.answer_here(refused.status, str(refused))
+            return
+        self._left = self._head.body_bytes
+        self._received = self._received[end + 4 :]
+        if self._head.awaits_continue:
+            self._transport.write(_GO_ON)
+        self._transport.pause_reading()  # until a worker takes it
+        self._front.find_worker(self)
+
+    def eof_received(self) -> bool:
+        """A client may close its side and still read; whether it has left, the service sees for itself."""
+        if self._head is None and self._received and self._closes_at is None:
+            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its head.")
+        if self._head is None or self._closes_at is not None:
+            return self._transport.get_write_buffer_size() > 0
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._front.exchanges.discard(self)
+        if self._worker is not None:
+            self._worker.transport.abort()
+
+    def pause_writing(self) -> None:
+        if self._worker is not None:
+            self._worker.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._worker is not None:
+            self._worker.transport.resume_reading()
+
+    def begin(self, worker: Worker) -> None:
+        """A worker is connected."""
+        assert self._head is not None
+        if self._transport.is_closing():
+            worker.transport.abort()
+            return
+        self._worker = worker
+        worker.transport.set_write_buffer_limits(_HELD_BYTES)
+        worker.transport.write(self._head.packet)
+        self._pass_on(bytes(self._received))
+        self._received.clear()
+        self.continue_reading()
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._worker is not None and self._left and data:
+            self._worker.transport.write(data[: self._left])
+            self._left -= min(self._left, len(data))
+
+    def pause_reading(self) -> None:
+        """The worker takes no more for now."""
+        self._transport.pause_reading()
+
+    def continue_reading(self) -> None:
+        """The worker takes more."""
+        self._transport.resume_reading()
+
+    def answer(self, data: bytes) -> None:
+        """The worker has answered this much."""
+        self._moved_at = time.monotonic()
+        self._is_answered = True
+        self._transport.write(data)
+
+    def worker_is_done(self) -> None:
+        """The worker has closed its connection."""
+        self._worker = None
+        if self._is_answered:
+            self._finish()
+        else:
+            self.answer_here(HTTPStatus.BAD_GATEWAY, "The process that had the request ended. Send it again.")
+
+    def answer_here(self, status: HTTPStatus, detail: str) -> None:
+        """Answer without a worker."""
+        if self._transport.is_closing() or self._closes_at is not None:
+            return
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.transport.abort()
+        self._transport.write(_problem(status, detail, is_head=self._received.startswith(b"HEAD ")))
+        entry = {
+            "severity": "INFO" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "WARNING",
+            "message": f"refused {status.value}: {detail}",
+            "logger": "front",
+            "httpRequest": {"status": status.value, "remoteIp": self._client[0]},
+        }
+        print(json.dumps(entry), flush=True)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Close once all is sent, but go on reading for a while: to close on unread bytes would reset it."""
+        self._closes_at = time.monotonic() + _LINGER_SECONDS
+        with suppress(OSError):
+            self._transport.write_eof()
+        self._transport.resume_reading()
+
+    def look(self, now: float, patience: float) -> None:
+        """Close what is over, or does not move for longer than `patience` seconds."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self._moved_at = unsent, now
+            if self._closes_at is not None:
+                self._closes_at = now + _LINGER_SECONDS
+        if self._closes_at is not None and not unsent and now > self._closes_at:
+            self._transport.abort()
+        elif now - self._moved_at > patience:
+            if self._head is not None and not self._is_answered:
+                self.answer_here(HTTPStatus.GATEWAY_TIMEOUT, "The service did not answer in time.")
+            else:
+                self._transport.abort()
+
+    def end(self) -> None:
+        """No worker is left: answer whoever still waits for one."""
+        if self._head is None and not self._received:
+            self._transport.abort()
+        elif not self._is_answered:
+            self.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "The service is ending. Try again shortly.")
+
+
+class Worker(asyncio.Protocol):
+    """The connection to the worker that has a request."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._exchange.begin(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._exchange.answer(data)
+
+    def pause_writing(self) -> None:
+        self._exchange.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._exchange.continue_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if error is not None:  # it has closed before it had read all, perhaps with an answer
+            for data in self._rest():
+                self._exchange.answer(data)
+        self._exchange.worker_is_done()
+
+    def _rest(self) -> Iterator[bytes]:
+        """What the system has still from it, which asyncio forgets when it fails to write."""
+        with self.transport.get_extra_info("socket").dup() as connection, suppress(OSError):
+            connection.setblocking(False)
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # or it would come before the data
+            while data := connection.recv(_HELD_BYTES):
+                yield data
+
+
+def _problem(status: HTTPStatus, detail: str, is_head: bool) -> bytes:
+    """The answer that the service itself would give (app/errors.py)."""
+    request_id = uuid.uuid4().hex
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    body = json.dumps(problem).encode()
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-Id": request_id,
+        "Connection": "close",
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *map(": ".join, headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + (b"" if is_head else body)

@@ -1,0 +1,163 @@
+"""Heads of requests: read by the book (RFC 9112), refused where they break it, and told to workers."""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+MOST_BYTES = 65535  # of a head, and of what a worker is told of it
+
+_LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
+_FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
+_ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
+_STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
+_ONCE = (b"HOST", b"CONTENT-LENGTH", b"CONTENT-TYPE")
+_SERVER_NAME = socket.gethostname().encode()
+
+
+class Refused(Exception):
+    """A request that is answered here, with `status` and words for its client."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a request.
+
+    Attributes:
+        packet: what a worker is told, before the body.
+        body_bytes: how many follow.
+        awaits_continue: before they do, the client wants to be told to go on.
+    """
+
+    packet: bytes
+    body_bytes: int
+    awaits_continue: bool
+
+
+def end_of(received: bytearray, before: int) -> int:
+    """Where the head in `received` ends, of which the first `before` bytes were seen already; -1: not yet.
+
+    Raises:
+        Refused: it is none, or too long.
+    """
+    seen = max(0, before - 3)
+    end = received.find(b"\r\n\r\n", seen)
+    if _STRAY_END.search(received, seen, len(received) if end < 0 else end) or received.startswith(b"\r\n"):
+        raise _bad("Each line of a request's head ends with CR and LF, and the first is the request line.")
+    if end > MOST_BYTES or (end < 0 and len(received) > MOST_BYTES):
+        raise _too_large(f"The request line and headers have more than {MOST_BYTES:,} bytes.")
+    return end
+
+
+def read(head: bytes, client: tuple[str, int], port: int) -> Head:
+    """The request of `client` to `port`, from its head without the empty line. Raises Refused."""
+    first, *lines = head.split(b"\r\n")
+    method, target, version = _request_line(first)
+    fields = _fields(lines)
+    authority, path, query = _parts(method, target)
+    if authority is not None:
+        fields[b"HOST"] = [authority]
+    if version == b"HTTP/1.1" and b"HOST" not in fields:
+        raise _bad("A request must have one header Host.")
+    for name in _ONCE:
+        if len(fields.get(name, ())) > 1:
+            raise _bad(f"A request must not have two headers {name.decode().title()}.")
+    if b"HOST" in fields and not _HOST.fullmatch(fields[b"HOST"][0]):
+        raise _bad("The header Host must name a host.")
+    variables = {
+        b"REQUEST_METHOD": method,
+        b"REQUEST_URI": path + b"?" * bool(query) + query,
+        b"PATH_INFO": unquote_to_bytes(path),
+        b"QUERY_STRING": query,
+        b"SERVER_PROTOCOL": version,
+        b"SCRIPT_NAME": b"",
+        b"SERVER_NAME": _SERVER_NAME,
+        b"SERVER_PORT": b"%d" % port,
+        b"REMOTE_ADDR": client[0].encode(),
+        b"REMOTE_PORT": b"%d" % client[1],
+    }
+    length = _body_bytes(fields)
+    for name, values in fields.items():
+        variable = name.replace(b"-", b"_")
+        prefix = b"" if variable in (b"CONTENT_LENGTH", b"CONTENT_TYPE") else b"HTTP_"
+        variables[prefix + variable] = (b"; " if name == b"COOKIE" else b", ").join(values)
+    expected = [value.lower() for value in fields.get(b"EXPECT", ())]
+    return Head(_packet(variables), length, version == b"HTTP/1.1" and b"100-continue" in expected)
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    match = _LINE.fullmatch(line)
+    if not match:
+        raise _bad(
+            "The request line must be a method, a target and HTTP's version, with spaces between them."
+        )
+    method, target, major, minor = match.groups()
+    if major != b"1":
+        raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "The service speaks HTTP/1.1.")
+    return method, target, b"HTTP/1.0" if minor == b"0" else b"HTTP/1.1"
+
+
+def _fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:
+    """Values by name in capitals. Names with underscores are left out: as variables they would be others."""
+    fields: dict[bytes, list[bytes]] = {}
+    for line in lines:
+        match = _FIELD.fullmatch(line)
+        if not match:
+            raise _bad(
+                "Each header must be a line of a name, a colon and a value without control characters."
+            )
+        name, value = match.groups()
+        if b"_" not in name:
+            fields.setdefault(name.upper(), []).append(value.strip(b" \t"))
+    return fields
+
+
+def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes, bytes]:
+    """Authority (of a whole URL), path and query of a target."""
+    authority = None
+    if match := _ABSOLUTE.fullmatch(target):
+        authority, target = match.groups()
+        if not target.startswith(b"/"):
+            target = b"/" + target
+    path, _, query = target.partition(b"?")
+    if not path.startswith(b"/") and (method, target) != (b"OPTIONS", b"*"):
+        raise _bad("The target of a request must be a path that begins with a slash, or a whole URL.")
+    return authority, path, query
+
+
+def _body_bytes(fields: dict[bytes, list[bytes]]) -> int:
+    length = fields.get(b"CONTENT-LENGTH")
+    if length is None:
+        return 0
+    if not length[0].isdigit() or len(length[0]) > 18:
+        raise _bad("Content-Length must be a whole number.")
+    if b"TRANSFER-ENCODING" in fields:
+        raise _bad("A request must not have both Content-Length and Transfer-Encoding.")
+    return int(length[0])
+
+
+def _packet(variables: dict[bytes, bytes]) -> bytes:
+    """The uwsgi protocol's: modifiers, length, then names and values, each after its length."""
+    told = b"".join(
+        len(part).to_bytes(2, "little") + part for variable in variables.items() for part in variable
+    )
+    if len(told) > MOST_BYTES:
+        raise _too_large("The request has too many headers.")
+    return b"\0" + len(told).to_bytes(2, "little") + b"\0" + told
+
+
+def _bad(detail: str) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, detail)
+
+
+def _too_large(detail: str) -> Refused:
+    return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)

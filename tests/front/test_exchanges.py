@@ -1,0 +1,259 @@
+"""The front between real sockets: clients on one side, a worker that does as the test says on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server import free_port
+
+ROOT = Path(__file__).parents[2]
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Front:
+    """A front that runs, and the workers' socket."""
+
+    def __init__(self, folder: Path, patience: float = 30, finds: bool = False) -> None:
+        self.port = free_port()
+        self.workers = socket.create_server(("127.0.0.1", 0))
+        self.workers.settimeout(10)
+        self.log = (folder / "log").open("w+")
+        door = self.workers.getsockname()[1]
+        command = [
+            sys.executable,
+            "-m",
+            "front",
+            str(self.port),
+            str(patience),
+            *(() if finds else (str(door),)),
+        ]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log)
+        while True:
+            try:
+                self.connect().close()
+                return
+            except ConnectionRefusedError:
+                assert self.process.poll() is None
+                time.sleep(0.02)
+
+    def connect(self, *sent: bytes) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        connection.sendall(b"".join(sent))
+        return connection
+
+    def worker(self) -> socket.socket:
+        """The worker's side of the next request, which it has read the head of."""
+        connection, _ = self.workers.accept()
+        connection.settimeout(10)
+        _, *length, _ = read(connection, 4)
+        read(connection, int.from_bytes(bytes(length), "little"))
+        return connection
+
+
+def read(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (piece := connection.recv(size - len(data))):
+        data += piece
+    return data
+
+
+def read_all(connection: socket.socket) -> bytes:
+    with connection.makefile("rb") as stream:
+        return stream.read()
+
+
+def problem(answer: bytes) -> tuple[int, dict[str, object]]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json\r\n" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Iterator[Front]:
+    yield from run(tmp_path)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Front]:
+    yield from run(tmp_path, patience=0.5)
+
+
+def run(folder: Path, patience: float = 30, finds: bool = False) -> Iterator[Front]:
+    front = Front(folder, patience, finds)
+    yield front
+    front.process.kill()
+    front.process.wait()
+    front.workers.close()
+    front.log.close()
+
+
+def test_a_request_goes_to_a_worker_and_its_answer_back(front: Front) -> None:
+    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", b"and more")
+    worker = front.worker()
+    assert read(worker, 5) == b"hello"
+    worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+    worker.close()
+    assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\nfine"
+
+
+def test_the_workers_are_found_where_the_parent_listens(tmp_path: Path) -> None:
+    for front in run(tmp_path, finds=True):
+        client = front.connect(GET)
+        front.worker().close()
+        assert problem(read_all(client))[0] == 502
+
+
+def test_a_body_of_any_size_arrives_whole_and_so_does_an_answer(front: Front) -> None:
+    large = os.urandom(5_000_000)
+    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(large))
+    worker = front.worker()
+
+    async def at_once() -> tuple[bytes, bytes]:
+        send = asyncio.to_thread(client.sendall, large)
+        _, received = await asyncio.gather(send, asyncio.to_thread(read, worker, len(large)))
+        answer = asyncio.to_thread(worker.sendall, large)
+        _, answered = await asyncio.gather(answer, asyncio.to_thread(read, client, len(large)))
+        return received, answered
+
+    assert asyncio.run(at_once()) == (large, large)
+
+
+def test_a_client_that_waits_is_told_to_go_on(front: Front) -> None:
+    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert read(client, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.sendall(b"ok")
+    assert read(front.worker(), 2) == b"ok"
+
+
+@pytest.mark.parametrize("end", ["closed", "reset"])
+def test_a_worker_that_ends_before_it_answers_is_502(front: Front, end: str) -> None:
+    client = front.connect(
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", b"x" * 50 * (end == "reset")
+    )
+    front.worker().close()
+    assert problem(read_all(client))[0] == 502
+
+
+def test_a_worker_that_ends_within_its_answer_ends_it(front: Front) -> None:
+    client = front.connect(GET)
+    worker = front.worker()
+    worker.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal")
+    worker.close()
+    assert read_all(client).endswith(b"\r\nhal")
+
+
+def test_a_client_that_resets_frees_its_worker(front: Front) -> None:
+    client = front.connect(GET)
+    worker = front.worker()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    client.close()
+    assert worker.recv(1) == b""
+
+
+def test_a_client_that_has_closed_its_side_is_answered(front: Front) -> None:
+    client = front.connect(GET)
+    client.shutdown(socket.SHUT_WR)
+    worker = front.worker()
+    worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    worker.close()
+    assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def test_a_client_that_still_sends_reads_the_answer(front: Front) -> None:
+    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
+    worker = front.worker()
+    worker.sendall(b"HTTP/1.1 413 Too Large\r\n\r\n")
+    worker.close()
+    client.sendall(b"x" * 3_000_000)
+    assert read_all(client) == b"HTTP/1.1 413 Too Large\r\n\r\n"
+
+
+def test_the_answer_of_a_worker_that_reads_no_more_is_not_lost(front: Front) -> None:
+    for _ in range(10):
+        client = front.connect(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n", b"x" * 1_000_000
+        )
+        worker = front.worker()
+        assert worker.recv(1)  # and no more
+        worker.sendall(b"HTTP/1.1 503 Busy\r\n\r\n")
+        worker.close()
+        client.sendall(b"x" * 3_000_000)
+        assert read_all(client) == b"HTTP/1.1 503 Busy\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\n", b"\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\n", b"x" * 70_000]
+)
+def test_what_is_refused_is_answered_and_logged(front: Front, sent: bytes) -> None:
+    status, body = problem(read_all(front.connect(sent)))
+    assert status == (431 if len(sent) > 65535 else 400)
+    assert {"type", "title", "status", "detail", "request_id"} == set(body)
+    front.log.seek(0)
+    (entry,) = map(json.loads, front.log)
+    assert entry["httpRequest"] == {"status": status, "remoteIp": "127.0.0.1"}
+
+
+def test_a_head_that_breaks_off_is_400(front: Front) -> None:
+    client = front.connect(b"GET / HT")
+    client.shutdown(socket.SHUT_WR)
+    assert problem(read_all(client))[0] == 400
+
+
+def test_requests_wait_until_there_are_workers(front: Front) -> None:
+    clients = [front.connect(GET) for _ in range(20)]
+    for _ in clients:
+        worker = front.worker()
+        worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        worker.close()
+    assert {read_all(client) for client in clients} == {b"HTTP/1.1 200 OK\r\n\r\n"}
+
+
+def test_a_silent_worker_is_504_and_a_silent_client_is_left(hasty: Front) -> None:
+    idle = hasty.connect()
+    begun = hasty.connect(b"GET / HT")
+    client = hasty.connect(GET)
+    worker = hasty.worker()
+    assert problem(read_all(client))[0] == 504
+    assert worker.recv(1) == b""
+    assert idle.recv(1) == begun.recv(1) == b""
+
+
+def test_an_answer_that_nobody_reads_is_left_and_holds_up_the_worker_alone(hasty: Front) -> None:
+    client = hasty.connect(GET)
+    worker = hasty.worker()
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        worker.sendall(bytes(100_000_000))  # no memory takes it all
+    client.close()
+
+
+def test_at_the_end_who_waits_is_503_and_who_reads_gets_the_rest(front: Front) -> None:
+    idle, waiting = front.connect(), front.connect(GET)
+    silent = front.worker()
+    reading = front.connect(GET)
+    worker = front.worker()
+    worker.sendall(bytes(3_000_000))
+    worker.close()
+    front.process.send_signal(signal.SIGTERM)  # for workers alone
+    assert read(reading, 1000) == bytes(1000)
+    for _ in range(2):
+        front.process.send_signal(signal.SIGUSR2)
+    status, _ = problem(read_all(waiting))
+    assert status == 503
+    assert silent.recv(1) == b""
+    assert len(read_all(reading)) == 3_000_000 - 1000
+    with pytest.raises(ConnectionRefusedError):
+        front.connect()
+    for connection in (idle, waiting, reading):
+        connection.close()
+    assert front.process.wait(10) == 0
