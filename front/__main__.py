@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 from front.exchanges import Exchange, Worker
@@ -22,6 +23,7 @@ _LISTENS = "0A"  # in the kernel's table of connections
 _QUEUE = 1024  # connections that the system holds until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
+_MOST_HELD_BYTES = 32 * 2**20  # of requests that no worker has yet, all connections together
 _LAST_SECONDS = 20.0  # that clients have to read their answers once no worker is left
 
 
@@ -47,6 +49,7 @@ class Front:
         self._patience = patience
         self._searches: set[asyncio.Task[None]] = set()
         self._is_ending = False
+        self._held_bytes = 0
 
     async def serve(self) -> None:
         """Serve until the signal to stop, and then until clients have read their answers."""
@@ -64,6 +67,21 @@ class Front:
         while self.exchanges and time.monotonic() < until:
             await asyncio.sleep(_RETRY_SECONDS)
         looking.cancel()
+
+    def hold(self, exchange: Exchange, more: int) -> bool:
+        """Note that `exchange` holds more bytes; whether it may, or was ended as the one that holds most."""
+        self._held_bytes += more
+        while self._held_bytes > _MOST_HELD_BYTES:
+            largest = max(self.exchanges, key=lambda one: one.held_bytes)
+            largest.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "Too much arrives at once. Try again.")
+            largest.forget()  # what is being closed is answered nothing
+            if largest is exchange:
+                return False
+        return True
+
+    def release(self, less: int) -> None:
+        """Note that an exchange holds so many bytes less."""
+        self._held_bytes -= less
 
     def find_worker(self, exchange: Exchange) -> None:
         """Hand `exchange` to a worker, as soon as there is one."""

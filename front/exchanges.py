@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
 _HELD_BYTES = 64 * 1024
+_HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -34,7 +35,7 @@ class Exchange(asyncio.Protocol):
         self._worker: Worker | None = None
         self._is_answered = False
         self._closes_at: float | None = None
-        self._moved_at = time.monotonic()
+        self._moved_at = self._begun_at = time.monotonic()
         self._unsent = 0
         self._client = ("", 0)
 
@@ -53,7 +54,11 @@ class Exchange(asyncio.Protocol):
             self._pass_on(data)
             return
         before = len(self._received)
+        if not before:
+            self._begun_at = self._moved_at
         self._received += data
+        if not self._front.hold(self, len(data)):
+            return
         try:
             end = heads.end_of(self._received, before)
             if end < 0:
@@ -64,6 +69,7 @@ class Exchange(asyncio.Protocol):
             return
         self._left = self._head.body_bytes
         self._received = self._received[end + 4 :]
+        self._front.release(end + 4)
         if self._head.awaits_continue:
             self._transport.write(_GO_ON)
         self._transport.pause_reading()  # until a worker takes it
@@ -79,8 +85,19 @@ class Exchange(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._front.exchanges.discard(self)
+        self.forget()
         if self._worker is not None:
             self._worker.transport.abort()
+
+    @property
+    def held_bytes(self) -> int:
+        """What it has received and not passed on."""
+        return len(self._received)
+
+    def forget(self) -> None:
+        """Hold nothing any more."""
+        self._front.release(len(self._received))
+        self._received.clear()
 
     def pause_writing(self) -> None:
         if self._worker is not None:
@@ -100,7 +117,7 @@ class Exchange(asyncio.Protocol):
         worker.transport.set_write_buffer_limits(_HELD_BYTES)
         worker.transport.write(self._head.packet)
         self._pass_on(bytes(self._received))
-        self._received.clear()
+        self.forget()
         self.continue_reading()
 
     def _pass_on(self, data: bytes) -> None:
@@ -145,6 +162,7 @@ class Exchange(asyncio.Protocol):
             "httpRequest": {"status": status.value, "remoteIp": self._client[0]},
         }
         print(json.dumps(entry), flush=True)
+        self.forget()
         self._finish()
 
     def _finish(self) -> None:
@@ -163,6 +181,8 @@ class Exchange(asyncio.Protocol):
                 self._closes_at = now + _LINGER_SECONDS
         if self._closes_at is not None and not unsent and now > self._closes_at:
             self._transport.abort()
+        elif self._head is None and self._received and now - self._begun_at > _HEAD_SECONDS:
+            self.answer_here(HTTPStatus.REQUEST_TIMEOUT, "The head of the request took too long.")
         elif now - self._moved_at > patience:
             if self._head is not None and not self._is_answered:
                 self.answer_here(HTTPStatus.GATEWAY_TIMEOUT, "The service did not answer in time.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import select
 import signal
 import socket
 import subprocess
@@ -257,3 +259,20 @@ def test_at_the_end_who_waits_is_503_and_who_reads_gets_the_rest(front: Front) -
     for connection in (idle, waiting, reading):
         connection.close()
     assert front.process.wait(10) == 0
+
+
+def test_heads_that_never_end_are_bounded_together_and_cost_nobody_else_an_answer(front: Front) -> None:
+    endless = b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000
+    held = [front.connect(endless) for _ in range(700)]  # 42 MB
+    with front.connect(GET) as client, front.worker() as worker:
+        worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+        worker.shutdown(socket.SHUT_RDWR)
+        assert client.recv(100).endswith(b"fine")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{front.process.pid}/status").read_text())
+    assert peak
+    assert int(peak[1]) < 120_000
+    ended = [one for one in held if select.select([one], [], [], 0)[0]]
+    assert 0 < len(ended) < 400
+    assert ended[0].recv(100).startswith(b"HTTP/1.1 503")
+    for one in held:
+        one.close()
