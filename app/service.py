@@ -153,7 +153,11 @@ class Service:
             return inference.lane(size)
 
         with self.decoding.of(
-            g.place.caller, picture.stopwatch, patience, self.settings.queue_timeout
+            g.place.caller,
+            picture.stopwatch,
+            patience,
+            self.settings.queue_timeout,
+            wanted.shows_picture,
         ) as decode:
             finding = find(
                 data,

@@ -19,8 +19,9 @@ _AT_ONCE = 4
 _SMALL_BYTES = 128 * 2**20
 """What decoding a small picture takes at most."""
 
-_KEPT_BYTES = 6
-"""A pixel of a decoded large picture, until it is answered: the picture, and what an answer is drawn on."""
+_KEPT_BYTES, _SHOWN_BYTES = 6, 18
+"""A pixel of a decoded large picture, until it is answered: 3 for the picture, some for what is found in it,
+and where the answer shows it, what that is drawn on and encoded from (most as WebP)."""
 
 
 class Decoding:
@@ -42,8 +43,12 @@ class Decoding:
         self._decoders.start()
 
     @contextmanager
-    def of(self, caller: str, stopwatch: Stopwatch, patience: Patience, timeout: float) -> Iterator[Decode]:
+    def of(
+        self, caller: str, stopwatch: Stopwatch, patience: Patience, timeout: float, shows_picture: bool
+    ) -> Iterator[Decode]:
         """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
+
+        More of it where the answer shows the picture.
 
         What it waits is measured as "queue". It raises as `Decoders.decode`, and
 
@@ -55,6 +60,7 @@ class Decoding:
             self._small.join(caller) as small,
             self._large.join(caller) as large,
         ):
+            kept_bytes = _SHOWN_BYTES if shows_picture else _KEPT_BYTES
 
             def waiting() -> AbstractContextManager[object]:
                 return stopwatch.measure("queue")
@@ -62,32 +68,25 @@ class Decoding:
             def decode(
                 data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
             ) -> Decoded:
-                whole = (0, 0)
-
-                def noted(size: tuple[int, int]) -> tuple[int, int]:
-                    nonlocal whole
-                    whole = size
-                    return enough(size)
-
                 with ExitStack() as header:
                     header.enter_context(small.turn(patience, timeout, waiting))
 
-                    def before_pixels(needed: int) -> None:
-                        weight = max(needed, _KEPT_BYTES * math.prod(whole))
+                    def before_pixels(size: tuple[int, int], needed: int) -> None:
+                        weight = max(needed, kept_bytes * math.prod(size))
                         if weight > _SMALL_BYTES:
                             header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))
 
                     decoded = self._decoders.decode(
                         data,
-                        noted,
+                        enough,
                         limits,
                         page=page,
                         channel=channel,
                         before_pixels=before_pixels,
                         check=patience.check,
                     )
-                large.lighten(_KEPT_BYTES * math.prod(decoded.size))
+                large.lighten(kept_bytes * math.prod(decoded.size))
                 return decoded
 
             yield decode

@@ -63,8 +63,8 @@ class Decoded:
     size: tuple[int, int]
 
 
-BeforePixels = Callable[[int], object]
-"""Told how many bytes of memory a picture takes at most, before they are asked for."""
+BeforePixels = Callable[[tuple[int, int], int], object]
+"""Told a picture's (width, height) as stored, and the most bytes that decoding takes, before it begins."""
 
 
 class Decode(Protocol):
@@ -101,7 +101,7 @@ class _Stored:
     whole_size: tuple[int, int] | None = None
 
 
-def not_told(_: int) -> None:
+def not_told(size: tuple[int, int], needed: int) -> None:
     """The `BeforePixels` of who has memory enough."""
 
 
@@ -237,7 +237,7 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
     layout = tiff_layout.read_layout(data, offsets[page], limits)
-    wanted.before_pixels(memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
+    wanted.before_pixels(layout.size, memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
     if not layout.known_to_pillow:
         samples, channel = tiff.read_samples(layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)
@@ -250,11 +250,12 @@ def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
     limits, channel = wanted.limits, wanted.channel
     data, page = vetted(data, file_format, wanted.page, limits)
 
-    def before_pixels(size: tuple[int, int]) -> None:
-        wanted.before_pixels(memory_needed(file_format, math.prod(size), len(data), page=page))
+    def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
+        wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page))
 
     if file_format in _ALLOCATED_ON_OPENING:
-        before_pixels(_ALLOCATED_ON_OPENING[file_format](data, limits))
+        canvas = _ALLOCATED_ON_OPENING[file_format](data, limits)
+        before_pixels(canvas, canvas)
     with _open(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
         if file_format not in ("GIF", "JPEG"):  # their pages are counted
@@ -268,7 +269,8 @@ def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
         size = _reduce(image, wanted.enough) if file_format == "JPEG" else None
         if file_format not in _ALLOCATED_ON_OPENING:
             # All of a progressive picture is kept until its last scan, whatever is made of it.
-            before_pixels(size if size and "progressive" in image.info else image.size)
+            whole = size or image.size
+            before_pixels(whole, whole if "progressive" in image.info else image.size)
         if page and file_format in _COMPOSED:
             image.seek(page)
             check_size(image.size, limits)

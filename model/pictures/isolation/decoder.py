@@ -29,10 +29,10 @@ def serve(connection: socket.socket) -> None:
     """Decode what comes on `connection` until it is closed.
 
     Each order is a file with {"page", "channel", "max_pixels", "max_frames"}. The decoder asks with {"size"}
-    to what a JPEG may be reduced, answered with {"least"}, and with {"needed"}, in bytes, whether it may
-    decode the pixels, answered with {"seconds"} of processor time. It ends with {"shape", "size"} and the
-    pixels in a file in memory, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has
-    none, rather than the picture taken too much.
+    to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed"}, the picture's size
+    and the bytes that it takes, whether it may decode the pixels, answered with {"seconds"} of processor
+    time. It ends with {"shape", "size"} and the pixels in a file in memory, or with {"refused", "why"}, or
+    with {"lacks_memory"}: whether the machine has none, rather than the picture taken too much.
     """
     with suppress(Ended):
         while True:
@@ -87,8 +87,8 @@ class _Order:
         width, height = self._ask({"size": size})["least"]
         return width, height
 
-    def _before_pixels(self, needed: int) -> None:
-        self._allow(needed, self._ask({"needed": needed})["seconds"])
+    def _before_pixels(self, size: tuple[int, int], needed: int) -> None:
+        self._allow(needed, self._ask({"whole": size, "needed": needed})["seconds"])
 
     def _ask(self, values: dict[str, Any]) -> dict[str, Any]:
         """What the service says to that; when it has closed the connection, the process ends."""

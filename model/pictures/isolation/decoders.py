@@ -240,17 +240,17 @@ class _Decoder:
                 answer = self._answer(check)
                 was_heard = True
                 match answer.values:
-                    case {"size": [width, height]} if len(answer.values) == 1:
-                        send(self._connection, {"least": enough((width, height))})
-                    case {"needed": needed}:
+                    case {"whole": [width, height], "needed": needed}:
                         is_large = needed > _LARGE_BYTES
-                        before_pixels(needed)
+                        before_pixels((width, height), needed)
                         send(self._connection, {"seconds": _SECONDS + needed / _BYTES_A_SECOND})
                     case {"shape": _}:
                         decoded = _received(answer)
                         self._pictures += 1
                         self.is_spent = is_large or self._pictures == _PICTURES_EACH
                         return decoded
+                    case {"size": [width, height]}:
+                        send(self._connection, {"least": enough((width, height))})
                     case _:
                         break
         except Ended:

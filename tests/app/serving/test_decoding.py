@@ -37,8 +37,9 @@ def one(
     stopwatch: Stopwatch | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     timeout: float = 60,
+    shows_picture: bool = False,
 ) -> AbstractContextManager[Decode]:
-    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout)
+    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, shows_picture)
 
 
 def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
@@ -51,6 +52,17 @@ def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: De
             assert decode(SMALL, whole, LIMITS).size == (64, 48)
     with one(decoding, timeout=0.1) as decode:  # the others are answered
         assert decode(LARGE, whole, LIMITS).size == (3000, 3000)
+
+
+def test_pictures_that_answers_show_are_kept_in_smaller_numbers(decoding: Decoding) -> None:
+    def kept_at_once(shows_picture: bool) -> int:
+        with ExitStack() as kept, pytest.raises(Busy):
+            for number in range(20):  # noqa: B007 - the last counts
+                decode = kept.enter_context(one(decoding, timeout=0.1, shows_picture=shows_picture))
+                decode(LARGE, whole, LIMITS)
+        return number
+
+    assert 0 < kept_at_once(True) < kept_at_once(False)
 
 
 def test_a_wait_for_memory_counts_as_queue_and_not_as_decoding(decoding: Decoding) -> None:

@@ -97,10 +97,11 @@ def test_a_jpeg_is_reduced_to_what_is_enough(decoders: Decoders) -> None:
 
 
 def test_what_it_will_take_is_told_before_it_is_taken(decoders: Decoders) -> None:
-    told: list[int] = []
-    decoders.decode(encode(64, 48, "PNG"), whole, before_pixels=told.append)
-    decoders.decode(encode(*LARGE, "PNG"), whole, before_pixels=told.append)
-    small, large = told
+    told: list[tuple[tuple[int, int], int]] = []
+    for size in ((64, 48), LARGE):
+        decoders.decode(encode(*size, "PNG"), whole, before_pixels=lambda *how: told.append(how))
+    (small_size, small), (large_size, large) = told
+    assert (small_size, large_size) == ((64, 48), LARGE)
     assert small < large
     assert large > LARGE[0] * LARGE[1] * 3
 
@@ -148,12 +149,14 @@ def test_a_decoder_that_dies_costs_its_own_picture_only(
     decoders: Decoders, number: signal.Signals, expected: type[Exception]
 ) -> None:
     with pytest.raises(expected):
-        decoders.decode(encode(*LARGE, "PNG"), whole, before_pixels=lambda _: os.kill(working(), number))
+        decoders.decode(
+            encode(*LARGE, "PNG"), whole, before_pixels=lambda size, needed: os.kill(working(), number)
+        )
     assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
 
 
 def test_where_the_machine_has_no_memory_the_picture_is_not_called_broken(decoders: Decoders) -> None:
-    def leave_none(_: int) -> None:
+    def leave_none(size: tuple[int, int], needed: int) -> None:
         limit = 50_000_000  # less than any process of Python has
         resource.prlimit(working(), resource.RLIMIT_AS, (limit, limit))
 
@@ -166,10 +169,10 @@ def test_what_waits_for_a_picture_may_give_up_at_any_moment(decoders: Decoders) 
     class LeftError(Exception):
         pass
 
-    def leave(_: object = None) -> None:
+    def leave(*_: object) -> None:
         raise LeftError
 
-    def stop(_: int) -> None:
+    def stop(size: tuple[int, int], needed: int) -> None:
         os.kill(working(), signal.SIGSTOP)
 
     data = encode(*LARGE, "PNG")
