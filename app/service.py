@@ -36,7 +36,7 @@ STAGES = ("decode", "queue", "infer", "masks", "encode")
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""
 
-_BATCHES_AT_ONCE = 4
+BATCHES_AT_ONCE = 4
 """Of the largest: what all requests together may have in memory as it came."""
 
 _EXTENSION = "maskserve"
@@ -58,7 +58,7 @@ class Service:
     def __init__(self, settings: Settings, models: Models) -> None:
         self.settings = settings
         self.models = models
-        self.bodies = Bodies(_BATCHES_AT_ONCE * settings.max_batch_bytes)
+        self.bodies = Bodies(BATCHES_AT_ONCE * settings.max_batch_bytes)
         self.workers = Workers(settings.queue, settings.queue_timeout)
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)

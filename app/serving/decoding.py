@@ -13,10 +13,10 @@ from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.pictures.limits import most_memory_needed
 from model.stopwatch import Stopwatch
 
-_AT_ONCE = 4
+AT_ONCE = 4
 """Small pictures that are decoded, and headers that are read: two a core of a small machine."""
 
-_SMALL_BYTES = 128 * 2**20
+SMALL_BYTES = 128 * 2**20
 """What decoding a small picture takes at most."""
 
 _KEPT_BYTES, _SHOWN_BYTES = 6, 18
@@ -35,7 +35,7 @@ class Decoding:
     def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
         """`max_bytes`: of the largest file; without `decoders`, those of this process."""
         self._decoders = decoders or decoders_of_this_process()
-        self._small = Turns(_AT_ONCE)
+        self._small = Turns(AT_ONCE)
         self._large = Turns(most_memory_needed(limits, max_bytes))
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class Decoding:
 
                     def before_pixels(size: tuple[int, int], needed: int) -> None:
                         weight = max(needed, kept_bytes * math.prod(size))
-                        if weight > _SMALL_BYTES:
+                        if weight > SMALL_BYTES:
                             header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))
 

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # What the sockets on the way to the client hold for sure: the thread is free at once, even if nobody reads.
 _SMALL_BYTES = 64 * 1024
 # Of one process: any single answer, and dozens of usual ones.
-_MOST_BYTES = 128 * 2**20
+MOST_BYTES = 128 * 2**20
 _LOOK_SECONDS = 0.2
 
 LONGEST_SECONDS = 20.0
@@ -73,7 +73,7 @@ class Sending:
     Where there is no room for one more, that caller's oldest is cut off who takes most room for most time.
     """
 
-    def __init__(self, worker_memory: int | None = None, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, worker_memory: int | None = None, most_bytes: int = MOST_BYTES) -> None:
         """`worker_memory`: resident mebibytes from which on the server replaces the process."""
         self._worker_memory = worker_memory
         self._most_bytes = most_bytes

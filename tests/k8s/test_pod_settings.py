@@ -7,12 +7,15 @@ from rendering import K8S, Rendered, container_of
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.serving.workers import DECODERS
+from app.service import BATCHES_AT_ONCE
+from app.serving.decoding import AT_ONCE, SMALL_BYTES
+from app.serving.sending import MOST_BYTES
 from app.settings import DEFINITIONS, READ_ELSEWHERE, Settings
+from model.pictures import Limits
+from model.pictures.limits import most_memory_needed
 
 MEBIBYTE = 2**20
-BUSY_MEGABYTES = 605  # docs/performance.md: sixteen clients with small pictures
-BYTES_A_PIXEL = 3
+BUSY_BYTES = 605_000_000  # docs/performance.md: sixteen clients with small pictures
 
 
 def mebibytes(quantity: str) -> int:
@@ -41,22 +44,32 @@ def test_secrets_come_from_secrets(rendered: Rendered) -> None:
         assert "@" not in told.get("MASKSERVE_RATE_LIMIT_STORAGE", "")
 
 
+def process_bytes(settings: Settings) -> int:
+    """What a process of the service takes at most, beside the decoders and what only its container counts."""
+    largest = most_memory_needed(Limits(max_pixels=settings.max_pixels), settings.max_bytes)
+    return BUSY_BYTES + largest + BATCHES_AT_ONCE * settings.max_batch_bytes
+
+
+def test_the_worst_of_each_kind_at_once_fits_into_a_pod(rendered: Rendered) -> None:
+    for server in rendered.servers():
+        limit = mebibytes(container_of(server)["resources"]["limits"]["memory"])
+        needed = process_bytes(rendered.settings(server)) + AT_ONCE * SMALL_BYTES + MOST_BYTES
+        assert needed / MEBIBYTE < 0.9 * limit
+
+
 def test_a_process_is_replaced_before_the_kernel_ends_it(rendered: Rendered) -> None:
     for server in rendered.servers():
         limit = mebibytes(container_of(server)["resources"]["limits"]["memory"])
         replaced_at = rendered.settings(server).worker_memory
         assert replaced_at is not None
-        assert replaced_at <= 0.9 * limit
+        assert replaced_at + AT_ONCE * SMALL_BYTES / MEBIBYTE <= 0.9 * limit
 
 
-def test_a_full_queue_of_the_largest_pictures_is_no_reason_to_replace_a_process(rendered: Rendered) -> None:
+def test_the_largest_pictures_are_no_reason_to_replace_a_process(rendered: Rendered) -> None:
     for server in rendered.servers():
         settings = rendered.settings(server)
-        places = settings.queue + 1
-        decoded = (places + DECODERS) * settings.max_pixels * BYTES_A_PIXEL
-        uploads = places * settings.max_batch_bytes
         assert settings.worker_memory is not None
-        assert (decoded + uploads) / MEBIBYTE + BUSY_MEGABYTES < settings.worker_memory
+        assert process_bytes(settings) / MEBIBYTE < settings.worker_memory
 
 
 def test_what_a_pod_asks_for_is_what_it_gets(rendered: Rendered) -> None:
