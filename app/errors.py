@@ -43,13 +43,6 @@ class ServiceError(Exception):
         self.detail = detail
 
 
-class BadRequest(ServiceError):
-    """A head that is not HTTP."""
-
-    status = HTTPStatus.BAD_REQUEST
-    kind = "bad-request"
-
-
 class NoImage(ServiceError):
     """The request has no image where one is looked for."""
 

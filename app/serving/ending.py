@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _REQUEST_TO_END = signal.SIGHUP
 
 # What the listen queue held arrives within this.
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS, _MOST_LINGERS = 1.0, 3
 
 
 def register(app: Flask, service: Service, running: Running, sending: Sending) -> None:
@@ -39,7 +39,11 @@ def _end(app: Flask, service: Service, running: Running, sending: Sending) -> No
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
     service.is_ending = True
-    time.sleep(_LINGER_SECONDS)
+    for _ in range(_MOST_LINGERS):
+        count = running.count
+        time.sleep(_LINGER_SECONDS)
+        if running.count == count:
+            break
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)

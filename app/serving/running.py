@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 class Running:
     """The requests that a process works on, and since when.
 
+    Attributes:
+        count: how many have begun, ever.
+
     uWSGI's own `harakiri` keeps one time for all threads of a process, which every request that ends resets:
     with a probe now and then it never comes.
     """
 
     def __init__(self, timeout: float) -> None:
         """A request that takes longer than `timeout` seconds ends the process."""
+        self.count = 0
         self._timeout = timeout
         self._begun: dict[object, float] = {}  # in order: the first is the oldest
         self._watched: object | None = None
@@ -42,6 +46,7 @@ class Running:
         def counted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             request = object()
             with self._changed:
+                self.count += 1
                 self._begun[request] = time.monotonic()
                 self._watch_oldest()
             try:

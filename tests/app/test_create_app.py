@@ -11,6 +11,7 @@ from types import ModuleType
 import cv2
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 
 from app import create_app
@@ -169,3 +170,15 @@ def test_two_models_of_one_name_end_the_process(
 def test_importing_the_app_loads_no_network_runtime() -> None:
     check = "import app, sys; sys.exit(bool({'tensorflow', 'keras', 'openvino'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_no_route_redirects_to_the_host_that_a_caller_names(client: FlaskClient) -> None:
+    for rule in client.application.url_map.iter_rules():
+        path = (
+            rule.rule.replace("<name>", "stub")
+            .replace("<path:filename>", "style.css")
+            .replace("<version>", "1")
+        )
+        for near in (path, path + "/", "/" + path, path.rstrip("/") or "/"):
+            answer = client.get("/", environ_overrides={"REQUEST_URI": near, "PATH_INFO": near})
+            assert not 300 <= answer.status_code < 400, near

@@ -65,7 +65,7 @@ def test_sigterm_is_obeyed_at_any_moment_of_the_start(tmp_path: Path, moment: fl
     with started(tmp_path / "log", **LOADING, STUB_LOADING="60", MASKSERVE_PROCESSES="2") as server:
         time.sleep(moment)
         server.process.terminate()
-        assert server.process.wait(10) == 0
+        assert server.process.wait(30) == 0
 
 
 def test_a_model_that_fails_ends_the_server_and_the_log_says_which_and_why(tmp_path: Path) -> None:
