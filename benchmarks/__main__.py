@@ -17,6 +17,8 @@ from benchmarks.pictures import SAMPLE, growth, masks_of_a_large_photo
 from benchmarks.profile import profile
 from benchmarks.roof import roof_gflops
 from benchmarks.service import clients, overload, start_and_memory
+from benchmarks.soak import soak
+from benchmarks.worst_memory import worst_memory
 from model.commands.bench import time_ways
 from model.engines.openvino import precisions_of_processor
 from model.pictures import read
@@ -50,6 +52,8 @@ PARTS: dict[str, Callable[[], Any]] = {
     "masks": masks_of_a_large_photo,
     "growth": growth,
     "start_and_memory": start_and_memory,
+    "soak": soak,
+    "worst_memory": worst_memory,
     "clients": _processes,
     "overload": overload,
 }

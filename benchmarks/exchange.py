@@ -21,13 +21,14 @@ class Answer:
     Attributes:
         status: 0 where nobody answered.
         is_whole: whether the body was as long as its header says.
-        was_sent: whether the request was; one that is refused before may lose its answer.
+        was_reset: whether the connection was closed on bytes still sent, as it is when a request is refused
+            that goes on all the same; the answer may be lost with it.
         seconds: until the last byte.
     """
 
     status: int
     is_whole: bool
-    was_sent: bool
+    was_reset: bool
     seconds: float
 
 
@@ -44,13 +45,17 @@ def exchange(
         together: awaited before the last bytes of the body are sent.
     """
     started = time.perf_counter()
-    status, is_whole, was_sent = 0, False, False
+    status, is_whole, was_reset = 0, False, False
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout, (caller, 0)) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):
+        try:
             _send(connection, ask, together)
-            was_sent = True
-        status, is_whole = _read(connection)
-    return Answer(status, is_whole, was_sent, time.perf_counter() - started)
+        except (BrokenPipeError, ConnectionResetError):
+            was_reset = True
+        try:
+            status, is_whole = _read(connection)
+        except ConnectionResetError:
+            was_reset = True
+    return Answer(status, is_whole, was_reset, time.perf_counter() - started)
 
 
 def hold_unread(port: int, ask: Ask, until: Event, caller: str = "127.0.0.1") -> None:

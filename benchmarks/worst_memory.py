@@ -89,9 +89,9 @@ class Watched:
             "peak_mebibytes": round(self._peak),
             "worker_mebibytes": round(peak_mebibytes(self._worker)),
             "answers": ", ".join(f"{many} × {status}" for status, many in sorted(statuses.items())),
-            # Whoever goes on sending what was refused may find the connection closed instead of the answer.
-            "cut_off_sending": sum(not answer.was_sent for answer in lost),
-            "lost": sum(answer.was_sent for answer in lost),
+            "closed_while_sending": sum(answer.was_reset and not answer.status for answer in lost),
+            "cut": sum(answer.status != 0 for answer in lost),
+            "lost": sum(not answer.was_reset and not answer.status for answer in lost),
             "slowest_probe_ms": round(max(probe.seconds for probe in self._probes) * 1000),
             "probes_lost": sum(probe.status != 200 for probe in self._probes),
             "lived": "yes" if lived else "no",
