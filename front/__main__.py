@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -23,6 +25,7 @@ _LISTENS = "0A"  # in the kernel's table of connections
 _QUEUE = 1024  # connections that the system holds until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
+_FILES_EACH, _OTHER_FILES = 2, 16  # the client's connection and the worker's
 _MOST_HELD_BYTES = 32 * 2**20  # of requests that no worker has yet, all connections together
 _LAST_SECONDS = 20.0  # that clients have to read their answers once no worker is left
 
@@ -43,13 +46,15 @@ class Front:
             door: where workers do, on this machine.
             patience: seconds in which something must move on a connection.
         """
-        self.exchanges: set[Exchange] = set()
+        self.exchanges: dict[Exchange, None] = {}  # the oldest first
         self.port = port
         self._door = door
         self._patience = patience
         self._searches: set[asyncio.Task[None]] = set()
         self._is_ending = False
         self._held_bytes = 0
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most_exchanges = max(1, files // _FILES_EACH - _OTHER_FILES)
 
     async def serve(self) -> None:
         """Serve until the signal to stop, and then until clients have read their answers."""
@@ -67,6 +72,12 @@ class Front:
         while self.exchanges and time.monotonic() < until:
             await asyncio.sleep(_RETRY_SECONDS)
         looking.cancel()
+
+    def enter(self, exchange: Exchange) -> None:
+        """Note a new one. Where files run short, the oldest that has no request gives way."""
+        self.exchanges[exchange] = None
+        if len(self.exchanges) > self._most_exchanges:
+            next(one for one in self.exchanges if one.is_idle or one is exchange).drop()
 
     def hold(self, exchange: Exchange, more: int) -> bool:
         """Note that `exchange` holds more bytes; whether it may, or was ended as the one that holds most."""
@@ -106,7 +117,8 @@ class Front:
             await asyncio.sleep(_LOOK_SECONDS)
             now = time.monotonic()
             for exchange in tuple(self.exchanges):
-                exchange.look(now, self._patience)
+                with suppress(OSError):
+                    exchange.look(now, self._patience)
 
 
 def _door_of(process: int) -> int:

@@ -44,7 +44,7 @@ class Exchange(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(_HELD_BYTES)
         self._client = transport.get_extra_info("peername")[:2]
-        self._front.exchanges.add(self)
+        self._front.enter(self)
 
     def data_received(self, data: bytes) -> None:
         self._moved_at = time.monotonic()
@@ -79,15 +79,27 @@ class Exchange(asyncio.Protocol):
         """A client may close its side and still read; whether it has left, the service sees for itself."""
         if self._head is None and self._received and self._closes_at is None:
             self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its head.")
+        if self._head is not None and self._left > len(self._received) and not self._is_answered:
+            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its body.")
         if self._head is None or self._closes_at is not None:
             return self._transport.get_write_buffer_size() > 0
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._front.exchanges.discard(self)
+        self._front.exchanges.pop(self, None)
         self.forget()
         if self._worker is not None:
             self._worker.transport.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has no request yet, not a whole one."""
+        return self._head is None and self._closes_at is None
+
+    def drop(self) -> None:
+        """Close it without an answer."""
+        self._closes_at = time.monotonic()
+        self._transport.abort()
 
     @property
     def held_bytes(self) -> int:
@@ -154,14 +166,16 @@ class Exchange(asyncio.Protocol):
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.transport.abort()
-        self._transport.write(_problem(status, detail, is_head=self._received.startswith(b"HEAD ")))
+        is_for_head = self._head.is_for_head if self._head else self._received.startswith(b"HEAD ")
+        self._transport.write(_problem(status, detail, is_for_head))
         entry = {
             "severity": "INFO" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "WARNING",
             "message": f"refused {status.value}: {detail}",
             "logger": "front",
             "httpRequest": {"status": status.value, "remoteIp": self._client[0]},
         }
-        print(json.dumps(entry), flush=True)
+        with suppress(OSError, ValueError):  # a log that is full costs nobody an answer
+            print(json.dumps(entry), flush=True)
         self.forget()
         self._finish()
 
@@ -234,7 +248,7 @@ class Worker(asyncio.Protocol):
                 yield data
 
 
-def _problem(status: HTTPStatus, detail: str, is_head: bool) -> bytes:
+def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
     """The answer that the service itself would give (app/errors.py)."""
     request_id = uuid.uuid4().hex
     problem = {
@@ -257,4 +271,4 @@ def _problem(status: HTTPStatus, detail: str, is_head: bool) -> bytes:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", *map(": ".join, headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + (b"" if is_head else body)
+    return "\r\n".join(lines).encode() + (b"" if is_for_head else body)

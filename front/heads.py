@@ -15,6 +15,8 @@ _FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
 _STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
+_WORDS = re.compile(rb"[A-Za-z0-9, -]*")
+_SCHEMES = (b"X-FORWARDED-PROTO", b"X-FORWARDED-SSL")
 _ONCE = (b"HOST", b"CONTENT-LENGTH", b"CONTENT-TYPE")
 _SERVER_NAME = socket.gethostname().encode()
 
@@ -34,11 +36,13 @@ class Head:
 
     Attributes:
         packet: what a worker is told, before the body.
+        is_for_head: its answer has no body.
         body_bytes: how many follow.
         awaits_continue: before they do, the client wants to be told to go on.
     """
 
     packet: bytes
+    is_for_head: bool
     body_bytes: int
     awaits_continue: bool
 
@@ -64,15 +68,9 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
     method, target, version = _request_line(first)
     fields = _fields(lines)
     authority, path, query = _parts(method, target)
+    _check_fields(version, fields)
     if authority is not None:
-        fields[b"HOST"] = [authority]
-    if version == b"HTTP/1.1" and b"HOST" not in fields:
-        raise _bad("A request must have one header Host.")
-    for name in _ONCE:
-        if len(fields.get(name, ())) > 1:
-            raise _bad(f"A request must not have two headers {name.decode().title()}.")
-    if b"HOST" in fields and not _HOST.fullmatch(fields[b"HOST"][0]):
-        raise _bad("The header Host must name a host.")
+        fields[b"HOST"] = [authority]  # whatever the header says
     variables = {
         b"REQUEST_METHOD": method,
         b"REQUEST_URI": path + b"?" * bool(query) + query,
@@ -91,7 +89,23 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
         prefix = b"" if variable in (b"CONTENT_LENGTH", b"CONTENT_TYPE") else b"HTTP_"
         variables[prefix + variable] = (b"; " if name == b"COOKIE" else b", ").join(values)
     expected = [value.lower() for value in fields.get(b"EXPECT", ())]
-    return Head(_packet(variables), length, version == b"HTTP/1.1" and b"100-continue" in expected)
+    is_for_head = method == b"HEAD"
+    return Head(
+        _packet(variables), is_for_head, length, version == b"HTTP/1.1" and b"100-continue" in expected
+    )
+
+
+def _check_fields(version: bytes, fields: dict[bytes, list[bytes]]) -> None:
+    if version == b"HTTP/1.1" and b"HOST" not in fields:
+        raise _bad("A request must have one header Host.")
+    for name in _ONCE:
+        if len(fields.get(name, ())) > 1:
+            raise _bad(f"A request must not have two headers {name.decode().title()}.")
+    if b"HOST" in fields and not _HOST.fullmatch(fields[b"HOST"][0]):
+        raise _bad("The header Host must name a host.")
+    # uWSGI takes the scheme from these, and dies of one that is no text.
+    if not all(_WORDS.fullmatch(value) for name in _SCHEMES for value in fields.get(name, ())):
+        raise _bad("X-Forwarded-Proto and X-Forwarded-Ssl must be words, such as https.")
 
 
 def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
@@ -126,6 +140,8 @@ def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes, bytes]:
     authority = None
     if match := _ABSOLUTE.fullmatch(target):
         authority, target = match.groups()
+        if not _HOST.fullmatch(authority):
+            raise _bad("The URL of a request must name a host.")
         if not target.startswith(b"/"):
             target = b"/" + target
     path, _, query = target.partition(b"?")

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from server import free_port
@@ -25,13 +26,22 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Front:
     """A front that runs, and the workers' socket."""
 
-    def __init__(self, folder: Path, patience: float = 30, finds: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        patience: float = 30,
+        finds: bool = False,
+        files: int | None = None,
+        log: IO[str] | None = None,
+    ) -> None:
         self.port = free_port()
         self.workers = socket.create_server(("127.0.0.1", 0))
         self.workers.settimeout(10)
-        self.log = (folder / "log").open("w+")
+        self.log = log or (folder / "log").open("w+")
         door = self.workers.getsockname()[1]
+        limit = ["prlimit", f"--nofile={files}"] if files else []
         command = [
+            *limit,
             sys.executable,
             "-m",
             "front",
@@ -91,8 +101,8 @@ def hasty(tmp_path: Path) -> Iterator[Front]:
     yield from run(tmp_path, patience=0.5)
 
 
-def run(folder: Path, patience: float = 30, finds: bool = False) -> Iterator[Front]:
-    front = Front(folder, patience, finds)
+def run(folder: Path, **how: Any) -> Iterator[Front]:
+    front = Front(folder, **how)
     yield front
     front.process.kill()
     front.process.wait()
@@ -170,6 +180,42 @@ def test_a_client_that_has_closed_its_side_is_answered(front: Front) -> None:
     worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     worker.close()
     assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+def test_a_body_that_breaks_off_is_400_and_frees_its_worker(front: Front) -> None:
+    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+    worker = front.worker()
+    assert read(worker, 3) == b"abc"
+    client.shutdown(socket.SHUT_WR)
+    assert problem(read_all(client))[0] == 400
+    assert worker.recv(1) == b""
+
+
+def test_an_answer_to_head_has_no_body(front: Front) -> None:
+    client = front.connect(GET.replace(b"GET", b"HEAD"))
+    front.worker().close()
+    assert read_all(client).endswith(b"\r\n\r\n")
+
+
+def test_a_log_that_is_full_costs_nobody_an_answer(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        for front in run(tmp_path, log=full):
+            for _ in range(2):
+                assert problem(read_all(front.connect(b"nonsense\r\n\r\n")))[0] == 400
+
+
+def test_where_files_run_short_the_oldest_idle_client_gives_way(tmp_path: Path) -> None:
+    for front in run(tmp_path, files=100):
+        idle = [front.connect() for _ in range(60)]
+        with front.connect(GET) as client, front.worker() as worker:
+            worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+            worker.shutdown(socket.SHUT_RDWR)
+            assert client.recv(100).endswith(b"fine")
+        assert idle[0].recv(1) == b""  # or it would wait
+        idle[-1].sendall(GET)
+        front.worker().close()
+        for one in idle:
+            one.close()
 
 
 def test_a_client_that_still_sends_reads_the_answer(front: Front) -> None:

@@ -115,7 +115,19 @@ def test_the_version_is_one_that_there_is(version: bytes, told_as: str) -> None:
 
 def test_without_a_host_only_the_old_version_is_spoken() -> None:
     assert "HTTP_HOST" not in told(b"GET / HTTP/1.0\r\n\r\n")
-    assert "HTTP_HOST" in told(b"GET http://x/ HTTP/1.1\r\n\r\n")
+    for target in (b"/", b"http://x/"):  # the URL's own does not stand in for the header
+        with pytest.raises(Refused):
+            told(b"GET " + target + b" HTTP/1.1\r\n\r\n")
+        with pytest.raises(Refused):
+            told(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", [b"X-Forwarded-Proto", b"x-forwarded-ssl"])
+def test_a_scheme_that_is_no_text_does_not_reach_the_server(name: bytes) -> None:
+    assert told(GET + name + b": https,http\r\n\r\n")
+    for value in (b"\xff", b"https\xc3\x28", b'"'):
+        with pytest.raises(Refused):
+            told(GET + name + b": " + value + b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(
