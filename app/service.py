@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from flask import Flask, current_app, g, request
 
@@ -26,7 +25,6 @@ from app.sources import Image, Sources
 from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
-from model.families.family import Size
 from model.finding import Finding
 from model.pictures import Limits
 from model.segmenter import Segmenter
@@ -148,16 +146,13 @@ class Service:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
 
-        def lane(size: Size) -> AbstractContextManager[None]:
-            count_pixels(math.prod(size))
-            return inference.lane(size)
-
         with self.decoding.of(
             g.place.caller,
             picture.stopwatch,
             patience,
             self.settings.queue_timeout,
             wanted.shows_picture,
+            count_pixels,
         ) as decode:
             finding = find(
                 data,
@@ -171,7 +166,7 @@ class Service:
                 channel=parameters.channel,
                 stopwatch=picture.stopwatch,
                 decode=decode,
-                lane=lane,
+                lane=inference.lane,
                 turn=inference.turn,
             )
             picture.goes_to(finding.manifest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from app.serving.patience import Patience
@@ -44,11 +44,18 @@ class Decoding:
 
     @contextmanager
     def of(
-        self, caller: str, stopwatch: Stopwatch, patience: Patience, timeout: float, shows_picture: bool
+        self,
+        caller: str,
+        stopwatch: Stopwatch,
+        patience: Patience,
+        timeout: float,
+        shows_picture: bool,
+        count_pixels: Callable[[int], object],
     ) -> Iterator[Decode]:
         """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
 
-        More of it where the answer shows the picture.
+        More of it where the answer shows the picture. `count_pixels` is told how many it has, before they are
+        decoded, and may refuse them.
 
         What it waits is measured as "queue". It raises as `Decoders.decode`, and
 
@@ -71,7 +78,14 @@ class Decoding:
                 with ExitStack() as header:
                     header.enter_context(small.turn(patience, timeout, waiting))
 
+                    is_known = False
+
                     def before_pixels(size: tuple[int, int], needed: int) -> None:
+                        nonlocal is_known
+                        if is_known:  # another decoder tries
+                            return
+                        is_known = True
+                        count_pixels(math.prod(size))
                         weight = max(needed, kept_bytes * math.prod(size))
                         if weight > SMALL_BYTES:
                             header.close()

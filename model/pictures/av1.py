@@ -5,6 +5,7 @@ Sections are those of the AV1 bitstream specification.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -60,9 +61,14 @@ class _Sequence:
 
 
 class FrameSizes:
-    """Reads the units of one stream, in parts that follow one another."""
+    """Reads the units of one stream, in parts that follow one another.
+
+    Attributes:
+        pixels: of all frames that were read, shown or not, together.
+    """
 
     def __init__(self) -> None:
+        self.pixels = 0
         self._units = 0
         self._sequence: _Sequence | None = None
 
@@ -93,12 +99,12 @@ class FrameSizes:
             if kind == _SEQUENCE:
                 self._sequence = _read_sequence(_Bits(content))
                 yield self._sequence.size
-            elif (
-                kind in (_FRAME_HEADER, _FRAME, _REPEATED_FRAME_HEADER)
-                and self._sequence
-                and (size := _own_size(_Bits(content), self._sequence))
-            ):
-                yield size
+            elif kind in (_FRAME_HEADER, _FRAME, _REPEATED_FRAME_HEADER) and self._sequence:
+                size = _own_size(_Bits(content), self._sequence)
+                if kind != _REPEATED_FRAME_HEADER:
+                    self.pixels += math.prod(size or self._sequence.size)
+                if size:
+                    yield size
 
 
 def _leb128(part: memoryview, position: int) -> tuple[int, int]:

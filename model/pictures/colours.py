@@ -137,7 +137,7 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 
     def scaled(block: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
-        exact = block.astype(np.float64)
+        exact = _native(block).astype(np.float64)
         np.nan_to_num(exact, copy=False, nan=lowest, neginf=lowest, posinf=highest)
         np.clip(exact, lowest, highest, out=exact)
         # Halves: the difference of two float64 can overflow, too.
@@ -198,8 +198,9 @@ def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The values in this processor's byte order, where NumPy is fast."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+    """The values as NumPy is fast with them: in this processor's byte order, and no floats of 16 bits."""
+    is_half = values.dtype.kind == "f" and values.dtype.itemsize == 2
+    return values.astype(np.float32 if is_half else values.dtype.newbyteorder("="), copy=False)
 
 
 def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

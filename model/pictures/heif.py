@@ -7,6 +7,7 @@ it then scales the frame to what the boxes say. libheif looks at that of HEVC be
 
 from __future__ import annotations
 
+import math
 import struct
 
 from model.pictures.av1 import FrameSizes
@@ -81,9 +82,11 @@ def _check_coded(data: bytes, items: Items, limits: Limits) -> None:
     for item, kind in items.kinds.items():
         if kind != _AV1:
             continue
-        for size in FrameSizes().read(_content(data, items, item)):
+        sizes = FrameSizes()
+        for size in sizes.read(_content(data, items, item)):
             _check_contradiction(size, items.sizes.get(item), limits)
             items.enlarge(item, size)
+        check_work(sizes.pixels, limits)  # of many frames in an item all are decoded, and one is shown
 
 
 def _check_tracks(data: bytes, limits: Limits) -> None:
@@ -94,6 +97,8 @@ def _check_tracks(data: bytes, limits: Limits) -> None:
         for start, end in track.frames:
             for coded in sizes.read(memoryview(data)[start:end]):
                 _check_contradiction(coded, track.size, limits)
+        # Encoders put in a hidden frame now and then, for those that are shown to be made of.
+        check_work(sizes.pixels - 2 * len(track.frames) * math.prod(track.size), limits)
 
 
 def _check_contradiction(coded: tuple[int, int], said: tuple[int, int] | None, limits: Limits) -> None:

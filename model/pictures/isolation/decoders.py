@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,9 @@ _TALK_SECONDS = 10.0  # for a message that is never long; a decoder that takes l
 # The processor time that decoding may take, by the memory it takes: several times what was measured.
 _SECONDS, _BYTES_A_SECOND = 2.0, 100e6
 
+_LONGEST_SECONDS = 60.0  # of waiting for a decoder: several times what its processor time may be
+
+_ATTEMPTS = 3
 _MOST_WARM = 2
 _PICTURES_EACH = 500  # then another takes over: codecs leak
 _LARGE_BYTES = 192 * 2**20  # what took more memory ends its decoder, and gives all of it back
@@ -110,13 +114,13 @@ class Decoders:
 
         Args:
             data, enough, limits, page, channel: as there.
-            before_pixels: as there; it may wait, and raise anything.
+            before_pixels: as there, and once more for each new attempt; it may wait, and raise anything.
             check: called twice a second while the decoder works; what it raises ends the decoder.
 
         Raises:
             PictureError: as there, and of a file that kills its decoder: PictureTooLarge where it took too
                 much time or memory, else BrokenPicture.
-            MemoryError: the machine has not what such a picture may take.
+            MemoryError: the machine has not what such a picture may take, or no process for it.
         """
         order = {
             "page": page,
@@ -124,27 +128,29 @@ class Decoders:
             "max_pixels": limits.max_pixels,
             "max_frames": limits.max_frames,
         }
-        while True:
+        for _ in range(_ATTEMPTS):
             decoder = self._take()
             try:
                 return decoder.decode(order, data, enough, before_pixels, check)
-            except Ended:  # it was dead, or about to be, perhaps not of this file
+            except Ended:  # perhaps not of this file
                 continue
             finally:
                 self._keep(decoder)
+        raise MemoryError("the processes that decode pictures are ended again and again")
 
     def _take(self) -> _Decoder:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-            for _ in range(2):
-                if self._nursery is None:
-                    self._nursery = _Nursery()
-                try:
-                    return _Decoder(self._nursery)
-                except Ended:  # somebody has killed the nursery
-                    self._nursery.close()
-                    self._nursery = None
+        for _ in range(_ATTEMPTS):
+            with self._lock:
+                if self._idle:
+                    return self._idle.pop()
+                nursery = self._nursery = self._nursery or _Nursery()
+            try:
+                return _Decoder(nursery)
+            except Ended:  # somebody has killed the nursery, or stopped it
+                with self._lock:
+                    if self._nursery is nursery:
+                        self._nursery = None
+                nursery.close()
         raise MemoryError("no process to decode pictures can be started")
 
     def _keep(self, decoder: _Decoder) -> None:
@@ -166,6 +172,7 @@ class _Nursery:
 
     def __init__(self) -> None:
         self._orders, theirs = socket.socketpair()
+        self._orders.settimeout(_TALK_SECONDS)
         self._lock = threading.Lock()
         with theirs:
             self._process = subprocess.Popen(
@@ -181,7 +188,7 @@ class _Nursery:
             )
 
     def fork(self) -> tuple[socket.socket, int]:
-        """The connection to a new decoder, and its process id. Raises Ended."""
+        """The connection to a new decoder, and its process id. Raises Ended, and MemoryError for none."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -189,6 +196,9 @@ class _Nursery:
             except BaseException:
                 ours.close()
                 raise
+        if answer["process"] is None:
+            ours.close()
+            raise MemoryError("no process to decode pictures can be started")
         return ours, answer["process"]
 
     def end(self, process: int) -> int:
@@ -197,13 +207,19 @@ class _Nursery:
         return status
 
     def close(self) -> None:
+        """End it, and all decoders with it."""
         self._orders.close()
+        self._process.kill()
         self._process.wait()
 
     def _order(self, values: dict[str, Any], descriptor: int | None = None) -> dict[str, Any]:
         with self._lock:
-            send(self._orders, values, descriptor)
-            return receive(self._orders).values
+            try:
+                send(self._orders, values, descriptor)
+                return receive(self._orders).values
+            except TimeoutError:  # it is stopped, and would answer to the wrong question later
+                self._process.kill()
+                raise Ended from None
 
 
 class _Decoder:
@@ -255,12 +271,13 @@ class _Decoder:
                         break
         except Ended:
             status = self.end()
-            if self._pictures and not was_heard:
+            # It went with its nursery, or was dead before it had the file.
+            if status is None or (self._pictures and not was_heard):
                 raise
             LOG.warning("a decoder ended with status %s over a file of %d bytes", status, len(data))
             raise _error_for(status) from None
         except TimeoutError:
-            raise BrokenPicture("the picture is corrupt in a way that stops its decoder") from None
+            raise PictureTooLarge("the picture takes too long to decode") from None
         if "refused" in answer.values:
             self.is_spent = is_large
             raise _KINDS[answer.values["refused"]](answer.values["why"])
@@ -283,8 +300,11 @@ class _Decoder:
         """What the decoder says next. Raises Ended, TimeoutError, or whatever `check` does."""
         ready = select.poll()
         ready.register(self._connection, select.POLLIN)
+        gives_up_at = time.monotonic() + _LONGEST_SECONDS
         while not ready.poll(_LOOK_MILLISECONDS):
             check()
+            if time.monotonic() > gives_up_at:  # it is stopped, or the machine has no time for it
+                raise TimeoutError
         return receive(self._connection)
 
 

@@ -42,14 +42,18 @@ def main() -> None:
     Image.init()  # decoders find every format loaded
     with suppress(Ended):
         while True:
-            _obey(orders)
+            obey(orders)
 
 
-def _obey(orders: socket.socket) -> None:
+def obey(orders: socket.socket) -> None:
+    """Do as the next order says, and answer {"process"}, None where there can be none, or {"status"}."""
     order = receive(orders)
     if order.descriptor is not None:
         connection = socket.socket(fileno=order.descriptor)
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError:  # the machine has no processes or no memory left
+            process = None
         if process == 0:
             orders.close()
             _be_decoder(connection)

@@ -35,7 +35,9 @@ def send(connection: socket.socket, values: Mapping[str, Any], descriptor: int |
     descriptors = [] if descriptor is None else [descriptor]
     try:
         socket.send_fds(connection, [_HEAD.pack(len(text)) + text], descriptors)
-    except ConnectionError as error:
+    except TimeoutError:
+        raise
+    except OSError as error:  # the other end, or another thread, has closed it
         raise Ended from error
 
 
@@ -60,7 +62,7 @@ def receive(connection: socket.socket) -> Message:
         for descriptor in descriptors:
             with suppress(OSError):
                 os.close(descriptor)
-        if isinstance(error, ConnectionError | ValueError):
+        if isinstance(error, OSError | ValueError) and not isinstance(error, TimeoutError):
             raise Ended from error
         raise
 

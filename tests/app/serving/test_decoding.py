@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
@@ -38,8 +38,9 @@ def one(
     patience: Patience = Patience(),  # noqa: B008 - frozen
     timeout: float = 60,
     shows_picture: bool = False,
+    count_pixels: Callable[[int], object] = lambda pixels: None,
 ) -> AbstractContextManager[Decode]:
-    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, shows_picture)
+    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, shows_picture, count_pixels)
 
 
 def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
@@ -90,3 +91,14 @@ def test_nothing_is_decoded_for_a_client_that_has_left(decoding: Decoding) -> No
 def test_nothing_is_decoded_when_the_time_of_a_request_is_over(decoding: Decoding) -> None:
     with pytest.raises(Busy), one(decoding, patience=Patience(0.0)) as decode:
         decode(SMALL, whole, LIMITS)
+
+
+def test_pixels_are_counted_before_they_are_decoded(decoding: Decoding) -> None:
+    class TooManyError(Exception):
+        pass
+
+    def refuse(pixels: int) -> None:
+        raise TooManyError(pixels)
+
+    with pytest.raises(TooManyError, match="9000000"), one(decoding, count_pixels=refuse) as decode:
+        decode(LARGE[:-1000], whole, LIMITS)

@@ -6,7 +6,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -372,6 +372,27 @@ def test_a_frame_of_av1_counts_with_its_own_size() -> None:
     # It may take the size of any frame before, so the largest that its bits allow counts.
     assert sizes_in(sequence, frame_unit(1, (9, 9))) == [(640, 480), (65_536, 65_536)]
     assert sizes_in(sequence_unit(640, 480, 10), frame_unit(1, (9, 9), 10)) == [(640, 480), (1024, 1024)]
+
+
+def test_the_frames_of_av1_are_added_up() -> None:
+    reader = FrameSizes()
+    for unit in (sequence_unit(640, 480), frame_unit(0, None), frame_unit(0, None), frame_unit(0, (9, 9))):
+        list(reader.read(memoryview(unit)))
+    assert reader.pixels == 2 * 640 * 480 + 9 * 9
+
+
+def test_an_avif_of_many_frames_in_one_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pictures()["avif"]  # of 48 x 32 pixels
+    assert decode(data, Limits(max_pixels=48 * 32)).size == 48 * 32 * 3
+
+    class ManyFrames(FrameSizes):
+        def read(self, part: memoryview) -> Iterator[tuple[int, int]]:
+            yield from super().read(part)
+            self.pixels *= 4
+
+    monkeypatch.setattr("model.pictures.heif.FrameSizes", ManyFrames)
+    with pytest.raises(PictureTooLarge, match="is made of 6,144 pixels"):
+        decode(data, Limits(max_pixels=48 * 32))
 
 
 @pytest.mark.parametrize("name", ["avif", "avif, opacity", "avif, animated"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,7 +29,10 @@ from model.pictures import (
     decode_reduced,
     whole,
 )
+from model.pictures.isolation import decoders as decoders_module
 from model.pictures.isolation.decoders import Decoders
+from model.pictures.isolation.nursery import obey
+from model.pictures.isolation.wire import receive, send
 
 ROOT = Path(__file__).parents[4]
 LARGE = (1200, 900)
@@ -194,6 +198,55 @@ def test_a_decoder_or_a_nursery_that_is_killed_while_idle_is_replaced(decoders: 
         os.kill(process, signal.SIGKILL)
         wait_until_gone(process)
         assert decoders.decode(data, whole).size == (64, 48)
+
+
+def test_a_nursery_that_is_killed_at_work_costs_no_picture(decoders: Decoders) -> None:
+    kills = iter([signal.SIGKILL])
+
+    def kill_once(size: tuple[int, int], needed: int) -> None:
+        for number in kills:
+            os.kill(nursery(), number)
+
+    found = decoders.decode(encode(*LARGE, "PNG"), whole, before_pixels=kill_once)
+    assert found.size == LARGE
+
+
+def test_where_nurseries_are_killed_again_and_again_the_picture_is_not_called_broken(
+    decoders: Decoders,
+) -> None:
+    with pytest.raises(MemoryError):
+        decoders.decode(
+            encode(*LARGE, "PNG"),
+            whole,
+            before_pixels=lambda size, needed: os.kill(nursery(), signal.SIGKILL),
+        )
+    assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
+
+
+def test_a_nursery_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 0.3)
+    decoders = Decoders()
+    decoders.decode(encode(64, 48, "PNG"), whole)
+    stopped = nursery()
+    os.kill(working(), signal.SIGKILL)
+    os.kill(stopped, signal.SIGSTOP)
+    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 10)
+    assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
+    assert nursery() != stopped
+    decoders.close()
+
+
+def test_a_nursery_that_cannot_fork_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fail)
+    ours, its = socket.socketpair()
+    connection, other = socket.socketpair()
+    with ours, its, connection, other:
+        send(ours, {"fork": True}, other.fileno())
+        obey(its)
+        assert receive(ours).values == {"process": None}
 
 
 def test_decoders_see_nothing_of_the_service_environment(monkeypatch: pytest.MonkeyPatch) -> None:
