@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ _SAMPLE_SECONDS, _PROBE_SECONDS = 0.05, 0.5
 _CLIENTS = 20
 _SILENT_CLIENTS, _SILENT_SECONDS = 8, 20
 _BURST_SECONDS = 15
+_BACK_OFF_SECONDS = 0.5
+"""After 503: some clients come back sooner than they are told."""
 
 GROUPS: dict[str, Callable[[], heavy_requests.Asks]] = {
     "formats": heavy_requests.of_formats,
@@ -59,9 +62,9 @@ class Watched:
         for thread in self._threads:
             thread.start()
 
-    def send(self, ask: Ask, together: threading.Barrier | None = None) -> Answer:
-        """Send a request as a caller of its own, and count its answer."""
-        answer = exchange(self.server.port, ask, self.caller(), together=together)
+    def send(self, ask: Ask, caller: str | None = None, together: threading.Barrier | None = None) -> Answer:
+        """Send a request, as a new caller if none is named, and count its answer."""
+        answer = exchange(self.server.port, ask, caller or self.caller(), together=together)
         self._answers.append(answer)
         return answer
 
@@ -77,7 +80,7 @@ class Watched:
 
     def row(self, name: str) -> dict[str, Any]:
         """What came of it. Ends the watch."""
-        time.sleep(2 * _SAMPLE_SECONDS)
+        time.sleep(2 * _PROBE_SECONDS)
         self._is_over.set()
         for thread in self._threads:
             thread.join()
@@ -92,7 +95,7 @@ class Watched:
             "closed_while_sending": sum(answer.was_reset and not answer.status for answer in lost),
             "cut": sum(answer.status != 0 for answer in lost),
             "lost": sum(not answer.was_reset and not answer.status for answer in lost),
-            "slowest_probe_ms": round(max(probe.seconds for probe in self._probes) * 1000),
+            "slowest_probe_ms": round(max((probe.seconds for probe in self._probes), default=0) * 1000),
             "probes_lost": sum(probe.status != 200 for probe in self._probes),
             "lived": "yes" if lived else "no",
         }
@@ -140,8 +143,9 @@ def worst_memory(
     if "mix" in groups:
         asks = [make() for make in kinds.values()]
         with watched() as service:
+            started = time.monotonic()
             _mixed(service, asks, seconds)
-            note(service.row(f"all together, for {seconds:.0f} s"))
+            note(service.row(f"all together, for {time.monotonic() - started:.0f} s"))
     return rows
 
 
@@ -180,7 +184,7 @@ def _at_once(service: Watched, asks: list[Ask]) -> None:
 def _ending_together(service: Watched, ask: Ask) -> None:
     """As many uploads as may arrive at once; their last bytes come at the same moment."""
     together = threading.Barrier(_places())
-    _run([partial(service.send, ask, together)] * _places())
+    _run([partial(service.send, ask, together=together)] * _places())
 
 
 def _unread(service: Watched, ask: Ask, clients: int) -> None:
@@ -209,15 +213,11 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
     def is_over() -> bool:
         return time.monotonic() > end or service.sent > _MOST_REQUESTS
 
-    def anything(seed: int) -> None:
-        rng = np.random.default_rng(seed)
+    def client(asks: list[Ask], seed: int) -> None:
+        rng, caller = np.random.default_rng(seed), service.caller()
         while not is_over():
-            service.send(asks[rng.integers(len(asks))])
-            time.sleep(0.1)
-
-    def small() -> None:
-        while not is_over():
-            service.send(little)
+            if service.send(asks[rng.integers(len(asks))], caller).status == HTTPStatus.SERVICE_UNAVAILABLE:
+                time.sleep(_BACK_OFF_SECONDS)
 
     def unread() -> None:
         while not is_over():
@@ -233,8 +233,8 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
 
     _run(
         [
-            *(partial(anything, seed) for seed in range(_CLIENTS)),
-            small,
+            *(partial(client, asks, seed) for seed in range(_CLIENTS)),
+            partial(client, [little], 0),
             *[unread] * _SILENT_CLIENTS,
             bursts,
         ]
