@@ -76,9 +76,9 @@ class Service:
 
     def hold(self, more: int) -> None:
         """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
-        holder, held = g.get("held", (caller(), 0))
-        self.bodies.grow(holder, more, held)
-        g.held = holder, held + more
+        if "body" not in g:
+            g.body = self.bodies.begin(caller())
+        g.body.grow(more)
 
     def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
@@ -214,8 +214,8 @@ def register(app: Flask, service: Service) -> None:
 
     @app.teardown_request
     def give_back(_: BaseException | None) -> None:
-        if "held" in g:
-            service.bodies.give_back(*g.pop("held"))
+        if "body" in g:
+            g.pop("body").end()
 
 
 def current_service() -> Service:
