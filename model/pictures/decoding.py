@@ -237,7 +237,9 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     offsets = page_offsets(data, limits.max_frames)
     check_frames(len(offsets), page, limits)
     layout = tiff_layout.read_layout(data, offsets[page], limits)
-    wanted.before_pixels(layout.size, memory_needed("TIFF", layout.equal_pixels, len(data), page=page))
+    # A page that takes more says so, and is refused when it is read.
+    pixels = min(layout.equal_pixels, limits.max_pixels)
+    wanted.before_pixels(layout.size, memory_needed("TIFF", pixels, len(data), page=page))
     if not layout.known_to_pillow:
         samples, channel = tiff.read_samples(layout, wanted.channel, limits)
         return _Stored(samples_to_rgb(samples, channel), layout.orientation)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -33,9 +34,19 @@ from model.pictures.isolation import decoders as decoders_module
 from model.pictures.isolation.decoders import Decoders
 from model.pictures.isolation.nursery import obey
 from model.pictures.isolation.wire import receive, send
+from tests.tiffs import tiff_of
 
 ROOT = Path(__file__).parents[4]
 LARGE = (1200, 900)
+
+
+def tiff_of_channels(number: int) -> bytes:
+    """A small page that says it has so many channels."""
+    few = 5
+    data = tiff_of(np.zeros((48, 64, few), np.uint16))
+    tag = struct.pack("<HHII", 277, 4, 1, few)
+    assert tag in data
+    return data.replace(tag, tag[:-4] + struct.pack("<I", number))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +137,7 @@ def test_a_large_picture_leaves_no_process_behind_that_has_grown(decoders: Decod
         (encode(64, 48, "PNG"), {"channel": 7}, NoSuchChannel),
         (encode(64, 48, "PNG"), {"limits": Limits(max_pixels=64 * 48 - 1)}, PictureTooLarge),
         (encode(64, 48, "GIF"), {"limits": Limits(max_frames=0)}, TooManyFrames),
+        (tiff_of_channels(2**31), {}, PictureTooLarge),
     ],
 )
 def test_a_refusal_is_that_of_decoding_here(
