@@ -236,7 +236,7 @@ def test_where_nurseries_are_killed_again_and_again_the_picture_is_not_called_br
 
 
 def test_a_nursery_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 0.3)
+    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 3)
     decoders = Decoders()
     decoders.decode(encode(64, 48, "PNG"), whole)
     stopped = nursery()
