@@ -6,16 +6,20 @@ import re
 
 from rendering import K8S, Manifest, Rendered, container_of, pod_of
 
-from app.serving import ending
+from app.serving import ending, sending
+from front import __main__ as front
 
 UWSGI = (K8S.parent / "uwsgi.ini").read_text()
 AUTOPILOT_SECONDS = 600  # the longest grace that its nodes wait for
 
 
-def beyond_worker_timeout(option: str) -> int:
-    """Seconds that uWSGI waits longer than MASKSERVE_WORKER_TIMEOUT."""
-    found = re.search(rf"^{option} = %\(patience \+ (\d+)\)$", UWSGI, re.MULTILINE)
-    assert found, option
+MERCY, FRONT = r"worker-reload-mercy =", r"attach-daemon2 = cmd=%\(front\)"
+
+
+def beyond_worker_timeout(waits: str) -> int:
+    """Seconds by which something in uwsgi.ini waits longer than MASKSERVE_WORKER_TIMEOUT."""
+    found = re.search(rf"^{waits} %\(patience \+ (\d+)\)", UWSGI, re.MULTILINE)
+    assert found, waits
     return int(found[1])
 
 
@@ -28,16 +32,17 @@ def test_a_pod_may_finish_what_it_has_before_it_is_killed(rendered: Rendered) ->
     for server in rendered.servers():
         settings = rendered.settings(server)
         grace = pod_of(server)["terminationGracePeriodSeconds"]
-        # It lingers before and after it closes its port, and waits for what came meanwhile.
-        drain = 2 * (ending._LINGER_SECONDS + settings.request_timeout)
-        hung = settings.worker_timeout + beyond_worker_timeout("worker-reload-mercy")
+        # It lingers, waits for what came meanwhile, and for its clients to read; then the front does.
+        linger = ending._MOST_LINGERS * ending._LINGER_SECONDS
+        drain = linger + settings.request_timeout + sending.LONGEST_SECONDS + front._LAST_SECONDS
+        hung = settings.worker_timeout + beyond_worker_timeout(MERCY) + front._LAST_SECONDS
         assert pre_stop(server) + max(drain, hung) < grace <= AUTOPILOT_SECONDS
 
 
 def test_the_load_balancer_is_more_patient_than_the_service(rendered: Rendered) -> None:
     for policy in rendered.all("GCPBackendPolicy"):
         for server in rendered.servers():
-            patience = rendered.settings(server).worker_timeout + beyond_worker_timeout("http-timeout")
+            patience = rendered.settings(server).worker_timeout + beyond_worker_timeout(FRONT)
             assert policy["spec"]["default"]["timeoutSec"] > patience
 
 
