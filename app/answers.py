@@ -49,6 +49,9 @@ def _picture(finding: Finding, options: Options) -> bytes:
 
 _INCLUDED: dict[str, Callable[[Finding, Options], bytes]] = {"overlay": draw, "picture": _picture}
 
+INCLUDABLE = tuple(_INCLUDED)
+"""The members of a JSON answer that are picture files, in base64."""
+
 
 def _file(finding: Finding, wanted: Wanted) -> Response:
     """A file to look at or to save; its name when it is kept never comes from the upload."""

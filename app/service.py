@@ -16,7 +16,7 @@ from app.parameters import Parameters
 from app.serving.bodies import Bodies
 from app.serving.clients import Client
 from app.serving.deadline import deadline
-from app.serving.decoding import Decoding
+from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.workers import Inference, Workers
@@ -151,7 +151,7 @@ class Service:
             picture.stopwatch,
             patience,
             self.settings.queue_timeout,
-            wanted.shows_picture,
+            _kept_bytes(wanted),
             count_pixels,
         ) as decode:
             finding = find(
@@ -192,6 +192,12 @@ class Service:
         if not candidates:
             raise Unsuitable(f"no loaded model can answer that. {'; '.join(refusals)}")
         return candidates
+
+
+def _kept_bytes(wanted: Wanted) -> int:
+    if wanted.included:
+        return INCLUDED_BYTES
+    return SHOWN_BYTES if wanted.shows_picture else KEPT_BYTES
 
 
 def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 
 from app.access.rate_limit import count_batch
-from app.answers import to_json
+from app.answers import INCLUDABLE, to_json
 from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge, problem_of
 from app.fetching.transfer_deadline import Deadline
 from app.parameters import Parameters, parse_parameters
@@ -56,7 +56,28 @@ def answer_each(
         except Exception as error:  # one bad image costs the others nothing
             asked.append(error)
     with current_service().admitted():
-        return [_answer(one) for one in asked]
+        room = _Room(current_service().settings.max_batch_bytes)
+        return [_answer(one, room) for one in asked]
+
+
+class _Room:
+    """For the pictures that the answers of a batch carry: they are in memory together."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._left = most_bytes
+
+    def check(self) -> None:
+        """Raise TooLarge when the answers so far have taken it all."""
+        if self._left <= 0:
+            raise TooLarge(
+                f"The pictures in the answers before this one have over {self._most_bytes:,} bytes, the most"
+                " together. Send fewer images at once, or ask for no pictures."
+            )
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Take room for the pictures in `answer`."""
+        self._left -= sum(len(answer[name]) for name in INCLUDABLE if name in answer)
 
 
 class _Fetches:
@@ -100,17 +121,20 @@ class _Fetches:
         return TooLarge(f"The images together have more than {most:,} bytes, the most that is accepted.")
 
 
-def _answer(asked: _Asked | Exception) -> dict[str, Any]:
+def _answer(asked: _Asked | Exception, room: _Room) -> dict[str, Any]:
     service = current_service()
     try:
         if isinstance(asked, Exception):
             raise asked
         if seconds_left() <= 0:
             raise Busy("The request's time was over before this image's turn. Send fewer at once.", 60)
+        room.check()
         image, parameters, wanted = asked
         data = service.sources.read(image)
         with service.segmented(data, parameters, wanted) as finding:
-            return to_json(finding, wanted)
+            answer = to_json(finding, wanted)
+        room.take(answer)
+        return answer
     except ClientLeft:  # nobody waits for the others either
         raise
     except Exception as error:  # one bad image costs the others nothing

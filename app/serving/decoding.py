@@ -19,9 +19,10 @@ AT_ONCE = 4
 SMALL_BYTES = 128 * 2**20
 """What decoding a small picture takes at most."""
 
-_KEPT_BYTES, _SHOWN_BYTES = 6, 18
-"""A pixel of a decoded large picture, until it is answered: 3 for the picture, some for what is found in it,
-and where the answer shows it, what that is drawn on and encoded from (most as WebP)."""
+KEPT_BYTES, SHOWN_BYTES, INCLUDED_BYTES = 6, 18, 36
+"""A pixel of a decoded large picture, until it is answered: 3 for the picture, some for what is found in it;
+where the answer shows it, what that is drawn on and encoded from (most as WebP); where JSON carries it, the
+file itself, which noise makes as large as the picture, and its copies as text."""
 
 
 class Decoding:
@@ -49,13 +50,13 @@ class Decoding:
         stopwatch: Stopwatch,
         patience: Patience,
         timeout: float,
-        shows_picture: bool,
+        kept_bytes: int,
         count_pixels: Callable[[int], object],
     ) -> Iterator[Decode]:
         """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
 
-        More of it where the answer shows the picture. `count_pixels` is told how many it has, before they are
-        decoded, and may refuse them.
+        `kept_bytes` is how much of it for each pixel, once that is decoded. `count_pixels` is told how many
+        there are before, and may refuse them.
 
         What it waits is measured as "queue". It raises as `Decoders.decode`, and
 
@@ -67,7 +68,6 @@ class Decoding:
             self._small.join(caller) as small,
             self._large.join(caller) as large,
         ):
-            kept_bytes = _SHOWN_BYTES if shows_picture else _KEPT_BYTES
 
             def waiting() -> AbstractContextManager[object]:
                 return stopwatch.measure("queue")

@@ -19,6 +19,7 @@ from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 
 from app import create_app
+from app.settings import Settings
 from model.result import Wishes
 
 # --- What comes back --------------------------------------------------------------------------------------
@@ -334,3 +335,20 @@ def test_models_are_described(client: FlaskClient) -> None:
 @pytest.mark.parametrize("probe", ["/livez", "/readyz", "/health"])
 def test_probes_answer(client: FlaskClient, probe: str) -> None:
     assert client.get(probe).status_code == 200
+
+
+def test_the_pictures_in_the_answers_of_a_batch_are_bounded_together(png: bytes) -> None:
+    settings = Settings(max_bytes=len(png), max_batch_bytes=5 * len(png))
+    client = create_app({"stub": StubSegmenter()}, settings).test_client()
+    parts = {"image": [(io.BytesIO(png), f"{number}.png") for number in range(4)]}
+
+    response = client.post("/api/v1/batch?include=overlay,picture", data=parts)
+
+    first, second, *others = response.get_json()["results"]
+    assert "overlay" in first
+    assert "picture" in second
+    assert [result["error"]["status"] for result in others] == [413, 413]
+    assert "Send fewer images" in others[0]["error"]["detail"]
+    parts = {"image": [(io.BytesIO(png), f"{number}.png") for number in range(4)]}
+    results = client.post("/api/v1/batch", data=parts).get_json()["results"]
+    assert not any("error" in result for result in results)

@@ -10,7 +10,7 @@ import pytest
 from encoded import encode
 
 from app.errors import Busy, ClientLeft
-from app.serving.decoding import Decoding
+from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decoding
 from app.serving.patience import Patience
 from model.pictures import Decode, Limits, whole
 from model.pictures.isolation.decoders import Decoders
@@ -37,10 +37,10 @@ def one(
     stopwatch: Stopwatch | None = None,
     patience: Patience = Patience(),  # noqa: B008 - frozen
     timeout: float = 60,
-    shows_picture: bool = False,
+    kept_bytes: int = KEPT_BYTES,
     count_pixels: Callable[[int], object] = lambda pixels: None,
 ) -> AbstractContextManager[Decode]:
-    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, shows_picture, count_pixels)
+    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, kept_bytes, count_pixels)
 
 
 def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
@@ -56,14 +56,14 @@ def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: De
 
 
 def test_pictures_that_answers_show_are_kept_in_smaller_numbers(decoding: Decoding) -> None:
-    def kept_at_once(shows_picture: bool) -> int:
+    def kept_at_once(kept_bytes: int) -> int:
         with ExitStack() as kept, pytest.raises(Busy):
             for number in range(20):  # noqa: B007 - the last counts
-                decode = kept.enter_context(one(decoding, timeout=0.1, shows_picture=shows_picture))
+                decode = kept.enter_context(one(decoding, timeout=0.1, kept_bytes=kept_bytes))
                 decode(LARGE, whole, LIMITS)
         return number
 
-    assert 0 < kept_at_once(True) < kept_at_once(False)
+    assert 0 < kept_at_once(INCLUDED_BYTES) < kept_at_once(SHOWN_BYTES) < kept_at_once(KEPT_BYTES)
 
 
 def test_a_wait_for_memory_counts_as_queue_and_not_as_decoding(decoding: Decoding) -> None:
