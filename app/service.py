@@ -145,7 +145,6 @@ class Service:
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
-
         with self.decoding.of(
             g.place.caller,
             picture.stopwatch,

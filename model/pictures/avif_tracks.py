@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.pictures.heif_boxes import Box, bounded_boxes, boxes
-from model.pictures.limits import BrokenPicture, TooManyFrames
+from model.pictures.limits import BrokenPicture, check_frame_count
 
 _AV1 = b"av01"
 
@@ -81,7 +81,7 @@ def _frames(data: bytes, tables: dict[bytes, Box], most: int) -> list[tuple[int,
 def _lengths(data: bytes, tables: dict[bytes, Box], most: int) -> list[int]:
     table = tables[b"stsz"]
     length, count = struct.unpack_from(">II", data, table.start + 4)
-    _check_count(count, most)
+    check_frame_count(count, most)
     return [length] * count if length else list(struct.unpack_from(f">{count}I", data, table.start + 12))
 
 
@@ -89,11 +89,6 @@ def _table(data: bytes, tables: dict[bytes, Box], kind: bytes, code: str, most: 
     """The rows of a table, which may have as many as there may be frames."""
     table = tables[kind]
     (count,) = struct.unpack_from(">I", data, table.start + 4)
-    _check_count(count, most)
+    check_frame_count(count, most)
     row = struct.Struct(code)
     return [row.unpack_from(data, table.start + 8 + row.size * number) for number in range(count)]
-
-
-def _check_count(count: int, most: int) -> None:
-    if count > most:
-        raise TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted")

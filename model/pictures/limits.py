@@ -136,6 +136,12 @@ def check_work(pixels: int, limits: Limits) -> None:
         )
 
 
+def check_frame_count(count: int, most: int) -> None:
+    """Raise TooManyFrames when a file of `count` pages or frames, or of no fewer, has more than `most`."""
+    if count > most:
+        raise TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted")
+
+
 def check_frames(count: int, page: int, limits: Limits) -> None:
     """Raise unless a file of `count` pages or frames is within the limits and has one of number `page`.
 
@@ -143,10 +149,7 @@ def check_frames(count: int, page: int, limits: Limits) -> None:
         TooManyFrames: more than the limit.
         NoSuchPage: fewer than `page` + 1.
     """
-    if count > limits.max_frames:
-        raise TooManyFrames(
-            f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
-        )
+    check_frame_count(count, limits.max_frames)
     if not 0 <= page < count:
         there_are = "1 page: ask for page 0" if count == 1 else f"{count} pages: ask for 0 to {count - 1}"
         raise NoSuchPage(f"there is no page {page}; the file has {there_are}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from model.pictures.colours import Samples
 from model.pictures.exif import exif_of, orientation
-from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, TooManyFrames, check_size
+from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_frame_count, check_size
 
 _DEPTH_AT, _COLOUR_TYPE_AT = 24, 25  # in the file: the header is always the first chunk
 _GREY, _PALETTE = 0, 3
@@ -68,10 +68,7 @@ def vetted(data: bytes, limits: Limits) -> bytes:
             elif text.startswith(_XMP_TEXT):
                 xmp = text
         frames += kind == b"fcTL"
-        if frames > limits.max_frames:
-            raise TooManyFrames(
-                f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
-            )
+        check_frame_count(frames, limits.max_frames)
         position = end
         if kind == b"IEND":
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, TooManyFrames, check_size
+from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_frame_count, check_size
 
 _CHUNKS_AT = 12
 _HEAD_BYTES = 8  # kind and length
@@ -31,10 +31,7 @@ def check(data: bytes, limits: Limits) -> None:
                 check_size(size, limits)
             frames += kind == b"ANMF"
             others += kind != b"ANMF"
-            if frames > limits.max_frames:
-                raise TooManyFrames(
-                    f"the file has more than {limits.max_frames:,} pages or frames, the most accepted"
-                )
+            check_frame_count(frames, limits.max_frames)
             if others > _MOST_OTHERS:
                 raise PictureTooLarge(
                     f"the WebP picture has more than {_MOST_OTHERS:,} chunks beside its frames, the most"

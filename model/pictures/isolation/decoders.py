@@ -330,8 +330,8 @@ def _received(answer: Message) -> Decoded:
     return Decoded(image, (width_of_whole, height_of_whole))
 
 
-def _error_for(status: int | None) -> Exception:
-    """What to raise for a picture whose decoder ended, or hangs, with this exit status."""
+def _error_for(status: int) -> Exception:
+    """What to raise for a picture whose decoder ended with this exit status, or minus the signal."""
     if status == -signal.SIGXCPU:
         return PictureTooLarge("the picture takes too long to decode")
     # The kernel's way to get memory back, of a process or of a page that there is not.
