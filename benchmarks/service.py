@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -180,12 +180,17 @@ def _together(server: Server, picture: bytes, count: int, seconds: float) -> lis
         while time.perf_counter() < end:
             answers.append(server.segment(picture))
 
-    threads = [threading.Thread(target=client) for _ in range(count)]
+    run_together([client] * count)
+    return answers
+
+
+def run_together(jobs: Sequence[Callable[[], object]]) -> None:
+    """Run each job in a thread of its own; return when all are done."""
+    threads = [threading.Thread(target=job) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return answers
 
 
 def _pictures_of_changing_size() -> Iterator[bytes]:

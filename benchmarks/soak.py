@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.footprint import footprint
 from benchmarks.kinds import Ask, kinds
-from benchmarks.service import Server, running
+from benchmarks.service import Server, run_together, running
 
 KINDS, REQUESTS, ROWS, CLIENTS = 300, 3000, 10, 4
 
@@ -49,9 +49,5 @@ def _together(server: Server, asks: list[Ask]) -> Counter[int]:
             with lock:
                 statuses[status] += 1
 
-    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_together([client] * CLIENTS)
     return statuses

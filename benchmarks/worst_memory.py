@@ -26,7 +26,7 @@ from benchmarks.exchange import Answer, exchange, hold_unread
 from benchmarks.footprint import descendants, footprint, peak_mebibytes
 from benchmarks.kinds import Ask
 from benchmarks.pictures import SAMPLE
-from benchmarks.service import ROOT, Server, running
+from benchmarks.service import ROOT, Server, run_together, running
 
 MIX_SECONDS = 180
 _MOST_REQUESTS = 5000
@@ -178,13 +178,13 @@ def _worker_of(server: Server) -> int:
 
 
 def _at_once(service: Watched, asks: list[Ask]) -> None:
-    _run([partial(service.send, ask) for ask in asks])
+    run_together([partial(service.send, ask) for ask in asks])
 
 
 def _ending_together(service: Watched, ask: Ask) -> None:
     """As many uploads as may arrive at once; their last bytes come at the same moment."""
     together = threading.Barrier(_places())
-    _run([partial(service.send, ask, together=together)] * _places())
+    run_together([partial(service.send, ask, together=together)] * _places())
 
 
 def _unread(service: Watched, ask: Ask, clients: int) -> None:
@@ -231,7 +231,7 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
             _ending_together(service, upload)
             time.sleep(_BURST_SECONDS)
 
-    _run(
+    run_together(
         [
             *(partial(client, asks, seed) for seed in range(_CLIENTS)),
             partial(client, [little], 0),
@@ -239,14 +239,6 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
             bursts,
         ]
     )
-
-
-def _run(jobs: list[Callable[[], object]]) -> None:
-    threads = [threading.Thread(target=job) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def main() -> None:
