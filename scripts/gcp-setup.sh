@@ -63,6 +63,7 @@ create_source_bucket
 create_key maskserve-api-key  # of callers
 create_key maskserve-events-key  # of the function: one's rate limit does not hold up the other
 create_cluster
+create_builder  # after the cluster, which takes longer than a new role needs to be known everywhere
 create_models_bucket
 create_entrances
 create_buckets_and_topics

@@ -24,7 +24,8 @@ same() {
     shift 2
     there "$@" || return 1
     [[ $found == "$wanted" ]] \
-        || fail "$what is for $found, not $wanted. Say $found, or remove it first (docs/deploy-gcp.md, Remove everything)."
+        || fail "$what exists with ${found:-something else} instead of $wanted. Ask for that, or remove it first" \
+            "(docs/deploy-gcp.md, Remove everything)."
 }
 
 # change WHAT COMMAND…: says WHAT it does, and does it unless this is a dry run.

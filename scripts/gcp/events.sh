@@ -24,7 +24,7 @@ announce_images() {
     fi
     there gcloud storage buckets notifications list "gs://$project-maskserve-images" \
         --format=json || true
-    [[ $found == */topics/maskserve-images* ]] \
+    [[ $found == */topics/maskserve-images\"* ]] \
         || change "announce new images" gcloud storage buckets notifications create \
             "gs://$project-maskserve-images" --topic=maskserve-images --event-types=OBJECT_FINALIZE \
             --payload-format=json
@@ -45,7 +45,7 @@ create_function() {
 }
 
 # The function carries the fingerprint of how and of what it was deployed, so that it is deployed again when that
-# changes, and only then.
+# changes, and only then; or when the last deployment has not become ready.
 deploy_function() {
     local settings how fingerprint
     settings=RESULT_BUCKET=$project-maskserve-results
@@ -61,8 +61,8 @@ deploy_function() {
     )
     fingerprint=$({ echo "${how[@]}"; cat functions/*.py functions/requirements.txt; } | sha256sum | cut -c 1-16)
     there gcloud run services describe maskserve-events --region="$region" \
-        --format='value(metadata.labels.fingerprint)' || true
-    [[ $found == "$fingerprint" ]] \
+        --format='value(metadata.labels.fingerprint,status.conditions.filter("type=Ready").map().extract("status"))' || true
+    [[ $found == "$fingerprint"$'\t'"['True']" ]] \
         || change "deploy function maskserve-events" gcloud run deploy maskserve-events --region="$region" \
             "${how[@]}" --labels="fingerprint=$fingerprint"
 }
@@ -74,10 +74,12 @@ subscribe_function() {
     bind "$(member maskserve-push)" roles/run.invoker 'run services' maskserve-events --region="$region"
 
     there gcloud run services describe maskserve-events --region="$region" --format='value(status.url)' || true
-    url=${found:-https://maskserve-events.example}  # in a dry run there may be none yet
+    [[ $found || $dry_run ]] || fail "function maskserve-events has no address yet: run this again in a minute"
+    url=${found:-https://maskserve-events.example}
     # The path tells the function of which topic the event is; Cloud Run asks for a token for the address without it.
     # docs/events.md says where the figures come from.
-    there gcloud pubsub subscriptions describe maskserve-images \
+    same "subscription maskserve-images" "$url/projects/$project/topics/maskserve-images" \
+        gcloud pubsub subscriptions describe maskserve-images --format='value(pushConfig.pushEndpoint)' \
         || change "subscribe the function to new images" gcloud pubsub subscriptions create maskserve-images \
             --topic=maskserve-images --push-endpoint="$url/projects/$project/topics/maskserve-images" \
             --push-auth-service-account="maskserve-push@$accounts" --push-auth-token-audience="$url" \

@@ -33,7 +33,8 @@ create_accounts() {
 }
 
 create_repository() {
-    there gcloud artifacts repositories describe maskserve --location="$region" \
+    same "repository maskserve" DOCKER \
+        gcloud artifacts repositories describe maskserve --location="$region" --format='value(format)' \
         || change "create repository maskserve for images" gcloud artifacts repositories create maskserve \
             --repository-format=docker --location="$region" --description='Images of MaskServe'
     bind "$(member maskserve-nodes)" roles/artifactregistry.reader \
@@ -48,11 +49,26 @@ create_source_bucket() {
     bind "$(member maskserve-build)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-source"
 }
 
+# The image in which builds run, under the tag that cloudbuild.yaml names.
+create_builder() {
+    local base tag image
+    base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
+    tag=$(sed -n 's|^ *_BUILDER: .*/builder:||p' cloudbuild.yaml)
+    [[ $base && $tag ]] || fail "Dockerfile has no line ARG BASE=…, or cloudbuild.yaml no line _BUILDER: …/builder:TAG"
+    image=$region-docker.pkg.dev/$project/maskserve/builder:$tag
+    there gcloud artifacts docker images describe "$image" \
+        || change "build $image, in which builds run (five minutes)" gcloud builds submit scripts/gcp/builder \
+            --config=scripts/gcp/builder/cloudbuild.yaml --region="$region" \
+            --substitutions="_BASE=$base,_IMAGE=$image" \
+            --gcs-source-staging-dir="gs://$project-maskserve-source/builder" \
+            --service-account="projects/$project/serviceAccounts/maskserve-build@$accounts"
+}
+
 # Keys of the service: create_key SECRET. Each enabled version is one (docs/deploy-gcp.md, "Change the key").
 create_key() {
     there gcloud secrets describe "$1" \
         || change "create secret $1" gcloud secrets create "$1" --replication-policy=user-managed --locations="$region"
-    there gcloud secrets versions list "$1" --format='value(name)' || true
+    there gcloud secrets versions list "$1" --filter=state=ENABLED --format='value(name)' || true
     [[ $found ]] || change "make a key" first_key "$1"
     bind "$(member maskserve-build)" roles/secretmanager.secretAccessor secrets "$1"
     bind "$(member maskserve-build)" roles/secretmanager.viewer secrets "$1"
@@ -65,10 +81,17 @@ first_key() {
 create_cluster() {
     there gcloud compute networks describe default \
         || change "create network default" gcloud compute networks create default --subnet-mode=auto
-    there gcloud container clusters describe maskserve --region="$region" \
-        || change "create cluster maskserve (ten minutes)" gcloud container clusters create-auto maskserve \
+    if there gcloud container clusters describe maskserve --region="$region" --format='value(status)'; then
+        case $found in
+            PROVISIONING) fail "cluster maskserve is still being made, by an earlier run: run this again in ten minutes" ;;
+            ERROR) fail "cluster maskserve could not be made. Remove it, and run this again:
+    gcloud container clusters delete maskserve --region=$region" ;;
+        esac
+    else
+        change "create cluster maskserve (ten minutes)" gcloud container clusters create-auto maskserve \
             --region="$region" --release-channel=regular --enable-dns-access \
             --service-account="maskserve-nodes@$accounts"
+    fi
 }
 
 # Models that are not in the image are read from here: MASKSERVE_MODELS=gs://….
@@ -89,7 +112,8 @@ entrance() {
         || change "ask for a certificate for $2" gcloud certificate-manager certificates create "$1" --domains="$2"
     there gcloud certificate-manager maps describe "$1" \
         || change "create certificate map $1" gcloud certificate-manager maps create "$1"
-    there gcloud certificate-manager maps entries describe "$1" --map="$1" \
+    same "entry $1 of the certificate map" "$2" \
+        gcloud certificate-manager maps entries describe "$1" --map="$1" --format='value(hostname)' \
         || change "enter $2 in it" gcloud certificate-manager maps entries create "$1" --map="$1" \
             --hostname="$2" --certificates="$1"
 }
@@ -101,7 +125,8 @@ create_entrances() {
 
 # bucket PURPOSE
 bucket() {
-    there gcloud storage buckets describe "gs://$project-maskserve-$1" \
+    same "bucket $project-maskserve-$1" "${region^^}" \
+        gcloud storage buckets describe "gs://$project-maskserve-$1" --format='value(location)' \
         || change "create bucket $project-maskserve-$1" gcloud storage buckets create "gs://$project-maskserve-$1" \
             --location="$region" --uniform-bucket-level-access --public-access-prevention
 }

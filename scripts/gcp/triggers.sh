@@ -4,12 +4,13 @@
 create_triggers() {
     if [[ $github ]]; then
         connect_github
-        trigger github --repository="projects/$project/locations/$region/connections/maskserve/repositories/maskserve"
+        trigger github repositoryEventConfig.repository --repository \
+            "projects/$project/locations/$region/connections/maskserve/repositories/maskserve"
     elif [[ $source_repository ]]; then
         there gcloud source repos describe "$source_repository" \
             || change "create repository $source_repository" gcloud source repos create "$source_repository"
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
-        trigger cloud-source-repositories --repo="$source_repository"
+        trigger cloud-source-repositories triggerTemplate.repoName --repo "$source_repository"
     else
         echo "No trigger without --github or --source-repositories; docs/deploy-gcp.md says how to build by hand."
     fi
@@ -32,17 +33,19 @@ connect_github() {
             --region="$region" --remote-uri="https://github.com/$github.git"
 }
 
-# trigger KIND FLAG: both triggers of that kind of repository, which FLAG names.
+# trigger KIND FIELD FLAG NAME: both triggers of that kind of repository. FLAG names it when a trigger is made, FIELD
+# is where one that exists has the name.
 trigger() {
     one_trigger staging --branch-pattern='^main$' "$@"
     one_trigger production --tag-pattern='^v.*' "$@"
 }
 
 one_trigger() {
-    local overlay=$1 when=$2 kind=$3 repository=$4
-    there gcloud builds triggers describe "maskserve-$overlay" --region="$region" \
+    local overlay=$1 when=$2 kind=$3 field=$4 flag=$5 repository=$6
+    same "trigger maskserve-$overlay" "$repository" \
+        gcloud builds triggers describe "maskserve-$overlay" --region="$region" --format="value($field)" \
         || change "create trigger maskserve-$overlay" gcloud builds triggers create "$kind" \
-            --name="maskserve-$overlay" --region="$region" "$repository" "$when" --build-config=cloudbuild.yaml \
+            --name="maskserve-$overlay" --region="$region" "$flag=$repository" "$when" --build-config=cloudbuild.yaml \
             --service-account="projects/$project/serviceAccounts/maskserve-build@$accounts" \
             --substitutions="_REGION=$region,_OVERLAY=$overlay"
 }

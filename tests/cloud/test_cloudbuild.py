@@ -12,12 +12,15 @@ import pytest
 import yaml
 from gcloud_lint import complaints, gcloud_commands
 from kube_api import KubeApi
-from pipeline import BUILD, BUILT_IN, DIGEST, FILE, IMAGE, build
+from pipeline import BUILD, BUILT_IN, DIGEST, FILE, IMAGE, build, substituted
 from workspace import ROOT, Workspace
 
+BUILDER = ROOT / "scripts" / "gcp" / "builder"
 
-def test_the_build_fits_its_schema() -> None:
-    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", str(FILE)]
+
+@pytest.mark.parametrize("file", [FILE, BUILDER / "cloudbuild.yaml"], ids=["the build", "the builder"])
+def test_a_build_fits_its_schema(file: Path) -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", str(file)]
     assert subprocess.run(check, capture_output=True, text=True).returncode == 0
 
 
@@ -28,7 +31,8 @@ def test_every_substitution_is_declared_and_every_declared_one_is_used() -> None
 
 
 def test_each_step_is_of_a_version() -> None:
-    assert not [step["id"] for step in BUILD["steps"] if not re.search(r":\d[\w.-]+$", step["name"])]
+    names = {step["id"]: substituted(step["name"]) for step in BUILD["steps"]}
+    assert not [step for step, name in names.items() if not re.search(r":\d[\w.-]+$", name)]
 
 
 def test_what_is_pushed_is_named_for_provenance() -> None:

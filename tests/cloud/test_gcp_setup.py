@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 from gcloud_lint import complaints, gcloud_commands
+from pipeline import substituted
 from workspace import HERE, ROOT, Workspace
 
 BUILD = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
 SETUP = ("scripts/gcp-setup.sh", "my-project", "--domain", "segment.example.org")
 GITHUB = ("--github", "us/maskserve")
-CHANGES = re.compile(r" (create|create-auto|add|add-iam-policy-binding|enable|deploy|service-agent)( |$)")
+CHANGES = re.compile(
+    r" (create|submit|create-auto|add|add-iam-policy-binding|enable|deploy|service-agent)( |$)"
+)
 
 
 @pytest.fixture
@@ -57,8 +60,17 @@ def empty_project(workspace: Workspace) -> Workspace:
 
 
 def project(workspace: Workspace, **said: Any) -> None:
-    """How the project stands: who asks, GitHub's connection, and what fails, by how the command begins."""
-    usual = {"account": "me@example.org", "connection": "COMPLETE\t", "fails": {}}
+    """How the project stands: who asks, GitHub's connection, the function's address.
+
+    And what fails, or is answered otherwise, by how the command begins.
+    """
+    usual = {
+        "account": "me@example.org",
+        "connection": "COMPLETE\t",
+        "address": "https://function.example",
+        "fails": {},
+        "answers": {},
+    }
     (workspace.folder / "project.json").write_text(json.dumps(usual | said))
 
 
@@ -92,6 +104,7 @@ def test_what_others_are_made_from_is_made_first(finished: Workspace) -> None:
         "iam service-accounts create maskserve-nodes",
         "artifacts repositories create maskserve",
         "container clusters create-auto maskserve",
+        "builds submit scripts/gcp/builder",
         "storage buckets create gs://my-project-maskserve-images",
         "pubsub topics create maskserve-images",
         "storage buckets notifications create",
@@ -128,16 +141,122 @@ def test_a_function_with_other_limits_is_deployed_again(set_up_before: Workspace
     assert "--timeout=301" in change
 
 
+def test_a_function_that_did_not_become_ready_is_deployed_again_until_it_is(cloud: Workspace) -> None:
+    project(cloud, fails={"run deploy": "ERROR: Revision 'maskserve-events-1' is not ready"})
+    assert set_up(cloud, *GITHUB).returncode == 1
+    assert "All is there" not in set_up(cloud, *GITHUB).stdout
+    project(cloud)
+    again = set_up(cloud, *GITHUB)
+    assert "deploy function maskserve-events" in again.stdout
+    assert "All is there" in again.stdout
+    assert "deploy function maskserve-events" not in set_up(cloud, *GITHUB).stdout
+
+
+def test_the_function_is_subscribed_only_by_its_own_address(cloud: Workspace) -> None:
+    project(cloud, address="")
+    stopped = set_up(cloud)
+    assert stopped.returncode == 1
+    assert "function maskserve-events has no address yet" in stopped.stderr
+    assert not [call for call in changes(cloud) if "subscriptions create maskserve-images" in call]
+
+
+def test_the_image_of_the_builds_steps_is_made_under_the_tag_that_they_name(finished: Workspace) -> None:
+    (call,) = (call for call in changes(finished) if "builds submit" in call)
+    base = re.search(r"^ARG BASE=(\S+@sha256:\w{64})$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert base
+    assert f"_BASE={base[1]},_IMAGE={substituted(BUILD['substitutions']['_BUILDER'])} " in call
+
+
+def test_another_tag_has_another_image_made_and_nothing_else(set_up_before: Workspace) -> None:
+    made = changes(set_up_before)
+    build = set_up_before.path / "cloudbuild.yaml"
+    build.write_text(build.read_text().replace("/builder:2026.11", "/builder:2027.1"))
+    set_up(set_up_before, *GITHUB)
+    (change,) = changes(set_up_before)[len(made) :]
+    assert change.startswith("gcloud builds submit") and "/builder:2027.1" in change
+
+
+@pytest.mark.parametrize(
+    ("look_up", "answer", "said"),
+    [
+        (
+            "artifacts repositories describe",
+            "MAVEN",
+            "repository maskserve exists with MAVEN instead of DOCKER",
+        ),
+        ("container clusters describe", "PROVISIONING", "cluster maskserve is still being made"),
+        ("container clusters describe", "ERROR", "cluster maskserve could not be made"),
+        (
+            "storage buckets describe",
+            "US",
+            "bucket my-project-maskserve-source exists with US instead of EUROPE",
+        ),
+        (
+            "certificate-manager maps entries describe",
+            "old.example.org",
+            "entry maskserve of the certificate map exists with old.example.org",
+        ),
+        (
+            "pubsub subscriptions describe maskserve-images",
+            "https://old.example/",
+            "subscription maskserve-images exists with https://old.example/",
+        ),
+        (
+            "builds triggers describe",
+            "",  # of another kind of repository
+            "trigger maskserve-staging exists with something else",
+        ),
+    ],
+)
+def test_what_is_there_but_unfinished_or_otherwise_is_not_taken_for_done(
+    set_up_before: Workspace, look_up: str, answer: str, said: str
+) -> None:
+    made = changes(set_up_before)
+    project(set_up_before, answers={look_up: answer})
+    stopped = set_up(set_up_before, *GITHUB)
+    assert stopped.returncode == 1
+    assert said in stopped.stderr
+    assert changes(set_up_before) == made
+
+
+@pytest.mark.parametrize(
+    ("look_up", "answer", "change"),
+    [
+        (
+            "storage buckets notifications list",
+            '[{"topic": "//pubsub.googleapis.com/projects/p/topics/maskserve-images-old"}]',
+            "gcloud storage buckets notifications create",
+        ),
+        ("secrets versions list maskserve-api-key", "", "gcloud secrets versions add maskserve-api-key"),
+    ],
+    ids=["a notification for another topic", "a secret with no enabled version"],
+)
+def test_what_is_missing_beside_what_looks_like_it_is_made(
+    set_up_before: Workspace, look_up: str, answer: str, change: str
+) -> None:
+    made = changes(set_up_before)
+    project(set_up_before, answers={look_up: answer})
+    assert set_up(set_up_before, *GITHUB).returncode == 0
+    (made_now,) = changes(set_up_before)[len(made) :]
+    assert made_now.startswith(change)
+
+
+def test_only_enabled_versions_of_a_secret_count(finished: Workspace) -> None:
+    calls = finished.calls("gcloud secrets versions list")
+    assert calls
+    assert all("--filter=state=ENABLED" in call for call in calls)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (
             ("--domain", "other.example.org", *GITHUB),
-            "certificate maskserve is for segment.example.org, not other",
+            "certificate maskserve exists with segment.example.org instead of other",
         ),
         (
             ("--github", "them/maskserve"),
-            "repository is for https://github.com/us/maskserve.git, not https://github",
+            "repository exists with https://github.com/us/maskserve.git instead of https://github",
         ),
     ],
 )
