@@ -75,10 +75,13 @@ class Service:
             yield
 
     def hold(self, more: int) -> None:
-        """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
+        """Take room for `more` bytes of the running request, until it is answered. Raises Busy.
+
+        Call it while the request is received (`receiving`).
+        """
         if "body" not in g:
             g.body = self.bodies.begin(caller())
-        g.body.grow(more)
+        g.body.grow(more, g.arrival)
 
     def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
