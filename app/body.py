@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
+from traceback import clear_frames
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
@@ -47,10 +48,14 @@ def register(app: Flask, settings: Settings) -> None:
 
 def read_body(room: int, limit: int, settings: Settings) -> bytes:
     """The running request's body. Arguments and errors as those of `arriving_body`."""
-    body = io.BytesIO()  # it gives its bytes away without a copy
     with arriving_body(room, limit, settings) as pieces:
-        for piece in pieces:
-            body.write(piece)
+        return _joined(pieces)
+
+
+def _joined(pieces: Iterator[bytes]) -> bytes:
+    body = io.BytesIO()  # it gives its bytes away without a copy
+    for piece in pieces:
+        body.write(piece)
     return body.getvalue()
 
 
@@ -84,7 +89,8 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
             yield _within(room, limit, pieces)
         except (UploadTooSlow, ClientDisconnected):
             raise
-        except Exception:
+        except Exception as error:
+            clear_frames(error.__traceback__)  # of what has arrived, which would stay in memory meanwhile
             _drain(pieces, 2 * room)
             raise
 

@@ -71,14 +71,17 @@ class Service:
     @contextmanager
     def receiving(self) -> Iterator[None]:
         """Receive the running request, and what it names, in the `with` block. Raises Busy."""
-        with self.workers.upload(caller()) as g.arrival:
+        with self.workers.upload(caller(), request.content_length or 0) as g.arrival:
             yield
 
     def hold(self, more: int) -> None:
-        """Take room for `more` bytes of the running request, until it is answered. Raises Busy."""
+        """Take room for `more` bytes of the running request, until it is answered. Raises Busy.
+
+        Call it while the request is received (`receiving`).
+        """
         if "body" not in g:
             g.body = self.bodies.begin(caller())
-        g.body.grow(more)
+        g.body.grow(more, g.arrival)
 
     def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
@@ -91,9 +94,10 @@ class Service:
         return data
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Hold a place for the running request in the `with` block. Raises Busy."""
-        with self.workers.admit(caller()) as g.place:
+    def admitted(self, images: int = 1) -> Iterator[None]:
+        """Hold a place for the running request, with so many images, in the `with` block. Raises Busy."""
+        length = g.body.bytes if "body" in g else 0
+        with self.workers.admit(caller(), length, images) as g.place:
             yield
 
     def await_models(self) -> Patience:
@@ -145,13 +149,18 @@ class Service:
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+
+        def before_pixels(pixels: int, is_large: bool) -> None:
+            inference.measured(pixels, is_large)
+            count_pixels(pixels)
+
         with self.decoding.of(
             g.place.caller,
             picture.stopwatch,
             patience,
             self.settings.queue_timeout,
             _kept_bytes(wanted),
-            count_pixels,
+            before_pixels,
         ) as decode:
             finding = find(
                 data,

@@ -149,7 +149,8 @@ class Settings:
     queue: int = _setting(
         "16",
         whole_number(0, 1000),
-        "How many requests may wait behind the running one; the next is told 503.",
+        "How many requests may wait behind the running one; the next is told 503. Large pictures, and"
+        " requests with several, may have only some of these places.",
     )
     queue_timeout: float = _setting(
         "60",

@@ -55,7 +55,7 @@ def answer_each(
             raise
         except Exception as error:  # one bad image costs the others nothing
             asked.append(error)
-    with current_service().admitted():
+    with current_service().admitted(len(images)):
         room = _Room(current_service().settings.max_batch_bytes)
         return [_answer(one, room) for one in asked]
 

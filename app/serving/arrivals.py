@@ -31,8 +31,8 @@ class Source(Protocol):
 class Arrival(Place):
     """A place of a request that receives, which it may lose while it waits for bytes."""
 
-    def __init__(self, caller: str) -> None:
-        super().__init__(caller)
+    def __init__(self, caller: str, level: int = 0) -> None:
+        super().__init__(caller, level)
         self._source: Source | None = None
         self._begun = 0.0
         self._received_before = 0

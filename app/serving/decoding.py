@@ -51,12 +51,12 @@ class Decoding:
         patience: Patience,
         timeout: float,
         kept_bytes: int,
-        count_pixels: Callable[[int], object],
+        before_pixels: Callable[[int, bool], object],
     ) -> Iterator[Decode]:
         """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
 
-        `kept_bytes` is how much of it for each pixel, once that is decoded. `count_pixels` is told how many
-        there are before, and may refuse them.
+        `kept_bytes` is how much of it for each pixel, once that is decoded. `before_pixels` is told before
+        how many there are, and whether they need the memory of a large picture; it may refuse them.
 
         What it waits is measured as "queue". It raises as `Decoders.decode`, and
 
@@ -80,14 +80,15 @@ class Decoding:
 
                     is_known = False
 
-                    def before_pixels(size: tuple[int, int], needed: int) -> None:
+                    def header_read(size: tuple[int, int], needed: int) -> None:
                         nonlocal is_known
                         if is_known:  # another decoder tries
                             return
                         is_known = True
-                        count_pixels(math.prod(size))
                         weight = max(needed, kept_bytes * math.prod(size))
-                        if weight > SMALL_BYTES:
+                        is_large = weight > SMALL_BYTES
+                        before_pixels(math.prod(size), is_large)
+                        if is_large:
                             header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))
 
@@ -97,7 +98,7 @@ class Decoding:
                         limits,
                         page=page,
                         channel=channel,
-                        before_pixels=before_pixels,
+                        before_pixels=header_read,
                         check=patience.check,
                     )
                 large.lighten(kept_bytes * math.prod(decoded.size))

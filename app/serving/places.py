@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from app.errors import Busy, ServiceError
@@ -18,10 +18,12 @@ class Place:
 
     Attributes:
         caller: whose request it is.
+        level: how long it may take: 0 for the shortest. Only `Places` changes it.
     """
 
-    def __init__(self, caller: str) -> None:
+    def __init__(self, caller: str, level: int = 0) -> None:
         self.caller = caller
+        self.level = level
         self.since = time.monotonic()
         self._is_settled = False
         self._lost: ServiceError | None = None
@@ -52,27 +54,31 @@ class Place:
 
 
 class Places:
-    """A number of places. Where all are held, a newcomer may get that of somebody else.
+    """A number of places, only some of which are for requests that take long: the others turn over quickly.
 
-    That is: of the slowest of those that have stalled, whoever they are; else of the caller who has the most
-    places, if that leaves it no fewer than the newcomer's caller has then. It loses its youngest request of
-    those that only wait.
+    Where all are held, a newcomer may get the place of another request: of the slowest of those that have
+    stalled, whoever sent it; else of the youngest that only waits of the caller with the most places, if this
+    caller then still has as many as the newcomer's. Requests that take long share their places in the same
+    way.
     """
 
-    def __init__(self, number: int, complaint: str) -> None:
-        """`complaint`: why there is no place, as a sentence for the caller."""
-        self._number = number
-        self._complaint = complaint
+    def __init__(self, numbers: Sequence[int], complaints: Sequence[str]) -> None:
+        """
+        Args:
+            numbers: of places for requests of each level and those above it; the first is that of all places.
+            complaints: why there is no place, by level, each a sentence for the caller.
+        """
+        self._numbers = numbers
+        self._complaints = complaints
         self._held: list[Place] = []  # the oldest first
-        self._mean_seconds = 0.0  # that a place is held
+        self._mean_seconds = [0.0] * len(numbers)  # that a place is held by requests of that level and above
         self._lock = threading.Lock()
 
     @contextmanager
     def hold(self, place: Place) -> Iterator[None]:
         """Hold `place`, a new one, for the length of the `with` block. Raises Busy where there is none."""
         with self._lock:
-            if len(self._held) >= self._number:
-                self._make_room(place.caller)
+            self._make_room(place.caller, range(place.level + 1))
             self._held.append(place)
         try:
             yield
@@ -81,52 +87,78 @@ class Places:
                 if place in self._held:  # not lost
                     self._held.remove(place)
                     held = time.monotonic() - place.since
-                    self._mean_seconds += _OF_THE_LATEST * (held - self._mean_seconds)
+                    for level in range(place.level + 1):
+                        self._mean_seconds[level] += _OF_THE_LATEST * (held - self._mean_seconds[level])
 
-    def check_room(self, caller: str) -> None:
-        """Raise Busy if `caller` would get no place now."""
+    def lift(self, place: Place, level: int) -> None:
+        """Raise `place`, which is held, to `level`; one that is as high already stays what it is.
+
+        Raises:
+            Busy: no place is left for so long a request.
+            ServiceError: the place was lost before.
+        """
         with self._lock:
-            if len(self._held) >= self._number and not self._stalled() and not self._excess(caller):
-                raise self._busy()
+            place.check()
+            self._make_room(place.caller, range(place.level + 1, level + 1))
+            place.level = max(place.level, level)
 
-    def _make_room(self, caller: str) -> None:
-        """Take a place from somebody. Raises Busy where nobody is to lose one."""
-        if stalled := self._stalled():
-            _, place, error = stalled
-        elif excess := self._excess(caller):
-            place = excess
-            error = Busy(
-                f"{self._complaint} You have the most requests here: this one made room for another caller.",
-                self._seconds(),
-            )
-        else:
-            raise self._busy()
-        place.lose(error)
-        self._held.remove(place)
+    def check_room(self, caller: str, level: int = 0) -> None:
+        """Raise Busy if `caller` would get no place of that level now."""
+        with self._lock:
+            for each in range(level + 1):
+                if self._is_full(each) and not self._stalled(each) and not self._excess(caller, each):
+                    raise self._busy(each)
 
-    def _stalled(self) -> tuple[float, Place, ServiceError] | None:
+    def _make_room(self, caller: str, levels: range) -> None:
+        """Take a place from another request where one is needed. Raises Busy where none is to lose it."""
+        for level in reversed(levels):  # what is lost at one level is free at those below it, too
+            if not self._is_full(level):
+                continue
+            if stalled := self._stalled(level):
+                _, place, error = stalled
+            elif excess := self._excess(caller, level):
+                place = excess
+                error = Busy(
+                    f"{self._complaints[level]} You have the most requests here: this one made room for"
+                    " another caller.",
+                    self._seconds(level),
+                )
+            else:
+                raise self._busy(level)
+            place.lose(error)
+            self._held.remove(place)
+
+    def _of(self, level: int) -> list[Place]:
+        """The places held by requests of that level and above, the oldest first."""
+        return [place for place in self._held if place.level >= level]
+
+    def _is_full(self, level: int) -> bool:
+        return len(self._of(level)) >= self._numbers[level]
+
+    def _stalled(self, level: int) -> tuple[float, Place, ServiceError] | None:
         """The slowest of those that have stalled, how fast it goes on and what it is to be told."""
-        found = [(*stalled, place) for place in self._held if (stalled := place.stalled())]
+        found = [(*stalled, place) for place in self._of(level) if (stalled := place.stalled())]
         if not found:
             return None
         pace, error, place = min(found, key=lambda one: one[0])
         return pace, place, error
 
-    def _excess(self, caller: str) -> Place | None:
+    def _excess(self, caller: str, level: int) -> Place | None:
         """The youngest request that waits of the caller who has the most, and too many beside `caller`."""
-        held = Counter(place.caller for place in self._held)
+        of_level = self._of(level)
+        held = Counter(place.caller for place in of_level)
         in_excess = [
             place
-            for place in reversed(self._held)
+            for place in reversed(of_level)
             if held[place.caller] > held[caller] + 1 and place.may_be_lost()
         ]
         return max(in_excess, key=lambda place: held[place.caller], default=None)
 
-    def _busy(self) -> Busy:
-        return Busy(f"{self._complaint} Try again later.", self._seconds())
+    def _busy(self, level: int) -> Busy:
+        return Busy(f"{self._complaints[level]} Try again later.", self._seconds(level))
 
-    def _seconds(self) -> float:
-        """How long it likely takes until a place is free."""
+    def _seconds(self, level: int) -> float:
+        """How long it likely takes until a place of that level is free."""
         now = time.monotonic()
-        ages = sum(now - place.since for place in self._held) / self._number
-        return max(self._mean_seconds, ages) / self._number
+        ages = sum(now - place.since for place in self._of(level)) / self._numbers[level]
+        return max(self._mean_seconds[level], ages) / self._numbers[level]

@@ -17,13 +17,33 @@ from model.stopwatch import Stopwatch
 LANES = (1e6, 4e6, 16e6, math.inf)
 """The most pixels of a picture in each lane: none waits for others that are more than four times its size."""
 
+LONGEST = len(LANES) - 1
+"""The level of a place (`Place`) for a picture of the last lane, or one that needs as much memory, or for
+several in one request. Those for pictures of the other lanes have the number of the lane."""
+
+_LARGE_BODY = 4 * 2**20  # bytes: a picture for the first lane hardly has as many, even uncompressed
+
+_FULL = (
+    "The queue is full.",
+    *["The queue has no place left for pictures of this size, nor for batches."] * LONGEST,
+)
+
+
+def places_by_level(places: int) -> tuple[int, ...]:
+    """How many of `places` pictures of each lane and those above it may take.
+
+    Each lane leaves a sixth of them to the smaller ones, so that the largest get half.
+    """
+    return tuple(max(1, places * (6 - level) // 6) for level in range(len(LANES)))
+
 
 class Workers:
     """A bounded number of requests, and one network at work for them.
 
     A request is first let in to upload (`upload`). As many may arrive at once as may run and wait, so that
     they use up neither memory nor the threads that answer probes. Whole, it takes a place (`admit`): slow
-    uploads keep none from those that have arrived. Where places are short, callers share them.
+    uploads keep none from those that have arrived. Where places are short, callers share them, and large
+    pictures get only some (`Inference.measured`): else many callers with one each would keep out all others.
 
     Its decoded picture then waits in a lane for pictures of its size (`Inference.lane`). Of each lane one is
     worked on at a time: what is half done is bounded, and large pictures are finished one after another,
@@ -36,11 +56,12 @@ class Workers:
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests beside the running one; none waits longer than `timeout` seconds."""
-        self.lanes = [(most, Turns()) for most in LANES]
+        self.lanes = [Turns() for _ in LANES]
         self.turns = Turns()
         self.timeout = timeout
-        self._arrivals = Places(1 + queue, "Too many uploads arrive at once.")
-        self._places = Places(1 + queue, "The queue is full.")
+        by_level = places_by_level(1 + queue)
+        self._arrivals = Places(by_level[:2], ["Too many uploads arrive at once."] * 2)
+        self._places = Places(by_level, _FULL)
         self._is_closed = False
 
     def close(self) -> None:
@@ -48,21 +69,42 @@ class Workers:
         self._is_closed = True
 
     @contextmanager
-    def upload(self, caller: str) -> Iterator[Arrival]:
-        """Receive a request in the `with` block. Raises Busy: too many arrive, a full queue, closed."""
+    def upload(self, caller: str, length: int = 0) -> Iterator[Arrival]:
+        """Receive a request in the `with` block. Raises Busy: too many arrive, a full queue, closed.
+
+        `length`: of its body in bytes; 0 where it is not known.
+        """
         if self._is_closed:
             raise Busy("The service is ending. Try again shortly.")
-        self._places.check_room(caller)  # or it would only be refused after its upload
-        arrival = Arrival(caller)
+        level = _level_of(length)
+        self._places.check_room(caller, level)  # or it would only be refused after its upload
+        arrival = Arrival(caller, min(1, level))
         with self._arrivals.hold(arrival), self.watch("arriving"):
             yield arrival
 
     @contextmanager
-    def admit(self, caller: str) -> Iterator[Place]:
-        """Hold a place for the length of the `with` block. Raises Busy at once when there is none."""
-        place = Place(caller)
+    def admit(self, caller: str, length: int = 0, images: int = 1) -> Iterator[Place]:
+        """Hold a place for the length of the `with` block. Raises Busy at once when there is none.
+
+        `length`: of what has come, in bytes; `images`: how many these are.
+        """
+        place = Place(caller, LONGEST if images > 1 else _level_of(length))
         with self._places.hold(place):
             yield place
+
+    def lift(self, place: Place, level: int) -> None:
+        """Make `place` one of `level`, if it is lower. Raises Busy at once when there is none left."""
+        self._places.lift(place, level)
+
+
+def _level_of(length: int) -> int:
+    """Of the place for a picture in so many bytes, whose header has not been read."""
+    return LONGEST if length > _LARGE_BODY else 0
+
+
+def _lane_of(pixels: int) -> int:
+    """The number of the lane for a picture of so many pixels."""
+    return next(number for number, most in enumerate(LANES) if pixels <= most)
 
 
 class Inference:
@@ -75,6 +117,13 @@ class Inference:
         self._patience = patience
         self._request: Request | None = None
 
+    def measured(self, pixels: int, is_large: bool) -> None:
+        """Take a place for a picture whose header was read, and whose pixels are not decoded yet.
+
+        `is_large`: whether it waits for the memory of large pictures. Raises Busy at once when there is none.
+        """
+        self._workers.lift(self._place, LONGEST if is_large else _lane_of(pixels))
+
     @contextmanager
     def lane(self, size: Size) -> Iterator[None]:
         """Let a picture of `size` be worked on in the `with` block.
@@ -83,7 +132,7 @@ class Inference:
             Busy: this did not begin in time, or the place was lost.
             ClientLeft: as the patience tells.
         """
-        lane = next(lane for most, lane in self._workers.lanes if math.prod(size) <= most)
+        lane = self._workers.lanes[_lane_of(math.prod(size))]
         with ExitStack() as held:
             with self._waiting():
                 held.enter_context(lane.turn(self._place.caller, self._patience, self._workers.timeout))

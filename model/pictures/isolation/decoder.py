@@ -31,8 +31,9 @@ def serve(connection: socket.socket) -> None:
     Each order is a file with {"page", "channel", "max_pixels", "max_frames"}. The decoder asks with {"size"}
     to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed"}, the picture's size
     and the bytes that it takes, whether it may decode the pixels, answered with {"seconds"} of processor
-    time. It ends with {"shape", "size"} and the pixels in a file in memory, or with {"refused", "why"}, or
-    with {"lacks_memory"}: whether the machine has none, rather than the picture taken too much.
+    time, or with {"stop"}. It ends with {"shape", "size"} and the pixels in a file in memory, or with
+    {"stopped"}, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has none, rather
+    than the picture taken too much.
     """
     with suppress(Ended):
         while True:
@@ -41,6 +42,10 @@ def serve(connection: socket.socket) -> None:
             with open(file, "rb") as stream:
                 data = stream.read()
             _Order(connection, order, data).answer()
+
+
+class _Stopped(BaseException):
+    """The picture is not wanted any more. No error of its own, which codecs would take for theirs."""
 
 
 class _Order:
@@ -58,6 +63,9 @@ class _Order:
         """Decode it and send what came of it. Raises Ended."""
         try:
             decoded = self._decode()
+        except _Stopped:
+            send(self._connection, {"stopped": True})
+            return
         except MemoryError:
             decoded = None
         except PictureError as error:
@@ -88,7 +96,10 @@ class _Order:
         return width, height
 
     def _before_pixels(self, size: tuple[int, int], needed: int) -> None:
-        self._allow(needed, self._ask({"whole": size, "needed": needed})["seconds"])
+        answer = self._ask({"whole": size, "needed": needed})
+        if "stop" in answer:
+            raise _Stopped
+        self._allow(needed, answer["seconds"])
 
     def _ask(self, values: dict[str, Any]) -> dict[str, Any]:
         """What the service says to that; when it has closed the connection, the process ends."""

@@ -258,7 +258,11 @@ class _Decoder:
                 match answer.values:
                     case {"whole": [width, height], "needed": needed}:
                         is_large = needed > _LARGE_BYTES
-                        before_pixels((width, height), needed)
+                        try:
+                            before_pixels((width, height), needed)
+                        except BaseException:
+                            self._stop()
+                            raise
                         send(self._connection, {"seconds": _SECONDS + needed / _BYTES_A_SECOND})
                     case {"shape": _}:
                         decoded = _received(answer)
@@ -284,6 +288,12 @@ class _Decoder:
         if answer.values["lacks_memory"]:
             raise MemoryError("there is no memory to decode the picture with")
         raise PictureTooLarge("the picture takes more memory to decode than one of its size may")
+
+    def _stop(self) -> None:
+        """Have the picture given up before its pixels are decoded, which leaves the process as it was."""
+        with suppress(Ended, TimeoutError):
+            send(self._connection, {"stop": True})
+            self.is_spent = "stopped" not in receive(self._connection).values
 
     def end(self) -> int | None:
         """End the process; its exit status, or minus the signal that killed it, where that is known."""

@@ -3,58 +3,165 @@
 from __future__ import annotations
 
 import io
+from contextlib import ExitStack
 
 import pytest
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.errors import Busy
+from app.errors import Busy, ServiceError, UploadTooSlow
 from app.service import current_service
-from app.serving.bodies import Bodies
+from app.serving.arrivals import Arrival
+from app.serving.bodies import Bodies, Body
 from app.settings import Settings
 
 ROOM = 640  # so that a request of 10 is small
 
 
+class Upload:
+    """A body on its way, and where it comes from."""
+
+    def __init__(self, bodies: Bodies, caller: str) -> None:
+        self.body: Body = bodies.begin(caller)
+        self.arrival = Arrival(caller)
+        self.is_cut = False
+        self._on_the_way = ExitStack()
+        self._on_the_way.enter_context(self.arrival.awaits(self))
+
+    def progress(self) -> tuple[int, float] | None:
+        return None
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+    def too_slow(self) -> ServiceError:
+        return UploadTooSlow("Stalled.")
+
+    def grow(self, more: int) -> None:
+        self.body.grow(more, self.arrival)
+
+    def is_whole(self) -> None:
+        self._on_the_way.close()
+
+    def is_refused(self) -> bool:
+        try:
+            self.grow(0)
+        except Busy:
+            return True
+        return False
+
+
+class Stalled(Upload):
+    """One that has sent nothing for long."""
+
+    def progress(self) -> tuple[int, float] | None:
+        return 0, 60.0
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.serving.arrivals._GRACE_SECONDS", 0.0)
+
+
+def uploads(bodies: Bodies, callers: str) -> list[Upload]:
+    return [Upload(bodies, caller) for caller in callers]
+
+
+def grow_alike(growing: list[Upload], size: int, piece: int = 5) -> list[Upload]:
+    """Those that get as large as that, where all send a piece in turn."""
+    left = list(growing)
+    for _ in range(0, size, piece):
+        for upload in list(left):
+            try:
+                upload.grow(piece)
+            except Busy:
+                left.remove(upload)
+                upload.body.end()
+    return left
+
+
 def test_one_caller_may_fill_the_room() -> None:
     bodies = Bodies(ROOM)
-    for part in (300, 300, 40):
-        bodies.begin("ann").grow(part)
+    for upload, part in zip(uploads(bodies, "aaa"), (300, 300, 40), strict=True):
+        upload.grow(part)
 
 
-def test_where_the_room_is_full_one_request_may_go_on_and_no_other() -> None:
+@pytest.mark.parametrize(
+    ("callers", "size", "come_through"),
+    [
+        ("abcdefghi", 160, 4),
+        ("abcdefghi", 155, 4),
+        ("abcdefghi", 210, 3),
+        ("abcdefghi", 640, 1),
+        ("aaaaaaaaa", 160, 4),
+        ("ab", 320, 2),
+    ],
+)
+def test_of_those_that_grow_alike_as_many_get_through_as_fit(
+    callers: str, size: int, come_through: int
+) -> None:
+    assert len(grow_alike(uploads(Bodies(ROOM), callers), size)) == come_through
+
+
+def test_where_the_room_is_full_the_one_with_the_fewest_bytes_makes_room_and_of_equals_the_youngest() -> None:
     bodies = Bodies(ROOM)
-    first, second, third = (bodies.begin(caller) for caller in ("ann", "bob", "cat"))
-    for body, part in ((first, 220), (second, 210), (third, 210)):
-        body.grow(part)
-    first.grow(50)
-    for body in (second, third):
-        with pytest.raises(Busy):
-            body.grow(1)
-    first.grow(50)
-    first.end()
-    third.grow(110)
-    second.grow(110)
-
-
-def test_beside_others_nobody_gets_more_than_half() -> None:
-    bodies = Bodies(ROOM)
-    ann, bob = bodies.begin("ann"), bodies.begin("bob")
-    ann.grow(100)
-    bob.grow(320)
+    far, equal, young, whole = uploads(bodies, "abcd")
+    for upload, part in ((far, 220), (equal, 180), (young, 180), (whole, 60)):
+        upload.grow(part)
+    whole.is_whole()
+    far.grow(10)
+    assert [upload.is_refused() for upload in (far, equal, young, whole)] == [False, False, True, False]
+    far.grow(80)
+    equal.grow(90)
     with pytest.raises(Busy):
-        bob.grow(11)
-    ann.grow(220)
-    bob.end()
-    bodies.begin("ann").grow(320)
+        equal.grow(1)
+    far.grow(10)
+
+
+def test_whoever_finds_no_room_beside_what_is_there_whole_is_refused_alone() -> None:
+    bodies = Bodies(ROOM)
+    whole, late = uploads(bodies, "ab")
+    whole.grow(600)
+    whole.is_whole()
+    with pytest.raises(Busy):
+        late.grow(50)
+    assert not whole.is_refused()
+    whole.body.end()
+    (again,) = uploads(bodies, "b")
+    again.grow(640)
+
+
+def test_a_caller_with_more_than_half_makes_room_first() -> None:
+    bodies = Bodies(ROOM)
+    *many, one = uploads(bodies, "aab")
+    many[0].grow(270)
+    many[1].grow(270)
+    one.grow(100)
+    one.grow(20)
+    assert [upload.is_refused() for upload in (*many, one)] == [False, True, False]
+    one.grow(250)
+    many[0].is_whole()
+    with pytest.raises(Busy):
+        one.grow(1)
+
+
+def test_a_stalled_upload_makes_room_first_and_at_once() -> None:
+    bodies = Bodies(ROOM)
+    stalled, flowing = Stalled(bodies, "a"), Upload(bodies, "b")
+    stalled.grow(600)
+    flowing.grow(100)
+    assert stalled.is_cut and not flowing.is_cut
+    with pytest.raises(Busy):
+        stalled.is_whole()
+    flowing.grow(540)
 
 
 def test_a_small_request_is_let_in_whoever_has_filled_the_room() -> None:
     bodies = Bodies(ROOM)
-    for part in (600, 41):
-        bodies.begin("ann").grow(part)
-    small = bodies.begin("bob")
+    large, small = uploads(bodies, "ab")
+    large.grow(640)
     small.grow(10)
+    large.is_whole()
     with pytest.raises(Busy):
         small.grow(1)
 
@@ -65,9 +172,8 @@ def test_an_upload_beyond_the_room_is_told_to_come_back_and_nothing_stays_taken(
     app = create_app({"stub": StubSegmenter()}, settings)
     with app.app_context():
         bodies = current_service().bodies
-    somebodys = [bodies.begin("somebody else") for _ in range(2)]
-    somebodys[0].grow(32 * len(png))
-    somebodys[1].grow(len(png))  # beyond it
+    somebodys = bodies.begin("somebody else")
+    somebodys.grow(32 * len(png), Arrival("somebody else"))  # all of it, and no more to come
     client = app.test_client()
     for body in (png, {"image": (io.BytesIO(png), "a.png")}):
         response = client.post(
@@ -75,9 +181,6 @@ def test_an_upload_beyond_the_room_is_told_to_come_back_and_nothing_stays_taken(
         )
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) >= 1
-    for body in somebodys:
-        body.end()
+    somebodys.end()
     assert client.post("/api/v1/segment", data=png, content_type="image/png").status_code == 200
-    bodies.begin("somebody else").grow(32 * len(png))  # all of it
-    with pytest.raises(Busy):
-        bodies.begin("another").grow(17 * len(png))  # half of it is not for the second
+    bodies.begin("somebody else").grow(32 * len(png), Arrival("somebody else"))

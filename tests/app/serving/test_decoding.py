@@ -38,9 +38,9 @@ def one(
     patience: Patience = Patience(),  # noqa: B008 - frozen
     timeout: float = 60,
     kept_bytes: int = KEPT_BYTES,
-    count_pixels: Callable[[int], object] = lambda pixels: None,
+    before_pixels: Callable[[int, bool], object] = lambda pixels, is_large: None,
 ) -> AbstractContextManager[Decode]:
-    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, kept_bytes, count_pixels)
+    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, kept_bytes, before_pixels)
 
 
 def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
@@ -97,8 +97,18 @@ def test_pixels_are_counted_before_they_are_decoded(decoding: Decoding) -> None:
     class TooManyError(Exception):
         pass
 
-    def refuse(pixels: int) -> None:
+    def refuse(pixels: int, is_large: bool) -> None:
         raise TooManyError(pixels)
 
-    with pytest.raises(TooManyError, match="9000000"), one(decoding, count_pixels=refuse) as decode:
+    with pytest.raises(TooManyError, match="9000000"), one(decoding, before_pixels=refuse) as decode:
         decode(LARGE[:-1000], whole, LIMITS)
+
+
+def test_a_picture_is_known_to_need_much_memory_before_its_pixels_are_decoded(decoding: Decoding) -> None:
+    told: list[tuple[int, bool]] = []
+    for file in (SMALL, LARGE):
+        with one(decoding, before_pixels=lambda *how: told.append(how)) as decode:
+            decode(file, whole, LIMITS)
+    with one(decoding, kept_bytes=INCLUDED_BYTES, before_pixels=lambda *how: told.append(how)) as decode:
+        decode(LARGE, whole, LIMITS)
+    assert told == [(64 * 48, False), (9_000_000, True), (9_000_000, True)]

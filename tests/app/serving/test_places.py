@@ -57,7 +57,7 @@ def is_lost(place: Place) -> bool:
 def test_places_are_shared_by_callers(
     stack: ExitStack, callers: str, newcomer: str, loser: int | None
 ) -> None:
-    places = Places(len(callers), "Full.")
+    places = Places([len(callers)], ["Full."])
     taken = take(places, stack, *callers)
     if loser is None:
         with pytest.raises(Busy):
@@ -73,7 +73,7 @@ def test_places_are_shared_by_callers(
 
 
 def test_a_request_that_is_worked_on_keeps_its_place(stack: ExitStack) -> None:
-    places = Places(3, "Full.")
+    places = Places([3], ["Full."])
     taken = take(places, stack, "a", "a", "a")
     taken[2].settle()
     take(places, stack, "b")
@@ -85,8 +85,43 @@ def test_a_request_that_is_worked_on_keeps_its_place(stack: ExitStack) -> None:
         take(places, stack, "c")
 
 
+def test_places_for_long_requests_are_fewer_and_shared_by_callers_too(stack: ExitStack) -> None:
+    places = Places([6, 3, 1], ["Full.", "Full of long ones.", "Full of the longest."])
+    a, b, first, second = take(places, stack, "a", "b", "c", "c")
+    for place in (a, first, second):
+        places.lift(place, 1)
+    for level in (0, 1):
+        places.check_room("new", level)
+    with pytest.raises(Busy, match="long ones"):
+        places.check_room("c", 1)
+    places.lift(a, 1)  # has it already
+    places.lift(b, 1)  # c had two
+    assert [is_lost(place) for place in (a, b, first, second)] == [False, False, False, True]
+    with pytest.raises(Busy):
+        places.lift(second, 1)
+    d, e = take(places, stack, "d", "e")
+    with pytest.raises(Busy, match="long ones"):
+        places.lift(d, 1)
+    places.lift(first, 2)
+    with pytest.raises(Busy, match="longest"):
+        places.lift(d, 2)
+    take(places, stack, "f")
+    with pytest.raises(Busy, match="Full"):
+        places.check_room("g")
+    assert not any(is_lost(place) for place in (a, b, first, d, e))
+
+
+def test_a_place_that_ends_leaves_room_at_its_level(stack: ExitStack) -> None:
+    places = Places([2, 1], ["Full.", "Full of long ones."])
+    (place,) = take(places, stack, "a")
+    for _ in range(2):
+        with places.hold(Place("b", level=1)), pytest.raises(Busy, match="long ones"):
+            places.lift(place, 1)
+    places.lift(place, 1)
+
+
 def test_the_slowest_that_stalled_makes_room_for_anybody(stack: ExitStack) -> None:
-    places = Places(3, "Full.")
+    places = Places([3], ["Full."])
     slow = [Slow("a", pace) for pace in (20.0, 0.0)]
     for place in slow:
         stack.enter_context(places.hold(place))
@@ -97,7 +132,7 @@ def test_the_slowest_that_stalled_makes_room_for_anybody(stack: ExitStack) -> No
 
 
 def test_a_lost_place_is_not_given_back_twice() -> None:
-    places = Places(1, "Full.")
+    places = Places([1], ["Full."])
     with ExitStack() as stack, ExitStack() as later:
         slow = Slow("a", 0.0)
         stack.enter_context(places.hold(slow))
@@ -114,7 +149,7 @@ def test_a_refusal_says_after_how_long_a_place_is_likely_free(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("app.serving.places.time.monotonic", lambda: now)
-    places = Places(4, "Full.")
+    places = Places([4], ["Full."])
     take(places, stack, "a", "a", "a", "a")
     assert seconds_told(places) == 1
     now += 40  # each has held its place for so long, and there are four

@@ -15,7 +15,7 @@ from server import Server, needs_uwsgi, running
 pytestmark = needs_uwsgi
 
 HEAD = (
-    b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 19999999\r\n\r\n"
+    b"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 4194304\r\n\r\n"
 )
 _TICK = 0.1  # seconds
 

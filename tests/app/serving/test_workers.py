@@ -5,12 +5,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 
 import pytest
 
 from app.errors import Busy
 from app.serving.patience import Patience
-from app.serving.workers import Inference, Workers
+from app.serving.workers import Inference, Workers, places_by_level
 from model.stopwatch import Stopwatch
 
 SMALL, MEDIUM, LARGE = (1000, 1000), (4000, 3000), (8000, 6250)
@@ -69,6 +70,69 @@ def test_an_upload_for_a_full_queue_is_refused_before_it_is_read_unless_it_would
             pass
     with workers.upload("one"):
         pass
+
+
+def test_large_pictures_of_many_callers_leave_places_to_smaller_ones() -> None:
+    workers = Workers(queue=8, timeout=60)
+    with ExitStack() as stack:
+
+        def enter(pixels: float, is_large: bool = False) -> None:
+            one = stack.enter_context(inference(workers, f"caller {next(callers)}"))
+            one.measured(int(pixels), is_large)
+
+        callers = count()
+        for _ in range(3):
+            enter(50e6)
+        enter(1e6, is_large=True)
+        for _ in range(2):
+            with inference(workers, "another") as late, pytest.raises(Busy, match="of this size"):
+                late.measured(50_000_000, True)
+        for _ in range(2):
+            enter(10e6)
+        with inference(workers, "another") as late, pytest.raises(Busy, match="of this size"):
+            late.measured(10_000_000, False)
+        enter(3e6)
+        for _ in range(2):
+            enter(1e6)
+        with pytest.raises(Busy, match="queue is full"), workers.admit("another"):
+            pass
+
+
+@pytest.mark.parametrize("queue", range(20))
+def test_some_place_is_for_pictures_of_any_size(queue: int) -> None:
+    numbers = places_by_level(1 + queue)
+    assert numbers[0] == 1 + queue
+    assert sorted(numbers, reverse=True) == list(numbers)
+    assert min(numbers) >= 1
+
+
+def test_a_large_body_is_refused_before_its_upload_where_large_pictures_have_no_place_left() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.admit("one", 2**24):
+        with pytest.raises(Busy, match="batches"), workers.upload("other", 2**24):
+            pass
+        with workers.upload("other", 2**20):
+            pass
+    with workers.upload("other", 2**24):
+        pass
+
+
+def test_of_several_images_in_one_request_nobody_knows_how_large_they_are() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.admit("one", images=2):
+        with pytest.raises(Busy, match="batches"), workers.admit("other", images=2):
+            pass
+        with workers.admit("other"):
+            pass
+
+
+def test_large_uploads_leave_room_to_small_ones() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.upload("one", 2**24):
+        with pytest.raises(Busy, match="uploads"), workers.upload("other", 2**24):
+            pass
+        with workers.upload("other", 2**20):
+            pass
 
 
 def test_closed_to_uploads_what_has_begun_goes_on() -> None:

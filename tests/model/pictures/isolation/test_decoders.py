@@ -197,10 +197,31 @@ def test_what_waits_for_a_picture_may_give_up_at_any_moment(decoders: Decoders) 
         {"before_pixels": stop, "check": leave},
     ]
     for call in calls:
+        decoders.decode(encode(64, 48, "PNG"), whole)
         before = children(nursery())
         with pytest.raises(LeftError):
             decoders.decode(data, whole, **call)  # type: ignore[arg-type]
         assert set(children(nursery())) <= set(before)  # the decoder is not left to work for nobody
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF", "GIF"])
+def test_a_picture_that_is_not_wanted_once_its_size_is_known_ends_no_decoder(
+    decoders: Decoders, kind: str
+) -> None:
+    class UnwantedError(Exception):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise UnwantedError
+
+    small = encode(64, 48, "PNG")
+    decoders.decode(small, whole)
+    before = children(nursery())
+    for _ in range(3):
+        with pytest.raises(UnwantedError):
+            decoders.decode(encode(*LARGE, kind), whole, before_pixels=refuse)
+        assert decoders.decode(small, whole).size == (64, 48)
+    assert children(nursery()) == before
 
 
 def test_a_decoder_or_a_nursery_that_is_killed_while_idle_is_replaced(decoders: Decoders) -> None:
