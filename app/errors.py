@@ -64,6 +64,13 @@ class BadParameter(ServiceError):
     kind = "bad-parameter"
 
 
+class BadUrl(ServiceError):
+    """A path or query that is not UTF-8."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "bad-url"
+
+
 class BadBody(ServiceError):
     """A body that is not what its type says."""
 
