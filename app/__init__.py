@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from app import body, errors, json_provider, service
-from app.access import cors, headers, keys, long_headers, proxies, rate_limit
+from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.monitoring import logs, metrics, traces, tracing
 from app.routes import platforms
 from app.routes.api import api
@@ -57,7 +57,19 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         watcher.register(app)
     errors.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
-    for part in (memory, deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
+    for part in (
+        memory,
+        deadline,
+        body,
+        proxies,
+        long_headers,
+        utf8_urls,
+        dates,
+        keys,
+        rate_limit,
+        cors,
+        headers,
+    ):
         part.register(app, settings)
     for blueprint in (api, predict, operations, documents, pages):
         app.register_blueprint(blueprint)

@@ -22,6 +22,7 @@ from app.settings import Settings
 _PIECE_BYTES = 64 * 1024
 _PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
+_AWAITS_CONTINUE = "front.awaits_continue"  # of environ: the client sends no body before it is asked for it
 _REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
 
 
@@ -79,13 +80,16 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
     length = request.content_length
     if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
+    stream = Stream(request.environ["wsgi.input"])
     with (
-        g.arrival.awaits(Stream(request.environ["wsgi.input"])),
+        g.arrival.awaits(stream),
         closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
     ):
         try:
             if length is not None and length > room:
                 raise TooLarge.in_bytes(limit)
+            if request.environ.pop(_AWAITS_CONTINUE, None):
+                stream.ask_for()
             yield _within(room, limit, pieces)
         except (UploadTooSlow, ClientDisconnected):
             raise
@@ -118,6 +122,8 @@ def _is_all_read() -> bool:
 
 def _drain(pieces: Iterator[bytes], at_most: int) -> None:
     """Read and forget what is left of the body: closing on unread bytes would reset the connection."""
+    if _AWAITS_CONTINUE in request.environ:  # it was never asked for
+        return
     with suppress(UploadTooSlow, ClientDisconnected):
         while at_most > 0 and (piece := next(pieces, b"")):
             at_most -= len(piece)

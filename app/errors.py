@@ -64,6 +64,13 @@ class BadParameter(ServiceError):
     kind = "bad-parameter"
 
 
+class BadUrl(ServiceError):
+    """A path or query that is not UTF-8."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "bad-url"
+
+
 class BadBody(ServiceError):
     """A body that is not what its type says."""
 
@@ -167,10 +174,17 @@ class HeadersTooLarge(ServiceError):
 
 
 class ClientLeft(ServiceError):
-    """The client did not wait for its answer, which only the log gets."""
+    """The client did not wait for its answer. If it has closed its sending side alone, it may read this."""
 
-    status = 499  # as nginx logs it; no standard has a name for what nobody reads
+    status = 499  # as nginx logs it; no standard has a name for what hardly anybody reads
     kind = "client-left"
+
+    def __init__(self, meanwhile: str) -> None:
+        """`meanwhile`: what was done as it left, as in "the request waited"."""
+        super().__init__(
+            f"The client closed the connection, or its sending side, while {meanwhile}."
+            " Keep both sides open until the answer has come."
+        )
 
 
 class FetchFailed(ServiceError):

@@ -98,7 +98,7 @@ class _Fetches:
         if not self._service.sources.is_elsewhere(image):
             return image
         if self._client.has_left():
-            raise ClientLeft("The client closed the connection while its images were fetched.")
+            raise ClientLeft("its images were fetched")
         settings = self._service.settings
         left = self._end - time.monotonic()
         if left <= 0:

@@ -70,13 +70,11 @@ class Exchange(asyncio.Protocol):
         self._left = self._head.body_bytes
         self._received = self._received[end + 4 :]
         self._front.release(end + 4)
-        if self._head.awaits_continue:
-            self._transport.write(_GO_ON)
         self._transport.pause_reading()  # until a worker takes it
         self._front.find_worker(self)
 
     def eof_received(self) -> bool:
-        """A client may close its side and still read; whether it has left, the service sees for itself."""
+        """A client may have closed its sending side alone; whether it has left, the service decides."""
         if self._head is None and self._received and self._closes_at is None:
             self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its head.")
         if self._head is not None and self._left > len(self._received) and not self._is_answered:
@@ -146,9 +144,9 @@ class Exchange(asyncio.Protocol):
         self._transport.resume_reading()
 
     def answer(self, data: bytes) -> None:
-        """The worker has answered this much."""
+        """The worker has answered this much, or asked for the body."""
         self._moved_at = time.monotonic()
-        self._is_answered = True
+        self._is_answered = self._is_answered or data != _GO_ON
         self._transport.write(data)
 
     def worker_is_done(self) -> None:

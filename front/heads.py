@@ -38,13 +38,11 @@ class Head:
         packet: what a worker is told, before the body.
         is_for_head: its answer has no body.
         body_bytes: how many follow.
-        awaits_continue: before they do, the client wants to be told to go on.
     """
 
     packet: bytes
     is_for_head: bool
     body_bytes: int
-    awaits_continue: bool
 
 
 def end_of(received: bytearray, before: int) -> int:
@@ -89,10 +87,9 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
         prefix = b"" if variable in (b"CONTENT_LENGTH", b"CONTENT_TYPE") else b"HTTP_"
         variables[prefix + variable] = (b"; " if name == b"COOKIE" else b", ").join(values)
     expected = [value.lower() for value in fields.get(b"EXPECT", ())]
-    is_for_head = method == b"HEAD"
-    return Head(
-        _packet(variables), is_for_head, length, version == b"HTTP/1.1" and b"100-continue" in expected
-    )
+    if length and version == b"HTTP/1.1" and b"100-continue" in expected:
+        variables[b"front.awaits_continue"] = b"1"  # no header's name, so no client can set it
+    return Head(_packet(variables), method == b"HEAD", length)
 
 
 def _check_fields(version: bytes, fields: dict[bytes, list[bytes]]) -> None:

@@ -10,8 +10,9 @@ from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 class Client:
     """The client of one request.
 
-    The front (front/) keeps the client's connection to itself, and leaves open what a client closes on its
-    side alone: it may still read. Who closes while it waits for a turn has left, and the kernel tells of it.
+    The front (front/) keeps the client's connection to itself, and leaves it open until the answer is sent. A
+    client that closes it while it waits has left, and the kernel tells of it. One that closes its sending
+    side alone looks the same, and is taken for one: else clients that have left would be worked for.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:

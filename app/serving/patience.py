@@ -43,7 +43,7 @@ class Patience:
             )
         self.check_place()
         if self.has_left():
-            raise ClientLeft("The client closed the connection while its picture was worked on.")
+            raise ClientLeft("its picture was worked on")
 
     def wait(self, happens: Callable[[float], bool], at_most: float) -> bool:
         """Whether something happens within `at_most` seconds and while there is patience.
@@ -63,6 +63,6 @@ class Patience:
                 return True
             self.check_place()
             if self.has_left():
-                raise ClientLeft("The client closed the connection while the request waited.")
+                raise ClientLeft("the request waited")
             look = _LOOK_SECONDS
         return False

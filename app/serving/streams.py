@@ -14,6 +14,8 @@ _Result = TypeVar("_Result")
 # Of struct tcp_info (linux/tcp.h): tcpi_last_data_recv, in milliseconds, and tcpi_bytes_received.
 _TCP_INFO = struct.Struct("=52xI72xQ")
 
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 class Stream:
     """What a request's body is read from. Where there is no connection behind it, nothing is known of it."""
@@ -33,6 +35,10 @@ class Stream:
             return None
         quiet_milliseconds, received = _TCP_INFO.unpack(info)
         return received, quiet_milliseconds / 1000
+
+    def ask_for(self) -> None:
+        """Tell the client, which waits for that, to send the body."""
+        self._on_socket(lambda connection: connection.sendall(_CONTINUE))
 
     def cut(self) -> None:
         """End a read that waits, and leave the way open for the answer."""

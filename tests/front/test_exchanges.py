@@ -141,11 +141,38 @@ def test_a_body_of_any_size_arrives_whole_and_so_does_an_answer(front: Front) ->
     assert asyncio.run(at_once()) == (large, large)
 
 
-def test_a_client_that_waits_is_told_to_go_on(front: Front) -> None:
-    client = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-    assert read(client, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+WAITS = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_a_client_that_waits_is_told_to_go_on_when_the_worker_says_so(front: Front) -> None:
+    client = front.connect(WAITS)
+    worker = front.worker()
+    assert not select.select([client], [], [], 0.1)[0]
+    worker.sendall(GO_ON)
+    assert read(client, 25) == GO_ON
     client.sendall(b"ok")
-    assert read(front.worker(), 2) == b"ok"
+    assert read(worker, 2) == b"ok"
+    worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+    worker.close()
+    assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\nfine"
+
+
+def test_a_client_that_waits_and_is_refused_is_not_told_to_go_on(front: Front) -> None:
+    client = front.connect(WAITS)
+    worker = front.worker()
+    worker.sendall(b"HTTP/1.1 413 Too Large\r\n\r\n")
+    worker.close()
+    assert read_all(client) == b"HTTP/1.1 413 Too Large\r\n\r\n"
+
+
+def test_a_worker_that_ends_after_it_has_asked_for_the_body_is_502(front: Front) -> None:
+    client = front.connect(WAITS)
+    worker = front.worker()
+    worker.sendall(GO_ON)
+    assert read(client, 25) == GO_ON
+    worker.close()
+    assert problem(read_all(client))[0] == 502
 
 
 @pytest.mark.parametrize("end", ["closed", "reset"])

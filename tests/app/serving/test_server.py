@@ -197,3 +197,12 @@ def test_the_apps_log_is_on_stdout_and_uwsgis_on_stderr(tmp_path: Path, png: byt
     assert [entry["httpRequest"]["status"] for entry in entries if "httpRequest" in entry] == [200]
     assert "spawned uWSGI worker" in err.read_text()
     assert "httpRequest" not in err.read_text()
+
+
+def test_a_client_that_closes_its_sending_side_is_told_to_keep_it_open(tmp_path: Path, png: bytes) -> None:
+    with running(tmp_path / "log", seconds=0.5) as server, server.send(png) as connection:
+        connection.shutdown(socket.SHUT_WR)  # as `nc -N` does
+        with connection.makefile("rb") as answered:
+            answer = answered.read()
+    assert answer.startswith(b"HTTP/1.1 499 ")
+    assert b"Keep both sides open until the answer has come." in answer

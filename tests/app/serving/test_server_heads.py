@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -90,6 +91,30 @@ def test_a_target_that_is_no_path_redirects_nowhere(server: Server, target: str)
     answered = get(server, GOOD.replace("x", "evil.example", 1), target)
     assert answered.startswith(b"HTTP/1.1 400 ")
     assert b"evil" not in answered
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/api/v1/segment?mode\xac=people", "/api/v1/models/\xac", "/livez?%FF", "/static/%00", "/v2/models/\0"],
+    ids=["query", "path", "percent-encoded", "an encoded null", "a null"],
+)
+def test_odd_bytes_in_a_url_are_the_callers_fault(server: Server, target: str) -> None:
+    assert get(server, GOOD, target).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 "))
+
+
+@pytest.mark.parametrize(
+    ("key", "length", "status"),
+    [("x", 100, b"401"), (KEY, 10**10, b"413")],
+    ids=["a wrong key", "too large"],
+)
+def test_a_refused_client_that_waits_to_send_its_body_is_told_at_once(
+    server: Server, key: str, length: int, status: bytes
+) -> None:
+    started = time.monotonic()
+    headers = f"Host: x\r\nX-API-Key: {key}\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
+    answered = post(server, b"", f"{headers}Content-Length: {length}\r\n")
+    assert answered.startswith(b"HTTP/1.1 " + status)
+    assert time.monotonic() - started < 1
 
 
 def test_a_whole_url_is_answered_as_its_path(server: Server) -> None:

@@ -1,0 +1,22 @@
+"""Dates: a condition on a date that cannot be is no condition, and is left out before anything reads it."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from werkzeug.http import parse_date
+
+from app.settings import Settings
+
+_CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")  # that werkzeug reads as dates
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Ignore impossible dates in requests of `app`, as RFC 9110, section 13.1.3, wants it."""
+
+    @app.before_request
+    def ignore_impossible_dates() -> None:
+        for name in _CONDITIONS:
+            try:
+                parse_date(request.environ.get(name))  # None where it is no date at all
+            except OverflowError:  # a zone of a billion hours, which werkzeug 3.1 does not expect
+                del request.environ[name]

@@ -1,0 +1,30 @@
+"""UTF-8 in URLs: a path or query with other bytes stands for no text, and is refused."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, request
+
+from app.errors import BadUrl
+from app.settings import Settings
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Refuse requests of `app` whose URL is not UTF-8, as it is sent and once percent-encoding is undone."""
+
+    @app.before_request
+    def refuse_other_bytes() -> None:
+        # As WSGI has it: a character for each byte.
+        _check("path", request.environ.get("PATH_INFO", "").encode("latin-1"))
+        _check("query", unquote_to_bytes(request.query_string))
+
+
+def _check(part: str, sent: bytes) -> None:
+    try:
+        sent.decode()
+    except UnicodeDecodeError as error:
+        raise BadUrl(
+            f"The {part} of the URL is not UTF-8: its byte 0x{sent[error.start]:02X} is part of no character."
+            " Percent-encode text as UTF-8."
+        ) from None
