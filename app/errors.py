@@ -108,13 +108,6 @@ class UploadTooSlow(ServiceError):
     kind = "upload-too-slow"
 
 
-class LengthRequired(ServiceError):
-    """A body without a Content-Length."""
-
-    status = HTTPStatus.LENGTH_REQUIRED
-    kind = "length-required"
-
-
 class TooLarge(ServiceError):
     """Too many bytes, pixels, frames, parts or images."""
 
@@ -132,6 +125,14 @@ class NotAnImage(ServiceError):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     kind = "not-an-image"
+
+
+class UnsupportedCoding(ServiceError):
+    """A body that is compressed in a way that is not known here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    kind = "unsupported-coding"
+    headers: Mapping[str, str] = {"Accept-Encoding": "gzip, deflate"}
 
 
 class BrokenImage(ServiceError):

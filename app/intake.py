@@ -56,7 +56,6 @@ def receive(settings: Settings) -> Upload:
 
     Raises:
         BadBody: a form or JSON that cannot be read.
-        LengthRequired: a chunked body, from a server that does not put it together.
         NoImage: an image field that holds text.
         NotAnImage: a body of a type that is not accepted.
         TooLarge: more than MASKSERVE_MAX_BYTES, or more parts than a form may have.

@@ -164,7 +164,9 @@ def test_a_body_without_length_is_bounded_too(client: FlaskClient) -> None:
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     assert_problem(send(client, body, **chunked), 413)
     assert body.tell() <= 2 * 200_000 + 500_000  # drained, but not for ever
-    assert_problem(send(client, io.BytesIO(b""), HTTP_TRANSFER_ENCODING="chunked"), 411)
+    body = io.BytesIO(b"%x\r\n%b\r\n" % (9_000_000, b"x" * 9_000_000))
+    assert_problem(send(client, body, HTTP_TRANSFER_ENCODING="chunked"), 413)
+    assert body.tell() <= 2 * 200_000 + 900_000
 
 
 def test_an_image_of_exactly_the_largest_size_is_read(client: FlaskClient, png: bytes) -> None:
