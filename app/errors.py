@@ -115,9 +115,9 @@ class TooLarge(ServiceError):
     kind = "too-large"
 
     @classmethod
-    def in_bytes(cls, most: int) -> TooLarge:
+    def in_bytes(cls, most: int, name: str = "") -> TooLarge:
         """An image file of more than `most` bytes."""
-        return cls(f"The image has more than {most:,} bytes, the most that is accepted.")
+        return cls(f"{name or 'The image'} has more than {most:,} bytes, the most that is accepted.")
 
 
 class NotAnImage(ServiceError):
