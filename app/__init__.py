@@ -16,7 +16,7 @@ from app.routes.documents import documents
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import deadline, ending, health, memory
+from app.serving import chunks, deadline, ending, health, memory
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
@@ -46,6 +46,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
+    chunks.put_together(app)
     shared = service.Service(settings, models)
     service.register(app, shared)
     sending = Sending(settings.worker_memory)

@@ -13,7 +13,8 @@ from traceback import clear_frames
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import LengthRequired, TooLarge, UploadTooSlow
+from app.codings import coding_of, decoded
+from app.errors import TooLarge, UploadTooSlow
 from app.service import current_service
 from app.serving.deadline import seconds_left
 from app.serving.streams import Stream
@@ -73,24 +74,33 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
 
     Raises:
         Busy: it has lost its place to another caller, or others take the memory.
-        LengthRequired: a chunked body, from a server that does not put it together.
-        TooLarge: it has more.
+        BadBody: it is not compressed as it says.
+        TooLarge: it has more, as it came or once decompressed.
+        UnsupportedCoding: it is compressed in another way than those that are known.
         UploadTooSlow: it takes longer.
     """
     length = request.content_length
-    if length is None and request.headers.get("Transfer-Encoding") and not _is_put_together():
-        raise LengthRequired("Send the body with a Content-Length, not in chunks.")
     stream = Stream(request.environ["wsgi.input"])
     with (
         g.arrival.awaits(stream),
         closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
     ):
         try:
-            if length is not None and length > room:
-                raise TooLarge.in_bytes(limit)
+            coding = coding_of(request.headers.get("Content-Encoding", ""))
+            # Compressing what cannot be compressed makes it longer.
+            room_on_the_way = 2 * room if coding else room
+            too_large = TooLarge.in_bytes(limit)
+            if length is not None and length > room_on_the_way:
+                raise too_large
             if request.environ.pop(_AWAITS_CONTINUE, None):
                 stream.ask_for()
-            yield _within(room, limit, pieces)
+            arriving = _within(room_on_the_way, pieces, too_large)
+            if coding:
+                too_large = TooLarge(
+                    f"The body has more than {limit:,} bytes once its {coding} is decompressed."
+                )
+                arriving = _within(room, decoded(arriving, coding), too_large)
+            yield _held(arriving)
         except (UploadTooSlow, ClientDisconnected):
             raise
         except Exception as error:
@@ -99,25 +109,27 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
             raise
 
 
-def _within(room: int, limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces. Raises TooLarge beyond `room` bytes together, and Busy where all requests have too many."""
-    service = current_service()
+def _within(room: int, pieces: Iterator[bytes], too_large: TooLarge) -> Iterator[bytes]:
+    """The pieces. Raises `too_large` beyond `room` bytes together."""
     for piece in pieces:
         room -= len(piece)
         if room < 0:
-            raise TooLarge.in_bytes(limit)
+            raise too_large
+        yield piece
+
+
+def _held(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces. Raises Busy where all requests have too many bytes."""
+    service = current_service()
+    for piece in pieces:
         service.hold(len(piece))
         yield piece
 
 
-def _is_put_together() -> bool:
-    """Whether the server hands a chunked body over as a stream that ends (uWSGI does not)."""
-    return bool(request.environ.get("wsgi.input_terminated"))
-
-
 def _is_all_read() -> bool:
     """Whether nothing of the body is left to read, as far as that is known."""
-    return not request.content_length or getattr(request.stream, "is_exhausted", False)
+    is_exhausted: bool = getattr(request.stream, "is_exhausted", not request.content_length)
+    return is_exhausted
 
 
 def _drain(pieces: Iterator[bytes], at_most: int) -> None:
@@ -150,7 +162,7 @@ def _read_piece(until: float) -> bytes:
         piece: bytes = request.stream.read(_PIECE_BYTES)
     except (ClientDisconnected, OSError) as error:
         if time.monotonic() < until:
-            raise
+            raise ClientDisconnected from error
         raise _too_slow() from error
     finally:
         alarm.cancel()

@@ -115,13 +115,6 @@ class UploadTooSlow(ServiceError):
     kind = "upload-too-slow"
 
 
-class LengthRequired(ServiceError):
-    """A body without a Content-Length."""
-
-    status = HTTPStatus.LENGTH_REQUIRED
-    kind = "length-required"
-
-
 class TooLarge(ServiceError):
     """Too many bytes, pixels, frames, parts or images."""
 
@@ -129,9 +122,9 @@ class TooLarge(ServiceError):
     kind = "too-large"
 
     @classmethod
-    def in_bytes(cls, most: int) -> TooLarge:
+    def in_bytes(cls, most: int, name: str = "") -> TooLarge:
         """An image file of more than `most` bytes."""
-        return cls(f"The image has more than {most:,} bytes, the most that is accepted.")
+        return cls(f"{name or 'The image'} has more than {most:,} bytes, the most that is accepted.")
 
 
 class NotAnImage(ServiceError):
@@ -139,6 +132,14 @@ class NotAnImage(ServiceError):
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     kind = "not-an-image"
+
+
+class UnsupportedCoding(ServiceError):
+    """A body that is compressed in a way that is not known here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    kind = "unsupported-coding"
+    headers: Mapping[str, str] = {"Accept-Encoding": "gzip, deflate"}
 
 
 class BrokenImage(ServiceError):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import IO, Any
+from typing import Any
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from app.body import arriving_body, read_body
 from app.errors import BadBody, NoImage, NotAnImage, TooLarge, TooManyImages
-from app.json_body import parse_object
+from app.form import read_form
+from app.json_body import is_json, looks_like_json, parse_object
 from app.settings import Settings
 from app.sources import Image, split
+from app.unreadable import refusal, was_changed_by_curl
+from model.pictures.headers import is_picture
 
-IMAGE_FIELDS = ("image", "file")
-
+_FORM = "multipart/form-data"
 _ENVELOPE_BYTES = 64 * 1024  # room around the images, for a form's boundaries or JSON's other members
 
 _ACCEPTED = (
@@ -34,11 +33,13 @@ class Upload:
 
     Attributes:
         images: in order, each a whole file, or the part of a JSON object that says where it is.
+        names: those of the images' files, in the same order, where a form has told them.
         fields: the form's text fields, each with all its values.
-        document: what else a JSON body has.
+        document: what else a JSON body has, and the form's fields that are JSON.
     """
 
     images: list[Image]
+    names: list[str] = field(default_factory=list)
     fields: Mapping[str, list[str]] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,28 +55,35 @@ class Upload:
 def receive(settings: Settings) -> Upload:
     """What the running request brought, of which one image is wanted, in any of the accepted ways.
 
+    Many clients send a picture or JSON under no type, or one that says nothing: a body is looked at.
+
     Raises:
         BadBody: a form or JSON that cannot be read.
-        LengthRequired: a chunked body, from a server that does not put it together.
         NoImage: an image field that holds text.
-        NotAnImage: a body of a type that is not accepted.
+        NotAnImage: a body that is neither.
         TooLarge: more than MASKSERVE_MAX_BYTES, or more parts than a form may have.
         UploadTooSlow: more time than MASKSERVE_UPLOAD_TIMEOUT.
     """
-    if request.mimetype == "multipart/form-data":
+    kind = request.mimetype
+    if kind == _FORM:
         return receive_form(settings)
-    if request.mimetype == "application/json":
-        named, document = split(receive_json(settings))
+    room = settings.max_bytes if _is_binary(kind) else _base64_bytes(settings.max_bytes)
+    body = read_body(room, settings.max_bytes, settings)
+    if not body:
+        return Upload(images=[])
+    if is_picture(body) and not was_changed_by_curl(body, kind):
+        if len(body) > settings.max_bytes:
+            raise TooLarge.in_bytes(settings.max_bytes)
+        return Upload(images=[body])
+    if is_json(kind) or looks_like_json(body):
+        named, document = split(parse_object(body, settings))
         return Upload(images=[named] if named else [], document=document)
-    body = read_body(settings.max_bytes, settings.max_bytes, settings)
-    if body and not _may_be_image(request.mimetype):
-        raise NotAnImage(f"A body of type {request.mimetype or 'unknown'} is not accepted. {_ACCEPTED}")
-    return Upload(images=[body] if body else [])
+    raise NotAnImage(f"{refusal(body, kind, 'JSON or a picture')} {_ACCEPTED}")
 
 
 def receive_form(settings: Settings) -> Upload:
     """What the running request brought in a form. Raises ServiceError as `receive`."""
-    if request.mimetype != "multipart/form-data":
+    if request.mimetype != _FORM:
         raise NotAnImage("The page takes a form; programs use /api/v1/segment.")
     upload = _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
     # A browser sends an empty part for a file input that was left empty.
@@ -89,7 +97,7 @@ def receive_several(settings: Settings) -> Upload:
         TooLarge: more images than MASKSERVE_MAX_BATCH, or bytes than MASKSERVE_MAX_BATCH_BYTES.
         ServiceError: as `receive`.
     """
-    if request.mimetype == "multipart/form-data":
+    if request.mimetype == _FORM:
         upload = _read_form(settings.max_batch_bytes, settings.max_batch_bytes, settings)
     else:
         document = receive_batch_json(settings)
@@ -120,73 +128,23 @@ def receive_batch_json(settings: Settings) -> dict[str, Any]:
 
 
 def _read_json(room: int, limit: int, settings: Settings) -> dict[str, Any]:
-    if request.mimetype != "application/json":
-        kind = request.mimetype or "unknown"
-        raise NotAnImage(f"A body of type {kind} is not accepted; send application/json.")
-    return parse_object(read_body(room, limit, settings), settings.max_json_depth)
+    kind = request.mimetype
+    if kind.startswith(("image/", "multipart/")):
+        raise NotAnImage(f"A body of type {kind[:80]} is not accepted here; send application/json.")
+    body = read_body(room, limit, settings)
+    if body and not is_json(kind) and not looks_like_json(body):
+        raise NotAnImage(refusal(body, kind, "JSON"))
+    return parse_object(body, settings)
 
 
 def _read_form(room: int, limit: int, settings: Settings) -> Upload:
-    parser = FormDataParser(
-        stream_factory=_memory,
-        max_form_memory_size=settings.max_field_bytes,
-        max_form_parts=settings.max_parts,
-        silent=False,
-    )
-    try:
-        with arriving_body(room, limit, settings) as pieces:
-            body: Any = _Readable(pieces)
-            _, form, files = parser.parse(body, request.mimetype, None, request.mimetype_params)
-    except RequestEntityTooLarge as error:
-        raise TooLarge(
-            f"The form has more than {settings.max_parts} parts,"
-            f" or more than {settings.max_field_bytes:,} bytes of text fields."
-        ) from error
-    except ValueError as error:
-        raise BadBody("The body is not well-formed multipart/form-data.") from error
-    if not all([*form, *files]):
-        raise BadBody("A part of the form has no name.")
-    for name in IMAGE_FIELDS:
-        if name in form:
-            raise NoImage(
-                f"The field '{name}' holds text; send it as a file (in curl: -F {name}=@photo.jpg)."
-            )
-    parts = [_bytes_of(part.stream) for name in IMAGE_FIELDS for part in files.getlist(name)]
-    if files and not any(name in files for name in IMAGE_FIELDS):
-        raise NoImage(f"The request has a file, but not in the field 'image'. {_ACCEPTED}")
-    if any(len(part) > settings.max_bytes for part in parts):
-        raise TooLarge.in_bytes(settings.max_bytes)
-    return Upload(images=[*parts], fields=dict(form.lists()))
+    with arriving_body(room, limit, settings) as pieces:
+        form = read_form(pieces, request.mimetype_params.get("boundary"), settings)
+    return Upload([*form.images], form.names, form.fields, form.document)
 
 
-class _Readable:
-    """Pieces of bytes, as a parser reads them: it holds no second copy of the whole."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-
-    def read(self, _: int = -1) -> bytes:
-        """The next piece, empty at the end."""
-        return next(self._pieces, b"")
-
-
-def _bytes_of(part: IO[bytes]) -> bytes:
-    assert isinstance(part, io.BytesIO)  # `_memory` has made it
-    return part.getvalue()  # without a copy
-
-
-def _memory(
-    total_content_length: int | None,
-    content_type: str | None,
-    filename: str | None,
-    content_length: int | None = None,
-) -> IO[bytes]:
-    """Where a part goes: memory, always. Werkzeug's default writes large ones to disk."""
-    return io.BytesIO()
-
-
-def _may_be_image(mimetype: str) -> bool:
-    return mimetype.startswith("image/") or mimetype == "application/octet-stream"
+def _is_binary(media_type: str) -> bool:
+    return media_type.startswith("image/") or media_type == "application/octet-stream"
 
 
 def _base64_bytes(max_bytes: int) -> int:

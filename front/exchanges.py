@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from front import heads
+from front.bodies import Body, Chunked, Counted
 from front.heads import Head, Refused
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Exchange(asyncio.Protocol):
         self._front = front
         self._received = bytearray()
         self._head: Head | None = None
-        self._left = 0  # bytes of the body that are still to come
+        self._body: Body = Counted(0)
         self._worker: Worker | None = None
         self._is_answered = False
         self._closes_at: float | None = None
@@ -64,12 +65,14 @@ class Exchange(asyncio.Protocol):
             if end < 0:
                 return
             self._head = heads.read(bytes(self._received[:end]), self._client, self._front.port)
+            length = self._head.body_bytes
+            self._body = Chunked() if length is None else Counted(length)
+            taken = self._body.take(bytes(self._received[end + 4 :]))
         except Refused as refused:
             self.answer_here(refused.status, str(refused))
             return
-        self._left = self._head.body_bytes
-        self._received = self._received[end + 4 :]
-        self._front.release(end + 4)
+        self._front.release(len(self._received) - len(taken))
+        self._received = bytearray(taken)
         self._transport.pause_reading()  # until a worker takes it
         self._front.find_worker(self)
 
@@ -77,7 +80,7 @@ class Exchange(asyncio.Protocol):
         """A client may have closed its sending side alone; whether it has left, the service decides."""
         if self._head is None and self._received and self._closes_at is None:
             self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its head.")
-        if self._head is not None and self._left > len(self._received) and not self._is_answered:
+        if self._head is not None and not self._body.is_whole and not self._is_answered:
             self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its body.")
         if self._head is None or self._closes_at is not None:
             return self._transport.get_write_buffer_size() > 0
@@ -125,15 +128,18 @@ class Exchange(asyncio.Protocol):
             return
         self._worker = worker
         worker.transport.set_write_buffer_limits(_HELD_BYTES)
-        worker.transport.write(self._head.packet)
-        self._pass_on(bytes(self._received))
+        worker.transport.write(self._head.packet + self._received)
         self.forget()
         self.continue_reading()
 
     def _pass_on(self, data: bytes) -> None:
-        if self._worker is not None and self._left and data:
-            self._worker.transport.write(data[: self._left])
-            self._left -= min(self._left, len(data))
+        if self._worker is None:
+            return
+        try:
+            self._worker.transport.write(self._body.take(data))
+        except Refused as refused:
+            if not self._is_answered:
+                self.answer_here(refused.status, str(refused))
 
     def pause_reading(self) -> None:
         """The worker takes no more for now."""

@@ -11,13 +11,14 @@ from urllib.parse import unquote_to_bytes
 MOST_BYTES = 65535  # of a head, and of what a worker is told of it
 
 _LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
-_FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
+FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
 _STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
 _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
 _SCHEMES = (b"X-FORWARDED-PROTO", b"X-FORWARDED-SSL")
 _ONCE = (b"HOST", b"CONTENT-LENGTH", b"CONTENT-TYPE")
+_UNKNOWN_LENGTH = b"%d" % 2**62  # of a body in chunks: uWSGI reads nothing of one without a length
 _SERVER_NAME = socket.gethostname().encode()
 
 
@@ -37,12 +38,12 @@ class Head:
     Attributes:
         packet: what a worker is told, before the body.
         is_for_head: its answer has no body.
-        body_bytes: how many follow.
+        body_bytes: how many follow; None: they follow in chunks, and a worker is to be given chunks.
     """
 
     packet: bytes
     is_for_head: bool
-    body_bytes: int
+    body_bytes: int | None
 
 
 def end_of(received: bytearray, before: int) -> int:
@@ -81,13 +82,15 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
         b"REMOTE_ADDR": client[0].encode(),
         b"REMOTE_PORT": b"%d" % client[1],
     }
-    length = _body_bytes(fields)
+    length = _body_bytes(version, fields)
     for name, values in fields.items():
         variable = name.replace(b"-", b"_")
         prefix = b"" if variable in (b"CONTENT_LENGTH", b"CONTENT_TYPE") else b"HTTP_"
         variables[prefix + variable] = (b"; " if name == b"COOKIE" else b", ").join(values)
+    if length is None:
+        variables |= {b"HTTP_TRANSFER_ENCODING": b"chunked", b"CONTENT_LENGTH": _UNKNOWN_LENGTH}
     expected = [value.lower() for value in fields.get(b"EXPECT", ())]
-    if length and version == b"HTTP/1.1" and b"100-continue" in expected:
+    if length != 0 and version == b"HTTP/1.1" and b"100-continue" in expected:
         variables[b"front.awaits_continue"] = b"1"  # no header's name, so no client can set it
     return Head(_packet(variables), method == b"HEAD", length)
 
@@ -121,7 +124,7 @@ def _fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:
     """Values by name in capitals. Names with underscores are left out: as variables they would be others."""
     fields: dict[bytes, list[bytes]] = {}
     for line in lines:
-        match = _FIELD.fullmatch(line)
+        match = FIELD.fullmatch(line)
         if not match:
             raise _bad(
                 "Each header must be a line of a name, a colon and a value without control characters."
@@ -147,15 +150,33 @@ def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes, bytes]:
     return authority, path, query
 
 
-def _body_bytes(fields: dict[bytes, list[bytes]]) -> int:
+def _body_bytes(version: bytes, fields: dict[bytes, list[bytes]]) -> int | None:
+    """The length of the body; None of one in chunks."""
     length = fields.get(b"CONTENT-LENGTH")
+    if b"TRANSFER-ENCODING" in fields:
+        if length is not None:
+            raise _bad("A request must not have both Content-Length and Transfer-Encoding.")
+        _check_codings(version, fields[b"TRANSFER-ENCODING"])
+        return None
     if length is None:
         return 0
     if not length[0].isdigit() or len(length[0]) > 18:
         raise _bad("Content-Length must be a whole number.")
-    if b"TRANSFER-ENCODING" in fields:
-        raise _bad("A request must not have both Content-Length and Transfer-Encoding.")
     return int(length[0])
+
+
+def _check_codings(version: bytes, values: list[bytes]) -> None:
+    """Raise Refused unless a body comes in chunks and is not changed in any other way."""
+    codings = [coding.strip(b" \t").lower() for coding in b",".join(values).split(b",")]
+    if version == b"HTTP/1.0":
+        raise _bad("Transfer-Encoding needs HTTP/1.1.")
+    if codings[-1] != b"chunked" or codings.count(b"chunked") > 1:
+        raise _bad("Transfer-Encoding must end with chunked, or nobody knows where the body ends.")
+    if len(codings) > 1:
+        raise Refused(
+            HTTPStatus.NOT_IMPLEMENTED,
+            "The only Transfer-Encoding is chunked. Say that a body is compressed in Content-Encoding.",
+        )
 
 
 def _packet(variables: dict[bytes, bytes]) -> bytes:

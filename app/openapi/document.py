@@ -37,7 +37,6 @@ _PROBLEMS = {
     403: "A URL, bucket or path that the service does not allow",
     404: "No such model, object or file",
     408: "The upload comes too slowly",
-    411: "A body without Content-Length",
     413: "Too many bytes, pixels, frames, parts or images",
     415: "Not an image, or not of a type that is accepted",
     422: "An image that cannot be decoded (truncated, corrupt), that the model cannot take, or that no model"

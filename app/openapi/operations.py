@@ -14,7 +14,7 @@ from model.formats.registry import JSON, Format
 
 Schema = dict[str, Any]
 
-_RUNS = (400, 401, 403, 404, 408, 411, 413, 415, 422, 429, 431, 502, 503, 504)
+_RUNS = (400, 401, 403, 404, 408, 413, 415, 422, 429, 431, 502, 503, 504)
 """What any route that computes may say."""
 
 _ASKS = (401, 404, 503)

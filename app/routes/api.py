@@ -32,7 +32,11 @@ def batch() -> dict[str, Any]:
         upload = receive_several(service.settings)
     images = [(image, {}) if isinstance(image, bytes) else split(image) for image in upload.images]
     texts = dict(request.args.lists()), upload.fields
-    return {"results": answer_each(images, upload.document, *texts)}
+    results = answer_each(images, upload.document, *texts)
+    for name, result in zip(upload.names, results, strict=False):  # JSON has no names of files
+        if name and "error" in result:
+            result["error"]["detail"] = f"{name}: {result['error']['detail']}"
+    return {"results": results}
 
 
 @api.get("/models")

@@ -41,6 +41,15 @@ def recognise(data: bytes) -> str:
     raise NotAPicture(f"not a picture in an accepted format: {ACCEPTED}")
 
 
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes carry the signature of a format that is accepted."""
+    try:
+        recognise(data)
+    except NotAPicture:
+        return False
+    return True
+
+
 def _coded_as(data: bytes) -> str | None:
     """AVIF or HEIF, by the brands in the ftyp box; None for a film and other things in that container."""
     length = min(int.from_bytes(data[:4]), 16 + 4 * _MOST_BRANDS)

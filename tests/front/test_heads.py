@@ -65,13 +65,42 @@ def test_a_worker_is_told_what_was_asked_by_whom_and_where() -> None:
         (b"expect: 100-Continue\r\ncontent-length: 3\r\n", 3, True),
         (b"Expect: 100-continue\r\n", 0, False),
         (b"Expect: something\r\n", 0, False),
-        (b"Transfer-Encoding: chunked\r\n", 0, False),  # which the service refuses
+        (b"Transfer-Encoding: chunked\r\n", None, False),
+        (b"transfer-encoding: Chunked\r\nExpect: 100-continue\r\n", None, True),
     ],
 )
-def test_the_length_of_the_body_is_known(headers: bytes, body_bytes: int, awaits_continue: bool) -> None:
+def test_the_length_of_the_body_is_known_unless_it_comes_in_chunks(
+    headers: bytes, body_bytes: int | None, awaits_continue: bool
+) -> None:
     request = GET + headers + b"\r\n"
     assert head_of(request).body_bytes == body_bytes
     assert ("front.awaits_continue" in told(request)) == awaits_continue
+
+
+def test_a_worker_is_told_of_chunks_as_it_reads_them() -> None:
+    variables = told(GET + b"Transfer-Encoding: CHUNKED\r\n\r\n")
+    assert variables["HTTP_TRANSFER_ENCODING"] == "chunked"
+    assert int(variables["CONTENT_LENGTH"]) > 10**15  # uWSGI would read nothing of a body without a length
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        (b"gzip, chunked", HTTPStatus.NOT_IMPLEMENTED),
+        (b"identity, chunked", HTTPStatus.NOT_IMPLEMENTED),
+        (b"gzip", HTTPStatus.BAD_REQUEST),
+        (b"identity", HTTPStatus.BAD_REQUEST),
+        (b"chunked, gzip", HTTPStatus.BAD_REQUEST),
+        (b"chunked, chunked", HTTPStatus.BAD_REQUEST),
+        (b"chunked;q=1", HTTPStatus.BAD_REQUEST),
+        (b"xchunked", HTTPStatus.BAD_REQUEST),
+        (b"", HTTPStatus.BAD_REQUEST),
+    ],
+)
+def test_other_codings_of_the_transfer_are_refused(value: bytes, status: HTTPStatus) -> None:
+    with pytest.raises(Refused) as refused:
+        head_of(GET + b"Transfer-Encoding: " + value + b"\r\n\r\n")
+    assert refused.value.status == status
 
 
 @pytest.mark.parametrize("name", [b"X_Forwarded_For", b"X-Forwarded_For", b"_", b"Content_Length", b"Ho_st"])
@@ -161,6 +190,8 @@ def test_a_scheme_that_is_no_text_does_not_reach_the_server(name: bytes) -> None
         GET + b"Content-Length: \xb2\r\n\r\n",
         GET + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
         GET + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        GET + b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n",
+        GET.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n",
         GET + b"Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n",
         *(
             GET.replace(b"/a", target) + b"\r\n"

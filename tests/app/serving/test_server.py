@@ -50,15 +50,6 @@ def test_whatever_is_wrong_with_a_body_the_client_reads_why(tmp_path: Path, png:
         assert server.segment(png)[0] == 200
 
 
-def test_a_chunked_body_is_411_and_the_next_request_works(tmp_path: Path, png: bytes) -> None:
-    with running(tmp_path / "log", seconds=0) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        connection.request("POST", "/api/v1/segment", iter([png]), {"Content-Type": "image/png"})
-        assert connection.getresponse().status == 411
-        connection.close()
-        assert server.segment(png)[0] == 200
-
-
 def test_a_client_that_waits_for_100_continue_is_told_to_go_on(tmp_path: Path, png: bytes) -> None:
     body = png + b"\0" * 1_500_000
     head = (

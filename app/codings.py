@@ -1,0 +1,67 @@
+"""Codings: bodies that came compressed (Content-Encoding), taken apart as they come."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+from app.errors import BadBody, UnsupportedCoding
+
+_PIECE_BYTES = 64 * 1024
+_GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+
+
+def coding_of(header: str) -> str | None:
+    """What a Content-Encoding names: gzip, deflate, or None for none at all. Raises UnsupportedCoding."""
+    named = [name for name in (part.strip().lower() for part in header.split(",")) if name != "identity"]
+    match [name for name in named if name]:
+        case []:
+            return None
+        case ["gzip" | "x-gzip"]:
+            return "gzip"
+        case ["deflate"]:
+            return "deflate"
+    raise UnsupportedCoding(
+        f"A body with Content-Encoding {header[:40]} is not accepted; send it with gzip, deflate or as it is."
+    )
+
+
+def decoded(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    """What `pieces` were before they were compressed by `coding`, at most 64 KiB at once.
+
+    Raises:
+        BadBody: they are not what `coding` makes, break off, or go on after its end.
+    """
+    inflate = None
+    for piece in pieces:
+        if inflate is None:
+            inflate = zlib.decompressobj(_window(coding, piece))
+        elif inflate.eof:
+            raise _goes_on(coding)
+        rest = piece
+        while True:
+            try:
+                content = inflate.decompress(rest, _PIECE_BYTES)
+            except zlib.error as error:
+                raise BadBody(f"The body is not {coding}, as its Content-Encoding says.") from error
+            if content:
+                yield content
+            rest = inflate.unconsumed_tail
+            if inflate.eof or (not rest and len(content) < _PIECE_BYTES):
+                break
+        if inflate.unused_data:
+            raise _goes_on(coding)
+    if inflate is not None and not inflate.eof:
+        raise BadBody(f"The body breaks off: its {coding} has no end.")
+
+
+def _window(coding: str, begun: bytes) -> int:
+    """How zlib is to read it. Some clients send deflate without the header that it should have (RFC 9110)."""
+    if coding == "gzip":
+        return _GZIP
+    has_header = begun[0] & 0x0F == zlib.DEFLATED and int.from_bytes(begun[:2]) % 31 == 0
+    return _ZLIB if has_header else _BARE
+
+
+def _goes_on(coding: str) -> BadBody:
+    return BadBody(f"The body goes on after the end of its {coding}; send it as one stream.")

@@ -1,0 +1,238 @@
+"""Form: multipart/form-data, whose parts are told apart by name: pictures and parameters."""
+
+from __future__ import annotations
+
+import binascii
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
+
+from app.codings import coding_of
+from app.errors import BadBody, BadParameter, NoImage, TooLarge, UnsupportedCoding
+from app.json_body import is_json, parse_value
+from app.parameters import Parameters
+from app.settings import Settings
+from model.pictures.headers import is_picture
+
+_PICTURE_FIELD = re.compile(r"(image|file)s?(\[\d*\])?", re.IGNORECASE)
+_CHARSETS = ("ascii", "us-ascii", "utf-8", "iso-8859-1")
+_PLAIN_TRANSFERS = ("", "binary", "8bit", "7bit")
+_LONGEST_ECHO = 80  # characters of a name that are repeated to the caller
+# One that escapes nothing, as in a path of Windows, or the second byte of a character in Shift-JIS.
+_BARE_BACKSLASH = re.compile(rb'\\(?!")|\\(?="[ \t]*(?:[;\r\n]|$))')
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a form brought.
+
+    Attributes:
+        images: in order, each a whole file.
+        names: those that the images' files had, as far as they can be shown; empty where one had none.
+        fields: the text fields, each with all its values.
+        document: the fields that are JSON.
+    """
+
+    images: list[bytes] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+def read_form(pieces: Iterator[bytes], boundary: str | None, settings: Settings) -> Form:
+    """The form that comes in `pieces`, with `boundary` between its parts.
+
+    Raises:
+        BadBody: it is none, breaks off, or has a part that cannot be read.
+        BadParameter: a field that is there as text and as JSON.
+        NoImage: a file in a field for something else, or text in one for pictures.
+        TooLarge: a picture of more than MASKSERVE_MAX_BYTES, or more parts or text than a form may have.
+        UnsupportedCoding: a part that is compressed.
+    """
+    if not boundary:
+        raise BadBody(
+            "The Content-Type, multipart/form-data, names no boundary. Let the client set this header by"
+            " itself: it knows what it puts between the parts."
+        )
+    form = Form()
+    for part in _parts(pieces, boundary, settings):
+        if part.is_left_empty:
+            continue
+        if part.is_picture:
+            form.images.append(part.picture(settings.max_bytes))
+            form.names.append(part.file_name)
+        elif part.name in form.document or (part.is_json and part.name in form.fields):
+            raise BadParameter(f"{_echo(part.name)} is given twice; give it once.")
+        elif part.is_json:
+            form.document[part.name] = parse_value(part.data, f"The field {_echo(part.name)}", settings)
+        else:
+            form.fields.setdefault(part.name, []).append(part.text())
+    return form
+
+
+class _Part:
+    """One part, once its head is read.
+
+    Attributes:
+        name: of the field.
+        file_name: without folders, as far as it can be shown; empty where it has none.
+        is_picture: by its name.
+        is_json: by its type.
+    """
+
+    def __init__(self, head: Field | File) -> None:
+        if not head.name:
+            raise BadBody("A part of the form has no name.")
+        self.name = head.name
+        given = head.filename if isinstance(head, File) else None
+        self.file_name = _shown(given or "")
+        self.is_picture = bool(_PICTURE_FIELD.fullmatch(self.name))
+        self._is_file = given is not None
+        self._content = io.BytesIO()  # it gives its bytes away without a copy
+        kind, parameters = parse_options_header(head.headers.get("Content-Type"))
+        self.is_json = is_json(kind.lower())
+        self._charset = parameters.get("charset", "").lower()
+        self._transfer = head.headers.get("Content-Transfer-Encoding", "").strip().lower()
+        if self._is_file and not self.is_picture and self.name not in Parameters.model_fields:
+            raise NoImage(
+                f"The form has a file in the field {_echo(self.name)}, not in the field 'image':"
+                " rename it, or send it as text if it is a parameter."
+            )
+        self._check(kind, head.headers.get("Content-Encoding", ""))
+
+    def _check(self, kind: str, coding: str) -> None:
+        if kind.lower().startswith("multipart/"):
+            raise BadBody(
+                f"The part {_echo(self.name)} has parts of its own ({kind[:40]}); send each file as one part"
+                " of the form."
+            )
+        if coding_of(coding) is not None:
+            raise UnsupportedCoding(
+                f"The part {_echo(self.name)} is compressed by itself; compress the whole body, or nothing."
+            )
+        if self._transfer not in (*_PLAIN_TRANSFERS, "base64"):
+            raise BadBody(
+                f"The part {_echo(self.name)} has the Content-Transfer-Encoding {self._transfer[:40]};"
+                " send the bytes as they are, or in base64."
+            )
+
+    @property
+    def is_left_empty(self) -> bool:
+        """Whether it is a file input of a browser in which nobody has chosen a file."""
+        return self._is_file and not self.file_name and not self._content.tell()
+
+    def write(self, data: bytes) -> None:
+        self._content.write(data)
+
+    @property
+    def data(self) -> bytes:
+        """What it has brought. Raises BadBody."""
+        if self._transfer != "base64":
+            return self._content.getvalue()
+        try:
+            return binascii.a2b_base64(self._content.getbuffer())
+        except binascii.Error as error:
+            raise BadBody(
+                f"The part {_echo(self.name)} is not base64, as its Content-Transfer-Encoding says."
+            ) from error
+
+    def picture(self, most_bytes: int) -> bytes:
+        """The file. Raises NoImage if it is but text, and TooLarge."""
+        data = self.data
+        if len(data) > most_bytes:
+            raise TooLarge.in_bytes(most_bytes, self.file_name)
+        if not self._is_file and not is_picture(data) and _is_text(data):
+            raise NoImage(
+                f"The field {_echo(self.name)} holds text; send it as a file"
+                f" (in curl: -F {self.name}=@photo.jpg)."
+            )
+        return data
+
+    def text(self) -> str:
+        """Its text."""
+        return self.data.decode(self._charset if self._charset in _CHARSETS else "utf-8", "replace")
+
+
+def _parts(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Iterator[_Part]:
+    part: _Part | None = None
+    field_bytes = 0
+    for event in _events(pieces, boundary, settings):
+        if isinstance(event, Field | File):
+            part = _Part(event)
+        elif isinstance(event, Data) and part is not None:
+            part.write(event.data)
+            if not part.is_picture:
+                field_bytes += len(event.data)
+                if field_bytes > settings.max_field_bytes:
+                    raise _too_much(settings)
+            if not event.more_data:
+                yield part
+
+
+def _events(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Iterator[Event]:
+    """The form's heads and data, as they come; what follows its last boundary is passed over."""
+    decoder = _Decoder(boundary.encode("latin-1", "replace"), settings.max_field_bytes, settings.max_parts)
+    try:
+        for piece in pieces:
+            if decoder.state is State.EPILOGUE:
+                continue
+            decoder.receive_data(piece)
+            while not isinstance(event := decoder.next_event(), NeedData):
+                yield event
+    except RequestEntityTooLarge as error:
+        if decoder.state is not State.PREAMBLE:
+            raise _too_much(settings) from error
+    except ValueError as error:
+        raise BadBody("A part of the form has no Content-Disposition, which would name it.") from error
+    if decoder.state is State.PREAMBLE:
+        raise BadBody(
+            "The body has no line with the boundary that its Content-Type, multipart/form-data, names:"
+            f" --{boundary[:_LONGEST_ECHO]}"
+        )
+    if decoder.state is not State.EPILOGUE:
+        raise BadBody(
+            "The multipart/form-data breaks off: its last line must be the boundary and two hyphens,"
+            f" --{boundary[:_LONGEST_ECHO]}--"
+        )
+
+
+class _Decoder(MultipartDecoder):
+    """Werkzeug's, for names in any encoding: only UTF-8 is shown as it is."""
+
+    def __init__(self, boundary: bytes, most_bytes: int, most_parts: int) -> None:
+        super().__init__(boundary, most_bytes, max_parts=most_parts)
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        escaped = _BARE_BACKSLASH.sub(rb"\\\\", data)
+        return super()._parse_headers(escaped.decode(errors="replace").encode())
+
+
+def _too_much(settings: Settings) -> TooLarge:
+    return TooLarge(
+        f"The form has more than {settings.max_parts} parts,"
+        f" or more than {settings.max_field_bytes:,} bytes of text fields."
+    )
+
+
+def _shown(file_name: str) -> str:
+    last = re.split(r"[\\/]", file_name)[-1]
+    return "".join(filter(str.isprintable, last))[:_LONGEST_ECHO]
+
+
+def _echo(name: str) -> str:
+    return repr(name[:_LONGEST_ECHO])
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""Chunks: a body of unknown length (RFC 9112, section 7.1), where the server leaves them to the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING
+
+from flask import Flask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_LONGEST_SIZE = 16  # hexadecimal digits
+
+
+class Chunks:
+    """What is in the chunks of a stream.
+
+    They have neither extensions nor trailers: whatever stands before the server has taken these out (front/).
+
+    Attributes:
+        is_exhausted: the last one has been read.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.is_exhausted = False
+        self._stream = stream
+        self._left = 0  # bytes of the chunk
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes, or fewer at the end. Raises OSError where that does not come."""
+        pieces = []
+        while size > 0 and not self.is_exhausted:
+            if not self._left:
+                self._begin()
+                continue
+            piece = self._exactly(min(size, self._left))
+            size -= len(piece)
+            self._left -= len(piece)
+            if not self._left:
+                self._end()
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def fileno(self) -> int:
+        """The connection that they come from."""
+        return self._stream.fileno()
+
+    def _begin(self) -> None:
+        line = b""
+        while not line.endswith(b"\r\n") and len(line) < _LONGEST_SIZE + 2:
+            line += self._exactly(1)
+        try:
+            self._left = int(line, 16)
+        except ValueError as error:
+            raise _broken() from error
+        if not self._left:
+            self._end()
+            self.is_exhausted = True
+
+    def _end(self) -> None:
+        if self._exactly(2) != b"\r\n":
+            raise _broken()
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if len(data) < size:
+            raise _broken()
+        return data
+
+
+def _broken() -> OSError:
+    return OSError("the body breaks off, or is not in chunks")
+
+
+def put_together(app: Flask) -> None:
+    """Have a body in chunks read as any other, whatever the server of `app` does about them."""
+    app.wsgi_app = _put_together(app.wsgi_app)  # type: ignore[method-assign,assignment]
+
+
+def _put_together(answer: WSGIApplication) -> WSGIApplication:
+    def with_whole_bodies(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_in_chunks = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        if is_in_chunks and not environ.get("wsgi.input_terminated"):
+            environ["wsgi.input"] = Chunks(environ["wsgi.input"])
+            environ["wsgi.input_terminated"] = True
+        return answer(environ, start_response)
+
+    return with_whole_bodies

@@ -1,0 +1,69 @@
+"""Unreadable bodies: what one that is neither a picture nor JSON seems to be, and how to send it."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+from model.pictures.headers import ACCEPTED, is_picture
+
+_URLENCODED = "application/x-www-form-urlencoded"  # also what curl says of any body, unless it is told
+_FORM_BEGINS = re.compile(rb"\s*--[^\r\n]{1,200}\r?\nContent-", re.IGNORECASE)
+_DATA_URL = re.compile(rb"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+_LONGEST_TYPE = 80  # characters
+_BASE64_BYTES = 1024  # enough to hold a signature
+_TAKEN_OUT = (b"\0", b"\r", b"\n")  # by curl's -d from a file
+
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\0": "xz",
+    b"BZh": "bzip2",
+}
+
+
+def refusal(body: bytes, media_type: str, wanted: str) -> str:
+    """Why a body is refused that is not what is `wanted`, in words for whoever has sent it."""
+    formats = f" ({ACCEPTED})" if "picture" in wanted else ""
+    of_type = f" of type {media_type[:_LONGEST_TYPE]}" if media_type else " of no type"
+    return f"The body{of_type} is not {wanted}{formats}. {_advice(body, media_type)}".rstrip()
+
+
+def _advice(body: bytes, media_type: str) -> str:
+    for signature, coding in _COMPRESSED.items():
+        if body.startswith(signature):
+            if coding == "gzip":
+                return "It is compressed with gzip: say so in Content-Encoding."
+            return (
+                f"It is compressed with {coding}: send it as it is, or with gzip and Content-Encoding: gzip."
+            )
+    if _FORM_BEGINS.match(body):
+        return (
+            "It looks like a form: its Content-Type must be multipart/form-data with the boundary, as clients"
+            " set it by themselves."
+        )
+    if _is_picture_in_base64(body):
+        return 'It looks like base64: send it as JSON, {"image": "…"}, or decode it first.'
+    if was_changed_by_curl(body, media_type):
+        return "If curl has sent it: its -d takes zeros and line ends out; use --data-binary, or -F image=@."
+    if media_type == _URLENCODED:
+        return "A form of this type holds no files."
+    return ""
+
+
+def was_changed_by_curl(body: bytes, media_type: str) -> bool:
+    """Whether a file seems to be what curl's -d leaves of it."""
+    if media_type != _URLENCODED or any(byte in body for byte in _TAKEN_OUT):
+        return False
+    return not body.isascii()
+
+
+def _is_picture_in_base64(body: bytes) -> bool:
+    begun = body[:_BASE64_BYTES]
+    if _DATA_URL.match(begun):
+        return True
+    text = begun.translate(None, b" \t\r\n")
+    try:
+        return is_picture(binascii.a2b_base64(text[: len(text) // 4 * 4]))
+    except binascii.Error:
+        return False
