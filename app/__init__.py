@@ -13,6 +13,7 @@ from app.monitoring import logs, metrics, traces, tracing
 from app.routes import platforms
 from app.routes.api import api
 from app.routes.documents import documents
+from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
@@ -59,7 +60,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
     for part in (memory, deadline, body, proxies, long_headers, keys, rate_limit, cors, headers):
         part.register(app, settings)
-    for blueprint in (api, predict, operations, documents, pages):
+    for blueprint in (api, predict, open_inference, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, shared, running, sending)
