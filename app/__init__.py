@@ -45,6 +45,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         logger.warning(advice)
     models = Models(segmenters)
     app = Flask(__name__)
+    app.url_map.strict_slashes = False  # a slash at the end is left out: a redirect would lose a POST's body
     app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
     shared = service.Service(settings, models)
