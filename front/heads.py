@@ -13,6 +13,7 @@ MOST_BYTES = 65535  # of a head, and of what a worker is told of it
 _LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
 _FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
+_OPEN_INFERENCE = re.compile(rb"\S+ ((?i:https?)://[^/?\s]*)?/v2[/?\s]")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
 _STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
 _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
@@ -39,12 +40,14 @@ class Head:
         is_for_head: its answer has no body.
         body_bytes: how many follow.
         awaits_continue: before they do, the client wants to be told to go on.
+        speaks_open_inference: see the function of that name.
     """
 
     packet: bytes
     is_for_head: bool
     body_bytes: int
     awaits_continue: bool
+    speaks_open_inference: bool
 
 
 def end_of(received: bytearray, before: int) -> int:
@@ -91,8 +94,17 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
     expected = [value.lower() for value in fields.get(b"EXPECT", ())]
     is_for_head = method == b"HEAD"
     return Head(
-        _packet(variables), is_for_head, length, version == b"HTTP/1.1" and b"100-continue" in expected
+        _packet(variables),
+        is_for_head,
+        length,
+        version == b"HTTP/1.1" and b"100-continue" in expected,
+        speaks_open_inference(head),
     )
+
+
+def speaks_open_inference(head: bytes | bytearray) -> bool:
+    """Whether a request, as far as its head has come, is of KServe V2, whose errors have their own form."""
+    return _OPEN_INFERENCE.match(head) is not None
 
 
 def _check_fields(version: bytes, fields: dict[bytes, list[bytes]]) -> None:
