@@ -13,6 +13,7 @@ from app.monitoring import logs, metrics, traces, tracing
 from app.routes import platforms
 from app.routes.api import api
 from app.routes.documents import documents
+from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
@@ -44,6 +45,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         logger.warning(advice)
     models = Models(segmenters)
     app = Flask(__name__)
+    app.url_map.strict_slashes = False  # a slash at the end is left out: a redirect would lose a POST's body
     app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
     chunks.put_together(app)
@@ -72,7 +74,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         headers,
     ):
         part.register(app, settings)
-    for blueprint in (api, predict, operations, documents, pages):
+    for blueprint in (api, predict, open_inference, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, shared, running, sending)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
 from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from app.monitoring.tracing import current_record, request_id
@@ -18,6 +19,9 @@ from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
 from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
 from model.result import UnsuitablePicture
+
+# Routes of KServe V2, those included that there are not.
+_OPEN_INFERENCE = re.compile(r"/v2(/.*)?", re.DOTALL)
 
 # Where werkzeug's own exceptions carry something that the caller needs.
 _KEPT_HEADERS = ("Allow", "Retry-After")
@@ -256,10 +260,12 @@ class Problem:
         }
 
     def response(self) -> Response:
-        """The problem as application/problem+json."""
-        response = jsonify(self.as_dict())
+        """The problem as application/problem+json, or in the form of the protocol that the request speaks."""
+        speaks_open_inference = _OPEN_INFERENCE.fullmatch(request.path)
+        response = jsonify({"error": self.detail} if speaks_open_inference else self.as_dict())
         response.status_code = self.status
-        response.content_type = "application/problem+json"
+        if not speaks_open_inference:
+            response.content_type = "application/problem+json"
         response.headers.update(self.headers)
         return response
 

@@ -26,6 +26,7 @@ from app.wanted import Wanted
 from model.answering import Unsuitable, find, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
 from model.finding import Finding
+from model.manifest import Manifest
 from model.pictures import Limits
 from model.segmenter import Segmenter
 
@@ -120,6 +121,16 @@ class Service:
         if name not in self.segmenters:
             raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
+
+    def await_manifest(self, name: str) -> Manifest:
+        """The manifest of the model of that name, after a wait for the models to come up, as for a turn.
+
+        Raises Busy, ClientLeft, NotReady or UnknownModel.
+        """
+        with self.admitted():
+            self.await_models()
+        manifest: Manifest = self.segmenter_named(name).bundle.manifest
+        return manifest
 
     @contextmanager
     def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:

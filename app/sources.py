@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from app.base64_text import NotBase64, decode_base64
 from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
 from app.fetching.fetch import Fetcher
 from app.fetching.gcs import read_object
@@ -16,9 +15,6 @@ from app.settings import Settings
 
 NAMES = ("image", "url", "gcs_uri")
 """The ways in which JSON may say which image it means, on any route; `path` is /predict's own."""
-
-_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
-
 
 Image = bytes | Mapping[str, Any]
 """An image file, or the one member of a JSON object that says where it is."""
@@ -83,23 +79,14 @@ class Sources:
 
     def _decode(self, text: str) -> bytes:
         """The bytes of base64 text, or of a data: URL of it."""
-        start = _DATA_URL.match(text)
-        encoded = text[start.end() :] if start else text
-        if len(encoded) > 2 * self._settings.max_bytes:
+        if len(text) > 2 * self._settings.max_bytes:
             raise TooLarge.in_bytes(self._settings.max_bytes)
-        try:  # line breaks, which many encoders put in, are not base64's own
-            data = binascii.a2b_base64(_without_spaces(encoded), strict_mode=True)
-        except ValueError as error:
-            raise BadParameter("image must be base64, or a data: URL with base64.") from error
+        try:
+            data = decode_base64(text)
+        except NotBase64 as error:
+            raise BadParameter(f"The image must be base64, or a data: URL with base64: {error}.") from error
         if not data:
             raise NoImage("The image is empty.")
         if len(data) > self._settings.max_bytes:
             raise TooLarge.in_bytes(self._settings.max_bytes)
         return data
-
-
-def _without_spaces(text: str) -> str:
-    """Not by `split`, which makes a million words of a text with a million spaces."""
-    for space in " \n\r\t":
-        text = text.replace(space, "")
-    return text

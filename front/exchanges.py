@@ -7,7 +7,7 @@ import json
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -171,7 +171,11 @@ class Exchange(asyncio.Protocol):
         if worker is not None:
             worker.transport.abort()
         is_for_head = self._head.is_for_head if self._head else self._received.startswith(b"HEAD ")
-        self._transport.write(_problem(status, detail, is_for_head))
+        speaks_open_inference = (
+            self._head.speaks_open_inference if self._head else heads.speaks_open_inference(self._received)
+        )
+        problem = _open_inference_problem if speaks_open_inference else _problem
+        self._transport.write(problem(status, detail, is_for_head))
         entry = {
             "severity": "INFO" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "WARNING",
             "message": f"refused {status.value}: {detail}",
@@ -262,9 +266,20 @@ def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
         "detail": detail,
         "request_id": request_id,
     }
-    body = json.dumps(problem).encode()
+    return _answer(status, problem, "application/problem+json", request_id, is_for_head)
+
+
+def _open_inference_problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
+    """The same in the form of KServe V2."""
+    return _answer(status, {"error": detail}, "application/json", uuid.uuid4().hex, is_for_head)
+
+
+def _answer(
+    status: HTTPStatus, content: Mapping[str, object], media_type: str, request_id: str, is_for_head: bool
+) -> bytes:
+    body = json.dumps(content).encode()
     headers = {
-        "Content-Type": "application/problem+json",
+        "Content-Type": media_type,
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -13,6 +13,7 @@ MOST_BYTES = 65535  # of a head, and of what a worker is told of it
 _LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+) ([\x21\x22\x24-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])")
 FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
+_OPEN_INFERENCE = re.compile(rb"\S+ ((?i:https?)://[^/?\s]*)?/v2[/?\s]")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
 _STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
 _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
@@ -39,11 +40,13 @@ class Head:
         packet: what a worker is told, before the body.
         is_for_head: its answer has no body.
         body_bytes: how many follow; None: they follow in chunks, and a worker is to be given chunks.
+        speaks_open_inference: see the function of that name.
     """
 
     packet: bytes
     is_for_head: bool
     body_bytes: int | None
+    speaks_open_inference: bool
 
 
 def end_of(received: bytearray, before: int) -> int:
@@ -92,7 +95,12 @@ def read(head: bytes, client: tuple[str, int], port: int) -> Head:
     expected = [value.lower() for value in fields.get(b"EXPECT", ())]
     if length != 0 and version == b"HTTP/1.1" and b"100-continue" in expected:
         variables[b"front.awaits_continue"] = b"1"  # no header's name, so no client can set it
-    return Head(_packet(variables), method == b"HEAD", length)
+    return Head(_packet(variables), method == b"HEAD", length, speaks_open_inference(head))
+
+
+def speaks_open_inference(head: bytes | bytearray) -> bool:
+    """Whether a request, as far as its head has come, is of KServe V2, whose errors have their own form."""
+    return _OPEN_INFERENCE.match(head) is not None
 
 
 def _check_fields(version: bytes, fields: dict[bytes, list[bytes]]) -> None:

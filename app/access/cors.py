@@ -11,7 +11,25 @@ from app.access.keys import KEY_HEADER
 from app.settings import Settings
 
 _SHARED = r"/(api|predict|v1|v2)(/.*)?|/openapi\.json"
-_EXPOSED = ("X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After")
+_ALLOWED = (
+    KEY_HEADER,
+    "Content-Type",
+    "Content-Encoding",
+    "Inference-Header-Content-Length",
+    "X-Request-Id",
+    # OpenTelemetry puts these on every request of a page that it watches.
+    "traceparent",
+    "tracestate",
+    "baggage",
+)
+_EXPOSED = (
+    "X-Request-Id",
+    "X-Model",
+    "X-Segment-Count",
+    "Server-Timing",
+    "Retry-After",
+    "Inference-Header-Content-Length",
+)
 _PREFLIGHT_SECONDS = 600  # that a browser may remember an answer; Safari keeps none longer
 
 
@@ -29,7 +47,7 @@ def register(app: Flask, settings: Settings) -> None:
         origins="*" if everybody else exact,
         send_wildcard=True,
         methods=["GET", "POST"],
-        allow_headers=[KEY_HEADER, "Content-Type"],
+        allow_headers=_ALLOWED,
         expose_headers=_EXPOSED,
         max_age=_PREFLIGHT_SECONDS,
         always_send=False,
@@ -46,5 +64,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 def _shared_paths(settings: Settings) -> re.Pattern[str]:
     """All of the paths that are shared, those included that Vertex AI has chosen."""
-    chosen = [re.escape(route) for route in (settings.health_route, settings.predict_route) if route]
-    return re.compile(rf"({'|'.join([_SHARED, *chosen])})\Z", re.DOTALL)
+    chosen = [
+        re.escape(route.rstrip("/")) for route in (settings.health_route, settings.predict_route) if route
+    ]
+    return re.compile(rf"({'|'.join([_SHARED, *chosen])})/?\Z", re.DOTALL)

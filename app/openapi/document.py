@@ -28,7 +28,11 @@ _ANSWERS: list[type[BaseModel]] = [
     schemas.ModelState,
     schemas.Server,
     schemas.ModelTensors,
+    schemas.ModelConfiguration,
+    schemas.LiveInference,
+    schemas.ReadyInference,
     schemas.Problem,
+    schemas.InferenceProblem,
 ]
 
 _PROBLEMS = {
@@ -146,7 +150,11 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
         described["security"] = [{"key": []}]
     described["responses"] = {
         "200": {"description": "Done", "content": _content(operation)},
-        **{str(status): _problem(status) for status in operation.problems if status != 401 or keyed},
+        **{
+            str(status): _problem(status, operation)
+            for status in operation.problems
+            if status != 401 or keyed
+        },
     }
     return described
 
@@ -168,9 +176,10 @@ def _one_of(answers: Sequence[type[BaseModel]]) -> Schema:
     return references[0] if len(references) == 1 else {"oneOf": references}
 
 
-def _problem(status: int) -> Schema:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": _PROBLEMS[status], "content": {"application/problem+json": {"schema": schema}}}
+def _problem(status: int, operation: Operation) -> Schema:
+    kind, problem = operation.problem_form
+    schema = {"$ref": f"#/components/schemas/{problem.__name__}"}
+    return {"description": _PROBLEMS[status], "content": {kind: {"schema": schema}}}
 
 
 def _in(place: str, name: str, schema: Schema, required: bool = False) -> Schema:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.instances import BASE64_NAMES
 from app.openapi import schemas
 from app.settings import Settings
 from model.formats.registry import JSON, Format
@@ -25,6 +26,12 @@ _IMAGE: Schema = {
     "contentEncoding": "base64",
     "format": "image",
     "description": "an image file in base64, or a data: URL of it",
+}
+_BINARY: Schema = {
+    "type": "object",
+    "properties": {"b64": _IMAGE},
+    "required": ["b64"],
+    "additionalProperties": False,
 }
 _FILE: Schema = {"type": "string", "format": "binary", "description": "an image file"}
 _URL: Schema = {"type": "string", "format": "uri", "description": "where an image is"}
@@ -67,6 +74,13 @@ class Operation:
     query: bool = False
     problems: Sequence[int] = ()
 
+    @property
+    def problem_form(self) -> tuple[str, type[BaseModel]]:
+        """The media type and schema in which it says what went wrong."""
+        if self.path.startswith("/v2"):
+            return _JSON, schemas.InferenceProblem
+        return "application/problem+json", schemas.Problem
+
 
 def object_schema(properties: Mapping[str, Schema], required: Sequence[str] = ()) -> Schema:
     """The schema of a JSON object, or of a form, with these members and no others."""
@@ -106,8 +120,9 @@ def operations(
                 "items": {
                     "anyOf": [
                         *one,
-                        object_schema({"b64": _IMAGE}, ["b64"]),
-                        object_schema({"data": object_schema({"b64": _IMAGE}, ["b64"])}, ["data"]),
+                        *(object_schema({name: _IMAGE}, [name]) for name in BASE64_NAMES),
+                        *(object_schema({name: _BINARY}, [name]) for name in ("image", *BASE64_NAMES[1:])),
+                        _IMAGE,
                     ]
                 },
             },
@@ -128,9 +143,18 @@ def operations(
     infer = object_schema(
         {
             "id": {"type": "string"},
-            "parameters": object_schema(batch),
+            "parameters": object_schema({**batch, "binary_data_output": {"type": "boolean"}}),
             "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": tensor},
-            "outputs": {"type": "array"},
+            "outputs": {
+                "type": "array",
+                "items": object_schema(
+                    {
+                        "name": {"const": "segments"},
+                        "parameters": object_schema({"binary_data": {"type": "boolean"}}),
+                    },
+                    ["name"],
+                ),
+            },
         },
         ["inputs"],
     )
@@ -215,6 +239,7 @@ def operations(
             "post",
             "KServe V2",
             answer=schemas.Inference,
+            files=("application/octet-stream",),
             problems=_RUNS,
             bodies={_JSON: infer},
         ),
@@ -244,8 +269,19 @@ def operations(
             answer=schemas.ModelState,
             problems=_ASKS,
         ),
-        Operation("/v2/health/live", "get", "KServe V2: as /livez", answer=schemas.Alive, problems=(503,)),
-        Operation("/v2/health/ready", "get", "KServe V2: as /readyz", answer=schemas.Ready, problems=(503,)),
+        Operation(
+            "/v2/models/{name}/config",
+            "get",
+            "KServe V2: a model as Triton describes it",
+            answer=schemas.ModelConfiguration,
+            problems=_ASKS,
+        ),
+        Operation(
+            "/v2/health/live", "get", "KServe V2: as /livez", answer=schemas.LiveInference, problems=(503,)
+        ),
+        Operation(
+            "/v2/health/ready", "get", "KServe V2: as /readyz", answer=schemas.ReadyInference, problems=(503,)
+        ),
         Operation("/livez", "get", "Does the process answer?", answer=schemas.Alive, problems=(503,)),
         Operation("/readyz", "get", "Is every model ready?", answer=schemas.Ready, problems=(503,)),
         Operation("/health", "get", "As /readyz", answer=schemas.Ready, problems=(503,)),

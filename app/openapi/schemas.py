@@ -19,6 +19,12 @@ class Problem(JsonObject):
     request_id: str
 
 
+class InferenceProblem(JsonObject):
+    """What went wrong, as KServe V2 says it."""
+
+    error: str = Field(description="what was wrong, and what to do")
+
+
 class Timings(JsonObject):
     """Milliseconds a stage."""
 
@@ -96,8 +102,20 @@ class Ready(JsonObject):
     models: list[str]
 
 
+class LiveInference(Alive):
+    """The process answers, in KServe V2's words too."""
+
+    live: bool
+
+
+class ReadyInference(Ready):
+    """Every configured model is ready, in KServe V2's words too."""
+
+    ready: bool
+
+
 class Tensor(BaseModel):
-    """A tensor of KServe V2."""
+    """A tensor of KServe V2; binary data follow the JSON."""
 
     name: str
     datatype: str
@@ -151,3 +169,22 @@ class ModelTensors(JsonObject):
     platform: str
     inputs: list[TensorKind]
     outputs: list[TensorKind]
+
+
+class ConfiguredTensor(JsonObject):
+    """What a tensor is to be; -1 is any number."""
+
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class ModelConfiguration(JsonObject):
+    """A model in the words of Triton's model configuration."""
+
+    name: str
+    platform: str
+    backend: str
+    max_batch_size: int
+    input: list[ConfiguredTensor]
+    output: list[ConfiguredTensor]

@@ -26,3 +26,14 @@ def assert_problem(response: TestResponse, status: int) -> dict[str, Any]:
         "Traceback" not in response.text and "/srv/secret" not in response.text and ".py" not in response.text
     )
     return problem
+
+
+def assert_inference_error(response: TestResponse, status: int) -> str:
+    """What an error of the Open Inference Protocol says."""
+    assert response.status_code == status
+    assert response.content_type == "application/json"
+    assert response.headers["X-Request-Id"]
+    error = response.get_json()
+    assert list(error) == ["error"]
+    said: str = error["error"]
+    return said

@@ -279,6 +279,39 @@ def test_what_is_refused_is_answered_and_logged(front: Front, sent: bytes) -> No
     assert entry["httpRequest"] == {"status": status, "remoteIp": "127.0.0.1"}
 
 
+@pytest.mark.parametrize(
+    ("target", "speaks_open_inference"),
+    [
+        (b"/v2", True),
+        (b"/v2/", True),
+        (b"/v2?x", True),
+        (b"/v2/models/nuclei/infer", True),
+        (b"http://x/v2/health/live", True),
+        (b"/v2x", False),
+        (b"/v1/models", False),
+        (b"/api/v1/segment?next=/v2/", False),
+        (b"http://x/api/v2/", False),
+    ],
+)
+@pytest.mark.parametrize("fault", ["in its head", "of its worker"])
+def test_kserve_v2_has_errors_in_its_own_form(
+    front: Front, target: bytes, speaks_open_inference: bool, fault: str
+) -> None:
+    if fault == "in its head":
+        answer = read_all(front.connect(b"GET %b HTTP/1.1\r\nno colon\r\n\r\n" % target))
+    else:
+        client = front.connect(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target)
+        front.worker().close()
+        answer = read_all(client)
+    assert answer.split()[1] == (b"400" if fault == "in its head" else b"502")
+    if not speaks_open_inference:
+        problem(answer)
+        return
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/json\r\n" in head and b"X-Request-Id: " in head
+    assert list(json.loads(body)) == ["error"]
+
+
 def test_a_head_that_breaks_off_is_400(front: Front) -> None:
     client = front.connect(b"GET / HT")
     client.shutdown(socket.SHUT_WR)

@@ -56,7 +56,45 @@ def test_a_page_of_an_allowed_origin_may_see_what_an_answer_says_of_itself(png: 
     response = client.post("/api/v1/segment", data=png, content_type="image/png", headers={"Origin": FRIEND})
     assert response.status_code == 200
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
-    assert exposed == {"X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After"}
+    assert exposed == {
+        "X-Request-Id",
+        "X-Model",
+        "X-Segment-Count",
+        "Server-Timing",
+        "Retry-After",
+        "Inference-Header-Content-Length",
+    }
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "content-type",
+        "content-encoding",
+        "x-api-key",
+        "x-request-id",
+        "inference-header-content-length",
+        "traceparent",
+        "tracestate",
+        "baggage",
+    ],
+)
+def test_a_page_may_send_what_its_libraries_put_on_a_request(header: str) -> None:
+    wish = {
+        "Origin": FRIEND,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": f"{header},x-other",
+    }
+    response = serving(FRIEND).test_client().options("/api/v1/segment", headers=wish)
+    assert (response.status_code, response.headers["Access-Control-Allow-Headers"]) == (200, header)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/models/", "/openapi.json/", "/v2/", "/health.state/"])
+def test_a_slash_at_the_end_is_shared_all_the_same(path: str) -> None:
+    for route in ("/health.state", "/health.state/"):
+        client = serving(FRIEND, health_route=route).test_client()
+        response = client.get(path, headers={"Origin": FRIEND})
+        assert (response.status_code, allowed_origin(response)) == (200, FRIEND)
 
 
 def test_a_preflight_needs_no_key_and_counts_for_nothing(png: bytes) -> None:

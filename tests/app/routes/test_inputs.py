@@ -48,6 +48,26 @@ def as_is(reply: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
+# What clients of Vertex AI and its like make of an image in base64.
+INSTANCES: dict[str, Callable[[str], Any]] = {
+    "image": lambda text: {"image": text},
+    "image.b64": lambda text: {"image": {"b64": text}},
+    "b64": lambda text: {"b64": text},
+    "data": lambda text: {"data": text},
+    "data.b64": lambda text: {"data": {"b64": text}},
+    "content": lambda text: {"content": text},
+    "content with its type": lambda text: {"content": text, "mimeType": "image/png"},
+    "content.b64": lambda text: {"content": {"b64": text}},
+    "image_bytes": lambda text: {"image_bytes": text},
+    "image_bytes.b64": lambda text: {"image_bytes": {"b64": text}},
+    "img_bytes": lambda text: {"img_bytes": text},
+    "img_bytes.b64": lambda text: {"img_bytes": {"b64": text}},
+    "any name with b64": lambda text: {"input_1": {"b64": text}},
+    "a text": lambda text: text,
+    "a text that is a data: URL": lambda text: f"data:image/png;base64,{text}",
+    "a URL-safe text": lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+}
+
 # Route; the request's body, from the picture; where the answer is in the reply.
 WAYS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]], Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "a form's image": ("/api/v1/segment", lambda png: {"data": {"image": (io.BytesIO(png), "x")}}, as_is),
@@ -67,6 +87,11 @@ WAYS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]], Callable[[dict[str
     "a data: URL": (
         "/api/v1/segment",
         lambda png: {"json": {"image": f"data:image/png;base64,{in_base64(png)}"}},
+        as_is,
+    ),
+    "URL-safe base64 without padding": (
+        "/api/v1/segment",
+        lambda png: {"json": {"image": base64.urlsafe_b64encode(png).decode().rstrip("=")}},
         as_is,
     ),
     "a URL": ("/api/v1/segment", lambda png: {"json": {"url": URL}}, as_is),
@@ -94,16 +119,14 @@ WAYS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]], Callable[[dict[str
         lambda png: {"json": {"paths": ["cells.png"]}},
         first("results"),
     ),
-    "Vertex AI, b64": (
-        "/vertex",
-        lambda png: {"json": {"instances": [{"b64": in_base64(png)}]}},
-        first("predictions"),
-    ),
-    "Vertex AI, data.b64": (
-        "/vertex",
-        lambda png: {"json": {"instances": [{"data": {"b64": in_base64(png)}}]}},
-        first("predictions"),
-    ),
+    **{
+        f"Vertex AI, {name}": (
+            "/vertex",
+            lambda png, instance=instance: {"json": {"instances": [instance(in_base64(png))]}},
+            first("predictions"),
+        )
+        for name, instance in INSTANCES.items()
+    },
     "Vertex AI, gcs_uri": (
         "/vertex",
         lambda png: {"json": {"instances": [{"gcs_uri": GCS_URI}], "parameters": {}}},
@@ -153,8 +176,9 @@ BAD_JSON = {
     "no image": ("{}", 400, "no image"),
     "two images": ('{"image": "eA==", "url": "https://x.example"}', 400, "image and url"),
     "a number for an image": ('{"image": 7}', 400, "image must be text"),
-    "not base64": ('{"image": "x!"}', 400, "base64"),
-    "base64 that breaks off": ('{"image": "eHh4e"}', 400, "base64"),
+    "not base64": ('{"image": "x!"}', 400, "base64, or a data: URL with base64: character 2 is '!'"),
+    "base64 that breaks off": ('{"image": "eHh4e"}', 400, "breaks off"),
+    "a URL for an image": ('{"image": "https://x.example/a.png"}', 400, "named by url or gcs_uri"),
     "an empty image": ('{"image": ""}', 400, "empty"),
     "a data: URL without base64": ('{"image": "data:image/png,x"}', 400, "base64"),
     "not an image": ('{"image": "eHh4eA=="}', 415, "JPEG"),
@@ -276,6 +300,7 @@ BAD_BATCHES = {
         400,
         "as the route says",
     ),
+    "instances that are numbers": ("/vertex", {"instances": [1]}, 400, "list of objects or texts"),
     "a model that there is not": ("/v1/models/x:predict", {"instances": [{}]}, 404, "stub"),
     "no inputs": ("/v2/models/stub/infer", {}, 400, "inputs"),
     "two tensors": ("/v2/models/stub/infer", {"inputs": [tensor(b"x")] * 2}, 400, "one tensor"),
@@ -315,8 +340,12 @@ def test_a_bad_request_with_several_images_is_a_problem(
 ) -> None:
     response = client.post(route, json=body)
     assert response.status_code == status
-    assert response.content_type == "application/problem+json"
-    assert detail in response.get_json()["detail"]
+    if route.startswith("/v2/"):
+        assert response.content_type == "application/json"
+        assert set(response.get_json()) == {"error"}
+    else:
+        assert response.content_type == "application/problem+json"
+    assert detail in response.get_json()["error" if route.startswith("/v2/") else "detail"]
 
 
 def test_paths_are_404_where_the_operator_has_not_allowed_them(segmenter: StubSegmenter) -> None:
@@ -328,30 +357,70 @@ def test_paths_are_404_where_the_operator_has_not_allowed_them(segmenter: StubSe
 # --- Platforms --------------------------------------------------------------------------------------------
 
 
-def test_kserve_v2_describes_itself(client: FlaskClient) -> None:
-    assert client.get("/v2").get_json()["name"] == "maskserve"
-    assert client.get("/v2/health/live").status_code == client.get("/v2/health/ready").status_code == 200
-    assert client.get("/v2/models/stub/ready").get_json() == {"name": "stub", "ready": True}
-    described = client.get("/v2/models/stub").get_json()
-    assert described["versions"] == ["1"]
-    assert described["inputs"] == [{"name": "image", "datatype": "BYTES", "shape": [-1]}]
-    assert described["outputs"] == [{"name": "segments", "datatype": "BYTES", "shape": [-1]}]
-    for missing in ("/v2/models/x", "/v2/models/x/ready", "/v2/models/stub/versions/2"):
-        assert client.get(missing).status_code == 404
-
-
-def test_kserve_v2_answers_each_element_and_gives_the_id_back(client: FlaskClient, png: bytes) -> None:
-    good, bad = in_base64(png), "eHh4eA=="
-    inputs = [{**tensor(png), "shape": [2], "data": [good, bad], "parameters": {"content_type": "base64"}}]
-    reply = client.post("/v2/models/stub/infer", json={"id": "7", "inputs": inputs}).get_json()
-    assert (reply["model_name"], reply["model_version"], reply["id"]) == ("stub", "1", "7")
-    (output,) = reply["outputs"]
-    assert (output["name"], output["datatype"], output["shape"]) == ("segments", "BYTES", [2])
-    answer, refusal = map(json.loads, output["data"])
-    assert len(answer["segments"]) == 2 and refusal["error"]["status"] == 415
-
-
 def test_kserve_v1_lists_and_describes_models(client: FlaskClient) -> None:
     assert client.get("/v1/models").get_json() == {"models": ["stub"]}
     assert client.get("/v1/models/stub").get_json() == {"name": "stub", "ready": True}
     assert client.get("/v1/models/x").status_code == 404
+
+
+SEVERAL_IMAGES = {
+    "two names": {"b64": "eA==", "content": "eA=="},
+    "one wrapped, one not": {"image_bytes": {"b64": "eA=="}, "image": "eA=="},
+    "two wrapped": {"left": {"b64": "eA=="}, "right": {"b64": "eA=="}},
+    "one here, one elsewhere": {"img_bytes": {"b64": "eA=="}, "gcs_uri": GCS_URI},
+}
+
+
+@pytest.mark.parametrize("instance", SEVERAL_IMAGES.values(), ids=SEVERAL_IMAGES.keys())
+def test_an_instance_with_several_images_is_refused_by_itself_and_names_them(
+    client: FlaskClient, png: bytes, instance: dict[str, Any]
+) -> None:
+    body = {"instances": [instance, {"b64": in_base64(png)}]}
+    refusal, answer = client.post("/vertex", json=body).get_json()["predictions"]
+    assert refusal["error"]["status"] == 400
+    assert all(name in refusal["error"]["detail"] for name in instance)
+    assert answer["segments"]
+
+
+@pytest.mark.parametrize(
+    ("instance", "detail"),
+    [
+        ({"content": 7}, "content must be text"),
+        ({"b64": None}, "b64 must be text"),
+        ({"image_bytes": {"b64": 7}}, "image_bytes must be text"),
+        ({"image_bytes": {"base64": "eA=="}}, "image_bytes must be text"),
+        ({"b64": "eA=*"}, "character 4 is '*'"),
+        ("eA=*", "character 4 is '*'"),
+        ("", "empty"),
+        ({}, "no image"),
+        ({"input": "eA=="}, "no parameter 'input'"),
+    ],
+    ids=str,
+)
+def test_an_instance_that_is_no_image_is_refused_in_the_callers_words(
+    client: FlaskClient, instance: object, detail: str
+) -> None:
+    (refusal,) = client.post("/vertex", json={"instances": [instance]}).get_json()["predictions"]
+    assert refusal["error"]["status"] == 400
+    assert detail in refusal["error"]["detail"]
+
+
+def test_what_vertex_ais_python_client_sends_is_understood(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes
+) -> None:
+    """Endpoint.predict makes protobuf values of all: JSON's whole numbers come as 100.0."""
+    instance = {"image_bytes": {"b64": in_base64(png)}, "page": 0.0}
+    parameters = {"max_segments": 100.0, "threshold": 1.0, "min_area": None, "classes": ["cell"]}
+    body = json.dumps({"instances": [instance], "parameters": parameters})
+    response = client.post("/vertex", data=body, content_type="application/json")
+    assert response.get_json()["predictions"][0]["image"] == {"width": 64, "height": 48}
+    assert Wishes(**segmenter.calls[-1]) == Wishes(1.0, ["cell"], 100)
+    fraction = body.replace("100.0", "100.5")
+    response = client.post("/vertex", data=fraction, content_type="application/json")
+    assert (response.status_code, "max_segments" in response.get_json()["detail"]) == (400, True)
+
+
+def test_tensorflow_servings_signature_is_passed_over(client: FlaskClient, png: bytes) -> None:
+    body = {"signature_name": "serving_default", "instances": [{"image_bytes": {"b64": in_base64(png)}}]}
+    reply = client.post("/v1/models/stub:predict", json=body).get_json()
+    assert reply["predictions"][0]["segments"]

@@ -6,7 +6,7 @@ import io
 import threading
 
 import pytest
-from asking import assert_problem, post
+from asking import assert_inference_error, assert_problem, post
 from flask import Flask
 from flask.testing import FlaskClient
 from server import wait_until
@@ -68,6 +68,16 @@ def statuses(client: FlaskClient, paths: list[str]) -> set[int]:
     return {client.get(path).status_code for path in paths}
 
 
+def assert_refused(client: FlaskClient, path: str) -> str:
+    """Why a probe is not answered, in the form of its protocol."""
+    response = client.get(path)
+    if path.startswith("/v2/"):
+        return assert_inference_error(response, 503)
+    problem = assert_problem(response, 503)
+    assert problem["type"] == "urn:maskserve:not-ready"
+    return str(problem["detail"])
+
+
 def await_test(app: Flask) -> None:
     """Return when no self-test runs."""
     wait_until(lambda: health_of(app)._testing_since is None, 5)
@@ -87,8 +97,7 @@ def test_it_is_not_ready_while_all_fails_and_ready_again_after_a_self_test(
     fail(client, png, 1)
     assert broken.self_tests == 0  # only when somebody asks
     for path in READY:
-        problem = assert_problem(client.get(path), 503)
-        assert problem["type"] == "urn:maskserve:not-ready" and "tests itself" in problem["detail"]
+        assert "tests itself" in assert_refused(client, path)
     await_test(app)
     assert statuses(client, READY) == {503} and statuses(client, ALIVE) == {200}
     assert broken.self_tests == 1  # not with every probe
@@ -196,7 +205,7 @@ def test_after_minutes_of_failed_self_tests_it_is_no_longer_alive(
     await_test(app)
     clock.seconds += 1
     for path in ALIVE:
-        assert "started anew" in assert_problem(client.get(path), 503)["detail"]
+        assert "started anew" in assert_refused(client, path)
     await_test(app)
     broken.self_test_failure = None
     clock.seconds += SECONDS_BETWEEN_TESTS

@@ -1,0 +1,103 @@
+"""KServe V2, the Open Inference Protocol, as Triton's and KServe's clients speak it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from app.errors import UnknownModel
+from app.routes.operations import check_ready, live, ready
+from app.service import current_service
+from app.several import answer_each
+from app.sources import Image
+from app.tensors import INPUT, OUTPUT, answer_inference, receive_inference
+from model.manifest import Manifest
+
+open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
+
+_PLATFORM = "maskserve"
+
+
+@open_inference.get("")
+def describe_server() -> dict[str, Any]:
+    """What serves."""
+    return {
+        "name": "maskserve",
+        "version": "1",
+        "extensions": ["binary_tensor_data", "model_configuration", "parameters"],
+    }
+
+
+@open_inference.get("/health/live")
+def live_v2() -> dict[str, Any]:
+    """As /livez, in the protocol's words too."""
+    return {**live(), "live": True}
+
+
+@open_inference.get("/health/ready")
+def ready_v2() -> dict[str, Any]:
+    """As /readyz, in the protocol's words too."""
+    return {**ready(), "ready": True}
+
+
+@open_inference.get("/models/<name>")
+@open_inference.get("/models/<name>/versions/<version>")
+def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
+    """A model's inputs and outputs."""
+    manifest = _manifest(name, version)
+    return {
+        "name": manifest.name,
+        "versions": [manifest.version],
+        "platform": _PLATFORM,
+        "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
+        "outputs": [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}],
+    }
+
+
+@open_inference.get("/models/<name>/config")
+@open_inference.get("/models/<name>/versions/<version>/config")
+def configure_v2(name: str, version: str | None = None) -> dict[str, Any]:
+    """The same in the words of Triton's model configuration."""
+    manifest = _manifest(name, version)
+    return {
+        "name": manifest.name,
+        "platform": _PLATFORM,
+        "backend": _PLATFORM,
+        "max_batch_size": 0,  # that the shape has no side before those in dims
+        "input": [{"name": INPUT, "data_type": "TYPE_STRING", "dims": [-1]}],
+        "output": [{"name": OUTPUT, "data_type": "TYPE_STRING", "dims": [-1]}],
+    }
+
+
+@open_inference.get("/models/<name>/ready")
+@open_inference.get("/models/<name>/versions/<version>/ready")
+def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
+    """A model is ready."""
+    check_ready()
+    return {"name": _manifest(name, version).name, "ready": True}
+
+
+@open_inference.post("/models/<name>/infer")
+@open_inference.post("/models/<name>/versions/<version>/infer")
+def infer(name: str, version: str | None = None) -> Response:
+    """One tensor of images in; one of JSON answers out."""
+    service = current_service()
+    with service.receiving():
+        asked = receive_inference(service.settings)
+    manifest = service.await_manifest(name)
+    _check_version(manifest, version)
+    images: list[tuple[Image, dict[str, Any]]] = [(image, {}) for image in asked.images]
+    answers = answer_each(images, asked.parameters, dict(request.args.lists()), model=name)
+    return answer_inference(asked, answers, manifest)
+
+
+def _manifest(name: str, version: str | None) -> Manifest:
+    manifest: Manifest = current_service().segmenter_named(name).bundle.manifest
+    _check_version(manifest, version)
+    return manifest
+
+
+def _check_version(manifest: Manifest, version: str | None) -> None:
+    if version not in (None, manifest.version):
+        raise UnknownModel(f"There is no such version of {manifest.name}; there is {manifest.version}.")

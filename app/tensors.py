@@ -1,0 +1,221 @@
+"""Tensors: requests and answers of KServe V2 (the Open Inference Protocol), in JSON or with binary data."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from flask import Response, jsonify, request
+
+from app.body import read_body
+from app.errors import BadBody, BadParameter, NotAnImage, TooLarge
+from app.intake import check_batch
+from app.json_body import parse_object
+from app.settings import Settings
+from app.sources import Image
+from model.manifest import Manifest
+
+INPUT, OUTPUT = "image", "segments"
+
+LENGTH_HEADER = "Inference-Header-Content-Length"
+"""Of a body with binary data: how many bytes of JSON go before that."""
+
+_LENGTH = struct.Struct("<I")  # of an element, before its bytes
+
+# Request parameters that are not the model's: how the answer is coded, and Triton's for schedulers.
+_BINARY_OUTPUT = "binary_data_output"
+_OF_SCHEDULERS = ("priority", "timeout", "sequence_id", "sequence_start", "sequence_end")
+
+_MOST_SIDES = 8  # of a shape
+_TEXT = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
+_LOOKED_AT = 256  # bytes of an element: every kind of image file has others than text among so many
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a request asks for.
+
+    Attributes:
+        images: in order.
+        parameters: of the segmentation.
+        request_id: its own id, which the answer repeats.
+        wants_binary: the answer's tensor is to be binary.
+    """
+
+    images: list[Image]
+    parameters: dict[str, Any]
+    request_id: str | None
+    wants_binary: bool
+
+
+def receive_inference(settings: Settings) -> Inference:
+    """What the running request asks for. Use it while the request is received (`Service.receiving`).
+
+    Its type may be any but a picture's or a form's: Triton's client sends none.
+
+    Raises:
+        BadBody, BadParameter: it is not what the protocol says.
+        NoImage, TooLarge: no element, or more than a batch may have.
+        NotAnImage: a body that cannot be a request of this protocol.
+    """
+    if request.mimetype.startswith(("image/", "multipart/")):
+        raise NotAnImage(f"A body of type {request.mimetype} is not accepted here; send application/json.")
+    header, rest = _parts(read_body(settings.max_batch_bytes, settings.max_batch_bytes, settings))
+    document = parse_object(header, settings.max_json_depth)
+    parameters = document.get("parameters") or {}
+    request_id = document.get("id")
+    if not isinstance(parameters, dict):
+        raise BadBody("parameters must be an object.")
+    if not isinstance(request_id, str | None):
+        raise BadBody("id must be text.")
+    not_the_models = (_BINARY_OUTPUT, *_OF_SCHEDULERS)
+    return Inference(
+        _images(document, rest, settings),
+        {name: value for name, value in parameters.items() if name not in not_the_models},
+        request_id,
+        _wants_binary(document, parameters),
+    )
+
+
+def answer_inference(asked: Inference, answers: Sequence[Mapping[str, Any]], manifest: Manifest) -> Response:
+    """One tensor of JSON texts, each the answer for an image."""
+    texts = [orjson.dumps(answer) for answer in answers]
+    tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(texts)]}
+    document: dict[str, Any] = {"model_name": manifest.name, "model_version": manifest.version}
+    if asked.request_id is not None:
+        document["id"] = asked.request_id
+    document["outputs"] = [tensor]
+    if not asked.wants_binary:
+        tensor["data"] = [text.decode() for text in texts]
+        return jsonify(document)
+    binary = b"".join(part for text in texts for part in (_LENGTH.pack(len(text)), text))
+    tensor["parameters"] = {"binary_data_size": len(binary)}
+    header = orjson.dumps(document)
+    length = {LENGTH_HEADER: str(len(header))}
+    return Response(header + binary, mimetype="application/octet-stream", headers=length)
+
+
+def _parts(body: bytes) -> tuple[bytes, memoryview]:
+    """The JSON of a body, and the binary data after it."""
+    said = request.headers.get(LENGTH_HEADER)
+    if said is None:
+        return body, memoryview(b"")
+    if not (said.isascii() and said.isdigit()):
+        raise BadBody(f"{LENGTH_HEADER} must be a whole number: the bytes of JSON before the binary data.")
+    if len(said) > 18 or int(said) > len(body):
+        raise BadBody(f"{LENGTH_HEADER} is {said[:18]}, but the body has {len(body):,} bytes.")
+    return body[: int(said)], memoryview(body)[int(said) :]
+
+
+def _wants_binary(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Whether the output is to be binary: as `outputs` says, else the request. Raises ServiceError."""
+    wanted = parameters.get(_BINARY_OUTPUT, False)
+    outputs = document.get("outputs") or []
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+        raise BadBody(f'outputs must be a list of objects, as in [{{"name": "{OUTPUT}"}}].')
+    for output in outputs:
+        if output.get("name") != OUTPUT:
+            raise BadParameter(f"There is no output {str(output.get('name'))[:40]!r}; there is {OUTPUT}.")
+        how = output.get("parameters") or {}
+        if not isinstance(how, dict) or not set(how) <= {"binary_data"}:
+            raise BadBody("An output's parameters may only be binary_data.")
+        wanted = how.get("binary_data", wanted)
+    if not isinstance(wanted, bool):
+        raise BadBody("Whether output is binary must be true or false.")
+    return wanted
+
+
+def _images(document: Mapping[str, Any], rest: memoryview, settings: Settings) -> list[Image]:
+    """The elements of the one input."""
+    match document.get("inputs"):
+        case [{"name": name, "datatype": datatype, "shape": [*shape]} as tensor]:
+            pass
+        case _:
+            raise BadBody(
+                f"inputs must be a list of one tensor, with name {INPUT}, datatype BYTES, shape and data."
+            )
+    if name != INPUT:
+        raise BadBody(f"The input must be named {INPUT}.")
+    if datatype != "BYTES":
+        raise BadBody(
+            "The input's datatype must be BYTES: each element is an image file, such as a PNG, not pixels."
+        )
+    if not 0 < len(shape) <= _MOST_SIDES or not all(type(side) is int and side >= 0 for side in shape):
+        raise BadBody("The input's shape must be a list of a few whole numbers, such as [1].")
+    count = math.prod(shape)
+    check_batch(count, settings)
+    parameters = tensor.get("parameters") or {}
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if not isinstance(parameters, dict) or not _is_known(parameters):
+        raise BadBody(
+            "The input's parameters may be content_type, which must be base64, and binary_data_size, the"
+            " bytes after the JSON. Tensors in shared memory are not read."
+        )
+    if (size or 0) != len(rest):
+        raise BadBody(
+            f"The input's binary_data_size is {size or 0}, but {len(rest)} bytes come after the JSON that"
+            f" {LENGTH_HEADER} tells of."
+        )
+    if size is None:
+        return _from_json(tensor.get("data"), count)
+    if "data" in tensor:
+        raise BadBody("The input has both data and binary_data_size; give one of them.")
+    return [_image(element) for element in _elements(rest, count, settings.max_bytes)]
+
+
+def _is_known(parameters: Mapping[str, Any]) -> bool:
+    size = parameters.get("binary_data_size", 0)
+    return (
+        set(parameters) <= {"content_type", "binary_data_size"}
+        and parameters.get("content_type", "base64") == "base64"
+        and type(size) is int
+    )
+
+
+def _from_json(data: object, count: int) -> list[Image]:
+    """Base64 texts; lists in lists, as a shape of several sides may have them, are one list."""
+    if not isinstance(data, list):
+        raise BadBody("The input must have data, a list of base64 texts.")
+    elements = list(_flat(data))
+    if len(elements) != count:
+        raise BadBody(f"The input's shape does not fit its {len(elements)} elements.")
+    return [{"image": element} for element in elements]
+
+
+def _flat(data: list[Any]) -> Iterator[Any]:
+    for one in data:
+        if isinstance(one, list):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _elements(rest: memoryview, count: int, most_bytes: int) -> Iterator[bytes]:
+    """The elements of a binary tensor, each after its length. Raises BadBody, TooLarge."""
+    for number in range(1, count + 1):
+        if len(rest) < _LENGTH.size:
+            raise BadBody(f"The binary data ends before element {number} of {count}.")
+        (size,) = _LENGTH.unpack_from(rest)
+        rest = rest[_LENGTH.size :]
+        if size > len(rest):
+            raise BadBody(
+                f"Element {number} of the binary data should have {size:,} bytes, but {len(rest):,} are left."
+                " Each element begins with its length, 4 bytes in little-endian order."
+            )
+        if size > most_bytes:
+            raise TooLarge.in_bytes(most_bytes)
+        yield bytes(rest[:size])
+        rest = rest[size:]
+    if rest:
+        raise BadBody(f"The binary data has {len(rest):,} bytes more than the {count} elements of its shape.")
+
+
+def _image(element: bytes) -> Image:
+    """An image file as it is, or base64 text of one: NumPy arrays of texts are sent as bytes, too."""
+    if element and _TEXT.issuperset(element[:_LOOKED_AT]):
+        return {"image": element.decode("ascii", "replace")}
+    return element
