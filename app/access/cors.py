@@ -11,7 +11,14 @@ from app.access.keys import KEY_HEADER
 from app.settings import Settings
 
 _SHARED = r"/(api|predict|v1|v2)(/.*)?|/openapi\.json"
-_EXPOSED = ("X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After")
+_EXPOSED = (
+    "X-Request-Id",
+    "X-Model",
+    "X-Segment-Count",
+    "X-Segments-Found",
+    "Server-Timing",
+    "Retry-After",
+)
 _PREFLIGHT_SECONDS = 600  # that a browser may remember an answer; Safari keeps none longer
 
 

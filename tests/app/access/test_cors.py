@@ -56,7 +56,14 @@ def test_a_page_of_an_allowed_origin_may_see_what_an_answer_says_of_itself(png: 
     response = client.post("/api/v1/segment", data=png, content_type="image/png", headers={"Origin": FRIEND})
     assert response.status_code == 200
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
-    assert exposed == {"X-Request-Id", "X-Model", "X-Segment-Count", "Server-Timing", "Retry-After"}
+    assert exposed == {
+        "X-Request-Id",
+        "X-Model",
+        "X-Segment-Count",
+        "X-Segments-Found",
+        "Server-Timing",
+        "Retry-After",
+    }
 
 
 def test_a_preflight_needs_no_key_and_counts_for_nothing(png: bytes) -> None:
