@@ -24,6 +24,7 @@ def respond(finding: Finding, wanted: Wanted) -> Response:
     response = jsonify(to_json(finding, wanted)) if wanted.output is JSON else _file(finding, wanted)
     response.headers["X-Model"] = finding.manifest.name
     response.headers["X-Segment-Count"] = str(len(finding.segments))
+    response.headers["X-Segments-Found"] = str(finding.result.found)
     timings = timings_of(finding)
     response.headers["Server-Timing"] = ", ".join(f"{stage};dur={ms}" for stage, ms in timings.items())
     return response

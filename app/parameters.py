@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
 )
 
@@ -20,7 +21,7 @@ from app.numbers import number_in
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS
-from model.result import Split
+from model.result import MOST_SEGMENTS, USUAL_CEILING, Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
@@ -48,6 +49,12 @@ def _names_in(texts: Sequence[str]) -> list[str]:
 def _whole(value: object) -> object:
     """JSON's 3.0 is a whole number too."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _within_ceiling(value: int | None, info: ValidationInfo) -> int | None:
+    if value is not None and info.context and value > info.context["most_segments"]:
+        raise ValueError("more than the service answers")
+    return value
 
 
 def _known_output(name: str) -> str:
@@ -94,12 +101,12 @@ class Parameters(BaseModel):
         description="The classes to keep, as a list or separated by commas; else all. A value that is the"
         " name of a class means that class, commas and all.",
     )
-    max_segments: Annotated[int | None, Whole] = Field(
+    max_segments: Annotated[int | None, Whole, AfterValidator(_within_ceiling)] = Field(
         default=None,
         ge=1,
-        le=1000,
-        title="a whole number from 1 to 1000",
-        description="The most segments, best first; else as many as the model's own limit.",
+        le=MOST_SEGMENTS,
+        title="a whole number from 1 to {most_segments}",
+        description="The most segments, best first; else the model's own limit for a picture of that size.",
     )
     split: Split | None = Field(
         default=None,
@@ -184,20 +191,23 @@ _NUMBERS = {
 
 
 def parse_parameters(
-    *texts: Mapping[str, Sequence[str]], document: Mapping[str, Any] | None = None
+    *texts: Mapping[str, Sequence[str]],
+    document: Mapping[str, Any] | None = None,
+    most_segments: int = USUAL_CEILING,
 ) -> Parameters:
     """The parameters in `texts` (query, form), each name with all its values, and in a JSON object.
 
-    What comes later goes before: the body is nearer to the image than the query.
+    What comes later goes before: the body is nearer to the image than the query. `most_segments` is the most
+    that may be asked for.
 
     Raises:
         BadParameter: naming each parameter that is unknown, repeated or out of range, and what is allowed.
     """
     together: dict[str, Any] = {}
     for source in [*map(_from_texts, texts), document or {}]:
-        _check(source)  # by itself: what another goes before must make sense too
+        _check(source, most_segments)  # by itself: what another goes before must make sense too
         together.update(source)
-    return _check(together)
+    return _check(together, most_segments)
 
 
 def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -210,15 +220,16 @@ def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return values
 
 
-def _check(given: Mapping[str, Any]) -> Parameters:
+def _check(given: Mapping[str, Any], most_segments: int) -> Parameters:
     for name, value in given.items():
         if sum(map(len, filter(_is_text, value if isinstance(value, list) else [value]))) > _LONGEST:
             raise BadParameter(f"{_echo(name)} has more than {_LONGEST:,} characters.")
     try:
-        return Parameters.model_validate(given)
+        return Parameters.model_validate(given, context={"most_segments": most_segments})
     except ValidationError as error:
         names = list(dict.fromkeys(str(line["loc"][0]) for line in error.errors()))
-        raise BadParameter(" ".join(_complaint(name, given[name]) for name in names)) from error
+        complaints = (_complaint(name, given[name], most_segments) for name in names)
+        raise BadParameter(" ".join(complaints)) from error
 
 
 def _is_text(value: object) -> bool:
@@ -237,13 +248,14 @@ def _from_text(name: str, text: str) -> str | float:
     return text if number is None else number
 
 
-def _complaint(name: str, value: Any) -> str:
+def _complaint(name: str, value: Any, most_segments: int = USUAL_CEILING) -> str:
     definition = Parameters.model_fields.get(name)
     if definition is None:
         allowed = ", ".join(Parameters.model_fields)
         return f"There is no parameter {_echo(name)}; there are {allowed}."
     shown = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"{name} must be {definition.title}, not {_echo(shown)}."
+    allowed = str(definition.title).format(most_segments=most_segments)
+    return f"{name} must be {allowed}, not {_echo(shown)}."
 
 
 def _echo(text: str) -> str:

@@ -195,9 +195,9 @@ class Service:
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
         """The models that may answer; with model=auto those that can give what is asked for."""
         if parameters.model is None:
-            return [_candidate(self.default_segmenter(), parameters, wanted)]
+            return [self._candidate(self.default_segmenter(), parameters, wanted)]
         if parameters.model != AUTO:
-            return [_candidate(self.segmenter_named(parameters.model), parameters, wanted)]
+            return [self._candidate(self.segmenter_named(parameters.model), parameters, wanted)]
         candidates = []
         refusals = []
         for segmenter in self.segmenters.values():
@@ -205,32 +205,32 @@ class Service:
             is_semantic = segmenter.bundle.manifest.task == "semantic"
             asked = parameters.model_copy(update={"threshold": None}) if is_semantic else parameters
             try:
-                candidates.append(_candidate(segmenter, asked, wanted))
+                candidates.append(self._candidate(segmenter, asked, wanted))
             except Unsuitable as error:
                 refusals.append(f"{segmenter.bundle.manifest.name}: {error}")
         if not candidates:
             raise Unsuitable(f"no loaded model can answer that. {'; '.join(refusals)}")
         return candidates
 
+    def _candidate(self, segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
+        manifest = segmenter.bundle.manifest
+        wishes = wishes_for(
+            manifest,
+            wanted.output,
+            threshold=parameters.threshold,
+            classes=parameters.classes_of(manifest.classes[1:]),
+            max_segments=parameters.max_segments,
+            ceiling=self.settings.max_segments,
+            split=parameters.split,
+            min_area=parameters.min_area,
+        )
+        return Candidate(segmenter, wishes)
+
 
 def _kept_bytes(wanted: Wanted) -> int:
     if wanted.included:
         return INCLUDED_BYTES
     return SHOWN_BYTES if wanted.shows_picture else KEPT_BYTES
-
-
-def _candidate(segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
-    manifest = segmenter.bundle.manifest
-    wishes = wishes_for(
-        manifest,
-        wanted.output,
-        threshold=parameters.threshold,
-        classes=parameters.classes_of(manifest.classes[1:]),
-        max_segments=parameters.max_segments,
-        split=parameters.split,
-        min_area=parameters.min_area,
-    )
-    return Candidate(segmenter, wishes)
 
 
 def register(app: Flask, service: Service) -> None:

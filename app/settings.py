@@ -22,6 +22,7 @@ from app.setting_kinds import (
     whole_number,
 )
 from model.choosing import GatePolicy
+from model.result import MOST_SEGMENTS, USUAL_CEILING
 
 PREFIX = "MASKSERVE_"
 
@@ -135,6 +136,12 @@ class Settings:
         str(256 * 1024),
         whole_number(128 * 1024),  # it bounds the parser's buffer too, which takes 64 KiB at once
         "The most bytes that the text fields of a form have together; more is 413.",
+    )
+    max_segments: int = _setting(
+        str(USUAL_CEILING),
+        whole_number(1, MOST_SEGMENTS),
+        "The most segments in one answer, asked for or by the model's own limit: they and their masks are in"
+        " memory together.",
     )
     max_json_depth: int = _setting(
         "16", whole_number(1), "How deep lists and objects of JSON may nest: no request needs 8; more is 400."

@@ -148,5 +148,6 @@ def _parse(
         if document.get("model") not in (None, model):
             raise BadParameter(f"model must be {model}, as the route says, or be left out.")
         document = {**document, "model": model}
-    parameters = parse_parameters(*texts, document=document)
+    most = current_service().settings.max_segments
+    parameters = parse_parameters(*texts, document=document, most_segments=most)
     return parameters, wanted_of_several(parameters)

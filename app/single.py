@@ -31,7 +31,12 @@ def answer_one(
     service = current_service()
     with service.receiving():
         upload = receive(service.settings)
-        parameters = parse_parameters(dict(request.args.lists()), upload.fields, document=upload.document)
+        parameters = parse_parameters(
+            dict(request.args.lists()),
+            upload.fields,
+            document=upload.document,
+            most_segments=service.settings.max_segments,
+        )
         wanted = wanted_by(parameters)
         image = upload.one_image()
         if service.sources.is_elsewhere(image):

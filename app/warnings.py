@@ -11,6 +11,10 @@ from model.published import FOR_PHOTOS
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
+    return [*_unfamiliar(finding), *_truncated(finding)]
+
+
+def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
     manifest = finding.manifest
     if finding.verdict is None or finding.verdict.accepts or finding.chosen_by == "gate":
         return []
@@ -20,6 +24,23 @@ def warnings_about(finding: Finding) -> list[dict[str, str]]:
     return [
         {"code": "unfamiliar", "message": f"{doubt(manifest)} What was found may be wrong. {advice}".rstrip()}
     ]
+
+
+TRUNCATED = "truncated"
+"""The code of the warning that more was found than is in the answer."""
+
+
+def _truncated(finding: Finding) -> list[dict[str, str]]:
+    if not finding.result.left_out:
+        return []
+    count, found = len(finding.segments), finding.result.found
+    ceiling = current_service().settings.max_segments
+    if count < ceiling:
+        remedy = f"For more, ask with max_segments={min(found, ceiling)}."
+    else:
+        remedy = f"This service answers {ceiling:,} at most: for more, send the picture in parts."
+    message = f"{found:,} segments were found; the answer has the best {count:,}. {remedy}"
+    return [{"code": TRUNCATED, "message": message}]
 
 
 def _advice(model: str, loaded: list[str]) -> str:

@@ -57,7 +57,7 @@ def masks_of_a_large_photo() -> dict[str, Any]:
     found = []
 
     def answer() -> str:
-        found[:] = [find_segments(raw_heads, photo, config)]
+        found[:] = [find_segments(raw_heads, photo, config).segments]
         return json.dumps({"segments": segments_to_json(found[0], names)})
 
     milliseconds = median_ms(answer)

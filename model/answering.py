@@ -13,7 +13,7 @@ from model.formats.registry import Format
 from model.manifest import Manifest
 from model.pictures import Decode, Limits, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
-from model.result import Result, Split, Wishes
+from model.result import USUAL_CEILING, Result, Split, Wishes
 from model.stopwatch import Stopwatch
 
 _LONGEST_ECHO = 40  # characters of a caller's text that are repeated to the caller
@@ -30,6 +30,7 @@ def wishes_for(
     threshold: float | None = None,
     classes: Sequence[str] | None = None,
     max_segments: int | None = None,
+    ceiling: int = USUAL_CEILING,
     split: Split | None = None,
     min_area: int | None = None,
 ) -> Wishes:
@@ -38,7 +39,7 @@ def wishes_for(
     Args:
         manifest: the model's.
         output: the format in which the answer is wanted.
-        threshold, classes, max_segments, split, min_area: as in `Wishes`.
+        threshold, classes, max_segments, ceiling, split, min_area: as in `Wishes`.
 
     Raises:
         Unsuitable: the model's task has no such output, `split` or `min_area`; a class that the model does
@@ -56,6 +57,7 @@ def wishes_for(
         threshold=threshold,
         classes=classes,
         max_segments=max_segments,
+        ceiling=ceiling,
         split=split or "class",
         min_area=min_area or 1,
         probability_of=_one_class(manifest, classes) if output.name == "probability" else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model.familiarity import KnownPictures
-from model.result import Task
+from model.result import MOST_SEGMENTS, Task, Wishes
 
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -48,7 +49,8 @@ class Manifest(BaseModel):
     source: str  # where the weights come from
     made_by: str = ""  # the exact command
     threshold: float = Field(ge=0, le=1)  # lowest score kept where the caller names none
-    max_segments: int = Field(default=100, ge=1, le=1000)
+    max_segments: int = Field(default=100, ge=1, le=MOST_SEGMENTS)  # kept where the caller names no number
+    max_segments_per_megapixel: int = Field(default=0, ge=0, le=MOST_SEGMENTS)  # of a large picture, if more
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
     known_pictures: KnownPictures | None = None  # as `python -m model survey` found them; None: never warns
@@ -56,6 +58,13 @@ class Manifest(BaseModel):
     config: dict[str, Any]  # the family's; what differs from its defaults
     weights: str  # the file below that holds them
     files: dict[str, str]  # name → sha256
+
+    def most_segments(self, wishes: Wishes, size: tuple[int, int]) -> int:
+        """How many segments to keep in a picture of `size` (width, height), in pixels."""
+        if wishes.max_segments is not None:
+            return wishes.max_segments
+        by_area = math.ceil(self.max_segments_per_megapixel * math.prod(size) / 1e6)
+        return min(max(self.max_segments, by_area), wishes.ceiling)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

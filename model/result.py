@@ -13,8 +13,10 @@ from model.segments import Segments
 
 Split = Literal["class", "parts"]
 Task = Literal["instance", "semantic"]
-MOST_SEGMENTS = 1000
-"""The most that can be asked for."""
+MOST_SEGMENTS = 65_535
+"""The most that can be asked for: a label map numbers them in 16 bits."""
+USUAL_CEILING = 10_000
+"""The most segments that are answered unasked, whatever the model's own limit for a picture is."""
 
 
 class UnknownClass(ValueError):
@@ -32,7 +34,8 @@ class Wishes:
     Attributes:
         threshold: lowest score kept, 0 to 1; of semantic models the lowest probability of a pixel.
         classes: names to keep; None: all.
-        max_segments: keep at most this many, the best.
+        max_segments: keep at most this many, the best; None: as many as the model's own limit for a picture.
+        ceiling: the most where `max_segments` is None, even if the model's own limit is higher.
         split: of semantic models: one segment a "class", or one a connected part ("parts").
         min_area: with "parts", the fewest pixels that a part has.
         probability_of: the name of the class whose probabilities are wanted too; semantic models only.
@@ -44,6 +47,7 @@ class Wishes:
     split: Split = "class"
     min_area: int = 1
     probability_of: str | None = None
+    ceiling: int = USUAL_CEILING
 
     def __post_init__(self) -> None:
         if self.max_segments is not None and self.max_segments < 1:
@@ -76,7 +80,15 @@ class Result:
     Attributes:
         segments: as every output can show them.
         class_map: of semantic models, the classes that the segments were made from.
+        left_out: how many more there are that pass the threshold, but are not among the best so many that
+            were asked for.
     """
 
     segments: Segments
     class_map: ClassMap | None = None
+    left_out: int = 0
+
+    @property
+    def found(self) -> int:
+        """How many segments pass the threshold, those left out included."""
+        return len(self.segments) + self.left_out

@@ -26,6 +26,7 @@ _EXPOSED = (
     "X-Request-Id",
     "X-Model",
     "X-Segment-Count",
+    "X-Segments-Found",
     "Server-Timing",
     "Retry-After",
     "Inference-Header-Content-Length",

@@ -96,6 +96,7 @@ def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema
     described["output"]["enum"] = [one.name for one in formats]
     described["model"]["enum"] = [*service.segmenters, AUTO]
     described["classes"]["items"]["enum"] = sorted(known)
+    described["max_segments"]["maximum"] = service.settings.max_segments
     return described
 
 

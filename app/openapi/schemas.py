@@ -38,7 +38,10 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar"] = Field(description="unfamiliar: the picture is unlike those of the training")
+    code: Literal["unfamiliar", "truncated"] = Field(
+        description="unfamiliar: the picture is unlike those of the training; truncated: more segments were"
+        " found than are in the answer"
+    )
     message: str = Field(description="in a few sentences, with what to do")
 
 

@@ -24,7 +24,7 @@ from app.monitoring.tracing import request_id
 from app.parameters import Parameters
 from app.service import current_service, timings_of
 from app.wanted import Wanted
-from app.warnings import warnings_about
+from app.warnings import TRUNCATED, warnings_about
 from model.choosing import AUTO
 from model.finding import Finding
 from model.formats.encode import encode_jpeg
@@ -33,7 +33,6 @@ from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
 from model.manifest import Manifest
 from model.published import PUBLISHED
-from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter
 
 pages = Blueprint("pages", __name__)
@@ -120,7 +119,7 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
         "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
         "automatic": _automatic(segmenters),
         "lowest_threshold": _LOWEST_THRESHOLD,
-        "most_segments": MOST_SEGMENTS,
+        "most_segments": settings.max_segments,
         "max_bytes": settings.max_bytes,
         "key_header": keys.KEY_HEADER if settings.api_keys else None,
         "palette": [_hex(colour) for colour in PALETTE],
@@ -200,7 +199,12 @@ def _findings(finding: Finding) -> dict[str, Any]:
         "width": width,
         "height": height,
         "reason": _reason(finding),
-        "warnings": [warning["message"] for warning in warnings_about(finding)],
+        "warnings": [
+            warning["message"]
+            for warning in warnings_about(finding)
+            if warning["code"] != TRUNCATED  # said by the title, and a form has no parameters
+        ],
+        "total": finding.result.found,
         "timings": timings_of(finding),
         "finding": finding,
     }

@@ -18,7 +18,7 @@ from model.finding import Finding
 from model.formats.registry import FORMATS, OVERLAY, Format, Options
 from model.gate import doubt
 from model.published import FOR_PHOTOS
-from model.result import Split
+from model.result import MOST_SEGMENTS, Result, Split
 from model.segmenter import load
 
 OPTIONS = Options()
@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="classes",
         metavar="NAME",
         help="a class to keep; may be given several times (default: all)",
+    )
+    parser.add_argument(
+        "--max-segments",
+        type=at_least_one,
+        metavar="NUMBER",
+        help="the most segments, best first (default: the model's limit for a picture of that size)",
     )
     parser.add_argument(
         "--split",
@@ -68,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         output,
         threshold=arguments.threshold,
         classes=arguments.classes,
+        max_segments=arguments.max_segments,
         split=arguments.split,
         min_area=arguments.min_area,
     )
@@ -82,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
                 picture_format=output.picture_format(OPTIONS),
             )
             _write(output, arguments.out / path.stem, finding)
+            if finding.result.left_out:
+                tqdm.write(f"{path}: {_left_out(finding.result)}", file=sys.stderr)
             if finding.verdict and not finding.verdict.accepts:
                 tqdm.write(f"{path}: {doubt(manifest)} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
         except Exception as error:
@@ -93,6 +102,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _reason(error: Exception) -> str:
     """What went wrong with a picture. Errors that were not written for people say what they are, too."""
     return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+
+
+def _left_out(result: Result) -> str:
+    """What the output lacks, and how to have it."""
+    count, found = len(result.segments), result.found
+    remedy = f"--max-segments {min(found, MOST_SEGMENTS)}"
+    return f"{found:,} segments were found; the output has the best {count:,}. For more: {remedy}"
 
 
 def _advice(model: str) -> str:

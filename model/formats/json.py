@@ -33,6 +33,7 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
         },
         **_gate(finding),
         "image": {"width": width, "height": height},
+        **_truncated(finding),
         "segments": segments_to_json(finding.segments, finding.class_names, mask_format=mask_format),
     }
 
@@ -40,6 +41,10 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
 def _gate(finding: Finding) -> dict[str, Any]:
     verdict = finding.verdict
     return {} if verdict is None else {"gate": {"label": verdict.label, "score": verdict.score}}
+
+
+def _truncated(finding: Finding) -> dict[str, Any]:
+    return {"truncated": True, "found": finding.result.found} if finding.result.left_out else {}
 
 
 def segments_to_json(

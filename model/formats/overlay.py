@@ -122,12 +122,14 @@ def pick_colours(boxes_xyxy: npt.NDArray[np.int32]) -> list[Colour]:
 
     The colours go round by turns; a box whose neighbour already has its colour takes the next that is free.
     """
-    top_left, bottom_right = boxes_xyxy[:, :2], boxes_xyxy[:, 2:] + _NEIGHBOUR_GAP
-    before_end = (top_left[:, np.newaxis] < bottom_right).all(axis=2)
-    neighbours = np.logical_and(before_end, before_end.T)
+    left, top = np.ascontiguousarray(boxes_xyxy[:, :2].T)
+    right, bottom = np.ascontiguousarray(boxes_xyxy[:, 2:].T) + _NEIGHBOUR_GAP
     choices = np.empty(len(boxes_xyxy), np.int64)
     for index in range(len(boxes_xyxy)):
-        taken = set(choices[:index][neighbours[index, :index]].tolist())
+        # A row at a time: ten thousand boxes have a hundred million pairs.
+        meets = (left[:index] < right[index]) & (left[index] < right[:index])
+        meets &= (top[:index] < bottom[index]) & (top[index] < bottom[:index])
+        taken = set(choices[:index][meets].tolist())
         turn = [(index + step) % len(PALETTE) for step in range(len(PALETTE))]
         choices[index] = next((choice for choice in turn if choice not in taken), turn[0])
     return [PALETTE[choice] for choice in choices]

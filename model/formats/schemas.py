@@ -73,6 +73,10 @@ class Found(JsonObject):
     model: UsedModel
     gate: Gate | None = Field(default=None, description="only where a gate was asked")
     image: Size
+    truncated: Literal[True] | None = Field(
+        default=None, description="only where more segments were found than are in the answer"
+    )
+    found: int | None = Field(default=None, ge=2, description="with truncated, how many were found")
     segments: list[Segment]
 
 

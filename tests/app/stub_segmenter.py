@@ -125,7 +125,9 @@ class StubSegmenter:
                 scores=np.array([0.9, 0.6], np.float32),
                 masks=[np.ones((6, 4), np.uint8), np.eye(3, dtype=np.uint8)],
             )
-            return Result(segments)
+            most = self.bundle.manifest.most_segments(wishes, size)
+            kept = segments.select(np.arange(min(most, len(segments))))
+            return Result(kept, left_out=len(segments) - len(kept))
 
     def _infer(self, is_first: bool) -> None:
         assert self._alone.acquire(blocking=False), "two inferences at once"

@@ -125,6 +125,8 @@ def test_json_is_the_services_answer(
             "chosen_by": "caller",
         },
         "image": {"width": 128, "height": 96},
+        "truncated": True,  # the model's own limit is 20
+        "found": answer["found"],
         "segments": segments_to_json(found, ["background", "cell", "fibre", "spot"]),
     }
 
@@ -219,6 +221,25 @@ def test_classes_are_kept_by_name(tiny: object, pictures: Path, tmp_path: Path) 
     assert found
 
 
+def test_what_is_left_out_is_said(
+    tiny: object, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("segment", pictures / "cells.png", "--model", "tiny", "--format", "json", "--out", tmp_path)
+
+    assert run(*words, "--max-segments", 1000) == 0
+    assert capsys.readouterr().err == ""
+    every = json.loads((tmp_path / "cells.json").read_text())
+    assert run(*words, "--max-segments", 2) == 0
+
+    found = json.loads((tmp_path / "cells.json").read_text())
+    assert (len(found["segments"]), found["truncated"]) == (2, True)
+    assert found["found"] == len(every["segments"])
+    assert capsys.readouterr().err == (
+        f"{pictures / 'cells.png'}: {found['found']} segments were found; the output has the best 2."
+        f" For more: --max-segments {found['found']}\n"
+    )
+
+
 def test_without_a_folder_it_writes_to_the_current_one(
     tiny: object, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +258,8 @@ def test_a_bad_picture_is_reported_and_the_rest_go_on(
     missing = pictures / "gone.png"
     images = [pictures / "notes.png", missing, pictures / "cut.png", pictures, pictures / "cells.png"]
 
-    status = run("segment", *images, "--model", "tiny", "--format", "json", "--out", tmp_path / "out")
+    words = ("--model", "tiny", "--max-segments", 100, "--format", "json", "--out", tmp_path / "out")
+    status = run("segment", *images, *words)
 
     message = capsys.readouterr().err
     assert status == 1

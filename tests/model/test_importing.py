@@ -195,7 +195,7 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
         (["--anchor-scales", "8,16"], "the pyramid has 5 levels"),
         (["--anchor-ratios", "1"], "Other shape: rpn_"),  # the file has three
         (["--tile-overlap", "3"], "tile_overlap: Input should be greater"),
-        (["--max-segments", "5000"], "max_segments: Input should be less"),
+        (["--max-segments", "70000"], "max_segments: Input should be less"),
         (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
     ],
 )

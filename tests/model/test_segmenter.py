@@ -17,7 +17,7 @@ from model.catalog import UnknownModel
 from model.families.mask_rcnn.fit import plan_of
 from model.families.mask_rcnn.joining import join
 from model.manifest import Bundle, BundleError
-from model.result import UnknownClass
+from model.result import UnknownClass, Wishes
 from model.segmenter import Segmenter, load
 from model.segments import Segments
 from model.selftest import FILE, record_self_test
@@ -150,6 +150,37 @@ def test_max_segments_keeps_the_best(tiny_segmenter: Segmenter, noise: Noise) ->
     assert_equal(tiny_segmenter.segment(noise(128, 96), max_segments=3), every.select(np.arange(3)))
     assert_equal(changed(tiny_segmenter, max_segments=3).segment(noise(128, 96)), every.select(np.arange(3)))
     assert len(tiny_segmenter.segment(noise(128, 96), max_segments=40)) > len(every)
+
+
+@pytest.mark.parametrize("overlap", [None, 32], ids=["whole", "in tiles"])
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_how_many_were_found_is_told_however_few_are_wanted(
+    tiny_segmenter: Segmenter, noise: Noise, overlap: int | None, most: int
+) -> None:
+    model = changed(tiny_segmenter, tile_overlap=overlap)
+    picture = noise(300, 128)
+    every = model.predict(picture, Wishes(max_segments=1000))
+    assert every.left_out == 0
+    result = model.predict(picture, Wishes(max_segments=most))
+    assert len(result.segments) == min(most, every.found)
+    assert result.found == every.found > 3
+
+
+@pytest.mark.parametrize(
+    ("size", "ceiling", "kept"),
+    [
+        ((128, 96), 10_000, 20),  # a small picture: the limit itself
+        ((300, 128), 10_000, 39),  # 0.0384 megapixels, by their area, rounded up
+        ((300, 128), 30, 30),  # but never beyond the ceiling
+        ((128, 96), 7, 7),
+    ],
+)
+def test_the_model_s_own_limit_follows_the_size_of_the_picture(
+    tiny_segmenter: Segmenter, size: tuple[int, int], ceiling: int, kept: int
+) -> None:
+    manifest = changed(tiny_segmenter, max_segments_per_megapixel=1000).bundle.manifest
+    assert manifest.most_segments(Wishes(ceiling=ceiling), size) == kept
+    assert manifest.most_segments(Wishes(max_segments=50, ceiling=ceiling), size) == 50, "as asked for"
 
 
 @pytest.mark.parametrize("count", [0, -1])

@@ -61,7 +61,7 @@ LEAF = Known("leaf", 0.99, (50, 50, 100, 60))
 GROUND = (Known("grass", 0.9, (0, 90, 240, 90)), Known("path", 0.8, (0, 0, 24, 18)))
 SHARES = {"grass": "50 %", "path": "1.0 %"}
 DOUBTS = "This picture does not look like those that leaves was trained on (leaves on a table)."
-# More than can be asked for at once.
+# More than can be asked for at once, where that is a thousand.
 CROWD = tuple(Known("leaf", 0.9, (6 * column, 6 * row, 4, 4)) for row in range(28) for column in range(40))
 
 
@@ -77,11 +77,12 @@ class KnownSegmenter(MoodySegmenter):
         super().predict(image, wishes, size=size, **how)
         names = self.bundle.manifest.classes
         threshold = THRESHOLD if wishes.threshold is None else wishes.threshold
-        found = [
+        every = [
             known
             for known in self._objects
             if known.score >= threshold and known.name in (wishes.classes or names)
-        ][: wishes.max_segments]
+        ]
+        found = every[: self.bundle.manifest.most_segments(wishes, size)]
         corners = [(x, y, x + width, y + height) for x, y, width, height in (known.box for known in found)]
         segments = Segments(
             size=size,
@@ -90,7 +91,7 @@ class KnownSegmenter(MoodySegmenter):
             scores=np.array([known.score for known in found], np.float32),
             masks=[known.mask() for known in found],
         )
-        return Result(segments, self._class_map(segments))
+        return Result(segments, self._class_map(segments), len(every) - len(found))
 
     def _class_map(self, segments: Segments) -> ClassMap | None:
         """Of a semantic model, what its segments were made from."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
-from browsing import await_answer, choose, file_of, place_picture
-from chromium import Page, expect
+from browsing import await_answer, choose, file_of, place_picture, slide
+from chromium import Browse, Page, expect
 from known_models import DOUBTS
+from server import Server
 
 
 @pytest.fixture
@@ -57,11 +59,28 @@ def test_the_models_that_could_be_added_are_named(shown: Page) -> None:
     )
 
 
-def test_more_objects_than_can_be_asked_for_are_told(shown: Page) -> None:
-    expect(shown.locator("#cut")).to_be_hidden()
+def test_a_thousand_objects_and_more_are_all_there(shown: Page) -> None:
     shown.get_by_role("radio", name="crowd").check()
-    expect(shown.locator("#found")).to_have_text("1,000 objects")
-    expect(shown.locator("#cut")).to_have_text("There are more: these are the surest 1,000.")
+    expect(shown.locator("#found")).to_have_text("1,120 objects")
+    expect(shown.locator("#cut")).to_be_hidden()
+
+
+def test_of_more_objects_than_the_service_answers_the_true_number_is_told(
+    browse: Browse, serve_known: Callable[..., Server]
+) -> None:
+    page = browse(serve_known(MASKSERVE_MAX_SEGMENTS="1000"))
+    choose(page, file_of(place_picture()))
+    await_answer(page)
+    expect(page.locator("#found")).to_have_text("5 objects")
+    expect(page.locator("#cut")).to_be_hidden()
+    page.get_by_role("radio", name="crowd").check()
+    expect(page.locator("#found")).to_have_text("1,000 of 1,120 objects")
+    expect(page.locator("#cut")).to_have_text(
+        "1,120 were found with a score of 0.1 or more; the best 1,000 are here."
+    )
+    expect(page.locator("#advice")).to_be_hidden()
+    slide(page, "#threshold", 0.95)
+    expect(page.locator("#found")).to_have_text("No objects")
 
 
 def test_what_the_service_warns_of_is_shown(shown: Page) -> None:

@@ -27,7 +27,7 @@ RING = OBJECTS[2]
 
 # What is shown once the score is raised and fibres are hidden, and how the API is asked for the same.
 KEPT = [OBJECTS[0], OBJECTS[2], OBJECTS[3]]
-QUERY = "?model=known&max_segments=1000&threshold=0.65&classes=cell&classes=debris"
+QUERY = "?model=known&max_segments=10000&threshold=0.65&classes=cell&classes=debris"
 
 BUTTONS = {
     "overlay": ("Overlay", "places-overlay.png"),

@@ -8,10 +8,21 @@ const NEIGHBOUR_GAP = 6; // pixels: boxes this near each other get different col
 export function giveColours(segments) {
   const turns = page.palette.length;
   const choices = [];
+  const edges = (edge) => Int32Array.from(segments, edge); // ten thousand objects make fifty million pairs
+  const left = edges(({ box }) => box[0]);
+  const top = edges(({ box }) => box[1]);
+  const right = edges(({ box }) => box[0] + box[2] + NEIGHBOUR_GAP);
+  const bottom = edges(({ box }) => box[1] + box[3] + NEIGHBOUR_GAP);
   segments.forEach((segment, index) => {
     const taken = new Set();
     for (let other = 0; other < index; other++)
-      if (areNeighbours(segment.box, segments[other].box)) taken.add(choices[other]);
+      if (
+        left[index] < right[other] &&
+        left[other] < right[index] &&
+        top[index] < bottom[other] &&
+        top[other] < bottom[index]
+      )
+        taken.add(choices[other]);
     let choice = index % turns;
     for (let step = 0; step < turns && taken.has(choice); step++) choice = (choice + 1) % turns;
     choices.push(choice);
@@ -22,13 +33,4 @@ export function giveColours(segments) {
 /** Give each segment the `colour` of its class; `colours` has one for each class, from class id 1 on. */
 export function giveClassColours(segments, colours) {
   for (const segment of segments) segment.colour = colours[segment.class_id - 1];
-}
-
-function areNeighbours([x, y, width, height], [otherX, otherY, otherWidth, otherHeight]) {
-  return (
-    x < otherX + otherWidth + NEIGHBOUR_GAP &&
-    otherX < x + width + NEIGHBOUR_GAP &&
-    y < otherY + otherHeight + NEIGHBOUR_GAP &&
-    otherY < y + height + NEIGHBOUR_GAP
-  );
 }

@@ -13,6 +13,7 @@ const facts = byId("model-facts");
 const timings = byId("timings");
 const advice = byId("advice");
 const choices = byId("models");
+const cut = byId("cut");
 const chosen = byId("chosen");
 
 choices.addEventListener("change", (event) => {
@@ -29,7 +30,8 @@ function use(model) {
 function show() {
   const picture = visit.current;
   const answer = picture?.answer;
-  advice.hidden = !answer?.warnings?.length;
+  const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // said by showCut
+  advice.hidden = !warnings.length;
   if (!answer) return;
   const { name, version, engine, precision } = answer.model;
   facts.replaceChildren(
@@ -40,9 +42,17 @@ function show() {
   showReason(picture);
   const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
   if (choice) choice.checked = true;
-  advice.querySelector("p").textContent = (answer.warnings ?? []).map((warning) => warning.message).join(" ");
-  const cut = answer.segments.length === page.most_segments;
-  byId("cut").hidden = !cut;
+  advice.querySelector("p").textContent = warnings.map((warning) => warning.message).join(" ");
+  showCut();
+}
+
+/** Where the answer could not carry all that was found: how much of it is here. */
+function showCut() {
+  const { answer, isOfPixels, segments } = visit.current;
+  cut.hidden = !answer.truncated;
+  if (cut.hidden) return;
+  const asked = isOfPixels ? "" : ` with a score of ${page.lowest_threshold} or more`;
+  cut.textContent = `${number(answer.found)} were found${asked}; the best ${number(segments.length)} are here.`;
 }
 
 /** Where there are several models: which one answered and why, with the others a click away. */

@@ -65,6 +65,15 @@ export class Picture {
     return this.answered.split === "parts" ? "part" : "class";
   }
 
+  /**
+   * How many there are, where that is more than could be shown: the answer has the best of them. Null where
+   * all are here that pass the threshold, as those left out score no better than the last.
+   */
+  get total() {
+    if (!this.answer?.truncated || this.hiddenClasses.size) return null;
+    return this.threshold > this.segments.at(-1).score ? null : this.answer.found;
+  }
+
   /** The part of 1 of the picture that so many pixels are. */
   share(area) {
     const { width, height } = this.answer.image;

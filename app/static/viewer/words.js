@@ -1,10 +1,11 @@
 /** Words: what was found, and why it was this model that looked, as the page says it to eyes and ears. */
 
 import { page } from "./page.js";
-import { counted, percent } from "./units.js";
+import { counted, number, percent } from "./units.js";
 
-/** "5 objects", "12 parts", or of classes what they cover: "Person: 31 % of the picture". */
-export function found({ kind, segments, shown, covered }) {
+/** "5 objects", "12 parts", "400 of 633 objects", or of classes what they cover: "Person: 31 % of the picture". */
+export function found({ kind, segments, shown, covered, total }) {
+  if (kind !== "class" && total) return `${number(shown.length)} of ${counted(total, kind)}`;
   if (kind !== "class") return shown.length ? counted(shown.length, kind) : `No ${kind}s`;
   if (!shown.length) return segments.length ? "Nothing shown" : "Nothing found";
   const what = shown.length === 1 ? capitalised(shown[0].class) : counted(shown.length, "class", "classes");

@@ -20,11 +20,13 @@ class Detections:
         boxes: float32 (D, 4), y1 x1 y2 x2, normalised to the picture that the network saw.
         class_ids: int32 (D,), never 0.
         scores: float32 (D,), 0 to 1.
+        left_out: how many more there are, beyond the most instances wanted.
     """
 
     boxes: Floats
     class_ids: npt.NDArray[np.int32]
     scores: Floats
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -70,13 +72,11 @@ def refine(
     kept = [np.zeros(0, np.int64)]
     for class_id in np.unique(best_class[candidates]):
         of_class = candidates[best_class[candidates] == class_id]
-        unsuppressed = non_maximum_suppression(
-            boxes[of_class], config.detection_nms_threshold, config.detection_max_instances
-        )
+        unsuppressed = non_maximum_suppression(boxes[of_class], config.detection_nms_threshold, len(of_class))
         kept.append(of_class[unsuppressed])
-    best = np.concatenate(kept)
-    best = best[np.argsort(-scores[best], kind="stable")][: config.detection_max_instances]
-    return Detections(boxes[best], best_class[best], scores[best])
+    found = np.concatenate(kept)
+    best = found[np.argsort(-scores[found], kind="stable")][: config.detection_max_instances]
+    return Detections(boxes[best], best_class[best], scores[best], len(found) - len(best))
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -18,6 +18,7 @@ from model.families.mask_rcnn.fit import Fit, fit_of
 from model.families.mask_rcnn.molding import GreyRange, Molded, mold
 from model.families.mask_rcnn.proposals import propose
 from model.masks import paste
+from model.result import Result
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 
@@ -64,8 +65,10 @@ def find_segments(
     grey_range: GreyRange | None = None,
     stopwatch: Stopwatch | None = None,
     turn: Turn = nullcontext,
-) -> Segments:
+) -> Result:
     """The objects of an RGB image (H, W, 3), in its pixels; those without a pixel are dropped.
+
+    Of those left out, beyond the most instances wanted, no masks are made: some may be without a pixel.
 
     Args:
         stages: the network.
@@ -92,13 +95,14 @@ def find_segments(
             if x1 < x2 and y1 < y2
         }
         kept = np.array([index for index, mask in masks.items() if mask.any()], np.int64)
-        return Segments(
+        segments = Segments(
             size=(width, height),
             boxes=boxes[kept],
             class_ids=detections.class_ids[kept],
             scores=detections.scores[kept],
             masks=[masks[index] for index in kept],
         )
+        return Result(segments, left_out=detections.left_out)
 
 
 def infer(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from model.segments import Segments
 from model.tiles import Tile
+
+Box = tuple[int, int, int, int]
+"""x1 y1 x2 y2 in pixels of the picture, half-open."""
 
 SAME_OBJECT_IOU = 0.5
 """From this IoU on, within what both tiles saw, two segments of one class are the same object."""
@@ -57,15 +62,6 @@ def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, in
     )
 
 
-def best(answers: Sequence[Segments], most: int) -> list[Segments]:
-    """The answers, with only the `most` best of all their segments; about as many, where scores are equal."""
-    scores = np.concatenate([answer.scores for answer in answers])
-    if len(scores) <= most:
-        return list(answers)
-    least = np.partition(scores, -most)[-most]
-    return [answer.select(np.flatnonzero(answer.scores >= least)) for answer in answers]
-
-
 def _groups(
     tiles: Sequence[Tile],
     origin_of: npt.NDArray[np.int64],
@@ -83,19 +79,53 @@ def _groups(
             index = leader[index]
         return index
 
-    for first in range(len(boxes)):
-        meets = (boxes[:, :2] < boxes[first, 2:]).all(axis=1) & (boxes[:, 2:] > boxes[first, :2]).all(axis=1)
-        meets &= (origin_of > origin_of[first]) & (class_ids == class_ids[first])
-        for second in np.flatnonzero(meets).tolist():
-            seen_by_both = _intersection(tiles[origin_of[first]], tiles[origin_of[second]])
-            iou, inside = _agreement(seen_by_both, boxes[first], masks[first], boxes[second], masks[second])
-            is_cut = cut_by_tile[first] or cut_by_tile[second]
-            if iou >= SAME_OBJECT_IOU or (is_cut and inside >= REMNANT_INSIDE):
-                leader[find(second)] = find(first)
+    corners: list[Box] = list(map(tuple, boxes.tolist()))
+    for first, second, seen_by_both in _meeting(tiles, origin_of, boxes, class_ids):
+        iou, inside = _agreement(seen_by_both, corners[first], masks[first], corners[second], masks[second])
+        is_cut = cut_by_tile[first] or cut_by_tile[second]
+        if iou >= SAME_OBJECT_IOU or (is_cut and inside >= REMNANT_INSIDE):
+            leader[find(second)] = find(first)
     groups: dict[int, list[int]] = {}
     for index in range(len(boxes)):
         groups.setdefault(find(index), []).append(index)
     return list(groups.values())
+
+
+def _meeting(
+    tiles: Sequence[Tile],
+    origin_of: npt.NDArray[np.int64],
+    boxes: npt.NDArray[np.int32],
+    class_ids: npt.NDArray[np.int32],
+) -> Iterator[tuple[int, int, Tile]]:
+    """Segments of one class and of two tiles whose boxes meet in what both tiles saw, and where that is.
+
+    Two tiles at a time, and of these only what lies there: all with all would be quadratic, and a large
+    picture of tissue has tens of thousands.
+    """
+    ends = np.searchsorted(origin_of, np.arange(len(tiles) + 1))
+    for one, other in itertools.combinations(range(len(tiles)), 2):
+        both = _intersection(tiles[one], tiles[other])
+        if both.x1 >= both.x2 or both.y1 >= both.y2:
+            continue
+        limits = np.array([both.x1, both.y1, both.x2, both.y2], np.int32)
+        firsts = _inside(limits, boxes, ends[one], ends[one + 1])
+        seconds = _inside(limits, boxes, ends[other], ends[other + 1])
+        low = np.maximum(boxes[firsts, None, :2], boxes[seconds, :2])
+        high = np.minimum(boxes[firsts, None, 2:], boxes[seconds, 2:])
+        meet = (np.maximum(low, limits[:2]) < np.minimum(high, limits[2:])).all(axis=2)
+        meet &= class_ids[firsts, None] == class_ids[seconds]
+        for first, second in zip(*np.nonzero(meet), strict=True):
+            yield int(firsts[first]), int(seconds[second]), both
+
+
+def _inside(
+    limits: npt.NDArray[np.int32], boxes: npt.NDArray[np.int32], start: int, end: int
+) -> npt.NDArray[np.int64]:
+    """Which of boxes[start:end] have a part within `limits` (x1 y1 x2 y2)."""
+    some = boxes[start:end]
+    return start + np.flatnonzero(
+        (some[:, :2] < limits[2:]).all(axis=1) & (some[:, 2:] > limits[:2]).all(axis=1)
+    )
 
 
 def _cut_by_tile(
@@ -120,36 +150,40 @@ def _intersection(first: Tile, second: Tile) -> Tile:
 
 def _agreement(
     region: Tile,
-    first_box: npt.NDArray,
+    first_box: Box,
     first_mask: npt.NDArray[np.uint8],
-    second_box: npt.NDArray,
+    second_box: Box,
     second_mask: npt.NDArray[np.uint8],
 ) -> tuple[float, float]:
     """IoU, and intersection over the smaller, of two box-local masks; only pixels in `region` count."""
-    low = np.maximum(np.minimum(first_box[:2], second_box[:2]), (region.x1, region.y1))
-    high = np.minimum(np.maximum(first_box[2:], second_box[2:]), (region.x2, region.y2))
-    if (low >= high).any():
-        return 0.0, 0.0
-    window = np.concatenate([low, high])
-    first, second = _seen_in(window, first_box, first_mask), _seen_in(window, second_box, second_mask)
-    common = np.count_nonzero(first & second)
+    seen = (region.x1, region.y1, region.x2, region.y2)
+    window = _common(seen, _common(first_box, second_box))
+    common = cv2.countNonZero(
+        cv2.bitwise_and(
+            _part(first_mask, first_box, window),
+            _part(second_mask, second_box, window),
+        )
+    )
     if not common:
         return 0.0, 0.0
-    smaller = min(np.count_nonzero(first), np.count_nonzero(second))
-    return common / np.count_nonzero(first | second), common / smaller
+    first = cv2.countNonZero(_part(first_mask, first_box, _common(seen, first_box)))
+    second = cv2.countNonZero(_part(second_mask, second_box, _common(seen, second_box)))
+    return common / (first + second - common), common / min(first, second)
 
 
-def _seen_in(window: npt.NDArray, box: npt.NDArray, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The box-local mask laid into `window` (x1 y1 x2 y2), cut where it reaches beyond."""
-    x1, y1, x2, y2 = window
-    canvas = np.zeros((y2 - y1, x2 - x1), np.uint8)
-    left, top = max(box[0], x1), max(box[1], y1)
-    right, bottom = min(box[2], x2), min(box[3], y2)
-    if left < right and top < bottom:
-        canvas[top - y1 : bottom - y1, left - x1 : right - x1] = mask[
-            top - box[1] : bottom - box[1], left - box[0] : right - box[0]
-        ]
-    return canvas
+def _common(one: Box, other: Box) -> Box:
+    return (
+        max(one[0], other[0]),
+        max(one[1], other[1]),
+        min(one[2], other[2]),
+        min(one[3], other[3]),
+    )
+
+
+def _part(mask: npt.NDArray[np.uint8], box: Box, window: Box) -> npt.NDArray[np.uint8]:
+    """The part of a box-local mask that is in `window`, which lies in the box."""
+    left, top = box[:2]
+    return mask[window[1] - top : window[3] - top, window[0] - left : window[2] - left]
 
 
 def _union(
@@ -158,5 +192,8 @@ def _union(
     if len(masks) == 1:
         return boxes[0], masks[0]
     whole = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-    mask = np.bitwise_or.reduce([_seen_in(whole, box, mask) for box, mask in zip(boxes, masks, strict=True)])
-    return whole, mask
+    x1, y1, x2, y2 = whole.tolist()
+    united = np.zeros((y2 - y1, x2 - x1), np.uint8)
+    for (left, top, right, bottom), mask in zip(boxes.tolist(), masks, strict=True):
+        united[top - y1 : bottom - y1, left - x1 : right - x1] |= mask
+    return whole, united

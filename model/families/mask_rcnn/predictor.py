@@ -18,13 +18,9 @@ from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.molding import grey_range_of
 from model.families.mask_rcnn.stages import EngineStages
 from model.manifest import Manifest
-from model.result import MOST_SEGMENTS, Result, Wishes
-from model.segments import Segments
+from model.result import Result, Wishes
 from model.stopwatch import Stopwatch
 
-JOINED = 4
-"""Of all tiles' segments the best are joined across seams, so many times the most that can be asked for: each
-is compared with its neighbours, and a low threshold finds tens of thousands."""
 SEAM_THRESHOLD = 0.1
 """Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
 scores less than the whole, and an object should look the same to each who asks."""
@@ -57,13 +53,13 @@ class MaskRCNNPredictor:
         plan = self._plan_of(size)
         check_copy(image, size, plan.enough, self.manifest.name)
         least = self.manifest.threshold if wishes.threshold is None else wishes.threshold
-        most = wishes.max_segments or self.manifest.max_segments
+        most = self.manifest.most_segments(wishes, size)
         is_cut = len(plan.tiles) > 1
         config = dataclasses.replace(
             self.config,
             detection_min_confidence=min(least, SEAM_THRESHOLD) if is_cut else least,
-            # Of a tile so many, whatever is asked for: what a segment looks like must not depend on that.
-            detection_max_instances=MOST_SEGMENTS if is_cut else most,
+            # Of a tile all, whatever is asked for: what a segment looks like must not depend on that.
+            detection_max_instances=self.config.post_nms_rois_inference if is_cut else most,
         )
         class_ids = None if wishes.classes is None else ids_of(wishes.classes, self.manifest.classes)
         grey_range = grey_range_of(image, config)
@@ -81,15 +77,12 @@ class MaskRCNNPredictor:
             )
             answers.append(found)
         if not is_cut:
-            return Result(answers[0])
+            return answers[0]
         with stopwatch.measure("masks"):
-            return Result(_joined(plan, answers, size, least, most))
+            whole = joining.join(plan.tiles, [answer.segments for answer in answers], size)
+            count = int(np.count_nonzero(whole.scores >= np.float32(least)))
+            kept = min(count, most)
+            return Result(whole.select(np.arange(kept)), left_out=count - kept)
 
     def _make_plan(self, size: Size) -> Plan:
         return plan_of(size, self.config, self.manifest.tile_overlap, self.stages.few_shapes)
-
-
-def _joined(plan: Plan, answers: list[Segments], size: Size, least: float, most: int) -> Segments:
-    """The best `most` objects of the whole picture with a score of `least` or more."""
-    whole = joining.join(plan.tiles, joining.best(answers, JOINED * MOST_SEGMENTS), size)
-    return whole.select(np.flatnonzero(whole.scores >= np.float32(least))[:most])

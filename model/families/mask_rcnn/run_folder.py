@@ -163,7 +163,9 @@ class RunFolder:
     def _draw_predictions(self, step: int, network: MaskRCNN) -> None:
         """The first few watched images, truth beside prediction, worst first."""
         result = evaluate(
-            lambda image: find_segments(network, image, network.config), self.watched, progress=False
+            lambda image: find_segments(network, image, network.config).segments,
+            self.watched,
+            progress=False,
         )
         folder = self.folder / "predictions"
         folder.mkdir(exist_ok=True)

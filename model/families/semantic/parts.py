@@ -57,44 +57,56 @@ class PaintedMasks(Sequence[Mask]):
         return self._painting.mask(class_id, box)
 
 
-def class_segments(painting: Painting, size: Size, most: int) -> Segments:
-    """One segment a class that occurs, the `most` best by the mean probability of their pixels."""
+def class_segments(painting: Painting, size: Size, most: int) -> tuple[Segments, int]:
+    """One segment a class that occurs, the `most` best by the mean probability of their pixels.
+
+    With them comes the number of those that are left out.
+    """
     tallies = sorted(painting.tallies.items(), key=lambda item: -item[1].mean)[:most]
     masks = PaintedMasks(painting, [(class_id, tally.box) for class_id, tally in tallies])
-    return _segments(
+    segments = _segments(
         size,
         [class_id for class_id, _ in tallies],
         [tally.mean for _, tally in tallies],
         [tally.box for _, tally in tallies],
         masks,
     )
+    return segments, len(painting.tallies) - len(segments)
 
 
-def part_segments(painting: Painting, size: Size, most: int, min_area: int, threshold: float) -> Segments:
+def part_segments(
+    painting: Painting, size: Size, most: int, min_area: int, threshold: float
+) -> tuple[Segments, int]:
     """One segment a connected part of a class, the `most` best by the mean probability of their pixels.
+
+    With them comes the number of those that are left out.
 
     Pixels are connected by their sides and corners. Parts of less than `min_area` pixels are taken out of the
     painting too, so that label map and segments tell the same; those beyond `most` stay in it. A score may be
     off by 0.002, as probabilities are kept in bytes.
     """
     parts: list[Part] = []
+    found = 0
     for class_id, tally in sorted(painting.tallies.items()):
-        parts += _parts_of(painting, class_id, tally, most, min_area, threshold)
+        best, count = _parts_of(painting, class_id, tally, most, min_area, threshold)
+        parts += best
+        found += count
     parts.sort(key=lambda part: -part.score)
     del parts[most:]
-    return _segments(
+    segments = _segments(
         size,
         [part.class_id for part in parts],
         [part.score for part in parts],
         [part.box for part in parts],
         [part.mask for part in parts],
     )
+    return segments, found - len(segments)
 
 
 def _parts_of(
     painting: Painting, class_id: int, tally: Tally, most: int, min_area: int, threshold: float
-) -> list[Part]:
-    """The `most` best of a class."""
+) -> tuple[list[Part], int]:
+    """The `most` best of a class, and how many it has."""
     box = tally.box
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(
         painting.mask(class_id, box), connectivity=8, ltype=cv2.CV_32S
@@ -118,7 +130,7 @@ def _parts_of(
         inside = numbers[y : y + height, x : x + width]
         where = Tile(box.x1 + x, box.y1 + y, box.x1 + x + width, box.y1 + y + height)
         parts.append(Part(class_id, float(scores[number]), where, (inside == number).view(np.uint8)))
-    return parts
+    return parts, int(np.count_nonzero(large))
 
 
 def _correct(painting: Painting, class_id: int, pixels: int, total: float, stats: npt.NDArray) -> None:

@@ -208,11 +208,12 @@ class SemanticPredictor:
     def _result(
         self, painting: Painting, size: Size, wishes: Wishes, probability: Probability | None
     ) -> Result:
-        most = wishes.max_segments or self._manifest.max_segments
+        most = self._manifest.most_segments(wishes, size)
         if wishes.split == "parts":
-            segments = part_segments(painting, size, most, wishes.min_area, self._threshold(wishes))
+            segments, left_out = part_segments(painting, size, most, wishes.min_area, self._threshold(wishes))
         else:
-            segments = class_segments(painting, size, most)
+            segments, left_out = class_segments(painting, size, most)
         means = {class_id: tally.mean for class_id, tally in sorted(painting.tallies.items())}
         painting.labels.setflags(write=False)  # masks are read from it
-        return Result(segments, ClassMap(painting.labels, means, probability.plane if probability else None))
+        class_map = ClassMap(painting.labels, means, probability.plane if probability else None)
+        return Result(segments, class_map, left_out)

@@ -60,6 +60,7 @@ def test_a_page_of_an_allowed_origin_may_see_what_an_answer_says_of_itself(png: 
         "X-Request-Id",
         "X-Model",
         "X-Segment-Count",
+        "X-Segments-Found",
         "Server-Timing",
         "Retry-After",
         "Inference-Header-Content-Length",

@@ -68,6 +68,14 @@ def test_an_upload_shows_overlay_objects_totals_timings_and_model(client: FlaskC
     assert response.headers["Cache-Control"] == "no-store"
 
 
+def test_the_true_number_is_shown_where_not_all_objects_are(png: bytes) -> None:
+    client = create_app({"stub": StubSegmenter(max_segments=1)}).test_client()
+    page = upload(client, png).text
+    assert "<h1>1 of 2 objects</h1>" in page
+    assert "2 were found; the best 1 are here." in page
+    assert "max_segments" not in page, "a form has no parameters"
+
+
 def test_a_file_name_is_never_shown(client: FlaskClient, png: bytes) -> None:
     assert "holiday" not in upload(client, png).text
     assert "holiday" not in upload(client, b"not a picture").text

@@ -68,7 +68,7 @@ def stages() -> KnowingStages:
 
 
 def test_segments_are_in_image_pixels() -> None:
-    segments = find_segments(stages(), IMAGE, CONFIG)
+    segments = find_segments(stages(), IMAGE, CONFIG).segments
     assert segments.size == (120, 100)
     assert segments.boxes.tolist() == [[20, 10, 60, 50], [70, 60, 120, 100]]  # x1 y1 x2 y2
     assert segments.class_ids.tolist() == [1, 2]
@@ -80,22 +80,24 @@ def test_segments_are_in_image_pixels() -> None:
 
 def test_the_mask_head_runs_for_the_wanted_alone() -> None:
     knowing = stages()
-    assert find_segments(knowing, IMAGE, CONFIG, class_ids=[2]).class_ids.tolist() == [2]
+    assert find_segments(knowing, IMAGE, CONFIG, class_ids=[2]).segments.class_ids.tolist() == [2]
     assert knowing.masked == [1]
 
 
 def test_the_most_instances_and_the_least_confidence_are_the_configs() -> None:
     lenient = dataclasses.replace(CONFIG, detection_min_confidence=0.1)
-    assert len(find_segments(stages(), IMAGE, lenient).masks) == 3
-    assert (
-        len(find_segments(stages(), IMAGE, dataclasses.replace(lenient, detection_max_instances=1)).masks)
-        == 1
-    )
+    assert len(find_segments(stages(), IMAGE, lenient).segments) == 3
+    knowing = stages()
+    best = find_segments(knowing, IMAGE, dataclasses.replace(lenient, detection_max_instances=1))
+    assert (len(best.segments), best.left_out, best.found) == (1, 2, 3)
+    assert knowing.masked == [1], "those left out cost the mask head nothing"
 
 
 def test_nothing_found_is_empty_and_costs_no_mask_head() -> None:
     knowing = stages()
-    segments = find_segments(knowing, IMAGE, dataclasses.replace(CONFIG, detection_min_confidence=1.0))
+    segments = find_segments(
+        knowing, IMAGE, dataclasses.replace(CONFIG, detection_min_confidence=1.0)
+    ).segments
     assert segments.boxes.shape == (0, 4)
     assert segments.class_ids.shape == segments.scores.shape == (0,)
     assert segments.masks == []
@@ -105,7 +107,7 @@ def test_nothing_found_is_empty_and_costs_no_mask_head() -> None:
 def test_an_object_without_a_pixel_is_dropped() -> None:
     knowing = stages()
     knowing.without_mask = 0
-    segments = find_segments(knowing, IMAGE, CONFIG)
+    segments = find_segments(knowing, IMAGE, CONFIG).segments
     assert segments.boxes.tolist() == [[70, 60, 120, 100]]
     assert segments.class_ids.tolist() == [2]
     assert len(segments.masks) == 1
@@ -161,7 +163,7 @@ def test_detect_refuses_what_is_no_rgb_picture(network: MaskRCNN, image: np.ndar
 
 
 def test_detect_and_find_segments_agree(network: MaskRCNN) -> None:
-    answer, segments = network.detect([IMAGE])[0], find_segments(network, IMAGE, TINY)
+    answer, segments = network.detect([IMAGE])[0], find_segments(network, IMAGE, TINY).segments
     with_pixels = answer["masks"].any(axis=(0, 1))
     np.testing.assert_array_equal(answer["rois"][with_pixels][:, [1, 0, 3, 2]], segments.boxes)
     np.testing.assert_allclose(answer["scores"][with_pixels], segments.scores)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model.families.mask_rcnn.joining import best, join
+from model.families.mask_rcnn.joining import join
 from model.segments import Segments
 from model.tiles import Tile, cut
 
@@ -193,17 +193,3 @@ def test_a_tile_that_sees_nothing_leaves_the_others_theirs() -> None:
 
     assert len(whole) == 1
     assert (full_frame(whole, 0) == cell).all()
-
-
-def test_of_very_many_segments_the_best_of_all_tiles_are_kept() -> None:
-    tiles = cut(112, 64, 64, 16)
-    left, middle, right = (disc(112, 64, x, 30, 8) for x in (15, 56, 95))
-    answers = [
-        seen_through(tiles[0], left, middle, scores=[0.7, 0.5]),
-        seen_through(tiles[1], middle, right, scores=[0.8, 0.6]),
-    ]
-
-    kept = best(answers, 2)
-
-    assert [answer.scores.tolist() for answer in kept] == [pytest.approx([0.7]), pytest.approx([0.8])]
-    assert [len(answer) for answer in best(answers, 4)] == [2, 2]

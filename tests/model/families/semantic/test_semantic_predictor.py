@@ -236,15 +236,17 @@ def test_pictures_of_odd_sizes_are_answered(
 
 
 @pytest.mark.parametrize(
-    ("wishes", "boxes"),
+    ("wishes", "boxes", "found"),
     [
-        ({}, [[2, 2, 12, 12], [30, 30, 33, 33], [40, 2, 60, 22]]),
-        ({"min_area": 10}, [[2, 2, 12, 12], [40, 2, 60, 22]]),
-        ({"max_segments": 1}, [[2, 2, 12, 12]]),
+        ({}, [[2, 2, 12, 12], [30, 30, 33, 33], [40, 2, 60, 22]], 3),
+        ({"min_area": 10}, [[2, 2, 12, 12], [40, 2, 60, 22]], 2),
+        ({"max_segments": 1}, [[2, 2, 12, 12]], 3),
     ],
 )
 @pytest.mark.parametrize("gives", ["binary", "labels"])
-def test_parts_are_segments_best_first(gives: str, wishes: dict[str, Any], boxes: list[list[int]]) -> None:
+def test_parts_are_segments_best_first(
+    gives: str, wishes: dict[str, Any], boxes: list[list[int]], found: int
+) -> None:
     image = patches((64, 48), (2, 2, 12, 12), (30, 30, 33, 33), (40, 2, 60, 22))
     image[30:33, 30:33] = 230
     image[2:22, 40:60] = 200
@@ -252,6 +254,7 @@ def test_parts_are_segments_best_first(gives: str, wishes: dict[str, Any], boxes
     result = predict(brightness, manifest({"gives": gives}), image, split="parts", **wishes)
 
     assert result.segments.boxes.tolist() == boxes
+    assert result.found == found
     assert result.segments.scores == pytest.approx(
         [{2: 1, 30: 230 / 255, 40: 200 / 255}[box[0]] for box in boxes], abs=2e-3
     )
