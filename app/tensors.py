@@ -65,7 +65,7 @@ def receive_inference(settings: Settings) -> Inference:
     if request.mimetype.startswith(("image/", "multipart/")):
         raise NotAnImage(f"A body of type {request.mimetype} is not accepted here; send application/json.")
     header, rest = _parts(read_body(settings.max_batch_bytes, settings.max_batch_bytes, settings))
-    document = parse_object(header, settings.max_json_depth)
+    document = parse_object(header, settings)
     parameters = document.get("parameters") or {}
     request_id = document.get("id")
     if not isinstance(parameters, dict):
