@@ -121,7 +121,7 @@ def operations(
                     "anyOf": [
                         *one,
                         *(object_schema({name: _IMAGE}, [name]) for name in BASE64_NAMES),
-                        *(object_schema({name: _BINARY}, [name]) for name in ("image", *BASE64_NAMES[1:])),
+                        *(object_schema({name: _BINARY}, [name]) for name in ("image", *BASE64_NAMES)),
                         _IMAGE,
                     ]
                 },

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from google.protobuf import json_format, struct_pb2
 from stub_segmenter import StubSegmenter
 
 from app import create_app
@@ -408,10 +409,12 @@ def test_an_instance_that_is_no_image_is_refused_in_the_callers_words(
 def test_what_vertex_ais_python_client_sends_is_understood(
     client: FlaskClient, segmenter: StubSegmenter, png: bytes
 ) -> None:
-    """Endpoint.predict makes protobuf values of all: JSON's whole numbers come as 100.0."""
-    instance = {"image_bytes": {"b64": in_base64(png)}, "page": 0.0}
-    parameters = {"max_segments": 100.0, "threshold": 1.0, "min_area": None, "classes": ["cell"]}
-    body = json.dumps({"instances": [instance], "parameters": parameters})
+    """google-cloud-aiplatform makes protobuf values of all: JSON has whole numbers as 100.0."""
+    instance = {"image_bytes": {"b64": in_base64(png)}, "page": 0}
+    parameters = {"max_segments": 100, "threshold": 1, "min_area": None, "classes": ["cell"]}
+    request = json_format.ParseDict({"instances": [instance], "parameters": parameters}, struct_pb2.Value())
+    body = json.dumps(json_format.MessageToDict(request))
+    assert "100.0" in body
     response = client.post("/vertex", data=body, content_type="application/json")
     assert response.get_json()["predictions"][0]["image"] == {"width": 64, "height": 48}
     assert Wishes(**segmenter.calls[-1]) == Wishes(1.0, ["cell"], 100)
