@@ -264,8 +264,8 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         (
             "model.pictures.tiff",
             (
-                *("model.pictures.colours", "model.pictures.limits"),
-                *("model.pictures.tiff_directory", "model.pictures.tiff_layout"),
+                *("model.pictures.colours", "model.pictures.jpeg", "model.pictures.limits"),
+                *("model.pictures.tiff_directory", "model.pictures.tiff_layout", "model.pictures.tiff_pages"),
             ),
         ),
         ("model.pictures", ("model.heap", "model.pictures")),

@@ -26,6 +26,7 @@ from model.pictures.limits import (
     check_drawn,
     check_frames,
     check_size,
+    memory_for,
     memory_needed,
 )
 from model.pictures.tiff_pages import page_offsets
@@ -238,14 +239,9 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     check_frames(len(offsets), page, limits)
     layout = tiff_layout.read_layout(data, offsets[page], limits)
     # A page that takes more says so, and is refused when it is read.
-    pixels = min(layout.equal_pixels, limits.max_pixels)
-    wanted.before_pixels(layout.size, memory_needed("TIFF", pixels, len(data), page=page))
-    if not layout.known_to_pillow:
-        samples, channel = tiff.read_samples(layout, wanted.channel, limits)
-        return _Stored(samples_to_rgb(samples, channel), layout.orientation)
-    with _open(io.BytesIO(tiff_layout.vetted(layout)), "TIFF") as image:
-        image.load()
-        return _Stored(image_to_rgb(image, wanted.channel), layout.orientation)
+    most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
+    wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most))
+    return _Stored(tiff.read_rgb(layout, wanted.channel, limits), layout.orientation)
 
 
 def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
