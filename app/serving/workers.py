@@ -60,6 +60,7 @@ class Workers:
         self.turns = Turns()
         self.timeout = timeout
         by_level = places_by_level(1 + queue)
+        # A large upload has level 1: how large its picture is, nobody knows, and none holds up the others.
         self._arrivals = Places(by_level[:2], ["Too many uploads arrive at once."] * 2)
         self._places = Places(by_level, _FULL)
         self._is_closed = False

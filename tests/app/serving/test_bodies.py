@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 from stub_segmenter import StubSegmenter
@@ -14,6 +16,9 @@ from app.service import current_service
 from app.serving.arrivals import Arrival
 from app.serving.bodies import Bodies, Body
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 ROOM = 640  # so that a request of 10 is small
 
@@ -184,3 +189,33 @@ def test_an_upload_beyond_the_room_is_told_to_come_back_and_nothing_stays_taken(
     somebodys.end()
     assert client.post("/api/v1/segment", data=png, content_type="image/png").status_code == 200
     bodies.begin("somebody else").grow(32 * len(png), Arrival("somebody else"))
+
+
+MIB = 2**20
+
+
+def test_what_has_come_of_a_refused_upload_is_not_kept_while_its_rest_is_drained() -> None:
+    app = create_app({"stub": StubSegmenter()}, Settings(max_bytes=4 * MIB, max_batch_bytes=4 * MIB))
+    with app.app_context():
+        current_service().bodies.begin("somebody else").grow(13 * MIB, Arrival("somebody else"))
+    held: list[int] = []
+
+    class Body(io.BytesIO):
+        def readinto(self, buffer: WriteableBuffer) -> int:
+            held.append(tracemalloc.get_traced_memory()[0])
+            return super().readinto(buffer)
+
+    body = Body(bytes(4 * MIB))
+    tracemalloc.start()
+    try:
+        response = app.test_client().post(
+            "/api/v1/segment",
+            content_type="image/png",
+            environ_overrides={"wsgi.input": body, "CONTENT_LENGTH": str(4 * MIB)},
+        )
+    finally:
+        tracemalloc.stop()
+    assert response.status_code == 503
+    assert body.tell() == 4 * MIB
+    assert max(held) > 2 * MIB
+    assert held[-1] < 1 * MIB
