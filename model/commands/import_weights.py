@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", type=Path, help="text file, a class name a line")
     parser.add_argument("--threshold", type=float, help="lowest score kept (default: the task's)")
     parser.add_argument("--max-segments", type=int, help="most objects in an answer (default: 100)")
+    parser.add_argument(
+        "--max-segments-per-megapixel",
+        type=int,
+        metavar="NUMBER",
+        help="of a large picture so many, where that is more (default: as many as of a small one)",
+    )
     parser.add_argument("--tile-overlap", type=int, help="pixels that tiles of large pictures share")
     parser.add_argument(
         "--self-test", type=Path, metavar="IMAGE", help="check at start that it still answers so"
@@ -63,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         "source": arguments.source,
         "made_by": arguments.made_by,
         "max_segments": arguments.max_segments,
+        "max_segments_per_megapixel": arguments.max_segments_per_megapixel,
     }
     about = {name: value for name, value in about.items() if value is not None}
     _part(family).make(path, arguments, about)

@@ -196,6 +196,7 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
         (["--anchor-ratios", "1"], "Other shape: rpn_"),  # the file has three
         (["--tile-overlap", "3"], "tile_overlap: Input should be greater"),
         (["--max-segments", "70000"], "max_segments: Input should be less"),
+        (["--max-segments-per-megapixel", "-1"], "max_segments_per_megapixel: Input should be greater"),
         (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
     ],
 )
