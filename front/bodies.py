@@ -9,12 +9,12 @@ from typing import Protocol
 
 from front.heads import FIELD, Refused
 
-_MOST_LINE_BYTES = 4096  # of a chunk's size with its extensions, or of a trailer
+_MOST_LINE_BYTES = 4096  # of a trailer, or about so many of a chunk's size with its extensions
 _MOST_FRAMING_BYTES = (
-    2**20
+    2**18
 )  # beside the contents, and as many as these: a million chunks of a byte cost seconds
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[\t ]*(;[\t\x20-\x7e\x80-\xff]*)?")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r\n")
 
 
 class Body(Protocol):
@@ -50,7 +50,7 @@ class Chunked:
     def __init__(self) -> None:
         self.is_whole = False
         self._begun = b""  # of a line
-        self._left: int | None = None  # bytes of the chunk, in which 0 is its end; None: before or after all
+        self._left = 0  # bytes of the chunk, with the CR LF after it
         self._is_last = False
         self._contents_bytes = 0
         self._framing_bytes = 0
@@ -69,38 +69,41 @@ class Chunked:
         at = 0
         while at < len(data) and not self.is_whole:
             if self._left:
-                content = data[at : at + self._left]
-                self._left -= len(content)
+                end = at + self._left
+                content = data[at : end - 2]
                 self._contents_bytes += len(content)
-                at += len(content)
                 yield content
-                continue
-            end = data.find(b"\r\n", at, at + _MOST_LINE_BYTES)
-            if end < 0:
-                if len(data) - at >= _MOST_LINE_BYTES:
+                if end > len(data):
+                    self._left -= len(content)
+                    self._begun = data[at + len(content) :]  # nothing, or CR
+                    return
+                if data[end - 2 : end] != b"\r\n":
                     raise _bad()
-                self._begun = data[at:]
-                return
-            self._framing_bytes += end + 2 - at
-            if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes:
-                raise Refused(HTTPStatus.BAD_REQUEST, "The body is in too many small chunks.")
-            self._read_line(data[at:end])
-            at = end + 2
+                self._left = 0
+            else:
+                end = self._read_line(data, at)
+                if end < 0:
+                    self._begun = data[at:]
+                    return
+                self._framing_bytes += end - at
+                if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes:
+                    raise Refused(HTTPStatus.BAD_REQUEST, "The body is in too many small chunks.")
+            at = end
 
-    def _read_line(self, line: bytes) -> None:
-        if self._is_last:
-            self.is_whole = not line
-            if line and not FIELD.fullmatch(line):
-                raise _bad()
-        elif self._left == 0:
-            self._left = None
-            if line:
-                raise _bad()
-        elif size := _SIZE.fullmatch(line):
-            self._left = int(size[1], 16) or None
-            self._is_last = self._left is None
-        else:
+    def _read_line(self, data: bytes, at: int) -> int:
+        """Read a chunk's size or a trailer; where it ends, -1: not yet. Raises Refused."""
+        if not self._is_last and (size := _SIZE.match(data, at)):
+            length = int(size[1], 16)
+            self._is_last = not length
+            self._left = length and length + 2
+            return size.end()
+        end = data.find(b"\r\n", at, at + _MOST_LINE_BYTES)
+        if end < 0 and len(data) - at < _MOST_LINE_BYTES:
+            return -1
+        self.is_whole = end == at and self._is_last
+        if not self.is_whole and not (self._is_last and end >= 0 and FIELD.fullmatch(data, at, end)):
             raise _bad()
+        return end + 2
 
 
 def _bad() -> Refused:
