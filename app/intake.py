@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
@@ -45,10 +45,10 @@ class Upload:
 
     def one_image(self) -> Image:
         """The image. Raises NoImage or TooManyImages unless there is exactly one."""
-        if not self.images:
-            raise NoImage(f"The request has no image. {_ACCEPTED}")
         if len(self.images) > 1:
             raise TooManyImages(f"The request has {len(self.images)} images; send one, or use /api/v1/batch.")
+        if not any(self.images):
+            raise NoImage(f"The request has no image, or an empty one. {_ACCEPTED}")
         return self.images[0]
 
 
@@ -85,9 +85,7 @@ def receive_form(settings: Settings) -> Upload:
     """What the running request brought in a form. Raises ServiceError as `receive`."""
     if request.mimetype != _FORM:
         raise NotAnImage("The page takes a form; programs use /api/v1/segment.")
-    upload = _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
-    # A browser sends an empty part for a file input that was left empty.
-    return replace(upload, images=[image for image in upload.images if image])
+    return _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
 
 
 def receive_several(settings: Settings) -> Upload:
