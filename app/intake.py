@@ -14,7 +14,7 @@ from app.form import read_form
 from app.json_body import is_json, looks_like_json, parse_object
 from app.settings import Settings
 from app.sources import Image, split
-from app.unreadable import refusal, was_changed_by_curl
+from app.unreadable import neither, no_json, no_picture, was_changed_by_curl
 from model.pictures.headers import is_picture
 
 _FORM = "multipart/form-data"
@@ -78,7 +78,9 @@ def receive(settings: Settings) -> Upload:
     if is_json(kind) or looks_like_json(body):
         named, document = split(parse_object(body, settings))
         return Upload(images=[named] if named else [], document=document)
-    raise NotAnImage(f"{refusal(body, kind, 'JSON or a picture')} {_ACCEPTED}")
+    if _is_binary(kind):
+        raise NotAnImage(no_picture(body, kind))
+    raise NotAnImage(f"{neither(body, kind)} {_ACCEPTED}")
 
 
 def receive_form(settings: Settings) -> Upload:
@@ -131,7 +133,7 @@ def _read_json(room: int, limit: int, settings: Settings) -> dict[str, Any]:
         raise NotAnImage(f"A body of type {kind[:80]} is not accepted here; send application/json.")
     body = read_body(room, limit, settings)
     if body and not is_json(kind) and not looks_like_json(body):
-        raise NotAnImage(refusal(body, kind, "JSON"))
+        raise NotAnImage(no_json(body, kind))
     return parse_object(body, settings)
 
 

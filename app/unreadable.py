@@ -17,11 +17,24 @@ _GZIP = b"\x1f\x8b"
 _TAKEN_OUT = (b"\0", b"\r", b"\n")  # by curl's -d from a file
 
 
-def refusal(body: bytes, media_type: str, wanted: str) -> str:
-    """Why a body is refused that is not what is `wanted`, in words for whoever has sent it."""
-    formats = f" ({ACCEPTED})" if "picture" in wanted else ""
-    of_type = f" of type {media_type[:_LONGEST_TYPE]}" if media_type else " of no type"
-    return f"The body{of_type} is not {wanted}{formats}. {_advice(body, media_type)}".rstrip()
+def no_picture(body: bytes, media_type: str) -> str:
+    """Why a body is refused that says it is a picture."""
+    return f"This is not a picture in an accepted format: {ACCEPTED}. {_advice(body, media_type)}".rstrip()
+
+
+def neither(body: bytes, media_type: str) -> str:
+    """Why a body is refused that may be a picture or JSON."""
+    said = f"The body{_of_type(media_type)} is neither JSON nor a picture in an accepted format ({ACCEPTED})."
+    return f"{said} {_advice(body, media_type)}".rstrip()
+
+
+def no_json(body: bytes, media_type: str) -> str:
+    """Why a body is refused that must be JSON."""
+    return f"The body{_of_type(media_type)} is not JSON. {_advice(body, media_type)}".rstrip()
+
+
+def _of_type(media_type: str) -> str:
+    return f", of type {media_type[:_LONGEST_TYPE]}," if media_type else ""
 
 
 def _advice(body: bytes, media_type: str) -> str:
