@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, jsonify, request
-from werkzeug.exceptions import ClientDisconnected, HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from app.monitoring.tracing import current_record, request_id
 from app.serving import memory
@@ -295,7 +295,7 @@ def problem_of(error: Exception) -> Problem:
         current_record().refusals.append(error.name.lower().replace(" ", "-"))
         headers = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
         # The type of a problem that says no more than its status (RFC 9457, section 4.2.1).
-        return Problem("about:blank", error.name, error.code, error.description or error.name, headers)
+        return Problem("about:blank", error.name, error.code, _detail(error), headers)
     current_record().failure = error
     current_app.logger.error("request %s failed", request_id(), exc_info=error)
     return Problem(
@@ -304,6 +304,14 @@ def problem_of(error: Exception) -> Problem:
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         detail="The service failed on this request. Its log has the reason under the request id.",
     )
+
+
+def _detail(error: HTTPException) -> str:
+    """What werkzeug says of it, or better."""
+    if isinstance(error, MethodNotAllowed) and "POST" in (error.valid_methods or ()):
+        advice = "; curl -T sends PUT unless it is told -X POST" if request.method == "PUT" else ""
+        return f"This route takes POST, not {request.method[:20]}{advice}."
+    return error.description or error.name
 
 
 def _sentence(message: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
@@ -14,7 +14,7 @@ from app.form import read_form
 from app.json_body import is_json, looks_like_json, parse_object
 from app.settings import Settings
 from app.sources import Image, split
-from app.unreadable import refusal, was_changed_by_curl
+from app.unreadable import neither, no_json, no_picture, was_changed_by_curl
 from model.pictures.headers import is_picture
 
 _FORM = "multipart/form-data"
@@ -45,10 +45,10 @@ class Upload:
 
     def one_image(self) -> Image:
         """The image. Raises NoImage or TooManyImages unless there is exactly one."""
-        if not self.images:
-            raise NoImage(f"The request has no image. {_ACCEPTED}")
         if len(self.images) > 1:
             raise TooManyImages(f"The request has {len(self.images)} images; send one, or use /api/v1/batch.")
+        if not any(self.images):
+            raise NoImage(f"The request has no image, or an empty one. {_ACCEPTED}")
         return self.images[0]
 
 
@@ -78,16 +78,16 @@ def receive(settings: Settings) -> Upload:
     if is_json(kind) or looks_like_json(body):
         named, document = split(parse_object(body, settings))
         return Upload(images=[named] if named else [], document=document)
-    raise NotAnImage(f"{refusal(body, kind, 'JSON or a picture')} {_ACCEPTED}")
+    if _is_binary(kind):
+        raise NotAnImage(no_picture(body, kind))
+    raise NotAnImage(f"{neither(body, kind)} {_ACCEPTED}")
 
 
 def receive_form(settings: Settings) -> Upload:
     """What the running request brought in a form. Raises ServiceError as `receive`."""
     if request.mimetype != _FORM:
         raise NotAnImage("The page takes a form; programs use /api/v1/segment.")
-    upload = _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
-    # A browser sends an empty part for a file input that was left empty.
-    return replace(upload, images=[image for image in upload.images if image])
+    return _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
 
 
 def receive_several(settings: Settings) -> Upload:
@@ -133,7 +133,7 @@ def _read_json(room: int, limit: int, settings: Settings) -> dict[str, Any]:
         raise NotAnImage(f"A body of type {kind[:80]} is not accepted here; send application/json.")
     body = read_body(room, limit, settings)
     if body and not is_json(kind) and not looks_like_json(body):
-        raise NotAnImage(refusal(body, kind, "JSON"))
+        raise NotAnImage(no_json(body, kind))
     return parse_object(body, settings)
 
 

@@ -6,37 +6,40 @@ import binascii
 import re
 
 from model.pictures.headers import ACCEPTED, is_picture
+from model.pictures.other_files import name_of
 
 _URLENCODED = "application/x-www-form-urlencoded"  # also what curl says of any body, unless it is told
 _FORM_BEGINS = re.compile(rb"\s*--[^\r\n]{1,200}\r?\nContent-", re.IGNORECASE)
 _DATA_URL = re.compile(rb"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 _LONGEST_TYPE = 80  # characters
 _BASE64_BYTES = 1024  # enough to hold a signature
+_GZIP = b"\x1f\x8b"
 _TAKEN_OUT = (b"\0", b"\r", b"\n")  # by curl's -d from a file
 
-_COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\xfd7zXZ\0": "xz",
-    b"BZh": "bzip2",
-}
+
+def no_picture(body: bytes, media_type: str) -> str:
+    """Why a body is refused that says it is a picture."""
+    return f"This is not a picture in an accepted format: {ACCEPTED}. {_advice(body, media_type)}".rstrip()
 
 
-def refusal(body: bytes, media_type: str, wanted: str) -> str:
-    """Why a body is refused that is not what is `wanted`, in words for whoever has sent it."""
-    formats = f" ({ACCEPTED})" if "picture" in wanted else ""
-    of_type = f" of type {media_type[:_LONGEST_TYPE]}" if media_type else " of no type"
-    return f"The body{of_type} is not {wanted}{formats}. {_advice(body, media_type)}".rstrip()
+def neither(body: bytes, media_type: str) -> str:
+    """Why a body is refused that may be a picture or JSON."""
+    said = f"The body{_of_type(media_type)} is neither JSON nor a picture in an accepted format ({ACCEPTED})."
+    return f"{said} {_advice(body, media_type)}".rstrip()
+
+
+def no_json(body: bytes, media_type: str) -> str:
+    """Why a body is refused that must be JSON."""
+    return f"The body{_of_type(media_type)} is not JSON. {_advice(body, media_type)}".rstrip()
+
+
+def _of_type(media_type: str) -> str:
+    return f", of type {media_type[:_LONGEST_TYPE]}," if media_type else ""
 
 
 def _advice(body: bytes, media_type: str) -> str:
-    for signature, coding in _COMPRESSED.items():
-        if body.startswith(signature):
-            if coding == "gzip":
-                return "It is compressed with gzip: say so in Content-Encoding."
-            return (
-                f"It is compressed with {coding}: send it as it is, or with gzip and Content-Encoding: gzip."
-            )
+    if body.startswith(_GZIP):
+        return "It is compressed with gzip: say so in Content-Encoding."
     if _FORM_BEGINS.match(body):
         return (
             "It looks like a form: its Content-Type must be multipart/form-data with the boundary, as clients"
@@ -48,7 +51,8 @@ def _advice(body: bytes, media_type: str) -> str:
         return "If curl has sent it: its -d takes zeros and line ends out; use --data-binary, or -F image=@."
     if media_type == _URLENCODED:
         return "A form of this type holds no files."
-    return ""
+    name = name_of(body)
+    return f"It seems to be {name}." if name else ""
 
 
 def was_changed_by_curl(body: bytes, media_type: str) -> bool:

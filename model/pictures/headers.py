@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model.pictures.limits import NotAPicture
+from model.pictures.other_files import name_of
 
 ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
 
@@ -38,7 +39,8 @@ def recognise(data: bytes) -> str:
     for signature, file_format in _SIGNATURES.items():
         if data.startswith(signature):
             return file_format
-    raise NotAPicture(f"not a picture in an accepted format: {ACCEPTED}")
+    name = name_of(data)
+    raise NotAPicture(f"{f'{name} is ' if name else ''}not a picture in an accepted format: {ACCEPTED}")
 
 
 def is_picture(data: bytes) -> bool:

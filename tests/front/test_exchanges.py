@@ -218,6 +218,50 @@ def test_a_body_that_breaks_off_is_400_and_frees_its_worker(front: Front) -> Non
     assert worker.recv(1) == b""
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_in_chunks_goes_to_a_worker_in_chunks(front: Front) -> None:
+    client = front.connect(CHUNKED, b"2;a\r\nhe\r\n3\r\nl")
+    worker = front.worker()
+    assert read(worker, 8) == b"3\r\nhel\r\n"
+    client.sendall(b"lo\r\n0\r\nA: trailer\r\n\r\nand more")
+    assert read(worker, 12) == b"2\r\nlo\r\n0\r\n\r\n"
+    worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+    worker.close()
+    assert read_all(client) == b"HTTP/1.1 200 OK\r\n\r\nfine"
+
+
+@pytest.mark.parametrize("sent", [b"3\r\nhel\r\n", b"3\r\nhe", b"3", b""])
+def test_chunks_that_break_off_are_400_and_free_their_worker(front: Front, sent: bytes) -> None:
+    client = front.connect(CHUNKED, sent)
+    worker = front.worker()
+    client.shutdown(socket.SHUT_WR)
+    assert problem(read_all(client))[0] == 400
+    assert not read_all(worker).endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("before", [b"", b"1\r\nx\r\n"], ids=["at once", "later"])
+def test_what_is_not_in_chunks_is_400(front: Front, before: bytes) -> None:
+    client = front.connect(CHUNKED + before)
+    if before:
+        assert read(front.worker(), 6) == before
+    client.sendall(b"nonsense\r\n")
+    assert problem(read_all(client))[0] == 400
+
+
+def test_an_answer_that_has_begun_is_not_broken_by_chunks_that_are_none(front: Front) -> None:
+    client = front.connect(CHUNKED)
+    worker = front.worker()
+    worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert read(client, 19) == b"HTTP/1.1 200 OK\r\n\r\n"
+    client.sendall(b"nonsense\r\n")
+    time.sleep(0.2)
+    worker.sendall(b"fine")
+    worker.close()
+    assert read_all(client) == b"fine"
+
+
 def test_an_answer_to_head_has_no_body(front: Front) -> None:
     client = front.connect(GET.replace(b"GET", b"HEAD"))
     front.worker().close()

@@ -177,6 +177,8 @@ IMAGE = part('name="image"; filename="cells.png"', PNG)
 BAD = {
     "two files in one field": (form(IMAGE, IMAGE), "2 images"),
     "two files in two fields": (form(IMAGE, part('name="file"; filename="b"', PNG)), "2 images"),
+    "an empty file beside one": (form(part('name="image"; filename="e.png"', b""), IMAGE), "2 images"),
+    "an empty file": (form(part('name="image"; filename="e.png"', b"")), "no image"),
     "a plain part beside a file": (form(IMAGE, part('name="images"', PNG)), "2 images"),
     "a second file in a field for nothing": (
         form(IMAGE, part('name="mask"; filename="m.png"', PNG)),

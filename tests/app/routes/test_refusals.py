@@ -275,6 +275,7 @@ def test_unknown_routes_and_methods_are_problems(client: FlaskClient, png: bytes
     assert_problem(response, 405)
     assert "POST" in response.headers["Allow"]
     assert_problem(client.put("/"), 405)
+    assert "-X POST" in assert_problem(client.put(URL, data=png), 405)["detail"]
 
 
 def test_a_failure_inside_is_a_500_that_tells_nothing_and_the_next_request_works(

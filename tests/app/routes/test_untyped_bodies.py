@@ -83,7 +83,7 @@ TOLD = {
         "--data-binary",
     ),
     "text": ("text/plain", b"hello", "text/plain"),
-    "an unknown file": (None, b"%PDF-1.7", "JPEG, PNG"),
+    "a PDF": (None, b"%PDF-1.7", "It seems to be a PDF."),
     "bytes": ("application/octet-stream", bytes(1000), "JPEG, PNG"),
 }
 

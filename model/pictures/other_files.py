@@ -1,0 +1,58 @@
+"""Other files: what people send that is no picture in an accepted format, by the first bytes."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = {
+    # of cameras, microscopes and scanners
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"\0\0\0\x0cJXL ": "a JPEG XL file",
+    b"\xff\x0a": "a JPEG XL file",
+    b"II\xbc\1": "a JPEG XR file",
+    b"8BPS": "a Photoshop file",
+    b"ZISRAWFILE": "a CZI file",
+    b"\xda\xce\xbe\x0a": "an ND2 file",
+    b"\x70\0\0\0": "a LIF file",
+    b"SIMPLE  =": "a FITS file",
+    b"v/1\1": "an OpenEXR file",
+    # of numbers and documents
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"%PDF-": "a PDF",
+    b"\xd0\xcf\x11\xe0": "a file of Microsoft Office, or of a microscope, in its container",
+    b"version https://git-lfs": "a pointer of Git LFS to a file, not the file itself",
+    # packed
+    b"\x1f\x8b": "a file compressed with gzip",
+    b"\x28\xb5\x2f\xfd": "a file compressed with zstd",
+    b"BZh": "a file compressed with bzip2",
+    b"\xfd7zXZ\0": "a file compressed with xz",
+    b"PK\3\4": "a zip archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+}
+_TEXTS = {
+    re.compile(rb"(?:<\?xml[^>]*>\s*)?<svg", re.IGNORECASE): "an SVG drawing",
+    re.compile(rb"<!doctype html|<html", re.IGNORECASE): "a web page",
+    re.compile(rb"<\?xml"): "XML",
+    re.compile(rb"data:[^,]{0,60};base64,"): "a data: URL as text",
+    re.compile(rb"iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK"): "base64 as text",
+}
+_ENOUGH_BYTES = 1000
+_TEXT_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
+
+
+def name_of(data: bytes) -> str | None:
+    """What a file is, by its beginning and with an article; None: nobody knows."""
+    data = data[:_ENOUGH_BYTES]
+    if data[128:132] == b"DICM":
+        return "a DICOM file"
+    if data[4:8] == b"ftyp":
+        return "a film, or a photo in a film's container"
+    for signature, name in _NAMES.items():
+        if data.startswith(signature):
+            return name
+    begins = _TEXT_BEGINS.match(data)
+    at = begins.end() if begins else 0
+    return next((name for text, name in _TEXTS.items() if text.match(data, at)), None)
