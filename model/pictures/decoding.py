@@ -15,7 +15,7 @@ from PIL import Image
 from pillow_heif import HeifImageFile
 
 from model.pictures import bmp, exif, gif, png, tiff, tiff_layout, webp
-from model.pictures.colours import image_to_rgb, samples_to_rgb
+from model.pictures.colours import image_to_rgb, samples_to_rgb, to_rgb
 from model.pictures.headers import recognise
 from model.pictures.limits import (
     DEFAULT_LIMITS,
@@ -241,7 +241,8 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     # A page that takes more says so, and is refused when it is read.
     most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
     wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most))
-    return _Stored(tiff.read_rgb(layout, wanted.channel, limits), layout.orientation)
+    picture, channel = tiff.read(layout, wanted.channel, limits)
+    return _Stored(to_rgb(picture, channel), layout.orientation)
 
 
 def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
