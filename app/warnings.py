@@ -8,9 +8,18 @@ from model.finding import Finding
 from model.gate import doubt
 from model.published import FOR_PHOTOS
 
+_CUT = (
+    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
+    " or not sent whole."
+)
+
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
+    return [*_of_model(finding), *([{"code": "cut", "message": _CUT}] if finding.is_cut else [])]
+
+
+def _of_model(finding: Finding) -> list[dict[str, str]]:
     manifest = finding.manifest
     if finding.verdict is None or finding.verdict.accepts or finding.chosen_by == "gate":
         return []

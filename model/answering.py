@@ -130,6 +130,7 @@ def find(
         chosen.by,
         chosen.verdict,
         stopwatch,
+        decoded.is_cut,
     )
 
 

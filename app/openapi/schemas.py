@@ -32,7 +32,9 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar"] = Field(description="unfamiliar: the picture is unlike those of the training")
+    code: Literal["unfamiliar", "cut"] = Field(
+        description="unfamiliar: the picture is unlike those of the training; cut: its file ends too early"
+    )
     message: str = Field(description="in a few sentences, with what to do")
 
 
