@@ -8,10 +8,15 @@ from model.finding import Finding
 from model.gate import doubt
 from model.published import FOR_PHOTOS
 
+_CUT = (
+    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
+    " or not sent whole."
+)
+
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
-    return [*_unfamiliar(finding), *_truncated(finding)]
+    return [*_unfamiliar(finding), *_truncated(finding), *_cut(finding)]
 
 
 def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
@@ -24,6 +29,20 @@ def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
     return [
         {"code": "unfamiliar", "message": f"{doubt(manifest)} What was found may be wrong. {advice}".rstrip()}
     ]
+
+
+def _advice(model: str, loaded: list[str]) -> str:
+    """What to do about a picture that `model` does not know."""
+    if model == FOR_PHOTOS:
+        return ""
+    if len(loaded) > 1 and FOR_PHOTOS not in loaded:
+        return f"To have one of {', '.join(loaded)} chosen that knows it, ask with model={AUTO}."
+    if FOR_PHOTOS in loaded:
+        return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
+    return (
+        f"For everyday photos load the model {FOR_PHOTOS}: python -m model fetch {FOR_PHOTOS}, "
+        f"then MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
+    )
 
 
 TRUNCATED = "truncated"
@@ -43,15 +62,5 @@ def _truncated(finding: Finding) -> list[dict[str, str]]:
     return [{"code": TRUNCATED, "message": message}]
 
 
-def _advice(model: str, loaded: list[str]) -> str:
-    """What to do about a picture that `model` does not know."""
-    if model == FOR_PHOTOS:
-        return ""
-    if len(loaded) > 1 and FOR_PHOTOS not in loaded:
-        return f"To have one of {', '.join(loaded)} chosen that knows it, ask with model={AUTO}."
-    if FOR_PHOTOS in loaded:
-        return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
-    return (
-        f"For everyday photos load the model {FOR_PHOTOS}: python -m model fetch {FOR_PHOTOS}, "
-        f"then MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
-    )
+def _cut(finding: Finding) -> list[dict[str, str]]:
+    return [{"code": "cut", "message": _CUT}] if finding.is_cut else []

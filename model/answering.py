@@ -132,6 +132,7 @@ def find(
         chosen.by,
         chosen.verdict,
         stopwatch,
+        decoded.is_cut,
     )
 
 

@@ -28,6 +28,7 @@ class Finding:
         chosen_by: who chose that model.
         verdict: what its gate says of the picture; None: nobody was asked.
         stopwatch: the time of each stage so far.
+        is_cut: whether the end of the picture's file is missing, behind all pixels.
     """
 
     image: npt.NDArray[np.uint8]
@@ -38,6 +39,7 @@ class Finding:
     chosen_by: ChosenBy = "caller"
     verdict: Verdict | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    is_cut: bool = False
 
     @property
     def segments(self) -> Segments:

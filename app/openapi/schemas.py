@@ -38,9 +38,9 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar", "truncated"] = Field(
+    code: Literal["unfamiliar", "truncated", "cut"] = Field(
         description="unfamiliar: the picture is unlike those of the training; truncated: more segments were"
-        " found than are in the answer"
+        " found than are in the answer; cut: the picture's file ends too early"
     )
     message: str = Field(description="in a few sentences, with what to do")
 

@@ -44,6 +44,13 @@ class Samples:
     profile: bytes | None = None
 
 
+def to_rgb(picture: Image.Image | Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of a picture: `image_to_rgb` or `samples_to_rgb`."""
+    if isinstance(picture, Samples):
+        return samples_to_rgb(picture, channel)
+    return image_to_rgb(picture, channel)
+
+
 def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[np.uint8]:
     """uint8 (height, width, 3) of a loaded picture in any of Pillow's modes.
 

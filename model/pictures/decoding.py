@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -15,8 +15,10 @@ from PIL import Image
 from pillow_heif import HeifImageFile
 
 from model.pictures import bmp, exif, gif, png, tiff, tiff_layout, webp
-from model.pictures.colours import image_to_rgb, samples_to_rgb
+from model.pictures.colours import image_to_rgb, samples_to_rgb, to_rgb
+from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
+from model.pictures.jpeg import has_all_scans
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
@@ -58,10 +60,12 @@ class Decoded:
     Attributes:
         image: uint8 (H, W, 3), RGB, upright, read-only.
         size: (width, height) of the whole picture, upright.
+        is_cut: whether the end of its file is missing, behind all pixels.
     """
 
     image: npt.NDArray[np.uint8]
     size: tuple[int, int]
+    is_cut: bool = False
 
 
 BeforePixels = Callable[[tuple[int, int], int], object]
@@ -95,11 +99,13 @@ class _Stored:
         rgb: uint8 (H, W, 3), maybe reduced.
         orientation: EXIF's number for how it is to be turned.
         whole_size: (width, height) of the whole picture, upright; None where it is not reduced.
+        is_cut: whether the end of its file is missing.
     """
 
     rgb: npt.NDArray[np.uint8]
     orientation: int
     whole_size: tuple[int, int] | None = None
+    is_cut: bool = False
 
 
 def not_told(size: tuple[int, int], needed: int) -> None:
@@ -186,7 +192,7 @@ def decode_reduced(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
         ) from error
     upright.flags.writeable = False
-    return Decoded(upright, stored.whole_size or (upright.shape[1], upright.shape[0]))
+    return Decoded(upright, stored.whole_size or (upright.shape[1], upright.shape[0]), stored.is_cut)
 
 
 def check_rgb(image: npt.NDArray) -> None:
@@ -241,12 +247,27 @@ def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
     # A page that takes more says so, and is refused when it is read.
     most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
     wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most))
-    return _Stored(tiff.read_rgb(layout, wanted.channel, limits), layout.orientation)
+    picture, channel = tiff.read(layout, wanted.channel, limits)
+    return _Stored(to_rgb(picture, channel), layout.orientation)
 
 
-def _decode_other(data: bytes, file_format: str, wanted: _Wanted) -> _Stored:
+def _decode_other(file: bytes, file_format: str, wanted: _Wanted) -> _Stored:
+    vetted_file, page = vetted(file, file_format, wanted.page, wanted.limits)
+    data, is_cut = completed(vetted_file, file_format)
+    if is_cut and file_format == "JPEG":
+        wanted = replace(wanted, enough=whole)  # or what is missing might not be seen
+    stored = _decode_vetted(data, file_format, page, wanted)
+    if is_cut and file_format == "JPEG":
+        other = _decode_vetted(going_on(data), file_format, page, replace(wanted, before_pixels=not_told))
+        if not has_all_scans(data) or not np.array_equal(stored.rgb, other.rgb):
+            raise BrokenPicture("the JPEG picture is truncated or corrupt: pixels are missing")
+    if file_format == "GIF":
+        is_cut = not gif.is_ended(file, wanted.limits)
+    return replace(stored, is_cut=is_cut)
+
+
+def _decode_vetted(data: bytes, file_format: str, page: int, wanted: _Wanted) -> _Stored:
     limits, channel = wanted.limits, wanted.channel
-    data, page = vetted(data, file_format, wanted.page, limits)
 
     def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
         wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page))
@@ -311,4 +332,4 @@ def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint
 
 def _orientation(image: Image.Image) -> int:
     """EXIF's number for how the picture is to be turned, 1 for not at all."""
-    return exif.orientation(image.info.get("exif"), image.info.get("xmp"))
+    return exif.orientation(image.info.get("exif"))

@@ -1,4 +1,4 @@
-"""TIFF: the pixels of a page in RGB.
+"""TIFF: the pixels of a page.
 
 tifffile knows what strips and tiles of any depth mean, and imagecodecs unpacks them. They are shown the few
 tags that pixels are made by, never the file. Colours that only libtiff converts are read through Pillow.
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.pictures.colours import Samples, image_to_rgb, row_blocks, samples_to_rgb
+from model.pictures.colours import Samples, row_blocks
 from model.pictures.jpeg import jpeg_scans
 from model.pictures.limits import (
     BrokenPicture,
@@ -73,12 +73,12 @@ _SHOWN = (BITS, EXTRA, FAX_OPTIONS, FILL_ORDER, SAMPLE_FORMAT, TILE_WIDTH, TILE_
 _COLOURS = (RGB, INDEXED, YCBCR, LINEAR)
 
 
-def read_rgb(layout: Layout, channel: int | None, limits: Limits) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a page, not turned upright.
+def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | Samples, int | None]:
+    """The pixels of a page, not turned upright, and the number in them of the channel asked for.
 
     Args:
         layout: of the page.
-        channel: the one to give as grey, if it is one: of separate planes, only its own is read.
+        channel: the only one that is wanted, if it is one: of separate planes, only its own is read.
         limits: what it may cost.
 
     Raises:
@@ -90,7 +90,7 @@ def read_rgb(layout: Layout, channel: int | None, limits: Limits) -> npt.NDArray
     if layout.is_for_libtiff:
         with Image.open(io.BytesIO(vetted(layout)), formats=["TIFF"]) as image:
             image.load()
-            return image_to_rgb(image, channel)
+            return image, channel
     extra = layout.directory.numbers(EXTRA)
     if EXTRA not in layout.directory and layout.photometric == RGB and layout.channels == 4:
         extra = (OPACITY,)
@@ -106,9 +106,9 @@ def read_rgb(layout: Layout, channel: int | None, limits: Limits) -> npt.NDArray
     values = _unpacked(layout, planes, limits)
     profile = layout.directory.content(PROFILE)
     if layout.photometric == CMYK and layout.channels >= 4 and values.dtype.kind == "u":
-        return image_to_rgb(_image("CMYK", _eight_bits(values[:, :, :4]), profile), channel)
+        return _image("CMYK", _eight_bits(values[:, :, :4]), profile), channel
     if layout.stays_ycbcr and values.dtype == np.uint8 and values.shape[2] == 3:
-        return image_to_rgb(_image("YCbCr", values, profile), channel)
+        return _image("YCbCr", values, profile), channel
     if layout.photometric == INDEXED:
         values, alpha = _coloured(layout, values, alpha), alpha and 3
     samples = Samples(
@@ -120,8 +120,8 @@ def read_rgb(layout: Layout, channel: int | None, limits: Limits) -> npt.NDArray
         profile=profile,
     )
     if mode := _mode(samples):
-        return image_to_rgb(_image(mode, values, profile), channel)
-    return samples_to_rgb(samples, channel)
+        return _image(mode, values, profile), channel
+    return samples, channel
 
 
 def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:

@@ -31,9 +31,9 @@ def serve(connection: socket.socket) -> None:
     Each order is a file with {"page", "channel", "max_pixels", "max_frames"}. The decoder asks with {"size"}
     to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed"}, the picture's size
     and the bytes that it takes, whether it may decode the pixels, answered with {"seconds"} of processor
-    time, or with {"stop"}. It ends with {"shape", "size"} and the pixels in a file in memory, or with
-    {"stopped"}, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has none, rather
-    than the picture taken too much.
+    time, or with {"stop"}. It ends with {"shape", "size", "is_cut"} and the pixels in a file in memory, or
+    with {"stopped"}, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has none,
+    rather than the picture taken too much.
     """
     with suppress(Ended):
         while True:
@@ -78,7 +78,8 @@ class _Order:
             send(self._connection, {"lacks_memory": not self._is_room_left()})
             return
         with file_in_memory(decoded.image.data.cast("B")) as pixels:
-            send(self._connection, {"shape": decoded.image.shape, "size": decoded.size}, pixels)
+            told = {"size": decoded.size, "is_cut": decoded.is_cut}
+            send(self._connection, {"shape": decoded.image.shape, **told}, pixels)
 
     def _decode(self) -> Decoded:
         values = self._values

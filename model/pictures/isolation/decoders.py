@@ -337,7 +337,7 @@ def _received(answer: Message) -> Decoded:
         os.close(answer.descriptor)
     width_of_whole, height_of_whole = answer.values["size"]
     image = np.frombuffer(pixels, np.uint8).reshape(height, width, channels)
-    return Decoded(image, (width_of_whole, height_of_whole))
+    return Decoded(image, (width_of_whole, height_of_whole), bool(answer.values["is_cut"]))
 
 
 def _error_for(status: int) -> Exception:
