@@ -16,7 +16,14 @@ from app.serving import memory
 from model.answering import Unsuitable
 from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
-from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
+from model.pictures import (
+    BrokenPicture,
+    NoSuchChannel,
+    NoSuchPage,
+    NotAPicture,
+    PagesDiffer,
+    PictureTooLarge,
+)
 from model.result import UnsuitablePicture
 
 # Where werkzeug's own exceptions carry something that the caller needs.
@@ -213,6 +220,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     PictureTooLarge: TooLarge,
     NoSuchPage: BadParameter,
     NoSuchChannel: BadParameter,
+    PagesDiffer: BadParameter,
     CannotEncode: BadParameter,
     UnsuitablePicture: UnsuitableImage,
     Unfamiliar: UnsuitableImage,

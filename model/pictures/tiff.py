@@ -45,10 +45,23 @@ from model.pictures.tiff_layout import (
     TILE_WIDTH,
     WIDTH,
     Layout,
+    vetted,
 )
 
 # Bytes for each pixel that the limits allow: four channels of 16 bits, or more channels of a smaller picture.
 _MOST_BYTES = 8
+
+
+def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | Samples, int | None]:
+    """The pixels of a page, loaded, not turned upright, and the number in them of the channel asked for.
+
+    The arguments and errors are those of `read_samples`.
+    """
+    if not layout.known_to_pillow:
+        return read_samples(layout, channel, limits)
+    with Image.open(io.BytesIO(vetted(layout)), formats=["TIFF"]) as image:
+        image.load()
+        return image, channel
 
 
 def read_samples(layout: Layout, channel: int | None, limits: Limits) -> tuple[Samples, int | None]:

@@ -76,6 +76,11 @@ class Layout:
         return self.directory.first(number, default)
 
     @property
+    def sample_bytes(self) -> int:
+        """Bytes of a sample once it is unpacked."""
+        return 1 if self.dtype is None else self.dtype.itemsize
+
+    @property
     def unpacked_width(self) -> int:
         """In pixels, what is unpacked of a row: of tiles, all to their ends."""
         return -(-self.size[0] // self.tile[0]) * self.tile[0] if self.tile else self.size[0]
@@ -83,10 +88,9 @@ class Layout:
     @property
     def equal_pixels(self) -> int:
         """How many pixels of four channels of 16 bits take as much memory to decode as this page."""
-        item_bytes = 1 if self.dtype is None else self.dtype.itemsize
         samples = self.unpacked_width * self.size[1] * self.channels
         # Whatever the samples, RGB is made of them: of 8 bits that takes two fifths of the memory.
-        return max(2 * self.size[0] * self.size[1] // 5, samples * item_bytes // 8)
+        return max(2 * self.size[0] * self.size[1] // 5, samples * self.sample_bytes // 8)
 
     @property
     def rows(self) -> int:
