@@ -32,7 +32,10 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar"] = Field(description="unfamiliar: the picture is unlike those of the training")
+    code: Literal["unfamiliar", "pages", "rows"] = Field(
+        description="unfamiliar: the picture is unlike those of the training; pages: the first of several"
+        " pages was used; rows: the pages look like rows of one picture"
+    )
     message: str = Field(description="in a few sentences, with what to do")
 
 
