@@ -55,7 +55,7 @@ def project(pages: Iterable[Samples], how: Projection) -> Samples:
     return made
 
 
-def memory_for(samples: int, item_bytes: int, how: Projection) -> int:
+def memory_beside(samples: int, item_bytes: int, how: Projection) -> int:
     """Bytes that are held beside a page while it is added, of so many samples of so many bytes."""
     return samples * (_SUM_BYTES + item_bytes if how == "mean" else item_bytes)
 

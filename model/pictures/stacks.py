@@ -22,7 +22,7 @@ from model.pictures.limits import (
     most_memory_needed,
 )
 from model.pictures.opening import ALLOCATED_ON_OPENING, open_picture, orientation_of, pixel_size_of
-from model.pictures.projection import Projection, check_sizes_alike, memory_for, project
+from model.pictures.projection import Projection, check_sizes_alike, memory_beside, project
 from model.pictures.tiff_layout import Layout
 from model.pictures.vetting import vetted
 from model.pictures.wanted import Stored, Wanted
@@ -51,7 +51,7 @@ def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
     needed = memory_needed("TIFF", pixels, len(first.directory.data))
     # Of 8 bits a channel, what is shown may be projected, in three of them.
     channels = first.channels if first.sample_bytes > 1 else max(first.channels, 3)
-    needed += memory_for(math.prod(first.size) * channels, first.sample_bytes, how)
+    needed += memory_beside(math.prod(first.size) * channels, first.sample_bytes, how)
     _announce(first.size, needed, len(layouts), len(first.directory.data), wanted)
     pictures = (tiff.read(layout, wanted.channel, limits) for layout in layouts)
     rgb, shown = _projected(pictures, how)
@@ -111,7 +111,7 @@ def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterat
         pixels = math.prod(size)
         check_work(pages * pixels, limits)
         needed = memory_needed(file_format, pixels, len(file), page=1)
-        needed += memory_for(3 * pixels, 1, wanted.projection)
+        needed += memory_beside(3 * pixels, 1, wanted.projection)
         _announce(size, needed, pages, len(file), wanted)
 
     if file_format in ALLOCATED_ON_OPENING:
