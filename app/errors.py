@@ -17,7 +17,14 @@ from app.serving import memory
 from model.answering import Unsuitable
 from model.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
-from model.pictures import BrokenPicture, NoSuchChannel, NoSuchPage, NotAPicture, PictureTooLarge
+from model.pictures import (
+    BrokenPicture,
+    NoSuchChannel,
+    NoSuchPage,
+    NotAPicture,
+    PagesDiffer,
+    PictureTooLarge,
+)
 from model.result import UnsuitablePicture
 
 # Routes of KServe V2, those included that there are not.
@@ -232,6 +239,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     PictureTooLarge: TooLarge,
     NoSuchPage: BadParameter,
     NoSuchChannel: BadParameter,
+    PagesDiffer: BadParameter,
     CannotEncode: BadParameter,
     UnsuitablePicture: UnsuitableImage,
     Unfamiliar: UnsuitableImage,

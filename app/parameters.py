@@ -21,6 +21,7 @@ from app.numbers import number_in
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS
+from model.pictures import Projection
 from model.result import MOST_SEGMENTS, USUAL_CEILING, Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
@@ -137,12 +138,12 @@ class Parameters(BaseModel):
         description="What JSON has too, in base64: the overlay, or the picture as it was read, upright and"
         " in colours that any program can show.",
     )
-    page: Annotated[int, Whole] = Field(
-        default=0,
+    page: Annotated[int | None, Whole] = Field(
+        default=None,
         ge=0,
         le=1_000_000,
         title="a whole number, 0 for the first page or frame",
-        description="Which page or frame, from 0.",
+        description="Which page or frame, from 0, thumbnails and smaller copies not counted; else the first.",
     )
     channel: Annotated[int | None, Whole] = Field(
         default=None,
@@ -150,6 +151,12 @@ class Parameters(BaseModel):
         le=1000,
         title="a whole number, 0 for the first channel",
         description="One channel alone, from 0, as grey; else the picture in colour.",
+    )
+    projection: Projection = Field(
+        default="none",
+        title="none, max or mean",
+        description="All pages or frames of a stack as one picture: of each place the brightest (max) or the"
+        " mean. Not together with page.",
     )
     image_format: FileFormat | None = Field(
         default=None,
@@ -207,7 +214,12 @@ def parse_parameters(
     for source in [*map(_from_texts, texts), document or {}]:
         _check(source, most_segments)  # by itself: what another goes before must make sense too
         together.update(source)
-    return _check(together, most_segments)
+    parameters = _check(together, most_segments)
+    if parameters.page is not None and parameters.projection != "none":
+        raise BadParameter(
+            f"projection={parameters.projection} takes all pages together: leave page out, or the projection."
+        )
+    return parameters
 
 
 def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -183,6 +183,7 @@ class Service:
                 limits=self._limits,
                 page=parameters.page,
                 channel=parameters.channel,
+                projection=parameters.projection,
                 stopwatch=picture.stopwatch,
                 decode=decode,
                 lane=inference.lane,

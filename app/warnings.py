@@ -6,6 +6,7 @@ from app.service import current_service
 from model.choosing import AUTO, NOTHING
 from model.finding import Finding
 from model.gate import doubt
+from model.page_notes import scattered_rows, unchosen_page
 from model.published import FOR_PHOTOS
 
 _CUT = (
@@ -16,7 +17,18 @@ _CUT = (
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
-    return [*_unfamiliar(finding), *_truncated(finding), *_cut(finding)]
+    return [*_unfamiliar(finding), *_of_pages(finding), *_truncated(finding), *_cut(finding)]
+
+
+def _of_pages(finding: Finding) -> list[dict[str, str]]:
+    notices = []
+    if rows := scattered_rows(finding):
+        notices.append({"code": "rows", "message": rows})
+    if unchosen := unchosen_page(finding):
+        last = finding.origin.pages - 1
+        advice = f"Ask for one with page=0 to page={last}, or for all with projection=max or projection=mean."
+        notices.append({"code": "pages", "message": f"{unchosen} {advice}"})
+    return notices
 
 
 def _unfamiliar(finding: Finding) -> list[dict[str, str]]:

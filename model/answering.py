@@ -11,7 +11,7 @@ from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
 from model.manifest import Manifest
-from model.pictures import Decode, Limits, decode_reduced, whole
+from model.pictures import Decode, Limits, Projection, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
 from model.result import USUAL_CEILING, Result, Split, Wishes
 from model.stopwatch import Stopwatch
@@ -73,8 +73,9 @@ def find(
     shows_picture: bool,
     picture_format: FileFormat | None = None,
     limits: Limits = DEFAULT_LIMITS,
-    page: int = 0,
+    page: int | None = None,
     channel: int | None = None,
+    projection: Projection = "none",
     stopwatch: Stopwatch | None = None,
     decode: Decode = decode_reduced,
     lane: Callable[[Size], AbstractContextManager[object]] = nullcontext,
@@ -92,7 +93,7 @@ def find(
         picture_format: the kind of picture file, if any, that the answer will be: one too large for it is
             refused before the model looks at it.
         limits: what the picture may cost.
-        page, channel: of the file, as in `model.pictures.decode`.
+        page, channel, projection: of the file, as in `model.pictures.decode`; without a page, the first.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
         decode: how the picture is decoded, here or in another process.
         lane: of the decoded picture's size, gives what is held while models look at it.
@@ -107,7 +108,7 @@ def find(
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
     with stopwatch.measure("decode"):
-        decoded = decode(data, enough, limits, page=page, channel=channel)
+        decoded = decode(data, enough, limits, page=page or 0, channel=channel, projection=projection)
     if picture_format is not None:  # known now, not after seconds of inference
         check_encodable(decoded.size, picture_format)
     verdicts = judge(candidates, decoded.image, chosen_by, gate)
@@ -129,10 +130,12 @@ def find(
         chosen.segmenter.bundle.manifest,
         chosen.segmenter.engine,
         chosen.segmenter.precision,
+        decoded.origin,
         chosen.by,
         chosen.verdict,
         stopwatch,
-        decoded.is_cut,
+        is_page_chosen=page is not None or projection != "none",
+        is_cut=decoded.is_cut,
     )
 
 

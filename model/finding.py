@@ -10,6 +10,7 @@ import numpy.typing as npt
 from model.choosing import ChosenBy
 from model.gate import Verdict
 from model.manifest import Manifest
+from model.pictures import Origin
 from model.result import Result
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -25,9 +26,11 @@ class Finding:
         manifest: of the model that found it.
         engine: that ran the model, such as "openvino".
         precision: of its arithmetic, such as "bf16".
+        origin: where in its file the picture was, and what that tells of it.
         chosen_by: who chose that model.
         verdict: what its gate says of the picture; None: nobody was asked.
         stopwatch: the time of each stage so far.
+        is_page_chosen: whether somebody said which of several pages is meant, or that all are.
         is_cut: whether the end of the picture's file is missing, behind all pixels.
     """
 
@@ -36,9 +39,11 @@ class Finding:
     manifest: Manifest
     engine: str
     precision: str
+    origin: Origin
     chosen_by: ChosenBy = "caller"
     verdict: Verdict | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    is_page_chosen: bool = True
     is_cut: bool = False
 
     @property

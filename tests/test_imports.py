@@ -219,10 +219,11 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         (
             "model.finding",
             (
-                *("model.choosing", "model.gate", "model.manifest", "model.result"),
+                *("model.choosing", "model.gate", "model.manifest", "model.pictures", "model.result"),
                 *("model.segments", "model.stopwatch"),
             ),
         ),
+        ("model.page_notes", ("model.finding",)),
         (
             "model.formats",
             (
@@ -270,6 +271,21 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *("model.pictures.tiff_directory", "model.pictures.tiff_layout", "model.pictures.tiff_pages"),
             ),
         ),
+        (
+            "model.pictures.tiff_pictures",
+            ("model.pictures.limits", "model.pictures.tiff_directory", "model.pictures.tiff_pages"),
+        ),
+        ("model.pictures.units", ()),
+        ("model.pictures.ome", ("model.pictures.units",)),
+        (
+            "model.pictures.pixel_size",
+            (
+                *("model.pictures.limits", "model.pictures.ome"),
+                *("model.pictures.tiff_directory", "model.pictures.units"),
+            ),
+        ),
+        ("model.pictures.projection", ("model.pictures.colours", "model.pictures.limits")),
+        ("model.pictures.origin", ("model.pictures.projection",)),
         ("model.pictures", ("model.heap", "model.pictures")),
         ("model.stopwatch", ()),
         ("model.familiarity", ()),

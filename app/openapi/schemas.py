@@ -38,9 +38,10 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar", "truncated", "cut"] = Field(
+    code: Literal["unfamiliar", "truncated", "cut", "pages", "rows"] = Field(
         description="unfamiliar: the picture is unlike those of the training; truncated: more segments were"
-        " found than are in the answer; cut: the picture's file ends too early"
+        " found than are in the answer; cut: the picture's file ends too early; pages: the first of several"
+        " pages was used; rows: the pages look like rows of one picture"
     )
     message: str = Field(description="in a few sentences, with what to do")
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from app.serving.patience import Patience
 from app.serving.turns import Turns
-from model.pictures import Decode, Decoded, Enough, Limits
+from model.pictures import Decode, Decoded, Enough, Limits, Projection
 from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.pictures.limits import most_memory_needed
 from model.stopwatch import Stopwatch
@@ -73,21 +73,27 @@ class Decoding:
                 return stopwatch.measure("queue")
 
             def decode(
-                data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
+                data: bytes,
+                enough: Enough,
+                limits: Limits,
+                *,
+                page: int = 0,
+                channel: int | None = None,
+                projection: Projection = "none",
             ) -> Decoded:
                 with ExitStack() as header:
                     header.enter_context(small.turn(patience, timeout, waiting))
 
                     is_known = False
 
-                    def header_read(size: tuple[int, int], needed: int) -> None:
+                    def header_read(size: tuple[int, int], needed: int, pages: int) -> None:
                         nonlocal is_known
                         if is_known:  # another decoder tries
                             return
                         is_known = True
                         weight = max(needed, kept_bytes * math.prod(size))
                         is_large = weight > SMALL_BYTES
-                        before_pixels(math.prod(size), is_large)
+                        before_pixels(pages * math.prod(size), is_large)
                         if is_large:
                             header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))
@@ -98,6 +104,7 @@ class Decoding:
                         limits,
                         page=page,
                         channel=channel,
+                        projection=projection,
                         before_pixels=header_read,
                         check=patience.check,
                     )

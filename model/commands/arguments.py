@@ -26,6 +26,13 @@ def at_least_one(word: str) -> int:
     return int(word)
 
 
+def at_least_zero(word: str) -> int:
+    """A whole number, 0 or more."""
+    if not (word.isascii() and word.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of at least 0")
+    return int(word)
+
+
 def add_way_to_run(parser: argparse.ArgumentParser) -> None:
     """--engine and --precision, for `segmenter.load`; by default what the service's settings say."""
     parser.add_argument(

@@ -13,10 +13,12 @@ from tqdm import tqdm
 from model import catalog
 from model.answering import find, wishes_for
 from model.choosing import Candidate
-from model.commands.arguments import add_way_to_run, at_least_one, share
+from model.commands.arguments import add_way_to_run, at_least_one, at_least_zero, share
 from model.finding import Finding
 from model.formats.registry import FORMATS, OVERLAY, Format, Options
 from model.gate import doubt
+from model.page_notes import scattered_rows, unchosen_page
+from model.pictures.projection import PROJECTIONS
 from model.published import FOR_PHOTOS
 from model.result import MOST_SEGMENTS, Result, Split
 from model.segmenter import load
@@ -54,6 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --split parts: the fewest pixels that a part has (default: 1)",
     )
     parser.add_argument(
+        "--page", type=at_least_zero, metavar="N", help="which page or frame of a file, from 0 (default: 0)"
+    )
+    parser.add_argument(
+        "--projection",
+        choices=PROJECTIONS,
+        default="none",
+        help="all pages or frames as one picture, of each place the brightest or the mean (default: none)",
+    )
+    parser.add_argument(
         "--format",
         choices=FORMATS,
         default=OVERLAY.name,
@@ -65,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment every image; 1 if any of them failed."""
+    if arguments.page is not None and arguments.projection != "none":
+        raise ValueError(f"--projection {arguments.projection} takes all pages together: leave --page out")
     output = FORMATS[arguments.format]
     _check_targets(arguments.images, arguments.out, output.ending)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
@@ -87,12 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
                 [Candidate(segmenter, wishes)],
                 shows_picture=output.shows_picture,
                 picture_format=output.picture_format(OPTIONS),
+                page=arguments.page,
+                projection=arguments.projection,
             )
             _write(output, arguments.out / path.stem, finding)
             if finding.result.left_out:
                 tqdm.write(f"{path}: {_left_out(finding.result)}", file=sys.stderr)
             if finding.verdict and not finding.verdict.accepts:
                 tqdm.write(f"{path}: {doubt(manifest)} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
+            if rows := scattered_rows(finding):
+                tqdm.write(f"{path}: {rows}", file=sys.stderr)
+            if unchosen := unchosen_page(finding):
+                tqdm.write(f"{path}: {unchosen} See --page and --projection.", file=sys.stderr)
         except Exception as error:
             tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
             failed += 1

@@ -21,7 +21,6 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
     The arguments and errors are those of `segments_to_json`.
     """
     manifest = finding.manifest
-    width, height = finding.segments.size
     return {
         "model": {
             "name": manifest.name,
@@ -32,10 +31,24 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
             "chosen_by": finding.chosen_by,
         },
         **_gate(finding),
-        "image": {"width": width, "height": height},
+        "image": _image(finding),
         **_truncated(finding),
         "segments": segments_to_json(finding.segments, finding.class_names, mask_format=mask_format),
     }
+
+
+def _image(finding: Finding) -> dict[str, Any]:
+    origin = finding.origin
+    width, height = finding.segments.size
+    image: dict[str, Any] = {"width": width, "height": height, "pages": origin.pages}
+    if origin.page is None:
+        image["projection"] = origin.projection
+    else:
+        image["page"] = origin.page
+    image["channels"] = origin.channels
+    if origin.pixel_size is not None:
+        image["pixel_size"] = dict(zip("xy", origin.pixel_size, strict=True))
+    return image
 
 
 def _gate(finding: Finding) -> dict[str, Any]:

@@ -60,11 +60,25 @@ class Gate(JsonObject):
     score: float = Field(ge=0, le=1, description="how well it suits the model; from 0.5 on it is accepted")
 
 
-class Size(JsonObject):
-    """Of the image, in pixels."""
+class PixelSize(JsonObject):
+    """How wide and high a pixel of the uploaded image is, in micrometres."""
+
+    x: float = Field(gt=0)
+    y: float = Field(gt=0)
+
+
+class UsedImage(JsonObject):
+    """The image that was looked at, in pixels, and which of its file it is."""
 
     width: int = Field(ge=1)
     height: int = Field(ge=1)
+    pages: int = Field(ge=1, description="pages or frames of the file, without thumbnails and smaller copies")
+    page: int | None = Field(default=None, ge=0, description="which of them, from 0; of a projection absent")
+    projection: Literal["max", "mean"] | None = Field(
+        default=None, description="how the image was made of all pages"
+    )
+    channels: int = Field(ge=1, description="in the file: those that channel chooses from")
+    pixel_size: PixelSize | None = Field(default=None, description="only where the file tells it")
 
 
 class Found(JsonObject):
@@ -72,7 +86,7 @@ class Found(JsonObject):
 
     model: UsedModel
     gate: Gate | None = Field(default=None, description="only where a gate was asked")
-    image: Size
+    image: UsedImage
     truncated: Literal[True] | None = Field(
         default=None, description="only where more segments were found than are in the answer"
     )

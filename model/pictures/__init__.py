@@ -3,13 +3,11 @@
 from model.pictures.decoding import (
     Decode,
     Decoded,
-    Enough,
     check_rgb,
     decode,
     decode_reduced,
     read,
     read_size,
-    whole,
 )
 from model.pictures.limits import (
     BrokenPicture,
@@ -17,10 +15,14 @@ from model.pictures.limits import (
     NoSuchChannel,
     NoSuchPage,
     NotAPicture,
+    PagesDiffer,
     PictureError,
     PictureTooLarge,
     TooManyFrames,
 )
+from model.pictures.origin import Origin
+from model.pictures.projection import Projection
+from model.pictures.wanted import Enough, whole
 
 __all__ = [
     "BrokenPicture",
@@ -31,8 +33,11 @@ __all__ = [
     "NoSuchChannel",
     "NoSuchPage",
     "NotAPicture",
+    "Origin",
+    "PagesDiffer",
     "PictureError",
     "PictureTooLarge",
+    "Projection",
     "TooManyFrames",
     "check_rgb",
     "decode",

@@ -65,9 +65,8 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
     Raises:
         NoSuchChannel: the picture has fewer.
     """
-    if image.mode == "F" or image.mode.startswith("I"):
-        grey = np.asarray(image)[:, :, np.newaxis]
-        return samples_to_rgb(Samples(grey, colour=False), channel)
+    if _is_deep(image):
+        return samples_to_rgb(*as_samples(image, channel))
     bands = _bands(image)
     if channel is not None:
         check_channel(len(bands), channel)
@@ -82,6 +81,30 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
         shown = _shown(block, to_srgb)
         rgb[rows] = shown if channel is None else shown[:, :, channel, np.newaxis]
     return rgb
+
+
+def as_samples(picture: Image.Image | Samples, channel: int | None) -> tuple[Samples, int | None]:
+    """The samples of a picture at their full depth, or of 8 bits a channel, as they are shown.
+
+    With them comes the number in them of the channel asked for; None where they are that channel already.
+    """
+    if isinstance(picture, Samples):
+        return picture, channel
+    if _is_deep(picture):
+        return Samples(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
+    return Samples(image_to_rgb(picture, channel), colour=True), None
+
+
+def channel_count(picture: Image.Image | Samples) -> int:
+    """How many channels `to_rgb` can choose from."""
+    if isinstance(picture, Samples):
+        return picture.values.shape[2]
+    return 1 if _is_deep(picture) else len(_bands(picture))
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it is grey of more than 8 bits."""
+    return image.mode == "F" or image.mode.startswith("I")
 
 
 def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pillow_heif import HeifImageFile
 
-from model.pictures import bmp, exif, gif, png, tiff, tiff_layout, webp
-from model.pictures.colours import image_to_rgb, samples_to_rgb, to_rgb
+from model.pictures import bmp, gif, png, tiff, tiff_layout
+from model.pictures.colours import Samples, channel_count, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
 from model.pictures.jpeg import has_all_scans
@@ -31,8 +29,21 @@ from model.pictures.limits import (
     memory_for,
     memory_needed,
 )
+from model.pictures.opening import (
+    ALLOCATED_ON_OPENING,
+    COMPOSED,
+    open_picture,
+    orientation_of,
+)
+from model.pictures.origin import Origin
+from model.pictures.pixel_size import of_density, of_tiff
+from model.pictures.projection import Projection
+from model.pictures.stacks import project_other, project_tiff
+from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import page_offsets
-from model.pictures.vetting import vetted
+from model.pictures.tiff_pictures import picture_offsets
+from model.pictures.vetting import Vetted, vetted
+from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told, whole
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
@@ -40,17 +51,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 _SWAPPING_SIDES = (5, 6, 7, 8)
 
-# Where a frame is made of those before it, so that all of them are decoded.
-_COMPOSED = ("GIF", "PNG", "WEBP", "AVIF")
-
-# Where Pillow makes room for the pixels before it tells their size, which is read here.
-_ALLOCATED_ON_OPENING = {"GIF": gif.size, "WEBP": webp.size}
-
 # Enough of a file to tell its format.
 _SIGNATURE_BYTES = 160
-
-Enough = Callable[[tuple[int, int]], tuple[int, int]]
-"""Of a picture's (width, height), the least to which it may be reduced."""
 
 
 @dataclass(frozen=True)
@@ -60,65 +62,38 @@ class Decoded:
     Attributes:
         image: uint8 (H, W, 3), RGB, upright, read-only.
         size: (width, height) of the whole picture, upright.
+        origin: where in its file it was, and what that tells of it.
         is_cut: whether the end of its file is missing, behind all pixels.
     """
 
     image: npt.NDArray[np.uint8]
     size: tuple[int, int]
+    origin: Origin
     is_cut: bool = False
-
-
-BeforePixels = Callable[[tuple[int, int], int], object]
-"""Told a picture's (width, height) as stored, and the most bytes that decoding takes, before it begins."""
 
 
 class Decode(Protocol):
     """As `decode_reduced`, here or in another process."""
 
     def __call__(
-        self, data: bytes, enough: Enough, limits: Limits, *, page: int = 0, channel: int | None = None
+        self,
+        data: bytes,
+        enough: Enough,
+        limits: Limits,
+        *,
+        page: int = 0,
+        channel: int | None = None,
+        projection: Projection = "none",
     ) -> Decoded: ...
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """Which picture of a file is wanted, and what it may cost; as in `decode_reduced`."""
-
-    enough: Enough
-    limits: Limits
-    page: int
-    channel: int | None
-    before_pixels: BeforePixels
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """A picture as it lies in its file.
-
-    Attributes:
-        rgb: uint8 (H, W, 3), maybe reduced.
-        orientation: EXIF's number for how it is to be turned.
-        whole_size: (width, height) of the whole picture, upright; None where it is not reduced.
-        is_cut: whether the end of its file is missing.
-    """
-
-    rgb: npt.NDArray[np.uint8]
-    orientation: int
-    whole_size: tuple[int, int] | None = None
-    is_cut: bool = False
-
-
-def not_told(size: tuple[int, int], needed: int) -> None:
-    """The `BeforePixels` of who has memory enough."""
-
-
-def whole(size: tuple[int, int]) -> tuple[int, int]:
-    """The `Enough` of who wants every pixel."""
-    return size
-
-
 def decode(
-    data: bytes, limits: Limits = DEFAULT_LIMITS, *, page: int = 0, channel: int | None = None
+    data: bytes,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    page: int = 0,
+    channel: int | None = None,
+    projection: Projection = "none",
 ) -> npt.NDArray[np.uint8]:
     """The picture in an image file's bytes, upright and in sRGB.
 
@@ -131,9 +106,11 @@ def decode(
         data: a whole image file.
         limits: what the picture may cost.
         page: of several pages or frames, which, from 0; of an animation, as it is seen then. In a HEIC, the
-            primary picture is the first.
+            primary picture is the first. Thumbnails, reduced copies and masks do not count.
         channel: which channel, from 0, to give as grey; all of them if None. Of a coloured picture 0 to 2
             are red, green and blue as shown, 3 is opacity; of CMYK, the inks.
+        projection: of several pages or frames, what to make of all of them: the brightest value at each
+            place or the mean, at full depth; "none": `page` alone.
 
     Returns:
         uint8 (height, width, 3), RGB, read-only.
@@ -143,10 +120,11 @@ def decode(
         PictureTooLarge: more pixels than `limits` allows, or so much work that it comes to the same;
             TooManyFrames: more pages or frames.
         NoSuchPage: fewer pages than `page` needs.
+        PagesDiffer: pages of several sizes or kinds, of which there is no projection.
         NoSuchChannel: fewer channels than `channel` needs.
         BrokenPicture: truncated or corrupt.
     """
-    return decode_reduced(data, whole, limits, page=page, channel=channel).image
+    return decode_reduced(data, whole, limits, page=page, channel=channel, projection=projection).image
 
 
 def decode_reduced(
@@ -156,6 +134,7 @@ def decode_reduced(
     *,
     page: int = 0,
     channel: int | None = None,
+    projection: Projection = "none",
     before_pixels: BeforePixels = not_told,
 ) -> Decoded:
     """As `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size where that leaves enough pixels.
@@ -166,8 +145,7 @@ def decode_reduced(
         data: a whole image file.
         enough: gives the least (width, height) that will do; asked for a JPEG only, after its header.
         limits: what the picture may cost; its whole size counts.
-        page: as in `decode`.
-        channel: as in `decode`.
+        page, channel, projection: as in `decode`.
         before_pixels: called once the header is read, with what its pixels take; what it raises, if it is a
             PictureError or no Exception, ends the decoding.
 
@@ -175,7 +153,7 @@ def decode_reduced(
         PictureError: as `decode`.
     """
     file_format = recognise(data)
-    wanted = _Wanted(enough, limits, page, channel, before_pixels)
+    wanted = Wanted(enough, limits, page, channel, projection, before_pixels)
     try:
         if file_format == "TIFF":
             stored = _decode_tiff(data, wanted)
@@ -192,7 +170,16 @@ def decode_reduced(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
         ) from error
     upright.flags.writeable = False
-    return Decoded(upright, stored.whole_size or (upright.shape[1], upright.shape[0]), stored.is_cut)
+    size = stored.whole_size or (upright.shape[1], upright.shape[0])
+    return Decoded(upright, size, _origin(stored, wanted), stored.is_cut)
+
+
+def _origin(stored: Stored, wanted: Wanted) -> Origin:
+    pixel_size = stored.pixel_size
+    if pixel_size and stored.orientation in _SWAPPING_SIDES:
+        pixel_size = (pixel_size[1], pixel_size[0])
+    page = wanted.page if wanted.projection == "none" else None
+    return Origin(stored.pages, page, stored.channels, wanted.projection, pixel_size)
 
 
 def check_rgb(image: npt.NDArray) -> None:
@@ -221,17 +208,18 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
         try:
             if file_format == "TIFF":
                 data = file.read()
-                layout = tiff_layout.read_layout(data, page_offsets(data, 0)[0], limits)
+                offsets = picture_offsets(data, limits.max_frames)
+                layout = tiff_layout.read_layout(data, offsets[0], limits)
                 (width, height), orientation = layout.size, layout.orientation
             else:
                 if file_format == "GIF":
                     check_size(gif.size(file.read(), limits), limits)
-                with _open(file, file_format) as image:
+                with open_picture(file, file_format) as image:
                     check_size(image.size, limits)
                     width, height = image.size
                     # Pillow decodes a PNG to look for EXIF at its end.
                     as_stored = file_format == "PNG" and "exif" not in image.info
-                    orientation = 1 if as_stored else _orientation(image)
+                    orientation = 1 if as_stored else orientation_of(image)
         except PictureError:
             raise
         except Exception as error:  # as in `decode`
@@ -239,73 +227,96 @@ def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, i
     return (height, width) if orientation in _SWAPPING_SIDES else (width, height)
 
 
-def _decode_tiff(data: bytes, wanted: _Wanted) -> _Stored:
+def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
     limits, page = wanted.limits, wanted.page
-    offsets = page_offsets(data, limits.max_frames)
-    check_frames(len(offsets), page, limits)
-    layout = tiff_layout.read_layout(data, offsets[page], limits)
-    # A page that takes more says so, and is refused when it is read.
-    most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
-    wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most))
-    picture, channel = tiff.read(layout, wanted.channel, limits)
-    return _Stored(to_rgb(picture, channel), layout.orientation)
+    offsets = picture_offsets(data, limits.max_frames)
+    if wanted.projection != "none":
+        layouts = [tiff_layout.read_layout(data, offset, limits) for offset in offsets]
+        stored = project_tiff(layouts, wanted)
+        layout = layouts[0]
+    else:
+        check_frames(len(offsets), page, limits)
+        layout = tiff_layout.read_layout(data, offsets[page], limits)
+        # A page that takes more says so, and is refused when it is read.
+        most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
+        wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most), 1)
+        picture, channel = tiff.read(layout, wanted.channel, limits)
+        channels = max(layout.channels, channel_count(picture))
+        stored = Stored(to_rgb(picture, channel), layout.orientation, len(offsets), channels)
+    described = Directory.at(data, page_offsets(data, 0)[0])
+    return replace(stored, pixel_size=of_tiff(layout.directory, described, layout.size))
 
 
-def _decode_other(file: bytes, file_format: str, wanted: _Wanted) -> _Stored:
-    vetted_file, page = vetted(file, file_format, wanted.page, wanted.limits)
-    data, is_cut = completed(vetted_file, file_format)
+def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
+    if wanted.projection != "none" and (projected := project_other(file, file_format, wanted)):
+        return projected
+    as_sent = vetted(file, file_format, wanted.page, wanted.limits)
+    data, is_cut = completed(as_sent.data, file_format)
+    whole_file = as_sent._replace(data=data)
     if is_cut and file_format == "JPEG":
         wanted = replace(wanted, enough=whole)  # or what is missing might not be seen
-    stored = _decode_vetted(data, file_format, page, wanted)
+    stored = _decode_vetted(whole_file, file_format, wanted)
     if is_cut and file_format == "JPEG":
-        other = _decode_vetted(going_on(data), file_format, page, replace(wanted, before_pixels=not_told))
+        longer = as_sent._replace(data=going_on(data))
+        other = _decode_vetted(longer, file_format, replace(wanted, before_pixels=not_told))
         if not has_all_scans(data) or not np.array_equal(stored.rgb, other.rgb):
             raise BrokenPicture("the JPEG picture is truncated or corrupt: pixels are missing")
     if file_format == "GIF":
         is_cut = not gif.is_ended(file, wanted.limits)
+    if file_format == "PNG":
+        stored = replace(stored, pixel_size=of_density(png.density(file)))
     return replace(stored, is_cut=is_cut)
 
 
-def _decode_vetted(data: bytes, file_format: str, page: int, wanted: _Wanted) -> _Stored:
+def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted) -> Stored:
     limits, channel = wanted.limits, wanted.channel
+    data, page, pages = file
 
     def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
-        wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page))
+        wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page), 1)
 
-    if file_format in _ALLOCATED_ON_OPENING:
-        canvas = _ALLOCATED_ON_OPENING[file_format](data, limits)
+    if file_format in ALLOCATED_ON_OPENING:
+        canvas = ALLOCATED_ON_OPENING[file_format](data, limits)
         before_pixels(canvas, canvas)
-    with _open(io.BytesIO(data), file_format) as image:
+    with open_picture(io.BytesIO(data), file_format) as image:
         check_size(image.size, limits)
-        if file_format not in ("GIF", "JPEG"):  # their pages are counted
-            check_frames(getattr(image, "n_frames", 1), page, limits)
-        if file_format in _COMPOSED:
+        if pages is None:
+            pages = getattr(image, "n_frames", 1)
+            check_frames(pages, page, limits)
+        if file_format in COMPOSED:
             check_drawn(page + 1, image.size, limits)
         elif page:
             first = image.tell()  # in a HEIC, the primary picture, wherever it lies
             image.seek(page if page > first else page - 1)
             check_size(image.size, limits)
         size = _reduce(image, wanted.enough) if file_format == "JPEG" else None
-        if file_format not in _ALLOCATED_ON_OPENING:
+        if file_format not in ALLOCATED_ON_OPENING:
             # All of a progressive picture is kept until its last scan, whatever is made of it.
             whole = size or image.size
             before_pixels(whole, whole if "progressive" in image.info else image.size)
-        if page and file_format in _COMPOSED:
+        if page and file_format in COMPOSED:
             image.seek(page)
             check_size(image.size, limits)
-        elif file_format == "BMP" and bmp.has_run_lengths(data):
-            return _Stored(image_to_rgb(Image.fromarray(bmp.read_rgb(data)), channel), 1)
-        elif file_format == "PNG" and png.is_deep(data):
-            samples = png.read_samples(data, image.info.get("icc_profile"))
-            return _Stored(samples_to_rgb(samples, channel), _orientation(image))
-        image.load()
+        picture = _loaded(image, data, file_format, page)
         check_size(image.size, limits)
-        return _Stored(image_to_rgb(image, channel), _orientation(image), size)
+        return Stored(
+            to_rgb(picture, channel),
+            orientation_of(image),
+            pages,
+            channel_count(picture),
+            of_density(image.info.get("dpi")),
+            size,
+        )
 
 
-def _open(file: IO[bytes], file_format: str) -> Image.Image:
-    """The picture, its header read; without pillow-heif's opener, which would be registered for everybody."""
-    return HeifImageFile(file) if file_format == "HEIF" else Image.open(file, formats=[file_format])
+def _loaded(image: Image.Image, data: bytes, file_format: str, page: int) -> Image.Image | Samples:
+    """The pixels of a picture that is opened, by Pillow or by what reads them better."""
+    if file_format == "BMP" and bmp.has_run_lengths(data):
+        return Image.fromarray(bmp.read_rgb(data))
+    if file_format == "PNG" and not page and png.is_deep(data):
+        return png.read_samples(data, image.info.get("icc_profile"))
+    image.load()
+    return image
 
 
 def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
@@ -314,7 +325,7 @@ def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
     libjpeg rounds sides up that do not divide: what lies at the far edge then shifts, by less than one pixel
     of the reduced picture, so less than one of those that are enough.
     """
-    turned = _orientation(image) in _SWAPPING_SIDES
+    turned = orientation_of(image) in _SWAPPING_SIDES
     size = image.size[::-1] if turned else image.size
     least = enough(size)
     image.draft(None, least[::-1] if turned else least)
@@ -328,8 +339,3 @@ def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint
     rows = -1 if orientation in (3, 4, 7, 8) else 1
     columns = -1 if orientation in (2, 3, 6, 7) else 1
     return np.ascontiguousarray(rgb[::rows, ::columns])
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF's number for how the picture is to be turned, 1 for not at all."""
-    return exif.orientation(image.info.get("exif"))

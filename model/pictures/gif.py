@@ -24,8 +24,10 @@ _TO_BLOCK = re.compile(rb"[^,!;]*+")
 _MOST_BLOCKS, _LEAST_BLOCK_BYTES = 100_000, 64
 
 
-def vetted(data: bytes, page: int, limits: Limits) -> bytes:
+def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
     """The file with its frames up to `page` and nothing else, if all that it takes is within the limits.
+
+    With it comes how many frames there were.
 
     Pillow would allocate a frame's rectangle on opening the file, decode all frames to count them, and read
     comments in Python.
@@ -39,7 +41,7 @@ def vetted(data: bytes, page: int, limits: Limits) -> bytes:
     frames = _Frames(data, page, limits.max_frames)
     check_frames(frames.count, page, limits)
     check_size(frames.size, limits)
-    return b"".join([*frames.kept, b";"])
+    return b"".join([*frames.kept, b";"]), frames.count
 
 
 def size(data: bytes, limits: Limits) -> tuple[int, int]:

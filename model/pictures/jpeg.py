@@ -41,11 +41,14 @@ _JFIF, _METADATA, _PROFILE, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 
 _PICTURES = b"MPF\0"
 _PICTURE_COUNT, _PICTURE_LIST = 0xB001, 0xB002
+_THUMBNAILS = (0x010001, 0x010002)
 _GAIN_MAP = b' hdrgm:Version="'  # the second picture is not one to look at
 
 
-def vetted(data: bytes, page: int, limits: Limits) -> bytes:
+def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
     """The picture of number `page` in a JPEG, upright as it was, with its tables, profile and pixels alone.
+
+    With it comes how many there are.
 
     Raises:
         PictureTooLarge: by its header, or so many segments or scans that they take too long.
@@ -61,7 +64,7 @@ def vetted(data: bytes, page: int, limits: Limits) -> bytes:
     check_size(header.size, limits)
     scans = jpeg_scans(data, header.end)
     check_scans(scans, header.size, limits)
-    return b"".join([*header.kept(), memoryview(data)[header.end :]])
+    return b"".join([*header.kept(), memoryview(data)[header.end :]]), len(pages)
 
 
 def jpeg_scans(data: bytes, position: int = 2) -> int:
@@ -207,6 +210,6 @@ def _offsets(listed: bytes, at: int, most: int) -> list[int] | None:
         attributes, _, offset = struct.unpack_from(order + "III", listed, position + 16 * number)
         if attributes >> 24 & 7:
             return None  # not a JPEG
-        if number:
+        if number and attributes & 0xFFFFFF not in _THUMBNAILS:
             offsets.append(at + offset)
     return offsets if len(offsets) > 1 else None

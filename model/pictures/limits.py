@@ -44,6 +44,10 @@ class NoSuchChannel(PictureError):
     """A channel beyond the last."""
 
 
+class PagesDiffer(PictureError):
+    """Pages of several sizes or kinds, of which no projection can be made."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a picture may cost.

@@ -26,6 +26,9 @@ _HEADER = b"IHDR"
 _PIXEL_CHUNKS = (b"tRNS", b"IDAT", b"IEND")
 _KEPT_CHUNKS = (*_PIXEL_CHUNKS, b"PLTE", b"acTL", b"fcTL", b"fdAT")
 
+_DENSITY = struct.Struct(">IIB")
+_A_METRE, _METRES_IN_INCH = 1, 0.0254
+
 # Pixels come in chunks of 8 kB or more; some writers make one for each row.
 _MOST_CHUNKS = 100_000
 
@@ -84,6 +87,20 @@ def vetted(data: bytes, limits: Limits) -> bytes:
     if (number := orientation(exif)) != 1:
         parts.insert(0, _chunk(b"eXIf", exif_of(number)))
     return b"".join([data[:_CHUNKS_AT], *parts])
+
+
+def density(data: bytes) -> tuple[float, float] | None:
+    """(x, y) pixels an inch, if the file says it: before its pixels, and in metres."""
+    position = _CHUNKS_AT
+    for _ in range(_MOST_CHUNKS):
+        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
+        if kind == b"pHYs" and length == _DENSITY.size and position + _CHUNK_FRAME + length <= len(data):
+            x, y, unit = _DENSITY.unpack_from(data, position + 8)
+            return (x * _METRES_IN_INCH, y * _METRES_IN_INCH) if unit == _A_METRE else None
+        if kind in (b"IDAT", b"IEND", b""):
+            break
+        position += _CHUNK_FRAME + length
+    return None
 
 
 def _is_profile(content: bytes) -> bool:

@@ -15,7 +15,8 @@ from model.pictures.limits import BrokenPicture
 from model.pictures.tiff_pages import beginning_at, byte_order, is_big
 
 _LONG, _LONG8 = 4, 16
-_BYTES = (1, 7)  # types of which a value is a byte
+_BYTES = (1, 2, 7)  # types of which a value is a byte
+_RATIO = 5  # a whole number over another
 
 # Formats of the types that hold whole numbers, those of offsets among them.
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -81,6 +82,18 @@ class Directory:
     def first(self, number: int, default: int) -> int:
         """A tag's first or only value."""
         return next(iter(self.numbers(number)), default)
+
+    def ratio(self, number: int) -> float | None:
+        """A tag's first or only value, a fraction; None where there is no such tag, or no such number."""
+        tag = self.tags.get(number)
+        if tag is None or tag.kind != _RATIO or not tag.count:
+            return None
+        pair = struct.Struct(byte_order(self.data) + "II")
+        buffer, start = self._place(tag, pair.size * tag.count)
+        if start + pair.size > len(buffer):
+            return None
+        over, under = pair.unpack_from(buffer, start)
+        return over / under if under else None
 
     def content(self, number: int) -> bytes | None:
         """A tag's bytes; None where there is no such tag, or it has other values."""

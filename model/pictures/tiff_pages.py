@@ -16,25 +16,31 @@ def page_offsets(data: bytes, most: int) -> list[int]:
     Raises:
         BrokenPicture: there is no first page.
     """
-    order, big = byte_order(data), is_big(data)
-    offset_format, count_format, entry_bytes = (
-        (order + "Q", order + "Q", 20) if big else (order + "I", order + "H", 12)
-    )
+    pointer = byte_order(data) + ("Q" if is_big(data) else "I")
     offsets: dict[int, None] = {}
     try:
-        (offset,) = struct.unpack_from(offset_format, data, 8 if big else 4)
+        (offset,) = struct.unpack_from(pointer, data, 8 if is_big(data) else 4)
         while offset and offset not in offsets and len(offsets) <= most:
-            (entries,) = struct.unpack_from(count_format, data, offset)
-            after = offset + struct.calcsize(count_format) + entries * entry_bytes
-            if entries > _MOST_ENTRIES or after > len(data):
+            end = directory_end(data, offset)
+            if end is None:
                 break
             offsets[offset] = None
-            (offset,) = struct.unpack_from(offset_format, data, after)
-    except (struct.error, OverflowError):
-        pass  # the next directory lies outside of the file: those before it are there
+            (offset,) = struct.unpack_from(pointer, data, end)
+    except struct.error:
+        pass  # where the next directory lies is cut off: those before it are there
     if not offsets:
         raise BrokenPicture("the TIFF picture is truncated or corrupt: it has no page")
     return list(offsets)
+
+
+def directory_end(data: bytes, offset: int) -> int | None:
+    """Where the directory at a place ends, and says where the next is; None where no whole one lies there."""
+    number = struct.Struct(byte_order(data) + ("Q" if is_big(data) else "H"))
+    if offset + number.size > len(data):
+        return None
+    (entries,) = number.unpack_from(data, offset)
+    end: int = offset + number.size + entries * (20 if is_big(data) else 12)
+    return end if entries <= _MOST_ENTRIES and end <= len(data) else None
 
 
 def beginning_at(data: bytes, offset: int) -> bytes:

@@ -6,12 +6,28 @@ metadata in Python, however many there are.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from model.pictures import gif, heif, jpeg, png, webp
-from model.pictures.limits import Limits
+from model.pictures.limits import Limits, check_frames
 
 
-def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> tuple[bytes, int]:
-    """The file as a decoder may see it, and the number that the page has in it.
+class Vetted(NamedTuple):
+    """A file as a decoder may see it.
+
+    Attributes:
+        data: the file.
+        page: the number that the page has in it.
+        pages: how many it had before; None where the decoder is to count them.
+    """
+
+    data: bytes
+    page: int
+    pages: int | None = None
+
+
+def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> Vetted:
+    """The file as a decoder may see it, with the page of that number.
 
     A TIFF is vetted by its pages: `tiff_layout.vetted`.
 
@@ -19,13 +35,17 @@ def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> tuple[by
         PictureError: it is not accepted.
     """
     if file_format == "JPEG":
-        return jpeg.vetted(data, page, limits), 0
+        alone, pages = jpeg.vetted(data, page, limits)
+        return Vetted(alone, 0, pages)
     if file_format == "GIF":
-        return gif.vetted(data, page, limits), page
+        kept, pages = gif.vetted(data, page, limits)
+        return Vetted(kept, page, pages)
     if file_format == "PNG":
-        return png.vetted(data, limits), page
+        return Vetted(png.vetted(data, limits), page)
     if file_format == "WEBP":
-        webp.check(data, limits)
-    elif file_format in ("HEIF", "AVIF"):
+        pages = webp.check(data, limits)
+        check_frames(pages, page, limits)
+        return Vetted(data, page, pages)
+    if file_format in ("HEIF", "AVIF"):
         heif.check(data, limits)
-    return data, page
+    return Vetted(data, page)

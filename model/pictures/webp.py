@@ -13,8 +13,8 @@ _HEAD_BYTES = 8  # kind and length
 _MOST_OTHERS = 1000
 
 
-def check(data: bytes, limits: Limits) -> None:
-    """Raise unless each picture in a WebP is within the limits, and so is their number.
+def check(data: bytes, limits: Limits) -> int:
+    """How many pictures a WebP has, each of which is within the limits, and so is their number.
 
     Raises:
         PictureTooLarge: the canvas or a picture is too large, or there are too many chunks;
@@ -40,6 +40,7 @@ def check(data: bytes, limits: Limits) -> None:
             position = content + length + length % 2
     except struct.error as error:
         raise BrokenPicture("the WebP picture is truncated or corrupt") from error
+    return max(1, frames)
 
 
 def size(data: bytes, limits: Limits) -> tuple[int, int]:

@@ -124,11 +124,49 @@ def test_json_is_the_services_answer(
             "precision": "f32",
             "chosen_by": "caller",
         },
-        "image": {"width": 128, "height": 96},
+        "image": {"width": 128, "height": 96, "pages": 1, "page": 0, "channels": 3},
         "truncated": True,  # the model's own limit is 20
         "found": answer["found"],
         "segments": segments_to_json(found, ["background", "cell", "fibre", "spot"]),
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "says"),
+    [
+        ([], {"page": 0}, "has 3 pages or frames, of which the first was used. See --page and --projection."),
+        (["--page", "2"], {"page": 2}, ""),
+        (["--projection", "mean"], {"projection": "mean"}, ""),
+    ],
+)
+def test_segment_looks_at_one_page_or_all(
+    tiny: object,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    noise: Noise,
+    words: list[str],
+    told: dict[str, Any],
+    says: str,
+) -> None:
+    first, *others = (Image.fromarray(noise(128, 96, seed)) for seed in range(3))
+    first.save(tmp_path / "stack.tif", save_all=True, append_images=others)
+
+    ended = run(
+        "segment", tmp_path / "stack.tif", "--model", "tiny", "--format", "json", "--out", tmp_path, *words
+    )
+
+    assert ended == 0
+    image = json.loads((tmp_path / "stack.json").read_text())["image"]
+    assert image == {"width": 128, "height": 96, "pages": 3, **told, "channels": 3}
+    warned = capsys.readouterr().err
+    assert says in warned and bool(says) == ("pages" in warned)
+
+
+def test_a_page_and_a_projection_do_not_go_together(
+    tiny: object, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("segment", pictures / "cells.png", "--page", "0", "--projection", "max") == 1
+    assert "leave --page out" in capsys.readouterr().err
 
 
 def test_cutouts_fill_a_folder_named_after_the_picture(

@@ -40,7 +40,7 @@ def test_a_mutant_that_breaks_something_is_noticed_and_the_rest_goes_on() -> Non
     decoders = Decoders()
 
     def killed_at_3(data: bytes, number: int) -> str:
-        def kill(size: tuple[int, int], needed: int) -> None:
+        def kill(size: tuple[int, int], needed: int, pages: int) -> None:
             if number == 3:
                 os.kill(decoder_processes()[-1], signal.SIGKILL)
 

@@ -180,7 +180,7 @@ def test_the_command_decodes_reduced_what_its_output_does_not_show(
     assert shapes == [(400, 800, 3) if shown else (100, 200, 3)]
     if mode == "json":
         answer = json.loads((tmp_path / "photo.json").read_text())
-        assert answer["image"] == {"width": 800, "height": 400}
+        assert answer["image"] == {"width": 800, "height": 400, "pages": 1, "page": 0, "channels": 3}
         assert {tuple(found["mask"]["size"]) for found in answer["segments"]} == {(400, 800)}
         assert max(found["box"][0] + found["box"][2] for found in answer["segments"]) > 400
     elif mode == "cutouts":

@@ -49,6 +49,21 @@ def test_another_page_is_shown_and_taken_away(paged: Page) -> None:
     assert asked_by_the_table(paged)["page"] == ["2"]
 
 
+def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
+    expect(paged.locator("#advice")).to_contain_text("of which the first was used")
+    paged.locator("#more-layers summary").click()
+    expect(paged.locator("#page-count")).to_have_text("The file has 3 pages or frames.")
+    paged.get_by_label("Or all pages").select_option("max")
+    paged.get_by_role("button", name="Look there").click()
+    expect(paged.locator("#curl")).to_contain_text("projection=max")
+    expect(paged.locator("#advice")).not_to_contain_text("of which the first was used")
+    slide(paged, "#threshold", 1)
+    assert near(colour_of(paged, POINT), (200, 200, 200))
+    slide(paged, "#threshold", 0.5)
+    asked = asked_by_the_table(paged)
+    assert asked["projection"] == ["max"] and "page" not in asked
+
+
 def test_a_page_that_there_is_not_leaves_the_one_before(browse: Browse, paged: Page) -> None:
     browse.expect_complaint("status of 400")
     look_at_page(paged, 99)

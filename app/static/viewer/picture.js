@@ -18,8 +18,8 @@ export class Picture {
   abort = null; // AbortController of the running request
   answer = null;
   /**
-   * What is asked for: { model, page, channel, split }. Page and channel count from 0, channel null is all;
-   * split is "parts" or null.
+   * What is asked for: { model, page, channel, projection, split }. Page and channel count from 0; page null
+   * is the first, channel null all. Projection of all pages is "max", "mean" or null, split "parts" or null.
    */
   asked = null;
   answered = null; // the same, as the answer is of
@@ -37,7 +37,7 @@ export class Picture {
     this.id = ++count;
     this.file = file;
     this.name = name;
-    this.asked = { model, page: 0, channel: null, split: null };
+    this.asked = { model, page: null, channel: null, projection: null, split: null };
   }
 
   /** The name without its ending, for the names of what is taken away. */
@@ -125,7 +125,8 @@ export class Picture {
 
   /** Whether the browser has to be given the picture that it asks for. */
   get wantsPicture() {
-    return !this.isNative || this.asked.page > 0 || this.asked.channel !== null;
+    const { page: number, channel, projection } = this.asked;
+    return !this.isNative || number > 0 || channel !== null || projection !== null;
   }
 
   /** What the service is to be asked for, so that it finds just what is shown. */
@@ -150,10 +151,11 @@ export function areaOf(name, segments) {
 }
 
 /** The parameters that say which picture, and what may be found in it. */
-export function source({ model, page: number, channel, split }) {
+export function source({ model, page: number, channel, projection, split }) {
   const parameters = { model, max_segments: page.most_segments };
-  if (number) parameters.page = number;
+  if (number !== null) parameters.page = number;
   if (channel !== null) parameters.channel = channel;
+  if (projection) parameters.projection = projection;
   if (split) parameters.split = split;
   return parameters;
 }

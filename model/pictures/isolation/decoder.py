@@ -7,6 +7,7 @@ import mmap
 import resource
 import socket
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from model.pictures.decoding import Decoded, decode_reduced
@@ -28,12 +29,12 @@ _COPIES = 4
 def serve(connection: socket.socket) -> None:
     """Decode what comes on `connection` until it is closed.
 
-    Each order is a file with {"page", "channel", "max_pixels", "max_frames"}. The decoder asks with {"size"}
-    to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed"}, the picture's size
-    and the bytes that it takes, whether it may decode the pixels, answered with {"seconds"} of processor
-    time, or with {"stop"}. It ends with {"shape", "size", "is_cut"} and the pixels in a file in memory, or
-    with {"stopped"}, or with {"refused", "why"}, or with {"lacks_memory"}: whether the machine has none,
-    rather than the picture taken too much.
+    Each order is a file with {"page", "channel", "projection", "max_pixels", "max_frames"}. The decoder asks
+    with {"size"} to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed",
+    "pages"}, the picture's size, the bytes that it takes and how many pages of that size, whether it may
+    decode the pixels, answered with {"seconds"} of processor time, or with {"stop"}. It ends with {"shape",
+    "size", "origin", "is_cut"} and the pixels in a file in memory, or with {"stopped"}, or with {"refused",
+    "why"}, or with {"lacks_memory"}: whether the machine has none, rather than the picture taken too much.
     """
     with suppress(Ended):
         while True:
@@ -78,7 +79,7 @@ class _Order:
             send(self._connection, {"lacks_memory": not self._is_room_left()})
             return
         with file_in_memory(decoded.image.data.cast("B")) as pixels:
-            told = {"size": decoded.size, "is_cut": decoded.is_cut}
+            told = {"size": decoded.size, "origin": asdict(decoded.origin), "is_cut": decoded.is_cut}
             send(self._connection, {"shape": decoded.image.shape, **told}, pixels)
 
     def _decode(self) -> Decoded:
@@ -89,6 +90,7 @@ class _Order:
             Limits(max_pixels=values["max_pixels"], max_frames=values["max_frames"]),
             page=values["page"],
             channel=values["channel"],
+            projection=values["projection"],
             before_pixels=self._before_pixels,
         )
 
@@ -96,8 +98,8 @@ class _Order:
         width, height = self._ask({"size": size})["least"]
         return width, height
 
-    def _before_pixels(self, size: tuple[int, int], needed: int) -> None:
-        answer = self._ask({"whole": size, "needed": needed})
+    def _before_pixels(self, size: tuple[int, int], needed: int, pages: int) -> None:
+        answer = self._ask({"whole": size, "needed": needed, "pages": pages})
         if "stop" in answer:
             raise _Stopped
         self._allow(needed, answer["seconds"])

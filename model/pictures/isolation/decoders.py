@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from model.pictures.decoding import BeforePixels, Decoded, Enough, not_told
+from model.pictures.decoding import Decoded
 from model.pictures.isolation.wire import Ended, Message, file_in_memory, receive, send
 from model.pictures.limits import (
     DEFAULT_LIMITS,
@@ -30,10 +30,14 @@ from model.pictures.limits import (
     NoSuchChannel,
     NoSuchPage,
     NotAPicture,
+    PagesDiffer,
     PictureError,
     PictureTooLarge,
     TooManyFrames,
 )
+from model.pictures.origin import Origin
+from model.pictures.projection import Projection
+from model.pictures.wanted import BeforePixels, Enough, not_told
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +53,9 @@ _TALK_SECONDS = 10.0  # for a message that is never long; a decoder that takes l
 # The processor time that decoding may take, by the memory it takes: several times what was measured.
 _SECONDS, _BYTES_A_SECOND = 2.0, 100e6
 
+# For each further page of a projection, whose memory is that of one.
+_PAGE_SECONDS, _PIXELS_A_SECOND = 0.005, 10e6
+
 _LONGEST_SECONDS = 60.0  # of waiting for a decoder: several times what its processor time may be
 
 _ATTEMPTS = 3
@@ -63,6 +70,7 @@ _KINDS: dict[str, type[PictureError]] = {
         NoSuchChannel,
         NoSuchPage,
         NotAPicture,
+        PagesDiffer,
         PictureTooLarge,
         TooManyFrames,
     )
@@ -107,13 +115,14 @@ class Decoders:
         *,
         page: int = 0,
         channel: int | None = None,
+        projection: Projection = "none",
         before_pixels: BeforePixels = not_told,
         check: Callable[[], object] = _nothing,
     ) -> Decoded:
         """As `model.pictures.decode_reduced`, in another process.
 
         Args:
-            data, enough, limits, page, channel: as there.
+            data, enough, limits, page, channel, projection: as there.
             before_pixels: as there, and once more for each new attempt; it may wait, and raise anything.
             check: called twice a second while the decoder works; what it raises ends the decoder.
 
@@ -125,6 +134,7 @@ class Decoders:
         order = {
             "page": page,
             "channel": channel,
+            "projection": projection,
             "max_pixels": limits.max_pixels,
             "max_frames": limits.max_frames,
         }
@@ -256,14 +266,16 @@ class _Decoder:
                 answer = self._answer(check)
                 was_heard = True
                 match answer.values:
-                    case {"whole": [width, height], "needed": needed}:
+                    case {"whole": [width, height], "needed": needed, "pages": pages}:
                         is_large = needed > _LARGE_BYTES
                         try:
-                            before_pixels((width, height), needed)
+                            before_pixels((width, height), needed, pages)
                         except BaseException:
                             self._stop()
                             raise
-                        send(self._connection, {"seconds": _SECONDS + needed / _BYTES_A_SECOND})
+                        a_page = _PAGE_SECONDS + width * height / _PIXELS_A_SECOND
+                        seconds = _SECONDS + needed / _BYTES_A_SECOND + (pages - 1) * a_page
+                        send(self._connection, {"seconds": seconds})
                     case {"shape": _}:
                         decoded = _received(answer)
                         self._pictures += 1
@@ -337,7 +349,14 @@ def _received(answer: Message) -> Decoded:
         os.close(answer.descriptor)
     width_of_whole, height_of_whole = answer.values["size"]
     image = np.frombuffer(pixels, np.uint8).reshape(height, width, channels)
-    return Decoded(image, (width_of_whole, height_of_whole), bool(answer.values["is_cut"]))
+    size = (width_of_whole, height_of_whole)
+    return Decoded(image, size, _origin(answer.values["origin"]), bool(answer.values["is_cut"]))
+
+
+def _origin(told: dict[str, Any]) -> Origin:
+    """What `dataclasses.asdict` made of one."""
+    pixel_size = told["pixel_size"] and (float(told["pixel_size"][0]), float(told["pixel_size"][1]))
+    return Origin(**{**told, "pixel_size": pixel_size})
 
 
 def _error_for(status: int) -> Exception:

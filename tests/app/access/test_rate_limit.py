@@ -251,6 +251,22 @@ def test_a_picture_counts_once_for_every_four_million_pixels_begun(
     assert [segment(client, png) for _ in then] == then
 
 
+def test_a_projection_counts_for_the_pixels_of_all_pages(png: bytes) -> None:
+    buffer = io.BytesIO()
+    page = Image.new("L", (2000, 1000))
+    page.save(buffer, "TIFF", compression="tiff_lzw", save_all=True, append_images=[page] * 5)
+    stack = buffer.getvalue()
+    client = limited(rate_limit="4/hour").test_client()
+    response = client.post(
+        "/api/v1/segment?projection=max",
+        data=stack,
+        content_type="image/tiff",
+        environ_base={"REMOTE_ADDR": "192.0.2.1"},
+    )
+    assert response.status_code == 200
+    assert [segment(client, png) for _ in range(2)] == [200, 429]
+
+
 def test_a_picture_too_many_is_refused_before_it_is_worked_on(png: bytes) -> None:
     segmenter = StubSegmenter()
     client = create_app({"stub": segmenter}, Settings(rate_limit="3/hour")).test_client()

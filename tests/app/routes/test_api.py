@@ -39,7 +39,7 @@ def test_the_json_answer_is_the_contracts(client: FlaskClient, png: bytes) -> No
         "precision": "f32",
         "chosen_by": "default",
     }
-    assert answer["image"] == {"width": 64, "height": 48}
+    assert answer["image"] == {"width": 64, "height": 48, "pages": 1, "page": 0, "channels": 3}
     assert list(answer["timings_ms"]) == ["decode", "queue", "infer", "masks", "encode"]
     cell, fibre = answer["segments"]
     assert {key: cell[key] for key in ("id", "class", "class_id", "box", "area")} == {

@@ -46,7 +46,7 @@ def test_data_of_a_large_jpeg_is_in_the_pixels_of_the_whole_upright_picture(
 ) -> None:
     answer = post(client, photo(1000, 800, orientation)).get_json()
 
-    assert answer["image"] == {"width": width, "height": height}
+    assert answer["image"] == {"width": width, "height": height, "pages": 1, "page": 0, "channels": 1}
     assert answer["segments"][0]["mask"]["size"] == [height, width]
     assert segmenter.image_shapes == [seen]
 

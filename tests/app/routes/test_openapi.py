@@ -51,6 +51,8 @@ schema = schemathesis.openapi.from_wsgi("/openapi.json", service, config=config)
 def fit(schema: object, named: bool = False) -> None:
     """Add what the document cannot say: which pages and channels these pictures have, a tensor's length.
 
+    Of `page` and `projection`, which do not go together, no request has the second.
+
     Where the route names the model (`named`), the body names no other.
     """
     for key, value in enumerate(schema) if isinstance(schema, list) else schema.items():
@@ -60,9 +62,10 @@ def fit(schema: object, named: bool = False) -> None:
         return
     if named:
         schema.get("properties", {}).pop("model", None)
+    schema.get("properties", {}).pop("projection", None)
     if isinstance(schema.get("parameters"), list):
         # Looked up only where the body has no other; the body is nearer to the image, and goes before.
-        looked_up = {*LAST, "model", "classes"}
+        looked_up = {*LAST, "model", "classes", "projection"}
         schema["parameters"] = [
             asked
             for asked in schema["parameters"]

@@ -75,7 +75,8 @@ def test_each_answer_closes_its_connection_and_says_so(tmp_path: Path, png: byte
             connection.request("POST", "/api/v1/segment", png, {"Content-Type": "image/png"})
             answer = connection.getresponse()
             assert answer.headers["Connection"] == "close"
-            assert json.load(answer)["image"] == {"width": 64, "height": 48}
+            told = {"width": 64, "height": 48, "pages": 1, "page": 0, "channels": 3}
+            assert json.load(answer)["image"] == told
             connection.request("GET", "/readyz")
             assert json.load(connection.getresponse())["status"] == "ready"
         with server.send(png) as raw, raw.makefile("rb") as answered:

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+from model.pictures import Limits, PictureTooLarge, Projection, decode_reduced, whole
 from model.pictures.limits import memory_needed
 from tests.tiffs import tiff_of
 
@@ -33,12 +35,13 @@ heap.keep_little()
 def resident(which):
     return int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1]) << 10
 taken = {}
-for path, page in json.loads(sys.argv[1]):
+for path, page, projection in json.loads(sys.argv[1]):
     data = Path(path).read_bytes()
     Path("/proc/self/clear_refs").write_text("5")  # the peak of resident memory begins anew
     before, said = resident("VmRSS"), []
-    note = lambda size, needed: said.append(needed)
-    assert decode_reduced(data, whole, Limits(), page=page, before_pixels=note).image.size
+    note = lambda size, needed, pages: said.append(needed)
+    how = {"page": page, "projection": projection, "before_pixels": note}
+    assert decode_reduced(data, whole, Limits(), **how).image.size
     taken[path] = (resident("VmHWM") - before, *said)
     del data
 print(json.dumps(taken))
@@ -113,6 +116,15 @@ def costly() -> dict[tuple[str, int], bytes]:
     }
 
 
+def taken_by(jobs: Sequence[tuple[str, int, Projection]]) -> dict[str, tuple[int, int]]:
+    """Bytes that the decoding of each file took, and those that were said, by its path."""
+    ended = subprocess.run(
+        [sys.executable, "-c", DECODE_EACH, json.dumps(jobs)], capture_output=True, text=True, check=True
+    )
+    taken: dict[str, tuple[int, int]] = json.loads(ended.stdout)
+    return taken
+
+
 def test_no_format_takes_more_memory_than_is_said(
     costly: dict[tuple[str, int], bytes], tmp_path: Path
 ) -> None:
@@ -120,13 +132,10 @@ def test_no_format_takes_more_memory_than_is_said(
     for number, data in enumerate(costly.values()):
         paths[tmp_path / str(number)] = data
         (tmp_path / str(number)).write_bytes(data)
-    jobs = [(str(path), page) for path, (_, page) in zip(paths, costly, strict=True)]
-    ended = subprocess.run(
-        [sys.executable, "-c", DECODE_EACH, json.dumps(jobs)], capture_output=True, text=True, check=True
-    )
-    taken = json.loads(ended.stdout)
+    jobs = [(str(path), page, "none") for path, (_, page) in zip(paths, costly, strict=True)]
+    taken = taken_by(jobs)
 
-    for (path, page), (kind, _) in zip(jobs, costly, strict=True):
+    for (path, page, _), (kind, _) in zip(jobs, costly, strict=True):
         took, said = taken[path]
         assert took < said, f"{kind}, page {page}"
 
@@ -135,3 +144,42 @@ def test_more_pixels_and_a_larger_file_need_more_memory() -> None:
     assert memory_needed("JPEG", 2_000, 0) > memory_needed("JPEG", 1_000, 0)
     assert memory_needed("JPEG", 1_000, 10) > memory_needed("JPEG", 1_000, 0)
     assert memory_needed("GIF", 1_000, 0, page=1) > memory_needed("GIF", 1_000, 0)
+
+
+STACKS: dict[str, Callable[[], bytes]] = {
+    "16-bit grey": lambda: stack_of((SIDE, SIDE), np.uint16, "minisblack"),
+    "16-bit colours": lambda: stack_of((SIDE, SIDE, 3), np.uint16, "rgb"),
+    "8-bit grey": lambda: stack_of((SIDE, SIDE), np.uint8, "minisblack"),
+    "8-bit colours": lambda: stack_of((SIDE, SIDE, 3), np.uint8, "rgb"),
+    "floats": lambda: stack_of((SIDE, SIDE), np.float32, "minisblack"),
+    "GIF": lambda: animated("GIF", "P", disposal=2, transparency=3),
+    "WebP": lambda: animated("WEBP", "RGBA", lossless=True),
+    "PNG": lambda: animated("PNG", "RGBA"),
+}
+
+
+def stack_of(shape: tuple[int, ...], dtype: type, photometric: str) -> bytes:
+    """A TIFF of three noisy pages."""
+    page = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for _ in range(3):
+            writer.write(page, photometric=photometric, rowsperstrip=64, metadata=None)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("projection", ["max", "mean"])
+def test_no_projection_takes_more_memory_than_is_said(tmp_path: Path, projection: Projection) -> None:
+    for name, make in STACKS.items():
+        (tmp_path / name).write_bytes(make())
+
+    taken = taken_by([(str(tmp_path / name), 0, projection) for name in STACKS])
+
+    assert {path: (took, said) for path, (took, said) in taken.items() if took >= said} == {}
+
+
+def test_pages_too_large_to_be_added_up_are_refused() -> None:
+    data = stack_of((3000, 3000, 4), np.uint16, "rgb")
+
+    with pytest.raises(PictureTooLarge, match="3000 x 3000 pixels are too large for a projection"):
+        decode_reduced(data, whole, Limits(max_pixels=9_000_000), projection="mean")

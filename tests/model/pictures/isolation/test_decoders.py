@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from encoded import encode
+from PIL import Image
 
 from model.pictures import (
     BrokenPicture,
@@ -24,8 +26,11 @@ from model.pictures import (
     NoSuchChannel,
     NoSuchPage,
     NotAPicture,
+    Origin,
+    PagesDiffer,
     PictureError,
     PictureTooLarge,
+    Projection,
     TooManyFrames,
     decode_reduced,
     whole,
@@ -112,10 +117,10 @@ def test_a_jpeg_is_reduced_to_what_is_enough(decoders: Decoders) -> None:
 
 
 def test_what_it_will_take_is_told_before_it_is_taken(decoders: Decoders) -> None:
-    told: list[tuple[tuple[int, int], int]] = []
+    told: list[tuple[tuple[int, int], int, int]] = []
     for size in ((64, 48), LARGE):
         decoders.decode(encode(*size, "PNG"), whole, before_pixels=lambda *how: told.append(how))
-    (small_size, small), (large_size, large) = told
+    (small_size, small, _), (large_size, large, _) = told
     assert (small_size, large_size) == ((64, 48), LARGE)
     assert small < large
     assert large > LARGE[0] * LARGE[1] * 3
@@ -165,14 +170,12 @@ def test_a_decoder_that_dies_costs_its_own_picture_only(
     decoders: Decoders, number: signal.Signals, expected: type[Exception]
 ) -> None:
     with pytest.raises(expected):
-        decoders.decode(
-            encode(*LARGE, "PNG"), whole, before_pixels=lambda size, needed: os.kill(working(), number)
-        )
+        decoders.decode(encode(*LARGE, "PNG"), whole, before_pixels=lambda *_: os.kill(working(), number))
     assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
 
 
 def test_where_the_machine_has_no_memory_the_picture_is_not_called_broken(decoders: Decoders) -> None:
-    def leave_none(size: tuple[int, int], needed: int) -> None:
+    def leave_none(size: tuple[int, int], needed: int, pages: int) -> None:
         limit = 50_000_000  # less than any process of Python has
         resource.prlimit(working(), resource.RLIMIT_AS, (limit, limit))
 
@@ -188,7 +191,7 @@ def test_what_waits_for_a_picture_may_give_up_at_any_moment(decoders: Decoders) 
     def leave(*_: object) -> None:
         raise LeftError
 
-    def stop(size: tuple[int, int], needed: int) -> None:
+    def stop(size: tuple[int, int], needed: int, pages: int) -> None:
         os.kill(working(), signal.SIGSTOP)
 
     data = encode(*LARGE, "PNG")
@@ -236,7 +239,7 @@ def test_a_decoder_or_a_nursery_that_is_killed_while_idle_is_replaced(decoders: 
 def test_a_nursery_that_is_killed_at_work_costs_no_picture(decoders: Decoders) -> None:
     kills = iter([signal.SIGKILL])
 
-    def kill_once(size: tuple[int, int], needed: int) -> None:
+    def kill_once(size: tuple[int, int], needed: int, pages: int) -> None:
         for number in kills:
             os.kill(nursery(), number)
 
@@ -251,7 +254,7 @@ def test_where_nurseries_are_killed_again_and_again_the_picture_is_not_called_br
         decoders.decode(
             encode(*LARGE, "PNG"),
             whole,
-            before_pixels=lambda size, needed: os.kill(nursery(), signal.SIGKILL),
+            before_pixels=lambda *_: os.kill(nursery(), signal.SIGKILL),
         )
     assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
 
@@ -326,3 +329,38 @@ def test_what_libraries_say_of_a_file_is_no_line_of_the_log(capfd: pytest.Captur
             decoders.decode(data, whole)
     decoders.close()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("how", ["max", "mean"])
+def test_a_projection_is_made_as_here_and_counts_every_page(decoders: Decoders, how: Projection) -> None:
+    file = io.BytesIO()
+    noise = [Image.effect_noise((64, 48), 30 * spread) for spread in (1, 2, 3)]
+    noise[0].save(file, "TIFF", save_all=True, append_images=noise[1:])
+    told: list[tuple[tuple[int, int], int, int]] = []
+
+    found = decoders.decode(
+        file.getvalue(), whole, projection=how, before_pixels=lambda *how: told.append(how)
+    )
+
+    here = decode_reduced(file.getvalue(), whole, projection=how)
+    np.testing.assert_array_equal(found.image, here.image)
+    assert found.origin == here.origin
+    ((size, _, pages),) = told
+    assert (size, pages) == ((64, 48), 3)
+
+
+def test_what_the_file_tells_of_its_picture_comes_along(decoders: Decoders) -> None:
+    file = io.BytesIO()
+    Image.new("L", (8, 6)).save(file, "PNG", dpi=(25_400, 50_800))
+
+    assert decoders.decode(file.getvalue(), whole).origin == Origin(
+        pages=1, page=0, channels=1, pixel_size=(1.0, 0.5)
+    )
+
+
+def test_pages_that_differ_are_refused_as_here(decoders: Decoders) -> None:
+    file = io.BytesIO()
+    Image.new("L", (8, 6)).save(file, "TIFF", save_all=True, append_images=[Image.new("L", (8, 7))])
+
+    with pytest.raises(PagesDiffer, match="pages of one size"):
+        decoders.decode(file.getvalue(), whole, projection="max")

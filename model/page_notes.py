@@ -1,0 +1,29 @@
+"""Page notes: what somebody should know of a file of several pages before trusting what was found in one."""
+
+from __future__ import annotations
+
+from model.finding import Finding
+
+# Pages as low, or as narrow, as a row of pixels with its channels, and many of them.
+_MOST_CHANNELS, _LEAST_ROWS = 16, 8
+_LEAST_ASPECT = 8
+
+
+def unchosen_page(finding: Finding) -> str | None:
+    """A sentence about the pages that were not looked at, where nobody said which is meant; else None."""
+    pages = finding.origin.pages
+    if pages == 1 or finding.is_page_chosen:
+        return None
+    return f"The file has {pages:,} pages or frames, of which the first was used."
+
+
+def scattered_rows(finding: Finding) -> str | None:
+    """A sentence about pages that are hardly pictures, but rows of one that was saved wrongly; else None."""
+    low, high = sorted(finding.segments.size)
+    if finding.origin.pages < _LEAST_ROWS or low > _MOST_CHANNELS or high < _LEAST_ASPECT * low:
+        return None
+    width, height = finding.segments.size
+    return (
+        f"The file has {finding.origin.pages:,} pages of {width} x {height} pixels, which look like the rows"
+        " of one picture whose axes were taken for others. Save it as one page: height, width, channels."
+    )

@@ -1,0 +1,91 @@
+"""Pixel sizes: how many micrometres a pixel is wide and high, where a file tells it.
+
+Microscopes write it as OME-XML, as ImageJ does, or as a resolution. But every photo has a resolution too, 72,
+96 or 300 pixels an inch, which is for printers and says nothing of what is in the picture: up to
+`_FINEST_PRINT_DPI` a resolution is not believed.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+
+from model.pictures.limits import BrokenPicture
+from model.pictures.ome import physical_size
+from model.pictures.tiff_directory import Directory
+from model.pictures.units import micrometres_in
+
+PixelSize = tuple[float, float]
+"""(x, y) in micrometres."""
+
+# A pixel of 20 µm. Scanners and printers have their resolutions below; few microscopes see no more than that.
+_FINEST_PRINT_DPI = 1_270
+
+# Longer pixels, of maps say, and shorter ones are no pictures of anything.
+_LEAST, _MOST = 1e-6, 1e9
+
+_DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 270, 282, 283, 296
+_INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: an inch, a centimetre
+_FOR_PRINT = ("inch", "cm")  # units that ImageJ makes of a resolution that a photo had
+
+_MOST_DESCRIPTION = 1 << 20  # bytes that are looked at
+
+
+def of_tiff(directory: Directory, first: Directory, size: tuple[int, int]) -> PixelSize | None:
+    """What a TIFF tells of its picture in `directory` with (width, height).
+
+    Args:
+        directory: the picture's.
+        first: the file's, which the descriptions of OME and ImageJ are in.
+        size: of the picture.
+    """
+    with suppress(BrokenPicture):  # which it is not for a tag that no pixel is made of
+        return _told(directory, first, size)
+    return None
+
+
+def _told(directory: Directory, first: Directory, size: tuple[int, int]) -> PixelSize | None:
+    text = (first.content(_DESCRIPTION) or b"")[:_MOST_DESCRIPTION].rstrip(b"\0")
+    if text.startswith(b"ImageJ="):
+        return _of_imagej(_decoded(text), directory) or _of_resolution(directory)
+    return _believed(physical_size(text, size)) or _of_resolution(directory)
+
+
+def of_density(pixels_per_inch: tuple[float, float] | None) -> PixelSize | None:
+    """What a resolution tells, of a photo's file or a microscope's."""
+    if pixels_per_inch is None or min(pixels_per_inch) <= _FINEST_PRINT_DPI:
+        return None
+    return _believed((25_400 / pixels_per_inch[0], 25_400 / pixels_per_inch[1]))
+
+
+def _of_imagej(text: str, directory: Directory) -> PixelSize | None:
+    told = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    x_unit = told.get("unit", "")
+    x_micrometres, y_micrometres = micrometres_in(x_unit), micrometres_in(told.get("yunit", x_unit))
+    x, y = directory.ratio(_X_RESOLUTION), directory.ratio(_Y_RESOLUTION)
+    if x_unit in _FOR_PRINT or not x_micrometres or not y_micrometres or not x or not y:
+        return None
+    return _believed((x_micrometres / x, y_micrometres / y))
+
+
+def _decoded(text: bytes) -> str:
+    """The text: programs differ in how they write the sign for micro."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _of_resolution(directory: Directory) -> PixelSize | None:
+    inches = _INCHES_IN.get(directory.first(_UNIT, 2))
+    x, y = directory.ratio(_X_RESOLUTION), directory.ratio(_Y_RESOLUTION)
+    if inches is None or x is None or y is None:
+        return None
+    return of_density((x / inches, y / inches))
+
+
+def _believed(size: PixelSize | None) -> PixelSize | None:
+    """The size, unless it is none."""
+    if size is None or not all(math.isfinite(side) and _LEAST <= side <= _MOST for side in size):
+        return None
+    return float(f"{size[0]:.9g}"), float(f"{size[1]:.9g}")

@@ -1,0 +1,162 @@
+"""Stacks: all pages or frames of a file, read one after the other, become one picture."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from model.pictures import tiff
+from model.pictures.colours import Samples, as_samples, channel_count, samples_to_rgb
+from model.pictures.limits import (
+    PagesDiffer,
+    PictureTooLarge,
+    check_frames,
+    check_size,
+    check_work,
+    memory_for,
+    memory_needed,
+    most_memory_needed,
+)
+from model.pictures.opening import ALLOCATED_ON_OPENING, open_picture, orientation_of, pixel_size_of
+from model.pictures.projection import Projection, check_sizes_alike, memory_beside, project
+from model.pictures.tiff_layout import Layout
+from model.pictures.vetting import vetted
+from model.pictures.wanted import Stored, Wanted
+
+_Picture = Image.Image | Samples
+
+
+def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
+    """The projection of the pages of a TIFF; its pixel size is not looked at.
+
+    Raises:
+        PictureTooLarge: they have too many pixels together.
+        PagesDiffer: they are not alike.
+    """
+    first, limits, how = layouts[0], wanted.limits, wanted.projection
+    for number, layout in enumerate(layouts):
+        check_sizes_alike(number, first.size, layout.size)
+        if layout.channels != first.channels:
+            raise PagesDiffer(
+                f"a projection needs pages of one kind: page 0 has {first.channels} channels, page {number}"
+                f" {layout.channels}; ask for one page by its number"
+            )
+    check_work(sum(map(_worked_on, layouts)), limits)
+    file_bytes = len(first.directory.data)
+    # A page that takes more says so, and is refused when it is read.
+    needed = memory_for(max(layout.peak_bytes for layout in layouts), file_bytes)
+    needed = min(needed, memory_needed("TIFF", limits.max_pixels, file_bytes))
+    # Of 8 bits a channel, what is shown may be projected, in three of them.
+    channels = first.channels if first.sample_bytes > 1 else max(first.channels, 3)
+    needed += memory_beside(math.prod(first.size) * channels, first.sample_bytes, how)
+    _announce(first.size, needed, len(layouts), file_bytes, wanted)
+    pictures = (tiff.read(layout, wanted.channel, limits) for layout in layouts)
+    rgb, shown = _projected(pictures, how)
+    return Stored(rgb, first.orientation, len(layouts), max(first.channels, shown))
+
+
+def _worked_on(layout: Layout) -> int:
+    """Pixels of a page; as of four channels of 16 bits where its own have more bytes."""
+    pixels = math.prod(layout.size)
+    return max(pixels, pixels * layout.channels * layout.sample_bytes // 8)
+
+
+def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | None:
+    """The projection of the pages or frames of another file, each as it is seen; None where there is one.
+
+    Raises:
+        PictureTooLarge: they have too many pixels together.
+        PagesDiffer: they are not alike.
+    """
+    data, _, pages = vetted(file, file_format, 0, wanted.limits)
+    if pages is None:
+        with open_picture(io.BytesIO(data), file_format) as image:
+            pages = getattr(image, "n_frames", 1)
+    check_frames(pages, 0, wanted.limits)
+    if pages == 1:
+        return None
+    orientation, pixel_size = 1, None
+
+    def pictures() -> Iterator[tuple[_Picture, int | None]]:
+        nonlocal orientation, pixel_size
+        for number, image in enumerate(_loaded(file, file_format, pages, wanted)):
+            if not number:
+                orientation, pixel_size = orientation_of(image), pixel_size_of(image, file_format, file)
+            yield image, wanted.channel
+
+    rgb, channels = _projected(pictures(), wanted.projection)
+    return Stored(rgb, orientation, pages, channels, pixel_size)
+
+
+def _projected(
+    pictures: Iterable[tuple[_Picture, int | None]], how: Projection
+) -> tuple[npt.NDArray[np.uint8], int]:
+    """The projection, and how many channels a page has."""
+    channel: int | None = None
+    channels = 0
+
+    def samples() -> Iterator[Samples]:
+        nonlocal channel, channels
+        for picture, number in pictures:
+            channels = channel_count(picture)
+            page, channel = as_samples(picture, number)
+            yield page
+
+    projected = project(samples(), how)
+    return samples_to_rgb(projected, channel), channels
+
+
+def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:
+    """Each page or frame, of one size, with its pixels."""
+    limits = wanted.limits
+
+    def prepare(size: tuple[int, int]) -> None:
+        pixels = math.prod(size)
+        check_work(pages * pixels, limits)
+        needed = memory_needed(file_format, pixels, len(file), page=1)
+        needed += memory_beside(3 * pixels, 1, wanted.projection)
+        _announce(size, needed, pages, len(file), wanted)
+
+    if file_format in ALLOCATED_ON_OPENING:
+        prepare(ALLOCATED_ON_OPENING[file_format](file, limits))
+    first: tuple[int, int] | None = None
+    for number, image in enumerate(_opened(file, file_format, pages, wanted)):
+        check_size(image.size, limits)
+        if first is None:
+            first = image.size
+            if file_format not in ALLOCATED_ON_OPENING:
+                prepare(first)
+        check_sizes_alike(number, first, image.size)
+        image.load()
+        check_sizes_alike(number, first, image.size)
+        yield image
+
+
+def _announce(size: tuple[int, int], needed: int, pages: int, file_bytes: int, wanted: Wanted) -> None:
+    """Tell what a projection takes, which is no more than a single picture may."""
+    if needed > most_memory_needed(wanted.limits, file_bytes):
+        raise PictureTooLarge(
+            f"the pages of {size[0]} x {size[1]} pixels are too large for a projection:"
+            " ask for one page by its number"
+        )
+    wanted.before_pixels(size, needed, pages)
+
+
+def _opened(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:
+    """Each page or frame, its header read."""
+    if file_format == "JPEG":
+        for page in range(pages):
+            data = vetted(file, file_format, page, wanted.limits).data
+            with open_picture(io.BytesIO(data), file_format) as image:
+                yield image
+        return
+    data = vetted(file, file_format, pages - 1, wanted.limits).data  # of a GIF, with all frames
+    with open_picture(io.BytesIO(data), file_format) as image:
+        for page in range(pages):
+            image.seek(page)
+            yield image

@@ -1,0 +1,105 @@
+"""TIFF pictures: which of a file's pages are its pictures, and which thumbnails, reduced copies or masks.
+
+Cameras (TIFF/EP, DNG, NEF) begin with a thumbnail and keep the picture in a SubIFD of it; slide scanners keep
+smaller copies of a picture in its SubIFDs, and behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.pictures.limits import BrokenPicture, check_frame_count
+from model.pictures.tiff_directory import Directory
+from model.pictures.tiff_pages import directory_end, page_offsets
+
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _LENGTH, _PHOTOMETRIC, _SUB_DIRECTORIES = (
+    254,
+    255,
+    256,
+    257,
+    262,
+    330,
+)
+
+# Bits of the first of these tags; DNG has depth maps too. The other one is older, and a number.
+_REDUCED, _MASK, _DEPTH_MAP = 1, 4, 8
+_OLD_REDUCED = 2
+
+# Masks and depth maps, by their colours.
+_NOT_SHOWN = (4, 51177, 52527)
+
+# What a sensor saw: four pixels, each through one filter, are as good as one of colours.
+_MOSAIC, _MOSAIC_PIXELS = 32803, 4
+
+_MOST_SUB_DIRECTORIES = 65_535
+
+
+def picture_offsets(data: bytes, most: int) -> list[int]:
+    """Where the directory of each picture lies, in the file's order; at least one.
+
+    A full page counts. One that is reduced stands for the full pictures in its SubIFDs, if there are any.
+    Where there are none, as in raw photos, the largest of the others count.
+
+    Raises:
+        TooManyFrames: more than `most` directories.
+        BrokenPicture: there is no first page.
+    """
+    chain = page_offsets(data, most)
+    check_frame_count(len(chain), most)
+    count = len(chain)
+    full: dict[int, None] = {}
+    others: dict[int, _Page] = {}
+    for offset in chain:
+        page = _Page.at(data, offset)
+        if page.is_full:
+            full[offset] = None
+            continue
+        count += len(page.inner)
+        check_frame_count(count, most)
+        inner = {
+            place: _Page.at(data, place) for place in page.inner if directory_end(data, place) is not None
+        }
+        full |= {place: None for place, one in inner.items() if one.is_full}
+        others |= {offset: page, **inner}
+    if full:
+        return list(full)
+    largest = max(page.pixels for page in others.values())
+    return [offset for offset, page in others.items() if page.pixels == largest]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What a directory says of its page.
+
+    Attributes:
+        is_full: it is a picture, and no smaller copy.
+        pixels: how many, for its worth as a picture; of a mask, none.
+        inner: where its SubIFDs are said to lie.
+    """
+
+    is_full: bool
+    pixels: int
+    inner: tuple[int, ...]
+
+    @classmethod
+    def at(cls, data: bytes, offset: int) -> _Page:
+        try:
+            return cls._said_by(Directory.at(data, offset))
+        except BrokenPicture:  # others may be whole
+            return cls(is_full=False, pixels=0, inner=())
+
+    @classmethod
+    def _said_by(cls, directory: Directory) -> _Page:
+        kind, photometric = directory.first(_NEW_SUBFILE_TYPE, 0), directory.first(_PHOTOMETRIC, 0)
+        is_reduced = bool(kind & _REDUCED) or (
+            _NEW_SUBFILE_TYPE not in directory and directory.first(_SUBFILE_TYPE, 0) == _OLD_REDUCED
+        )
+        is_mask = bool(kind & _MASK) or kind == _DEPTH_MAP or photometric in _NOT_SHOWN
+        pixels = directory.first(_WIDTH, 0) * directory.first(_LENGTH, 0)
+        if photometric == _MOSAIC:
+            pixels //= _MOSAIC_PIXELS
+        return cls(
+            is_full=not (is_reduced or is_mask or photometric == _MOSAIC),
+            pixels=0 if is_mask else pixels,
+            inner=directory.numbers(_SUB_DIRECTORIES, _MOST_SUB_DIRECTORIES),
+        )
