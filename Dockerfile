@@ -29,9 +29,13 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements-serve.txt
 
 # Serving needs of OpenVINO the CPU and its own format. The rest, 90 MB, is for other devices and for exporting.
+# And of imagecodecs what a TIFF may hold. The rest, 50 MB, is for other files.
 FROM packages AS packages-serve
 RUN find /opt/venv -path '*/openvino/libs/*' \( -name '*_gpu_plugin.so' -o -name cache.json -o -name '*_npu_plugin.so' \
-        -o -name '*_frontend.so.*' ! -name '*_ir_frontend.so.*' \) -delete
+        -o -name '*_frontend.so.*' ! -name '*_ir_frontend.so.*' \) -delete \
+    && find /opt/venv -regextype posix-extended \( -path '*/imagecodecs/_*.so' -o -path '*/imagecodecs.libs/*' \) \
+        ! -regex '.*/_(ccitt|deflate|imcd|jpeg(2k|8|sof3|xl|xr)|lerc|ljpeg|lzma|png|shared|shared_cython|webp|zlib|zstd)[.].*' \
+        ! -regex '.*/lib(Lerc|brotli.*|deflate|jpeg|jpegxr|jxl.*|jxrglue|lcms2|lzma|openjp2|png16|sharpyuv|webp.*|zstd)-.*' -delete
 
 FROM packages AS packages-train
 COPY requirements.txt ./

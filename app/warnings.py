@@ -9,10 +9,15 @@ from model.gate import doubt
 from model.page_notes import scattered_rows, unchosen_page
 from model.published import FOR_PHOTOS
 
+_CUT = (
+    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
+    " or not sent whole."
+)
+
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
     """Each a code for programs and a message for people; mostly there is none."""
-    return [*_of_model(finding), *_of_pages(finding)]
+    return [*_of_model(finding), *_of_pages(finding), *_of_cut(finding)]
 
 
 def _of_pages(finding: Finding) -> list[dict[str, str]]:
@@ -24,6 +29,10 @@ def _of_pages(finding: Finding) -> list[dict[str, str]]:
         advice = f"Ask for one with page=0 to page={last}, or for all with projection=max or projection=mean."
         notices.append({"code": "pages", "message": f"{unchosen} {advice}"})
     return notices
+
+
+def _of_cut(finding: Finding) -> list[dict[str, str]]:
+    return [{"code": "cut", "message": _CUT}] if finding.is_cut else []
 
 
 def _of_model(finding: Finding) -> list[dict[str, str]]:

@@ -133,6 +133,7 @@ def find(
         chosen.verdict,
         stopwatch,
         is_page_chosen=page is not None or projection != "none",
+        is_cut=decoded.is_cut,
     )
 
 

@@ -31,6 +31,7 @@ class Finding:
         verdict: what its gate says of the picture; None: nobody was asked.
         stopwatch: the time of each stage so far.
         is_page_chosen: whether somebody said which of several pages is meant, or that all are.
+        is_cut: whether the end of the picture's file is missing, behind all pixels.
     """
 
     image: npt.NDArray[np.uint8]
@@ -43,6 +44,7 @@ class Finding:
     verdict: Verdict | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     is_page_chosen: bool = True
+    is_cut: bool = False
 
     @property
     def segments(self) -> Segments:

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms
 from pillow_heif import from_pillow
 
@@ -34,6 +35,13 @@ def heic_of(*images: Image.Image, **options: Any) -> bytes:
     return file.getvalue()
 
 
+def tiff_with(values: np.ndarray, photometric: str = "minisblack", **options: Any) -> bytes:
+    """A TIFF as tifffile writes it."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, photometric=photometric, metadata=None, **options)
+    return file.getvalue()
+
+
 @functools.cache
 def pictures() -> dict[str, bytes]:
     """Sound pictures of some 48 x 32 pixels, by what they are."""
@@ -48,6 +56,7 @@ def pictures() -> dict[str, bytes]:
     rgba.putalpha(grey)
     frames = [Image.fromarray(np.roll(pixels, shift, axis=1)) for shift in (5, 10, 15)]
     deep = pixels.astype(np.uint16) * 16
+    of_inks, grey_floats = np.dstack([pixels, pixels])[:, :, :4] * np.uint16(257), deep[:, :, 0].astype("f4")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     swapped = profile.replace("sRGB".encode("utf-16-be"), "else".encode("utf-16-be"))
 
@@ -92,6 +101,19 @@ def pictures() -> dict[str, bytes]:
         "tiff, tiles": tiff_of(pixels, colour=True, tile=16, compression="deflate"),
         "tiff, planes": tiff_of(pixels, colour=True, planes=True, order=">", differences=True),
         "tiff, channels": tiff_of(np.dstack([deep, deep])[:, :, :5], compression="lzw"),
+        "tiff, packed": tiff_of(deep[:, :, :1], bits=12, order=">"),
+        "tiff, palette": of(rgb.quantize(16), "TIFF", compression="tiff_lzw"),
+        "tiff, inks": tiff_with(of_inks, photometric="separated", compression="zstd", predictor=2),
+        "tiff, floats": tiff_with(grey_floats, bigtiff=True, byteorder=">", compression="lzma", predictor=3),
+        "tiff, JPEG in tiles": tiff_with(pixels, compression="jpeg", photometric="rgb", tile=(16, 16)),
+        "tiff, JPEG of 12 bits": tiff_with(deep[:, :, 0], compression="jpeg", bitspersample=12),
+        "tiff, JPEG 2000": tiff_with(deep, photometric="rgb", compression="jpeg2000", rowsperstrip=16),
+        "tiff, JPEG XL": tiff_with(pixels, photometric="rgb", compression="jpegxl", tile=(16, 16)),
+        "tiff, JPEG XR": tiff_with(pixels, photometric="rgb", compression="jpegxr"),
+        "tiff, WebP": tiff_with(pixels, photometric="rgb", compression="webp", rowsperstrip=16),
+        "tiff, PNG": tiff_with(deep, photometric="rgb", compression="png", rowsperstrip=16),
+        "tiff, LERC": tiff_with(grey_floats, compression="lerc", rowsperstrip=16),
+        "tiff, fax": of(grey.convert("1"), "TIFF", compression="group3"),
         "bmp": of(rgb, "BMP"),
         "bmp, palette": of(rgb.quantize(16), "BMP"),
         "gif": of(rgb, "GIF", transparency=3),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import imagecodecs
 import pytest
 
 from app.settings import DEFINITIONS, READ_ELSEWHERE
@@ -121,6 +123,28 @@ def test_what_serving_requires_has_no_tensorflow() -> None:
     names = {re.split(r"[=<>\[ ]", line)[0] for line in lines if not line.startswith("#")}
     assert "openvino" in names
     assert not {name for name in names if re.match(r"-r|tensorflow|keras|nncf", name)}
+
+
+def test_what_is_left_of_imagecodecs_reads_every_kind_of_tiff(tmp_path: Path) -> None:
+    packages = Path(imagecodecs.__file__).parents[1]
+    for name in ("imagecodecs", "imagecodecs.libs"):
+        shutil.copytree(packages / name, tmp_path / name)
+    (command,) = (rest for rest in STAGES["packages-serve"].all("RUN") if "imagecodecs" in rest)
+    subprocess.run(["sh", "-c", command.replace("/opt/venv", str(tmp_path))], check=True)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.so*")) < 35e6
+    script = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+import imagecodecs
+from model.pictures import decode
+from tests.mutants import pictures
+assert imagecodecs.__file__.startswith({str(tmp_path)!r})
+for name, data in pictures().items():
+    if name.startswith("tiff"):
+        decode(data)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("stage", ["serve", "train"])

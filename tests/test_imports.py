@@ -252,6 +252,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.pictures.gif", ("model.pictures.limits",)),
         ("model.pictures.jpeg", ("model.pictures.exif", "model.pictures.limits")),
         ("model.pictures.webp", ("model.pictures.limits",)),
+        ("model.pictures.endings", ("model.pictures.jpeg",)),
         (
             "model.pictures.png",
             ("model.pictures.colours", "model.pictures.exif", "model.pictures.limits"),
@@ -265,8 +266,8 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         (
             "model.pictures.tiff",
             (
-                *("model.pictures.colours", "model.pictures.limits"),
-                *("model.pictures.tiff_directory", "model.pictures.tiff_layout"),
+                *("model.pictures.colours", "model.pictures.jpeg", "model.pictures.limits"),
+                *("model.pictures.tiff_directory", "model.pictures.tiff_layout", "model.pictures.tiff_pages"),
             ),
         ),
         (

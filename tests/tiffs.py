@@ -26,14 +26,15 @@ def tiff_of(
     extra: Sequence[int] = (),
     orientation: int = 1,
     profile: bytes = b"",
+    bits: int | None = None,
 ) -> bytes:
-    """One page of (height, width, channels) values, in strips of 10 rows or in tiles."""
+    """One page of (height, width, channels) values, in strips of 10 rows or tiles; maybe of fewer `bits`."""
     values = values.astype(values.dtype.newbyteorder(order))
     height, width, channels = values.shape
     number, name = _COMPRESSIONS[compression]
     parts = [values[:, :, [channel]] for channel in range(channels)] if planes else [values]
     pieces = [
-        _packed(piece, name, differences)
+        _packed(piece if bits is None else _in_bits(piece, bits), name, differences)
         for part in parts
         for piece in (_tiles(part, tile) if tile else _strips(part))
     ]
@@ -42,7 +43,7 @@ def tiff_of(
     tags: dict[int, Sequence[int]] = {
         256: [width],
         257: [height],
-        258: [8 * values.dtype.itemsize] * channels,
+        258: [bits or 8 * values.dtype.itemsize] * channels,
         259: [number],
         262: [2 if colour else int(not inverted)],
         274: [orientation],
@@ -83,13 +84,20 @@ def _tiles(part: np.ndarray, side: int) -> list[np.ndarray]:
     ]
 
 
+def _in_bits(piece: np.ndarray, bits: int) -> np.ndarray:
+    """The bytes of whole numbers of so few bits, the highest first, each row to its last byte."""
+    shifts = np.arange(bits - 1, -1, -1, dtype=piece.dtype)
+    of_bits = piece.reshape(len(piece), -1)[:, :, np.newaxis] >> shifts & piece.dtype.type(1)
+    return np.packbits(of_bits.reshape(len(piece), -1).astype(np.uint8), axis=1)
+
+
 def _packed(piece: np.ndarray, compression: str, differences: bool) -> bytes:
     """The bytes of a strip or tile, compressed by Pillow as if they were grey."""
     if differences:
-        native = piece.astype(piece.dtype.newbyteorder("="))
+        native = piece.astype(piece.dtype.newbyteorder("=")).view(f"u{piece.dtype.itemsize}")
         stepped = native.copy()
         stepped[:, 1:] -= native[:, :-1]
-        piece = stepped.astype(piece.dtype)
+        piece = stepped.astype(stepped.dtype.newbyteorder(piece.dtype.byteorder))
     rows = np.ascontiguousarray(piece).view(np.uint8).reshape(piece.shape[0], -1)
     file = io.BytesIO()
     Image.fromarray(rows).save(file, "TIFF", compression=compression, strip_size=1 << 30)

@@ -32,9 +32,9 @@ class Timings(JsonObject):
 class Notice(JsonObject):
     """What to know before trusting the answer."""
 
-    code: Literal["unfamiliar", "pages", "rows"] = Field(
-        description="unfamiliar: the picture is unlike those of the training; pages: the first of several"
-        " pages was used; rows: the pages look like rows of one picture"
+    code: Literal["unfamiliar", "cut", "pages", "rows"] = Field(
+        description="unfamiliar: the picture is unlike those of the training; cut: its file ends too early;"
+        " pages: the first of several pages was used; rows: the pages look like rows of one picture"
     )
     message: str = Field(description="in a few sentences, with what to do")
 

@@ -14,7 +14,9 @@ from PIL import Image
 
 from model.pictures import bmp, gif, png, tiff, tiff_layout
 from model.pictures.colours import Samples, channel_count, to_rgb
+from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
+from model.pictures.jpeg import has_all_scans
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
@@ -24,6 +26,7 @@ from model.pictures.limits import (
     check_drawn,
     check_frames,
     check_size,
+    memory_for,
     memory_needed,
 )
 from model.pictures.opening import (
@@ -31,16 +34,15 @@ from model.pictures.opening import (
     COMPOSED,
     open_picture,
     orientation_of,
-    pixel_size_of,
 )
 from model.pictures.origin import Origin
-from model.pictures.pixel_size import of_tiff
+from model.pictures.pixel_size import of_density, of_tiff
 from model.pictures.projection import Projection
 from model.pictures.stacks import project_other, project_tiff
 from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import page_offsets
 from model.pictures.tiff_pictures import picture_offsets
-from model.pictures.vetting import vetted
+from model.pictures.vetting import Vetted, vetted
 from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told, whole
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
@@ -61,11 +63,13 @@ class Decoded:
         image: uint8 (H, W, 3), RGB, upright, read-only.
         size: (width, height) of the whole picture, upright.
         origin: where in its file it was, and what that tells of it.
+        is_cut: whether the end of its file is missing, behind all pixels.
     """
 
     image: npt.NDArray[np.uint8]
     size: tuple[int, int]
     origin: Origin
+    is_cut: bool = False
 
 
 class Decode(Protocol):
@@ -167,7 +171,7 @@ def decode_reduced(
         ) from error
     upright.flags.writeable = False
     size = stored.whole_size or (upright.shape[1], upright.shape[0])
-    return Decoded(upright, size, _origin(stored, wanted))
+    return Decoded(upright, size, _origin(stored, wanted), stored.is_cut)
 
 
 def _origin(stored: Stored, wanted: Wanted) -> Origin:
@@ -234,8 +238,8 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
         check_frames(len(offsets), page, limits)
         layout = tiff_layout.read_layout(data, offsets[page], limits)
         # A page that takes more says so, and is refused when it is read.
-        pixels = min(layout.equal_pixels, limits.max_pixels)
-        wanted.before_pixels(layout.size, memory_needed("TIFF", pixels, len(data), page=page), 1)
+        most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
+        wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most), 1)
         picture, channel = tiff.read(layout, wanted.channel, limits)
         channels = max(layout.channels, channel_count(picture))
         stored = Stored(to_rgb(picture, channel), layout.orientation, len(offsets), channels)
@@ -244,10 +248,29 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
 
 
 def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
-    limits, channel = wanted.limits, wanted.channel
     if wanted.projection != "none" and (projected := project_other(file, file_format, wanted)):
         return projected
-    data, page, pages = vetted(file, file_format, wanted.page, limits)
+    as_sent = vetted(file, file_format, wanted.page, wanted.limits)
+    data, is_cut = completed(as_sent.data, file_format)
+    whole_file = as_sent._replace(data=data)
+    if is_cut and file_format == "JPEG":
+        wanted = replace(wanted, enough=whole)  # or what is missing might not be seen
+    stored = _decode_vetted(whole_file, file_format, wanted)
+    if is_cut and file_format == "JPEG":
+        longer = as_sent._replace(data=going_on(data))
+        other = _decode_vetted(longer, file_format, replace(wanted, before_pixels=not_told))
+        if not has_all_scans(data) or not np.array_equal(stored.rgb, other.rgb):
+            raise BrokenPicture("the JPEG picture is truncated or corrupt: pixels are missing")
+    if file_format == "GIF":
+        is_cut = not gif.is_ended(file, wanted.limits)
+    if file_format == "PNG":
+        stored = replace(stored, pixel_size=of_density(png.density(file)))
+    return replace(stored, is_cut=is_cut)
+
+
+def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted) -> Stored:
+    limits, channel = wanted.limits, wanted.channel
+    data, page, pages = file
 
     def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
         wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page), 1)
@@ -281,7 +304,7 @@ def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
             orientation_of(image),
             pages,
             channel_count(picture),
-            pixel_size_of(image, file_format, file),
+            of_density(image.info.get("dpi")),
             size,
         )
 

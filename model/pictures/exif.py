@@ -10,25 +10,23 @@ _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I"}  # formats of a tag's types
 
 # Behind the marker that says so there is a TIFF; some writers have the marker twice.
 _MARKER = re.compile(rb"(?:Exif\0\0){0,2}")
-_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 PREFIX = b"Exif\0\0"
 
 
-def orientation(exif: bytes | None, xmp: bytes | None = None) -> int:
+def orientation(exif: bytes | None) -> int:
     """EXIF's number for how a picture is to be turned, 1 for not at all; also if it cannot be read.
+
+    What XMP says of it counts for nothing: browsers do not look there either.
 
     Args:
         exif: a TIFF whose first directory has the number.
-        xmp: where it is looked for if it is not there.
     """
     # Cameras and editors write broken EXIF into sound pictures.
     try:
         found = _in_directory(exif) if exif else None
     except struct.error:
         found = None
-    if found is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
-        found = int(match[1])
     return found if found and 1 <= found <= 8 else 1
 
 

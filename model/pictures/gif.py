@@ -53,6 +53,11 @@ def size(data: bytes, limits: Limits) -> tuple[int, int]:
     return _Frames(data, 0, limits.max_frames).size
 
 
+def is_ended(data: bytes, limits: Limits) -> bool:
+    """Whether the file has its end, or more frames than are accepted. Raises as `vetted`."""
+    return data.endswith(bytes([_END])) or _Frames(data, 0, limits.max_frames).is_ended
+
+
 class _Frames:
     """The frames of a GIF, counted to `most` + 1; of a truncated one, those of which the header is there.
 
@@ -60,12 +65,14 @@ class _Frames:
         count: how many.
         size: (width, height) that all of them fit in.
         kept: the file's parts up to that frame, without rubbish and comments.
+        is_ended: the file's end, or one frame too many, was reached.
     """
 
     def __init__(self, data: bytes, page: int, most: int) -> None:
         self._data = data
         self._left = _MOST_BLOCKS + len(data) // _LEAST_BLOCK_BYTES
         self.count = 0
+        self.is_ended = False
         try:
             width, height, flags = struct.unpack_from("<HHB", data, 6)
             self.size = (width, height)
@@ -73,7 +80,10 @@ class _Frames:
             self.kept = [data[:position]]
             while self.count <= most:
                 position = _TO_BLOCK.match(data, position).end()  # type: ignore[union-attr]
-                if position >= len(data) or data[position] == _END:
+                if position >= len(data):
+                    break
+                if data[position] == _END:
+                    self.is_ended = True
                     break
                 self._step()
                 start, is_image = position, data[position] == _IMAGE
@@ -81,6 +91,7 @@ class _Frames:
                 kept = is_image or (start + 1 < len(data) and data[start + 1] == _CONTROL)
                 if kept and self.count <= page + is_image:
                     self.kept.append(data[start:position])
+            self.is_ended |= self.count > most
         except struct.error as error:
             raise BrokenPicture("the GIF picture is truncated or corrupt") from error
         if not self.count:

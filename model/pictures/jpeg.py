@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 
 from model.pictures.exif import PREFIX, exif_of, orientation
 from model.pictures.limits import (
@@ -30,12 +31,14 @@ _MARKER = re.compile(rb"(?:[^\xff]++|\xff++\x00)*+\xff++([^\x00\xff])", re.DOTAL
 _TO_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7])", re.DOTALL)
 
 _START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
+END = bytes([0xFF, _END])
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the size is in them
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_COEFFICIENTS, _ALL_BITS = 64, 15
 _APPLICATIONS = range(0xE0, 0xF0)
 _JFIF, _METADATA, _PROFILE, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _PICTURES = b"MPF\0"
 _PICTURE_COUNT, _PICTURE_LIST = 0xB001, 0xB002
 _THUMBNAILS = (0x010001, 0x010002)
@@ -74,15 +77,52 @@ def jpeg_scans(data: bytes, position: int = 2) -> int:
     Raises:
         PictureTooLarge: so many segments that they take too long.
     """
-    scans = count = 0
-    while (found := _TO_MARKER.match(data, position)) and (marker := found[1][0]) != _END:
-        position = found.end()
+    return sum(marker == _SCAN for marker, _ in _segments(data, position))
+
+
+def is_ended(data: bytes) -> bool:
+    """Whether a JPEG has its end, whatever may lie behind it. Raises PictureTooLarge as `jpeg_scans`."""
+    return any(marker == _END for marker, _ in _segments(data, 2))
+
+
+def has_all_scans(data: bytes) -> bool:
+    """Whether the scans of a JPEG, of which the end may be missing, give each component at full precision.
+
+    Raises:
+        PictureTooLarge: as `jpeg_scans`.
+        IndexError: a header is cut off.
+    """
+    missing: dict[int, list[int]] = {}  # of each component, bits of each of its coefficients
+    is_progressive = False
+    for marker, at in _segments(data, 2):
+        if marker in _FRAMES:
+            is_progressive = marker in _PROGRESSIVE
+            missing = {
+                data[at + 8 + 3 * number]: [_ALL_BITS] * _COEFFICIENTS for number in range(data[at + 7])
+            }
+        elif marker == _SCAN:
+            count = data[at + 2]
+            first, last, bits = data[at + 3 + 2 * count : at + 6 + 2 * count]
+            if not is_progressive:
+                first, last, bits = 0, _COEFFICIENTS - 1, 0
+            for number in range(count):
+                component = missing.get(data[at + 3 + 2 * number], [])
+                component[first : last + 1] = [bits & 15] * len(component[first : last + 1])
+    return not any(map(any, missing.values()))
+
+
+def _segments(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """Each marker to the end's, and where what it says begins. Raises PictureTooLarge."""
+    count = 0
+    while found := _TO_MARKER.match(data, position):
+        marker, position = found[1][0], found.end()
+        yield marker, position
+        if marker == _END:
+            return
         count += 1
         _check_segments(count)
-        scans += marker == _SCAN
         if marker not in _WITHOUT_LENGTH:
             position += int.from_bytes(data[position : position + 2])
-    return scans
 
 
 def _check_segments(count: int) -> None:
@@ -104,7 +144,6 @@ class _Header:
         self.size = (0, 0)
         self._kept: list[bytes] = []
         self._exif: bytes | None = None
-        self._xmp: bytes | None = None
         self._has_gain_map = False
         self._pictures: tuple[bytes, int] | None = None  # the list of them, and where in the file it lies
         position, count = 2, 0
@@ -128,8 +167,6 @@ class _Header:
             self._has_gain_map |= _GAIN_MAP in content
             if content.startswith(PREFIX):
                 self._exif = self._exif or content
-            elif content.startswith(_XMP):
-                self._xmp = content
         elif marker == _PROFILE and content.startswith(_PICTURES):
             self._pictures = (content[len(_PICTURES) :], at + len(_PICTURES))
         if marker in _APPLICATIONS or marker == _COMMENT:
@@ -141,7 +178,7 @@ class _Header:
     def kept(self) -> list[bytes]:
         """The header's parts that a decoder needs, from the first byte of the file."""
         parts = [bytes([0xFF, _START]), *self._kept]
-        if (number := orientation(self._exif, self._xmp)) != 1:
+        if (number := orientation(self._exif)) != 1:
             exif = PREFIX + exif_of(number)
             parts.insert(1, bytes([0xFF, _METADATA]) + struct.pack(">H", 2 + len(exif)) + exif)
         return parts

@@ -72,7 +72,7 @@ _BYTES_PER_PIXEL = {
     "WEBP": (16.1, 16.1),
     "AVIF": (17.4, 26.0),  # 12 bits with opacity; of 8 bits 9.6, with opacity 13.2
     "HEIF": (20.6, 20.6),  # 12 bits with opacity; of 8 bits 7.7 to 9.5
-    "TIFF": (18.7, 18.7),  # 16-bit colours with opacity; of 8 bits 7.4
+    "TIFF": (24.1, 24.1),  # JPEG 2000 of 16-bit colours with opacity in one piece; of 8 bits 6.1
     "BMP": (7.4, 7.4),
     "GIF": (4.4, 17.0),  # a frame that is undone after it
 }
@@ -86,13 +86,17 @@ def memory_needed(file_format: str, pixels: int, file_bytes: int, *, page: int =
 
     Args:
         file_format: as `recognise` gives it.
-        pixels: width x height; `Limits.max_pixels` where the header has not been read, and for a TIFF, since
-            a smaller one may have more bytes for each pixel.
+        pixels: width x height; `Limits.max_pixels` where the header has not been read.
         file_bytes: length of the file.
         page: which page or frame is asked for.
     """
     per_pixel = _BYTES_PER_PIXEL[file_format][min(page, 1)]
-    return int(_HEADROOM * per_pixel * pixels) + _FILE_COPIES * file_bytes + _BESIDE_PIXELS
+    return memory_for(per_pixel * pixels, file_bytes)
+
+
+def memory_for(peak_bytes: float, file_bytes: int) -> int:
+    """As `memory_needed`, of a picture that takes so much at the peak of decoding."""
+    return int(_HEADROOM * peak_bytes) + _FILE_COPIES * file_bytes + _BESIDE_PIXELS
 
 
 def most_memory_needed(limits: Limits, file_bytes: int) -> int:

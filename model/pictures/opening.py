@@ -24,7 +24,7 @@ def open_picture(file: IO[bytes], file_format: str) -> Image.Image:
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF's number for how the picture is to be turned, 1 for not at all."""
-    return exif.orientation(image.info.get("exif"), image.info.get("xmp"))
+    return exif.orientation(image.info.get("exif"))
 
 
 def pixel_size_of(image: Image.Image, file_format: str, data: bytes) -> PixelSize | None:

@@ -11,6 +11,7 @@ import zlib
 
 import cv2
 import numpy as np
+from PIL import PngImagePlugin
 
 from model.pictures.colours import Samples
 from model.pictures.exif import exif_of, orientation
@@ -32,9 +33,14 @@ _A_METRE, _METRES_IN_INCH = 1, 0.0254
 _MOST_CHUNKS = 100_000
 
 # ImageMagick wrote EXIF as text: lines of hexadecimal digits, after three of its own.
-_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_EXIF_TEXT, _XMP_TEXT = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
+_TEXTS = (b"tEXt", b"zTXt")
+_EXIF_TEXT = b"Raw profile type exif\0"
 _MOST_TEXT_BYTES = 1 << 20
+
+# Of slide scanners and printers, profiles have some megabytes. Pillow's own limit is that of texts, which it
+# is not shown.
+_MOST_PROFILE_BYTES = 16 << 20
+PngImagePlugin.MAX_TEXT_CHUNK = _MOST_PROFILE_BYTES
 
 
 def vetted(data: bytes, limits: Limits) -> bytes:
@@ -49,7 +55,6 @@ def vetted(data: bytes, limits: Limits) -> bytes:
         raise BrokenPicture("the PNG picture is truncated or corrupt: it has no header")
     check_size(struct.unpack_from(">II", data, 16), limits)
     exif: bytes | None = None
-    xmp: bytes | None = None
     has_profile = False
     parts: list[bytes] = []
     position, frames = _CHUNKS_AT, 0
@@ -59,17 +64,17 @@ def vetted(data: bytes, limits: Limits) -> bytes:
             parts.append(data[position:])  # cut off: the decoder says whether that matters
             break
         kind = data[position + 4 : position + 8]
-        if kind in _KEPT_CHUNKS or (kind == b"iCCP" and not has_profile):
+        if kind in _KEPT_CHUNKS:
             parts.append(data[position:end])
-            has_profile |= kind == b"iCCP"
+        elif kind == b"iCCP" and not has_profile:
+            has_profile = _is_profile(data[position + 8 : end - 4])
+            parts += [data[position:end]] if has_profile else []
         elif kind == b"eXIf" and exif is None:
             exif = data[position + 8 : end - 4]
         elif kind in _TEXTS:
             text = data[position + 8 : end - 4]
             if text.startswith(_EXIF_TEXT) and exif is None:
                 exif = _exif_from_text(kind, text[len(_EXIF_TEXT) :])
-            elif text.startswith(_XMP_TEXT):
-                xmp = text
         frames += kind == b"fcTL"
         check_frame_count(frames, limits.max_frames)
         position = end
@@ -79,7 +84,7 @@ def vetted(data: bytes, limits: Limits) -> bytes:
         raise PictureTooLarge(
             f"the PNG picture has more than {_MOST_CHUNKS:,} chunks, the most accepted: save it anew"
         )
-    if (number := orientation(exif, xmp)) != 1:
+    if (number := orientation(exif)) != 1:
         parts.insert(0, _chunk(b"eXIf", exif_of(number)))
     return b"".join([data[:_CHUNKS_AT], *parts])
 
@@ -96,6 +101,16 @@ def density(data: bytes) -> tuple[float, float] | None:
             break
         position += _CHUNK_FRAME + length
     return None
+
+
+def _is_profile(content: bytes) -> bool:
+    """Whether a chunk holds a colour profile that is not too long. The picture is shown without any other."""
+    _name, _, packed = content.partition(b"\0")
+    try:
+        profile = zlib.decompressobj().decompress(packed[1:], _MOST_PROFILE_BYTES + 1)
+    except zlib.error:
+        return False
+    return packed[:1] == b"\0" and len(profile) <= _MOST_PROFILE_BYTES
 
 
 def _exif_from_text(kind: bytes, text: bytes) -> bytes:

@@ -18,6 +18,7 @@ from model.pictures.limits import (
     check_frames,
     check_size,
     check_work,
+    memory_for,
     memory_needed,
     most_memory_needed,
 )
@@ -45,17 +46,24 @@ def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
                 f"a projection needs pages of one kind: page 0 has {first.channels} channels, page {number}"
                 f" {layout.channels}; ask for one page by its number"
             )
-    check_work(sum(max(math.prod(layout.size), layout.equal_pixels) for layout in layouts), limits)
+    check_work(sum(map(_worked_on, layouts)), limits)
+    file_bytes = len(first.directory.data)
     # A page that takes more says so, and is refused when it is read.
-    pixels = min(max(layout.equal_pixels for layout in layouts), limits.max_pixels)
-    needed = memory_needed("TIFF", pixels, len(first.directory.data))
+    needed = memory_for(max(layout.peak_bytes for layout in layouts), file_bytes)
+    needed = min(needed, memory_needed("TIFF", limits.max_pixels, file_bytes))
     # Of 8 bits a channel, what is shown may be projected, in three of them.
     channels = first.channels if first.sample_bytes > 1 else max(first.channels, 3)
     needed += memory_beside(math.prod(first.size) * channels, first.sample_bytes, how)
-    _announce(first.size, needed, len(layouts), len(first.directory.data), wanted)
+    _announce(first.size, needed, len(layouts), file_bytes, wanted)
     pictures = (tiff.read(layout, wanted.channel, limits) for layout in layouts)
     rgb, shown = _projected(pictures, how)
     return Stored(rgb, first.orientation, len(layouts), max(first.channels, shown))
+
+
+def _worked_on(layout: Layout) -> int:
+    """Pixels of a page; as of four channels of 16 bits where its own have more bytes."""
+    pixels = math.prod(layout.size)
+    return max(pixels, pixels * layout.channels * layout.sample_bytes // 8)
 
 
 def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | None:

@@ -1,34 +1,48 @@
-"""TIFF: the pixels of pages for which Pillow has no mode, such as 16-bit colours.
+"""TIFF: the pixels of a page.
 
-Pillow cuts colours of 16 bits to 8, of which a microscope's 12 bits leave 4, and opens no page of 2 or 5
-channels. Such a page is shown to it as a grey one of 8 bits, as wide as a row has bytes: then libtiff unpacks
-the strips or tiles, and NumPy makes of the bytes what the tags say.
+tifffile knows what strips and tiles of any depth mean, and imagecodecs unpacks them. They are shown the few
+tags that pixels are made by, never the file. Colours that only libtiff converts are read through Pillow.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from model.pictures.colours import Samples, row_blocks
-from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_channel
+from model.pictures.jpeg import jpeg_scans
+from model.pictures.limits import (
+    BrokenPicture,
+    Limits,
+    NotAPicture,
+    PictureTooLarge,
+    check_channel,
+    check_scans,
+)
 from model.pictures.tiff_directory import with_directory
 from model.pictures.tiff_layout import (
     BITS,
     CHANNELS,
+    CMYK,
     COMPRESSION,
-    DIFFERENCES,
     EXTRA,
+    FAX_OPTIONS,
     FILL_ORDER,
     GREY,
     GREY_INVERTED,
+    INDEXED,
+    JPEG_TABLES,
+    JPEGS,
     LENGTH,
-    MOST_PIECES,
+    LINEAR,
     OPACITY,
+    PALETTE,
     PHOTOMETRIC,
     PLANAR,
     PREDICTOR,
@@ -36,141 +50,223 @@ from model.pictures.tiff_layout import (
     PROFILE,
     RGB,
     ROWS_PER_STRIP,
+    SAMPLE_FORMAT,
     SEPARATE_PLANES,
-    STRIP_BYTES,
-    STRIP_OFFSETS,
-    TILE_BYTES,
     TILE_LENGTH,
-    TILE_OFFSETS,
     TILE_WIDTH,
     WIDTH,
+    YCBCR,
     Layout,
     vetted,
 )
+from model.pictures.tiff_pages import byte_order
+
+if TYPE_CHECKING:  # the service itself decodes nothing, and does not load it
+    from tifffile import TiffPage
 
 # Bytes for each pixel that the limits allow: four channels of 16 bits, or more channels of a smaller picture.
 _MOST_BYTES = 8
 
+# What strips and tiles are unpacked by, beside what a `Layout` says.
+_SHOWN = (BITS, EXTRA, FAX_OPTIONS, FILL_ORDER, SAMPLE_FORMAT, TILE_WIDTH, TILE_LENGTH)
+
+_COLOURS = (RGB, INDEXED, YCBCR, LINEAR)
+
 
 def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | Samples, int | None]:
-    """The pixels of a page, loaded, not turned upright, and the number in them of the channel asked for.
-
-    The arguments and errors are those of `read_samples`.
-    """
-    if not layout.known_to_pillow:
-        return read_samples(layout, channel, limits)
-    with Image.open(io.BytesIO(vetted(layout)), formats=["TIFF"]) as image:
-        image.load()
-        return image, channel
-
-
-def read_samples(layout: Layout, channel: int | None, limits: Limits) -> tuple[Samples, int | None]:
-    """The pixels of a page for which Pillow has no mode, not turned upright.
+    """The pixels of a page, not turned upright, and the number in them of the channel asked for.
 
     Args:
         layout: of the page.
-        channel: the only one that is wanted, if it is one.
+        channel: the only one that is wanted, if it is one: of separate planes, only its own is read.
         limits: what it may cost.
 
-    Returns:
-        The samples, and the number in them of the channel that was asked for: of separate planes, only its
-        own is read.
-
     Raises:
+        NotAPicture: samples of a kind that is not read.
         NoSuchChannel: `channel` is beyond the last.
         PictureTooLarge: the samples take more bytes than the limits imply.
-        Exception: whatever Pillow raises on broken data.
+        Exception: whatever libraries raise on broken data.
     """
-    assert layout.dtype is not None
-    if channel is not None:
-        check_channel(layout.channels, channel)
-    photometric = layout.tag(PHOTOMETRIC, GREY_INVERTED)
+    if layout.is_for_libtiff:
+        with Image.open(io.BytesIO(vetted(layout)), formats=["TIFF"]) as image:
+            image.load()
+            return image, channel
     extra = layout.directory.numbers(EXTRA)
-    if EXTRA not in layout.directory and photometric == RGB and layout.channels == 4:
+    if EXTRA not in layout.directory and layout.photometric == RGB and layout.channels == 4:
         extra = (OPACITY,)
-    alpha = next((kind for kind in extra if kind in (PREMULTIPLIED, OPACITY)), None)
-    first_extra = layout.channels - len(extra)
-    if layout.tag(PLANAR, 1) == SEPARATE_PLANES:
-        planes = range(layout.channels) if channel is None else [channel]
-        _check_bytes(layout, len(planes), limits)
-        values = np.empty((layout.size[1], layout.size[0], len(planes)), layout.dtype)
-        for index, plane in enumerate(planes):
-            values[:, :, index] = _unpack(layout, plane)[:, :, 0]
-        channel = None if channel is None else 0
-    else:
-        _check_bytes(layout, layout.channels, limits)
-        values = _unpack(layout, None)
+    own = layout.channels - len(extra)
+    alpha = next((own + index for index, kind in enumerate(extra) if kind in (PREMULTIPLIED, OPACITY)), None)
+    if own < 1:
+        alpha = None
+    planes = range(layout.channels)
+    if channel is not None and layout.in_planes and layout.photometric not in (INDEXED, CMYK):
+        check_channel(layout.channels, channel)
+        planes, channel, alpha = range(channel, channel + 1), 0, None
+    _check_bytes(layout, len(planes), limits)
+    values = _unpacked(layout, planes, limits)
     profile = layout.directory.content(PROFILE)
-    colour = photometric == RGB and layout.channels >= 3
-    return (
-        Samples(
-            values,
-            colour=colour,
-            alpha=first_extra + extra.index(alpha) if alpha and first_extra > 0 else None,
-            premultiplied=alpha == PREMULTIPLIED,
-            inverted=photometric == GREY_INVERTED,
-            profile=profile if colour else None,
-        ),
-        channel,
+    if layout.photometric == CMYK and layout.channels >= 4 and values.dtype.kind == "u":
+        return _image("CMYK", _eight_bits(values[:, :, :4]), profile), channel
+    if layout.stays_ycbcr and values.dtype == np.uint8 and values.shape[2] == 3:
+        return _image("YCbCr", values, profile), channel
+    if layout.photometric == INDEXED:
+        values, alpha = _coloured(layout, values, alpha), alpha and 3
+    samples = Samples(
+        values,
+        colour=layout.photometric in _COLOURS and values.shape[2] >= 3,
+        alpha=alpha,
+        premultiplied=alpha is not None and PREMULTIPLIED in extra,
+        inverted=layout.photometric == GREY_INVERTED and values.dtype != np.uint8,
+        profile=profile,
     )
+    if mode := _mode(samples):
+        return _image(mode, values, profile), channel
+    return samples, channel
 
 
 def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:
-    assert layout.dtype is not None
     width, height = layout.unpacked_width, layout.size[1]
-    count = width * height * channels * layout.dtype.itemsize
+    count = width * height * channels * layout.sample_bytes
     if count > _MOST_BYTES * limits.max_pixels:
         raise PictureTooLarge(
             f"the picture has {count:,} bytes ({width} x {height} pixels, {channels} channels of"
-            f" {8 * layout.dtype.itemsize} bits); at most {_MOST_BYTES * limits.max_pixels:,} are accepted"
+            f" {8 * layout.sample_bytes} bits); at most {_MOST_BYTES * limits.max_pixels:,} are accepted"
         )
 
 
-def _unpack(layout: Layout, plane: int | None) -> npt.NDArray[np.generic]:
-    """(H, W, C) samples, of one plane (C = 1) or, if there are no planes, of all channels."""
-    assert layout.dtype is not None
+def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]:
+    """(H, W, C) samples of these planes, or of all channels; 0 where the file leaves out a piece.
+
+    Whole numbers of a depth that is none of NumPy's are scaled up to the next.
+    """
+    page = _page(layout)
+    if page.dtype is None or page.dtype.kind == "c":
+        raise NotAPicture(
+            f"the TIFF picture has samples of {layout.bits} bits of a kind (sample format"
+            f" {layout.tag(SAMPLE_FORMAT, 1)}) that is not accepted: save it anew, in 8 or 16 bits"
+        )
     width, height = layout.size
-    channels = layout.channels if plane is None else 1
-    read_width = layout.unpacked_width
-    pixel_bytes = channels * layout.dtype.itemsize
-    file = io.BytesIO(_as_bytes(layout, plane, read_width * pixel_bytes, pixel_bytes))
-    packed = np.empty((height, read_width * pixel_bytes), np.uint8)
-    with Image.open(file, formats=["TIFF"]) as image:
-        image.load()
-        for rows in row_blocks(packed.shape):  # Pillow makes two copies of what it hands over
-            packed[rows] = np.asarray(image.crop((0, rows.start, packed.shape[1], min(rows.stop, height))))
-    values = packed.reshape(-1).view(layout.dtype).reshape(height, read_width, channels)
-    if layout.tag(PREDICTOR, 1) == DIFFERENCES and layout.tag(COMPRESSION, 1) != 1:
-        if not layout.dtype.isnative:
-            values = values.byteswap(inplace=True).view(layout.dtype.newbyteorder("="))
-        step = layout.tile[0] if layout.tile else read_width
-        for start in range(0, read_width, step):
-            part = values[:, start : start + step]
-            np.add.accumulate(part, axis=1, dtype=part.dtype, out=part)
-    return values[:, :width]
-
-
-def _as_bytes(layout: Layout, plane: int | None, row_bytes: int, pixel_bytes: int) -> bytes:
-    """The file with one more directory, which shows the page as grey of 8 bits, a pixel for each byte."""
-    tags: dict[int, Sequence[int]] = {
-        WIDTH: [row_bytes],
-        LENGTH: [layout.size[1]],
-        BITS: [8],
-        COMPRESSION: [layout.tag(COMPRESSION, 1)],
-        PHOTOMETRIC: [GREY],
-        FILL_ORDER: [layout.tag(FILL_ORDER, 1)],
-        CHANNELS: [1],
-    }
-    if layout.tile is None:
-        offsets, lengths = STRIP_OFFSETS, STRIP_BYTES
-        tags[ROWS_PER_STRIP] = [layout.rows]
+    if layout.in_planes:
+        values = np.zeros((len(planes), height, width, 1), page.dtype)
+        numbers = range(planes.start * layout.pieces, planes.stop * layout.pieces)
     else:
-        offsets, lengths = TILE_OFFSETS, TILE_BYTES
-        tags |= {TILE_WIDTH: [layout.tile[0] * pixel_bytes], TILE_LENGTH: [layout.tile[1]]}
-    first = (plane or 0) * layout.pieces
-    for number in (offsets, lengths):
-        values = layout.directory.numbers(number, MOST_PIECES)
-        tags[number] = values[first : first + layout.pieces]
-        if len(tags[number]) != layout.pieces:
-            raise BrokenPicture("the TIFF picture is truncated or corrupt: strips or tiles are missing")
-    return with_directory(layout.directory.data, tags)
+        values = np.zeros((1, height, width, layout.channels), page.dtype)
+        numbers = range(layout.pieces)
+    scans, tables, places = 0, {}, layout.places()
+    if layout.compression in JPEGS:
+        tables["jpegtables"] = layout.directory.content(JPEG_TABLES)
+    for number in numbers:
+        offset, length = places[number]
+        if not offset:
+            continue
+        piece = layout.directory.data[offset : offset + length]
+        if layout.compression in JPEGS:
+            if len(piece) < length:
+                raise BrokenPicture("the TIFF picture is truncated")
+            scans += jpeg_scans(piece)
+            check_scans(scans, layout.tile or (width, layout.rows), limits)
+        part, (plane, _, top, left, _), _ = page.decode(piece, number, **tables)
+        assert part is not None  # tifffile gives none for no piece alone
+        if values.dtype != bool and not np.can_cast(part.dtype, values.dtype):
+            raise BrokenPicture(
+                f"the TIFF picture says {values.dtype} of its samples, which are {part.dtype}"
+            )
+        part = part[0, : height - top, : width - left]
+        if len(numbers) == 1 and part.shape == values.shape[1:]:
+            values = part.astype(values.dtype, copy=False)[
+                np.newaxis
+            ]  # not copied: it may be all memory allows
+            break
+        values[plane - planes.start, top : top + part.shape[0], left : left + part.shape[1]] = part
+    samples = np.moveaxis(values[..., 0], 0, 2) if layout.in_planes else values[0]
+    if layout.photometric == INDEXED:
+        return samples
+    samples = _full_range(samples, layout.bits)
+    if layout.photometric == GREY_INVERTED and samples.dtype == np.uint8:
+        return np.invert(samples, out=samples if samples.flags.writeable else None)
+    return samples
+
+
+def _page(layout: Layout) -> TiffPage:
+    """The page as tifffile sees it, in a file that has its tags alone."""
+    from tifffile import TiffFile
+
+    logging.getLogger("tifffile").disabled = True  # that the page has no pixels there
+    photometric = {LINEAR: RGB}.get(layout.photometric, layout.photometric)
+    as_jpeg = layout.compression in JPEGS and not layout.in_planes and photometric in (RGB, CMYK, YCBCR)
+    tags: dict[int, Sequence[int]] = {number: layout.directory.numbers(number) for number in _SHOWN}
+    tags |= {
+        WIDTH: [layout.size[0]],
+        LENGTH: [layout.size[1]],
+        COMPRESSION: [layout.compression],
+        PHOTOMETRIC: [photometric if as_jpeg else GREY],  # elsewhere it would change nothing
+        CHANNELS: [layout.channels],
+        ROWS_PER_STRIP: [layout.rows],
+        PLANAR: [SEPARATE_PLANES if layout.in_planes else 1],
+        PREDICTOR: [layout.predictor],
+    }
+    header = {"<": b"II*", ">": b"MM\0*"}[byte_order(layout.directory.data)].ljust(8, b"\0")
+    file = with_directory(header, {number: values for number, values in tags.items() if values})
+    page = TiffFile(io.BytesIO(file)).pages.first
+    if layout.compression in JPEGS:  # which tells its colours better than the tag; tifffile would look for it
+        start = layout.places()[0][0]
+        page.is_jfif = layout.directory.data[start + 6 : start + 10] == b"JFIF"
+    return page
+
+
+def _full_range(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """Whole numbers of so many bits over all that their type allows: of 1, 10, 12 or 14 bits, say."""
+    if values.dtype == bool:
+        return values.view(np.uint8) * np.uint8(255)
+    if values.dtype.kind != "u" or bits >= 8 * values.dtype.itemsize:
+        return values
+    if values.dtype == np.uint8:
+        scaled = np.minimum(np.arange(256) * 255 // (2**bits - 1), 255).astype(np.uint8)
+        for rows in row_blocks(values.shape):
+            values[rows] = scaled[values[rows]]
+        return values
+    return np.left_shift(values, 8 * values.dtype.itemsize - bits, out=values)
+
+
+def _coloured(layout: Layout, indices: npt.NDArray[Any], alpha: int | None) -> npt.NDArray[np.uint8]:
+    """uint8 (H, W, 3) of a page with a palette, or (H, W, 4) with its opacity."""
+    numbers = np.array(layout.directory.numbers(PALETTE, 3 << 16), np.uint32)
+    if not numbers.size or indices.dtype.kind not in "ub":
+        raise BrokenPicture("the TIFF picture is corrupt: it has no palette")
+    if numbers.max() > 255:  # some writers put 8 bits there
+        numbers >>= 8
+    colours = numbers.astype(np.uint8).reshape(3, -1).T
+    coloured = np.empty((*indices.shape[:2], 3 if alpha is None else 4), np.uint8)
+    for rows in row_blocks(coloured.shape):
+        coloured[rows, :, :3] = np.take(colours, indices[rows, :, 0], axis=0, mode="clip")
+    if alpha is not None:
+        coloured[:, :, 3] = _full_range(indices[:, :, alpha], layout.bits)
+    return coloured
+
+
+def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Whole numbers without a sign by their upper 8 bits."""
+    scaled = np.empty(values.shape, np.uint8)
+    return np.right_shift(values, 8 * (values.dtype.itemsize - 1), out=scaled, casting="unsafe")
+
+
+def _mode(samples: Samples) -> str | None:
+    """Pillow's mode for samples of 8 bits with opacity or a profile, which it converts."""
+    channels = samples.values.shape[2]
+    if samples.values.dtype != np.uint8 or samples.premultiplied or samples.inverted:
+        return None
+    if samples.alpha is None and not samples.profile:
+        return None
+    mode = "RGB" if samples.colour else "L"
+    if samples.alpha is not None:
+        mode += "A"
+    return mode if channels == len(mode) and samples.alpha in (None, channels - 1) else None
+
+
+def _image(mode: str, values: npt.NDArray[np.uint8], profile: bytes | None) -> Image.Image:
+    """(H, W, C) values as Pillow has them."""
+    height, width, _ = values.shape
+    image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(values), "raw", mode, 0, 1)
+    if profile:
+        image.info["icc_profile"] = profile
+    return image

@@ -1,41 +1,68 @@
-"""TIFF layouts: how a page is stored, by its tags, and the file as Pillow may see it."""
+"""TIFF layouts: how a page is stored, by its tags, and what of it is refused before a decoder sees it."""
 
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-
-from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_size, check_work
+from model.pictures.limits import BrokenPicture, Limits, NotAPicture, PictureTooLarge, check_size, check_work
 from model.pictures.tiff_directory import Directory, Tag, with_directory
-from model.pictures.tiff_pages import byte_order
 
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
-STRIP_OFFSETS, _ORIENTATION, CHANNELS, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
-PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
-EXTRA, _SAMPLE_FORMAT, PROFILE = 338, 339, 34675
+_STRIP_OFFSETS, _ORIENTATION, CHANNELS, ROWS_PER_STRIP, _STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
+FAX_OPTIONS, PREDICTOR, TILE_WIDTH, TILE_LENGTH, _TILE_OFFSETS, _TILE_BYTES = 292, 317, 322, 323, 324, 325
+PALETTE, EXTRA, SAMPLE_FORMAT, JPEG_TABLES, PROFILE = 320, 338, 339, 347, 34675
 
-GREY_INVERTED, GREY, RGB = 0, 1, 2
+# Of PhotometricInterpretation. The last two are of raw photos: a mosaic of colours, and colours.
+GREY_INVERTED, GREY, RGB, INDEXED, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+_MASK, _MOSAIC, LINEAR = 4, 32803, 34892
 PREMULTIPLIED, OPACITY = 1, 2
 SEPARATE_PLANES = 2
-DIFFERENCES = 2
 
-# Compressions of bytes, whatever they mean: none, LZW, deflate (it has two numbers), PackBits, LZMA, Zstd
-_LOSSLESS = (1, 5, 8, 32946, 32773, 34925, 50000)
+JPEGS = (7, 33007, 34892)
+_APERIO_YCBCR = 33003  # a JPEG 2000 that does not say that it is in YCbCr
 
-_KINDS = {1: "u", 2: "i", 3: "f"}
-_TYPES = ("u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8")
+# Compressions of bytes, whatever they mean, before which differences may be made: LZW, deflate (it has three
+# numbers), LZMA, PackBits, Zstd (two). Libraries take no notice of a predictor with any other.
+_OF_BYTES = (5, 8, 32946, 50013, 32773, 34925, 50000, 34926)
+_OF_BITS = (2, 3, 4)  # fax
+# Of pictures, each a file in itself: JPEG 2000, LERC, PNG, JPEG XR, WebP, JPEG XL.
+_OTHER_PICTURES = (33004, 33005, 34712, 34887, 34933, 34934, 22610, 50001, 34927, 50002, 52546)
+_OF_PICTURES = (*JPEGS, _APERIO_YCBCR, *_OTHER_PICTURES)
 
-# What Pillow and libtiff unpack pixels by, beside offsets and lengths, and how many values each may have.
+# What libtiff alone reads: JPEG as it was first, fax in whole words, ThunderScan.
+_OF_LIBTIFF = (6, 32771, 32809)
+
+_COMPRESSION_NAMES = {
+    32766: "NeXT",
+    32895: "IT8",
+    32908: "Pixar's film",
+    32909: "Pixar's logarithms",
+    32947: "Kodak DCS",
+    34661: "JBIG",
+    34676: "SGI's logarithms",
+    34677: "SGI's logarithms of 24 bits",
+    34713: "Nikon's NEF",
+    34715: "JBIG2",
+    48124: "Jetraw",
+    65000: "Kodak DCR or EER",
+    65001: "EER",
+    65002: "EER",
+    65535: "Pentax's PEF",
+}
+
+# What pixels are unpacked by, beside offsets and lengths, and how many values each may have.
 _NEEDED = {
     **dict.fromkeys((WIDTH, LENGTH, COMPRESSION, PHOTOMETRIC, FILL_ORDER, CHANNELS, ROWS_PER_STRIP), 1),
     **dict.fromkeys((PLANAR, PREDICTOR, TILE_WIDTH, TILE_LENGTH), 1),
-    **dict.fromkeys((BITS, EXTRA, _SAMPLE_FORMAT), 65_535),  # one a channel
-    **dict.fromkeys((292, 293), 1),  # options of fax compressions
-    320: 3 << 16,  # palette
+    **dict.fromkeys((BITS, EXTRA, SAMPLE_FORMAT), 65_535),  # one a channel
+    **dict.fromkeys((FAX_OPTIONS, 293), 1),
+    PALETTE: 3 << 16,
     **dict.fromkeys((332, 334), 1),  # inks
-    347: 1 << 16,  # tables of JPEG
+    JPEG_TABLES: 1 << 16,
     **dict.fromkeys(range(512, 522), 64),  # of JPEG as it was first
     **dict.fromkeys((529, 530, 531, 532), 6),  # YCbCr
     50674: 16,  # LERC
@@ -44,10 +71,10 @@ _NEEDED = {
 # Of a progressive JPEG in each strip, as of a JPEG with all pixels in `limits`. libtiff reads it.
 os.environ.setdefault("LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER", "20")
 
-# Pillow makes an object of each strip. A picture of 50 megapixels in tiles of 32 has half as many.
+# An object is made of each strip. A picture of 50 megapixels in tiles of 32 has half as many.
 MOST_PIECES = 100_000
 
-# libtiff copies a strip before it unpacks it, if only a part, and strips may be the same bytes: 0.3 s.
+# Strips may be the same bytes, and each is gone through: 0.3 s.
 _MOST_COPIED = 256 << 20
 
 
@@ -60,7 +87,7 @@ class Layout:
         size: (width, height) as stored.
         tile: (width, height) of a tile; None where the page is in strips.
         channels: how many samples a pixel has.
-        dtype: of a sample, in the file's byte order; None for one that is no whole number of bytes.
+        bits: of a sample, of the first channel.
         orientation: EXIF's number.
     """
 
@@ -68,17 +95,41 @@ class Layout:
     size: tuple[int, int]
     tile: tuple[int, int] | None
     channels: int
-    dtype: np.dtype | None
+    bits: int
     orientation: int
 
     def tag(self, number: int, default: int) -> int:
         """A tag's first or only value."""
         return self.directory.first(number, default)
 
+    @cached_property
+    def compression(self) -> int:
+        """Number of the compression."""
+        return self.tag(COMPRESSION, 1)
+
+    @cached_property
+    def predictor(self) -> int:
+        """Number of what was done to the values before they were compressed; 1 for nothing."""
+        return self.tag(PREDICTOR, 1) if self.compression in _OF_BYTES else 1
+
+    @cached_property
+    def photometric(self) -> int:
+        """What the samples are: of a page that does not say it, three are colours, and low values dark."""
+        if PHOTOMETRIC in self.directory:
+            return self.tag(PHOTOMETRIC, GREY)
+        if self.channels - len(self.directory.numbers(EXTRA)) != 3:
+            return GREY
+        return YCBCR if self.compression in JPEGS else RGB  # a JPEG itself says whether it is
+
+    @cached_property
+    def in_planes(self) -> bool:
+        """Whether each channel is stored by itself."""
+        return self.channels > 1 and self.tag(PLANAR, 1) == SEPARATE_PLANES
+
     @property
     def sample_bytes(self) -> int:
         """Bytes of a sample once it is unpacked."""
-        return 1 if self.dtype is None else self.dtype.itemsize
+        return next((count for count in (1, 2, 4, 8) if self.bits <= 8 * count), 16)
 
     @property
     def unpacked_width(self) -> int:
@@ -86,11 +137,21 @@ class Layout:
         return -(-self.size[0] // self.tile[0]) * self.tile[0] if self.tile else self.size[0]
 
     @property
-    def equal_pixels(self) -> int:
-        """How many pixels of four channels of 16 bits take as much memory to decode as this page."""
-        samples = self.unpacked_width * self.size[1] * self.channels
-        # Whatever the samples, RGB is made of them: of 8 bits that takes two fifths of the memory.
-        return max(2 * self.size[0] * self.size[1] // 5, samples * self.sample_bytes // 8)
+    def peak_bytes(self) -> int:
+        """At the peak of decoding, in memory: measured for each kind of page."""
+        pixels = self.size[0] * self.size[1]
+        stored = self.unpacked_width * self.size[1] * self.channels * self.sample_bytes
+        # What is unpacked of a piece, and what that is made from: in libjpeg words, in OpenJPEG long ones.
+        words = 2 if self.compression in JPEGS else 4 if self.compression in _OTHER_PICTURES else 1
+        each = self.sample_bytes + max(words, self.sample_bytes)
+        width, height = self.tile or (self.size[0], self.rows)
+        unpacking = width * height * (1 if self.in_planes else self.channels) * each
+        if self.pieces > 1 or self.in_planes:
+            unpacking += stored
+        # RGB, and the same upright; or what Pillow converts, and RGB.
+        plain = self.photometric in (GREY_INVERTED, GREY, RGB) or self.compression in JPEGS
+        plain = plain and PROFILE not in self.directory and EXTRA not in self.directory
+        return max(unpacking, stored + 3 * pixels if plain else stored + 10 * pixels, 6 * pixels)
 
     @property
     def rows(self) -> int:
@@ -105,19 +166,64 @@ class Layout:
         return -(-self.size[0] // self.tile[0]) * -(-self.size[1] // self.tile[1])
 
     @property
-    def known_to_pillow(self) -> bool:
-        """Whether Pillow reads all there is, or reads it better: CMYK, JPEG inside, a palette, bits."""
-        photometric = self.tag(PHOTOMETRIC, GREY_INVERTED)
-        if (
-            self.dtype is None
-            or photometric not in (GREY_INVERTED, GREY, RGB)
-            or self.tag(COMPRESSION, 1) not in _LOSSLESS
-            or (self.dtype.kind == "f" and self.tag(PREDICTOR, 1) not in (1, DIFFERENCES))
+    def is_for_libtiff(self) -> bool:
+        """Whether the colours or the compression are such that libtiff alone makes pixels of them."""
+        return (
+            self.compression in _OF_LIBTIFF
+            or self.photometric == LAB
+            or (self.photometric == YCBCR and self.compression not in _OF_PICTURES)
+        )
+
+    @property
+    def stays_ycbcr(self) -> bool:
+        """Whether colours are in YCbCr once they are unpacked."""
+        return self.compression == _APERIO_YCBCR or (self.photometric == YCBCR and self.in_planes)
+
+    def check_readable(self) -> None:
+        """Raise NotAPicture where no library here reads the compression or the colours."""
+        if self.compression not in (1, *_OF_BYTES, *_OF_BITS, *_OF_PICTURES, *_OF_LIBTIFF):
+            name = _COMPRESSION_NAMES.get(self.compression, "a kind that is not known")
+            raise NotAPicture(
+                f"the TIFF picture is compressed with {name} (compression {self.compression}), which is not"
+                " accepted: save it anew, with deflate or LZW"
+            )
+        if self.photometric not in (
+            GREY_INVERTED,
+            GREY,
+            RGB,
+            INDEXED,
+            _MASK,
+            CMYK,
+            YCBCR,
+            LAB,
+            _MOSAIC,
+            LINEAR,
         ):
-            return True
-        if self.dtype != np.uint8:
-            return False
-        return self.channels == 1 or (photometric == RGB and self.channels <= 4)
+            raise NotAPicture(
+                f"the TIFF picture has colours of a kind (photometric interpretation {self.photometric}) that"
+                " is not accepted: save it anew, in RGB"
+            )
+
+    def places(self) -> list[tuple[int, int]]:
+        """Where each strip or tile begins, and its length in bytes; (0, 0) for one that the file leaves out.
+
+        Where the file does not tell a length, the piece ends where another begins, or the file.
+        """
+        offsets = self._numbers(_TILE_OFFSETS, _STRIP_OFFSETS)
+        lengths = self._numbers(_TILE_BYTES, _STRIP_BYTES) or (0,) * len(offsets)
+        count = self.pieces * (self.channels if self.in_planes else 1)
+        if min(len(offsets), len(lengths)) < count:
+            raise BrokenPicture("the TIFF picture is truncated or corrupt: strips or tiles are missing")
+        ends = sorted({*offsets, len(self.directory.data)})
+        places = [
+            (offset, length or (ends[bisect_right(ends, offset)] - offset if 0 < offset < ends[-1] else 0))
+            for offset, length in zip(offsets[:count], lengths, strict=False)
+        ]
+        _check_copied([length for _, length in places], len(self.directory.data))
+        return places
+
+    def _numbers(self, *tags: int) -> tuple[int, ...]:
+        return next(filter(None, (self.directory.numbers(tag, MOST_PIECES) for tag in tags)), ())
 
 
 def read_layout(data: bytes, offset: int, limits: Limits) -> Layout:
@@ -126,9 +232,12 @@ def read_layout(data: bytes, offset: int, limits: Limits) -> Layout:
     Raises:
         PictureTooLarge: the page is beyond the limits, or one of its tiles: libtiff allocates a whole one
             even for a picture of one pixel. Or it is cut into too many strips or tiles.
+        NotAPicture: no library here reads it.
         BrokenPicture: its tags make no sense.
     """
     directory = Directory.at(data, offset)
+    for number, most in _NEEDED.items():
+        directory.check_count(number, most)
     size = (directory.first(WIDTH, 0), directory.first(LENGTH, 0))
     tile = None
     if TILE_WIDTH in directory:
@@ -138,13 +247,9 @@ def read_layout(data: bytes, offset: int, limits: Limits) -> Layout:
         raise BrokenPicture("the TIFF picture is truncated or corrupt: it has no size")
     for sides in (size, tile or size):
         check_size(sides, limits)
-    bits, kinds = directory.numbers(BITS) or (1,), directory.numbers(_SAMPLE_FORMAT) or (1,)
-    dtype = None
-    if len(set(bits)) == 1 and len(set(kinds)) == 1:
-        name = f"{_KINDS.get(kinds[0], 'u')}{bits[0] // 8}"
-        if bits[0] % 8 == 0 and name in _TYPES:
-            dtype = np.dtype(byte_order(data) + name)
-    layout = Layout(directory, size, tile, channels, dtype, directory.first(_ORIENTATION, 1))
+    bits, orientation = directory.first(BITS, 1), directory.first(_ORIENTATION, 1)
+    layout = Layout(directory, size, tile, channels, bits, orientation)
+    layout.check_readable()
     _check_pieces(layout, limits)
     return layout
 
@@ -152,8 +257,8 @@ def read_layout(data: bytes, offset: int, limits: Limits) -> Layout:
 def _check_pieces(layout: Layout, limits: Limits) -> None:
     """Raise PictureTooLarge unless strips or tiles are few enough, and what they unpack to."""
     directory = layout.directory
-    numbers = (STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES)
-    planes = layout.channels if layout.tag(PLANAR, 1) == SEPARATE_PLANES else 1
+    numbers = (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES)
+    planes = layout.channels if layout.in_planes else 1
     count = max(layout.pieces * planes, *(directory.tags[n].count for n in numbers if n in directory), 0)
     if count > MOST_PIECES:
         raise PictureTooLarge(
@@ -161,26 +266,21 @@ def _check_pieces(layout: Layout, limits: Limits) -> None:
         )
     if layout.tile:
         check_work(layout.pieces * layout.tile[0] * layout.tile[1], limits)
-    file_bytes = len(directory.data)
-    for lengths in (STRIP_BYTES, TILE_BYTES):
-        copied = sum(min(length, file_bytes) for length in directory.numbers(lengths, MOST_PIECES))
-        if copied > 4 * file_bytes + _MOST_COPIED:
-            raise BrokenPicture("the TIFF picture is corrupt: its strips or tiles overlap")
+    for lengths in (_STRIP_BYTES, _TILE_BYTES):
+        _check_copied(directory.numbers(lengths, MOST_PIECES), len(directory.data))
+
+
+def _check_copied(lengths: Sequence[int], file_bytes: int) -> None:
+    """Raise BrokenPicture where strips or tiles of these lengths are the same bytes again and again."""
+    if sum(min(length, file_bytes) for length in lengths) > 4 * file_bytes + _MOST_COPIED:
+        raise BrokenPicture("the TIFF picture is corrupt: its strips or tiles overlap")
 
 
 def vetted(layout: Layout) -> bytes:
-    """The file as if it had this page alone, of which Pillow sees what it needs, without orientation.
-
-    Raises:
-        BrokenPicture: a tag has more values than make sense.
-    """
+    """The file as if it had this page alone, of which Pillow sees what it needs, without orientation."""
     directory = layout.directory
     tags: dict[int, Tag] = {}
-    for number, most in _NEEDED.items():
-        if number in directory:
-            directory.check_count(number, most)
-            tags[number] = directory.tags[number]
-    for number in (STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES):
+    for number in (*_NEEDED, _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES):
         if number in directory:
             tags[number] = directory.tags[number]
     if directory.content(PROFILE):

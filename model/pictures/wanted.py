@@ -42,6 +42,7 @@ class Stored:
         channels: how many the picture has in it.
         pixel_size: (x, y) of its pixels as stored, in micrometres.
         whole_size: (width, height) of the whole picture, upright; None where it is not reduced.
+        is_cut: whether the end of its file is missing.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -50,6 +51,7 @@ class Stored:
     channels: int
     pixel_size: tuple[float, float] | None = None
     whole_size: tuple[int, int] | None = None
+    is_cut: bool = False
 
 
 def not_told(size: tuple[int, int], needed: int, pages: int) -> None:

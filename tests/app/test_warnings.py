@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asking import post
 from flask.testing import FlaskClient
+from PIL import Image
 from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
@@ -48,6 +49,17 @@ def test_json_warns_of_an_unfamiliar_picture_and_says_what_to_do(
 
 def test_a_familiar_picture_has_no_member_for_warnings(client: FlaskClient, png: bytes) -> None:
     assert "warnings" not in post(client, png).get_json()
+
+
+def test_a_file_without_its_end_is_answered_with_a_warning(client: FlaskClient) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 10)).save(file, "JPEG")
+
+    answer = post(client, file.getvalue()[:-2]).get_json()
+
+    assert [warning["code"] for warning in answer["warnings"]] == ["cut"]
+    Answer.model_validate(answer)
+    assert post(client, file.getvalue()[:-20]).status_code == 422
 
 
 def test_of_several_models_the_one_that_answers_doubts(png: bytes) -> None:

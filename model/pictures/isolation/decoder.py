@@ -32,9 +32,9 @@ def serve(connection: socket.socket) -> None:
     Each order is a file with {"page", "channel", "projection", "max_pixels", "max_frames"}. The decoder asks
     with {"size"} to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed",
     "pages"}, the picture's size, the bytes that it takes and how many pages of that size, whether it may
-    decode the pixels, answered with {"seconds"} of processor time. It ends with {"shape", "size", "origin"}
-    and the pixels in a file in memory, or with {"refused", "why"}, or with {"lacks_memory"}: whether the
-    machine has none, rather than the picture taken too much.
+    decode the pixels, answered with {"seconds"} of processor time. It ends with {"shape", "size", "origin",
+    "is_cut"} and the pixels in a file in memory, or with {"refused", "why"}, or with {"lacks_memory"}:
+    whether the machine has none, rather than the picture taken too much.
     """
     with suppress(Ended):
         while True:
@@ -72,7 +72,7 @@ class _Order:
             send(self._connection, {"lacks_memory": not self._is_room_left()})
             return
         with file_in_memory(decoded.image.data.cast("B")) as pixels:
-            told = {"size": decoded.size, "origin": asdict(decoded.origin)}
+            told = {"size": decoded.size, "origin": asdict(decoded.origin), "is_cut": decoded.is_cut}
             send(self._connection, {"shape": decoded.image.shape, **told}, pixels)
 
     def _decode(self) -> Decoded:

@@ -339,7 +339,8 @@ def _received(answer: Message) -> Decoded:
         os.close(answer.descriptor)
     width_of_whole, height_of_whole = answer.values["size"]
     image = np.frombuffer(pixels, np.uint8).reshape(height, width, channels)
-    return Decoded(image, (width_of_whole, height_of_whole), _origin(answer.values["origin"]))
+    size = (width_of_whole, height_of_whole)
+    return Decoded(image, size, _origin(answer.values["origin"]), bool(answer.values["is_cut"]))
 
 
 def _origin(told: dict[str, Any]) -> Origin:

@@ -17,6 +17,7 @@ import traceback
 import warnings
 from contextlib import suppress
 
+import tifffile  # noqa: F401 - decoders find it loaded; the service itself has no use for it
 from PIL import Image
 
 from model import heap

@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from model.pictures import BrokenPicture, Limits, PictureError, PictureTooLarge, TooManyFrames, decode
@@ -224,7 +225,6 @@ EXIF_LINES = "\n".join(re.findall("..{0,70}", turned(6).tobytes().hex()))
 
 TURNED = {
     "jpeg": lambda: saved(two_halves(), "JPEG", exif=turned(6)),
-    "jpeg, by XMP": lambda: saved(two_halves(), "JPEG", xmp=XMP),
     "jpeg, behind rubbish": lambda: (
         JPEG[:20] + b"\0 rubbish \xff\0\xff" + saved(two_halves(), "JPEG", exif=turned(6))[20:]
     ),
@@ -235,7 +235,6 @@ TURNED = {
     "png, by text": lambda: png_with_text(
         "Raw profile type exif", f"\nexif\n{len(EXIF_LINES)}\n{EXIF_LINES}"
     ),
-    "png, by XMP": lambda: png_with_text("XML:com.adobe.xmp", XMP.decode(), itxt=True),
     "webp": lambda: saved(two_halves(), "WEBP", exif=turned(6), lossless=True),
     "avif": lambda: saved(two_halves(), "AVIF", exif=turned(6), speed=10),
     "heic": lambda: heic_of(two_halves(), exif=turned(6).tobytes()),
@@ -251,6 +250,59 @@ def test_a_picture_is_turned_upright_wherever_its_file_says_so(name: str) -> Non
     assert decoded.shape == (24, 16, 3)
     assert decoded[:10].max() < 60  # what was left is up
     assert decoded[14:].min() > 190
+
+
+AS_IT_LIES = {
+    "jpeg": lambda: saved(two_halves(), "JPEG", xmp=XMP),
+    "png": lambda: png_with_text("XML:com.adobe.xmp", XMP.decode(), itxt=True),
+    "webp": lambda: saved(two_halves(), "WEBP", xmp=XMP),
+    "avif": lambda: saved(two_halves(), "AVIF", xmp=XMP, speed=10),
+    "tiff": lambda: saved(two_halves(), "TIFF", tiffinfo={700: XMP}),
+}
+
+
+@pytest.mark.parametrize("name", AS_IT_LIES)
+def test_xmp_turns_no_picture_since_browsers_do_not_look_at_it(name: str) -> None:
+    assert decode(AS_IT_LIES[name]()).shape == (16, 24, 3)
+
+
+def profile_of(length: int) -> bytes:
+    """A colour profile that swaps nothing, made long as those of slide scanners."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    noise = np.random.default_rng(0).integers(0, 255, length - len(profile), np.uint8).tobytes()
+    return struct.pack(">I", length) + profile[4:] + noise
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("megabytes", [1.1, 4, 15, 17])
+def test_a_png_may_have_a_long_profile(megabytes: float, deep: bool) -> None:
+    """One beyond all sense is left out; the picture is shown without it."""
+    pixels = np.asarray(two_halves())
+    plain = cv2.imencode(".png", pixels.astype(np.uint16) * 257)[1].tobytes() if deep else PNG
+    content = b"of a scanner\0\0" + zlib.compress(profile_of(int(megabytes * 1e6)), 1)
+    np.testing.assert_array_equal(decode(plain[:33] + png_chunk(b"iCCP", content) + plain[33:]), pixels)
+
+
+@pytest.mark.parametrize("content", [b"", b"name", b"name\0\0", b"name\0\0rubbish", b"name\0\x05abc"])
+def test_a_broken_profile_does_not_cost_a_png(content: bytes) -> None:
+    data = PNG[:33] + png_chunk(b"iCCP", content) + PNG[33:]
+    np.testing.assert_array_equal(decode(data), np.asarray(two_halves()))
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+def test_a_png_may_have_long_texts(kind: bytes) -> None:
+    text = b"a remark " * 400_000
+    content = (
+        b"Comment\0"
+        + {
+            b"tEXt": text,
+            b"zTXt": b"\0" + zlib.compress(text),
+            b"iTXt": b"\1\0\0\0" + zlib.compress(text),
+        }[kind]
+    )
+    chunk = png_chunk(kind, content)
+    for data in (PNG[:33] + chunk * 3 + PNG[33:], PNG[:-12] + chunk + PNG[-12:]):
+        np.testing.assert_array_equal(decode(data), np.asarray(two_halves()))
 
 
 @pytest.mark.parametrize(
