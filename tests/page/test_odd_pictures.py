@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -24,6 +26,7 @@ from browsing import (
 )
 from chromium import Browse, Page, expect
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from server import Server
 
 from tests.tiffs import tiff_of
@@ -75,6 +78,53 @@ def test_a_photo_that_was_turned_is_upright_with_its_objects_in_place(page: Page
     slide(page, "#threshold", 1)
     for x, y in POINTS:
         assert near(colour_of(page, (x, y)), (int(x), int(y), 128), by=6)
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+def png_with_raw_exif(orientation: int) -> bytes:
+    """As ImageMagick wrote it."""
+    lines = "\n".join(re.findall("..{0,70}", exif_of(orientation).tobytes().hex()))
+    texts = PngInfo()
+    texts.add_text("Raw profile type exif", f"\nexif\n{len(lines)}\n{lines}", zip=True)
+    return file_of(place_picture(), kind="PNG", pnginfo=texts)["buffer"]
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+LEFT, RIGHT = Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270
+LIKE_PHOTOS = {"quality": 100, "subsampling": 0}
+TURNED: dict[str, Callable[[], bytes]] = {
+    "6.webp": lambda: file_of(place_picture().transpose(LEFT), kind="WEBP", exif=exif_of(6), lossless=True)[
+        "buffer"
+    ],
+    "3.webp": lambda: file_of(place_picture(), kind="WEBP", exif=exif_of(3), lossless=True)["buffer"],
+    "6.png": lambda: file_of(place_picture().transpose(LEFT), kind="PNG", exif=exif_of(6))["buffer"],
+    "raw 3.png": lambda: png_with_raw_exif(3),
+    "3.avif": lambda: file_of(place_picture(), kind="AVIF", exif=exif_of(3), quality=100)["buffer"],
+    "8.jpg": lambda: file_of(place_picture().transpose(RIGHT), kind="JPEG", exif=exif_of(8), **LIKE_PHOTOS)[
+        "buffer"
+    ],
+    "xmp 6.jpg": lambda: file_of(place_picture(), kind="JPEG", xmp=XMP, **LIKE_PHOTOS)["buffer"],
+    "xmp 6.webp": lambda: file_of(place_picture(), kind="WEBP", xmp=XMP, lossless=True)["buffer"],
+    "cut.jpg": lambda: file_of(place_picture(), kind="JPEG", **LIKE_PHOTOS)["buffer"][:-2],
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_the_page_shows_which_way_up_the_service_has_seen_it(page: Page, server: Server, name: str) -> None:
+    data = TURNED[name]()
+    choose(page, as_file(data, name))
+    await_answer(page, name)
+    seen = as_seen_by(server, data)
+    expect(page.locator("#found-hint")).to_contain_text(f"{seen.shape[1]} × {seen.shape[0]} pixels")
+    slide(page, "#threshold", 1)
+    for x, y in ((2.5, 2.5), (70.5, 110.5), (150.5, 40.5)):
+        red, green, blue = seen[int(y), int(x)].tolist()
+        assert near(colour_of(page, (x, y)), (red, green, blue), by=6)
 
 
 def two_pages() -> dict[str, Any]:

@@ -1,5 +1,7 @@
 /** What the browser can show of a picture's file: a bitmap for the stage, a thumbnail for the list. */
 
+import { isShownOtherwise } from "./otherwise.js";
+
 const THUMBNAIL_SIDE = 160; // pixels, the longer: twice what is seen, for fine screens
 
 let kept = { showable: null, bitmap: null };
@@ -7,7 +9,7 @@ let kept = { showable: null, bitmap: null };
 /** Find out whether the browser can show the file, and make its thumbnail. */
 export async function prepare(picture) {
   try {
-    if (await isDeepPng(picture.file)) return;
+    if (await isShownOtherwise(picture.file)) return; // it comes with the answer
     await makeThumbnail(picture, picture.file);
     picture.isNative = true;
     picture.showable = picture.file;
@@ -32,12 +34,6 @@ export function bitmapOf({ showable }) {
   // Whoever shows the one before lets go of it: it may still be drawn.
   if (kept.showable !== showable) kept = { showable, bitmap: createImageBitmap(showable) };
   return kept.bitmap;
-}
-
-/** Browsers cut 16 bits to the upper 8, which leaves a micrograph black; the service scales them. */
-async function isDeepPng(file) {
-  const head = new Uint8Array(await file.slice(0, 25).arrayBuffer());
-  return head[0] === 0x89 && head[1] === 0x50 && head[24] === 16;
 }
 
 async function makeThumbnail(picture, blob) {

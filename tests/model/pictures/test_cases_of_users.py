@@ -27,3 +27,9 @@ def test_it_looks_as_the_plain_picture(name: str, shared: Path) -> None:
     assert picture.shape == reference.shape
     assert np.abs(picture - reference).mean() < 8  # levels: greys may be spread otherwise
     assert np.corrcoef(picture.ravel(), reference.ravel())[0, 1] > 0.99
+
+
+def test_a_png_with_a_profile_of_a_megabyte_is_shown(shared: Path) -> None:
+    picture = read(shared / "cases" / "png_icc_profile_over_1MB.png")
+    assert picture.shape == (200, 300, 3)
+    assert np.ptp(picture) > 100
