@@ -183,7 +183,7 @@ def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]
         return samples
     samples = _full_range(samples, layout.bits)
     if layout.photometric == GREY_INVERTED and samples.dtype == np.uint8:
-        np.invert(samples, out=samples)
+        return np.invert(samples, out=samples if samples.flags.writeable else None)
     return samples
 
 
