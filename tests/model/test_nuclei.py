@@ -22,6 +22,7 @@ from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import plan_of
 from model.manifest import MANIFEST
 from model.masks import from_label_map
+from model.result import Wishes
 from model.segmenter import Segmenter, load
 from scripts.draw_samples import fluorescence, tissue
 
@@ -103,6 +104,29 @@ def test_a_picture_far_larger_than_the_network_s_input_keeps_its_nuclei(nuclei: 
     assert found.size == (2048, 2048)
     # Nuclei at the sixteenths' borders meet or are cut there; a seam of tiles must add none of its own.
     assert 0.9 * 16 * alone <= len(found) <= 1.1 * 16 * alone
+
+
+def small_nuclei() -> Image:
+    """256 x 256 pixels with drawn nuclei some 12 pixels wide."""
+    small = cv2.resize(fluorescence()[0], (256, 256), interpolation=cv2.INTER_AREA)
+    return np.repeat(small[..., None], 3, axis=-1)
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_a_picture_of_many_fields_has_the_small_nuclei_of_each(nuclei: Segmenter, times: int) -> None:
+    field = small_nuclei()
+    alone = nuclei.predict(field, Wishes()).found
+    mosaic = nuclei.predict(np.tile(field, (times, times, 1)), Wishes(max_segments=10))
+    assert alone >= 50
+    # Nuclei at the borders of fields meet or are cut there.
+    assert mosaic.found == pytest.approx(alone * times**2, rel=0.08)
+    assert len(mosaic.segments) == 10
+
+
+def test_by_default_as_many_are_answered_as_a_field_may_have(nuclei: Segmenter) -> None:
+    mosaic = nuclei.predict(np.tile(small_nuclei(), (4, 4, 1)), Wishes())
+    assert mosaic.found > 900
+    assert mosaic.left_out == 0
 
 
 def test_an_empty_field_has_no_nuclei(nuclei: Segmenter) -> None:

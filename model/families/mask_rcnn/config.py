@@ -32,7 +32,10 @@ POSITIVE = (
     *("rpn_anchor_scales", "rpn_anchor_ratios", "rpn_bbox_std_dev", "bbox_std_dev"),
     *("mini_mask_shape", "learning_rate", "gradient_clip_norm"),
 )
-NOT_NEGATIVE = ("image_min_scale", "learning_momentum", "weight_decay")
+NOT_NEGATIVE = (
+    *("image_min_scale", "least_object_size", "closer_scale"),
+    *("learning_momentum", "weight_decay"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Config:
     image_min_dim: int = 800
     image_max_dim: int = 1024
     image_min_scale: float = 0.0
+    least_object_size: int = 0  # here: pixels a side as the network sees them; if most are smaller, it looks
+    closer_scale: float = 0.0  # here: again at this scale, in tiles; 0: it does not
     image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture to its own range
     mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)  # RGB, 0…255
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ COARSE_STRIDE = 256
 """Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
 MOST_TILES = 64
 """About so many at most: a picture that needs more (of 1 x 5,000 pixels, say) shrinks, or takes minutes."""
+MOST_CLOSER_TILES = 128
+"""The same, where the objects were seen to be so small that they are missed otherwise."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Fit:
     size: Size
     shape: tuple[int, int]
     padding: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def scale(self) -> float:
+        """By how much it is enlarged."""
+        return self.shape[1] / self.size[0]
 
     @property
     def window(self) -> tuple[int, int, int, int]:
@@ -87,6 +95,23 @@ def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bo
     return Plan(tiles, fit, (width, height) if shrinks and reducible else size)
 
 
+def closer_plan_of(
+    size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False
+) -> Plan | None:
+    """How a picture goes through the network whose objects `plan_of` shows too small, as far as is known.
+
+    None where it goes no larger: without tiles, without a `closer_scale`, or if the picture is as large so.
+    """
+    scale = config.closer_scale
+    if tile_overlap is None or not scale:
+        return None
+    closer = dataclasses.replace(config, image_min_scale=max(scale, config.image_min_scale))
+    tiles = _tiles(size, closer, round(tile_overlap / scale), MOST_CLOSER_TILES)
+    fit = fit_of(tiles[0].size, closer, few_shapes)
+    plan = plan_of(size, config, tile_overlap, few_shapes)
+    return Plan(tiles, fit, size) if fit.scale > plan.fit.scale else None
+
+
 def scale_of(height: int, width: int, config: Config) -> float:
     """By how much an image of these pixels is enlarged before the network sees it."""
     scale = _full_scale_of(height, width, config)
@@ -118,14 +143,14 @@ def _full_scale_of(height: int, width: int, config: Config) -> float:
     return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
 
 
-def _tiles(size: Size, config: Config, overlap: int | None) -> list[Tile]:
+def _tiles(size: Size, config: Config, overlap: int | None, most: int = MOST_TILES) -> list[Tile]:
     width, height = size
     if overlap is None:
         return [Tile(0, 0, width, height)]
     side = max(
         int(config.image_max_dim / _full_scale_of(height, width, config)),
-        math.isqrt(width * height // MOST_TILES),
-        max(width, height) // MOST_TILES,
+        math.isqrt(width * height // most),
+        max(width, height) // most,
     )
     return cut(width, height, side, min(overlap, side // 4))
 

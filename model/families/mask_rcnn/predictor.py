@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,18 +15,42 @@ from model.families.checks import check_copy, ids_of
 from model.families.family import Size, Turn
 from model.families.mask_rcnn import joining
 from model.families.mask_rcnn.config import Config
-from model.families.mask_rcnn.fit import Plan, plan_of
+from model.families.mask_rcnn.fit import Plan, closer_plan_of, plan_of
 from model.families.mask_rcnn.inference import find_segments
-from model.families.mask_rcnn.molding import grey_range_of
+from model.families.mask_rcnn.molding import GreyRange, grey_range_of
 from model.families.mask_rcnn.stages import EngineStages
 from model.manifest import Manifest
 from model.result import Result, Wishes
+from model.segments import Segments
 from model.stopwatch import Stopwatch
 
 SEAM_THRESHOLD = 0.1
 """Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
 scores less than the whole, and an object should look the same to each who asks."""
+TILES_TO_JUDGE = 8
+"""In about so many tiles, spread over the picture, is seen how large its objects are."""
+FEWEST_TO_JUDGE = 20
+"""Fewer objects say little about the others."""
 PLANS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A picture, and what is the same however it is looked at.
+
+    Attributes:
+        image: uint8 (H, W, 3), RGB, the picture or a reduced copy.
+        class_ids: those wanted; None: all.
+        grey_range: of the picture, see `molding.mold`.
+        stopwatch: measures "infer" and "masks".
+        turn: is held while the network computes.
+    """
+
+    image: npt.NDArray[np.uint8]
+    class_ids: Collection[int] | None
+    grey_range: GreyRange | None
+    stopwatch: Stopwatch
+    turn: Turn
 
 
 class MaskRCNNPredictor:
@@ -34,11 +60,11 @@ class MaskRCNNPredictor:
         self.manifest = manifest
         self.config = config
         self.stages = EngineStages(runner, config)
-        self._plan_of = lru_cache(PLANS_KEPT)(self._make_plan)
+        self._plans_of = lru_cache(PLANS_KEPT)(self._make_plans)
 
     def enough(self, size: Size) -> Size:
         """See `families.family.Predictor`."""
-        return self._plan_of(size).enough
+        return self._plans_of(size)[0].enough
 
     def predict(
         self,
@@ -50,39 +76,69 @@ class MaskRCNNPredictor:
         turn: Turn,
     ) -> Result:
         """See `families.family.Predictor`."""
-        plan = self._plan_of(size)
+        plan, closer = self._plans_of(size)
         check_copy(image, size, plan.enough, self.manifest.name)
         least = self.manifest.threshold if wishes.threshold is None else wishes.threshold
         most = self.manifest.most_segments(wishes, size)
-        is_cut = len(plan.tiles) > 1
-        config = dataclasses.replace(
-            self.config,
-            detection_min_confidence=min(least, SEAM_THRESHOLD) if is_cut else least,
-            # Of a tile all, whatever is asked for: what a segment looks like must not depend on that.
-            detection_max_instances=self.config.post_nms_rois_inference if is_cut else most,
+        seen = _Seen(
+            image,
+            None if wishes.classes is None else ids_of(wishes.classes, self.manifest.classes),
+            grey_range_of(image, self.config),
+            stopwatch,
+            turn,
         )
-        class_ids = None if wishes.classes is None else ids_of(wishes.classes, self.manifest.classes)
-        grey_range = grey_range_of(image, config)
-        answers = []
-        for tile in plan.tiles:
-            found = find_segments(
-                self.stages,
-                tile.of(image) if is_cut else image,  # of a reduced copy there is one tile, all of it
-                config,
-                class_ids=class_ids,
-                fit=plan.fit,
-                grey_range=grey_range,
-                stopwatch=stopwatch,
-                turn=turn,
-            )
-            answers.append(found)
-        if not is_cut:
-            return answers[0]
-        with stopwatch.measure("masks"):
-            whole = joining.join(plan.tiles, [answer.segments for answer in answers], size)
-            count = int(np.count_nonzero(whole.scores >= np.float32(least)))
-            kept = min(count, most)
-            return Result(whole.select(np.arange(kept)), left_out=count - kept)
+        if len(plan.tiles) == 1 and closer is None:
+            return self._look(seen, plan, 0, least, most)
+        whole = self._all_objects(seen, plan, closer, least)
+        count = int(np.count_nonzero(whole.scores >= np.float32(least)))
+        kept = min(count, most)
+        return Result(whole.select(np.arange(kept)), left_out=count - kept)
 
-    def _make_plan(self, size: Size) -> Plan:
-        return plan_of(size, self.config, self.manifest.tile_overlap, self.stages.few_shapes)
+    def _all_objects(self, seen: _Seen, plan: Plan, closer: Plan | None, least: float) -> Segments:
+        """Those with a score of `least` or more, and some below, however few are wanted.
+
+        Neither what an object looks like nor how closely it is looked at must depend on what is asked for.
+        """
+        lowest = min(least, SEAM_THRESHOLD if len(plan.tiles) > 1 else self.manifest.threshold)
+
+        def look(index: int) -> Segments:
+            return self._look(seen, plan, index, lowest, self.config.post_nms_rois_inference).segments
+
+        spread = range(0, len(plan.tiles), max(1, len(plan.tiles) // TILES_TO_JUDGE))
+        found = {index: look(index) for index in spread}
+        if closer is not None and self._are_small(found.values(), plan.fit.scale):
+            plan, found, lowest = closer, {}, min(least, SEAM_THRESHOLD)
+        answers = [found[index] if index in found else look(index) for index in range(len(plan.tiles))]
+        if len(plan.tiles) == 1:
+            return answers[0]
+        size = max(tile.x2 for tile in plan.tiles), max(tile.y2 for tile in plan.tiles)
+        with seen.stopwatch.measure("masks"):
+            return joining.join(plan.tiles, answers, size)
+
+    def _look(self, seen: _Seen, plan: Plan, index: int, least: float, most: int) -> Result:
+        """What is in a tile of the plan: the best `most` objects with a score of `least` or more."""
+        return find_segments(
+            self.stages,
+            # Of a reduced copy there is one tile, all of it.
+            plan.tiles[index].of(seen.image) if len(plan.tiles) > 1 else seen.image,
+            dataclasses.replace(self.config, detection_min_confidence=least, detection_max_instances=most),
+            class_ids=seen.class_ids,
+            fit=plan.fit,
+            grey_range=seen.grey_range,
+            stopwatch=seen.stopwatch,
+            turn=seen.turn,
+        )
+
+    def _are_small(self, found: Iterable[Segments], scale: float) -> bool:
+        """Whether most of the sure objects are so small, as the network sees them, that it misses others."""
+        areas = np.concatenate(
+            [one.areas()[one.scores >= np.float32(self.manifest.threshold)] for one in found]
+        )
+        if len(areas) < FEWEST_TO_JUDGE:
+            return False
+        return float(np.sqrt(np.median(areas))) * scale < self.config.least_object_size
+
+    def _make_plans(self, size: Size) -> tuple[Plan, Plan | None]:
+        how = size, self.config, self.manifest.tile_overlap, self.stages.few_shapes
+        plan = plan_of(*how)
+        return plan, closer_plan_of(*how) if plan.enough == size else None
