@@ -246,7 +246,16 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             ),
         ),
         ("model.pictures.profiles", ()),
-        ("model.pictures.colours", ("model.pictures.limits", "model.pictures.profiles")),
+        ("model.pictures.blocks", ()),
+        ("model.pictures.marks", ("model.pictures.blocks",)),
+        ("model.pictures.bulk", ("model.pictures.blocks", "model.pictures.marks")),
+        (
+            "model.pictures.colours",
+            (
+                *("model.pictures.blocks", "model.pictures.bulk"),
+                *("model.pictures.limits", "model.pictures.profiles"),
+            ),
+        ),
         ("model.pictures.bmp", ("model.pictures.limits",)),
         ("model.pictures.gif", ("model.pictures.limits",)),
         ("model.pictures.jpeg", ("model.pictures.exif", "model.pictures.limits")),
@@ -264,7 +273,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         (
             "model.pictures.tiff",
             (
-                *("model.pictures.colours", "model.pictures.limits"),
+                *("model.pictures.blocks", "model.pictures.colours", "model.pictures.limits"),
                 *("model.pictures.tiff_directory", "model.pictures.tiff_layout"),
             ),
         ),

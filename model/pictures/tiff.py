@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.pictures.colours import Samples, row_blocks
+from model.pictures.blocks import row_blocks
+from model.pictures.colours import Samples
 from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_channel
 from model.pictures.tiff_directory import with_directory
 from model.pictures.tiff_layout import (
