@@ -248,7 +248,16 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             ),
         ),
         ("model.pictures.profiles", ()),
-        ("model.pictures.colours", ("model.pictures.limits", "model.pictures.profiles")),
+        ("model.pictures.blocks", ()),
+        ("model.pictures.marks", ("model.pictures.blocks",)),
+        ("model.pictures.bulk", ("model.pictures.blocks", "model.pictures.marks")),
+        (
+            "model.pictures.colours",
+            (
+                *("model.pictures.blocks", "model.pictures.bulk"),
+                *("model.pictures.limits", "model.pictures.profiles"),
+            ),
+        ),
         ("model.pictures.bmp", ("model.pictures.limits",)),
         ("model.pictures.gif", ("model.pictures.limits",)),
         ("model.pictures.jpeg", ("model.pictures.exif", "model.pictures.limits")),
@@ -267,8 +276,9 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         (
             "model.pictures.tiff",
             (
-                *("model.pictures.colours", "model.pictures.jpeg", "model.pictures.limits"),
-                *("model.pictures.tiff_directory", "model.pictures.tiff_layout", "model.pictures.tiff_pages"),
+                *("model.pictures.blocks", "model.pictures.colours", "model.pictures.jpeg"),
+                *("model.pictures.limits", "model.pictures.tiff_directory", "model.pictures.tiff_layout"),
+                "model.pictures.tiff_pages",
             ),
         ),
         (

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from model.pictures.blocks import native, row_blocks
+from model.pictures.bulk import bulk_of
 from model.pictures.limits import check_channel
 from model.pictures.profiles import is_srgb, without_long_conversions
-
-# A small file can hold a large flat picture, and copies of all of it add up: they are made of some rows.
-_BLOCK = 1 << 20  # pixels
-
-# What may lie outside the range that a picture of more than 8 bits is stretched over: one pixel in 10,000
-# at each end.
-_OUTLIERS = 1e-4
 
 
 @dataclass(frozen=True)
@@ -152,22 +146,22 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
 def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """uint8 of values in any range: the lowest becomes 0, the highest 255; 8 bits stay as they are.
 
-    A hot or dead pixel of a sensor does not count as lowest or highest: up to one pixel in 10,000 at each end
-    lies outside the range if no 2 x 2 pixels next to each other do. NaN becomes 0.
+    Hot and dead pixels, scale bars, writing and borders do not count as lowest or highest (`bulk_of`): they
+    become 0 or 255 with what is next to them in the range. NaN becomes 0.
 
     Args:
         values: (H, W) or (H, W, C), whole numbers or floats; channels share one range.
     """
     if values.dtype == np.uint8:
         return values.astype(np.uint8)
-    found = _range(values)
-    if found is None or found[0] == found[1]:
+    bulk = bulk_of(values if values.ndim == 3 else values[:, :, np.newaxis])
+    if bulk is None or bulk.low == bulk.high:
         return np.zeros(values.shape, np.uint8)
-    lowest, highest = found
+    lowest, highest = bulk.low, bulk.high
 
     def scaled(block: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
-        exact = _native(block).astype(np.float64)
+        exact = native(block).astype(np.float64)
         np.nan_to_num(exact, copy=False, nan=lowest, neginf=lowest, posinf=highest)
         np.clip(exact, lowest, highest, out=exact)
         # Halves: the difference of two float64 can overflow, too.
@@ -184,55 +178,6 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     return stretched
 
 
-def _range(values: npt.NDArray[np.generic]) -> tuple[float, float] | None:
-    """The lowest and the highest value, without outliers; None where no value is finite."""
-    planes = values[:, :, np.newaxis] if values.ndim == 2 else values
-    count = int(planes.size * _OUTLIERS) + 1
-    lowest, highest = _native(planes[:0, 0, 0]), _native(planes[:0, 0, 0])
-    low_square, high_square = np.inf, -np.inf
-    for rows in row_blocks(planes.shape[:2], overlap=1):
-        for index in range(planes.shape[2]):
-            block = _native(planes[rows, :, index])
-            own = block[: rows.stop - rows.start - 1]  # without the row that the next block begins with
-            lowest = _extremes(lowest, own[own < lowest.max()] if lowest.size == count else own, count, 0)
-            highest = _extremes(highest, own[own > highest.min()] if highest.size == count else own, count, 1)
-            if (squares := _finite(_of_squares(np.maximum, block))).size:
-                low_square = min(low_square, float(squares.min()))
-            if (squares := _finite(_of_squares(np.minimum, block))).size:
-                high_square = max(high_square, float(squares.max()))
-    if not lowest.size:
-        return None
-    return min(float(lowest.max()), low_square), max(float(highest.min()), high_square)
-
-
-def _extremes(
-    those: npt.NDArray[Any], more: npt.NDArray[Any], count: int, end: Literal[0, 1]
-) -> npt.NDArray[Any]:
-    """Of all values the `count` smallest (`end` 0) or largest (`end` 1), in no order."""
-    values = np.concatenate([those, _finite(more)])
-    if values.size <= count:
-        return values
-    return np.partition(values, count - 1)[:count] if end == 0 else np.partition(values, -count)[-count:]
-
-
-def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`function` of each four pixels that form a square; none in a single row or column."""
-    pairs = function(block[:-1], block[1:])
-    squares: npt.NDArray[Any] = function(pairs[:, :-1], pairs[:, 1:])
-    return squares
-
-
-def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The finite values, flat; floats as float64, in which inf is none of them."""
-    return values[np.isfinite(values)].astype(np.float64) if values.dtype.kind == "f" else values.ravel()
-
-
-def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The values as NumPy is fast with them: in this processor's byte order, and no floats of 16 bits."""
-    is_half = values.dtype.kind == "f" and values.dtype.itemsize == 2
-    return values.astype(np.float32 if is_half else values.dtype.newbyteorder("="), copy=False)
-
-
 def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """uint8 of values whose type's whole range means black to white; floats from 0 to 1."""
     scaled = np.empty(values.shape, np.uint8)
@@ -241,13 +186,6 @@ def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
         block = np.nan_to_num(values[rows].astype(np.float64)) / whole_range
         scaled[rows] = np.rint(np.clip(block, 0, 1) * 255)
     return scaled
-
-
-def row_blocks(shape: tuple[int, ...], overlap: int = 0) -> Iterator[slice]:
-    """Slices of rows of a picture of (height, width), each some `_BLOCK` pixels and `overlap` rows more."""
-    rows = max(1, _BLOCK // max(1, shape[1]))
-    for start in range(0, shape[0], rows):
-        yield slice(start, start + rows + overlap)
 
 
 def _bands(image: Image.Image) -> tuple[str, ...]:

@@ -100,7 +100,8 @@ def decode(
     Accepts JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP and GIF, recognised by their first bytes, whatever the name
     says. EXIF orientation is applied, a colour profile is converted to sRGB, transparency shows white. TIFF
     and PNG of more than 8 bits (16-bit, 32-bit, float) are stretched so that their own darkest value becomes
-    0 and their brightest 255, hot and dead pixels aside: microscopes use a small part of their range.
+    0 and their brightest 255, hot and dead pixels and drawn marks aside: microscopes use a small part of
+    their range.
 
     Args:
         data: a whole image file.

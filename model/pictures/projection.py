@@ -10,7 +10,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from model.pictures.colours import Samples, row_blocks
+from model.pictures.blocks import row_blocks
+from model.pictures.colours import Samples
 from model.pictures.limits import PagesDiffer
 
 Projection = Literal["none", "max", "mean"]

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.pictures.colours import Samples, row_blocks
+from model.pictures.blocks import row_blocks
+from model.pictures.colours import Samples
 from model.pictures.jpeg import jpeg_scans
 from model.pictures.limits import (
     BrokenPicture,

@@ -22,11 +22,14 @@ from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import plan_of
 from model.manifest import MANIFEST
 from model.masks import from_label_map
+from model.pictures import read
+from model.pictures.colours import Samples, samples_to_rgb
 from model.result import Wishes
 from model.segmenter import Segmenter, load
 from scripts.draw_samples import fluorescence, tissue
 
 REPOSITORY = Path(__file__).parents[2]
+CASES = REPOSITORY.parent / "shared" / "cases"
 NUCLEI_ARCHIVE = REPOSITORY.parent / "shared" / "data" / "nuclei.tar"
 MEGABYTE = 2**20
 
@@ -94,6 +97,37 @@ def test_drawn_nuclei_are_found(
     image = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB if picture.ndim == 2 else cv2.COLOR_BGR2RGB)
     result = evaluate(nuclei.segment, OneSample(change(image), labels), progress=False)
     assert result.to_json()["all"]["AP50"] >= least_ap
+
+
+def test_a_burned_in_scale_bar_costs_no_nucleus(nuclei: Segmenter) -> None:
+    bar = CASES / "u16_burned_in_scale_bar.tif"
+    if not bar.exists():
+        pytest.skip(f"{CASES} is missing")
+    expected = nuclei.segment(read(CASES / "reference.png"))
+
+    found = nuclei.segment(read(bar))
+
+    assert len(found) == len(expected) == 13
+    for box, score in zip(expected.boxes, expected.scores, strict=True):
+        away = np.abs(found.boxes - box).max(axis=1)
+        nearest = away.argmin()
+        lies_under_the_bar = box[0] < 190 and box[2] > 120 and box[1] < 148 and box[3] > 140
+        assert away[nearest] <= (15 if lies_under_the_bar else 2)  # what the bar cuts off is not seen
+        assert abs(found.scores[nearest] - score) <= 0.1
+
+
+@pytest.mark.parametrize(("depth", "light"), [(np.uint8, 0.2), (np.uint16, 4)])
+def test_drawn_nuclei_are_found_beside_a_scale_bar(
+    nuclei: Segmenter, depth: type[np.unsignedinteger], light: float
+) -> None:
+    picture, labels = fluorescence()
+    image = (picture * light).astype(depth)
+    image[-20:-8, -120:-10] = np.iinfo(depth).max
+    labels[-20:-8, -120:-10] = 0
+
+    found = OneSample(samples_to_rgb(Samples(image[:, :, np.newaxis], colour=False)), labels)
+
+    assert evaluate(nuclei.segment, found, progress=False).to_json()["all"]["AP50"] >= 0.7
 
 
 def test_a_picture_far_larger_than_the_network_s_input_keeps_its_nuclei(nuclei: Segmenter) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from model.families.mask_rcnn.boxes import Floats, denormalize, normalize
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import Fit, fit_of
+from model.pictures.bulk import bulk_of
 
 CONTRAST_PERCENTILES = (0.5, 99.8)
 LEAST_CONTRAST = 10.0
@@ -75,12 +76,19 @@ def mold(
 
 
 def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | None:
-    """The grey levels to stretch from, for an RGB image (H, W, 3); None where the config does not stretch."""
+    """The grey levels to stretch from, for an RGB image (H, W, 3); None where the config does not stretch.
+
+    Scale bars, writing and borders do not count: a white bar is more than the brightest 0.2 % of many images.
+    """
     if config.image_normalization != "contrast":
         return None
     pixels = image.reshape(-1, 3)
     step = max(1, len(pixels) // PERCENTILE_SAMPLE) | 1  # odd: not always the same columns
-    low, high = np.percentile(pixels[::step], CONTRAST_PERCENTILES)
+    sample = pixels[::step]
+    bulk = bulk_of(image)
+    if bulk is not None and bulk.marks is not None:
+        sample = sample[bulk.marks.reshape(-1)[::step] == 0]
+    low, high = np.percentile(sample, CONTRAST_PERCENTILES)
     return float(low), float(max(high, low + LEAST_CONTRAST))
 
 

@@ -159,6 +159,15 @@ def test_contrast_makes_a_dim_image_and_a_bright_one_look_alike(factor: int, shi
     assert np.ptp(expected) > 200
 
 
+def test_a_scale_bar_does_not_make_an_image_dim() -> None:
+    settings = config("fit64", image_normalization="contrast")
+    image = noise(128, 128) // 8  # 0…31
+    without = grey_range_of(image, settings)
+    image[110:118, 40:110] = 255
+
+    assert grey_range_of(image, settings) == without
+
+
 @pytest.mark.parametrize("level", [0, 7, 255])
 def test_a_constant_image_is_not_stretched_to_noise(level: int) -> None:
     image = np.full((128, 128, 3), level, np.uint8)
