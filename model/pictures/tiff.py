@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from model.pictures.tiff_layout import (
     CHANNELS,
     CMYK,
     COMPRESSION,
+    DEFLATES,
     EXTRA,
     FAX_OPTIONS,
     FILL_ORDER,
@@ -43,6 +45,7 @@ from model.pictures.tiff_layout import (
     LENGTH,
     LINEAR,
     OPACITY,
+    PACKBITS,
     PALETTE,
     PHOTOMETRIC,
     PLANAR,
@@ -57,6 +60,7 @@ from model.pictures.tiff_layout import (
     TILE_WIDTH,
     WIDTH,
     YCBCR,
+    ZSTDS,
     Layout,
     vetted,
 )
@@ -166,7 +170,13 @@ def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]
                 raise BrokenPicture("the TIFF picture is truncated")
             scans += jpeg_scans(piece)
             check_scans(scans, layout.tile or (width, layout.rows), limits)
-        part, (plane, _, top, left, _), _ = page.decode(piece, number, **tables)
+        try:
+            part, (plane, _, top, left, _), _ = page.decode(piece, number, **tables)
+        except Exception:
+            shortened = _shortened(piece, layout, number)
+            if shortened is None:
+                raise
+            part, (plane, _, top, left, _), _ = page.decode(shortened, number, **tables)
         assert part is not None  # tifffile gives none for no piece alone
         if values.dtype != bool and not np.can_cast(part.dtype, values.dtype):
             raise BrokenPicture(
@@ -186,6 +196,29 @@ def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]
     if layout.photometric == GREY_INVERTED and samples.dtype == np.uint8:
         return np.invert(samples, out=samples if samples.flags.writeable else None)
     return samples
+
+
+def _shortened(piece: bytes, layout: Layout, number: int) -> bytes | None:
+    """A strip or tile packed anew, without what it has beyond its rows; None for other compressions.
+
+    Some writers fill the last strip up. libdeflate and Zstd make nothing of a stream that has more bytes than
+    are wanted, and imagecodecs no more of PackBits.
+    """
+    import imagecodecs
+
+    width, rows = layout.tile or (layout.size[0], layout.rows)
+    if layout.tile is None:
+        rows = min(rows, layout.size[1] - number % layout.pieces * rows)
+    length = -(-width * (1 if layout.in_planes else layout.channels) * layout.bits // 8) * rows
+    if layout.tag(FILL_ORDER, 1) != 1:
+        return None
+    if layout.compression in DEFLATES:
+        return zlib.compress(zlib.decompressobj().decompress(piece, length), 0)
+    if layout.compression in ZSTDS:
+        return bytes(imagecodecs.zstd_encode(imagecodecs.zstd_decode(piece)[:length], 1))
+    if layout.compression == PACKBITS:
+        return bytes(imagecodecs.packbits_encode(imagecodecs.packbits_decode(piece)[:length]))
+    return None
 
 
 def _page(layout: Layout) -> TiffPage:

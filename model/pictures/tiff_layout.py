@@ -27,7 +27,8 @@ _APERIO_YCBCR = 33003  # a JPEG 2000 that does not say that it is in YCbCr
 
 # Compressions of bytes, whatever they mean, before which differences may be made: LZW, deflate (it has three
 # numbers), LZMA, PackBits, Zstd (two). Libraries take no notice of a predictor with any other.
-_OF_BYTES = (5, 8, 32946, 50013, 32773, 34925, 50000, 34926)
+DEFLATES, ZSTDS, PACKBITS = (8, 32946, 50013), (50000, 34926), 32773
+_OF_BYTES = (5, *DEFLATES, *ZSTDS, PACKBITS, 34925)
 _OF_BITS = (2, 3, 4)  # fax
 # Of pictures, each a file in itself: JPEG 2000, LERC, PNG, JPEG XR, WebP, JPEG XL.
 _OTHER_PICTURES = (33004, 33005, 34712, 34887, 34933, 34934, 22610, 50001, 34927, 50002, 52546)

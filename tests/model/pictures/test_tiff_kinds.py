@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -268,6 +269,18 @@ def test_a_tag_that_can_be_told_from_the_others_may_be_missing(
     photometric = "rgb" if colours == "rgb" else "minisblack"
     data = written(values.squeeze(), photometric=photometric, rowsperstrip=strips, compression=compression)
     np.testing.assert_array_equal(decode(without(data, number)), shown(values))
+
+
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "packbits", "zstd", "lzma"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_last_strip_may_be_filled_up(bits: int, compression: str) -> None:
+    """To as many rows as the others, though the picture ends before."""
+    values = noise(f"u{bits // 8}", 3)
+    data = bytearray(written(values, photometric="rgb", compression=compression, rowsperstrip=8))
+    length = struct.pack("<HHI", 257, 3, 1)
+    place = data.find(length) if length in data else data.index(struct.pack("<HHI", 257, 4, 1))
+    data[place + 8 : place + 10] = (HEIGHT - 3).to_bytes(2, "little")
+    np.testing.assert_array_equal(decode(bytes(data)), shown(values[: HEIGHT - 3]))
 
 
 def test_a_piece_that_the_file_leaves_out_is_black() -> None:
