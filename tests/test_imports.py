@@ -294,7 +294,10 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *("model.pictures.tiff_directory", "model.pictures.units"),
             ),
         ),
-        ("model.pictures.projection", ("model.pictures.colours", "model.pictures.limits")),
+        (
+            "model.pictures.projection",
+            ("model.pictures.blocks", "model.pictures.colours", "model.pictures.limits"),
+        ),
         ("model.pictures.origin", ("model.pictures.projection",)),
         ("model.pictures", ("model.heap", "model.pictures")),
         ("model.stopwatch", ()),
