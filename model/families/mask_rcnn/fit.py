@@ -16,8 +16,6 @@ COARSE_STRIDE = 256
 """Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
 MOST_TILES = 64
 """About so many at most: a picture that needs more (of 1 x 5,000 pixels, say) shrinks, or takes minutes."""
-MOST_CLOSER_TILES = 128
-"""The same, where the objects were seen to be so small that they are missed otherwise."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def closer_plan_of(
     if tile_overlap is None or not scale:
         return None
     closer = dataclasses.replace(config, image_min_scale=max(scale, config.image_min_scale))
-    tiles = _tiles(size, closer, round(tile_overlap / scale), MOST_CLOSER_TILES)
+    tiles = _tiles(size, closer, round(tile_overlap / scale))
     fit = fit_of(tiles[0].size, closer, few_shapes)
     plan = plan_of(size, config, tile_overlap, few_shapes)
     return Plan(tiles, fit, size) if fit.scale > plan.fit.scale else None
@@ -143,14 +141,14 @@ def _full_scale_of(height: int, width: int, config: Config) -> float:
     return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
 
 
-def _tiles(size: Size, config: Config, overlap: int | None, most: int = MOST_TILES) -> list[Tile]:
+def _tiles(size: Size, config: Config, overlap: int | None) -> list[Tile]:
     width, height = size
     if overlap is None:
         return [Tile(0, 0, width, height)]
     side = max(
         int(config.image_max_dim / _full_scale_of(height, width, config)),
-        math.isqrt(width * height // most),
-        max(width, height) // most,
+        math.isqrt(width * height // MOST_TILES),
+        max(width, height) // MOST_TILES,
     )
     return cut(width, height, side, min(overlap, side // 4))
 
