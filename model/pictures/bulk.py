@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +25,8 @@ _MOST_MARKS = 3
 
 # Fewer different values are those of a mask or a label map, in which flat areas are all there is.
 _LEAST_VALUES = 8
+
+_SQUARE = np.ones((2, 2), np.uint8)
 
 # Pixels that are looked at to see whether there may be marks at all.
 _SAMPLE = 1 << 16
@@ -135,6 +138,10 @@ def _outermost(values: npt.NDArray[Any], count: int, end: End) -> npt.NDArray[An
     """The `count` lowest or highest values, in no order."""
     if values.size <= count:
         return values
+    if values.dtype == np.uint8:  # OpenCV counts levels many times faster than NumPy selects among them
+        of_levels = cv2.calcHist([values], [0], None, [256], (0, 256)).ravel().astype(np.int64)
+        kept = np.repeat(np.arange(256, dtype=np.uint8), np.minimum(of_levels, count))
+        return kept[:count] if end == "low" else kept[-count:]
     return np.partition(values, count - 1)[:count] if end == "low" else np.partition(values, -count)[-count:]
 
 
@@ -146,7 +153,10 @@ def _innermost(dtype: np.dtype[Any], end: End) -> np.generic:
 
 
 def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`function` of each four pixels that form a square; none in a single row or column."""
+    """`function`, np.minimum or np.maximum, of each four pixels that form a square; none in a single row."""
+    if block.dtype == np.uint8 and block.size:  # many times faster
+        of_four = cv2.dilate if function is np.maximum else cv2.erode
+        return np.asarray(of_four(block, _SQUARE)).reshape(block.shape)[1:, 1:]
     pairs = function(block[:-1], block[1:])
     squares: npt.NDArray[Any] = function(pairs[:, :-1], pairs[:, 1:])
     return squares
