@@ -17,7 +17,7 @@ from app.codings import coding_of, decoded
 from app.errors import TooLarge, UploadTooSlow
 from app.service import current_service
 from app.serving.deadline import seconds_left
-from app.serving.streams import Stream
+from app.serving.streams import stream_of
 from app.settings import Settings
 
 _PIECE_BYTES = 64 * 1024
@@ -80,7 +80,7 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
         UploadTooSlow: it takes longer.
     """
     length = request.content_length
-    stream = Stream(request.environ["wsgi.input"])
+    stream = stream_of(request.environ)
     with (
         g.arrival.awaits(stream),
         closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
@@ -155,7 +155,7 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
 
 def _read_piece(until: float) -> bytes:
     """The next piece of the body, empty at its end, by `until` (of time.monotonic)."""
-    alarm = threading.Timer(until - time.monotonic(), Stream(request.environ["wsgi.input"]).cut)
+    alarm = threading.Timer(until - time.monotonic(), stream_of(request.environ).cut)
     alarm.daemon = True
     alarm.start()
     try:

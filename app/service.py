@@ -83,6 +83,8 @@ class Service:
         if "body" not in g:
             g.body = self.bodies.begin(caller())
         g.body.grow(more, g.arrival)
+        if g.arrival.may_be_lost():  # more of it may come
+            self.workers.lift_upload(g.arrival, g.body.bytes)
 
     def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).

@@ -20,6 +20,8 @@ _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
 _SCHEMES = (b"X-FORWARDED-PROTO", b"X-FORWARDED-SSL")
 _ONCE = (b"HOST", b"CONTENT-LENGTH", b"CONTENT-TYPE")
 _UNKNOWN_LENGTH = b"%d" % 2**62  # of a body in chunks: uWSGI reads nothing of one without a length
+_HEAD_BYTES = b"front.head_bytes"
+_PACKET_HEAD_BYTES = 4
 _SERVER_NAME = socket.gethostname().encode()
 
 
@@ -189,12 +191,17 @@ def _check_codings(version: bytes, values: list[bytes]) -> None:
 
 def _packet(variables: dict[bytes, bytes]) -> bytes:
     """The uwsgi protocol's: modifiers, length, then names and values, each after its length."""
-    told = b"".join(
-        len(part).to_bytes(2, "little") + part for variable in variables.items() for part in variable
-    )
+    told = b"".join(_variable(*variable) for variable in variables.items())
+    # By which the app can tell how much of the body has come: the kernel counts all bytes.
+    length = len(told) + len(_variable(_HEAD_BYTES, b"%05d" % 0))
+    told += _variable(_HEAD_BYTES, b"%05d" % (_PACKET_HEAD_BYTES + length))
     if len(told) > MOST_BYTES:
         raise _too_large("The request has too many headers.")
     return b"\0" + len(told).to_bytes(2, "little") + b"\0" + told
+
+
+def _variable(name: bytes, value: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(2, "little") + part for part in (name, value))
 
 
 def _bad(detail: str) -> Refused:

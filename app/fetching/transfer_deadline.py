@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from app.errors import FetchTimedOut
+from app.serving.arrivals import Progress
 
 _Result = TypeVar("_Result")
 
@@ -33,7 +34,7 @@ class Deadline:
         self._alarm: threading.Timer | None = None
         self._calls: set[Future[Any]] = set()
         self._received = 0
-        self._last_received = time.monotonic()
+        self._begun = self._last_received = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -103,9 +104,10 @@ class Deadline:
         self._received += number
         self._last_received = time.monotonic()
 
-    def progress(self) -> tuple[int, float]:
-        """The bytes received so far, and the seconds since the last of them, or since the beginning."""
-        return self._received, time.monotonic() - self._last_received
+    def progress(self) -> Progress:
+        """How it comes, since the beginning."""
+        now = time.monotonic()
+        return Progress(self._received, now - self._begun, now - self._last_received)
 
     def cut(self) -> None:
         """Let the time be over now."""

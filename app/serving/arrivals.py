@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.errors import ServiceError
 from app.serving.places import Place
@@ -15,11 +14,25 @@ _GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's roun
 _LEAST_PACE = 32 * 1024  # bytes a second: at less, two megabytes take longer than an upload may
 
 
+class Progress(NamedTuple):
+    """How bytes are coming along.
+
+    Attributes:
+        received: those that have come.
+        waited: the seconds in which the service did nothing but wait for them.
+        quiet: the last of these seconds, in which none came.
+    """
+
+    received: int
+    waited: float
+    quiet: float
+
+
 class Source(Protocol):
     """What bytes come from."""
 
-    def progress(self) -> tuple[int, float] | None:
-        """The bytes received so far, and the seconds since the last of them; None: unknown."""
+    def progress(self) -> Progress | None:
+        """How they come; None: they are not waited for at the moment, or it is unknown."""
 
     def cut(self) -> None:
         """End the wait for more of them."""
@@ -34,8 +47,6 @@ class Arrival(Place):
     def __init__(self, caller: str, level: int = 0) -> None:
         super().__init__(caller, level)
         self._source: Source | None = None
-        self._begun = 0.0
-        self._received_before = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -44,8 +55,6 @@ class Arrival(Place):
         with self._lock:
             self.check()
             self._source = source
-            self._begun = time.monotonic()
-            self._received_before, _ = source.progress() or (0, 0.0)
         try:
             yield
         finally:
@@ -67,9 +76,9 @@ class Arrival(Place):
     def stalled(self) -> tuple[float, ServiceError] | None:
         """See `Place`."""
         with self._lock:
-            age = time.monotonic() - self._begun
-            if self._source is None or age < _GRACE_SECONDS or not (known := self._source.progress()):
+            if self._source is None or not (progress := self._source.progress()):
                 return None
-            received, quiet = known
-            pace = 0.0 if quiet > _GRACE_SECONDS else (received - self._received_before) / age
+            if progress.waited < _GRACE_SECONDS:
+                return None
+            pace = 0.0 if progress.quiet > _GRACE_SECONDS else progress.received / progress.waited
             return (pace, self._source.too_slow()) if pace < _LEAST_PACE else None

@@ -7,6 +7,8 @@ from typing import IO, TYPE_CHECKING
 
 from flask import Flask
 
+from app.serving.streams import Stream, stream_of
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -22,7 +24,7 @@ class Chunks:
         is_exhausted: the last one has been read.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes] | Stream) -> None:
         self.is_exhausted = False
         self._stream = stream
         self._left = 0  # bytes of the chunk
@@ -41,10 +43,6 @@ class Chunks:
                 self._end()
             pieces.append(piece)
         return b"".join(pieces)
-
-    def fileno(self) -> int:
-        """The connection that they come from."""
-        return self._stream.fileno()
 
     def _begin(self) -> None:
         line = b""
@@ -80,9 +78,10 @@ def put_together(app: Flask) -> None:
 
 def _put_together(answer: WSGIApplication) -> WSGIApplication:
     def with_whole_bodies(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        stream = stream_of(environ)
         is_in_chunks = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
         if is_in_chunks and not environ.get("wsgi.input_terminated"):
-            environ["wsgi.input"] = Chunks(environ["wsgi.input"])
+            environ["wsgi.input"] = Chunks(stream)
             environ["wsgi.input_terminated"] = True
         return answer(environ, start_response)
 

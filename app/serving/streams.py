@@ -4,37 +4,84 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Callable
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from app.errors import UploadTooSlow
+from app.serving.arrivals import Progress
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _Result = TypeVar("_Result")
 
 # Of struct tcp_info (linux/tcp.h): tcpi_last_data_recv, in milliseconds, and tcpi_bytes_received.
 _TCP_INFO = struct.Struct("=52xI72xQ")
 
+_STREAM = "app.stream"  # of environ
+_HEAD_BYTES = "front.head_bytes"  # of environ: what came before the body
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def stream_of(environ: WSGIEnvironment) -> Stream:
+    """That of a request, which is read from it from now on."""
+    if _STREAM not in environ:
+        head_bytes = int(environ.get(_HEAD_BYTES, 0))
+        environ["wsgi.input"] = environ[_STREAM] = Stream(environ["wsgi.input"], head_bytes)
+    stream: Stream = environ[_STREAM]
+    return stream
 
 
 class Stream:
     """What a request's body is read from. Where there is no connection behind it, nothing is known of it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], head_bytes: int) -> None:
+        """`head_bytes`: those that came before the body."""
         self._stream = stream
+        self._head_bytes = head_bytes
+        self._read = 0
+        self._waited = 0.0
+        self._waits: tuple[int, float] | None = None  # for so many bytes, since then
 
-    def progress(self) -> tuple[int, float] | None:
-        """The bytes received so far, and the seconds since the last of them; None: unknown.
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes, or fewer at the end. Raises OSError where that does not come."""
+        begun = time.monotonic()
+        self._waits = self._read + size, begun
+        try:
+            data = self._stream.read(size)
+        finally:
+            self._waits = None
+            self._waited += time.monotonic() - begun
+        self._read += len(data)
+        return data
 
-        The kernel is asked because a read tells nothing: it waits until all is there that it asked for.
+    def progress(self) -> Progress | None:
+        """How the body comes; None: it is not waited for at the moment, or it is unknown.
+
+        The kernel is asked because a read tells nothing: it waits until all is there that it asked for, and
+        then perhaps for its turn with the interpreter.
         """
+        if not (waits := self._waits):
+            return None
+        awaited, begun = waits
         info = self._on_socket(
             lambda connection: connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         )
         if info is None or len(info) < _TCP_INFO.size:  # a kernel older than 4.1
             return None
-        quiet_milliseconds, received = _TCP_INFO.unpack(info)
-        return received, quiet_milliseconds / 1000
+        quiet_milliseconds, all_received = _TCP_INFO.unpack(info)
+        received = all_received - self._head_bytes
+        if not 0 <= received < awaited:  # some kernels count nothing (gVisor)
+            return None
+        waits_for = time.monotonic() - begun
+        # While nothing was read, the client may have been unable to send.
+        return Progress(received, self._waited + waits_for, min(quiet_milliseconds / 1000, waits_for))
+
+    def fileno(self) -> int:
+        """The connection that it comes from. Raises OSError where there is none."""
+        return self._stream.fileno()
 
     def ask_for(self) -> None:
         """Tell the client, which waits for that, to send the body."""

@@ -73,7 +73,7 @@ class Workers:
     def upload(self, caller: str, length: int = 0) -> Iterator[Arrival]:
         """Receive a request in the `with` block. Raises Busy: too many arrive, a full queue, closed.
 
-        `length`: of its body in bytes; 0 where it is not known.
+        `length`: of its body in bytes; 0 where it is not known (`lift_upload`).
         """
         if self._is_closed:
             raise Busy("The service is ending. Try again shortly.")
@@ -82,6 +82,12 @@ class Workers:
         arrival = Arrival(caller, min(1, level))
         with self._arrivals.hold(arrival), self.watch("arriving"):
             yield arrival
+
+    def lift_upload(self, arrival: Arrival, length: int) -> None:
+        """Make `arrival` a large one if it is found to be, now that `length` bytes have come. Raises Busy."""
+        if arrival.level < (level := _level_of(length)):
+            self._places.check_room(arrival.caller, level)
+            self._arrivals.lift(arrival, 1)
 
     @contextmanager
     def admit(self, caller: str, length: int = 0, images: int = 1) -> Iterator[Place]:

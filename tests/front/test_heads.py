@@ -33,11 +33,13 @@ def told(request: bytes) -> dict[str, str]:
 
 
 def test_a_worker_is_told_what_was_asked_by_whom_and_where() -> None:
-    variables = told(
+    request = (
         b"POST /a%20b?c=%20 HTTP/1.1\r\nHost: x:8080\r\n"
         b"Content-Length: 5\r\nContent-Type: t\r\nA-b:  c \r\n\r\n"
     )
+    variables = told(request)
     assert variables.pop("SERVER_NAME")
+    assert int(variables.pop("front.head_bytes")) == len(head_of(request).packet)
     assert variables == {
         "REQUEST_METHOD": "POST",
         "REQUEST_URI": "/a%20b?c=%20",

@@ -97,10 +97,10 @@ def test_a_transfer_can_be_cut_short_while_it_calls(fails: bool) -> None:
 def test_progress_is_the_bytes_and_the_time_without_any() -> None:
     with Deadline(30) as deadline:
         time.sleep(0.1)
-        assert deadline.progress()[0] == 0 and deadline.progress()[1] >= 0.1
+        assert deadline.progress().received == 0 and deadline.progress().quiet >= 0.1
         deadline.count(3)
-        received, quiet = deadline.progress()
-        assert received == 3 and quiet < 0.1
+        progress = deadline.progress()
+        assert progress.received == 3 and progress.waited >= 0.1 and progress.quiet < 0.1
 
 
 def test_nothing_is_shut_once_it_is_over() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tracemalloc
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 from stub_segmenter import StubSegmenter
@@ -13,12 +12,9 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.errors import Busy, ServiceError, UploadTooSlow
 from app.service import current_service
-from app.serving.arrivals import Arrival
+from app.serving.arrivals import Arrival, Progress
 from app.serving.bodies import Bodies, Body
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 ROOM = 640  # so that a request of 10 is small
 
@@ -33,7 +29,7 @@ class Upload:
         self._on_the_way = ExitStack()
         self._on_the_way.enter_context(self.arrival.awaits(self))
 
-    def progress(self) -> tuple[int, float] | None:
+    def progress(self) -> Progress | None:
         return None
 
     def cut(self) -> None:
@@ -59,8 +55,8 @@ class Upload:
 class Stalled(Upload):
     """One that has sent nothing for long."""
 
-    def progress(self) -> tuple[int, float] | None:
-        return 0, 60.0
+    def progress(self) -> Progress | None:
+        return Progress(received=0, waited=60.0, quiet=60.0)
 
 
 @pytest.fixture(autouse=True)
@@ -201,9 +197,9 @@ def test_what_has_come_of_a_refused_upload_is_not_kept_while_its_rest_is_drained
     held: list[int] = []
 
     class Body(io.BytesIO):
-        def readinto(self, buffer: WriteableBuffer) -> int:
+        def read(self, size: int | None = -1, /) -> bytes:
             held.append(tracemalloc.get_traced_memory()[0])
-            return super().readinto(buffer)
+            return super().read(size)
 
     body = Body(bytes(4 * MIB))
     tracemalloc.start()

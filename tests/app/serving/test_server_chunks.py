@@ -185,6 +185,22 @@ def test_an_upload_in_chunks_that_stalls_makes_room_for_another(
     assert sorted(statuses) == [0, 408]
 
 
+def test_a_large_body_in_chunks_leaves_places_to_small_ones(
+    tmp_path_factory: pytest.TempPathFactory, png: bytes
+) -> None:
+    large = b"x" * (5 * 2**20)
+    head = f"POST /api/v1/segment HTTP/1.1\r\nHost: x\r\nContent-Length: {2**23}\r\n\r\n"
+    with (
+        running(tmp_path_factory.mktemp("large") / "log", seconds=0, MASKSERVE_QUEUE="1") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as counted,
+    ):
+        counted.sendall(head.encode() + large)
+        server.wait_for("uploads_arriving", 1)
+        status, problem = post(server, chunked(large))
+        assert status == 503 and "uploads" in str(problem["detail"])
+        assert server.segment(png)[0] == 200
+
+
 def test_an_upload_in_chunks_that_takes_too_long_is_408(tmp_path_factory: pytest.TempPathFactory) -> None:
     log = tmp_path_factory.mktemp("slow") / "log"
     with running(log, seconds=0, MASKSERVE_UPLOAD_TIMEOUT="1") as server:

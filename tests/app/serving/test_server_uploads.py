@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -81,6 +82,30 @@ def test_uploads_that_go_on_keep_their_places_from_their_own_caller(tmp_path: Pa
         status, headers, _ = server.segment(png)
         assert status == 503 and int(headers["Retry-After"]) >= 1
         assert list(map(status_of, busy)) == [b"", b""]
+
+
+def test_an_upload_that_is_still_decompressed_once_it_has_come_has_not_stalled(
+    tmp_path: Path, png: bytes
+) -> None:
+    document = b'{"images": [' + b",".join([b'{"image": "%b"}' % (b"A" * 3_800_000)] * 16) + b"]}"
+    headers = "Content-Encoding: gzip\r\n"
+    with (
+        running(tmp_path / "log", seconds=0, MASKSERVE_QUEUE="1") as server,
+        uploads(server, 1, b"x" * 20_000) as busy,
+    ):
+        body = gzip.compress(document, 1)
+        head = (
+            server.head(body, headers=headers)
+            .replace(b"segment", b"batch")
+            .replace(b"image/png", b"text/json")
+        )
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as whole:
+            whole.sendall(head + body)
+            time.sleep(0.7)
+            server.segment(png)
+            whole.settimeout(30)
+            assert whole.recv(100).startswith(b"HTTP/1.1 200")
+        assert list(map(status_of, busy)) == [b""]
 
 
 def test_a_caller_with_all_places_makes_room_for_another_caller(tmp_path: Path, png: bytes) -> None:

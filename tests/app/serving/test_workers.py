@@ -135,6 +135,27 @@ def test_large_uploads_leave_room_to_small_ones() -> None:
             pass
 
 
+def test_an_upload_that_turns_out_to_be_large_has_no_place_of_small_ones() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with workers.upload("one") as first, workers.upload("other") as second:
+        for arrival in (first, second):
+            workers.lift_upload(arrival, 2**22)
+        for length in (2**23, 2**24):
+            workers.lift_upload(first, length)
+        with pytest.raises(Busy, match="uploads"):
+            workers.lift_upload(second, 2**23)
+
+
+def test_an_upload_that_turns_out_to_be_large_is_refused_where_large_pictures_have_no_place_left() -> None:
+    workers = Workers(queue=1, timeout=60)
+    with (
+        workers.admit("one", 2**24),
+        workers.upload("other") as arrival,
+        pytest.raises(Busy, match="batches"),
+    ):
+        workers.lift_upload(arrival, 2**24)
+
+
 def test_closed_to_uploads_what_has_begun_goes_on() -> None:
     workers = Workers(queue=1, timeout=60)
     with inference(workers) as one:
