@@ -76,4 +76,4 @@ def test_every_way_of_a_client_is_answered(
         replied = json.loads(answer)
         for one in replied["results"] if way == "batch" else [replied]:
             assert len(one["segments"]) == 2, way
-            assert one["image"] == {"width": 320, "height": 240}, way
+            assert one["image"].items() >= {"width": 320, "height": 240}.items(), way

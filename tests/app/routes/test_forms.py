@@ -123,7 +123,7 @@ LAYOUTS = {
 def test_a_form_is_read_however_it_is_laid_out(client: FlaskClient, body: bytes) -> None:
     response = post(client, body)
     assert response.status_code == 200, response.text
-    assert response.get_json()["image"] == {"width": 64, "height": 48}
+    assert response.get_json()["image"].items() >= {"width": 64, "height": 48}.items()
 
 
 @pytest.mark.parametrize(

@@ -416,7 +416,7 @@ def test_what_vertex_ais_python_client_sends_is_understood(
     body = json.dumps(json_format.MessageToDict(request))
     assert "100.0" in body
     response = client.post("/vertex", data=body, content_type="application/json")
-    assert response.get_json()["predictions"][0]["image"] == {"width": 64, "height": 48}
+    assert response.get_json()["predictions"][0]["image"].items() >= {"width": 64, "height": 48}.items()
     assert Wishes(**segmenter.calls[-1]) == Wishes(1.0, ["cell"], 100)
     fraction = body.replace("100.0", "100.5")
     response = client.post("/vertex", data=fraction, content_type="application/json")

@@ -79,7 +79,7 @@ def test_a_binary_tensor_is_read_whatever_the_body_is_called(
 )
 def test_an_element_is_an_image_file_or_base64_of_one(client: FlaskClient, png: bytes, write: Any) -> None:
     (output,) = post_binary(client, element(write(png))).get_json()["outputs"]
-    assert json.loads(output["data"][0])["image"] == {"width": 64, "height": 48}
+    assert json.loads(output["data"][0])["image"].items() >= {"width": 64, "height": 48}.items()
 
 
 @pytest.mark.parametrize(

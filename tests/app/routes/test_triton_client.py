@@ -62,7 +62,7 @@ def test_a_picture_is_segmented(
     outputs = [output] if output else None
     result = client.infer("stub", [make(png)], model_version=version, outputs=outputs, request_id="job-7")
     (answer,) = answers(result)
-    assert answer["image"] == {"width": 64, "height": 48}
+    assert answer["image"].items() >= {"width": 64, "height": 48}.items()
     assert len(answer["segments"]) == 2
     response = result.get_response()
     assert (response["model_name"], response["model_version"], response["id"]) == ("stub", "1", "job-7")

@@ -33,7 +33,7 @@ def test_a_picture_is_taken_under_any_type(client: FlaskClient, content_type: st
     for file_format in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"):
         response = client.post(URL, data=encode(64, 48, file_format), content_type=content_type)
         assert response.status_code == 200, response.text
-        assert response.get_json()["image"] == {"width": 64, "height": 48}
+        assert response.get_json()["image"].items() >= {"width": 64, "height": 48}.items()
 
 
 @pytest.mark.parametrize("content_type", TYPES.values(), ids=TYPES.keys())
