@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Protocol
 
-from front.heads import FIELD, Refused
+from front.heads import FIELD, STRAY_END, Refused
 
 _MOST_LINE_BYTES = 4096  # of a trailer, or about so many of a chunk's size with its extensions
-_MOST_FRAMING_BYTES = (
-    2**18
-)  # beside the contents, and as many as these: a million chunks of a byte cost seconds
+_MOST_FRAMING_BYTES = 2**16  # and half as many as the contents: a million chunks of a byte cost seconds
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r\n")
+_SIZE_LINE = rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r"
+_SIZE = re.compile(_SIZE_LINE + rb"\n")
+_BEGUN_SIZE = re.compile(_SIZE_LINE + rb"?")
 
 
 class Body(Protocol):
@@ -75,7 +75,9 @@ class Chunked:
                 yield content
                 if end > len(data):
                     self._left -= len(content)
-                    self._begun = data[at + len(content) :]  # nothing, or CR
+                    self._begun = data[at + len(content) :]
+                    if self._begun not in (b"", b"\r"):
+                        raise _bad()
                     return
                 if data[end - 2 : end] != b"\r\n":
                     raise _bad()
@@ -86,22 +88,36 @@ class Chunked:
                     self._begun = data[at:]
                     return
                 self._framing_bytes += end - at
-                if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes:
+                if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes // 2:
                     raise Refused(HTTPStatus.BAD_REQUEST, "The body is in too many small chunks.")
             at = end
 
     def _read_line(self, data: bytes, at: int) -> int:
         """Read a chunk's size or a trailer; where it ends, -1: not yet. Raises Refused."""
-        if not self._is_last and (size := _SIZE.match(data, at)):
+        end = self._read_trailer(data, at) if self._is_last else self._read_size(data, at)
+        if end < 0 and len(data) - at >= _MOST_LINE_BYTES:
+            raise _bad()
+        return end
+
+    def _read_size(self, data: bytes, at: int) -> int:
+        size = _SIZE.match(data, at)
+        if size:
             length = int(size[1], 16)
             self._is_last = not length
             self._left = length and length + 2
             return size.end()
+        if not _BEGUN_SIZE.fullmatch(data, at):
+            raise _bad()
+        return -1
+
+    def _read_trailer(self, data: bytes, at: int) -> int:
         end = data.find(b"\r\n", at, at + _MOST_LINE_BYTES)
-        if end < 0 and len(data) - at < _MOST_LINE_BYTES:
+        self.is_whole = end == at
+        if end < 0:
+            if STRAY_END.search(data, at):
+                raise _bad()
             return -1
-        self.is_whole = end == at and self._is_last
-        if not self.is_whole and not (self._is_last and end >= 0 and FIELD.fullmatch(data, at, end)):
+        if not self.is_whole and not FIELD.fullmatch(data, at, end):
             raise _bad()
         return end + 2
 
