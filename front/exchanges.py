@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import socket
+import termios
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -24,6 +26,7 @@ _HELD_BYTES = 64 * 1024
 MOST_READ_BYTES = 64 * 1024  # at once
 _SMALL_READ_BYTES = 16 * 1024  # of what costs time by its lines: the others wait meanwhile
 _HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
+_RETRY_SECONDS = 0.01
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -145,7 +148,20 @@ class Exchange(asyncio.BufferedProtocol):
         worker.transport.set_write_buffer_limits(_HELD_BYTES)
         worker.transport.write(bytes(self._received))
         self._forget()
-        self.continue_reading()
+        self._await_taking()
+
+    def _await_taking(self) -> None:
+        """Read on once the workers' system has what was sent.
+
+        While too many connections wait there, it drops what they send, to have it sent again; and resets them
+        where the second piece gets in before the first.
+        """
+        if self._worker is None or self._transport.is_closing():
+            return
+        if self._worker.is_taken:
+            self.continue_reading()
+        else:
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._await_taking)
 
     def pause_reading(self) -> None:
         """The worker takes no more for now."""
@@ -240,6 +256,13 @@ class Worker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._exchange.answer(data)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the system at the worker's end has all that was sent."""
+        connection = self.transport.get_extra_info("socket")
+        unacknowledged = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+        return not self.transport.get_write_buffer_size() and not any(unacknowledged)
 
     def pause_writing(self) -> None:
         self._exchange.pause_reading()
