@@ -18,7 +18,13 @@ _BEGUN_SIZE = re.compile(_SIZE_LINE + rb"?")
 
 
 class Body(Protocol):
-    """The body of one request, as it comes."""
+    """The body of one request, as it comes.
+
+    Attributes:
+        left: bytes that are to be handed on before another line is read.
+    """
+
+    left: int
 
     @property
     def is_whole(self) -> bool:
@@ -32,15 +38,15 @@ class Counted:
     """A body whose length the head tells."""
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.left = length
 
     @property
     def is_whole(self) -> bool:
-        return not self._left
+        return not self.left
 
     def take(self, data: bytes) -> bytes:
-        taken = data[: self._left]
-        self._left -= len(taken)
+        taken = data[: self.left]
+        self.left -= len(taken)
         return taken
 
 
@@ -50,7 +56,7 @@ class Chunked:
     def __init__(self) -> None:
         self.is_whole = False
         self._begun = b""  # of a line
-        self._left = 0  # bytes of the chunk, with the CR LF after it
+        self.left = 0  # bytes of the chunk, with the CR LF after it
         self._is_last = False
         self._contents_bytes = 0
         self._framing_bytes = 0
@@ -68,20 +74,20 @@ class Chunked:
         self._begun = b""
         at = 0
         while at < len(data) and not self.is_whole:
-            if self._left:
-                end = at + self._left
+            if self.left:
+                end = at + self.left
                 content = data[at : end - 2]
                 self._contents_bytes += len(content)
                 yield content
                 if end > len(data):
-                    self._left -= len(content)
+                    self.left -= len(content)
                     self._begun = data[at + len(content) :]
                     if self._begun not in (b"", b"\r"):
                         raise _bad()
                     return
                 if data[end - 2 : end] != b"\r\n":
                     raise _bad()
-                self._left = 0
+                self.left = 0
             else:
                 end = self._read_line(data, at)
                 if end < 0:
@@ -104,7 +110,7 @@ class Chunked:
         if size:
             length = int(size[1], 16)
             self._is_last = not length
-            self._left = length and length + 2
+            self.left = length and length + 2
             return size.end()
         if not _BEGUN_SIZE.fullmatch(data, at):
             raise _bad()

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
 _HELD_BYTES = 64 * 1024
 MOST_READ_BYTES = 64 * 1024  # at once
-_SMALL_READ_BYTES = 16 * 1024  # of what costs time by its lines: the others wait meanwhile
+_LINES_READ_BYTES = 4 * 1024  # of what is read line by line, which takes time: the others wait meanwhile
 _HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
-_RETRY_SECONDS = 0.01
+_RETRY_SECONDS = 0.05
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -53,8 +53,8 @@ class Exchange(asyncio.BufferedProtocol):
         self._front.enter(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        is_counted = self._head is not None and isinstance(self._body, Counted)
-        return memoryview(self._front.buffer)[: MOST_READ_BYTES if is_counted else _SMALL_READ_BYTES]
+        size = min(MOST_READ_BYTES, _LINES_READ_BYTES + self._body.left)
+        return memoryview(self._front.buffer)[:size]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._receive(bytes(memoryview(self._front.buffer)[:nbytes]))
