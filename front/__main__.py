@@ -14,10 +14,10 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from http import HTTPStatus
 from pathlib import Path
 
-from front.exchanges import Exchange, Worker
+from front.exchanges import MOST_READ_BYTES, Exchange, Worker
+from front.holding import Held
 
 _STOP = signal.SIGUSR2  # not SIGTERM, which whoever ends all processes at once sends to this one too
 _ADDRESS = "0.0.0.0"
@@ -26,7 +26,6 @@ _QUEUE = 1024  # connections that the system holds until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
 _FILES_EACH, _OTHER_FILES = 2, 16  # the client's connection and the worker's
-_MOST_HELD_BYTES = 32 * 2**20  # of requests that no worker has yet, all connections together
 _LAST_SECONDS = 20.0  # that clients have to read their answers once no worker is left
 
 
@@ -35,6 +34,9 @@ class Front:
 
     Attributes:
         exchanges: those that are not over.
+        heads: what has come of heads that are not whole.
+        requests: those that no worker has yet, with what has come of their bodies.
+        buffer: into which each read goes, whosever it is.
         port: on which it listens.
     """
 
@@ -47,12 +49,14 @@ class Front:
             patience: seconds in which something must move on a connection.
         """
         self.exchanges: dict[Exchange, None] = {}  # the oldest first
+        self.heads = Held()
+        self.requests = Held()
+        self.buffer = bytearray(MOST_READ_BYTES)
         self.port = port
         self._door = door
         self._patience = patience
         self._searches: set[asyncio.Task[None]] = set()
         self._is_ending = False
-        self._held_bytes = 0
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_exchanges = max(1, files // _FILES_EACH - _OTHER_FILES)
 
@@ -78,21 +82,6 @@ class Front:
         self.exchanges[exchange] = None
         if len(self.exchanges) > self._most_exchanges:
             next(one for one in self.exchanges if one.is_idle or one is exchange).drop()
-
-    def hold(self, exchange: Exchange, more: int) -> bool:
-        """Note that `exchange` holds more bytes; whether it may, or was ended as the one that holds most."""
-        self._held_bytes += more
-        while self._held_bytes > _MOST_HELD_BYTES:
-            largest = max(self.exchanges, key=lambda one: one.held_bytes)
-            largest.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "Too much arrives at once. Try again.")
-            largest.forget()  # what is being closed is answered nothing
-            if largest is exchange:
-                return False
-        return True
-
-    def release(self, less: int) -> None:
-        """Note that an exchange holds so many bytes less."""
-        self._held_bytes -= less
 
     def find_worker(self, exchange: Exchange) -> None:
         """Hand `exchange` to a worker, as soon as there is one."""

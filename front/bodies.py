@@ -7,18 +7,24 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Protocol
 
-from front.heads import FIELD, Refused
+from front.heads import FIELD, STRAY_END, Refused
 
 _MOST_LINE_BYTES = 4096  # of a trailer, or about so many of a chunk's size with its extensions
-_MOST_FRAMING_BYTES = (
-    2**18
-)  # beside the contents, and as many as these: a million chunks of a byte cost seconds
+_MOST_FRAMING_BYTES = 2**16  # and half as many as the contents: a million chunks of a byte cost seconds
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r\n")
+_SIZE_LINE = rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r"
+_SIZE = re.compile(_SIZE_LINE + rb"\n")
+_BEGUN_SIZE = re.compile(_SIZE_LINE + rb"?")
 
 
 class Body(Protocol):
-    """The body of one request, as it comes."""
+    """The body of one request, as it comes.
+
+    Attributes:
+        left: bytes that are to be handed on before another line is read.
+    """
+
+    left: int
 
     @property
     def is_whole(self) -> bool:
@@ -32,15 +38,15 @@ class Counted:
     """A body whose length the head tells."""
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.left = length
 
     @property
     def is_whole(self) -> bool:
-        return not self._left
+        return not self.left
 
     def take(self, data: bytes) -> bytes:
-        taken = data[: self._left]
-        self._left -= len(taken)
+        taken = data[: self.left]
+        self.left -= len(taken)
         return taken
 
 
@@ -50,7 +56,7 @@ class Chunked:
     def __init__(self) -> None:
         self.is_whole = False
         self._begun = b""  # of a line
-        self._left = 0  # bytes of the chunk, with the CR LF after it
+        self.left = 0  # bytes of the chunk, with the CR LF after it
         self._is_last = False
         self._contents_bytes = 0
         self._framing_bytes = 0
@@ -68,40 +74,56 @@ class Chunked:
         self._begun = b""
         at = 0
         while at < len(data) and not self.is_whole:
-            if self._left:
-                end = at + self._left
+            if self.left:
+                end = at + self.left
                 content = data[at : end - 2]
                 self._contents_bytes += len(content)
                 yield content
                 if end > len(data):
-                    self._left -= len(content)
-                    self._begun = data[at + len(content) :]  # nothing, or CR
+                    self.left -= len(content)
+                    self._begun = data[at + len(content) :]
+                    if self._begun not in (b"", b"\r"):
+                        raise _bad()
                     return
                 if data[end - 2 : end] != b"\r\n":
                     raise _bad()
-                self._left = 0
+                self.left = 0
             else:
                 end = self._read_line(data, at)
                 if end < 0:
                     self._begun = data[at:]
                     return
                 self._framing_bytes += end - at
-                if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes:
+                if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes // 2:
                     raise Refused(HTTPStatus.BAD_REQUEST, "The body is in too many small chunks.")
             at = end
 
     def _read_line(self, data: bytes, at: int) -> int:
         """Read a chunk's size or a trailer; where it ends, -1: not yet. Raises Refused."""
-        if not self._is_last and (size := _SIZE.match(data, at)):
+        end = self._read_trailer(data, at) if self._is_last else self._read_size(data, at)
+        if end < 0 and len(data) - at >= _MOST_LINE_BYTES:
+            raise _bad()
+        return end
+
+    def _read_size(self, data: bytes, at: int) -> int:
+        size = _SIZE.match(data, at)
+        if size:
             length = int(size[1], 16)
             self._is_last = not length
-            self._left = length and length + 2
+            self.left = length and length + 2
             return size.end()
+        if not _BEGUN_SIZE.fullmatch(data, at):
+            raise _bad()
+        return -1
+
+    def _read_trailer(self, data: bytes, at: int) -> int:
         end = data.find(b"\r\n", at, at + _MOST_LINE_BYTES)
-        if end < 0 and len(data) - at < _MOST_LINE_BYTES:
+        self.is_whole = end == at
+        if end < 0:
+            if STRAY_END.search(data, at):
+                raise _bad()
             return -1
-        self.is_whole = end == at and self._is_last
-        if not self.is_whole and not (self._is_last and end >= 0 and FIELD.fullmatch(data, at, end)):
+        if not self.is_whole and not FIELD.fullmatch(data, at, end):
             raise _bad()
         return end + 2
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import socket
+import termios
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
 _HELD_BYTES = 64 * 1024
+MOST_READ_BYTES = 64 * 1024  # at once
+_LINES_READ_BYTES = 4 * 1024  # of what is read line by line, which takes time: the others wait meanwhile
 _HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
+_RETRY_SECONDS = 0.05
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Exchange(asyncio.Protocol):
+class Exchange(asyncio.BufferedProtocol):
     """One client's connection."""
 
     def __init__(self, front: Front) -> None:
@@ -47,34 +52,46 @@ class Exchange(asyncio.Protocol):
         self._client = transport.get_extra_info("peername")[:2]
         self._front.enter(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        size = min(MOST_READ_BYTES, _LINES_READ_BYTES + self._body.left)
+        return memoryview(self._front.buffer)[:size]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._receive(bytes(memoryview(self._front.buffer)[:nbytes]))
+
+    def _receive(self, data: bytes) -> None:
         self._moved_at = time.monotonic()
         if self._closes_at is not None:
             return  # it has its answer
-        if self._head is not None:
-            self._pass_on(data)
-            return
+        try:
+            if self._head is None:
+                self._read_head(data)
+            elif self._worker is not None:
+                self._worker.transport.write(self._body.take(data))
+        except Refused as refused:
+            if not self._is_answered:
+                self.answer_here(refused.status, str(refused))
+
+    def _read_head(self, data: bytes) -> None:
+        """Read what came next of the head, perhaps with some of the body. Raises Refused."""
         before = len(self._received)
         if not before:
             self._begun_at = self._moved_at
         self._received += data
-        if not self._front.hold(self, len(data)):
+        end = heads.end_of(self._received, before)
+        if end < 0:
+            self._front.heads.hold(self, len(self._received))
             return
-        try:
-            end = heads.end_of(self._received, before)
-            if end < 0:
-                return
-            self._head = heads.read(bytes(self._received[:end]), self._client, self._front.port)
-            length = self._head.body_bytes
-            self._body = Chunked() if length is None else Counted(length)
-            taken = self._body.take(bytes(self._received[end + 4 :]))
-        except Refused as refused:
-            self.answer_here(refused.status, str(refused))
-            return
-        self._front.release(len(self._received) - len(taken))
-        self._received = bytearray(taken)
+        self._head = heads.read(bytes(self._received[:end]), self._client, self._front.port)
+        length = self._head.body_bytes
+        self._body = Chunked() if length is None else Counted(length)
+        taken = self._body.take(bytes(self._received[end + 4 :]))
+        self._received = bytearray(self._head.packet + taken)
+        self._front.heads.forget(self)
         self._transport.pause_reading()  # until a worker takes it
-        self._front.find_worker(self)
+        self._front.requests.hold(self, len(self._received))
+        if self._closes_at is None:
+            self._front.find_worker(self)
 
     def eof_received(self) -> bool:
         """A client may have closed its sending side alone; whether it has left, the service decides."""
@@ -88,7 +105,7 @@ class Exchange(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._front.exchanges.pop(self, None)
-        self.forget()
+        self._forget()
         if self._worker is not None:
             self._worker.transport.abort()
 
@@ -103,14 +120,15 @@ class Exchange(asyncio.Protocol):
         self._transport.abort()
 
     @property
-    def held_bytes(self) -> int:
-        """What it has received and not passed on."""
-        return len(self._received)
+    def address(self) -> str:
+        """The client's."""
+        return self._client[0]
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Hold nothing any more."""
-        self._front.release(len(self._received))
         self._received.clear()
+        self._front.heads.forget(self)
+        self._front.requests.forget(self)
 
     def pause_writing(self) -> None:
         if self._worker is not None:
@@ -123,23 +141,27 @@ class Exchange(asyncio.Protocol):
     def begin(self, worker: Worker) -> None:
         """A worker is connected."""
         assert self._head is not None
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._closes_at is not None:
             worker.transport.abort()
             return
         self._worker = worker
         worker.transport.set_write_buffer_limits(_HELD_BYTES)
-        worker.transport.write(self._head.packet + self._received)
-        self.forget()
-        self.continue_reading()
+        worker.transport.write(bytes(self._received))
+        self._forget()
+        self._await_taking()
 
-    def _pass_on(self, data: bytes) -> None:
-        if self._worker is None:
+    def _await_taking(self) -> None:
+        """Read on once the workers' system has what was sent.
+
+        While too many connections wait there, it drops what they send, to have it sent again; and resets them
+        where the second piece gets in before the first.
+        """
+        if self._worker is None or self._transport.is_closing():
             return
-        try:
-            self._worker.transport.write(self._body.take(data))
-        except Refused as refused:
-            if not self._is_answered:
-                self.answer_here(refused.status, str(refused))
+        if self._worker.is_taken:
+            self.continue_reading()
+        else:
+            asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._await_taking)
 
     def pause_reading(self) -> None:
         """The worker takes no more for now."""
@@ -184,7 +206,7 @@ class Exchange(asyncio.Protocol):
         }
         with suppress(OSError, ValueError):  # a log that is full costs nobody an answer
             print(json.dumps(entry), flush=True)
-        self.forget()
+        self._forget()
         self._finish()
 
     def _finish(self) -> None:
@@ -234,6 +256,13 @@ class Worker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._exchange.answer(data)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the system at the worker's end has all that was sent."""
+        connection = self.transport.get_extra_info("socket")
+        unacknowledged = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+        return not self.transport.get_write_buffer_size() and not any(unacknowledged)
 
     def pause_writing(self) -> None:
         self._exchange.pause_reading()

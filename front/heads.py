@@ -15,7 +15,7 @@ FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
 _OPEN_INFERENCE = re.compile(rb"\S+ ((?i:https?)://[^/?\s]*)?/v2[/?\s]")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
-_STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
+STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
 _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
 _SCHEMES = (b"X-FORWARDED-PROTO", b"X-FORWARDED-SSL")
 _ONCE = (b"HOST", b"CONTENT-LENGTH", b"CONTENT-TYPE")
@@ -59,7 +59,7 @@ def end_of(received: bytearray, before: int) -> int:
     """
     seen = max(0, before - 3)
     end = received.find(b"\r\n\r\n", seen)
-    if _STRAY_END.search(received, seen, len(received) if end < 0 else end) or received.startswith(b"\r\n"):
+    if STRAY_END.search(received, seen, len(received) if end < 0 else end) or received.startswith(b"\r\n"):
         raise _bad("Each line of a request's head ends with CR and LF, and the first is the request line.")
     if end > MOST_BYTES or (end < 0 and len(received) > MOST_BYTES):
         raise _too_large(f"The request line and headers have more than {MOST_BYTES:,} bytes.")

@@ -18,8 +18,8 @@ from settings import Settings
 _SECONDS_TO_CONNECT = 10
 _CHUNK = 256 * 1024  # bytes
 
-# The service takes 32 KiB of request line and headers (the default of its MASKSERVE_MAX_HEADER_BYTES). On
-# much longer ones it hangs up, as if it were down. 4 KiB are more than the rest of them needs.
+# The service takes 32 KiB of request line and headers (the default of its MASKSERVE_MAX_HEADER_BYTES); more
+# is 431. 4 KiB are more than the rest of them needs.
 LONGEST_QUERY = 28 * 1024  # bytes
 
 _PNG = b"\x89PNG\r\n\x1a\n"

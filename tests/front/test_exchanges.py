@@ -58,8 +58,10 @@ class Front:
                 assert self.process.poll() is None
                 time.sleep(0.02)
 
-    def connect(self, *sent: bytes) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+    def connect(self, *sent: bytes, address: str = "127.0.0.1") -> socket.socket:
+        connection = socket.create_connection(
+            ("127.0.0.1", self.port), timeout=10, source_address=(address, 0)
+        )
         connection.sendall(b"".join(sent))
         return connection
 
@@ -82,6 +84,12 @@ def read(connection: socket.socket, size: int) -> bytes:
 def read_all(connection: socket.socket) -> bytes:
     with connection.makefile("rb") as stream:
         return stream.read()
+
+
+def is_answered(connection: socket.socket) -> bool:
+    poll = select.poll()  # unlike select.select, of any number of files
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def problem(answer: bytes) -> tuple[int, dict[str, object]]:
@@ -245,7 +253,8 @@ def test_chunks_that_break_off_are_400_and_free_their_worker(front: Front, sent:
 def test_what_is_not_in_chunks_is_400(front: Front, before: bytes) -> None:
     client = front.connect(CHUNKED + before)
     if before:
-        assert read(front.worker(), 6) == before
+        worker = front.worker()
+        assert read(worker, 6) == before
     client.sendall(b"nonsense\r\n")
     assert problem(read_all(client))[0] == 400
 
@@ -411,18 +420,42 @@ def test_at_the_end_who_waits_is_503_and_who_reads_gets_the_rest(front: Front) -
     assert front.process.wait(10) == 0
 
 
-def test_heads_that_never_end_are_bounded_together_and_cost_nobody_else_an_answer(front: Front) -> None:
+@pytest.mark.parametrize("addresses", [1, 700])
+def test_heads_that_never_end_are_bounded_together_and_cost_nobody_else_an_answer(
+    front: Front, addresses: int
+) -> None:
+    slow = front.connect(b"POST / HTTP/1.1\r\nHost: x\r\n")
     endless = b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000
-    held = [front.connect(endless) for _ in range(700)]  # 42 MB
-    with front.connect(GET) as client, front.worker() as worker:
-        worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
-        worker.shutdown(socket.SHUT_RDWR)
+    numbers = [i % addresses for i in range(700)]  # 42 MB
+    held = [front.connect(endless, address=f"127.1.{n // 250}.{1 + n % 250}") for n in numbers]
+    body = bytes(200_000)  # more than any of the others holds
+    with slow, front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n", body) as client:
+        slow.sendall(b"Content-Length: 200000\r\n\r\n" + body)
+        for _ in range(2):
+            with front.worker() as worker:
+                assert read(worker, len(body)) == body
+                worker.sendall(b"HTTP/1.1 200 OK\r\n\r\nfine")
+                worker.shutdown(socket.SHUT_RDWR)
         assert client.recv(100).endswith(b"fine")
+        assert slow.recv(100).endswith(b"fine")
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{front.process.pid}/status").read_text())
     assert peak
     assert int(peak[1]) < 120_000
-    ended = [one for one in held if select.select([one], [], [], 0)[0]]
-    assert 0 < len(ended) < 400
-    assert ended[0].recv(100).startswith(b"HTTP/1.1 503")
+    ended = [is_answered(one) for one in held]
+    assert 0 < sum(ended) < 400
+    assert held[0].recv(100).startswith(b"HTTP/1.1 503")  # the oldest
+    assert not any(ended[-100:])
     for one in held:
+        one.close()
+
+
+def test_requests_that_wait_for_a_worker_are_bounded_together(front: Front) -> None:
+    front.workers.close()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nX: %b\r\nContent-Length: 60000\r\n\r\n" % (b"x" * 60_000)
+    waiting = [front.connect(head, bytes(60_000), address="127.0.1.1") for _ in range(600)]
+    other = front.connect(GET)
+    assert problem(read_all(waiting[0]))[0] == 503
+    time.sleep(0.2)
+    assert not is_answered(other) and not is_answered(waiting[-1])
+    for one in (*waiting, other):
         one.close()

@@ -64,25 +64,45 @@ BAD = {
     "a size that never ends": b"5;" + b"x" * 5000,
     "a trailer that is none": b"0\r\nno colon\r\n\r\n",
     "a trailer that never ends": b"0\r\nA: " + b"x" * 5000,
-    "trailers that never end": b"0\r\n" + b"A: b\r\n" * 200_000,
-    "extensions that never end": (b"1;" + b"x" * 4000 + b"\r\nx\r\n") * 300,
-    "a million chunks of a byte": b"1\r\nx\r\n" * 1_000_000,
+    "trailers that never end": b"0\r\n" + b"A: b\r\n" * 20_000,
+    "extensions that never end": (b"1;" + b"x" * 4000 + b"\r\nx\r\n") * 30,
+    "chunks of a byte": b"1\r\nx\r\n" * 30_000,
+    "LF alone within the size's line": b"5\n",
+    "LF alone within an extension": b"5;a\n",
+    "CR alone within the size's line": b"5\r5",
+    "LF alone, and nothing else": b"\n",
+    "LF alone after the first chunk": b"5\r\nhello\r\n\n",
+    "LF alone after the content, and no more": b"5\r\nhello\n",
+    "LF alone after the last size": b"0\r\n\n",
+    "LF alone within a trailer": b"0\r\nA: b\n",
+    "CR alone within a trailer": b"0\r\nA: b\rc",
+    "no digit, and no more": b"x",
+    "too many digits, and no more": b"1" * 17,
 }
 
 
+@pytest.mark.parametrize("step", [1, 1000])
 @pytest.mark.parametrize("sent", BAD.values(), ids=BAD.keys())
-def test_what_is_not_in_chunks_is_refused(sent: bytes) -> None:
+def test_what_is_not_in_chunks_is_refused(sent: bytes, step: int) -> None:
     body = Chunked()
     with pytest.raises(Refused):
-        for at in range(0, len(sent), 1000):
-            body.take(sent[at : at + 1000])
+        for at in range(0, len(sent), step):
+            body.take(sent[at : at + step])
     assert not body.is_whole
 
 
-def test_a_body_of_small_chunks_is_taken() -> None:
+@pytest.mark.parametrize("size", [10, 60, 4096, 8192, 16372, 65536])
+def test_a_body_of_small_chunks_is_taken(size: int) -> None:
     body = Chunked()
-    framed = body.take(b"a\r\n0123456789\r\n" * 500_000 + b"0\r\n\r\n")
-    assert contents(framed) == b"0123456789" * 500_000
+    content = b"x" * size
+    times = 5_000_000 // size
+    framed = body.take(b"%x\r\n%b\r\n" % (size, content) * times + b"0\r\n\r\n")
+    assert contents(framed) == content * times
+
+
+def test_a_short_body_may_be_in_chunks_of_a_byte() -> None:
+    body = Chunked()
+    assert contents(body.take(b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n")) == b"x" * 20_000
 
 
 def test_a_body_of_known_length_ends_there() -> None:

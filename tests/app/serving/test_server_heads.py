@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from server import Server, needs_uwsgi, running
@@ -120,3 +121,17 @@ def test_a_refused_client_that_waits_to_send_its_body_is_told_at_once(
 def test_a_whole_url_is_answered_as_its_path(server: Server) -> None:
     plain = get(server, GOOD).partition(b"\r\n\r\n")[2]
     assert get(server, GOOD, "http://other.example/api/v1/models?a").partition(b"\r\n\r\n")[2] == plain
+
+
+def test_unfinished_heads_of_one_address_cost_no_other_client_its_upload(server: Server, png: bytes) -> None:
+    endless = b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 65_000
+    large = png + bytes(200_000)
+    headers = f"{GOOD}Content-Type: image/png\r\nContent-Length: {len(large)}\r\n"
+    with ExitStack() as stack:
+        for _ in range(530):  # more than the front holds
+            connection = socket.create_connection(
+                ("127.0.0.1", server.port), timeout=10, source_address=("127.0.0.66", 0)
+            )
+            stack.enter_context(connection).sendall(endless)
+        for _ in range(3):
+            assert post(server, large, headers).startswith(b"HTTP/1.1 200 ")
