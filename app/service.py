@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -23,8 +24,9 @@ from app.serving.workers import Inference, Workers
 from app.settings import Settings
 from app.sources import Image, Sources
 from app.wanted import Wanted
-from model.answering import Unsuitable, find, wishes_for
+from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
+from model.families.family import Size
 from model.finding import Finding
 from model.manifest import Manifest
 from model.pictures import Limits
@@ -163,9 +165,10 @@ class Service:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
         inference = Inference(self.workers, g.place, picture.stopwatch, patience)
 
-        def before_pixels(pixels: int, is_large: bool) -> None:
-            inference.measured(pixels, is_large)
-            count_pixels(pixels)
+        def before_pixels(size: Size, pages: int, is_large: bool) -> None:
+            weight = max(pages * math.prod(size), weight_of(size, candidates))
+            inference.measured(weight, is_large)
+            count_pixels(weight)
 
         with self.decoding.of(
             g.place.caller,
@@ -188,7 +191,7 @@ class Service:
                 projection=parameters.projection,
                 stopwatch=picture.stopwatch,
                 decode=decode,
-                lane=inference.lane,
+                lane=lambda size: inference.lane(weight_of(size, candidates)),
                 turn=inference.turn,
             )
             picture.goes_to(finding.manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -15,6 +16,9 @@ from model.pictures import Decode, Limits, Projection, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
 from model.result import USUAL_CEILING, Result, Split, Wishes
 from model.stopwatch import Stopwatch
+
+USUAL_WORK = 2.5
+"""How many pixels a network sees at most for each of an ordinary picture: tiles overlap and are filled up."""
 
 _LONGEST_ECHO = 40  # characters of a caller's text that are repeated to the caller
 
@@ -62,6 +66,15 @@ def wishes_for(
         min_area=min_area or 1,
         probability_of=_one_class(manifest, classes) if output.name == "probability" else None,
     )
+
+
+def weight_of(size: Size, candidates: Sequence[Candidate]) -> int:
+    """The pixels of an ordinary picture that makes as much work as one of `size` (width, height).
+
+    They are the picture's own, unless a network sees far more, as of a thin picture in many padded tiles.
+    """
+    work = max(candidate.segmenter.work(size) for candidate in candidates)
+    return max(math.prod(size), int(work / USUAL_WORK))
 
 
 def find(

@@ -19,7 +19,7 @@ from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
 from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
-from model.result import Result, Wishes
+from model.result import Result, UnsuitablePicture, Wishes
 from model.segments import Segments
 from model.selftest import SelfTest
 from model.stopwatch import Stopwatch
@@ -97,6 +97,13 @@ class Segmenter:
     def enough(self, size: Size) -> Size:
         """To what (width, height) a picture of `size` may be reduced without a loss to the network."""
         return self._predictor.enough(size)
+
+    def work(self, size: Size) -> int:
+        """How many pixels the network sees of a picture of `size` (width, height); 0 if it cannot take it."""
+        try:
+            return self._predictor.work(size)
+        except UnsuitablePicture:
+            return 0
 
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.

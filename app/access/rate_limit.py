@@ -167,7 +167,7 @@ def count_batch(images: int) -> None:
 
 
 def count_pixels(pixels: int) -> None:
-    """Count a picture, counted once already, for as many pixels as it has. Raises TooManyRequests."""
+    """Count a picture, counted once already, for as many pixels as it weighs. Raises TooManyRequests."""
     if rate_limit := _rate_limit():
         rate_limit.count_further(ceil(pixels / PIXELS_A_COUNT) - 1)
 

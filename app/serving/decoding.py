@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from app.serving.patience import Patience
 from app.serving.turns import Turns
+from model.families.family import Size
 from model.pictures import Decode, Decoded, Enough, Limits, Projection
 from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.pictures.limits import most_memory_needed
@@ -15,6 +16,9 @@ from model.stopwatch import Stopwatch
 
 AT_ONCE = 4
 """Small pictures that are decoded, and headers that are read: two a core of a small machine."""
+
+KEPT = 1
+"""So many of these for callers who have none: their first picture waits for no other caller's slow ones."""
 
 SMALL_BYTES = 128 * 2**20
 """What decoding a small picture takes at most."""
@@ -36,7 +40,7 @@ class Decoding:
     def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
         """`max_bytes`: of the largest file; without `decoders`, those of this process."""
         self._decoders = decoders or decoders_of_this_process()
-        self._small = Turns(AT_ONCE)
+        self._small = Turns(AT_ONCE, KEPT)
         self._large = Turns(most_memory_needed(limits, max_bytes))
 
     def start(self) -> None:
@@ -51,12 +55,13 @@ class Decoding:
         patience: Patience,
         timeout: float,
         kept_bytes: int,
-        before_pixels: Callable[[int, bool], object],
+        before_pixels: Callable[[Size, int, bool], object],
     ) -> Iterator[Decode]:
         """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
 
         `kept_bytes` is how much of it for each pixel, once that is decoded. `before_pixels` is told before
-        how many there are, and whether they need the memory of a large picture; it may refuse them.
+        their (width, height), how many pages of that size there are to decode, and whether this needs the
+        memory of a large picture; it may refuse them.
 
         What it waits is measured as "queue". It raises as `Decoders.decode`, and
 
@@ -93,7 +98,7 @@ class Decoding:
                         is_known = True
                         weight = max(needed, kept_bytes * math.prod(size))
                         is_large = weight > SMALL_BYTES
-                        before_pixels(pages * math.prod(size), is_large)
+                        before_pixels(size, pages, is_large)
                         if is_large:
                             header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))

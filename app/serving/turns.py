@@ -26,9 +26,13 @@ class Turns:
     gets the share of those that are there at once, however many come and go.
     """
 
-    def __init__(self, capacity: int = 1) -> None:
-        """`capacity`: what the weights of the turns that run at once add up to at most."""
+    def __init__(self, capacity: int = 1, kept: int = 0) -> None:
+        """`capacity`: what the weights of the turns that run at once add up to at most.
+
+        `kept`: how much of it is left to callers with no turn, where turns weigh 1.
+        """
         self.capacity = capacity
+        self._kept = kept
         self._free = capacity
         self._callers: dict[str, _Caller] = {}
         self._peers = _Peers()
@@ -71,7 +75,7 @@ class Turns:
     def expected_wait(self, caller: str) -> float:
         """About how many seconds the next request of `caller` would wait for a turn."""
         with self._lock:
-            if self._free:
+            if self._is_open_to(self._callers.get(caller)):
                 return 0.0
             waiting = Counter(request.owner for request in self._waiting)
             own = waiting.pop(self._callers[caller], 0) if caller in self._callers else 0
@@ -110,10 +114,14 @@ class Turns:
             request.weight = min(request.weight, weight)
             self._begin_next(time.monotonic())
 
+    def _is_open_to(self, owner: _Caller | None) -> bool:
+        """Whether a turn is free that this caller, or a new one, may have."""
+        return self._free > (self._kept if owner and owner.share.is_running else 0)
+
     def _begin_next(self, now: float) -> None:
-        while self._waiting:
-            owner = min(self._waiting, key=lambda waiting: waiting.owner.share.seconds(now)).owner
-            own = [waiting for waiting in self._waiting if waiting.owner is owner]
+        while may_begin := [waiting for waiting in self._waiting if self._is_open_to(waiting.owner)]:
+            owner = min(may_begin, key=lambda waiting: waiting.owner.share.seconds(now)).owner
+            own = [waiting for waiting in may_begin if waiting.owner is owner]
             chosen = min(own, key=lambda waiting: waiting.share.seconds(now))
             if chosen.weight > self._free:
                 return  # for whoever is lighter, too: the heavy would never begin
@@ -213,6 +221,11 @@ class _Share:
     def seconds(self, now: float) -> float:
         """Those until `now`."""
         return self._seconds + self._running * now
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a turn is."""
+        return self._running > 0
 
     def ask(self, now: float) -> None:
         """Give up what was not asked for while others had their turns."""

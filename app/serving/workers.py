@@ -11,11 +11,13 @@ from app.serving.arrivals import Arrival
 from app.serving.patience import Patience
 from app.serving.places import Place, Places
 from app.serving.turns import Request, Turns
-from model.families.family import Size
 from model.stopwatch import Stopwatch
 
 LANES = (1e6, 4e6, 16e6, math.inf)
-"""The most pixels of a picture in each lane: none waits for others that are more than four times its size."""
+"""The greatest weight of a picture in each lane: none waits for others of more than four times its weight.
+
+A picture weighs as much as it has pixels, or more where a network sees far more of them
+(`model.answering.weight_of`)."""
 
 LONGEST = len(LANES) - 1
 """The level of a place (`Place`) for a picture of the last lane, or one that needs as much memory, or for
@@ -45,8 +47,8 @@ class Workers:
     uploads keep none from those that have arrived. Where places are short, callers share them, and large
     pictures get only some (`Inference.measured`): else many callers with one each would keep out all others.
 
-    Its decoded picture then waits in a lane for pictures of its size (`Inference.lane`). Of each lane one is
-    worked on at a time: what is half done is bounded, and large pictures are finished one after another,
+    Its decoded picture then waits in a lane for pictures of its weight (`Inference.lane`). Of each lane one
+    is worked on at a time: what is half done is bounded, and large pictures are finished one after another,
     instead of all at once and too late. Those that are worked on take turns, a tile each
     (`Inference.turn`), so that a small one passes the large.
     """
@@ -109,9 +111,9 @@ def _level_of(length: int) -> int:
     return LONGEST if length > _LARGE_BODY else 0
 
 
-def _lane_of(pixels: int) -> int:
-    """The number of the lane for a picture of so many pixels."""
-    return next(number for number, most in enumerate(LANES) if pixels <= most)
+def _lane_of(weight: int) -> int:
+    """The number of the lane for a picture of that weight."""
+    return next(number for number, most in enumerate(LANES) if weight <= most)
 
 
 class Inference:
@@ -124,22 +126,23 @@ class Inference:
         self._patience = patience
         self._request: Request | None = None
 
-    def measured(self, pixels: int, is_large: bool) -> None:
+    def measured(self, weight: int, is_large: bool) -> None:
         """Take a place for a picture whose header was read, and whose pixels are not decoded yet.
 
-        `is_large`: whether it waits for the memory of large pictures. Raises Busy at once when there is none.
+        `weight`: as of `LANES`; `is_large`: whether it waits for the memory of large pictures. Raises Busy at
+        once when there is none.
         """
-        self._workers.lift(self._place, LONGEST if is_large else _lane_of(pixels))
+        self._workers.lift(self._place, LONGEST if is_large else _lane_of(weight))
 
     @contextmanager
-    def lane(self, size: Size) -> Iterator[None]:
-        """Let a picture of `size` be worked on in the `with` block.
+    def lane(self, weight: int) -> Iterator[None]:
+        """Let a picture of that weight be worked on in the `with` block.
 
         Raises:
             Busy: this did not begin in time, or the place was lost.
             ClientLeft: as the patience tells.
         """
-        lane = self._workers.lanes[_lane_of(math.prod(size))]
+        lane = self._workers.lanes[_lane_of(weight)]
         with ExitStack() as held:
             with self._waiting():
                 held.enter_context(lane.turn(self._place.caller, self._patience, self._workers.timeout))

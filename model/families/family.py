@@ -36,6 +36,16 @@ class Predictor(Protocol):
     def enough(self, size: Size) -> Size:
         """To what (width, height) a picture of `size` may be reduced without a loss to the network."""
 
+    def work(self, size: Size) -> int:
+        """How many pixels the network sees of a picture of `size` (width, height).
+
+        Those of all tiles, enlargement and padding included; without a second look, which some pictures get
+        for what is found in them.
+
+        Raises:
+            UnsuitablePicture: the model cannot take a picture of that size.
+        """
+
     def predict(
         self,
         image: npt.NDArray[np.uint8],

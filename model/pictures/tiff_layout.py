@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -27,15 +28,17 @@ _APERIO_YCBCR = 33003  # a JPEG 2000 that does not say that it is in YCbCr
 
 # Compressions of bytes, whatever they mean, before which differences may be made: LZW, deflate (it has three
 # numbers), LZMA, PackBits, Zstd (two). Libraries take no notice of a predictor with any other.
-DEFLATES, ZSTDS, PACKBITS = (8, 32946, 50013), (50000, 34926), 32773
-_OF_BYTES = (5, *DEFLATES, *ZSTDS, PACKBITS, 34925)
+DEFLATES, ZSTDS, PACKBITS, LZMA = (8, 32946, 50013), (50000, 34926), 32773, 34925
+_OF_BYTES = (5, *DEFLATES, *ZSTDS, PACKBITS, LZMA)
 _OF_BITS = (2, 3, 4)  # fax
 # Of pictures, each a file in itself: JPEG 2000, LERC, PNG, JPEG XR, WebP, JPEG XL.
-_OTHER_PICTURES = (33004, 33005, 34712, 34887, 34933, 34934, 22610, 50001, 34927, 50002, 52546)
+_JPEG_XLS = (50002, 52546)
+_OTHER_PICTURES = (33004, 33005, 34712, 34887, 34933, 34934, 22610, 50001, 34927, *_JPEG_XLS)
 _OF_PICTURES = (*JPEGS, _APERIO_YCBCR, *_OTHER_PICTURES)
 
 # What libtiff alone reads: JPEG as it was first, fax in whole words, ThunderScan.
-_OF_LIBTIFF = (6, 32771, 32809)
+_OLD_JPEG = 6
+_OF_LIBTIFF = (_OLD_JPEG, 32771, 32809)
 
 _COMPRESSION_NAMES = {
     32766: "NeXT",
@@ -74,6 +77,17 @@ os.environ.setdefault("LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER", "20")
 
 # An object is made of each strip. A picture of 50 megapixels in tiles of 32 has half as many.
 MOST_PIECES = 100_000
+
+# Unpacking a strip or tile takes time however few pixels it has; more where the decompressor asks for memory
+# each time, or if it is a picture in itself. All of them together may take 0.2 s in a small picture, 1.2 s in
+# one of 50 megapixels: that has 28,000 in strips of one row of each of four colours.
+_PIECE_SECONDS = 10e-6
+_PIECE_SECONDS_BY_COMPRESSION = {
+    **dict.fromkeys((*ZSTDS, LZMA), 30e-6),
+    **dict.fromkeys((*_OF_PICTURES, _OLD_JPEG), 20e-6),
+    **dict.fromkeys(_JPEG_XLS, 110e-6),
+}
+_MOST_SECONDS, _MOST_SECONDS_A_PIXEL = 0.2, 20e-9
 
 # Strips may be the same bytes, and each is gone through: 0.3 s.
 _MOST_COPIED = 256 << 20
@@ -261,9 +275,13 @@ def _check_pieces(layout: Layout, limits: Limits) -> None:
     numbers = (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES)
     planes = layout.channels if layout.in_planes else 1
     count = max(layout.pieces * planes, *(directory.tags[n].count for n in numbers if n in directory), 0)
-    if count > MOST_PIECES:
+    seconds = _PIECE_SECONDS_BY_COMPRESSION.get(layout.compression, _PIECE_SECONDS)
+    seconds_allowed = _MOST_SECONDS + _MOST_SECONDS_A_PIXEL * math.prod(layout.size)
+    most = min(MOST_PIECES, int(seconds_allowed / seconds))
+    if count > most:
         raise PictureTooLarge(
-            f"the TIFF picture is cut into {count:,} strips or tiles; at most {MOST_PIECES:,} are accepted"
+            f"the TIFF picture is cut into {count:,} strips or tiles; at most {most:,} are accepted in one of"
+            " its size and compression"
         )
     if layout.tile:
         check_work(layout.pieces * layout.tile[0] * layout.tile[1], limits)

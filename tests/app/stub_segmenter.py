@@ -101,6 +101,10 @@ class StubSegmenter:
         scale = min(1.0, 128 / max(size))
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
+    def work(self, size: tuple[int, int]) -> int:
+        """What a network sees that looks at every pixel once."""
+        return size[0] * size[1]
+
     def predict(
         self,
         image: npt.NDArray[np.uint8],

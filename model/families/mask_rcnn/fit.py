@@ -38,6 +38,12 @@ class Fit:
         return self.shape[1] / self.size[0]
 
     @property
+    def padded_shape(self) -> tuple[int, int]:
+        """(height, width) of what the network sees."""
+        (top, bottom), (left, right) = self.padding
+        return top + self.shape[0] + bottom, left + self.shape[1] + right
+
+    @property
     def window(self) -> tuple[int, int, int, int]:
         """y1 x1 y2 x2 of the scaled picture inside its padding."""
         (top, _), (left, _) = self.padding
@@ -57,6 +63,12 @@ class Plan:
     tiles: Sequence[Tile]
     fit: Fit
     enough: Size
+
+    @property
+    def work(self) -> int:
+        """Pixels that the network sees."""
+        height, width = self.fit.padded_shape
+        return len(self.tiles) * height * width
 
 
 def fit_of(size: Size, config: Config, few_shapes: bool = False) -> Fit:

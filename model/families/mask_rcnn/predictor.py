@@ -66,6 +66,10 @@ class MaskRCNNPredictor:
         """See `families.family.Predictor`."""
         return self._plans_of(size)[0].enough
 
+    def work(self, size: Size) -> int:
+        """See `families.family.Predictor`."""
+        return self._plans_of(size)[0].work
+
     def predict(
         self,
         image: npt.NDArray[np.uint8],

@@ -38,8 +38,13 @@ class FitPlan:
     enough: Size
 
     @property
+    def tiles(self) -> int:
+        """How many there are; 1 where the whole picture is seen at once."""
+        return len(self.columns) * len(self.rows)
+
+    @property
     def is_tiled(self) -> bool:
-        return len(self.columns) * len(self.rows) > 1
+        return self.tiles > 1
 
     def tile(self, column: int, row: int) -> Tile:
         """The part of the scaled picture that the network sees at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ class SemanticPredictor:
     def enough(self, size: Size) -> Size:
         """See `families.family.Predictor`."""
         return self._plan(size).enough
+
+    def work(self, size: Size) -> int:
+        """See `families.family.Predictor`."""
+        plan = self._plan(size)
+        return (1 + self._config.mirror) * plan.tiles * math.prod(plan.seen)
 
     def predict(
         self,

@@ -51,7 +51,7 @@ _LOOK_MILLISECONDS = 500
 _TALK_SECONDS = 10.0  # for a message that is never long; a decoder that takes longer is taken for dead
 
 # The processor time that decoding may take, by the memory it takes: several times what was measured.
-_SECONDS, _BYTES_A_SECOND = 2.0, 100e6
+_SECONDS, _BYTES_A_SECOND = 1.0, 100e6
 
 # For each further page of a projection, whose memory is that of one.
 _PAGE_SECONDS, _PIXELS_A_SECOND = 0.005, 10e6

@@ -251,6 +251,18 @@ def test_a_picture_counts_once_for_every_four_million_pixels_begun(
     assert [segment(client, png) for _ in then] == then
 
 
+def test_a_picture_that_makes_much_work_counts_for_that(png: bytes) -> None:
+    class ThinTiles(StubSegmenter):
+        """Sees of a thin picture as much as of a square one."""
+
+        def work(self, size: tuple[int, int]) -> int:
+            return max(size) ** 2
+
+    client = create_app({"stub": ThinTiles()}, Settings(rate_limit="4/hour")).test_client()
+    assert segment(client, plain(10, 5000)) == 200  # 25 million pixels in tiles: as one of 10 million
+    assert [segment(client, png) for _ in range(2)] == [200, 429]
+
+
 def test_a_projection_counts_for_the_pixels_of_all_pages(png: bytes) -> None:
     buffer = io.BytesIO()
     page = Image.new("L", (2000, 1000))

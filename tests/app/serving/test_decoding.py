@@ -10,8 +10,9 @@ import pytest
 from encoded import encode
 
 from app.errors import Busy, ClientLeft
-from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decoding
+from app.serving.decoding import AT_ONCE, INCLUDED_BYTES, KEPT, KEPT_BYTES, SHOWN_BYTES, Decoding
 from app.serving.patience import Patience
+from model.families.family import Size
 from model.pictures import Decode, Limits, whole
 from model.pictures.isolation.decoders import Decoders
 from model.stopwatch import Stopwatch
@@ -38,9 +39,10 @@ def one(
     patience: Patience = Patience(),  # noqa: B008 - frozen
     timeout: float = 60,
     kept_bytes: int = KEPT_BYTES,
-    before_pixels: Callable[[int, bool], object] = lambda pixels, is_large: None,
+    before_pixels: Callable[[Size, int, bool], object] = lambda size, pages, is_large: None,
+    caller: str = "somebody",
 ) -> AbstractContextManager[Decode]:
-    return decoding.of("somebody", stopwatch or Stopwatch(), patience, timeout, kept_bytes, before_pixels)
+    return decoding.of(caller, stopwatch or Stopwatch(), patience, timeout, kept_bytes, before_pixels)
 
 
 def test_a_small_picture_does_not_wait_for_the_memory_of_large_ones(decoding: Decoding) -> None:
@@ -93,22 +95,39 @@ def test_nothing_is_decoded_when_the_time_of_a_request_is_over(decoding: Decodin
         decode(SMALL, whole, LIMITS)
 
 
+def test_a_caller_with_many_slow_pictures_leaves_a_decoder_to_others(decoding: Decoding) -> None:
+    with ExitStack() as held:
+
+        def look(size: Size, pages: int, is_large: bool) -> None:
+            """While the picture that is being decoded has its turn, let the next come."""
+            if next(others, None) is None:
+                with pytest.raises(Busy), one(decoding, timeout=0.1) as again:
+                    again(SMALL, whole, LIMITS)
+                with one(decoding, timeout=0.1, caller="another") as other:
+                    assert other(SMALL, whole, LIMITS).size == (64, 48)
+            else:
+                held.enter_context(one(decoding, before_pixels=look))(SMALL, whole, LIMITS)
+
+        others = iter(range(AT_ONCE - KEPT - 1))
+        held.enter_context(one(decoding, before_pixels=look))(SMALL, whole, LIMITS)
+
+
 def test_pixels_are_counted_before_they_are_decoded(decoding: Decoding) -> None:
     class TooManyError(Exception):
         pass
 
-    def refuse(pixels: int, is_large: bool) -> None:
-        raise TooManyError(pixels)
+    def refuse(size: Size, pages: int, is_large: bool) -> None:
+        raise TooManyError(size)
 
-    with pytest.raises(TooManyError, match="9000000"), one(decoding, before_pixels=refuse) as decode:
+    with pytest.raises(TooManyError, match="3000, 3000"), one(decoding, before_pixels=refuse) as decode:
         decode(LARGE[:-1000], whole, LIMITS)
 
 
 def test_a_picture_is_known_to_need_much_memory_before_its_pixels_are_decoded(decoding: Decoding) -> None:
-    told: list[tuple[int, bool]] = []
+    told: list[tuple[Size, int, bool]] = []
     for file in (SMALL, LARGE):
         with one(decoding, before_pixels=lambda *how: told.append(how)) as decode:
             decode(file, whole, LIMITS)
     with one(decoding, kept_bytes=INCLUDED_BYTES, before_pixels=lambda *how: told.append(how)) as decode:
         decode(LARGE, whole, LIMITS)
-    assert told == [(64 * 48, False), (9_000_000, True), (9_000_000, True)]
+    assert told == [((64, 48), 1, False), ((3000, 3000), 1, True), ((3000, 3000), 1, True)]

@@ -133,6 +133,24 @@ def test_a_caller_with_many_requests_does_not_take_every_one_of_several_turns(st
         turns.end(request)
 
 
+def test_the_last_turns_are_kept_for_callers_who_have_none(stack: ExitStack) -> None:
+    turns = Turns(capacity=4, kept=1)
+    many = [stack.enter_context(turns.join("many")) for _ in range(4)]
+    begun = [turns.ask(request) for request in many]
+    assert [event.is_set() for event in begun] == [True, True, True, False]
+    assert turns.expected_wait("one") == 0
+
+    one = stack.enter_context(turns.join("one"))
+    assert turns.ask(one).is_set()  # although another caller has been waiting
+    turns.end(many[0])
+    assert not begun[3].is_set()
+    turns.end(one)
+    turns.end(many[1])
+    assert begun[3].is_set()
+    for request in many[2:]:
+        turns.end(request)
+
+
 @pytest.mark.parametrize("caller", ["somebody", "a newcomer"])
 def test_a_newcomer_is_next_after_the_running_turn(clock: Clock, caller: str) -> None:
     table = Table(Turns(), clock)

@@ -14,7 +14,7 @@ from app.serving.patience import Patience
 from app.serving.workers import Inference, Workers, places_by_level
 from model.stopwatch import Stopwatch
 
-SMALL, MEDIUM, LARGE = (1000, 1000), (4000, 3000), (8000, 6250)
+SMALL, MEDIUM, LARGE = 1_000_000, 12_000_000, 50_000_000
 
 
 @contextmanager
@@ -76,9 +76,9 @@ def test_large_pictures_of_many_callers_leave_places_to_smaller_ones() -> None:
     workers = Workers(queue=8, timeout=60)
     with ExitStack() as stack:
 
-        def enter(pixels: float, is_large: bool = False) -> None:
+        def enter(weight: float, is_large: bool = False) -> None:
             one = stack.enter_context(inference(workers, f"caller {next(callers)}"))
-            one.measured(int(pixels), is_large)
+            one.measured(int(weight), is_large)
 
         callers = count()
         for _ in range(3):
@@ -223,8 +223,8 @@ def test_a_small_picture_passes_a_large_one_between_two_of_its_tiles() -> None:
 def test_what_computes_nothing_now_keeps_nobody_from_computing() -> None:
     workers = Workers(queue=10, timeout=10)
     with inference(workers) as large, large.lane(LARGE):
-        for size in (SMALL, MEDIUM):
-            with inference(workers) as other, other.lane(size), other.turn():
+        for weight in (SMALL, MEDIUM):
+            with inference(workers) as other, other.lane(weight), other.turn():
                 pass
 
 

@@ -40,6 +40,9 @@ class BrightestSpot:
     def enough(self, size: Size) -> Size:
         return size
 
+    def work(self, size: Size) -> int:
+        return size[0] * size[1]
+
     def predict(
         self,
         image: npt.NDArray[np.uint8],

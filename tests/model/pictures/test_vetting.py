@@ -66,6 +66,22 @@ def tiff_with(**changes: tuple[int, int]) -> bytes:
     return body + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
+def in_strips(count: int, compression: int) -> bytes:
+    """A TIFF of so many rows of 10 pixels, in a strip each; all strips are the same bytes."""
+    strip = bytes(10)
+    numbers = struct.pack(f"<{count}I", *[8] * count) + struct.pack(f"<{count}I", *[len(strip)] * count)
+    offsets = 8 + len(strip)
+    tags = {
+        **{number: (1, value) for number, value in ((256, 10), (257, count), (258, 8), (259, compression))},
+        **dict.fromkeys((262, 277, 278), (1, 1)),
+        273: (count, offsets),
+        279: (count, offsets + 4 * count),
+    }
+    entries = b"".join(struct.pack("<HHII", number, 4, *tag) for number, tag in sorted(tags.items()))
+    body = b"II*\0" + struct.pack("<I", offsets + len(numbers)) + strip + numbers
+    return body + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 def animated_avif(frames: int) -> bytes:
     images = [Image.new("RGB", (16, 16), (20 * number, 90, 40)) for number in range(frames)]
     return saved(images[0], "AVIF", save_all=True, append_images=images[1:], speed=10)
@@ -143,8 +159,25 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[PictureError], str]] = {
     "tiff, strips": (
         lambda: tiff_with(t273=(4, MANY), t279=(4, MANY)),
         PictureTooLarge,
-        "cut into 300,000 strips or tiles; at most 100,000",
+        "cut into 300,000 strips or tiles; at most 20,008",
     ),
+    **{
+        f"tiff, strips of {name}": (
+            lambda number=number, most=most: in_strips(most + 1, number),
+            PictureTooLarge,
+            f"cut into {most + 1:,} strips or tiles; at most {most:,} are accepted",
+        )
+        for name, number, most in (
+            ("nothing", 1, 20_408),
+            ("deflate", 8, 20_408),
+            ("LZMA", 34925, 6711),
+            ("Zstd", 50000, 6711),
+            ("JPEG", 7, 10_101),
+            ("JPEG as it was first", 6, 10_101),
+            ("JPEG 2000", 34712, 10_101),
+            ("JPEG XL", 50002, 1821),
+        )
+    },
     "avif, forged": (
         lambda: with_ispe(saved(Image.new("RGB", (600, 600)), "AVIF", speed=10), 64),
         BrokenPicture,

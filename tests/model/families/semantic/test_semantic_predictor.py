@@ -22,6 +22,7 @@ from networks import (
     predictor_of,
 )
 
+from model.families.family import Size
 from model.result import ClassMap, Result, UnknownClass, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
@@ -410,6 +411,20 @@ def test_refined_tiles_have_no_seam() -> None:
     tiled = predict(blurred_brightness, manifest(TILES | {"halo": 8, "refine_edges": True}), image)
 
     assert (_map(whole).labels != _map(tiled).labels).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("config", "size", "expected"),
+    [
+        ({"size": (64, 48), "fit": "scale"}, (4000, 3000), 64 * 48),
+        ({"size": (64, 48), "fit": "scale", "mirror": True}, (4000, 3000), 2 * 64 * 48),
+        ({"max_side": 96, "divisor": 32}, (400, 300), 96 * 96),  # 96 x 72, filled up
+        (TILES, (64, 10), 64 * 64),
+        (TILES, (10, 224), 5 * 64 * 64),
+    ],
+)
+def test_the_work_is_what_the_network_sees(config: dict[str, Any], size: Size, expected: int) -> None:
+    assert predictor_of(FunctionRunner(brightness), manifest(config)).work(size) == expected
 
 
 def test_a_reduced_copy_is_answered_in_the_pixels_of_the_picture() -> None:
