@@ -155,7 +155,8 @@ def _pieces(seconds: float) -> Generator[bytes, None, None]:
 
 def _read_piece(until: float) -> bytes:
     """The next piece of the body, empty at its end, by `until` (of time.monotonic)."""
-    alarm = threading.Timer(until - time.monotonic(), stream_of(request.environ).cut)
+    stream = stream_of(request.environ)
+    alarm = threading.Timer(until - time.monotonic(), stream.cut)
     alarm.daemon = True
     alarm.start()
     try:
@@ -169,6 +170,7 @@ def _read_piece(until: float) -> bytes:
         alarm.join()  # or it could close the connection of a later request, which has the same number
     if time.monotonic() > until:
         raise _too_slow()
+    stream.is_whole = _is_all_read()
     return piece
 
 

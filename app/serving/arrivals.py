@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
@@ -20,7 +21,7 @@ class Progress(NamedTuple):
     Attributes:
         received: those that have come.
         waited: the seconds in which the service did nothing but wait for them.
-        quiet: the last of these seconds, in which none came.
+        quiet: the last of these seconds, in which none came; 0 if they are not waited for at the moment.
     """
 
     received: int
@@ -32,7 +33,7 @@ class Source(Protocol):
     """What bytes come from."""
 
     def progress(self) -> Progress | None:
-        """How they come; None: they are not waited for at the moment, or it is unknown."""
+        """How they come; None: all are there, or it is unknown."""
 
     def cut(self) -> None:
         """End the wait for more of them."""
@@ -72,6 +73,10 @@ class Arrival(Place):
     def may_be_lost(self) -> bool:
         """See `Place`."""
         return self._source is not None
+
+    def tenure(self) -> float:
+        """See `Place`."""
+        return time.monotonic() - self.since
 
     def stalled(self) -> tuple[float, ServiceError] | None:
         """See `Place`."""

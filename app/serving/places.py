@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from app.errors import Busy, ServiceError
+from app.serving.tenure import Tenure
 
 _OF_THE_LATEST = 0.1  # share in the average of how long places are held
+_LONGER_SECONDS = 5.0  # than a newcomer had places; a photo over a good line takes less than one
 
 
 class Place:
@@ -47,6 +49,10 @@ class Place:
         """Whether the request only waits."""
         return not self._is_settled
 
+    def tenure(self) -> float:
+        """For how many seconds its caller has kept it from others, as far as that is the caller's doing."""
+        return 0.0
+
     def stalled(self) -> tuple[float, ServiceError] | None:
         """How fast it goes on, in bytes a second, if so slowly that anybody may have the place instead; and
         what is to be answered then."""
@@ -58,7 +64,9 @@ class Places:
 
     Where all are held, a newcomer may get the place of another request: of the slowest of those that have
     stalled, whoever sent it; else of the youngest that only waits of the caller with the most places, if this
-    caller then still has as many as the newcomer's. Requests that take long share their places in the same
+    caller then still has as many as the newcomer's. Else, where more than five sixths are held by callers who
+    had places for longer lately than the newcomer's, the youngest of these: many who are slow keep nobody out
+    who is quick, and yet most of them come to an end. Requests that take long share their places in the same
     way.
     """
 
@@ -71,6 +79,7 @@ class Places:
         self._numbers = numbers
         self._complaints = complaints
         self._held: list[Place] = []  # the oldest first
+        self._tenure = Tenure()
         self._mean_seconds = [0.0] * len(numbers)  # that a place is held by requests of that level and above
         self._lock = threading.Lock()
 
@@ -85,7 +94,7 @@ class Places:
         finally:
             with self._lock:
                 if place in self._held:  # not lost
-                    self._held.remove(place)
+                    self._remove(place)
                     held = time.monotonic() - place.since
                     for level in range(place.level + 1):
                         self._mean_seconds[level] += _OF_THE_LATEST * (held - self._mean_seconds[level])
@@ -106,7 +115,7 @@ class Places:
         """Raise Busy if `caller` would get no place of that level now."""
         with self._lock:
             for each in range(level + 1):
-                if self._is_full(each) and not self._stalled(each) and not self._excess(caller, each):
+                if self._is_full(each) and not self._loser(caller, each):
                     raise self._busy(each)
 
     def _make_room(self, caller: str, levels: range) -> None:
@@ -114,19 +123,31 @@ class Places:
         for level in reversed(levels):  # what is lost at one level is free at those below it, too
             if not self._is_full(level):
                 continue
-            if stalled := self._stalled(level):
-                _, place, error = stalled
-            elif excess := self._excess(caller, level):
-                place = excess
-                error = Busy(
-                    f"{self._complaints[level]} You have the most requests here: this one made room for"
-                    " another caller.",
-                    self._seconds(level),
-                )
-            else:
+            if not (loser := self._loser(caller, level)):
                 raise self._busy(level)
+            place, error = loser
             place.lose(error)
-            self._held.remove(place)
+            self._remove(place)
+
+    def _remove(self, place: Place) -> None:
+        self._held.remove(place)
+        self._tenure.add(place.caller, place.tenure())
+
+    def _loser(self, caller: str, level: int) -> tuple[Place, ServiceError] | None:
+        """Whose place a newcomer of `caller` gets, and what the loser is to be told."""
+        if stalled := self._stalled(level):
+            _, place, error = stalled
+            return place, error
+        if excess := self._excess(caller, level):
+            return excess, self._made_room(level, "You have the most requests here")
+        if longer := self._longer(caller, level):
+            return longer, self._made_room(level, "Your requests have taken long lately")
+        return None
+
+    def _made_room(self, level: int, why: str) -> Busy:
+        return Busy(
+            f"{self._complaints[level]} {why}: this one made room for another caller.", self._seconds(level)
+        )
 
     def _of(self, level: int) -> list[Place]:
         """The places held by requests of that level and above, the oldest first."""
@@ -153,6 +174,19 @@ class Places:
             if held[place.caller] > held[caller] + 1 and place.may_be_lost()
         ]
         return max(in_excess, key=lambda place: held[place.caller], default=None)
+
+    def _longer(self, caller: str, level: int) -> Place | None:
+        """The youngest request that waits of callers who had places for longer, if they hold too many."""
+        of_level = self._of(level)
+        tenures: dict[str, float] = defaultdict(float)
+        for place in of_level:
+            tenures[place.caller] += place.tenure()
+        for each in {caller, *tenures}:
+            tenures[each] += self._tenure.seconds(each)
+        longer = [place for place in of_level if tenures[place.caller] > tenures[caller] + _LONGER_SECONDS]
+        if len(longer) <= max(1, self._numbers[level] * 5 // 6):
+            return None
+        return next((place for place in reversed(longer) if place.may_be_lost()), None)
 
     def _busy(self, level: int) -> Busy:
         return Busy(f"{self._complaints[level]} Try again later.", self._seconds(level))

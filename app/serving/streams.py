@@ -35,10 +35,15 @@ def stream_of(environ: WSGIEnvironment) -> Stream:
 
 
 class Stream:
-    """What a request's body is read from. Where there is no connection behind it, nothing is known of it."""
+    """What a request's body is read from. Where there is no connection behind it, nothing is known of it.
+
+    Attributes:
+        is_whole: the body has been read to its end; whoever reads it says so.
+    """
 
     def __init__(self, stream: IO[bytes], head_bytes: int) -> None:
         """`head_bytes`: those that came before the body."""
+        self.is_whole = False
         self._stream = stream
         self._head_bytes = head_bytes
         self._read = 0
@@ -58,14 +63,15 @@ class Stream:
         return data
 
     def progress(self) -> Progress | None:
-        """How the body comes; None: it is not waited for at the moment, or it is unknown.
+        """How the body comes; None: all of it is there, or it is unknown.
 
         The kernel is asked because a read tells nothing: it waits until all is there that it asked for, and
         then perhaps for its turn with the interpreter.
         """
-        if not (waits := self._waits):
+        if self.is_whole:
             return None
-        awaited, begun = waits
+        now = time.monotonic()
+        awaited, begun = self._waits or (0, now)
         info = self._on_socket(
             lambda connection: connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         )
@@ -73,9 +79,9 @@ class Stream:
             return None
         quiet_milliseconds, all_received = _TCP_INFO.unpack(info)
         received = all_received - self._head_bytes
-        if not 0 <= received < awaited:  # some kernels count nothing (gVisor)
+        if received < 0:  # some kernels count nothing (gVisor)
             return None
-        waits_for = time.monotonic() - begun
+        waits_for = now - begun if received < awaited else 0.0
         # While nothing was read, the client may have been unable to send.
         return Progress(received, self._waited + waits_for, min(quiet_milliseconds / 1000, waits_for))
 

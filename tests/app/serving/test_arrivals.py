@@ -37,11 +37,12 @@ class Told:
 @pytest.mark.parametrize(
     ("progress", "pace"),
     [
-        pytest.param(None, None, id="not waited for, or unknown"),
+        pytest.param(None, None, id="all there, or unknown"),
         pytest.param(Progress(0, waited=0.4, quiet=0.4), None, id="not for long"),
         pytest.param(Progress(0, waited=0.6, quiet=0.6), 0.0, id="silent"),
         pytest.param(Progress(1_000_000, waited=2.0, quiet=0.6), 0.0, id="silent since"),
         pytest.param(Progress(1000, waited=2.0, quiet=0.1), 500.0, id="slow"),
+        pytest.param(Progress(1000, waited=2.0, quiet=0.0), 500.0, id="slow before"),
         pytest.param(Progress(80_000, waited=2.0, quiet=0.1), None, id="fast enough"),
     ],
 )
@@ -77,13 +78,22 @@ def reading(stream: Stream, size: int) -> Iterator[None]:
         reader.join()
 
 
-def test_a_stream_that_is_not_read_is_not_awaited(connection: tuple[socket.socket, Stream]) -> None:
+def quiet_seconds(stream: Stream) -> float:
+    progress = stream.progress()
+    assert progress is not None
+    return progress.quiet
+
+
+def test_of_a_stream_that_is_not_read_nothing_is_awaited(connection: tuple[socket.socket, Stream]) -> None:
     client, stream = connection
     time.sleep(0.1)
-    assert stream.progress() is None
+    assert stream.progress() == Progress(0, 0.0, 0.0)
     client.sendall(b"xyz")
     stream.read(3)
     time.sleep(0.1)
+    progress = stream.progress()
+    assert progress is not None and progress.waited < 0.1 and progress.quiet == 0.0
+    stream.is_whole = True
     assert stream.progress() is None
 
 
@@ -120,8 +130,8 @@ def test_a_read_whose_bytes_have_all_come_is_not_waited_for() -> None:
         stream = Stream(Held(), 0)  # type: ignore[arg-type]
         client.sendall(b"12")
         with reading(stream, 3):
-            assert stream.progress() is not None
+            assert quiet_seconds(stream) > 0
             client.sendall(b"3")
             time.sleep(0.1)
-            assert stream.progress() is None
+            assert quiet_seconds(stream) == 0
             goes_on.set()

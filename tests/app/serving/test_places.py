@@ -26,6 +26,17 @@ class Slow(Place):
         return self.pace, UploadTooSlow("Stalled.")
 
 
+class Uploading(Place):
+    """A place that was taken so many seconds ago, and its caller is who keeps it."""
+
+    def __init__(self, caller: str, seconds: float) -> None:
+        super().__init__(caller)
+        self._seconds = seconds
+
+    def tenure(self) -> float:
+        return self._seconds
+
+
 def take(places: Places, stack: ExitStack, *callers: str) -> list[Place]:
     taken = [Place(caller) for caller in callers]
     for place in taken:
@@ -129,6 +140,55 @@ def test_the_slowest_that_stalled_makes_room_for_anybody(stack: ExitStack) -> No
     assert [is_lost(place) for place in slow] == [False, True]
     with pytest.raises(UploadTooSlow):
         slow[1].check()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "loser"),
+    [
+        pytest.param([9, 9, 9, 9, 9, 9], 5, id="all: the youngest"),
+        pytest.param([9, 9, 9, 9, 9, 4], None, id="five sixths: none"),
+        pytest.param([4, 4, 4, 4, 4, 4], None, id="not for much longer than the newcomer"),
+    ],
+)
+def test_callers_who_are_long_at_it_keep_five_sixths_of_the_places_from_a_newcomer(
+    stack: ExitStack, seconds: list[int], loser: int | None
+) -> None:
+    places = Places([len(seconds)], ["Full."])
+    taken = [Uploading(caller, each) for caller, each in zip("abcdef", seconds, strict=True)]
+    for place in taken:
+        stack.enter_context(places.hold(place))
+    if loser is None:
+        with pytest.raises(Busy):
+            take(places, stack, "new")
+    else:
+        take(places, stack, "new")
+        with pytest.raises(Busy, match="long lately"):
+            taken[loser].check()
+        with pytest.raises(Busy):
+            take(places, stack, "newer")
+    assert [number for number, place in enumerate(taken) if is_lost(place)] == (
+        [] if loser is None else [loser]
+    )
+
+
+@pytest.mark.parametrize(("later", "is_forgotten"), [(0, False), (100, False), (130, True)])
+def test_for_how_long_callers_had_places_is_forgotten_after_two_minutes(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, later: int, is_forgotten: bool
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("app.serving.tenure.time.monotonic", lambda: now)
+    places = Places([2], ["Full."])
+    for caller in "ab":
+        with places.hold(Uploading(caller, 20)):
+            pass
+    now += later
+    _, youngest = take(places, stack, "a", "b")
+    if is_forgotten:
+        with pytest.raises(Busy):
+            take(places, stack, "new")
+    else:
+        take(places, stack, "new")
+    assert is_lost(youngest) != is_forgotten
 
 
 def test_a_lost_place_is_not_given_back_twice() -> None:
