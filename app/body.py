@@ -79,11 +79,14 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
         UnsupportedCoding: it is compressed in another way than those that are known.
         UploadTooSlow: it takes longer.
     """
+    # Where a body is longer than what is drained, the drain waits for nothing but what comes now.
+    is_endless = (request.content_length or 0) > 2 * room
+    piece_seconds = _REFUSED_DRAIN_SECONDS if is_endless else _PIECE_SECONDS
     length = request.content_length
     stream = stream_of(request.environ)
     with (
         g.arrival.awaits(stream),
-        closing(_pieces(min(settings.upload_timeout, seconds_left()))) as pieces,
+        closing(_pieces(min(settings.upload_timeout, seconds_left()), piece_seconds)) as pieces,
     ):
         try:
             coding = coding_of(request.headers.get("Content-Encoding", ""))
@@ -141,15 +144,15 @@ def _drain(pieces: Iterator[bytes], at_most: int) -> None:
             at_most -= len(piece)
 
 
-def _pieces(seconds: float) -> Generator[bytes, None, None]:
-    """The body as it comes, for at most `seconds`, and none too slowly. Raises UploadTooSlow.
+def _pieces(seconds: float, piece_seconds: float = _PIECE_SECONDS) -> Generator[bytes, None, None]:
+    """The body as it comes, for at most `seconds`, and `piece_seconds` for each piece. Raises UploadTooSlow.
 
     A read waits until all that it asked for is there, so a deadline that is looked at between two reads is
     not met by a client that sends a byte now and then. When the time is over, the connection is therefore
     closed for reading, which ends the read that waits and leaves the way open for the answer.
     """
     end = time.monotonic() + seconds
-    while piece := _read_piece(min(end, time.monotonic() + _PIECE_SECONDS)):
+    while piece := _read_piece(min(end, time.monotonic() + piece_seconds)):
         yield piece
 
 

@@ -86,6 +86,12 @@ def read_all(connection: socket.socket) -> bytes:
         return stream.read()
 
 
+def reset(connection: socket.socket) -> None:
+    """Close it at once, so that its port is free for the next front."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
 def is_answered(connection: socket.socket) -> bool:
     poll = select.poll()  # unlike select.select, of any number of files
     poll.register(connection, select.POLLIN)
@@ -203,8 +209,7 @@ def test_a_worker_that_ends_within_its_answer_ends_it(front: Front) -> None:
 def test_a_client_that_resets_frees_its_worker(front: Front) -> None:
     client = front.connect(GET)
     worker = front.worker()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
+    reset(client)
     assert worker.recv(1) == b""
 
 
@@ -428,6 +433,7 @@ def test_heads_that_never_end_are_bounded_together_and_cost_nobody_else_an_answe
     endless = b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000
     numbers = [i % addresses for i in range(700)]  # 42 MB
     held = [front.connect(endless, address=f"127.1.{n // 250}.{1 + n % 250}") for n in numbers]
+    assert held[0].recv(100).startswith(b"HTTP/1.1 503")  # the oldest
     body = bytes(200_000)  # more than any of the others holds
     with slow, front.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n", body) as client:
         slow.sendall(b"Content-Length: 200000\r\n\r\n" + body)
@@ -443,10 +449,9 @@ def test_heads_that_never_end_are_bounded_together_and_cost_nobody_else_an_answe
     assert int(peak[1]) < 120_000
     ended = [is_answered(one) for one in held]
     assert 0 < sum(ended) < 400
-    assert held[0].recv(100).startswith(b"HTTP/1.1 503")  # the oldest
     assert not any(ended[-100:])
     for one in held:
-        one.close()
+        reset(one)
 
 
 def test_requests_that_wait_for_a_worker_are_bounded_together(front: Front) -> None:
@@ -458,4 +463,4 @@ def test_requests_that_wait_for_a_worker_are_bounded_together(front: Front) -> N
     time.sleep(0.2)
     assert not is_answered(other) and not is_answered(waiting[-1])
     for one in (*waiting, other):
-        one.close()
+        reset(one)

@@ -132,6 +132,15 @@ def test_unfinished_heads_of_one_address_cost_no_other_client_its_upload(server:
             connection = socket.create_connection(
                 ("127.0.0.1", server.port), timeout=10, source_address=("127.0.0.66", 0)
             )
+            # Closed by a reset, or their ports would be taken from the next server.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             stack.enter_context(connection).sendall(endless)
         for _ in range(3):
             assert post(server, large, headers).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_is_far_too_large_is_refused_though_it_does_not_come(server: Server) -> None:
+    started = time.monotonic()
+    headers = f"{GOOD}Content-Type: image/png\r\nContent-Length: {10**18 - 1}\r\n"
+    assert post(server, b"abc", headers).startswith(b"HTTP/1.1 413 ")
+    assert time.monotonic() - started < 5  # rather than as long as an upload may stall
