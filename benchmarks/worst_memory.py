@@ -144,8 +144,9 @@ def worst_memory(
         asks = [make() for make in kinds.values()]
         with watched() as service:
             started = time.monotonic()
-            _mixed(service, asks, seconds)
-            note(service.row(f"all together, for {time.monotonic() - started:.0f} s"))
+            small = _mixed(service, asks, seconds)
+            lasted = f"all together, for {time.monotonic() - started:.0f} s"
+            note(service.row(f"{lasted}; {small[HTTPStatus.OK]} of {small.total()} small ones answered"))
     return rows
 
 
@@ -201,9 +202,13 @@ def _unread(service: Watched, ask: Ask, clients: int) -> None:
         thread.join()
 
 
-def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
-    """Many that ask for anything, one that asks for little, some that read nothing, and bursts of uploads."""
+def _mixed(service: Watched, asks: list[Ask], seconds: float) -> Counter[int]:
+    """Many that ask for anything, one that asks for little, some that read nothing, and bursts of uploads.
+
+    Returns how often the one that asks for little got each status.
+    """
     end = time.monotonic() + seconds
+    small: Counter[int] = Counter()
     little, upload, silent = (
         Ask("small", "/api/v1/segment", SAMPLE.read_bytes()),
         heavy_requests.rubbish_batch(),
@@ -213,10 +218,12 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
     def is_over() -> bool:
         return time.monotonic() > end or service.sent > _MOST_REQUESTS
 
-    def client(asks: list[Ask], seed: int) -> None:
+    def client(asks: list[Ask], seed: int, statuses: Counter[int]) -> None:
         rng, caller = np.random.default_rng(seed), service.caller()
         while not is_over():
-            if service.send(asks[rng.integers(len(asks))], caller).status == HTTPStatus.SERVICE_UNAVAILABLE:
+            answer = service.send(asks[rng.integers(len(asks))], caller)
+            statuses[answer.status] += 1
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 time.sleep(_BACK_OFF_SECONDS)
 
     def unread() -> None:
@@ -233,12 +240,13 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> None:
 
     run_together(
         [
-            *(partial(client, asks, seed) for seed in range(_CLIENTS)),
-            partial(client, [little], 0),
+            *(partial(client, asks, seed, Counter()) for seed in range(_CLIENTS)),
+            partial(client, [little], 0, small),
             *[unread] * _SILENT_CLIENTS,
             bursts,
         ]
     )
+    return small
 
 
 def main() -> None:
