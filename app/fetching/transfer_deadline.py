@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from app.errors import FetchTimedOut
-from app.serving.arrivals import Progress
+from app.progress import Progress
 
 _Result = TypeVar("_Result")
 

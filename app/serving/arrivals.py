@@ -6,27 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from app.errors import ServiceError
+from app.progress import Progress
 from app.serving.places import Place
 
 _GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less
 _LEAST_PACE = 32 * 1024  # bytes a second: at less, two megabytes take longer than an upload may
-
-
-class Progress(NamedTuple):
-    """How bytes are coming along.
-
-    Attributes:
-        received: those that have come.
-        waited: the seconds in which the service did nothing but wait for them.
-        quiet: the last of these seconds, in which none came; 0 if they are not waited for at the moment.
-    """
-
-    received: int
-    waited: float
-    quiet: float
 
 
 class Source(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from app.errors import UploadTooSlow
-from app.serving.arrivals import Progress
+from app.progress import Progress
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -63,7 +63,7 @@ def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_al
     wait_until(lambda: len(re.findall("^(done|failed) ", log.read_text(), re.MULTILINE)) == 2, 60)
 
     lines = {line.split()[1]: line for line in log.read_text().splitlines() if " gs://" in line}
-    assert re.match(r"failed +gs://images/notes.txt  Not a picture", lines["gs://images/notes.txt"])
+    assert re.match(r"failed +gs://images/notes.txt  This is not a picture", lines["gs://images/notes.txt"])
     found = re.fullmatch(
         r"done +gs://images/cells.png  ([0-9]+) segments  (http.*)", lines["gs://images/cells.png"]
     )

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import pytest
 
 from app.errors import ServiceError, UploadTooSlow
-from app.serving.arrivals import Arrival, Progress
+from app.progress import Progress
+from app.serving.arrivals import Arrival
 from app.serving.streams import Stream
 
 HEAD = b"of the request"

@@ -11,8 +11,9 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.errors import Busy, ServiceError, UploadTooSlow
+from app.progress import Progress
 from app.service import current_service
-from app.serving.arrivals import Arrival, Progress
+from app.serving.arrivals import Arrival
 from app.serving.bodies import Bodies, Body
 from app.settings import Settings
 
