@@ -34,9 +34,10 @@ from model.pictures.opening import (
     COMPOSED,
     open_picture,
     orientation_of,
+    pixel_size_of,
 )
 from model.pictures.origin import Origin
-from model.pictures.pixel_size import of_density, of_tiff
+from model.pictures.pixel_size import of_tiff
 from model.pictures.projection import Projection
 from model.pictures.stacks import project_other, project_tiff
 from model.pictures.tiff_directory import Directory
@@ -256,20 +257,18 @@ def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
     whole_file = as_sent._replace(data=data)
     if is_cut and file_format == "JPEG":
         wanted = replace(wanted, enough=whole)  # or what is missing might not be seen
-    stored = _decode_vetted(whole_file, file_format, wanted)
+    stored = _decode_vetted(whole_file, file_format, wanted, file)
     if is_cut and file_format == "JPEG":
         longer = as_sent._replace(data=going_on(data))
-        other = _decode_vetted(longer, file_format, replace(wanted, before_pixels=not_told))
+        other = _decode_vetted(longer, file_format, replace(wanted, before_pixels=not_told), file)
         if not has_all_scans(data) or not np.array_equal(stored.rgb, other.rgb):
             raise BrokenPicture("the JPEG picture is truncated or corrupt: pixels are missing")
     if file_format == "GIF":
         is_cut = not gif.is_ended(file, wanted.limits)
-    if file_format == "PNG":
-        stored = replace(stored, pixel_size=of_density(png.density(file)))
     return replace(stored, is_cut=is_cut)
 
 
-def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted) -> Stored:
+def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) -> Stored:
     limits, channel = wanted.limits, wanted.channel
     data, page, pages = file
 
@@ -305,7 +304,7 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted) -> Stored:
             orientation_of(image),
             pages,
             channel_count(picture),
-            of_density(image.info.get("dpi")),
+            pixel_size_of(image, file_format, sent),
             size,
         )
 
