@@ -64,16 +64,17 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
     rest: scale bars, writing and borders (`marks.marks_at`). A saturated part of the picture is not far
     beyond, for slopes lie around it.
     """
-    low, high = _end_of(values, "low", None), _end_of(values, "high", None)
-    if low is None or high is None:
+    values = _one_of_equal_channels(values)
+    ends = _ends_of(values, None)
+    if ends is None:
         return None
-    found = Bulk(low, high)
+    found = Bulk(*ends)
     step = math.isqrt(values.shape[0] * values.shape[1] // _SAMPLE) + 1
     sample = _finite(native(values[::step, ::step]))
     if len(np.unique(sample)) < _LEAST_VALUES:
         return found
     middle = float(np.median(sample))  # is in the bulk: marks cover less than half
-    if found.is_far_beyond(Bulk(low, middle)):
+    if found.is_far_beyond(Bulk(found.low, middle)):
         found = _without_marks(values, found, "high")
     if found.is_far_beyond(Bulk(middle, found.high)):
         found = _without_marks(values, found, "low")
@@ -100,48 +101,65 @@ def _without_value(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bu
         return None
     if found.marks is not None:
         np.maximum(marks, found.marks, out=marks)
-    limit = _end_of(values, end, marks)
-    if limit is None:
+    ends = _ends_of(values, marks)
+    if ends is None:
         return None
-    return Bulk(limit, found.high, marks) if end == "low" else Bulk(found.low, limit, marks)
+    low, high = ends
+    return Bulk(low, found.high, marks) if end == "low" else Bulk(found.low, high, marks)
 
 
-def _end_of(values: npt.NDArray[np.generic], end: End, marks: Mask | None) -> float | None:
-    """The lowest or highest of the finite values, without outliers and marks; None where there are none."""
+def _one_of_equal_channels(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """One channel (H, W, 1) where an RGB picture is grey, which has the same bulk; else the picture."""
+    if values.dtype != np.uint8 or values.shape[2] != 3:
+        return values
+    for rows in row_blocks(values.shape[:2]):
+        red, green, blue = cv2.split(values[rows].view(np.uint8))
+        if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+            return values
+    return values[:, :, :1]
+
+
+def _ends_of(values: npt.NDArray[np.generic], marks: Mask | None) -> tuple[float, float] | None:
+    """The lowest and highest of the finite values, without outliers and marks; None where there are none."""
     height, width, channels = values.shape
     count = int(values.size * _OUTLIERS) + 1
-    outermost = native(values[:0, 0, 0])
-    of_squares: list[float] = []
+    lowest = highest = native(values[:0, 0, 0])
+    lows: list[float] = []  # of squares
+    highs: list[float] = []
     for rows in row_blocks((height, width * channels), overlap=1):
-        block = np.ascontiguousarray(native(values[rows]))
+        block = of_highs = of_lows = np.ascontiguousarray(native(values[rows]))
         own = block[: rows.stop - rows.start - 1]  # without the row that the next block begins with
         if marks is not None and (marked := marks[rows].astype(bool)).any():
             own = own[~marked[: len(own)]]
-            block = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, end), block)
-        if end == "low":
-            own = own[own < outermost.max()] if outermost.size == count else own
-            squares = _finite(_of_squares(np.maximum, block))
-            of_squares += [float(squares.min())] if squares.size else []
-        else:
-            own = own[own > outermost.min()] if outermost.size == count else own
-            squares = _finite(_of_squares(np.minimum, block))
-            of_squares += [float(squares.max())] if squares.size else []
-        outermost = _outermost(np.concatenate([outermost, _finite(own)]), count, end)
-    if not outermost.size:
+            of_highs = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "low"), block)
+            of_lows = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "high"), block)
+        few = _few_of(_finite(own), count)
+        lowest, highest = _outermost(lowest, few, count, "low"), _outermost(highest, few, count, "high")
+        if (squares := _finite(_of_squares(np.maximum, of_highs))).size:
+            lows.append(float(squares.min()))
+        if (squares := _finite(_of_squares(np.minimum, of_lows))).size:
+            highs.append(float(squares.max()))
+    if not lowest.size:
         return None
-    if end == "low":
-        return min([float(outermost.max()), *of_squares])
-    return max([float(outermost.min()), *of_squares])
+    return min([float(lowest.max()), *lows]), max([float(highest.min()), *highs])
 
 
-def _outermost(values: npt.NDArray[Any], count: int, end: End) -> npt.NDArray[Any]:
-    """The `count` lowest or highest values, in no order."""
+def _few_of(values: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    """Some of the values (N,), with the same `count` lowest and highest; all where they are not uint8."""
+    if values.dtype != np.uint8 or not values.size:
+        return values
+    # OpenCV counts levels many times faster than NumPy selects among them.
+    of_levels = cv2.calcHist([values], [0], None, [256], (0, 256)).ravel().astype(np.int64)
+    return np.repeat(np.arange(256, dtype=np.uint8), np.minimum(of_levels, count))
+
+
+def _outermost(known: npt.NDArray[Any], values: npt.NDArray[Any], count: int, end: End) -> npt.NDArray[Any]:
+    """The `count` lowest or highest of the `known` and these values, in no order."""
+    if known.size == count:
+        values = values[values < known.max()] if end == "low" else values[values > known.min()]
+    values = np.concatenate([known, values])
     if values.size <= count:
         return values
-    if values.dtype == np.uint8:  # OpenCV counts levels many times faster than NumPy selects among them
-        of_levels = cv2.calcHist([values], [0], None, [256], (0, 256)).ravel().astype(np.int64)
-        kept = np.repeat(np.arange(256, dtype=np.uint8), np.minimum(of_levels, count))
-        return kept[:count] if end == "low" else kept[-count:]
     return np.partition(values, count - 1)[:count] if end == "low" else np.partition(values, -count)[-count:]
 
 

@@ -82,7 +82,7 @@ def _near_end(values: npt.NDArray[np.generic], low: float, high: float, end: End
     near = np.zeros(values.shape[:2], np.uint8)
     for rows in row_blocks(near.shape):
         for index in range(values.shape[2]):
-            block = native(values[rows, :, index])
+            block = np.ascontiguousarray(native(values[rows, :, index]))
             near[rows] |= block <= bound if end == "low" else block >= bound
     return near
 
