@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from app.service import current_service
 from model.choosing import AUTO, NOTHING
+from model.file_notes import CUT, scattered_rows, unchosen_page
 from model.finding import Finding
 from model.gate import doubt
-from model.page_notes import scattered_rows, unchosen_page
 from model.published import FOR_PHOTOS
-
-_CUT = (
-    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
-    " or not sent whole."
-)
 
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
@@ -75,4 +70,4 @@ def _truncated(finding: Finding) -> list[dict[str, str]]:
 
 
 def _cut(finding: Finding) -> list[dict[str, str]]:
-    return [{"code": "cut", "message": _CUT}] if finding.is_cut else []
+    return [{"code": "cut", "message": CUT}] if finding.is_cut else []

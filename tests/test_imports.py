@@ -223,7 +223,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *("model.segments", "model.stopwatch"),
             ),
         ),
-        ("model.page_notes", ("model.finding",)),
+        ("model.file_notes", ("model.finding",)),
         (
             "model.formats",
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 
 from model.engines.choice import ENGINES, PRECISIONS
@@ -16,6 +17,17 @@ def share(word: str) -> float:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{word} is outside 0…1")
+    return value
+
+
+def above_zero(word: str) -> float:
+    """A number above 0, and no infinite one."""
+    try:
+        value = float(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
+    if not (0 < value < math.inf):
+        raise argparse.ArgumentTypeError(f"{word} is not above 0")
     return value
 
 

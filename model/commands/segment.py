@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
@@ -13,22 +16,33 @@ from tqdm import tqdm
 from model import catalog
 from model.answering import find, wishes_for
 from model.choosing import Candidate
-from model.commands.arguments import add_way_to_run, at_least_one, at_least_zero, share
+from model.commands.answer_files import CannotWrite, answers_to
+from model.commands.arguments import above_zero, add_way_to_run, at_least_one, at_least_zero, share
+from model.commands.pictures_named import NamedPicture, pictures_named
+from model.file_notes import CUT, scattered_rows, unchosen_page
 from model.finding import Finding
-from model.formats.registry import FORMATS, OVERLAY, Format, Options
+from model.formats.encode import FileFormat
+from model.formats.json import MaskFormat
+from model.formats.registry import FORMATS, OVERLAY, Options
 from model.gate import doubt
-from model.page_notes import scattered_rows, unchosen_page
 from model.pictures.projection import PROJECTIONS
 from model.published import FOR_PHOTOS
 from model.result import MOST_SEGMENTS, Result, Split
 from model.segmenter import load
 
-OPTIONS = Options()
+AT_ONCE = 2
+"""Pictures at a time: while the network computes on one, the other is decoded, or its answer is written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="a picture, a folder of pictures (its folders included), or - for standard input",
+    )
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
     parser.add_argument("--threshold", type=share, help="lowest score kept, 0…1 (default: the model's)")
     parser.add_argument(
@@ -59,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page", type=at_least_zero, metavar="N", help="which page or frame of a file, from 0 (default: 0)"
     )
     parser.add_argument(
+        "--channel",
+        type=at_least_zero,
+        metavar="N",
+        help="the channel to look at as grey, from 0 (default: all together)",
+    )
+    parser.add_argument(
         "--projection",
         choices=PROJECTIONS,
         default="none",
@@ -70,7 +90,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=OVERLAY.name,
         help="what to write for each image (default: overlay); probability is for semantic models",
     )
-    parser.add_argument("--out", type=Path, default=Path(), help="folder to write to (default: this one)")
+    parser.add_argument(
+        "--image-format", choices=get_args(FileFormat), default="png", help="of the overlay (default: png)"
+    )
+    parser.add_argument(
+        "--mask-format",
+        choices=get_args(MaskFormat),
+        default="rle",
+        help="of the masks in json and coco (default: rle)",
+    )
+    parser.add_argument(
+        "--pixel-size",
+        type=above_zero,
+        metavar="MICROMETRES",
+        help="width of a pixel; csv then has areas in square micrometres",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder to write to, or - for standard output (default: the current folder; for a picture from"
+        " standard input, standard output)",
+    )
     add_way_to_run(parser)
 
 
@@ -79,11 +119,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.page is not None and arguments.projection != "none":
         raise ValueError(f"--projection {arguments.projection} takes all pages together: leave --page out")
     output = FORMATS[arguments.format]
-    _check_targets(arguments.images, arguments.out, output.ending)
+    options = Options(arguments.mask_format, arguments.image_format, arguments.pixel_size)
+    pictures = pictures_named(arguments.images, arguments.out)
+    answers = answers_to(arguments.out, output, options, pictures)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
-    manifest = segmenter.bundle.manifest
     wishes = wishes_for(
-        manifest,
+        segmenter.bundle.manifest,
         output,
         threshold=arguments.threshold,
         classes=arguments.classes,
@@ -91,31 +132,67 @@ def run(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         min_area=arguments.min_area,
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    answers.prepare()
+    network = threading.Lock()
+
+    def segment(picture: NamedPicture) -> list[str]:
+        finding = find(
+            picture.read(),
+            [Candidate(segmenter, wishes)],
+            shows_picture=output.shows_picture,
+            picture_format=output.picture_format(options),
+            page=arguments.page,
+            channel=arguments.channel,
+            projection=arguments.projection,
+            turn=lambda: network,
+        )
+        answers.write(picture, finding)
+        return _notes(finding, arguments.model)
+
     failed = 0
-    for path in tqdm(arguments.images, unit="image", disable=len(arguments.images) < 2):
-        try:
-            finding = find(
-                path.read_bytes(),
-                [Candidate(segmenter, wishes)],
-                shows_picture=output.shows_picture,
-                picture_format=output.picture_format(OPTIONS),
-                page=arguments.page,
-                projection=arguments.projection,
-            )
-            _write(output, arguments.out / path.stem, finding)
-            if finding.result.left_out:
-                tqdm.write(f"{path}: {_left_out(finding.result)}", file=sys.stderr)
-            if finding.verdict and not finding.verdict.accepts:
-                tqdm.write(f"{path}: {doubt(manifest)} {_advice(arguments.model)}".rstrip(), file=sys.stderr)
-            if rows := scattered_rows(finding):
-                tqdm.write(f"{path}: {rows}", file=sys.stderr)
-            if unchosen := unchosen_page(finding):
-                tqdm.write(f"{path}: {unchosen} See --page and --projection.", file=sys.stderr)
-        except Exception as error:
-            tqdm.write(f"{path}: {_reason(error)}", file=sys.stderr)
-            failed += 1
+    with tqdm(total=len(pictures), unit="image", disable=len(pictures) < 2) as bar:
+        for picture, answered in _in_order(segment, pictures):
+            try:
+                for note in answered.result():
+                    tqdm.write(f"{picture}: {note}", file=sys.stderr)
+            except CannotWrite as error:
+                raise CannotWrite(f"{error}; stopped after {bar.n} of {len(pictures)} pictures") from None
+            except Exception as error:
+                tqdm.write(f"{picture}: {_reason(error)}", file=sys.stderr)
+                failed += 1
+            bar.update()
     return 1 if failed else 0
+
+
+def _in_order(
+    segment: Callable[[NamedPicture], list[str]], pictures: Sequence[NamedPicture]
+) -> Iterator[tuple[NamedPicture, Future[list[str]]]]:
+    """Each picture and what comes of it, `AT_ONCE` at a time; those not begun are left if nobody asks on."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    begun: deque[tuple[NamedPicture, Future[list[str]]]] = deque()
+    try:
+        for picture in pictures:
+            if len(begun) == AT_ONCE:
+                yield begun.popleft()
+            begun.append((picture, pool.submit(segment, picture)))
+        while begun:
+            yield begun.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _notes(finding: Finding, model: str) -> list[str]:
+    """What somebody should know of an answer before trusting it, a sentence each."""
+    notes = [_left_out(finding.result)] if finding.result.left_out else []
+    if finding.verdict and not finding.verdict.accepts:
+        notes.append(f"{doubt(finding.manifest)} {_advice(model)}".rstrip())
+    if rows := scattered_rows(finding):
+        notes.append(rows)
+    if unchosen := unchosen_page(finding):
+        notes.append(f"{unchosen} See --page and --projection.")
+    if finding.is_cut:
+        notes.append(CUT)
+    return notes
 
 
 def _reason(error: Exception) -> str:
@@ -136,34 +213,3 @@ def _advice(model: str) -> str:
         return ""
     fetched = "" if FOR_PHOTOS in catalog.names() else f"python -m model fetch {FOR_PHOTOS}, then "
     return f"For photos of people: --model people. For other everyday photos: {fetched}--model {FOR_PHOTOS}."
-
-
-def _check_targets(images: Sequence[Path], out: Path, suffix: str) -> None:
-    """Raise ValueError where one picture's answer would overwrite a picture, or another one's answer."""
-    pictures = {path.resolve(): path for path in images}
-    writes: dict[Path, Path] = {}
-    for path in images:
-        target = _with_suffix(out / path.stem, suffix)
-        picture = pictures.get(target.resolve())
-        if picture is not None:
-            raise ValueError(f"{path} would be written over {picture}: name another folder with --out")
-        other = writes.setdefault(target, path)
-        if other != path:
-            raise ValueError(f"{other} and {path} would both be written to {target}: segment them apart")
-
-
-def _write(output: Format, stem: Path, finding: Finding) -> None:
-    """Write the finding as the file STEM and the format's ending, or into the folder STEM."""
-    if output.files is None:
-        _with_suffix(stem, output.ending).write_bytes(output.write(finding, OPTIONS))
-        return
-    stem.mkdir(exist_ok=True)
-    if any(stem.iterdir()):  # cutouts of another threshold, or somebody's own pictures
-        raise ValueError(f"the folder {stem} is not empty: empty it, or name another one with --out")
-    for name, content in output.files(finding):
-        (stem / name).write_bytes(content)
-
-
-def _with_suffix(stem: Path, suffix: str) -> Path:
-    """STEM.png also where the stem has a dot of its own (Path.with_suffix would cut it)."""
-    return stem.with_name(stem.name + suffix)

@@ -38,6 +38,9 @@ class Options:
     pixel_size: float | None = None
 
 
+_SUFFIXES: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """A form in which an answer can be given.
@@ -79,6 +82,16 @@ class Format:
         if not self.media_types[0].startswith("image/"):
             return None
         return options.image_format if len(self.media_types) > 1 else "png"
+
+    def ending_for(self, options: Options) -> str:
+        """`ending`, for the kind of picture file that is asked for."""
+        kind = self.picture_format(options)
+        return self.ending if kind is None else self.ending.removesuffix(".png") + _SUFFIXES[kind]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its files can be read on a terminal."""
+        return self.media_types[0].startswith("text/") or self.media_types[0].endswith("json")
 
 
 def draw(finding: Finding, options: Options) -> bytes:

@@ -294,7 +294,7 @@ def test_a_bad_picture_is_reported_and_the_rest_go_on(
     (pictures / "notes.png").write_text("no picture")
     (pictures / "cut.png").write_bytes((pictures / "cells.png").read_bytes()[:200])
     missing = pictures / "gone.png"
-    images = [pictures / "notes.png", missing, pictures / "cut.png", pictures, pictures / "cells.png"]
+    images = [pictures / "notes.png", missing, pictures / "cut.png", pictures / "cells.png"]
 
     words = ("--model", "tiny", "--max-segments", 100, "--format", "json", "--out", tmp_path / "out")
     status = run("segment", *images, *words)
@@ -305,7 +305,6 @@ def test_a_bad_picture_is_reported_and_the_rest_go_on(
     assert f"{pictures / 'notes.png'}: not a picture" in message
     assert f"{pictures / 'cut.png'}: the PNG picture is truncated" in message
     assert f"{missing}: " in message
-    assert f"{pictures}: " in message
     assert f"{pictures / 'cells.png'}: " not in message
 
 

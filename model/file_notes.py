@@ -1,8 +1,14 @@
-"""Page notes: what somebody should know of a file of several pages before trusting what was found in one."""
+"""File notes: what somebody should know of a picture's file before trusting what was found in it."""
 
 from __future__ import annotations
 
 from model.finding import Finding
+
+CUT = (
+    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
+    " or not sent whole."
+)
+"""Of a finding that `is_cut`."""
 
 # Pages as low, or as narrow, as a row of pixels with its channels, and many of them.
 _MOST_CHANNELS, _LEAST_ROWS = 16, 8
