@@ -116,6 +116,27 @@ def test_a_burned_in_scale_bar_costs_no_nucleus(nuclei: Segmenter) -> None:
         assert abs(found.scores[nearest] - score) <= 0.1
 
 
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [
+        pytest.param(48, 512, id="a strip"),
+        pytest.param(512, 40, id="a narrow one"),
+        pytest.param(64, 64, id="a small square"),
+    ],
+)
+def test_a_small_cutting_has_the_nuclei_of_the_whole(nuclei: Segmenter, height: int, width: int) -> None:
+    picture, labels = fluorescence()
+    shares = []
+    for at in (0, 1 / 3, 2 / 3, 1):
+        top, left = round(at * (512 - height)), round(at * (512 - width))
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        image = np.repeat(picture[rows, columns, np.newaxis], 3, axis=2)
+        cutting = OneSample(image, labels[rows, columns])
+        shares.append(evaluate(nuclei.segment, cutting, progress=False).to_json()["all"]["AP50"])
+
+    assert np.mean(shares) >= 0.5
+
+
 @pytest.mark.parametrize(("depth", "light"), [(np.uint8, 0.2), (np.uint16, 4)])
 def test_drawn_nuclei_are_found_beside_a_scale_bar(
     nuclei: Segmenter, depth: type[np.unsignedinteger], light: float

@@ -52,8 +52,8 @@ def test_an_ordinary_picture_weighs_its_pixels(nuclei: Candidate, people: Candid
     assert weight_of(size, [nuclei]) == weight_of(size, [people]) == math.prod(size)
 
 
-@pytest.mark.parametrize("size", [(10, 99_999), (99_999, 10), (100, 9999), (1, 1_000_000)])
+@pytest.mark.parametrize("size", [(10, 99_999), (99_999, 10), (40, 20_000), (1, 1_000_000)])
 def test_a_thin_picture_weighs_what_its_tiles_do(nuclei: Candidate, people: Candidate, size: Size) -> None:
-    assert weight_of(size, [nuclei]) > 6e6
+    assert weight_of(size, [nuclei]) > 2.5 * math.prod(size)
     assert weight_of(size, [people]) == math.prod(size)  # its network sees 256 x 256 pixels of any picture
     assert weight_of(size, [people, nuclei]) == weight_of(size, [nuclei])

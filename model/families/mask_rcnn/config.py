@@ -33,7 +33,7 @@ POSITIVE = (
     *("mini_mask_shape", "learning_rate", "gradient_clip_norm"),
 )
 NOT_NEGATIVE = (
-    *("image_min_scale", "least_object_size", "closer_scale"),
+    *("image_min_scale", "image_max_scale", "least_object_size", "closer_scale"),
     *("learning_momentum", "weight_decay"),
 )
 
@@ -64,6 +64,7 @@ class Config:
     image_min_dim: int = 800
     image_max_dim: int = 1024
     image_min_scale: float = 0.0
+    image_max_scale: float = 0.0  # here: what a small picture is enlarged by at most; 0: no limit
     least_object_size: int = 0  # here: pixels a side as the network sees them; if most are smaller, it looks
     closer_scale: float = 0.0  # here: again at this scale, in tiles; 0: it does not
     image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture to its own range
@@ -174,6 +175,12 @@ class Config:
         if self.image_min_dim > self.image_max_dim:
             raise ValueError(
                 f"image_min_dim {self.image_min_dim} is above image_max_dim {self.image_max_dim}: swap them"
+            )
+        least = max(1.0, self.image_min_scale, self.closer_scale)
+        if 0 < self.image_max_scale < least:
+            raise ValueError(
+                f"image_max_scale {self.image_max_scale} is below {least}, the largest of 1, image_min_scale "
+                "and closer_scale: raise it, or give 0 for no limit"
             )
         padded_to = {"square": self.image_max_dim, "crop": self.image_min_dim}.get(self.image_resize_mode)
         if padded_to is not None and padded_to % COARSEST_STRIDE:

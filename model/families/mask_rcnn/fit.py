@@ -150,15 +150,18 @@ def _full_scale_of(height: int, width: int, config: Config) -> float:
     """As `scale_of`, were there no `image_max_dim`: the scale at which objects are best found."""
     if config.image_resize_mode == "none":
         return 1.0
-    return max(1.0, config.image_min_dim / min(height, width), config.image_min_scale)
+    scale = config.image_min_dim / min(height, width)
+    return max(1.0, min(scale, config.image_max_scale or scale), config.image_min_scale)
 
 
 def _tiles(size: Size, config: Config, overlap: int | None) -> list[Tile]:
     width, height = size
     if overlap is None:
         return [Tile(0, 0, width, height)]
+    # A thin picture is enlarged no further than in one piece: its objects would be too large to be found.
+    scale = max(1.0, config.image_min_scale, scale_of(height, width, config))
     side = max(
-        int(config.image_max_dim / _full_scale_of(height, width, config)),
+        int(config.image_max_dim / scale),
         math.isqrt(width * height // MOST_TILES),
         max(width, height) // MOST_TILES,
     )

@@ -28,6 +28,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
         (config("square"), (400, 800), (256, 256), (64, 0, 192, 256)),  # the long side is brought down
         (config("square"), (101, 256), (256, 256), (77, 0, 178, 256)),  # ×1.27 would overshoot; odd padding
         (config("square", image_min_scale=1.5), (160, 160), (256, 256), (8, 8, 248, 248)),
+        (config("square", image_max_scale=1.25), (64, 100), (256, 256), (88, 65, 168, 190)),  # not ×2
         (config("pad64"), (64, 100), (128, 256), (0, 28, 128, 228)),
         (config("pad64"), (400, 800), (448, 832), (24, 16, 424, 816)),  # never down, so no longest side
         (config("pad64"), (128, 192), (128, 192), (0, 0, 128, 192)),

@@ -72,6 +72,8 @@ def test_the_default_is_matterports(name: str, value: Any) -> None:
         ({"image_max_dim": 1000}, "such as 1024"),  # square: the largest side becomes the picture's
         ({"image_resize_mode": "crop", "image_min_dim": 100}, "such as 128"),  # crop: the smallest
         ({"image_min_dim": 10, "image_max_dim": 40}, "such as 64"),  # below the coarsest stride
+        ({"image_max_scale": 0.5}, "below 1.0.*give 0 for no limit"),
+        ({"image_max_scale": 2, "closer_scale": 2.25}, "below 2.25"),
         ({"num_classes": 0}, "at least 1"),
         ({"pre_nms_limit": 0}, "at least 1"),
         ({"detection_max_instances": -3}, "at least 1"),
