@@ -36,6 +36,7 @@ class Front:
         exchanges: those that are not over.
         heads: what has come of heads that are not whole.
         requests: those that no worker has yet, with what has come of their bodies.
+        answers: what clients have not read yet.
         buffer: into which each read goes, whosever it is.
         port: on which it listens.
     """
@@ -49,8 +50,9 @@ class Front:
             patience: seconds in which something must move on a connection.
         """
         self.exchanges: dict[Exchange, None] = {}  # the oldest first
-        self.heads = Held()
-        self.requests = Held()
+        self.heads = Held(Exchange.turn_away)
+        self.requests = Held(Exchange.turn_away)
+        self.answers = Held(Exchange.drop)
         self.buffer = bytearray(MOST_READ_BYTES)
         self.port = port
         self._door = door
@@ -96,7 +98,7 @@ class Front:
                 exchange.end()
                 return
             try:
-                await loop.create_connection(lambda: Worker(exchange), "127.0.0.1", self._door)
+                await loop.create_connection(lambda: Worker(exchange, self.buffer), "127.0.0.1", self._door)
                 return
             except OSError:
                 await asyncio.sleep(_RETRY_SECONDS)

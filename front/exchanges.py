@@ -49,6 +49,8 @@ class Exchange(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(_HELD_BYTES)
+        # Else the system takes megabytes of an answer that the client does not read.
+        _connection_of(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _HELD_BYTES)
         self._client = transport.get_extra_info("peername")[:2]
         self._front.enter(self)
 
@@ -106,6 +108,7 @@ class Exchange(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._front.exchanges.pop(self, None)
         self._forget()
+        self._front.answers.forget(self)
         if self._worker is not None:
             self._worker.transport.abort()
 
@@ -124,8 +127,12 @@ class Exchange(asyncio.BufferedProtocol):
         """The client's."""
         return self._client[0]
 
+    def turn_away(self) -> None:
+        """Answer that there is no room; nothing, where it is being closed."""
+        self.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "Too much arrives at once. Try again.")
+
     def _forget(self) -> None:
-        """Hold nothing any more."""
+        """Hold nothing of the request any more."""
         self._received.clear()
         self._front.heads.forget(self)
         self._front.requests.forget(self)
@@ -176,6 +183,7 @@ class Exchange(asyncio.BufferedProtocol):
         self._moved_at = time.monotonic()
         self._is_answered = self._is_answered or data != _GO_ON
         self._transport.write(data)
+        self._front.answers.hold(self, self._transport.get_write_buffer_size())
 
     def worker_is_done(self) -> None:
         """The worker has closed its connection."""
@@ -221,6 +229,7 @@ class Exchange(asyncio.BufferedProtocol):
         unsent = self._transport.get_write_buffer_size()
         if unsent != self._unsent:
             self._unsent, self._moved_at = unsent, now
+            self._front.answers.hold(self, unsent)
             if self._closes_at is not None:
                 self._closes_at = now + _LINGER_SECONDS
         if self._closes_at is not None and not unsent and now > self._closes_at:
@@ -241,26 +250,32 @@ class Exchange(asyncio.BufferedProtocol):
             self.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "The service is ending. Try again shortly.")
 
 
-class Worker(asyncio.Protocol):
+class Worker(asyncio.BufferedProtocol):
     """The connection to the worker that has a request."""
 
     transport: asyncio.Transport
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, buffer: bytearray) -> None:
+        """`buffer`: into which each read goes."""
         self._exchange = exchange
+        self._buffer = buffer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        _connection_of(transport).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD_BYTES)
         self._exchange.begin(self)
 
-    def data_received(self, data: bytes) -> None:
-        self._exchange.answer(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._buffer)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._exchange.answer(bytes(memoryview(self._buffer)[:nbytes]))
 
     @property
     def is_taken(self) -> bool:
         """Whether the system at the worker's end has all that was sent."""
-        connection = self.transport.get_extra_info("socket")
+        connection = _connection_of(self.transport)
         unacknowledged = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
         return not self.transport.get_write_buffer_size() and not any(unacknowledged)
 
@@ -278,11 +293,16 @@ class Worker(asyncio.Protocol):
 
     def _rest(self) -> Iterator[bytes]:
         """What the system has still from it, which asyncio forgets when it fails to write."""
-        with self.transport.get_extra_info("socket").dup() as connection, suppress(OSError):
+        with _connection_of(self.transport).dup() as connection, suppress(OSError):
             connection.setblocking(False)
             connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # or it would come before the data
             while data := connection.recv(_HELD_BYTES):
                 yield data
+
+
+def _connection_of(transport: asyncio.Transport) -> socket.socket:
+    connection: socket.socket = transport.get_extra_info("socket")
+    return connection
 
 
 def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:

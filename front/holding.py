@@ -1,22 +1,24 @@
-"""Holding: how much may wait in the front's memory, and whose request is given up where it is too much."""
+"""Holding: how much may wait in the front's memory, and whose exchange is given up where it is too much."""
 
 from __future__ import annotations
 
 from collections import Counter
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from front.exchanges import Exchange
 
 _MOST_BYTES = 32 * 2**20
-_ENOUGH_BYTES = _MOST_BYTES * 7 // 8  # down to which requests are given up, so that few choices are made
+_ENOUGH_BYTES = _MOST_BYTES * 7 // 8  # down to which exchanges are given up, so that few choices are made
 
 
 class Held:
     """Bytes that exchanges hold, of one kind. Where they are too many, clients that hold most lose theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up: Callable[[Exchange], object]) -> None:
+        """`give_up`: ends one."""
+        self._end = give_up
         self._bytes: dict[Exchange, int] = {}  # the one that began first comes first
         self._sum = 0
 
@@ -39,5 +41,5 @@ class Held:
         for exchange in sorted(self._bytes, key=lambda one: held[one.address], reverse=True):
             if self._sum <= _ENOUGH_BYTES:
                 return
-            exchange.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "Too much arrives at once. Try again.")
-            self.forget(exchange)  # what is being closed is answered nothing
+            self._end(exchange)
+            self.forget(exchange)

@@ -464,3 +464,28 @@ def test_requests_that_wait_for_a_worker_are_bounded_together(front: Front) -> N
     assert not is_answered(other) and not is_answered(waiting[-1])
     for one in (*waiting, other):
         reset(one)
+
+
+def test_answers_that_nobody_reads_are_bounded_together(front: Front) -> None:
+    silent, workers = [], []
+    for _ in range(500):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # it is the front that holds its answer
+        client.connect(("127.0.0.1", front.port))
+        client.sendall(GET)
+        silent.append(client)
+        worker = front.worker()
+        worker.setblocking(False)
+        worker.send(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(250_000))
+        workers.append(worker)
+    reading = front.connect(GET, address="127.0.1.1")
+    with front.worker() as worker:
+        worker.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(250_000))
+    assert read_all(reading).endswith(bytes(250_000))
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{front.process.pid}/status").read_text())
+    assert peak
+    assert int(peak[1]) < 120_000
+    assert select.select(workers[:1], [], [], 5)[0]  # the oldest is given up, and its worker free
+    assert not any(map(is_answered, workers[-100:]))
+    for one in (*silent, *workers, reading):
+        reset(one)
