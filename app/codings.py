@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from app.errors import BadBody, UnsupportedCoding
 
 _PIECE_BYTES = 64 * 1024
+_GZIP_BEGINS = b"\x1f"
+_MOST_STREAMS = 1000  # of tiny ones a body could hold a million, each of which takes its time
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -29,30 +31,49 @@ def coding_of(header: str) -> str | None:
 def decoded(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
     """What `pieces` were before they were compressed by `coding`, at most 64 KiB at once.
 
+    A gzip body may be several streams, one after the other, and may end with zeros (RFC 1952).
+
     Raises:
         BadBody: they are not what `coding` makes, break off, or go on after its end.
     """
     inflate = None
+    streams = 0
     for piece in pieces:
-        if inflate is None:
-            inflate = zlib.decompressobj(_window(coding, piece))
-        elif inflate.eof:
-            raise _goes_on(coding)
         rest = piece
-        while True:
-            try:
-                content = inflate.decompress(rest, _PIECE_BYTES)
-            except zlib.error as error:
-                raise BadBody(f"The body is not {coding}, as its Content-Encoding says.") from error
-            if content:
-                yield content
-            rest = inflate.unconsumed_tail
-            if inflate.eof or (not rest and len(content) < _PIECE_BYTES):
-                break
-        if inflate.unused_data:
-            raise _goes_on(coding)
+        while rest:
+            if inflate is None or inflate.eof:
+                if streams:
+                    rest = _next_stream(rest, coding, streams)
+                    if not rest:
+                        break
+                inflate = zlib.decompressobj(_window(coding, rest))
+                streams += 1
+            yield from _inflated(inflate, rest, coding)
+            rest = inflate.unused_data
     if inflate is not None and not inflate.eof:
         raise BadBody(f"The body breaks off: its {coding} has no end.")
+
+
+def _inflated(inflate: zlib._Decompress, rest: bytes, coding: str) -> Iterator[bytes]:
+    while not inflate.eof:
+        try:
+            content = inflate.decompress(rest, _PIECE_BYTES)
+        except zlib.error as error:
+            raise BadBody(f"The body is not {coding}, as its Content-Encoding says.") from error
+        if content:
+            yield content
+        rest = inflate.unconsumed_tail
+        if not rest and len(content) < _PIECE_BYTES:
+            return
+
+
+def _next_stream(rest: bytes, coding: str, streams: int) -> bytes:
+    """What comes after the end of a stream, from where the next one begins; empty where none does."""
+    if coding == "gzip":
+        rest = rest.lstrip(b"\0")
+        if not rest or (rest.startswith(_GZIP_BEGINS) and streams < _MOST_STREAMS):
+            return rest
+    raise BadBody(f"The body goes on after the end of its {coding}; send it as one stream.")
 
 
 def _window(coding: str, begun: bytes) -> int:
@@ -61,7 +82,3 @@ def _window(coding: str, begun: bytes) -> int:
         return _GZIP
     has_header = begun[0] & 0x0F == zlib.DEFLATED and int.from_bytes(begun[:2]) % 31 == 0
     return _ZLIB if has_header else _BARE
-
-
-def _goes_on(coding: str) -> BadBody:
-    return BadBody(f"The body goes on after the end of its {coding}; send it as one stream.")

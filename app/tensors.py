@@ -14,9 +14,10 @@ from flask import Response, jsonify, request
 from app.body import read_body
 from app.errors import BadBody, BadParameter, NotAnImage, TooLarge
 from app.intake import check_batch
-from app.json_body import parse_object
+from app.json_body import looks_like_json, parse_object
 from app.settings import Settings
 from app.sources import Image
+from app.unreadable import no_json
 from model.manifest import Manifest
 
 INPUT, OUTPUT = "image", "segments"
@@ -65,6 +66,8 @@ def receive_inference(settings: Settings) -> Inference:
     if request.mimetype.startswith(("image/", "multipart/")):
         raise NotAnImage(f"A body of type {request.mimetype} is not accepted here; send application/json.")
     header, rest = _parts(read_body(settings.max_batch_bytes, settings.max_batch_bytes, settings))
+    if not looks_like_json(header):
+        raise NotAnImage(no_json(header, request.mimetype))
     document = parse_object(header, settings)
     parameters = document.get("parameters") or {}
     request_id = document.get("id")

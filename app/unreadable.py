@@ -11,6 +11,9 @@ from model.pictures.other_files import name_of
 _URLENCODED = "application/x-www-form-urlencoded"  # also what curl says of any body, unless it is told
 _FORM_BEGINS = re.compile(rb"\s*--[^\r\n]{1,200}\r?\nContent-", re.IGNORECASE)
 _DATA_URL = re.compile(rb"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+_PICTURE_ELSEWHERE = (
+    "It is a picture: send it to /api/v1/segment as it is, or in base64 within the JSON wanted here."
+)
 _LONGEST_TYPE = 80  # characters
 _BASE64_BYTES = 1024  # enough to hold a signature
 _GZIP = b"\x1f\x8b"
@@ -30,7 +33,8 @@ def neither(body: bytes, media_type: str) -> str:
 
 def no_json(body: bytes, media_type: str) -> str:
     """Why a body is refused that must be JSON."""
-    return f"The body{_of_type(media_type)} is not JSON. {_advice(body, media_type)}".rstrip()
+    advice = _PICTURE_ELSEWHERE if is_picture(body) else _advice(body, media_type)
+    return f"The body{_of_type(media_type)} is not JSON. {advice}".rstrip()
 
 
 def _of_type(media_type: str) -> str:

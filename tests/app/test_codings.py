@@ -90,6 +90,13 @@ def test_pieces_of_any_size_are_put_together(coding: str, step: int) -> None:
     assert b"".join(decoded(pieces, coding)) == data
 
 
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_gzip_in_several_streams_with_zeros_at_its_end_is_read(step: int) -> None:
+    sent = gzip.compress(b"one, ") + gzip.compress(b"") + gzip.compress(b"two") + bytes(20)
+    pieces = (sent[at : at + step] for at in range(0, len(sent), step))
+    assert b"".join(decoded(pieces, "gzip")) == b"one, two"
+
+
 GZIPPED = gzip.compress(bytes(1000))
 BAD = {
     "not gzip": ("gzip", b"hello", "not gzip"),
@@ -98,7 +105,9 @@ BAD = {
     "breaks off": ("gzip", GZIPPED[:-9], "no end"),
     "a checksum that does not fit": ("gzip", GZIPPED[:-8] + bytes(8), "not gzip"),
     "goes on": ("gzip", GZIPPED + b"more", "goes on"),
-    "a second stream": ("gzip", GZIPPED * 2, "goes on"),
+    "too many streams": ("gzip", gzip.compress(b"") * 1001, "goes on"),
+    "a second stream that breaks off": ("gzip", GZIPPED + GZIPPED[:-9], "no end"),
+    "a second stream of deflate": ("deflate", zlib.compress(bytes(1000)) * 2, "goes on"),
 }
 
 

@@ -185,15 +185,44 @@ BAD_JSON = {
     "not an image": ('{"image": "eHh4eA=="}', 415, "JPEG"),
     "too many bytes": (json.dumps({"image": in_base64(b"x" * 200_001)}), 413, "200,000"),
     "an unknown member": ('{"image": "eA==", "color": "red"}', 400, "no parameter 'color'"),
-    "text for a number": ('{"image": "eA==", "threshold": "0.5"}', 400, "threshold must be"),
+    "text for a number": ('{"image": "eA==", "threshold": "half"}', 400, "threshold must be"),
     "a truth for a number": ('{"image": "eA==", "threshold": true}', 400, "threshold must be"),
     "a list for a number": ('{"image": "eA==", "page": [1]}', 400, "page must be"),
+    "a list for a word": ('{"image": "eA==", "projection": ["max"]}', 400, "not \"['max']\"."),
     "a path, which only /predict reads": ('{"path": "/etc/passwd"}', 400, "no parameter 'path'"),
     "deeper than 16": ('{"image": ' + "[" * 16 + "]" * 16 + "}", 400, "deeper than 16"),
     "a million lists": ('{"image": [' + "[]," * 60_000 + "[]]}", 413, "parts"),
     "a text of escapes without an end": ('{"image": "' + '\\"' * 90_000, 400, "not JSON"),
     "brackets in text are none": ('{"image": "' + "[" * 99 + '"}', 400, "base64"),
 }
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"threshold": "0.25", "max_segments": "5", "page": "0"},
+        {"threshold": 0.25, "projection": None, "mask_format": None, "include": None},
+    ],
+    ids=["numbers as text", "null"],
+)
+def test_json_may_have_numbers_as_text_and_null_for_nothing(
+    client: FlaskClient, segmenter: StubSegmenter, png: bytes, parameters: dict[str, Any]
+) -> None:
+    response = client.post("/api/v1/segment", json={"image": in_base64(png), **parameters})
+
+    assert response.status_code == 200, response.text
+    assert segmenter.calls[0]["threshold"] == 0.25
+
+
+@pytest.mark.parametrize("route", ["/api/v1/batch", "/v1/models/stub:predict", "/v2/models/stub/infer"])
+@pytest.mark.parametrize("content_type", ["application/octet-stream", None])
+def test_a_picture_where_json_is_wanted_is_told_where_to_go(
+    client: FlaskClient, png: bytes, route: str, content_type: str | None
+) -> None:
+    response = client.post(route, data=png, content_type=content_type)
+
+    assert response.status_code == 415
+    assert "It is a picture: send it to /api/v1/segment" in response.text
 
 
 @pytest.mark.parametrize(("body", "status", "detail"), BAD_JSON.values(), ids=BAD_JSON.keys())
