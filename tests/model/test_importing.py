@@ -17,6 +17,7 @@ import pytest
 from model import catalog
 from model.__main__ import main
 from model.class_names import classes_from
+from model.families.mask_rcnn.weight_files import read_weights
 from model.formats.encode import encode_png
 from model.manifest import Bundle
 from model.segmenter import Segmenter, load
@@ -145,16 +146,31 @@ def with_other_shape(path: Path) -> None:
         file["fpn_p2/kernel:0"] = np.zeros((1, 1, 2, 2), np.float32)
 
 
+def with_another_layer(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file["spare/kernel:0"] = np.zeros(3)
+
+
+def with_what_is_not_finite(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file["mrcnn_mask/bias:0"][0] = np.nan
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
         (lambda path: path.write_text("no weights"), "is a text file, not a model"),
-        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is damaged, or was cut short"),
+        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is cut off: 10,000 of its "),
         (lambda path: path.unlink(), "there is no such file"),
         (lacking("mrcnn_class_logits"), "does not hold a whole Mask R-CNN (no mrcnn_class_logits)"),
         (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape
         (lacking("res4b_branch2a"), "resnet50, resnet101, resnet_small (stage 4 has 1 blocks)"),
         (with_other_shape, "Other shape: fpn_p2/kernel"),
+        (
+            with_another_layer,
+            "Left over: spare. If they are not the network's, exclude them (--exclude spare)",
+        ),
+        (with_what_is_not_finite, "Layers: mrcnn_mask."),
     ],
 )
 def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
@@ -198,6 +214,8 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
         (["--max-segments", "70000"], "max_segments: Input should be less"),
         (["--max-segments-per-megapixel", "-1"], "max_segments_per_megapixel: Input should be greater"),
         (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
+        (["--exclude", "spare,mrcnn_mask"], "--exclude mrcnn_mask: no model can be served without"),
+        (["--exclude", "spare"], "no layer to exclude is called spare"),
     ],
 )
 def test_wishes_that_do_not_fit_the_file_are_refused_and_nothing_is_left(
@@ -240,6 +258,25 @@ def test_a_wrong_count_of_class_names_is_answered_with_the_right_one(
     assert status == 1
     assert f"so 3 names are needed; {given} were given" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
+
+
+def test_a_whole_models_file_with_layers_of_another_model_is_imported_without_them(
+    model_dir: Path, tiny_weights: Path, classes: Path, config: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "whole.h5"
+    with h5py.File(tiny_weights) as plain, h5py.File(weights, "w") as file:
+        for layer in plain:
+            plain.copy(layer, file, f"model_weights/mask_rcnn/{layer}_1")
+        file["model_weights/anchors/Variable:0"] = np.zeros((1, 9, 4))
+        file["model_weights/teacher/conv1/kernel:0"] = np.zeros(3)
+        file["optimizer_weights/SGD/m/mrcnn_mask/bias:0"] = np.zeros(4)
+    words = ["import", str(weights), "--name", "mine", "--classes", str(classes), "--config", str(config)]
+
+    assert main([*words, "--exclude", "teacher"]) == 0
+
+    stored, expected = read_weights(catalog.find("mine").weights_path), read_weights(tiny_weights)
+    assert stored.keys() == expected.keys()
+    np.testing.assert_array_equal(stored["mrcnn_mask"]["kernel"], expected["mrcnn_mask"]["kernel"])
 
 
 def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:
