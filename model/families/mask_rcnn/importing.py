@@ -60,7 +60,8 @@ def config_for(
     if len(classes) != shape["num_classes"]:
         raise ValueError(
             f"{file_name} has {shape['num_classes']} classes with the background, so "
-            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given"
+            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given "
+            "(a background does not count if it is called BG or background)"
         )
     for name, value in wanted.items():
         if name in shape and value != shape[name]:
@@ -71,6 +72,11 @@ def config_for(
     if config.image_resize_mode == "crop":
         raise ValueError(
             'the resize mode "crop" is for training: a model with it detects nothing; use "fit64" or "square"'
+        )
+    if config.image_resize_mode == "none":
+        raise ValueError(
+            'the resize mode "none" takes only pictures whose sides are multiples of 64, so that nearly all '
+            'would be refused: use "fit64", or "square" with --min-dim and --max-dim of your pictures'
         )
     return config
 
