@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,36 +19,6 @@ from model.families.mask_rcnn.weight_files import read_weights as read_weights
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a network took from a weight file to start from, by names of layers.
-
-    Attributes:
-        file_name: of the file.
-        read: the network's layers that the file had, in the network's order.
-        excluded: those that it was not to read.
-        missing: those that the file does not have.
-        unused: layers of the file that the network does not have.
-    """
-
-    file_name: str
-    read: tuple[str, ...]
-    excluded: tuple[str, ...]
-    missing: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def __str__(self) -> str:
-        count = len(self.read) + len(self.excluded) + len(self.missing)
-        words = [f"{len(self.read)} of {count} layers start from {self.file_name}."]
-        if self.excluded:
-            words.append(f"Excluded, so left at their start values: {some(self.excluded)}.")
-        if self.missing:
-            words.append(f"Not in the file, so left at their start values: {some(self.missing)}.")
-        if self.unused:
-            words.append(f"In the file alone, so not used: {some(self.unused)}.")
-        return " ".join(words)
 
 
 def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> None:
@@ -90,50 +59,6 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
     if problems:
         raise WeightsError(f"{file_name} does not fit this network. " + " ".join(problems))
     _assign(wanted, stored)
-
-
-def start_from(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> Start:
-    """Fill those of `layers` that the file has, but for those named in `exclude`, to train from there.
-
-    Layers that the file does not have keep their start values; nothing is changed on an error.
-
-    Returns:
-        What was read and what was not; as text, sentences for the user.
-
-    Raises:
-        WeightsError: a layer has another shape, none is in the file, or `exclude` names one that neither the
-            network nor the file has. Says what would be right in the words of the command line.
-    """
-    file_name = Path(path).name
-    in_file = stored_layers(path)
-    stored = by_name(in_file, exclude, file_name)
-    wanted = {layer.name: layer for layer in layers if layer.name in stored and layer.name not in exclude}
-    if classes := _other_classes(wanted, stored):
-        raise WeightsError(
-            f"{file_name} has {classes[0]} classes with the background, the data {classes[1]}: leave out the "
-            f"layers that follow the classes, --exclude {','.join(CLASS_LAYERS)}"
-        )
-    if misshapen := _misshapen(wanted, stored):
-        raise WeightsError(
-            f"{file_name} does not fit this network. Other shape: {some(misshapen)}. Choose the --backbone "
-            "and the widths of the file, or leave these layers out with --exclude"
-        )
-    names = [layer.name for layer in layers]
-    if not wanted:
-        raise WeightsError(
-            f"{file_name} has none of the network's layers, which are called {some(names)}; in the file: "
-            f"{some(sorted(stored)) or 'nothing'}. Choose a file whose layers have Matterport's names"
-        )
-    _assign(wanted, stored)
-    left = [name for name in names if name not in wanted]
-    passed_over = {*exclude, *(layer.name for layer in in_file)}
-    return Start(
-        file_name,
-        read=tuple(wanted),
-        excluded=tuple(name for name in left if name in passed_over),
-        missing=tuple(name for name in left if name not in passed_over),
-        unused=tuple(name for name in stored if name not in names),
-    )
 
 
 def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:

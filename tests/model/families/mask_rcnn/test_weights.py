@@ -17,7 +17,6 @@ from model.families.mask_rcnn.weights import (
     load_weights,
     read_weights,
     save_weights,
-    start_from,
 )
 from model.mrcnn import MaskRCNN
 
@@ -190,30 +189,6 @@ def test_another_number_of_classes_is_refused_with_both_ways_out(file: Path) -> 
     load_weights(other, file, exclude=CLASS_LAYERS)
 
 
-def test_a_training_starts_from_what_the_file_has_and_says_what_it_has_not(
-    some: list[keras.Layer], file: Path
-) -> None:
-    with h5py.File(file, "a") as opened:
-        del opened["bn_conv1"]
-        opened["res2a_branch2a/kernel:0"] = np.zeros((1, 1, 3, 3))
-    before = values_of(some)
-
-    start = start_from(some, file, exclude=["mrcnn_mask"])
-
-    left = ("bn_conv1/", "mrcnn_mask/")
-    assert_same(values_of(some), {n: v if n.startswith(left) else 2 * v for n, v in before.items()})
-    assert str(start) == (
-        "4 of 6 layers start from some.h5. Excluded, so left at their start values: mrcnn_mask. Not in the "
-        "file, so left at their start values: bn_conv1. In the file alone, so not used: res2a_branch2a."
-    )
-
-
-def test_a_training_that_starts_from_all_of_a_file_says_no_more_than_that(
-    some: list[keras.Layer], file: Path
-) -> None:
-    assert str(start_from(some, file)) == "6 of 6 layers start from some.h5."
-
-
 def test_a_model_in_the_file_may_be_excluded_by_name_as_in_matterports_library(
     some: list[keras.Layer], file: Path
 ) -> None:
@@ -221,33 +196,12 @@ def test_a_model_in_the_file_may_be_excluded_by_name_as_in_matterports_library(
         opened.move("conv1", "stem/conv1")
         opened.move("bn_conv1", "stem/bn_conv1")
     before = values_of(some)
-    load_weights(built_layers(), file, exclude=["stem"])
 
-    start = start_from(some, file, exclude=["stem"])
+    load_weights(some, file, exclude=["stem"])
 
-    assert start.excluded == ("conv1", "bn_conv1")
-    assert start.missing == ()
     for name, values in values_of(some).items():
         stayed = name.startswith(("conv1/", "bn_conv1/"))
         np.testing.assert_array_equal(values, before[name] if stayed else 2 * before[name])
-
-
-def test_a_training_does_not_start_from_layers_of_another_shape_or_from_none(file: Path) -> None:
-    other = built_layers(classes=7)
-    before = values_of(other)
-    with pytest.raises(WeightsError, match=r"2 classes with the background, the data 7: .*--exclude mrcnn_c"):
-        start_from(other, file)
-    with pytest.raises(WeightsError, match=r"Other shape: mrcnn_bbox_fc/kernel.*--exclude"):
-        start_from(other, file, exclude=["mrcnn_class_logits"])
-    with pytest.raises(WeightsError, match="no layer to exclude is called mrcnn_logits"):
-        start_from(other, file, exclude=["mrcnn_logits"])
-    with h5py.File(file, "w") as opened:
-        opened["block1_conv1/kernel:0"] = np.zeros((3, 3, 3, 64))
-    with pytest.raises(
-        WeightsError, match=r"has none of the network's layers.*block1_conv1.*Matterport's names"
-    ):
-        start_from(other, file)
-    assert_same(values_of(other), before)
 
 
 def test_a_long_list_of_layers_is_cut_short(some: list[keras.Layer], file: Path) -> None:
