@@ -29,6 +29,8 @@ def text_of(path: Path) -> tuple[str, str | None]:
     try:
         return content.decode(encoding), guessed
     except UnicodeDecodeError:
+        if guessed:
+            raise ValueError(f"{name} is not a text file") from None
         if encoding != "utf-8":
             raise ValueError(
                 f"{name} is damaged, or not in {encoding.upper().removesuffix('-SIG')}: save it in UTF-8"

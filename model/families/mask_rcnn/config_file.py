@@ -70,7 +70,9 @@ def read_config_file(path: Path) -> ConfigFile:
         ValueError: the file is not there or in no form that is known; says which are.
     """
     if not path.is_file():
-        raise ValueError(f"--config {path}: there is no such file")
+        raise ValueError(
+            f"--config {path} {'names a folder' if path.is_dir() else 'is not there'}: give a file"
+        )
     try:
         found = _parsed(text_of(path)[0])
     except ValueError as error:

@@ -68,17 +68,17 @@ def config_for(
             raise ValueError(
                 f"{file_name} has {name} {shape[name]}, not {value}: leave it out or say {shape[name]}"
             )
-    config = Config.from_json({"image_resize_mode": "fit64", **shape, **wanted})
-    if config.image_resize_mode == "crop":
+    values = {"image_resize_mode": "fit64", **shape, **wanted}
+    if values["image_resize_mode"] == "crop":
         raise ValueError(
             'the resize mode "crop" is for training: a model with it detects nothing; use "fit64" or "square"'
         )
-    if config.image_resize_mode == "none":
+    if values["image_resize_mode"] == "none":
         raise ValueError(
             'the resize mode "none" takes only pictures whose sides are multiples of 64, so that nearly all '
             'would be refused: use "fit64", or "square" with --min-dim and --max-dim of your pictures'
         )
-    return config
+    return Config.from_json(values)
 
 
 def import_weights(
