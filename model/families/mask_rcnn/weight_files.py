@@ -19,10 +19,9 @@ LayerWeights = Mapping[str, npt.NDArray]
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 """The layers whose shape follows the number of classes."""
 WITHOUT_WEIGHTS = ("mrcnn_bbox", "anchors")
-"""Layers of Matterport's that are none here; its own examples exclude the first, forks have the second."""
+"""Not the network's, whatever a file has of them: Matterport's own examples exclude the first; forks for
+TensorFlow 2 keep the second, which follow from the config, as if they were learned."""
 NAMED_AT_MOST = 8
-NO_WEIGHTS = ("anchors",)
-"""What forks for TensorFlow 2 keep in a layer though it follows from the config."""
 LAYER_NAME = re.compile(
     r"conv1|bn_conv1|(res|bn)[2-5][a-z]_branch(1|2[abc])|fpn_c[2-5]p[2-5]|fpn_p[2-5]"
     r"|rpn_(conv_shared|class_raw|bbox_pred)|mrcnn_(class_(conv|bn)[12]|class_logits|bbox_fc)"
@@ -78,7 +77,7 @@ def stored_layers(path: str | Path) -> list[StoredLayer]:
         with h5py.File(path, "r") as file:
             weights = file.get("model_weights")  # beside them lies what the optimizer remembers
             weights = weights if isinstance(weights, h5py.Group) else file
-            return [layer for layer in _layers(_arrays(weights)) if layer.name not in NO_WEIGHTS]
+            return [layer for layer in _layers(_arrays(weights)) if layer.name not in WITHOUT_WEIGHTS]
     except READING_ERRORS as error:
         raise WeightsError(_unreadable(path, error)) from None
 
@@ -150,7 +149,7 @@ def _layers(arrays: Mapping[str, npt.NDArray]) -> Iterator[StoredLayer]:
     for (group, place), variables in by_place.items():
         name = group.rpartition("/")[2]
         known = _without_session(name)
-        is_known = LAYER_NAME.fullmatch(known) or known in NO_WEIGHTS
+        is_known = LAYER_NAME.fullmatch(known) or known in WITHOUT_WEIGHTS
         yield StoredLayer(known if is_known else name, place, variables)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.mask_rcnn.weight_files import CLASS_LAYERS as CLASS_LAYERS
+from model.families.mask_rcnn.weight_files import NAMED_AT_MOST, by_name, some, stored_layers
 from model.families.mask_rcnn.weight_files import LayerWeights as LayerWeights
 from model.families.mask_rcnn.weight_files import WeightsError as WeightsError
-from model.families.mask_rcnn.weight_files import by_name, some, stored_layers
 from model.families.mask_rcnn.weight_files import read_weights as read_weights
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> None:
-    """Fill `layers` from the file, all but those named in `exclude`; nothing is changed on an error.
+    """Fill `layers` from the file, all but those that `exclude` names; nothing is changed on an error.
+
+    Args:
+        layers: of the network.
+        path: of the file.
+        exclude: layers, or models within the file, to leave out.
 
     Raises:
         WeightsError: a layer is missing, left over or of another shape, or `exclude` names one that neither
@@ -46,7 +51,7 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
         problems.append(
             f"It has {classes[0]} classes (background included), the network {classes[1]}: set "
             f"num_classes={classes[0]} to use it as it is, or keep your own classes with "
-            f"exclude={list(CLASS_LAYERS)} and train the heads."
+            f"exclude={list(CLASS_LAYERS)} (--exclude {','.join(CLASS_LAYERS)}) and train the heads."
         )
     missing = [name for name in wanted if name not in stored]
     left_over = [name for name in stored if name not in wanted]
@@ -55,7 +60,8 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
         if names:
             problems.append(f"{heading}: {some(names)}.")
     if problems and not (missing or misshapen or classes):
-        problems.append(f"If they are not the network's, exclude them (--exclude {','.join(left_over)}).")
+        words = ",".join(left_over) if len(left_over) <= NAMED_AT_MOST else "LAYERS"
+        problems.append(f"If they are not the network's, exclude them (--exclude {words}).")
     if problems:
         raise WeightsError(f"{file_name} does not fit this network. " + " ".join(problems))
     _assign(wanted, stored)
