@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
+
+from model import banner
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
@@ -23,7 +24,7 @@ COMMANDS = {
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; the exit status."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's banners are no news to anybody
+    banner.silence()
     parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, (module_name, help_line) in COMMANDS.items():

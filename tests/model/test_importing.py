@@ -16,7 +16,8 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.class_names import classes_from
+from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.weight_files import read_weights
 from model.formats.encode import encode_png
 from model.manifest import Bundle
 from model.segmenter import Segmenter, load
@@ -38,41 +39,6 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(TINY_CONFIG))
     return path
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("cell\nfibre\n", ["cell", "fibre"]),
-        ("BG\ncell\n", ["cell"]),  # Matterport's name of the background
-        ("background\ncell", ["cell"]),
-        ("\n  cell \n\ntraffic light\n", ["cell", "traffic light"]),  # blank lines, spaces
-        ("cell\r\nfibre\r\n", ["cell", "fibre"]),  # saved on Windows
-        ("\ufeffBG\r\ncell\r\n", ["cell"]),  # with a byte order mark
-    ],
-)
-def test_class_names_are_read_a_line_each_with_the_background_first(
-    tmp_path: Path, text: str, names: list[str]
-) -> None:
-    path = tmp_path / "classes.txt"
-    path.write_bytes(text.encode())
-
-    assert classes_from(path) == ["background", *names]
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("cell\nfibre\ncell\n", "classes.txt names cell twice"),
-        ("cell\nbackground\n", "classes.txt names background twice"),  # not first
-    ],
-)
-def test_a_name_given_twice_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    path = tmp_path / "classes.txt"
-    path.write_text(text)
-
-    with pytest.raises(ValueError, match=says):
-        classes_from(path)
 
 
 def test_a_failed_replacement_leaves_the_old_model(
@@ -145,16 +111,31 @@ def with_other_shape(path: Path) -> None:
         file["fpn_p2/kernel:0"] = np.zeros((1, 1, 2, 2), np.float32)
 
 
+def with_another_layer(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file["spare/kernel:0"] = np.zeros(3)
+
+
+def with_what_is_not_finite(path: Path) -> None:
+    with h5py.File(path, "a") as file:
+        file["mrcnn_mask/bias:0"][0] = np.nan
+
+
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
         (lambda path: path.write_text("no weights"), "is a text file, not a model"),
-        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is damaged, or was cut short"),
+        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is cut off: 10,000 of its "),
         (lambda path: path.unlink(), "there is no such file"),
         (lacking("mrcnn_class_logits"), "does not hold a whole Mask R-CNN (no mrcnn_class_logits)"),
         (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape
         (lacking("res4b_branch2a"), "resnet50, resnet101, resnet_small (stage 4 has 1 blocks)"),
         (with_other_shape, "Other shape: fpn_p2/kernel"),
+        (
+            with_another_layer,
+            "Left over: spare. If they are not the network's, exclude them (--exclude spare)",
+        ),
+        (with_what_is_not_finite, "Layers: mrcnn_mask."),
     ],
 )
 def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
@@ -191,13 +172,17 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
         (["--threshold", "1.5"], "outside 0…1"),
         (["--min-dim", "2000"], "above image_max_dim 1024"),
         (["--resize-mode", "square", "--max-dim", "1000"], "such as 1024"),
-        (["--resize-mode", "crop", "--min-dim", "128"], 'use "fit64" or "square"'),  # it could never detect
+        (["--resize-mode", "crop"], 'use "fit64" or "square"'),  # it could never detect
+        (["--resize-mode", "none"], 'use "fit64", or "square" with --min-dim and --max-dim'),  # nearly never
+        (["--config", "no-such.json"], "--config no-such.json is not there"),
         (["--anchor-scales", "8,16"], "the pyramid has 5 levels"),
         (["--anchor-ratios", "1"], "Other shape: rpn_"),  # the file has three
         (["--tile-overlap", "3"], "tile_overlap: Input should be greater"),
         (["--max-segments", "70000"], "max_segments: Input should be less"),
         (["--max-segments-per-megapixel", "-1"], "max_segments_per_megapixel: Input should be greater"),
         (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
+        (["--exclude", "spare,mrcnn_mask"], "--exclude mrcnn_mask: no model can be served without"),
+        (["--exclude", "spare"], "no layer to exclude is called spare"),
     ],
 )
 def test_wishes_that_do_not_fit_the_file_are_refused_and_nothing_is_left(
@@ -240,6 +225,63 @@ def test_a_wrong_count_of_class_names_is_answered_with_the_right_one(
     assert status == 1
     assert f"so 3 names are needed; {given} were given" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
+
+
+DISPLAYED = """
+Configurations:
+BACKBONE                       resnet_small
+DETECTION_MIN_CONFIDENCE       0
+GPU_COUNT                      1
+IMAGE_MAX_DIM                  128
+IMAGE_MIN_DIM                  64
+IMAGE_RESIZE_MODE              square
+MEAN_PIXEL                     [43.5 39.  48.2]
+NUM_CLASSES                    4
+RPN_ANCHOR_SCALES              (8, 16, 32, 64, 128)
+"""
+"""What Matterport's `config.display()` printed, in part."""
+
+
+def test_a_whole_model_is_imported_with_matterports_own_config_and_without_what_is_not_the_networks(
+    model_dir: Path, tiny_weights: Path, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, config = tmp_path / "whole.h5", tmp_path / "config.txt"
+    with h5py.File(tiny_weights) as plain, h5py.File(weights, "w") as file:
+        for layer in plain:
+            plain.copy(layer, file, f"model_weights/mask_rcnn/{layer}_1")
+        file["model_weights/anchors/Variable:0"] = np.zeros((1, 9, 4))
+        file["model_weights/teacher/conv1/kernel:0"] = np.zeros(3)
+        file["optimizer_weights/SGD/m/mrcnn_mask/bias:0"] = np.zeros(4)
+    config.write_text(DISPLAYED)
+    words = ["import", str(weights), "--name", "mine", "--classes", str(classes), "--config", str(config)]
+
+    assert main([*words, "--exclude", "teacher", "--min-dim", "128"]) == 0
+
+    bundle = catalog.find("mine")
+    stored, expected = read_weights(bundle.weights_path), read_weights(tiny_weights)
+    assert stored.keys() == expected.keys()
+    np.testing.assert_array_equal(stored["mrcnn_mask"]["kernel"], expected["mrcnn_mask"]["kernel"])
+    said = capsys.readouterr().out
+    assert "Passed over in config.txt: not needed to serve: GPU_COUNT." in said
+    assert 'config.txt has the resize mode "square"' in said
+    values = Config.from_json(bundle.manifest.config)
+    assert (values.image_min_dim, values.image_max_dim) == (128, 128)  # the command line goes before the file
+    assert (values.mean_pixel, values.image_resize_mode) == ((43.5, 39.0, 48.2), "square")
+
+
+def test_a_background_that_is_not_first_is_understood_and_the_order_said(
+    model_dir: Path, tiny_weights: Path, classes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes.write_bytes("Größe\nfibre\nBG\n".encode("latin-1"))
+
+    assert main(["import", str(tiny_weights), "--name", "mine", "--classes", str(classes)]) == 1
+
+    said = capsys.readouterr()
+    assert (
+        "classes.txt is not in UTF-8 and was read as Latin-1 (Windows-1252), with names such as" in said.out
+    )
+    assert "not name the background first, as it is counted: 0 background, 1 Größe, 2 fibre." in said.out
+    assert "so 3 names are needed; 2 were given (a background does not count" in said.err
 
 
 def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:

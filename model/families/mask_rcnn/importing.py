@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from model import catalog
 from model.families.mask_rcnn.config import Config
-from model.families.mask_rcnn.weights import LayerWeights, WeightsError, read_weights
+from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
 from model.manifest import Bundle
 from model.segmenter import Segmenter
 from model.selftest import record_self_test
@@ -60,19 +60,25 @@ def config_for(
     if len(classes) != shape["num_classes"]:
         raise ValueError(
             f"{file_name} has {shape['num_classes']} classes with the background, so "
-            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given"
+            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given "
+            "(a background does not count if it is called BG or background)"
         )
     for name, value in wanted.items():
         if name in shape and value != shape[name]:
             raise ValueError(
                 f"{file_name} has {name} {shape[name]}, not {value}: leave it out or say {shape[name]}"
             )
-    config = Config.from_json({"image_resize_mode": "fit64", **shape, **wanted})
-    if config.image_resize_mode == "crop":
+    values = {"image_resize_mode": "fit64", **shape, **wanted}
+    if values["image_resize_mode"] == "crop":
         raise ValueError(
             'the resize mode "crop" is for training: a model with it detects nothing; use "fit64" or "square"'
         )
-    return config
+    if values["image_resize_mode"] == "none":
+        raise ValueError(
+            'the resize mode "none" takes only pictures whose sides are multiples of 64, so that nearly all '
+            'would be refused: use "fit64", or "square" with --min-dim and --max-dim of your pictures'
+        )
+    return Config.from_json(values)
 
 
 def import_weights(
@@ -82,6 +88,7 @@ def import_weights(
     wanted: Mapping[str, Any],
     about: Mapping[str, Any],
     test_image: npt.NDArray[np.uint8] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Bundle:
     """Make a bundle in `model_dir` from a weight file, after loading it for real.
 
@@ -92,18 +99,23 @@ def import_weights(
         wanted: Config values that the file cannot tell, such as `image_max_dim`.
         about: manifest values: licence, source, threshold, …
         test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
+        exclude: layers of the file that are not the network's.
     """
     catalog.check_name(name)
-    config = config_for(shape_in(read_weights(weights), weights.name), wanted, classes, weights.name)
+    stored = read_weights(weights, exclude)
+    config = config_for(shape_in(stored, weights.name), wanted, classes, weights.name)
 
     # Here: a refusal must not wait for TensorFlow.
     from model.families.mask_rcnn.network import MaskRCNN, runner_of
 
     network = MaskRCNN(config)
-    network.load_weights(weights)
+    fill(network.layers, stored, weights.name)
     file_name = "model.weights.h5"
     with catalog.new_bundle(name) as folder:
-        shutil.copyfile(weights, folder / file_name)
+        if exclude:  # or nobody could read it later without saying so again
+            save_weights(network.layers, folder / file_name)
+        else:
+            shutil.copyfile(weights, folder / file_name)
         values = {
             "name": name,
             "version": "1",

@@ -60,7 +60,8 @@ class MaskRCNN:
 
         Args:
             path: the file.
-            exclude: names of layers to leave as they are, such as the heads of another class list.
+            exclude: names of layers to leave as they are, such as the heads of another class list, or of a
+                model within the file, such as "rpn_model".
 
         Raises:
             WeightsError: for any layer missing, left over or of another shape, or unknown in `exclude`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,68 +11,60 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from model.families.mask_rcnn.weight_files import CLASS_LAYERS as CLASS_LAYERS
+from model.families.mask_rcnn.weight_files import NAMED_AT_MOST, by_name, some, stored_layers
+from model.families.mask_rcnn.weight_files import LayerWeights as LayerWeights
+from model.families.mask_rcnn.weight_files import WeightsError as WeightsError
+from model.families.mask_rcnn.weight_files import read_weights as read_weights
+
 if TYPE_CHECKING:
     import keras
 
-LayerWeights = Mapping[str, npt.NDArray]
-"""One layer's arrays by their Keras names: kernel, bias, gamma, beta, moving_mean, moving_variance."""
-
-CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""The layers whose shape follows the number of classes."""
-WITHOUT_WEIGHTS = ("mrcnn_bbox",)
-"""Layers of Matterport's that are none here and have no weights; its own examples exclude them."""
-NAMED_AT_MOST = 8
-
-
-class WeightsError(ValueError):
-    """A weight file that does not fit the network, or is none."""
-
-
-def read_weights(path: str | Path) -> dict[str, LayerWeights]:
-    """Every layer of a weight file that has weights, by layer name.
-
-    Reads what Keras 2 wrote: groups by layer (nested where Matterport's RPN is a model of its own), arrays
-    as `…/layer/name:0`.
-
-    Raises:
-        WeightsError: the file is missing or is no HDF5.
-    """
-    layers: dict[str, dict[str, npt.NDArray]] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for array_path, array in _arrays(file):
-                *groups, variable = array_path.split("/")
-                layer = groups[-1] if groups else variable
-                layers.setdefault(layer, {})[variable.removesuffix(":0")] = array
-    except FileNotFoundError:
-        raise WeightsError(f"{Path(path).name}: there is no such file") from None
-    except OSError:
-        raise WeightsError(f"{Path(path).name} is not a weight file: HDF5 (.h5) was expected") from None
-    return dict(layers)
-
 
 def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> None:
-    """Fill `layers` from the file, all but those named in `exclude`; nothing is changed on an error.
+    """Fill `layers` from the file, all but those that `exclude` names; nothing is changed on an error.
+
+    Args:
+        layers: of the network.
+        path: of the file.
+        exclude: layers, or models within the file, to leave out.
 
     Raises:
         WeightsError: a layer is missing, left over or of another shape, or `exclude` names one that neither
             the network nor the file has.
     """
-    stored = read_weights(path)
-    known = {layer.name for layer in layers} | set(stored) | set(WITHOUT_WEIGHTS)
-    unknown = [name for name in exclude if name not in known]
-    if unknown:
-        raise WeightsError(
-            f"no layer to exclude is called {_some(unknown)}: correct the name; those that follow the "
-            f"number of classes are {', '.join(CLASS_LAYERS)}"
+    in_file = stored_layers(path)
+    stored = by_name(in_file, exclude, Path(path).name)
+    passed_over = {*exclude, *(layer.name for layer in in_file if layer.name not in stored)}
+    fill([layer for layer in layers if layer.name not in passed_over], stored, Path(path).name)
+
+
+def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file_name: str) -> None:
+    """Fill `layers` with all that a file of that name had stored; nothing is changed on an error.
+
+    Raises:
+        WeightsError: a layer is missing, left over or of another shape.
+    """
+    wanted = {layer.name: layer for layer in layers}
+    problems = []
+    if classes := _other_classes(wanted, stored):
+        problems.append(
+            f"It has {classes[0]} classes (background included), the network {classes[1]}: set "
+            f"num_classes={classes[0]} to use it as it is, or keep your own classes with "
+            f"exclude={list(CLASS_LAYERS)} (--exclude {','.join(CLASS_LAYERS)}) and train the heads."
         )
-    wanted = {layer.name: layer for layer in layers if layer.name not in exclude}
-    problems = _problems(wanted, {name: stored[name] for name in stored if name not in exclude})
+    missing = [name for name in wanted if name not in stored]
+    left_over = [name for name in stored if name not in wanted]
+    misshapen = _misshapen(wanted, stored, but=CLASS_LAYERS if classes else ())
+    for heading, names in (("Missing", missing), ("Left over", left_over), ("Other shape", misshapen)):
+        if names:
+            problems.append(f"{heading}: {some(names)}.")
+    if problems and not (missing or misshapen or classes):
+        words = ",".join(left_over) if len(left_over) <= NAMED_AT_MOST else "LAYERS"
+        problems.append(f"If they are not the network's, exclude them (--exclude {words}).")
     if problems:
-        raise WeightsError(f"{Path(path).name} does not fit this network. " + " ".join(problems))
-    for name, layer in wanted.items():
-        for variable in layer.weights:
-            variable.assign(stored[name][variable.name].reshape(variable.shape))
+        raise WeightsError(f"{file_name} does not fit this network. " + " ".join(problems))
+    _assign(wanted, stored)
 
 
 def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
@@ -85,46 +77,34 @@ def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
     os.replace(temporary, path)
 
 
-def _arrays(group: h5py.Group, prefix: str = "") -> Iterator[tuple[str, npt.NDArray]]:
-    for name, item in group.items():
-        if isinstance(item, h5py.Dataset):
-            yield f"{prefix}{name}", item[()]
-        else:
-            yield from _arrays(item, f"{prefix}{name}/")
-
-
-def _problems(wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights]) -> list[str]:
-    problems = []
-    classes = _class_mismatch(wanted, stored)
-    if classes:
-        problems.append(classes)
-    missing = [name for name in wanted if name not in stored]
-    left_over = [name for name in stored if name not in wanted]
-    misshapen = [
-        f"{name}/{variable.name} is {_shape(stored[name].get(variable.name))}, not {tuple(variable.shape)}"
-        for name, layer in wanted.items()
-        if name in stored and not (classes and name in CLASS_LAYERS)
-        for variable in layer.weights
-        if not _fits(stored[name].get(variable.name), tuple(variable.shape))
-    ]
-    for heading, names in (("Missing", missing), ("Left over", left_over), ("Other shape", misshapen)):
-        if names:
-            problems.append(f"{heading}: {_some(names)}.")
-    return problems
-
-
-def _class_mismatch(wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights]) -> str | None:
+def _other_classes(
+    wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights]
+) -> tuple[int, int] | None:
+    """How many classes, with the background, the file has and the network, if not as many."""
     name = CLASS_LAYERS[0]
     if name not in wanted or "bias" not in stored.get(name, {}):
         return None
     in_file, in_network = len(stored[name]["bias"]), wanted[name].units
-    if in_file == in_network:
-        return None
-    return (
-        f"It has {in_file} classes (background included), the network {in_network}: set "
-        f"num_classes={in_file} to use it as it is, or keep your own classes with "
-        f"exclude={list(CLASS_LAYERS)} and train the heads."
-    )
+    return None if in_file == in_network else (in_file, in_network)
+
+
+def _misshapen(
+    wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights], but: Sequence[str] = ()
+) -> list[str]:
+    """What the file has in another shape than the network, or not, of the layers that both have."""
+    return [
+        f"{name}/{variable.name} is {_shape(stored[name].get(variable.name))}, not {tuple(variable.shape)}"
+        for name, layer in wanted.items()
+        if name in stored and name not in but
+        for variable in layer.weights
+        if not _fits(stored[name].get(variable.name), tuple(variable.shape))
+    ]
+
+
+def _assign(wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights]) -> None:
+    for name, layer in wanted.items():
+        for variable in layer.weights:
+            variable.assign(stored[name][variable.name].reshape(variable.shape))
 
 
 def _fits(array: npt.NDArray | None, shape: tuple[int, ...]) -> bool:
@@ -138,9 +118,3 @@ def _fits(array: npt.NDArray | None, shape: tuple[int, ...]) -> bool:
 
 def _shape(array: npt.NDArray | None) -> str:
     return "missing" if array is None else str(array.shape)
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED_AT_MOST])
-    rest = len(names) - NAMED_AT_MOST
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from model.class_names import classes_from
+from model.class_names import read_class_file
 from model.families.semantic.config import Activation, Background, Channels, Fit, ValueRange
 from model.families.semantic.specification import Options
 
@@ -65,7 +65,7 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
     from model.pictures import read
 
     test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
-    classes = classes_from(arguments.classes)[1:] if arguments.classes else None
+    classes = _classes(arguments.classes, arguments.background) if arguments.classes else None
     options = Options(
         classes=classes,
         size=arguments.size,
@@ -94,6 +94,23 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
         f"{arguments.name}: {said.config.gives}, {count} class{'es' * (count > 1)}, threshold "
         f"{said.threshold}, in {imported.bundle.folder}"
     )
+
+
+def _classes(path: Path, background: Background | None) -> list[str]:
+    """The class names in a file, without the background.
+
+    Raises:
+        ValueError: the background is not first, so that names and channels might not go together.
+    """
+    named = read_class_file(path)
+    if named.background and named.background != background:
+        raise ValueError(
+            f"{path.name} names the background after {named.background} others, and names stand in the order "
+            f"of the network's channels: say --background {named.background}, or put it where it belongs"
+        )
+    if named.sentence:
+        print(named.sentence)
+    return named.names
 
 
 def _size(words: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from model.families.mistaken_files import mistaken_for_a_model
 from model.families.semantic.graphs.source import GraphError
 
 Kind = Literal["onnx", "keras", "hdf5", "saved_model", "tflite", "openvino", "bioimage"]
@@ -100,17 +101,9 @@ def _kind_of_zip(path: Path) -> Kind:
 
 
 def _refuse_what_is_no_model(path: Path, head: bytes) -> None:
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not head:
-        raise GraphError(f"{path.name} is empty: copy or download it again")
-    if head.startswith(b"version https://git-lfs"):
-        raise GraphError(
-            f"{path.name} is a Git LFS pointer, not the model itself: fetch it with `git lfs pull`"
-        )
-    if text.startswith((b"<!doctype html", b"<html")):
-        raise GraphError(f"{path.name} is a web page, not a model: the download went wrong, or needs a login")
-    if text.startswith(b"\x1f\x8b") or head.startswith((b"\xfd7zXZ", b"BZh")):
-        raise GraphError(f"{path.name} is packed: unpack it first")
+    mistaken = mistaken_for_a_model(path.name, head)
+    if mistaken:
+        raise GraphError(mistaken)
     is_description = b"<net" in head or path.name in BIOIMAGE_FILES
     if not is_description and _is_text(head):
         raise GraphError(f"{path.name} is a text file, not a model. Use {READABLE}")

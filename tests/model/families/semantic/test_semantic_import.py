@@ -183,6 +183,23 @@ def test_the_task_is_told_by_the_file(tiny_weights: Path, keras_files: KerasFile
     assert family_of(keras_files.saved_model).task == "semantic"
 
 
+def test_a_background_among_the_names_must_be_the_channel_that_is_named(
+    model_dir: Path, make_onnx: MakeOnnx, names: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names.write_text("person\nbackground\n")
+    words = ["import", str(make_onnx(outputs=2)), "--name", "mine", "--classes", str(names)]
+
+    for said in ([], ["--background", "0"]):
+        assert main([*words, *said]) == 1
+        told = (
+            "classes.txt names the background after 1 others, and names stand in the order of the network's"
+        )
+        assert f"{told} channels: say --background 1" in capsys.readouterr().err
+
+    assert main([*words, "--background", "1"]) == 0
+    assert manifest_of(model_dir / "mine")["classes"] == ["background", "person"]
+
+
 def cut_short(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
@@ -190,10 +207,10 @@ def cut_short(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("change", "words", "says"),
     [
-        (cut_short, [], "net.h5 is damaged, or was cut short"),
-        (cut_short, ["--min-dim", "512"], "net.h5 is damaged, or was cut short"),
+        (cut_short, [], "net.h5 is cut off: "),
+        (cut_short, ["--min-dim", "512"], "net.h5 is cut off: "),
         (lambda content: b"\x80\x02}q\x00.", [], "net.h5 is a pickle, as torch.save writes it"),
-        (lambda content: b"\x80\x02}q\x00.", ["--task", "instance"], "net.h5 is no HDF5 file"),
+        (lambda content: b"\x80\x02}q\x00.", ["--task", "instance"], "net.h5 is not a weight file"),
         (lambda content: b"", [], "net.h5 is empty"),
     ],
 )
