@@ -3,10 +3,12 @@
 from model.pictures.decoding import (
     Decode,
     Decoded,
+    Header,
     check_rgb,
     decode,
     decode_reduced,
     read,
+    read_header,
     read_size,
 )
 from model.pictures.limits import (
@@ -22,6 +24,7 @@ from model.pictures.limits import (
 )
 from model.pictures.origin import Origin
 from model.pictures.projection import Projection
+from model.pictures.turning import turned, turned_back
 from model.pictures.wanted import Enough, whole
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "Decode",
     "Decoded",
     "Enough",
+    "Header",
     "Limits",
     "NoSuchChannel",
     "NoSuchPage",
@@ -43,6 +47,9 @@ __all__ = [
     "decode",
     "decode_reduced",
     "read",
+    "read_header",
     "read_size",
+    "turned",
+    "turned_back",
     "whole",
 ]
