@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
+
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 SWAPPING_SIDES = (5, 6, 7, 8)
 """The orientations that make a wide picture high."""
@@ -11,11 +15,11 @@ _BACK = {6: 8, 8: 6}
 """Orientations that are undone by another than themselves: the quarter turns."""
 
 
-def turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+def turned(pixels: npt.NDArray[Pixel], orientation: int) -> npt.NDArray[Pixel]:
     """The pixels turned as EXIF's number asks.
 
     Args:
-        pixels: uint8 (H, W, 3), as they are stored.
+        pixels: (H, W) or (H, W, channels), as they are stored.
         orientation: 1 to 8.
     """
     if orientation in SWAPPING_SIDES:
@@ -25,6 +29,6 @@ def turned(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.ui
     return np.ascontiguousarray(pixels[::rows, ::columns])
 
 
-def turned_back(pixels: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+def turned_back(pixels: npt.NDArray[Pixel], orientation: int) -> npt.NDArray[Pixel]:
     """The pixels as they are stored, of those that `turned` gives."""
     return turned(pixels, _BACK.get(orientation, orientation))
