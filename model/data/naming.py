@@ -17,7 +17,7 @@ ONLY_CLASS = "object"
 def classes_of(found: Collection[str], folder: Path, reading: Reading, source: str) -> list[str]:
     """Class names, the background first, in the order of their numbers.
 
-    That of `reading.classes`; else of classes.txt, or LabelMe's labels.txt, in `folder`; else of the alphabet.
+    That of `reading.classes`; else of classes.txt or labels.txt (LabelMe's) in `folder`; else the alphabet's.
 
     Args:
         found: the names that objects carry.

@@ -1,4 +1,4 @@
-"""Run lengths: COCO's, seen to be sound before pycocotools reads them, which makes random pixels of others."""
+"""Run lengths: COCO's, seen to be sound before pycocotools reads them: of others it makes random pixels."""
 
 from __future__ import annotations
 

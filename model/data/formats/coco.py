@@ -72,8 +72,16 @@ class CocoFolder(DrawnShapes):
 
 
 def is_coco(document: Any) -> bool:
-    """Whether a JSON's content has the sections of COCO's."""
-    return isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
+    """Whether a JSON's content has the sections of COCO's, and is not panoptic."""
+    has_all = isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
+    return has_all and not is_panoptic(document)
+
+
+def is_panoptic(document: Any) -> bool:
+    """Whether a JSON's content is of COCO's panoptic format, whose masks lie in pictures beside it."""
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    first = annotations[0] if isinstance(annotations, list) and annotations else None
+    return isinstance(first, dict) and "segments_info" in first
 
 
 def _shape(annotation: dict[str, Any], class_id_of: dict[int, int]) -> Shape:

@@ -31,6 +31,8 @@ from model.data.sample import DataError
 from model.data.sources import PictureFile
 
 DEFAULT_CLASS = "nucleus"
+OTHERS_SUFFIXES = (".txt", ".json", ".xml")
+"""Of files that other formats have in labels/."""
 VOC_BORDER = 255
 MOST_OBJECTS_OF_VOC = 100
 """In a picture; more, and 255 may be an object whose neighbours in number were deleted."""
@@ -163,8 +165,9 @@ def turned_hint(labels: tuple[int, int], image: tuple[int, int]) -> str:
 def _recognises(place: Place) -> bool:
     if not place.has_folders("images", "labels"):
         return False
-    files = [path for path in (place.path / "labels").iterdir() if not is_left_by_system(path)]
-    return not files or any(path.suffix.lower() not in (".txt", ".json", ".xml") for path in files)
+    entries = [path for path in (place.path / "labels").iterdir() if not is_left_by_system(path)]
+    maps = [path for path in entries if path.is_file() and path.suffix.lower() not in OTHERS_SUFFIXES]
+    return bool(maps) or not entries
 
 
 FORMAT = DataFormat(

@@ -137,8 +137,15 @@ def _recognises(place: Place) -> bool:
         return False
     folders = [entry for entry in sorted(place.path.iterdir()) if (entry / "masks").is_dir()]
     looked_at = [entry for entry in folders if (entry / "images").is_dir()][:FOLDERS_LOOKED_AT]
-    # train/ and val/ with class maps look alike, but have a mask for each image, and of its name.
-    return bool(looked_at) and all(len(_files(entry / "images")) == 1 for entry in looked_at)
+    return any(not _has_mask_of_same_name(entry) for entry in looked_at) and all(
+        len(_files(entry / "images")) == 1 for entry in looked_at
+    )
+
+
+def _has_mask_of_same_name(folder: Path) -> bool:
+    """As train/ and val/ with class maps have for each image."""
+    images, masks = ({path.stem for path in _files(folder / name)} for name in ("images", "masks"))
+    return bool(images) and images <= masks
 
 
 FORMAT = DataFormat(

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from model.data.formats.coco import is_panoptic
 from model.data.formats.place import Place
 
 FILES_LOOKED_AT = 20
@@ -32,8 +33,8 @@ class UnreadFormat:
 def _files(place: Place, *patterns: str) -> Iterator[Path]:
     """The first files of these patterns, or the place itself where it is one of them."""
     if place.path.is_file():
-        suffixes = {Path(pattern).suffix for pattern in patterns}
-        return iter([place.path] if place.path.suffix.lower() in suffixes else [])
+        is_one = any(place.path.match(pattern) for pattern in patterns if "/" not in pattern)
+        return iter([place.path] if is_one else [])
     return islice(chain.from_iterable(place.path.glob(pattern) for pattern in patterns), FILES_LOOKED_AT)
 
 
@@ -59,12 +60,6 @@ def _json(is_one: Callable[[Any], bool]) -> Callable[[Place], Path | None]:
     return lambda place: next(iter(place.of_kind(is_one)), None)
 
 
-def _is_panoptic(document: Any) -> bool:
-    annotations = document.get("annotations") if isinstance(document, dict) else None
-    first = annotations[0] if isinstance(annotations, list) and annotations else None
-    return isinstance(first, dict) and "segments_info" in first
-
-
 def _has(*names: str) -> Callable[[Any], bool]:
     return lambda document: isinstance(document, dict) and set(names) <= set(document)
 
@@ -81,7 +76,7 @@ _DATUMARO = (
 UNREAD = (
     UnreadFormat(
         "COCO's panoptic format",
-        _json(_is_panoptic),
+        _json(is_panoptic),
         "panopticapi makes COCO instances of it: python converters/panoptic2detection_coco_format.py "
         "--input_json_file FILE --output_json_file instances.json",
     ),

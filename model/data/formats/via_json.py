@@ -129,7 +129,7 @@ def outline_of(region: Region, path: Path) -> list[float]:
     """The outline of a region with an area, x, y, x, y, … in pixels; DataError if its numbers make none."""
     try:
         outline = OUTLINES[region.kind](region.figure)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path.name}: {region.name} of {region.picture} is no {region.kind}: its numbers are missing or "
             f"odd ({type(error).__name__}: {error})"
