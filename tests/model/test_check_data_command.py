@@ -12,6 +12,7 @@ from PIL import Image
 
 from model.__main__ import main
 from model.commands import evaluate
+from model.manifest import Bundle
 from model.segmenter import Segmenter
 
 
@@ -78,6 +79,7 @@ def test_class_maps_are_counted_in_pictures(tmp_path: Path, capsys: pytest.Captu
 def test_every_command_refuses_what_cannot_be_known_and_takes_the_choice(
     words: list[str],
     turned: Path,
+    tiny_bundle: Bundle,
     tiny_segmenter: Segmenter,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -86,7 +88,7 @@ def test_every_command_refuses_what_cannot_be_known_and_takes_the_choice(
     monkeypatch.setattr(evaluate, "load", lambda *name, **how: tiny_segmenter)
     words = [str(tmp_path / "run") if word == "OUT" else word for word in words]
     coco = json.loads((turned / "annotations.json").read_text())
-    names = tiny_segmenter.bundle.manifest.classes[1:]
+    names = tiny_bundle.manifest.classes[1:]
     coco["categories"] = [{"id": id, "name": name} for id, name in enumerate(names, start=1)]
     if words[0] == "train":
         coco["annotations"] = []  # so that it ends before the network is made

@@ -150,8 +150,8 @@ def test_pictures_with_more_objects_than_are_learned_are_named(
     said = said_of(folder, capsys, most_objects=4)
     assert (
         "2 pictures hold more objects than the 4 that are learned of one, at most 9: images/1.png, "
-        "images/2.png. Where a training picture shows them all, the others, chosen by chance, are learned as background: "
-        "raise max_gt_instances in the config of a --recipe"
+        "images/2.png. Where a training picture shows them all, the others, chosen by chance, are learned as "
+        "background: raise max_gt_instances in the config of a --recipe"
     ) in said
     assert "more objects" not in said_of(folder, capsys, most_objects=9)
 
