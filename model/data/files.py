@@ -88,6 +88,11 @@ def read_numbers(path: Path, thing: str, things: str) -> npt.NDArray[np.uint16]:
     return numbers
 
 
+def values_in(numbers: npt.NDArray[np.uint16]) -> list[int]:
+    """The values that occur, in order; several times as fast as np.unique."""
+    return np.flatnonzero(np.bincount(numbers.ravel())).tolist()
+
+
 def read_pixels(path: Path) -> npt.NDArray[Any]:
     """(H, W) or (H, W, channels): the numbers in a picture file, whatever their type; not stretched.
 

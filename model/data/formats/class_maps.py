@@ -22,6 +22,7 @@ from model.data.files import (
     read_names,
     read_numbers,
     short,
+    values_in,
 )
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
@@ -81,11 +82,13 @@ class ClassMapFolder(Annotated):
             [PictureFile(image) for image in images],
             reading,
         )
+        self._values_of: dict[int, list[int]] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
-        class_map, unknown = self._class_map(self._maps[index])
+        numbers = read_numbers(self._maps[index], "class", "classes")
+        class_map, unknown = self._told(numbers, self._maps[index])
         if class_map.shape != size[::-1]:
             class_map, unknown = _scaled(class_map, size), _scaled(unknown, size)
         boxes, class_ids, masks = [], [], []
@@ -106,29 +109,47 @@ class ClassMapFolder(Annotated):
         )
 
     def class_ids(self, index: int) -> list[int]:
-        values = np.unique(self._class_map(self._maps[index])[0])
-        return [int(value) for value in values if value]
+        values = self._values(index)
+        if self._is_white(values):
+            return [1]
+        return [value for value in values if 0 < value < len(self.classes)]
 
     def _label_findings(self) -> Iterator[Finding]:
         if self._is_assumed:
             yield assumed_class(ONLY_CLASS, "classes.txt")
         yield from spare_maps(self.path / "masks", self._maps)
-        unusable, partly_unknown = [], []
-        border = "pixels of 255, as VOC marks borders: they count for no class and not as background"
-        for path in tqdm(self._maps, desc="class maps", unit="map", delay=3, leave=False):
+        unusable, bordered, white, told = [], [], [], 0
+        for index in tqdm(range(len(self)), desc="class maps", unit="map", delay=3, leave=False):
+            path = self._maps[index]
             try:
-                _, unknown = self._class_map(path)
+                values = self._values(index)
+                self._check(values, path)
             except DataError as error:
                 unusable.append(str(error))
                 continue
-            if unknown.any():
-                partly_unknown.append(short(path))
+            told += bool(self.class_ids(index))
+            if self._is_white(values):
+                white.append(short(path))
+            elif UNKNOWN in values and len(self.classes) <= UNKNOWN:
+                bordered.append(short(path))
         yield from counted(unusable, "class map cannot be used", "class maps cannot be used", refused=True)
-        yield from counted(
-            partly_unknown,
-            f"class map has {border}",
-            f"class maps have {border}",
-        )
+        yield from self._about_255(bordered, white, told)
+
+    def _about_255(self, bordered: list[str], white: list[str], told: int) -> Iterator[Finding]:
+        """What 255 is taken for; `told` counts the maps that hold a class."""
+        if bordered and not told:
+            text = f"no class map holds any of the {len(self.classes) - 1} classes, but 255"
+            numbers = f"Give each class the number of its line in {self.path / 'classes.txt'}"
+            yield Finding(text, bordered, refused=True, advice=numbers)
+        elif bordered and white:
+            has = f"255 is the class in {len(white):,} class maps, and"
+            text = f"{has} VOC's border, beside a class 1, in {len(bordered):,}"
+            yield Finding(
+                text, [white[0], bordered[0]], refused=True, advice="Give the class the number 1 in all"
+            )
+        else:
+            border = "pixels of 255, as VOC marks borders: they count for no class and not as background"
+            yield from counted(bordered, f"class map has {border}", f"class maps have {border}")
 
     def _is_turned_too(self, index: int) -> bool:
         return map_header(self._maps[index]).orientation != 1
@@ -146,29 +167,35 @@ class ClassMapFolder(Annotated):
             f"{size[0]} x {size[1]}: one of them seems to be turned by 90°"
         )
 
-    def _class_map(self, path: Path) -> tuple[Numbers, npt.NDArray[np.uint8]]:
+    def _values(self, index: int) -> list[int]:
+        """The numbers in the class map at `index`; kept, since reading it takes 10 ms."""
+        if index not in self._values_of:
+            self._values_of[index] = values_in(read_numbers(self._maps[index], "class", "classes"))
+        return self._values_of[index]
+
+    def _told(self, numbers: Numbers, path: Path) -> tuple[Numbers, npt.NDArray[np.uint8]]:
         """uint16 (H, W) class numbers, 0 where unknown; uint8 (H, W) 1 where unknown."""
-        numbers = read_numbers(path, "class", "classes")
-        values, known = np.unique(numbers), len(self.classes) - 1
-        unknown = np.zeros(numbers.shape, np.uint8)
-        if values[-1] <= known:
-            return numbers, unknown
-        if known == 1 and values[-1] == WHITE and not _is_voc(values):
-            return (numbers >= HALF_WHITE).astype(np.uint16), unknown
-        highest = int(values[values != UNKNOWN].max(initial=0))
-        if values[-1] == UNKNOWN and highest <= known and self.has_names:
-            unknown = (numbers == UNKNOWN).view(np.uint8)
-            return np.where(unknown, 0, numbers).astype(np.uint16), unknown
-        unnamed = max(highest, known + 1)
-        raise DataError(
-            f"masks/{path.name} holds the class {unnamed}, of {known} that there are: name each class on a "
-            f"line of its own in {self.path / 'classes.txt'}, that of 1 first"
-        )
+        values = values_in(numbers)
+        self._check(values, path)
+        if self._is_white(values):
+            return (numbers >= HALF_WHITE).astype(np.uint16), np.zeros(numbers.shape, np.uint8)
+        unknown = (numbers >= len(self.classes)).view(np.uint8)  # all of it is 255
+        return np.where(unknown, 0, numbers).astype(np.uint16), unknown
 
+    def _is_white(self, values: list[int]) -> bool:
+        """Whether the only class is white; not where it is 1, so that 255 is what VOC leaves open."""
+        is_voc = 1 in values and set(values) <= {0, 1, UNKNOWN}
+        return len(self.classes) == 2 and values[-1] == WHITE and not is_voc
 
-def _is_voc(values: Numbers) -> bool:
-    """Whether a map of one class has it as 1, so that 255 is not the class but what VOC leaves open."""
-    return set(values.tolist()) <= {0, 1, UNKNOWN} and 1 in values
+    def _check(self, values: list[int], path: Path) -> None:
+        """See to it that every number is a class, or tells nothing; DataError if not."""
+        known = len(self.classes) - 1
+        unnamed = [value for value in values if value > known and value != UNKNOWN]
+        if unnamed and not self._is_white(values):
+            raise DataError(
+                f"masks/{path.name} holds the class {unnamed[-1]}, of {known} that there are: name each "
+                f"class on a line of its own in {self.path / 'classes.txt'}, that of 1 first"
+            )
 
 
 def _scaled(plane: npt.NDArray, size: tuple[int, int]) -> npt.NDArray:

@@ -22,6 +22,7 @@ from model.data.files import (
     read_names,
     read_numbers,
     short,
+    values_in,
 )
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
@@ -62,19 +63,24 @@ class LabelMapFolder(Annotated):
         self._class_is_assumed, name = class_of(path, reading)
         sources = [PictureFile(image) for image in images]
         super().__init__(path, ["background", name], [image.stem for image in images], sources, reading)
+        self._values_of: dict[int, list[int]] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def objects(self, index: int) -> tuple[npt.NDArray[np.int32], list[masks.Mask]]:
         """Boxes int32 (N, 4) and box-local masks of the label map at `index`; DataError if it is none."""
-        return masks.from_label_map(self._numbers(index))
+        numbers = read_numbers(self._maps[index], "object", "objects")
+        if has_voc_border(values_in(numbers)):
+            numbers[numbers == VOC_BORDER] = 0
+        return masks.from_label_map(numbers)
 
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
         boxes, instance_masks = self.objects(index)
         return Truth(boxes, np.ones(len(boxes), np.int32), instance_masks)
 
     def class_ids(self, index: int) -> list[int]:
-        return [1] * np.count_nonzero(np.unique(self._numbers(index)))
+        values = self._values(index)
+        return [1] * (sum(value > 0 for value in values) - has_voc_border(values))
 
     def _label_findings(self) -> Iterator[Finding]:
         if self._class_is_assumed:
@@ -82,24 +88,20 @@ class LabelMapFolder(Annotated):
         yield from spare_maps(self.path / "labels", self._maps)
         unreadable, bordered = [], []
         border = "255 beside objects numbered 1, 2, 3, …: it is taken for VOC's border, not for an object"
-        for path in tqdm(self._maps, desc="label maps", unit="map", delay=3, leave=False):
+        for index in tqdm(range(len(self)), desc="label maps", unit="map", delay=3, leave=False):
             try:
-                numbers = read_numbers(path, "object", "objects")
+                if has_voc_border(self._values(index)):
+                    bordered.append(short(self._maps[index]))
             except DataError as error:
                 unreadable.append(str(error))
-                continue
-            if has_voc_border(numbers):
-                bordered.append(short(path))
         yield from counted(unreadable, "label map cannot be used", "label maps cannot be used", refused=True)
-        yield from counted(
-            bordered,
-            f"label map has {border}",
-            f"label maps have {border}",
-        )
+        yield from counted(bordered, f"label map has {border}", f"label maps have {border}")
 
-    def _numbers(self, index: int) -> npt.NDArray[np.uint16]:
-        numbers = read_numbers(self._maps[index], "object", "objects")
-        return np.where(numbers == VOC_BORDER, 0, numbers) if has_voc_border(numbers) else numbers
+    def _values(self, index: int) -> list[int]:
+        """The numbers in the label map at `index`; kept, since reading it takes 10 ms."""
+        if index not in self._values_of:
+            self._values_of[index] = values_in(read_numbers(self._maps[index], "object", "objects"))
+        return self._values_of[index]
 
     def _is_turned_too(self, index: int) -> bool:
         return map_header(self._maps[index]).orientation != 1
@@ -149,12 +151,11 @@ def spare_maps(folder: Path, used: list[Path]) -> list[Finding]:
     return counted(spare, "map has no image and is passed over", "maps have no image and are passed over")
 
 
-def has_voc_border(numbers: npt.NDArray[np.uint16]) -> bool:
-    """Whether 255 is no object but VOC's border around objects, which are numbered 1…n."""
-    values = np.unique(numbers)
-    objects = values[(values > 0) & (values < VOC_BORDER)]
+def has_voc_border(values: list[int]) -> bool:
+    """Whether 255, among the values of a label map, is VOC's border around objects numbered 1…n."""
+    objects = [value for value in values if 0 < value < VOC_BORDER]
     is_counted = 0 < len(objects) <= MOST_OBJECTS_OF_VOC and objects[-1] == len(objects)
-    return bool(values[-1] == VOC_BORDER and is_counted)
+    return values[-1] == VOC_BORDER and is_counted
 
 
 def turned_hint(labels: tuple[int, int], image: tuple[int, int]) -> str:

@@ -205,6 +205,32 @@ def test_pixels_of_a_class_map_that_nobody_classified_count_for_nothing(
     assert "1 class map has pixels of 255, as VOC marks borders" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("classes", "maps", "told"),
+    [
+        (
+            "cat\ndog",
+            [(255,), (0,)],
+            "no class map holds any of the 2 classes, but 255.*Give each class the number of its line",
+        ),
+        (
+            "cat",
+            [(1, 255), (255,)],
+            "255 is the class in 1 class maps, and VOC's border, beside a class 1, in 1",
+        ),
+    ],
+)
+def test_a_255_that_may_be_a_class_or_none_is_refused(
+    tmp_path: Path, classes: str, maps: list[tuple[int, ...]], told: str
+) -> None:
+    for index, values in enumerate(maps):
+        put(tmp_path / f"images/{index}.png", np.zeros((12, 16), np.uint8))
+        put(tmp_path / f"masks/{index}.png", voc(*values))
+    put(tmp_path / "classes.txt", classes)
+    with pytest.raises(DataError, match=told):
+        check_data(open_data(tmp_path))
+
+
 def test_a_number_of_no_class_is_found_before_and_every_time(tmp_path: Path) -> None:
     for name in "abc":
         put(tmp_path / f"images/{name}.png", np.zeros((12, 16), np.uint8))
