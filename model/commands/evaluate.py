@@ -20,9 +20,7 @@ COCO_THRESHOLD = 0.05
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="images/ with labels/ or masks/, or COCO JSON"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(

@@ -196,7 +196,7 @@ class Annotated(ABC):
         if self._settled is None:
             return counted(names, one, many, refused=True, advice=WHAT_TO_SAY)
         why = f"--exif {self._exif}" if self._exif else "as the sizes of the other turned photos tell"
-        done = f"; it is {_DONE[self._settled]} ({why})"
+        done = f"; EXIF orientation is {_DONE[self._settled]} ({why})"
         return counted(names, one + done, many + done)
 
     def _ways(self, index: int, header: Header) -> tuple[Exif, ...]:

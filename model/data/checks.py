@@ -88,13 +88,13 @@ def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Find
     """Pictures with more objects than are learned."""
     names = [source.name for source in data.sources]
     crowded = [name for name, count in zip(names, counts, strict=True) if count > most_objects]
-    than = f"more objects than the {most_objects:,} that are learned of one, at most {max(counts):,}"
+    objects = f"more than {most_objects:,} objects, up to {max(counts, default=0):,}"
     return counted(
         crowded,
-        f"picture holds {than}",
-        f"pictures hold {than}",
-        advice="Where a training picture shows them all, the others, chosen by chance, are learned as "
-        "background: raise max_gt_instances in the config of a --recipe",
+        f"picture holds {objects}",
+        f"pictures hold {objects}",
+        advice="No more are learned of what a training step shows of a picture: the others, chosen by chance, "
+        "count as background. Raise max_gt_instances in the config of a --recipe",
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from model.data.annotated import Annotated
 from model.data.files import is_left_by_system
-from model.data.formats import via
 from model.data.formats.place import Place
 from model.data.formats.registry import FORMATS, format_of
 from model.data.formats.unread import what_it_is
@@ -34,7 +33,7 @@ def open_data(path: str | Path, reading: Reading = NO_CHOICE) -> Annotated:
     data_format = format_of(place)
     if data_format is None:
         raise DataError(f"{path} {_what_else(place)}")
-    if reading.class_attribute and data_format is not via.FORMAT:
+    if reading.class_attribute and not data_format.has_class_attribute:
         raise DataError(
             f"{path} is {data_format.name}, which has no region attributes: leave --class-attribute out"
         )

@@ -242,11 +242,11 @@ def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
             return Header(layout.size, layout.orientation)
         if file_format == "GIF":
             check_size(gif.size(file.read(), limits), limits)
+        if file_format == "PNG":  # its EXIF may be behind the pixels, or spelt as a text
+            file = io.BytesIO(png.vetted(file.read(), limits))
         with open_picture(file, file_format) as image:
             check_size(image.size, limits)
-            # Pillow decodes a PNG to look for EXIF at its end.
-            as_stored = file_format == "PNG" and "exif" not in image.info
-            return Header(image.size, 1 if as_stored else orientation_of(image))
+            return Header(image.size, orientation_of(image))
     except PictureError:
         raise
     except Exception as error:  # as in `decode`

@@ -47,11 +47,11 @@ def test_all_findings_are_printed_and_the_exit_status_tells(
     assert f"{turned}: COCO, 1 picture\n  thing: 2 objects\n" in said
     assert "Must be put right: 1 photo fits its labels both" in said
     assert "Note: left out: 1 polygon of fewer than three points: data/a.jpg (annotation 2)" in said
-    assert "Note: 1 picture holds more objects than the 1 that are learned of one" in said
+    assert "Note: 1 picture holds more than 1 objects, up to 2: data/a.jpg" in said
 
     assert main(["check-data", str(turned), "--exif", "ignore"]) == 0
     said = capsys.readouterr().out
-    assert "it is ignored (--exif ignore): data/a.jpg" in said
+    assert "EXIF orientation is ignored (--exif ignore): data/a.jpg" in said
     assert said.endswith("Ready for train and evaluate\n")
 
 
@@ -100,4 +100,4 @@ def test_every_command_refuses_what_cannot_be_known_and_takes_the_choice(
     assert "--exif apply" in said
 
     main([*words, str(turned), "--exif", "apply"])
-    assert "it is applied (--exif apply): data/a.jpg" in capsys.readouterr().err
+    assert "EXIF orientation is applied (--exif apply): data/a.jpg" in capsys.readouterr().err

@@ -65,6 +65,14 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
         if min(image["height"], image["width"]) < 1:
             size = f"{image['width']} x {image['height']}"
             raise DataError(f"{file_name}: image {image['id']} is {size} pixels: give its true size")
+    bare = [annotation["id"] for annotation in coco["annotations"] if not annotation.get("segmentation")]
+    if bare:
+        # Dropped instead, the objects of a data set that has boxes only would be learned as background.
+        raise DataError(
+            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it is "
+            f"in {len(bare):,} of {len(coco['annotations']):,}. Boxes alone teach no masks: draw outlines, or "
+            "take these annotations out together with their images"
+        )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"
         if annotation["image_id"] not in images:
@@ -72,15 +80,12 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
         if annotation["category_id"] not in category_ids:
             raise DataError(f"{where} is of category {annotation['category_id']}, which is not listed")
         image = images[annotation["image_id"]]
-        problem = _mask_problem(annotation.get("segmentation"), image["height"], image["width"])
+        problem = _mask_problem(annotation["segmentation"], image["height"], image["width"])
         if problem:
             raise DataError(f"{where} {problem}")
 
 
 def _mask_problem(segmentation: Any, height: int, width: int) -> str | None:
-    # Dropped instead, the objects of a data set that has boxes only would be learned as background.
-    if not segmentation:
-        return "has no mask: its 'segmentation' is missing or empty"
     if isinstance(segmentation, list):
         if all(map(is_polygon, segmentation)):
             return None

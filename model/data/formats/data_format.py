@@ -19,9 +19,11 @@ class DataFormat:
         layout: what lies where, for those who have something else.
         recognises: whether a place holds such data; looks at names and at the first JSONs, raises nothing.
         open: the data set; DataError if its files are not as they must be.
+        has_class_attribute: whether `Reading.class_attribute` means something to it.
     """
 
     name: str
     layout: str
     recognises: Callable[[Place], bool]
     open: Callable[[Place, Reading], Annotated]
+    has_class_attribute: bool = False

@@ -119,8 +119,9 @@ UNREAD = (
     UnreadFormat(
         "Pascal VOC",
         _with_text("<annotation", among=("*.xml", "Annotations/*.xml", "*/*.xml")),
-        "its boxes teach no masks. Where SegmentationObject/ is there, copy it to labels/, and to images/ "
-        "those of JPEGImages/ that it has a map for (one class); or SegmentationClass/ to masks/, with a "
+        "its boxes teach no masks. Where SegmentationObject/ is there, "
+        + _DATUMARO.format("voc_segmentation")
+        + "; or copy SegmentationClass/ to masks/, the pictures that it has maps for to images/, and write a "
         "classes.txt, to measure models of classes",
     ),
     UnreadFormat(

@@ -176,4 +176,5 @@ FORMAT = DataFormat(
     "a JSON of VIA beside the images",
     lambda place: bool(place.of_kind(is_via)),
     ViaFolder,
+    has_class_attribute=True,
 )

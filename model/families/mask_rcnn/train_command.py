@@ -18,7 +18,7 @@ from model.problems import problems_in
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--validation", type=Path, help="draw predictions on these images (default: --data)")
     parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
     parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")

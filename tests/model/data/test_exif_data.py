@@ -88,6 +88,21 @@ def test_where_sizes_cannot_tell_the_photo_is_refused_until_exif_is_said(
     assert_masks_lie_on_the_objects(data[0])
 
 
+@pytest.mark.parametrize("annotated_upright", [True, False])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_photos_of_other_kinds_of_files_are_turned_too(
+    tmp_path: Path, kind: str, annotated_upright: bool
+) -> None:
+    exif = Image.Exif()
+    exif[274] = 8
+    buffer = io.BytesIO()
+    Image.fromarray(filled(OBLONG, BOX, BRIGHT)).convert("RGB").save(buffer, kind, exif=exif)
+    put(tmp_path / f"images/a.{kind.lower()}", buffer.getvalue())
+    size, box = upright(OBLONG, BOX, 8) if annotated_upright else (OBLONG, BOX)
+    put(tmp_path / "labels/a.png", filled(size, box))
+    assert_masks_lie_on_the_objects(open_data(tmp_path)[0])
+
+
 @pytest.mark.parametrize("exif", [None, "apply", "ignore"])
 @pytest.mark.parametrize("name", ALL)
 def test_a_photo_that_is_upright_asks_nothing(
@@ -120,7 +135,7 @@ def test_the_other_photos_of_the_data_tell_where_one_cannot(
         assert_masks_lie_on_the_objects(data[index])
     done = "applied" if annotated_upright else "ignored"
     assert (
-        f"it is {done} (as the sizes of the other turned photos tell): images/half.jpg"
+        f"EXIF orientation is {done} (as the sizes of the other turned photos tell): images/half.jpg"
         in capsys.readouterr().err
     )
 
