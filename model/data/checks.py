@@ -93,8 +93,8 @@ def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Find
         crowded,
         f"picture holds {objects}",
         f"pictures hold {objects}",
-        advice="No more are learned of what a training step shows of a picture: the others, chosen by chance, "
-        "count as background. Raise max_gt_instances in the config of a --recipe",
+        advice="No more are learned of what a training step shows of a picture: the others, chosen by "
+        "chance, count as background. Raise max_gt_instances in the config of a --recipe",
     )
 
 

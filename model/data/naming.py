@@ -29,7 +29,7 @@ def classes_of(found: Collection[str], folder: Path, reading: Reading, source: s
         DataError: objects carry a name that is not among those given, or none at all.
     """
     if reading.classes:
-        return _with_all_of(found, list(reading.classes), source, "the classes wanted are")
+        return _with_all_of(found, list(reading.classes), source, "the model, or --data, has")
     named = _names_in(folder)
     if named:
         return _with_all_of(

@@ -3,13 +3,10 @@
 from model.pictures.decoding import (
     Decode,
     Decoded,
-    Header,
     check_rgb,
     decode,
     decode_reduced,
     read,
-    read_header,
-    read_size,
 )
 from model.pictures.limits import (
     BrokenPicture,
@@ -24,6 +21,7 @@ from model.pictures.limits import (
 )
 from model.pictures.origin import Origin
 from model.pictures.projection import Projection
+from model.pictures.sizes import Header, read_header, read_size
 from model.pictures.turning import turned, turned_back
 from model.pictures.wanted import Enough, whole
 

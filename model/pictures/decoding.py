@@ -6,7 +6,7 @@ import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -50,9 +50,6 @@ from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
-
-# Enough of a file to tell its format.
-_SIGNATURE_BYTES = 160
 
 
 @dataclass(frozen=True)
@@ -194,63 +191,6 @@ def check_rgb(image: npt.NDArray) -> None:
 def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
     """The picture in the file at `path`; see `decode`. Raises OSError when the file cannot be read."""
     return decode(Path(path).read_bytes(), limits)
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the header of an image file tells of its picture.
-
-    Attributes:
-        stored: (width, height) as the pixels lie in the file.
-        orientation: EXIF's number for how they are to be turned, 1 for not at all.
-    """
-
-    stored: tuple[int, int]
-    orientation: int
-
-    @property
-    def upright(self) -> tuple[int, int]:
-        """(width, height) of the picture that `decode` gives."""
-        return self.stored[::-1] if self.orientation in SWAPPING_SIDES else self.stored
-
-
-def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """(width, height) of the picture that `read` gives, from the header of the file.
-
-    Raises:
-        OSError: the file cannot be read.
-        PictureError: as `decode`, as far as the header shows it.
-    """
-    with Path(path).open("rb") as file:
-        return read_header(file, limits).upright
-
-
-def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
-    """Size and orientation of the picture in an image file that is open at its start.
-
-    Raises:
-        OSError: the file cannot be read.
-        PictureError: as `decode`, as far as the header shows it.
-    """
-    file_format = recognise(file.read(_SIGNATURE_BYTES))
-    file.seek(0)
-    try:
-        if file_format == "TIFF":
-            data = file.read()
-            offsets = picture_offsets(data, limits.max_frames)
-            layout = tiff_layout.read_layout(data, offsets[0], limits)
-            return Header(layout.size, layout.orientation)
-        if file_format == "GIF":
-            check_size(gif.size(file.read(), limits), limits)
-        if file_format == "PNG":  # its EXIF may be behind the pixels, or spelt as a text
-            file = io.BytesIO(png.vetted(file.read(), limits))
-        with open_picture(file, file_format) as image:
-            check_size(image.size, limits)
-            return Header(image.size, orientation_of(image))
-    except PictureError:
-        raise
-    except Exception as error:  # as in `decode`
-        raise BrokenPicture(f"the {file_format} picture's header is corrupt") from error
 
 
 def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:

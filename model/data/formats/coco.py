@@ -38,7 +38,7 @@ class CocoFolder(DrawnShapes):
                 own, annotations without a mask, or images that are missing.
         """
         place = Place.at(place)
-        self.json_path = place.the_one(is_coco, "COCO")
+        self.json_path = place.the_one(_jsons(place) or place.jsons, "COCO")
         coco = check_coco(place.document(self.json_path), self.json_path)
         categories = sorted(coco["categories"], key=lambda category: category["id"])
         root = _root_of_roboflow(categories, coco["annotations"])
@@ -82,6 +82,16 @@ def is_panoptic(document: Any) -> bool:
     annotations = document.get("annotations") if isinstance(document, dict) else None
     first = annotations[0] if isinstance(annotations, list) and annotations else None
     return isinstance(first, dict) and "segments_info" in first
+
+
+def _jsons(place: Place) -> list[Path]:
+    """The JSONs of COCO at a place; those of its own naming unread, since that takes seconds."""
+    named = [
+        path
+        for path in place.jsons
+        if path.parent.name == "annotations" and path.stem.startswith("instances")
+    ]
+    return named if len(named) > 1 else place.of_kind(is_coco)
 
 
 def _shape(annotation: dict[str, Any], class_id_of: dict[int, int]) -> Shape:
@@ -147,6 +157,6 @@ def _image_folder(json_path: Path, file_names: list[str]) -> Path:
 FORMAT = DataFormat(
     CocoFolder.format_name,
     "a COCO JSON in annotations/ or beside the images",
-    lambda place: bool(place.of_kind(is_coco)),
+    lambda place: bool(_jsons(place)),
     CocoFolder,
 )

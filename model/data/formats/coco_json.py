@@ -68,10 +68,11 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
     bare = [annotation["id"] for annotation in coco["annotations"] if not annotation.get("segmentation")]
     if bare:
         # Dropped instead, the objects of a data set that has boxes only would be learned as background.
+        count = f"{len(bare):,} of {len(coco['annotations']):,}"
         raise DataError(
-            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it is "
-            f"in {len(bare):,} of {len(coco['annotations']):,}. Boxes alone teach no masks: draw outlines, or "
-            "take these annotations out together with their images"
+            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it "
+            f"is in {count}. Boxes alone teach no masks: draw outlines, or take these annotations out together "
+            "with their images"
         )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"

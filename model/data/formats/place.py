@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,12 @@ class Place:
         """Those of the first JSONs that a format knows as its own."""
         return [path for path, document in self._first() if is_one(document)]
 
-    def the_one(self, is_one: Callable[[Any], bool], name: str) -> Path:
-        """The only JSON of a format that keeps all pictures in one.
+    def the_one(self, files: Sequence[Path], name: str) -> Path:
+        """The only one of the JSONs of a format that keeps all pictures in one.
 
         Raises:
-            DataError: there are several.
+            DataError: there are several, or none.
         """
-        files = self.of_kind(is_one) or self.jsons
         if len(files) == 1:
             return files[0]
         if not files:

@@ -51,7 +51,7 @@ class ViaFolder(DrawnShapes):
                 choice, or images that are missing.
         """
         place = Place.at(place)
-        json_path = place.the_one(is_via, "VIA")
+        json_path = place.the_one(place.of_kind(is_via), "VIA")
         document = place.document(json_path)
         pictures = regions_of_pictures(document, json_path)
         annotated = [name for name, regions in pictures.items() if regions]

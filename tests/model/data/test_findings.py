@@ -149,8 +149,8 @@ def test_pictures_with_more_objects_than_are_learned_are_named(
     folder = label_maps(tmp_path, numbered(4), numbered(5), numbered(9))
     said = said_of(folder, capsys, most_objects=4)
     assert (
-        "2 pictures hold more than 4 objects, up to 9: images/1.png, images/2.png. No more are learned of what "
-        "a training step shows of a picture: the others, chosen by chance, count as background. Raise "
+        "2 pictures hold more than 4 objects, up to 9: images/1.png, images/2.png. No more are learned of "
+        "what a training step shows of a picture: the others, chosen by chance, count as background. Raise "
         "max_gt_instances in the config of a --recipe"
     ) in said
     assert "more than" not in said_of(folder, capsys, most_objects=9)

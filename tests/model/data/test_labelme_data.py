@@ -190,7 +190,7 @@ def test_classes_come_in_the_order_of_labels_txt(tmp_path: Path) -> None:
     assert open_data(tmp_path).classes == ["background", "cat", "dog"]
     put(tmp_path / "labels.txt", "__ignore__\n_background_\nhorse\ndog\ncat\n")
     assert open_data(tmp_path).classes == ["background", "horse", "dog", "cat"]
-    with pytest.raises(DataError, match="name dog, but the classes wanted are cat"):
+    with pytest.raises(DataError, match="name dog, but the model, or --data, has cat"):
         open_data(tmp_path, Reading(classes=["background", "cat"]))
 
 
