@@ -23,6 +23,8 @@ from model.data.way_up import WHAT_TO_SAY, turn_of, ways_that_fit
 from model.masks import Mask
 from model.pictures import Header, PictureError
 
+_DONE = {"apply": "applied", "ignore": "ignored"}
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -93,6 +95,10 @@ class Annotated(ABC):
     def _is_turned_too(self, index: int) -> bool:
         """Whether the labels have an EXIF orientation of their own, and so are upright as the picture is."""
         return False
+
+    def _is_empty(self, index: int) -> bool:
+        """Whether nothing is in the picture, so that any way up is right."""
+        return not self.class_ids(index)
 
     def _label_findings(self) -> Iterator[Finding]:
         """What is odd about the labels; a format with more to say does."""
@@ -201,12 +207,15 @@ class Annotated(ABC):
 
     def _ways(self, index: int, header: Header) -> tuple[Exif, ...]:
         """The ways up in which the picture can have been annotated; none if its labels do not fit at all."""
-        ways = ways_that_fit(header, lambda size: self._fits(index, size))
-        if len(ways) > 1 and self._is_turned_too(index):
+        ways = self._ways_that_fit(index, header)
+        if len(ways) > 1 and (self._is_turned_too(index) or self._is_empty(index)):
             return ("apply",)
         if ways or self._misfit(index, header.upright):
             return ways
         return ("apply",) if header.orientation == 1 else ("apply", "ignore")
+
+    def _ways_that_fit(self, index: int, header: Header) -> tuple[Exif, ...]:
+        return ways_that_fit(header, lambda size: self._fits(index, size))
 
     def _way_up(self, index: int, header: Header) -> Exif:
         if header.orientation == 1:
@@ -232,11 +241,9 @@ class Annotated(ABC):
         for index in range(len(self)):
             try:
                 header = self.header(index)
-            except (OSError, PictureError):
+                ways = self._ways_that_fit(index, header)
+            except (OSError, PictureError, DataError):
                 continue
-            if header.orientation != 1 and len(ways := self._ways(index, header)) == 1:
+            if header.orientation != 1 and len(ways) == 1:
                 told.add(ways[0])
         return told.pop() if len(told) == 1 else None
-
-
-_DONE = {"apply": "applied", "ignore": "ignored"}

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from model.data.sample import DataError, check_classes
 from model.pictures import Header, turned
+from model.pictures.opening import orientation_of
 
 MAP_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 """Of files whose pixels are numbers; a JPEG changes them."""
@@ -54,7 +55,7 @@ def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: 
     if not lacking:
         return
     image, path = lacking[0]
-    others = [file for file in path.parent.glob(f"{image.stem}*") if file.is_file()]
+    others = sorted(file for file in path.parent.iterdir() if file.name.startswith(image.stem))
     found = f"; there is {path.parent.name}/{others[0].name}" if others else ""
     more = f"; {len(lacking) - 1:,} more of {len(images):,} images have none" if len(lacking) > 1 else ""
     raise DataError(
@@ -106,15 +107,15 @@ def read_pixels(path: Path) -> npt.NDArray[Any]:
         else:
             # Not cv2, which turns the numbers of a label map saved with a palette into colours.
             with Image.open(path) as picture:
+                orientation = orientation_of(picture)
                 pixels = np.asarray(picture)
-                orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except DataError:
         raise
     except Exception as error:  # hostile or broken files make Pillow and tifffile raise nearly anything
         raise DataError(f"{short(path)} cannot be read: {error}") from error
     if pixels.dtype == np.bool_:
         pixels = pixels.view(np.uint8)
-    return turned(pixels, orientation) if orientation in range(2, 9) else pixels
+    return turned(pixels, orientation)
 
 
 def map_header(path: Path) -> Header:
@@ -125,7 +126,7 @@ def map_header(path: Path) -> Header:
                 page = file.pages.first
                 return Header((page.imagewidth, page.imagelength), _orientation_of(page))
         with Image.open(path) as picture:
-            return Header(picture.size, picture.getexif().get(ExifTags.Base.Orientation, 1))
+            return Header(picture.size, orientation_of(picture))
     except Exception as error:
         raise DataError(f"{short(path)} cannot be read: {error}") from error
 
@@ -141,12 +142,14 @@ def _tiff_pixels(path: Path) -> tuple[npt.NDArray[Any], int]:
             raise DataError(
                 f"{short(path)} has {len(file.pages)} pages: a label map has one; save each page as a file"
             )
-        return file.pages.first.asarray().squeeze(), _orientation_of(file.pages.first)
+        pixels = file.pages.first.asarray()
+        is_flat = pixels.ndim == 3 and pixels.shape[2] == 1
+        return (pixels[..., 0] if is_flat else pixels), _orientation_of(file.pages.first)
 
 
 def _orientation_of(page: Any) -> int:
     tag = page.tags.get(ExifTags.Base.Orientation)
-    return int(tag.value) if tag else 1
+    return int(tag.value) if tag and tag.value in range(1, 9) else 1
 
 
 def read_names(path: Path) -> list[str]:

@@ -110,6 +110,10 @@ class DrawnShapes(Annotated):
         shapes = [shape for shape in self.drawings[index].shapes if not shape.is_crowd]
         return [shape.class_id for shape in shapes if not all(map(_is_short, shape.parts))]
 
+    def _is_empty(self, index: int) -> bool:
+        drawing = self.drawings[index]
+        return not drawing.shapes and not drawing.ignored
+
     def _decoded(
         self, shapes: Sequence[Shape], size: tuple[int, int]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], list[Mask]]:

@@ -91,7 +91,7 @@ def test_every_command_refuses_what_cannot_be_known_and_takes_the_choice(
     names = tiny_bundle.manifest.classes[1:]
     coco["categories"] = [{"id": id, "name": name} for id, name in enumerate(names, start=1)]
     if words[0] == "train":
-        coco["annotations"] = []  # so that it ends before the network is made
+        coco["annotations"] = coco["annotations"][-1:]  # which ends it before the network is made
     (turned / "annotations.json").write_text(json.dumps(coco))
 
     assert main([*words, str(turned)]) == 1

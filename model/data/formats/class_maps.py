@@ -151,6 +151,9 @@ class ClassMapFolder(Annotated):
             border = "pixels of 255, as VOC marks borders: they count for no class and not as background"
             yield from counted(bordered, f"class map has {border}", f"class maps have {border}")
 
+    def _is_empty(self, index: int) -> bool:
+        return self._values(index) == [0]
+
     def _is_turned_too(self, index: int) -> bool:
         return map_header(self._maps[index]).orientation != 1
 

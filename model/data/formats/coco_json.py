@@ -71,8 +71,8 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
         count = f"{len(bare):,} of {len(coco['annotations']):,}"
         raise DataError(
             f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it "
-            f"is in {count}. Boxes alone teach no masks: draw outlines, or take these annotations out together "
-            "with their images"
+            f"is in {count}. Boxes alone teach no masks: draw outlines, or take these annotations out, and "
+            "their images too"
         )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"

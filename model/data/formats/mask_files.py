@@ -49,6 +49,7 @@ class MaskFilesFolder(Annotated):
         self._class_is_assumed, name = class_of(path, reading)
         sources = [PictureFile(_the_picture(folder)) for folder in folders]
         super().__init__(path, ["background", name], [folder.name for folder in folders], sources, reading)
+        self._black: dict[Path, bool] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]
 
@@ -65,7 +66,7 @@ class MaskFilesFolder(Annotated):
         return Truth(np.array(boxes, np.int32).reshape(-1, 4), np.ones(len(boxes), np.int32), masks)
 
     def class_ids(self, index: int) -> list[int]:
-        return [1 for path in self._masks[index] if _read_mask(path).any()]
+        return [1 for path in self._masks[index] if not self._is_black(path)]
 
     def _label_findings(self) -> Iterator[Finding]:
         if self._class_is_assumed:
@@ -79,12 +80,18 @@ class MaskFilesFolder(Annotated):
         paths = [path for paths in self._masks for path in paths]
         for path in tqdm(paths, desc="masks", unit="mask", delay=3, leave=False):
             try:
-                if not _read_mask(path).any():
+                if self._is_black(path):
                     empty.append(_named(path))
             except DataError as error:
                 unreadable.append(str(error))
         yield from counted(unreadable, "mask cannot be read", "masks cannot be read", refused=True)
         yield from counted(empty, "mask is black and left out", "masks are black and left out")
+
+    def _is_black(self, path: Path) -> bool:
+        """Whether a mask has no object; kept, since a picture may have hundreds."""
+        if path not in self._black:
+            self._black[path] = not _read_mask(path).any()
+        return self._black[path]
 
     def _is_turned_too(self, index: int) -> bool:
         return any(map_header(path).orientation != 1 for path in self._masks[index])

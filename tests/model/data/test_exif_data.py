@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import drawn_formats
@@ -138,6 +139,32 @@ def test_the_other_photos_of_the_data_tell_where_one_cannot(
         f"EXIF orientation is {done} (as the sizes of the other turned photos tell): images/half.jpg"
         in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_photo_without_any_object_is_right_either_way_up(tmp_path: Path, name: str) -> None:
+    writer = ALL[name]
+    writer(tmp_path, photo_of(SQUARE, 1), SQUARE, BOX)
+    empty = photo_of(SQUARE, 3, (0, 0, 0, 0))
+    if name in ("label maps", "class maps"):
+        put(tmp_path / "images/b.jpg", empty)
+        put(tmp_path / ("labels" if name == "label maps" else "masks") / "b.png", np.zeros(SQUARE, np.uint8))
+    elif name == "mask files":
+        put(tmp_path / "b/images/b.jpg", empty)
+        (tmp_path / "b/masks").mkdir()
+    elif name == "COCO":
+        put(tmp_path / "b.jpg", empty)
+        coco = json.loads((tmp_path / "annotations.json").read_text())
+        coco["images"].append({**coco["images"][0], "id": 2, "file_name": "b.jpg"})
+        put(tmp_path / "annotations.json", coco)
+    elif name == "LabelMe":
+        put(tmp_path / "b.jpg", empty)
+        labelled = json.loads((tmp_path / "a.json").read_text())
+        put(tmp_path / "b.json", {**labelled, "shapes": [], "imagePath": "b.jpg"})
+    data = open_data(tmp_path)
+    check_data(data)
+    for index in range(len(data)):
+        assert_masks_lie_on_the_objects(data[index])
 
 
 def test_photos_that_tell_different_things_tell_nothing_of_another(tmp_path: Path) -> None:

@@ -297,6 +297,25 @@ def test_images_without_a_map_are_counted_with_what_lies_there(tmp_path: Path) -
         open_data(folder)
 
 
+@pytest.mark.parametrize("shape", [(1, 9), (9, 1), (1, 1)])
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_a_picture_of_one_row_or_column_has_a_label_map(
+    tmp_path: Path, shape: tuple[int, int], suffix: str
+) -> None:
+    put(tmp_path / "images/a.png", np.zeros(shape, np.uint8))
+    put(tmp_path / f"labels/a{suffix}", np.ones(shape, np.uint8))
+    data = open_data(tmp_path)
+    check_data(data)
+    assert data[0].boxes.tolist() == [[0, 0, shape[1], shape[0]]]
+
+
+def test_a_name_of_odd_letters_is_no_pattern(tmp_path: Path) -> None:
+    put(tmp_path / "images/a[1-3]*.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(DataError, match=r"images/a\[1-3\]\*\.png has no labels/a\[1-3\]\*\.png"):
+        open_data(tmp_path)
+
+
 def test_maps_without_an_image_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = label_maps(tmp_path, numbered(1), numbered(1))
     (folder / "images/1.png").unlink()
