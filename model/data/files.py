@@ -160,12 +160,17 @@ def read_names(path: Path) -> list[str]:
     """
     if not path.is_file():
         return []
-    try:
-        names = path.read_text(encoding="utf-8-sig").strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error}") from error
+    names = read_lines(path)
     check_classes(names, f"the lines of {path}")
     return names
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, without empty ones at its end; DataError if it is not UTF-8 text."""
+    try:
+        return path.read_text(encoding="utf-8-sig").strip().splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text: {error}") from error
 
 
 def read_kinds(path: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from model.data.files import read_names
+from model.data.files import read_lines, read_names
 from model.data.findings import Finding
 from model.data.reading import Reading
 from model.data.sample import DataError, check_classes
@@ -46,9 +46,10 @@ def _names_in(folder: Path) -> list[str]:
     path = folder / "labels.txt"
     if not path.is_file():
         return []
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     # LabelMe's __ignore__ and _background_ are no classes.
-    return [line for line in lines if line and not line.startswith("_")]
+    names = [name for line in read_lines(path) if (name := line.strip()) and not name.startswith("_")]
+    check_classes(names, f"the lines of {path}")
+    return names
 
 
 def _with_all_of(found: Collection[str], classes: Sequence[str], source: str, whose: str) -> list[str]:
@@ -64,17 +65,18 @@ def _with_all_of(found: Collection[str], classes: Sequence[str], source: str, wh
 def only_class(folder: Path, reading: Reading) -> tuple[str, list[Finding]]:
     """The one class of objects that carry no name, and what to say where it is assumed.
 
-    The only one of `reading.classes`, else of classes.txt in `folder`, else "object".
+    That of classes.txt in `folder`, else the only one of `reading.classes`, else "object".
 
     Raises:
         DataError: there are several.
     """
-    wanted = list(reading.classes or ())[1:] or _names_in(folder)
+    named = _names_in(folder)
+    wanted = named or list(reading.classes or ())[1:]
     if len(wanted) > 1:
         raise DataError(
-            f"the objects in {folder} carry no class, and there are {len(wanted)}: {', '.join(wanted)}"
+            f"the objects in {folder} carry no class, and there are {len(wanted)}, {', '.join(wanted)}: give "
+            "them a class, or name the one that all of them are in classes.txt"
         )
     name = wanted[0] if wanted else ONLY_CLASS
-    return name, [
-        Finding(f"the objects carry no class: the class {name!r} is assumed; classes.txt can name it")
-    ]
+    assumed = f"the objects carry no class: the class {name!r} is assumed; classes.txt can name it"
+    return name, [] if named else [Finding(assumed)]

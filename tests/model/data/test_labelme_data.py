@@ -218,6 +218,13 @@ def test_what_is_not_as_labelme_writes_it_is_refused_by_name(tmp_path: Path, con
         open_data(tmp_path)
 
 
+def test_a_labels_txt_in_another_encoding_is_named(tmp_path: Path) -> None:
+    write(tmp_path, document(shape(SQUARE)))
+    put(tmp_path / "labels.txt", "zèbre".encode("latin-1"))
+    with pytest.raises(DataError, match=r"labels\.txt is not UTF-8 text"):
+        open_data(tmp_path)
+
+
 def test_a_broken_picture_in_a_json_is_named(tmp_path: Path) -> None:
     put(tmp_path / "a.json", document(shape(SQUARE), imageData="no base64!"))
     with pytest.raises(DataError, match=r"a\.json \(imageData\) cannot be read"):

@@ -145,7 +145,15 @@ def test_without_any_attribute_one_class_is_assumed_and_said(
     assert data.classes == ["background", "object"]
     assert "the class 'object' is assumed; classes.txt can name it" in capsys.readouterr().err
     put(tmp_path / "classes.txt", "balloon\n")
-    assert open_data(tmp_path).classes == ["background", "balloon"]
+    named = open_data(tmp_path)
+    check_data(named)
+    assert named.classes == ["background", "balloon"]
+    assert capsys.readouterr().err == ""
+    several = Reading(classes=["background", "balloon", "dog"])
+    assert open_data(tmp_path, several).classes == ["background", "balloon", "dog"]
+    (tmp_path / "classes.txt").unlink()
+    with pytest.raises(DataError, match=r"carry no class, and there are 2, balloon, dog: .* classes\.txt"):
+        open_data(tmp_path, several)
 
 
 def test_a_file_gives_the_classes_their_order_and_those_that_do_not_occur(tmp_path: Path) -> None:
