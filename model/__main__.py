@@ -13,6 +13,7 @@ COMMANDS = {
     "models": ("models", "list the models there are"),
     "fetch": ("fetch", "download a published model"),
     "import": ("import_weights", "make a model from a file of your own"),
+    "check-data": ("check_data", "what is in a data set, and what is odd about it"),
     "train": ("train", "train a network on labelled images"),
     "evaluate": ("evaluate", "measure a model on labelled images"),
     "survey": ("survey", "note what a model was trained on, so that it warns of other pictures"),

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 
+from model.data.reading import EXIF_CHOICES, Reading
 from model.engines.choice import ENGINES, PRECISIONS
 
 
@@ -59,3 +60,23 @@ def add_way_to_run(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("MASKSERVE_PRECISION") or None,
         help="of its arithmetic (default: the fastest that is close enough)",
     )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """--exif and --class-attribute, for commands that read labelled data; see `reading_of`."""
+    parser.add_argument(
+        "--exif",
+        choices=EXIF_CHOICES,
+        help="of photos that fit their labels either way up: whether the annotation tool applied their EXIF "
+        "orientation, or ignored it (default: sizes tell; such photos are refused where none does)",
+    )
+    parser.add_argument(
+        "--class-attribute",
+        metavar="NAME",
+        help="of VIA data with several region attributes: the one that is the class",
+    )
+
+
+def reading_of(arguments: argparse.Namespace) -> Reading:
+    """How labelled data are to be read, as `add_reading` asked."""
+    return Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)

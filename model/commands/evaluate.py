@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from model import catalog
-from model.commands.arguments import add_way_to_run, share
-from model.data import ClassMapFolder, DataSet, check_sizes, open_data_for
+from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
+from model.data import ClassMapFolder, DataSet, check_data, open_data_for
 from model.evaluation import Evaluation, PixelEvaluation, evaluate, evaluate_pixels, worst_sheet
 from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
@@ -20,15 +20,14 @@ COCO_THRESHOLD = 0.05
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="images/ with labels/ or masks/, or COCO JSON"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
         "--record", action="store_true", help="also keep the figures in the model's model.json"
     )
     parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
+    add_reading(parser)
     add_way_to_run(parser)
 
 
@@ -39,11 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
-    data = open_data_for(arguments.data, manifest.classes)
+    data = open_data_for(arguments.data, manifest.classes, reading_of(arguments))
     of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")
-    check_sizes(data)
+    check_data(data)
     threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
     result = (_pixels if of_pixels else _objects)(segmenter, data, threshold)
     how = f"{segmenter.engine} {segmenter.precision}"

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from model import catalog
-from model.data import DataError, DataSet, PictureFolder, open_data, open_data_for
+from model.commands.arguments import add_reading, reading_of
+from model.data import DataSet, PictureFolder, Reading, check_data, is_data, open_data_for
 from model.engines.choice import PRECISIONS
 from model.exporting import ExportError, export
 
@@ -26,12 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATA",
         help="pictures such as will come: a folder of them or, better, labelled data as for evaluate",
     )
+    add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile the stages and say what each precision loses."""
     bundle = catalog.find(arguments.name)
-    pictures = _pictures(arguments.calibration, bundle.manifest.classes) if arguments.calibration else None
+    classes, reading = bundle.manifest.classes, reading_of(arguments)
+    pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
     precisions = arguments.precision or (["bf16", "int8"] if pictures else ["bf16"])
     bundle = export(arguments.name, precisions, pictures)
     for precision, made in bundle.manifest.exports.items():
@@ -54,11 +57,9 @@ def compile_new(name: str) -> None:
         print(f"Not compiled, so TensorFlow runs it: {error}")
 
 
-def _pictures(path: Path, classes: list[str]) -> DataSet:
-    try:
-        open_data(path)
-    except DataError:
-        if not path.is_dir():
-            raise
+def _pictures(path: Path, classes: list[str], reading: Reading) -> DataSet:
+    if path.is_dir() and not is_data(path):
         return PictureFolder(path, classes)
-    return open_data_for(path, classes)
+    data = open_data_for(path, classes, reading)
+    check_data(data)
+    return data

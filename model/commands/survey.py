@@ -8,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model import catalog
-from model.data import open_data
+from model.commands.arguments import add_reading, reading_of
+from model.data import check_data, open_data
 from model.familiarity import measure, survey
 from model.manifest import MANIFEST
 
@@ -20,12 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("name", metavar="NAME", help="a model's name")
     parser.add_argument("--data", type=Path, required=True, help="what it was trained on, as for train")
+    add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure every picture and keep the figures in the model's model.json."""
     bundle = catalog.find(arguments.name)
-    data = open_data(arguments.data)
+    data = open_data(arguments.data, reading_of(arguments))
+    check_data(data)
     indices = tqdm(range(len(data)), unit="image")
     measured = ((data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices)
     known = survey([(kind, measures) for kind, measures in measured if measures is not None])

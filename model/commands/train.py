@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from model.commands.arguments import add_reading
 from model.families.family import Command
 from model.families.registry import FAMILIES
 
@@ -14,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", choices=trainings, default="instance", help="what the model is to tell (default: instance)"
     )
+    add_reading(parser)
     for training in trainings.values():
         training.add_arguments(parser)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.data.files import is_left_by_system
 from model.data.sample import DataError, Sample
 from model.pictures import read
 
@@ -23,7 +24,8 @@ class PictureFolder:
 
     def __init__(self, folder: Path, classes: list[str]) -> None:
         self.classes = classes
-        self._paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+        files = (path for path in folder.iterdir() if not is_left_by_system(path))
+        self._paths = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
         if not self._paths:
             raise DataError(f"{folder} holds no pictures: expected {', '.join(SUFFIXES)}")
         self.ids = [path.stem for path in self._paths]

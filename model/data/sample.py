@@ -14,11 +14,13 @@ class DataError(ValueError):
     """A data set's files are not as they must be; the message names the file."""
 
 
-def _no_boxes() -> npt.NDArray[np.int32]:
+def no_boxes() -> npt.NDArray[np.int32]:
+    """int32 (0, 4)."""
     return np.zeros((0, 4), np.int32)
 
 
-def _no_class_ids() -> npt.NDArray[np.int32]:
+def no_class_ids() -> npt.NDArray[np.int32]:
+    """int32 (0,)."""
     return np.zeros(0, np.int32)
 
 
@@ -37,6 +39,8 @@ class Sample:
             Training takes nothing there for background; evaluation counts nothing found inside one as false.
         crowd_class_ids: int32 (M,), what the crowds are crowds of.
         crowd_masks: M arrays uint8 of 0 and 1, as `masks`.
+        unknown: uint8 (H, W) of 0 and 1: pixels of which nobody says what they are (VOC's 255), which count
+            neither for nor against a class map; None where there are none.
     """
 
     id: str
@@ -45,9 +49,10 @@ class Sample:
     class_ids: npt.NDArray[np.int32]
     masks: Sequence[npt.NDArray[np.uint8]]
     kind: str | None = None
-    crowd_boxes: npt.NDArray[np.int32] = field(default_factory=_no_boxes)
-    crowd_class_ids: npt.NDArray[np.int32] = field(default_factory=_no_class_ids)
+    crowd_boxes: npt.NDArray[np.int32] = field(default_factory=no_boxes)
+    crowd_class_ids: npt.NDArray[np.int32] = field(default_factory=no_class_ids)
     crowd_masks: Sequence[npt.NDArray[np.uint8]] = ()
+    unknown: npt.NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -113,7 +113,8 @@ class PixelEvaluation:
 def evaluate_pixels(predict: Predict, data: DataSet, *, progress: bool = True) -> PixelEvaluation:
     """Runs `predict` on every image of `data` and compares, class by class, which pixels it marks.
 
-    Several objects of a class count as one: what belongs to any of them has the class. So do crowds.
+    Several objects of a class count as one: what belongs to any of them has the class. So do crowds. Pixels
+    that are unknown count neither as found nor as missed.
 
     Args:
         predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
@@ -144,6 +145,8 @@ def _compare(sample: Sample, segments: Segments, classes: int) -> PixelCounts:
     counts = np.zeros((3, classes - 1), np.int64)
     for class_id in range(1, classes):
         truth, found = (_union(class_id, objects, (height, width)) for objects in (there, answered))
+        if sample.unknown is not None:
+            truth, found = truth & (1 - sample.unknown), found & (1 - sample.unknown)
         counts[:, class_id - 1] = [np.count_nonzero(plane) for plane in (truth, found, truth & found)]
     return PixelCounts(sample.id, sample.kind, *counts)
 

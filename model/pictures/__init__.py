@@ -7,7 +7,6 @@ from model.pictures.decoding import (
     decode,
     decode_reduced,
     read,
-    read_size,
 )
 from model.pictures.limits import (
     BrokenPicture,
@@ -22,6 +21,8 @@ from model.pictures.limits import (
 )
 from model.pictures.origin import Origin
 from model.pictures.projection import Projection
+from model.pictures.sizes import Header, read_header, read_size
+from model.pictures.turning import turned, turned_back
 from model.pictures.wanted import Enough, whole
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Decode",
     "Decoded",
     "Enough",
+    "Header",
     "Limits",
     "NoSuchChannel",
     "NoSuchPage",
@@ -43,6 +45,9 @@ __all__ = [
     "decode",
     "decode_reduced",
     "read",
+    "read_header",
     "read_size",
+    "turned",
+    "turned_back",
     "whole",
 ]

@@ -43,17 +43,13 @@ from model.pictures.stacks import project_other, project_tiff
 from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import page_offsets
 from model.pictures.tiff_pictures import picture_offsets
+from model.pictures.turning import SWAPPING_SIDES, turned
 from model.pictures.vetting import Vetted, vetted
 from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told, whole
 
 # Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
 # every header before a pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
-
-_SWAPPING_SIDES = (5, 6, 7, 8)
-
-# Enough of a file to tell its format.
-_SIGNATURE_BYTES = 160
 
 
 @dataclass(frozen=True)
@@ -161,7 +157,7 @@ def decode_reduced(
             stored = _decode_tiff(data, wanted)
         else:
             stored = _decode_other(data, file_format, wanted)
-        upright = _turned(stored.rgb, stored.orientation)
+        upright = turned(stored.rgb, stored.orientation)
     except PictureError:
         raise
     except MemoryError as error:
@@ -178,7 +174,7 @@ def decode_reduced(
 
 def _origin(stored: Stored, wanted: Wanted) -> Origin:
     pixel_size = stored.pixel_size
-    if pixel_size and stored.orientation in _SWAPPING_SIDES:
+    if pixel_size and stored.orientation in SWAPPING_SIDES:
         pixel_size = (pixel_size[1], pixel_size[0])
     page = wanted.page if wanted.projection == "none" else None
     return Origin(stored.pages, page, stored.channels, wanted.projection, pixel_size)
@@ -195,38 +191,6 @@ def check_rgb(image: npt.NDArray) -> None:
 def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
     """The picture in the file at `path`; see `decode`. Raises OSError when the file cannot be read."""
     return decode(Path(path).read_bytes(), limits)
-
-
-def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """(width, height) of the picture that `read` gives, from the header of the file.
-
-    Raises:
-        OSError: the file cannot be read.
-        PictureError: as `decode`, as far as the header shows it.
-    """
-    with Path(path).open("rb") as file:
-        file_format = recognise(file.read(_SIGNATURE_BYTES))
-        file.seek(0)
-        try:
-            if file_format == "TIFF":
-                data = file.read()
-                offsets = picture_offsets(data, limits.max_frames)
-                layout = tiff_layout.read_layout(data, offsets[0], limits)
-                (width, height), orientation = layout.size, layout.orientation
-            else:
-                if file_format == "GIF":
-                    check_size(gif.size(file.read(), limits), limits)
-                with open_picture(file, file_format) as image:
-                    check_size(image.size, limits)
-                    width, height = image.size
-                    # Pillow decodes a PNG to look for EXIF at its end.
-                    as_stored = file_format == "PNG" and "exif" not in image.info
-                    orientation = 1 if as_stored else orientation_of(image)
-        except PictureError:
-            raise
-        except Exception as error:  # as in `decode`
-            raise BrokenPicture(f"the {file_format} picture's header is corrupt") from error
-    return (height, width) if orientation in _SWAPPING_SIDES else (width, height)
 
 
 def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
@@ -325,17 +289,8 @@ def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
     libjpeg rounds sides up that do not divide: what lies at the far edge then shifts, by less than one pixel
     of the reduced picture, so less than one of those that are enough.
     """
-    turned = orientation_of(image) in _SWAPPING_SIDES
-    size = image.size[::-1] if turned else image.size
+    swaps = orientation_of(image) in SWAPPING_SIDES
+    size = image.size[::-1] if swaps else image.size
     least = enough(size)
-    image.draft(None, least[::-1] if turned else least)
+    image.draft(None, least[::-1] if swaps else least)
     return size
-
-
-def _turned(rgb: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
-    """The pixels turned as EXIF's number asks."""
-    if orientation in _SWAPPING_SIDES:
-        rgb = rgb.transpose(1, 0, 2)
-    rows = -1 if orientation in (3, 4, 7, 8) else 1
-    columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return np.ascontiguousarray(rgb[::rows, ::columns])

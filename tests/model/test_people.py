@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model import catalog
-from model.data import ClassMapFolder
+from model.data import ClassMapFolder, Reading
 from model.data.subset import Subset
 from model.evaluation import evaluate_pixels
 from model.pictures import read
@@ -87,7 +87,7 @@ def test_its_quality_is_what_model_json_says(people: Segmenter, shared: Path, tm
         pytest.skip(f"needs {archive.name}, which is not here")
     subprocess.run(["tar", "xf", archive, "-C", tmp_path], check=True)
     manifest = people.bundle.manifest
-    data = ClassMapFolder(tmp_path / "human", manifest.classes)
+    data = ClassMapFolder(tmp_path / "human", Reading(classes=manifest.classes))
     assert manifest.quality is not None
     assert len(data) == manifest.quality["images"]
     some = Subset(data, range(0, len(data), EVERY))

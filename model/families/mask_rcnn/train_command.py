@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from model.data import DataError, check_objects, check_sizes, open_data
+from model.data import DataError, Reading, check_data, check_objects, open_data
 from model.families.mask_rcnn.augmentation import UPRIGHT
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
@@ -18,7 +18,7 @@ from model.problems import problems_in
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="images/ and labels/, or COCO JSON")
+    parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--validation", type=Path, help="draw predictions on these images (default: --data)")
     parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
     parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")
@@ -42,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, going on with the run if the folder holds it already."""
     recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
-    data = open_data(arguments.data)
-    watched = open_data(arguments.validation) if arguments.validation else data
+    reading = Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)
+    data = open_data(arguments.data, reading)
+    named_alike = dataclasses.replace(reading, classes=data.classes)
+    watched = open_data(arguments.validation, named_alike) if arguments.validation else data
     if watched.classes != data.classes:
         raise DataError(
             f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
@@ -51,10 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     config = _config(arguments, recipe.config, len(data.classes))
     plan = _plan(arguments, recipe.plan)
-    check_sizes(data)
+    check_data(data)
     if watched is not data:
-        check_sizes(watched)
-    check_objects(data)
+        check_data(watched)
+    check_objects(data, config.max_gt_instances)
 
     # After the arguments are known to be good, since TensorFlow takes seconds to import.
     import keras

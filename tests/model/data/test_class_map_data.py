@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data import ClassMapFolder, DataError, check_objects, check_sizes, open_data
+from model.data import ClassMapFolder, DataError, Reading, check_data, check_objects, open_data
 
 
 def _folder(path: Path, mask: np.ndarray, classes: str | None = None) -> Path:
@@ -45,7 +45,7 @@ def test_the_pixels_of_a_single_class_may_be_white(tmp_path: Path) -> None:
     mask = _classes_map().clip(0, 1) * np.uint8(255)
     mask[5, 3], mask[5, 4] = 100, 200  # an edge that was smoothed
 
-    data = ClassMapFolder(_folder(tmp_path, mask), ["background", "person"])
+    data = ClassMapFolder(_folder(tmp_path, mask), Reading(classes=["background", "person"]))
 
     assert data.classes == ["background", "person"]
     assert not ClassMapFolder(tmp_path).has_names
@@ -56,7 +56,7 @@ def test_a_mask_of_another_size_is_scaled_to_the_nearest(tmp_path: Path) -> None
     mask = np.array([[0, 1], [2, 0]], np.uint8)
     data = ClassMapFolder(_folder(tmp_path, mask, "a\nb"))
 
-    check_sizes(data)
+    check_data(data)
 
     assert data[0].boxes.tolist() == [[8, 0, 16, 6], [0, 6, 8, 12]]
     assert all((mask == 1).all() for mask in data[0].masks)

@@ -76,6 +76,19 @@ LARGE = ([(1, (0, 0, 10, 20))], [(1, (0, 0, 10, 10))])  # 200 there, 100 found, 
 SMALL = ([(1, (0, 0, 2, 1))], [(1, (1, 0, 3, 1))])  # 2 there, 2 found, 1 both
 
 
+def test_pixels_of_which_nobody_says_what_they_are_count_for_nothing() -> None:
+    unknown = np.zeros((SIZE, SIZE), np.uint8)
+    unknown[:, 10:] = 1
+    there, answered = (1, (0, 0, 10, 4)), (1, (0, 0, 20, 6))
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    data = Memory([Sample("a", image, unknown=unknown, **_arrays([there]))], ["background", "cat"])
+    segments = Segments((SIZE, SIZE), scores=np.ones(1, np.float32), **_arrays([answered]))
+
+    counts = evaluate_pixels(lambda _: segments, data, progress=False).images[0]
+
+    assert (counts.truth.tolist(), counts.found.tolist(), counts.both.tolist()) == ([40], [60], [40])
+
+
 def test_pooled_figures_count_pixels_and_means_count_images() -> None:
     figures = _evaluation([LARGE, SMALL]).rows()["all"]
 

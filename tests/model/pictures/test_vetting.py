@@ -15,7 +15,15 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from model.pictures import BrokenPicture, Limits, PictureError, PictureTooLarge, TooManyFrames, decode
+from model.pictures import (
+    BrokenPicture,
+    Limits,
+    PictureError,
+    PictureTooLarge,
+    TooManyFrames,
+    decode,
+    read_header,
+)
 from model.pictures.av1 import FrameSizes
 from tests.mutants import heic_of, pictures
 
@@ -278,8 +286,10 @@ TURNED = {
 
 @pytest.mark.parametrize("name", TURNED)
 def test_a_picture_is_turned_upright_wherever_its_file_says_so(name: str) -> None:
-    decoded = decode(TURNED[name]())
+    file = TURNED[name]()
+    decoded = decode(file)
 
+    assert read_header(io.BytesIO(file)).upright == (16, 24)
     assert decoded.shape == (24, 16, 3)
     assert decoded[:10].max() < 60  # what was left is up
     assert decoded[14:].min() > 190

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pycocotools import mask as coco_mask
-
 from model.data.sample import DataError
+from model.data.shapes import is_polygon
 
 Kinds = tuple[type, ...]
 ID: Kinds = (int, str)
@@ -21,23 +18,15 @@ FIELDS: Mapping[str, Mapping[str, Kinds]] = {
 }
 """The fields that are needed of each entry in each section, and their types."""
 
-MIN_POLYGON_COORDINATES = 6  # three points; pycocotools takes a list of four numbers for a box
-FARTHEST = 100_000
-"""Pixels: a polygon's coordinates lie within this, as pycocotools takes memory for all its edge."""
 
-
-def read_coco(path: Path) -> dict[str, Any]:
-    """The JSON's images, annotations and categories, with every needed field there and of its type.
+def check_coco(coco: Any, path: Path) -> dict[str, Any]:
+    """The content of a JSON, with every needed field of images, annotations and categories there and sound.
 
     Decodes no mask, but sees to it that each can be one.
 
     Raises:
         DataError: names the file, and the first image, annotation or category that is not as it must be.
     """
-    try:
-        coco = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
     missing = [section for section in FIELDS if not (isinstance(coco, dict) and section in coco)]
     if missing:
         raise DataError(f"{path} is not a COCO instances JSON: it has no {', '.join(missing)}")
@@ -47,23 +36,6 @@ def read_coco(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} lists no images")
     _check_references(coco, path.name)
     return coco
-
-
-def to_rle(segmentation: Any, height: int, width: int) -> dict[str, Any] | None:
-    """COCO's compressed run lengths of a `segmentation`; None for polygons of under three points.
-
-    Raises:
-        DataError: the run lengths do not cover the image's pixels (of which pycocotools makes random ones).
-    """
-    if isinstance(segmentation, list):
-        polygons = [polygon for polygon in segmentation if len(polygon) >= MIN_POLYGON_COORDINATES]
-        return coco_mask.merge(coco_mask.frPyObjects(polygons, height, width)) if polygons else None
-    if isinstance(segmentation["counts"], list):
-        return coco_mask.frPyObjects(segmentation, height, width)
-    runs = _uncompressed(segmentation["counts"])
-    if not runs or min(runs) < 0 or sum(runs) != height * width:
-        raise DataError("has run lengths that are damaged: they do not add up to the image's pixels")
-    return segmentation
 
 
 def _check_entries(entries: Any, section: str, fields: Mapping[str, Kinds], file_name: str) -> None:
@@ -93,6 +65,15 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
         if min(image["height"], image["width"]) < 1:
             size = f"{image['width']} x {image['height']}"
             raise DataError(f"{file_name}: image {image['id']} is {size} pixels: give its true size")
+    bare = [annotation["id"] for annotation in coco["annotations"] if not annotation.get("segmentation")]
+    if bare:
+        # Dropped instead, the objects of a data set that has boxes only would be learned as background.
+        count = f"{len(bare):,} of {len(coco['annotations']):,}"
+        raise DataError(
+            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it "
+            f"is in {count}. Boxes alone teach no masks: draw outlines, or take these annotations out, and "
+            "their images too"
+        )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"
         if annotation["image_id"] not in images:
@@ -100,17 +81,14 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
         if annotation["category_id"] not in category_ids:
             raise DataError(f"{where} is of category {annotation['category_id']}, which is not listed")
         image = images[annotation["image_id"]]
-        problem = _mask_problem(annotation.get("segmentation"), image["height"], image["width"])
+        problem = _mask_problem(annotation["segmentation"], image["height"], image["width"])
         if problem:
             raise DataError(f"{where} {problem}")
 
 
 def _mask_problem(segmentation: Any, height: int, width: int) -> str | None:
-    # Dropped instead, the objects of a data set that has boxes only would be learned as background.
-    if not segmentation:
-        return "has no mask: its 'segmentation' is missing or empty"
     if isinstance(segmentation, list):
-        if all(map(_is_polygon, segmentation)):
+        if all(map(is_polygon, segmentation)):
             return None
         return "has a polygon that is none: a list of coordinates x, y, x, y, … in pixels was expected"
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), list | str):
@@ -125,36 +103,3 @@ def _mask_problem(segmentation: Any, height: int, width: int) -> str | None:
     if sum(counts) != height * width:
         return f"has run lengths of {sum(counts)} pixels in all, its image has {height * width}"
     return None
-
-
-def _is_polygon(polygon: Any) -> bool:
-    return (
-        isinstance(polygon, list)
-        and set(map(type, polygon)) <= {int, float}
-        and len(polygon) % 2 == 0
-        and math.isfinite(sum(polygon))
-        and max(map(abs, polygon), default=0) <= FARTHEST
-    )
-
-
-def _uncompressed(counts: str) -> list[int]:
-    """The run lengths in COCO's text, which has six bits a character; empty if it is none of COCO's.
-
-    The lowest five bits first; the sixth says that more follow. From the fourth on, a length is written as
-    its difference from the last but one (`rleFrString` in COCO's maskApi.c).
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64:
-            return []
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:  # negative
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    return [] if shift else runs

@@ -1,0 +1,1 @@
+"""Formats of data sets: a file each, and one registry that `open_data` asks."""

@@ -1,0 +1,221 @@
+"""A folder of images with class maps: images/ID.*, masks/ID.png, optionally classes.txt and kind.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from model.data.annotated import Annotated, Truth
+from model.data.files import (
+    check_maps,
+    is_left_by_system,
+    listed,
+    map_beside,
+    map_header,
+    read_kinds,
+    read_names,
+    read_numbers,
+    short,
+    values_in,
+)
+from model.data.findings import Finding, counted
+from model.data.formats.data_format import DataFormat
+from model.data.formats.label_maps import assumed_class, spare_maps
+from model.data.formats.place import Place
+from model.data.reading import NO_CHOICE, Reading
+from model.data.sample import DataError
+from model.data.sources import PictureFile
+from model.tiles import Tile
+
+ONLY_CLASS = "foreground"
+"""The name of the class where nothing names it."""
+WHITE = 255
+HALF_WHITE = 128
+UNKNOWN = 255
+"""VOC's number for pixels that nobody classified: borders, and what was hard to tell."""
+SAME_SHAPE = 0.02
+"""Of two pictures' ratios of width to height, how far apart they may be where one is scaled: rounding."""
+
+Numbers = npt.NDArray[np.uint16]
+
+
+class ClassMapFolder(Annotated):
+    """Images whose pixels have a class each.
+
+    `images/ID.*` is any picture, `masks/ID.png` (or .tif, .bmp) a grey picture of 8 or 16 bits: 0 is
+    background, any other number the line of `classes.txt` that names the class; 255 is nothing, as in VOC,
+    where it is the number of no class. With one class its pixels may be white (255) too, and grey ones along
+    its edges belong to the nearer of both. A mask of another size than its image is scaled, each pixel that
+    of the nearest. Samples come in the order of ID; each class that occurs is one object.
+
+    Attributes:
+        has_names: whether the classes' names are known, and not made up here.
+    """
+
+    format_name = "class maps"
+
+    def __init__(self, place: Place | str | Path, reading: Reading = NO_CHOICE) -> None:
+        """Lists the folder; decodes nothing. `reading.classes` counts where classes.txt is missing.
+
+        Raises:
+            DataError: there are no images, an image has no mask, classes.txt is not a list of names, or
+                kind.json is no JSON object.
+        """
+        path = Place.at(place).path
+        images = listed(path / "images")
+        self._maps = [map_beside(image, path / "masks") for image in images]
+        check_maps(path, images, self._maps, "class map")
+        named = read_names(path / "classes.txt")
+        names = named or list(reading.classes or ())[1:]
+        self._is_assumed = not names
+        self.has_names = bool(names)
+        super().__init__(
+            path,
+            ["background", *(names or [ONLY_CLASS])],
+            [image.stem for image in images],
+            [PictureFile(image) for image in images],
+            reading,
+        )
+        self._values_of: dict[int, list[int]] = {}
+        kind_by_id = read_kinds(path / "kind.json")
+        self.kinds = [kind_by_id.get(id) for id in self.ids]
+
+    def truth(self, index: int, size: tuple[int, int]) -> Truth:
+        numbers = read_numbers(self._maps[index], "class", "classes")
+        class_map, unknown = self._told(numbers, self._maps[index])
+        if class_map.shape != size[::-1]:
+            class_map, unknown = _scaled(class_map, size), _scaled(unknown, size)
+        boxes, class_ids, masks = [], [], []
+        for class_id in range(1, len(self.classes)):
+            mask = (class_map == class_id).view(np.uint8)
+            x, y, width, height = cv2.boundingRect(mask)
+            if not width:
+                continue
+            box = Tile(x, y, x + width, y + height)
+            boxes.append((box.x1, box.y1, box.x2, box.y2))
+            class_ids.append(class_id)
+            masks.append(box.of(mask))
+        return Truth(
+            np.array(boxes, np.int32).reshape(-1, 4),
+            np.array(class_ids, np.int32),
+            masks,
+            unknown=unknown if unknown.any() else None,
+        )
+
+    def class_ids(self, index: int) -> list[int]:
+        values = self._values(index)
+        if self._is_white(values):
+            return [1]
+        return [value for value in values if 0 < value < len(self.classes)]
+
+    def _label_findings(self) -> Iterator[Finding]:
+        if self._is_assumed:
+            yield assumed_class(ONLY_CLASS, "classes.txt")
+        yield from spare_maps(self.path / "masks", self._maps)
+        unusable, bordered, white, told = [], [], [], 0
+        for index in tqdm(range(len(self)), desc="class maps", unit="map", delay=3, leave=False):
+            path = self._maps[index]
+            try:
+                values = self._values(index)
+                self._check(values, path)
+            except DataError as error:
+                unusable.append(str(error))
+                continue
+            told += bool(self.class_ids(index))
+            if self._is_white(values):
+                white.append(short(path))
+            elif UNKNOWN in values and len(self.classes) <= UNKNOWN:
+                bordered.append(short(path))
+        yield from counted(unusable, "class map cannot be used", "class maps cannot be used", refused=True)
+        yield from self._about_255(bordered, white, told)
+
+    def _about_255(self, bordered: list[str], white: list[str], told: int) -> Iterator[Finding]:
+        """What 255 is taken for; `told` counts the maps that hold a class."""
+        if bordered and not told:
+            text = f"no class map holds any of the {len(self.classes) - 1} classes, but 255"
+            numbers = f"Give each class the number of its line in {self.path / 'classes.txt'}"
+            yield Finding(text, bordered, refused=True, advice=numbers)
+        elif bordered and white:
+            has = f"255 is the class in {len(white):,} class maps, and"
+            text = f"{has} VOC's border, beside a class 1, in {len(bordered):,}"
+            yield Finding(
+                text, [white[0], bordered[0]], refused=True, advice="Give the class the number 1 in all"
+            )
+        else:
+            border = "pixels of 255, as VOC marks borders: they count for no class and not as background"
+            yield from counted(bordered, f"class map has {border}", f"class maps have {border}")
+
+    def _is_empty(self, index: int) -> bool:
+        return self._values(index) == [0]
+
+    def _is_turned_too(self, index: int) -> bool:
+        return map_header(self._maps[index]).orientation != 1
+
+    def _fits(self, index: int, size: tuple[int, int]) -> bool:
+        return _are_alike(map_header(self._maps[index]).upright, size)
+
+    def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
+        """Only a mask that is turned; any other size is scaled."""
+        mask = map_header(self._maps[index]).upright
+        if _are_alike(mask, size) or not _are_alike(mask, size[::-1]):
+            return None
+        return (
+            f"{short(self._maps[index])} is {mask[0]} x {mask[1]} pixels, {self.sources[index].name} is "
+            f"{size[0]} x {size[1]}: one of them seems to be turned by 90°"
+        )
+
+    def _values(self, index: int) -> list[int]:
+        """The numbers in the class map at `index`; kept, since reading it takes 10 ms."""
+        if index not in self._values_of:
+            self._values_of[index] = values_in(read_numbers(self._maps[index], "class", "classes"))
+        return self._values_of[index]
+
+    def _told(self, numbers: Numbers, path: Path) -> tuple[Numbers, npt.NDArray[np.uint8]]:
+        """uint16 (H, W) class numbers, 0 where unknown; uint8 (H, W) 1 where unknown."""
+        values = values_in(numbers)
+        self._check(values, path)
+        if self._is_white(values):
+            return (numbers >= HALF_WHITE).astype(np.uint16), np.zeros(numbers.shape, np.uint8)
+        unknown = (numbers >= len(self.classes)).view(np.uint8)  # all of it is 255
+        return np.where(unknown, 0, numbers).astype(np.uint16), unknown
+
+    def _is_white(self, values: list[int]) -> bool:
+        """Whether the only class is white; not where it is 1, so that 255 is what VOC leaves open."""
+        is_voc = 1 in values and set(values) <= {0, 1, UNKNOWN}
+        return len(self.classes) == 2 and values[-1] == WHITE and not is_voc
+
+    def _check(self, values: list[int], path: Path) -> None:
+        """See to it that every number is a class, or tells nothing; DataError if not."""
+        known = len(self.classes) - 1
+        unnamed = [value for value in values if value > known and value != UNKNOWN]
+        if unnamed and not self._is_white(values):
+            raise DataError(
+                f"masks/{path.name} holds the class {unnamed[-1]}, of {known} that there are: name each "
+                f"class on a line of its own in {self.path / 'classes.txt'}, that of 1 first"
+            )
+
+
+def _scaled(plane: npt.NDArray, size: tuple[int, int]) -> npt.NDArray:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST_EXACT), plane.dtype)
+
+
+def _are_alike(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two (width, height) are of one shape, whatever their scale."""
+    return abs(math.log(one[0] * other[1] / (one[1] * other[0]))) < SAME_SHAPE
+
+
+def _recognises(place: Place) -> bool:
+    return place.has_folders("images", "masks") and any(
+        path.is_file() and not is_left_by_system(path) for path in (place.path / "images").iterdir()
+    )
+
+
+FORMAT = DataFormat(
+    ClassMapFolder.format_name, "images/ and masks/ (a class a pixel)", _recognises, ClassMapFolder
+)

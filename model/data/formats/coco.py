@@ -1,0 +1,162 @@
+"""A COCO data set: an instances JSON and the images that it names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from model.data.findings import Finding, counted
+from model.data.formats.coco_json import check_coco
+from model.data.formats.data_format import DataFormat
+from model.data.formats.place import Place
+from model.data.reading import NO_CHOICE, Reading
+from model.data.sample import DataError, check_classes
+from model.data.shapes import Drawing, DrawnShapes, Shape
+from model.data.sources import PictureFile
+
+
+class CocoFolder(DrawnShapes):
+    """Images with COCO annotations: polygons, run lengths as a list, or compressed run lengths.
+
+    Category ids become 1…K in their order, so COCO's own 80, numbered with gaps up to 90, become 1…80. The
+    root category that Roboflow adds, of which nothing is, does not count.
+    """
+
+    format_name = "COCO"
+
+    def __init__(self, place: Place | str | Path, reading: Reading = NO_CHOICE) -> None:
+        """Reads the JSON and checks it; decodes no image and no mask.
+
+        Args:
+            place: the instances JSON, or a folder with exactly one, in annotations/ or at its top.
+            reading: how to read photos that fit their annotations either way up.
+
+        Raises:
+            DataError: no JSON or several, a JSON that is not COCO's, categories without a name of their
+                own, annotations without a mask, or images that are missing.
+        """
+        place = Place.at(place)
+        self.json_path = place.the_one(_jsons(place) or place.jsons, "COCO")
+        coco = check_coco(place.document(self.json_path), self.json_path)
+        categories = sorted(coco["categories"], key=lambda category: category["id"])
+        root = _root_of_roboflow(categories, coco["annotations"])
+        categories = [category for category in categories if category is not root]
+        names = [category["name"] for category in categories]
+        check_classes(names, f"the categories of {self.json_path.name}")
+        images = coco["images"]
+        file_names = [image["file_name"].replace("\\", "/") for image in images]
+        self.image_folder = _image_folder(self.json_path, file_names)
+        class_id_of = {category["id"]: i for i, category in enumerate(categories, start=1)}
+        shapes_of: dict[object, list[Shape]] = defaultdict(list)
+        for annotation in coco["annotations"]:
+            shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
+        drawings = [
+            Drawing(
+                PictureFile(self.image_folder / name),
+                (image["width"], image["height"]),
+                shapes_of[image["id"]],
+            )
+            for image, name in zip(images, file_names, strict=True)
+        ]
+        super().__init__(
+            place.path,
+            ["background", *names],
+            [str(image["id"]) for image in images],
+            drawings,
+            reading,
+            described_in=self.json_path.name,
+            notes=[*_about_root(root), *_about_spare_images(self.image_folder, file_names)],
+        )
+
+
+def is_coco(document: Any) -> bool:
+    """Whether a JSON's content has the sections of COCO's, and is not panoptic."""
+    has_all = isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
+    return has_all and not is_panoptic(document)
+
+
+def is_panoptic(document: Any) -> bool:
+    """Whether a JSON's content is of COCO's panoptic format, whose masks lie in pictures beside it."""
+    annotations = document.get("annotations") if isinstance(document, dict) else None
+    first = annotations[0] if isinstance(annotations, list) and annotations else None
+    return isinstance(first, dict) and "segments_info" in first
+
+
+def _jsons(place: Place) -> list[Path]:
+    """The JSONs of COCO at a place; those of its own naming unread, since that takes seconds."""
+    named = [
+        path
+        for path in place.jsons
+        if path.parent.name == "annotations" and path.stem.startswith("instances")
+    ]
+    return named if len(named) > 1 else place.of_kind(is_coco)
+
+
+def _shape(annotation: dict[str, Any], class_id_of: dict[int, int]) -> Shape:
+    segmentation = annotation["segmentation"]
+    return Shape(
+        class_id_of[annotation["category_id"]],
+        segmentation if isinstance(segmentation, list) else [segmentation],
+        f"annotation {annotation['id']}",
+        bool(annotation.get("iscrowd")),
+    )
+
+
+def _root_of_roboflow(
+    categories: Sequence[dict[str, Any]], annotations: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The category that Roboflow makes of the project: no object's, and the supercategory of the others."""
+    used = {annotation["category_id"] for annotation in annotations}
+    parents = {category.get("supercategory") for category in categories}
+    for category in categories:
+        is_root = category.get("supercategory") == "none" and category["name"] in parents
+        if is_root and category["id"] not in used and len(categories) > 1:
+            return category
+    return None
+
+
+def _about_root(root: dict[str, Any] | None) -> list[Finding]:
+    if root is None:
+        return []
+    text = f"the category {root['name']!r} (id {root['id']}) is passed over"
+    return [Finding(f"{text}: it is no object's, but the root that Roboflow adds")]
+
+
+def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding]:
+    """Pictures beside those that the JSON lists; in a folder for itself only, as others keep all in one."""
+    known = {Path(name).name for name in file_names}
+    suffixes = {Path(name).suffix for name in file_names}
+    spare = [
+        path.name for path in sorted(folder.iterdir()) if path.suffix in suffixes and path.name not in known
+    ]
+    return counted(
+        spare,
+        "picture beside the others is not in the JSON and passed over",
+        "pictures beside the others are not in the JSON and passed over",
+    )
+
+
+def _image_folder(json_path: Path, file_names: list[str]) -> Path:
+    """The first of the customary folders that holds the first image; all the others must be there too."""
+    split = json_path.stem.removeprefix("instances_")
+    root = json_path.parent.parent if json_path.parent.name == "annotations" else json_path.parent
+    customary = [root / split, root / "images" / split, root / "images", root]
+    folder = next((folder for folder in customary if (folder / file_names[0]).is_file()), None)
+    if folder is None:
+        looked = ", ".join(str(folder) for folder in customary)
+        raise DataError(f"{json_path.name} lists {file_names[0]}, which is in none of {looked}")
+    missing = [name for name in file_names if not (folder / name).is_file()]
+    if missing:
+        count = f"{len(missing)} of {len(file_names)}"
+        raise DataError(f"{folder} lacks {count} images of {json_path.name}, the first {missing[0]}")
+    return folder
+
+
+FORMAT = DataFormat(
+    CocoFolder.format_name,
+    "a COCO JSON in annotations/ or beside the images",
+    lambda place: bool(_jsons(place)),
+    CocoFolder,
+)

@@ -1,0 +1,22 @@
+"""The formats of data sets that are read. To add one: write its file, with a FORMAT, and list it here."""
+
+from __future__ import annotations
+
+from model.data.formats import class_maps, coco, label_maps, labelme, mask_files, via
+from model.data.formats.data_format import DataFormat
+from model.data.formats.place import Place
+
+FORMATS: tuple[DataFormat, ...] = (
+    label_maps.FORMAT,
+    class_maps.FORMAT,
+    mask_files.FORMAT,
+    coco.FORMAT,
+    via.FORMAT,
+    labelme.FORMAT,
+)
+"""In the order in which they are asked."""
+
+
+def format_of(place: Place) -> DataFormat | None:
+    """The format of the data at a place; None if it is none of these."""
+    return next((one for one in FORMATS if one.recognises(place)), None)

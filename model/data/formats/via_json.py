@@ -1,0 +1,141 @@
+"""The JSON of VGG Image Annotator, versions 1 and 2: an export of the annotations, or a whole project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.data import outlines
+from model.data.sample import DataError
+from model.data.shapes import is_polygon
+
+_PICTURES = "_via_img_metadata"
+"""Where a project has what an export is as a whole."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region.
+
+    Attributes:
+        picture: the file name of its picture, as VIA has it.
+        number: which of its picture's it is, from 1.
+        figure: VIA's shape_attributes: the name of the figure and its coordinates.
+        attributes: VIA's region_attributes, of the project's own making.
+    """
+
+    picture: str
+    number: int
+    figure: Mapping[str, Any]
+    attributes: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """What figure it is: "polygon", "rect", "circle", "ellipse", "polyline", "point"."""
+        return str(self.figure.get("name"))
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"region {self.number}"
+
+    def value(self, attribute: str) -> str:
+        """What the attribute says; of checkboxes, the only one ticked; empty if it is no single thing."""
+        value = self.attributes.get(attribute)
+        if isinstance(value, dict):
+            ticked = [option for option, is_ticked in value.items() if is_ticked]
+            return ticked[0].strip() if len(ticked) == 1 else ""
+        return "" if value is None else str(value).strip()
+
+
+def is_via(document: Any) -> bool:
+    """Whether a JSON's content is of VIA 1 or 2."""
+    if not isinstance(document, dict) or not document:
+        return False
+    if isinstance(document.get(_PICTURES), dict):
+        return True
+    first = next(iter(document.values()))
+    return isinstance(first, dict) and {"filename", "regions"} <= set(first)
+
+
+def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
+    """Each picture's file name and its regions, in the order of the JSON.
+
+    Raises:
+        DataError: it is not as VIA writes it; names the picture.
+    """
+    entries = document.get(_PICTURES, document)
+    pictures: dict[str, list[Region]] = {}
+    for key, entry in entries.items():
+        name = entry.get("filename") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
+            raise DataError(
+                f"{path.name}: the entry {key!r} has no 'filename': VIA writes one for each picture"
+            )
+        regions = entry.get("regions") or []
+        # VIA 1 numbers them in an object, VIA 2 lists them.
+        regions = list(regions.values()) if isinstance(regions, dict) else regions
+        pictures.setdefault(name, [])
+        for number, region in enumerate(regions, start=len(pictures[name]) + 1):
+            figure = region.get("shape_attributes") if isinstance(region, dict) else None
+            if not isinstance(figure, dict):
+                raise DataError(f"{path.name}: region {number} of {name} has no 'shape_attributes'")
+            attributes = region.get("region_attributes")
+            pictures[name].append(
+                Region(name, number, figure, attributes if isinstance(attributes, dict) else {})
+            )
+    return pictures
+
+
+def default_folder(document: Any) -> str:
+    """Where a project says that its pictures are; empty if nowhere."""
+    settings = document.get("_via_settings")
+    core = settings.get("core") if isinstance(settings, dict) else None
+    folder = core.get("default_filepath") if isinstance(core, dict) else None
+    return folder if isinstance(folder, str) else ""
+
+
+def _polygon(figure: Mapping[str, Any]) -> list[float]:
+    xs, ys = figure["all_points_x"], figure["all_points_y"]
+    return [value for point in zip(xs, ys, strict=True) for value in point]
+
+
+def _rectangle(figure: Mapping[str, Any]) -> list[float]:
+    x, y = figure["x"], figure["y"]
+    return outlines.of_rectangle(x, y, x + figure["width"], y + figure["height"])
+
+
+def _circle(figure: Mapping[str, Any]) -> list[float]:
+    return outlines.of_circle(figure["cx"], figure["cy"], figure["r"])
+
+
+def _ellipse(figure: Mapping[str, Any]) -> list[float]:
+    turn = figure.get("theta") or 0.0  # VIA 1 has none
+    return outlines.of_ellipse(figure["cx"], figure["cy"], figure["rx"], figure["ry"], turn)
+
+
+OUTLINES: Mapping[str, Callable[[Mapping[str, Any]], list[float]]] = {
+    "polygon": _polygon,
+    "rect": _rectangle,
+    "circle": _circle,
+    "ellipse": _ellipse,
+}
+"""The figures that have an area."""
+
+
+def outline_of(region: Region, path: Path) -> list[float]:
+    """The outline of a region with an area, x, y, x, y, … in pixels; DataError if its numbers make none."""
+    try:
+        outline = OUTLINES[region.kind](region.figure)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"{path.name}: {region.name} of {region.picture} is no {region.kind}: its numbers are missing or "
+            f"odd ({type(error).__name__}: {error})"
+        ) from error
+    if not is_polygon(outline):
+        raise DataError(
+            f"{path.name}: {region.name} of {region.picture} has coordinates that are no pixels of a picture"
+        )
+    return outline

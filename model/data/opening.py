@@ -1,0 +1,96 @@
+"""Opening: the data set at a path, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from model.data.annotated import Annotated
+from model.data.files import is_left_by_system
+from model.data.formats.place import Place
+from model.data.formats.registry import FORMATS, format_of
+from model.data.formats.unread import what_it_is
+from model.data.reading import NO_CHOICE, Reading
+from model.data.sample import DataError
+
+ARCHIVE_SUFFIXES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zip", ".7z", ".rar"}
+ENTRIES_SHOWN = 8
+
+
+def open_data(path: str | Path, reading: Reading = NO_CHOICE) -> Annotated:
+    """The data set at `path`, a folder or a file that describes one, in any format of the registry.
+
+    Raises:
+        DataError: `path` is none of these; says what was expected, what is there, and what converts it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist: name a folder of images with their masks")
+    if path.is_file() and path.suffix.lower() in ARCHIVE_SUFFIXES:
+        raise DataError(f"{path} is an archive: unpack it first, then name the folder")
+    place = Place(path)
+    data_format = format_of(place)
+    if data_format is None:
+        raise DataError(f"{path} {_what_else(place)}")
+    if reading.class_attribute and not data_format.has_class_attribute:
+        raise DataError(
+            f"{path} is {data_format.name}, which has no region attributes: leave --class-attribute out"
+        )
+    return data_format.open(place, reading)
+
+
+def open_data_for(path: str | Path, classes: Sequence[str], reading: Reading = NO_CHOICE) -> Annotated:
+    """The data set at `path`, whose classes are those of a model, the background first.
+
+    Raises:
+        DataError: as `open_data`, or its classes are others.
+    """
+    data = open_data(path, replace(reading, classes=list(classes)))
+    if data.classes != list(classes):
+        raise DataError(
+            f"the model knows {', '.join(classes[1:])}; the data has {', '.join(data.classes[1:])}: "
+            "they must be the same, in the same order"
+        )
+    return data
+
+
+def is_data(path: str | Path) -> bool:
+    """Whether something at `path` is in one of the formats; not whether its files are as they must be."""
+    return format_of(Place(Path(path))) is not None
+
+
+def _what_else(place: Place) -> str:
+    """What to say of a place in no format that is read."""
+    layouts = "; ".join(one.layout for one in FORMATS)
+    if told := what_it_is(place):
+        return told
+    if place.path.is_file():
+        place.document(place.path)  # raises where it is no JSON
+        return f"is no JSON of COCO, VIA or LabelMe: expected {layouts}"
+    inside = [
+        (entry, data_format)
+        for entry in sorted(place.path.iterdir())
+        if entry.is_dir() and not is_left_by_system(entry) and (data_format := format_of(Place(entry)))
+    ]
+    if inside:
+        named = " and ".join(
+            f"{entry.name}/ ({data_format.name})" for entry, data_format in inside[:ENTRIES_SHOWN]
+        )
+        return f"holds data sets in {named}: name one of these folders"
+    unread = [
+        (entry, told)
+        for entry in sorted(place.path.iterdir())
+        if entry.is_dir() and not is_left_by_system(entry) and (told := what_it_is(Place(entry)))
+    ]
+    if unread:
+        return f"holds no data set that is read; {unread[0][0].name}/ {unread[0][1]}"
+    return f"holds no data set: expected {layouts}; found {_listing(place.path)}"
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - ENTRIES_SHOWN} more" if len(names) > ENTRIES_SHOWN else ""
+    return ", ".join(names[:ENTRIES_SHOWN]) + more

@@ -1,0 +1,75 @@
+"""Sizes: how large a picture is and how it is to be turned, by the header of its file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from model.pictures import gif, png, tiff_layout
+from model.pictures.headers import recognise
+from model.pictures.limits import DEFAULT_LIMITS, BrokenPicture, Limits, PictureError, check_size
+from model.pictures.opening import open_picture, orientation_of
+from model.pictures.tiff_pictures import picture_offsets
+from model.pictures.turning import SWAPPING_SIDES
+
+# Enough of a file to tell its format.
+_SIGNATURE_BYTES = 160
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of an image file tells of its picture.
+
+    Attributes:
+        stored: (width, height) as the pixels lie in the file.
+        orientation: EXIF's number for how they are to be turned, 1 for not at all.
+    """
+
+    stored: tuple[int, int]
+    orientation: int
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(width, height) of the picture that `decode` gives."""
+        return self.stored[::-1] if self.orientation in SWAPPING_SIDES else self.stored
+
+
+def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """(width, height) of the picture that `read` gives, from the header of the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        PictureError: as `decode`, as far as the header shows it.
+    """
+    with Path(path).open("rb") as file:
+        return read_header(file, limits).upright
+
+
+def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
+    """Size and orientation of the picture in an image file that is open at its start.
+
+    Raises:
+        OSError: the file cannot be read.
+        PictureError: as `decode`, as far as the header shows it.
+    """
+    file_format = recognise(file.read(_SIGNATURE_BYTES))
+    file.seek(0)
+    try:
+        if file_format == "TIFF":
+            data = file.read()
+            offsets = picture_offsets(data, limits.max_frames)
+            layout = tiff_layout.read_layout(data, offsets[0], limits)
+            return Header(layout.size, layout.orientation)
+        if file_format == "GIF":
+            check_size(gif.size(file.read(), limits), limits)
+        if file_format == "PNG":  # its EXIF may be behind the pixels, or spelt as a text
+            file = io.BytesIO(png.vetted(file.read(), limits))
+        with open_picture(file, file_format) as image:
+            check_size(image.size, limits)
+            return Header(image.size, orientation_of(image))
+    except PictureError:
+        raise
+    except Exception as error:  # as in `decode`
+        raise BrokenPicture(f"the {file_format} picture's header is corrupt") from error
