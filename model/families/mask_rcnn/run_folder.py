@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 STEP = "step"
 NAMED_AT_MOST = 8
+STEPS_TO_REPORTS = 4
+"""Steps get at least so many times the time that reports take, however slow the network is."""
 DAMAGES = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 """As NumPy says that a file is no whole checkpoint."""
 
@@ -66,8 +68,10 @@ class RunFolder:
         self.every_seconds = every_seconds
         self.history = History(folder / "history.csv")
         self._checkpoint_path = folder / "checkpoint.npz"
+        self._report_seconds = 0.0
         self._claim(asked)
         self._restart_clock()
+        self._reported = time.monotonic()
 
     @property
     def weights_path(self) -> Path:
@@ -101,7 +105,6 @@ class RunFolder:
                 f"{path} is damaged ({error}): put a whole copy in its place, or delete it to train from "
                 "the first step again"
             ) from error
-        self._restart_clock()
         return step
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
@@ -109,8 +112,13 @@ class RunFolder:
         self.history.add(step, values)
 
     def is_due(self, step: int, steps: int) -> bool:
-        """Whether it is time for a checkpoint and a report: every few minutes, and at the end."""
+        """Whether it is time for a checkpoint: every few minutes, and at the end."""
         return step == steps or time.monotonic() - self._clock >= self.every_seconds
+
+    def is_report_due(self, step: int, steps: int) -> bool:
+        """Whether it is time for a report: as for a checkpoint, but less often where it takes long."""
+        wait = max(self.every_seconds, STEPS_TO_REPORTS * self._report_seconds)
+        return step == steps or time.monotonic() - self._reported >= wait
 
     def checkpoint(self, step: int, state: Sequence[keras.Variable]) -> None:
         """Write everything that `restore` reads; each file appears whole or not at all.
@@ -138,6 +146,7 @@ class RunFolder:
             save: writes the weights to a file.
             measure: what they are worth.
         """
+        begun = time.monotonic()
         save(self.weights_path)
         measured = measure()
         if measured.figures:
@@ -153,6 +162,8 @@ class RunFolder:
             measured.evaluation, measured.pictures, folder / f"{step:06}.png", count=len(measured.pictures)
         )
         self._restart_clock()
+        self._reported = time.monotonic()
+        self._report_seconds = self._reported - begun
 
     def _restart_clock(self) -> None:
         self._clock = time.monotonic()

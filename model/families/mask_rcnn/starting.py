@@ -98,6 +98,8 @@ def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
             f"{_least_stage(idle)}, or do not leave it out"
         )
     notes = list(start.notes)
+    if start.path is not None and not left:
+        notes.append(f"All {len(network.layers)} layers start from {start.path.name}.")
     if left:
         notes.append(f"{len(left)} of {len(network.layers)} layers start from chance: {_some(left)}.")
     if unused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import keras
@@ -56,17 +56,18 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
             values = {name: float(value) for name, value in answer.items()}
             objects += int(np.count_nonzero(batch["class_ids"]))
             if not np.isfinite(values["loss"]):
-                raise RunError(_why_not_finite(step + 1, values, objects, trainer))
+                rate = float(trainer.optimizer.learning_rate)
+                raise RunError(why_not_finite(step + 1, values, objects, rate))
             run.record(step + 1, values)
             bar.set_postfix({name.removesuffix("_loss"): f"{value:.3f}" for name, value in values.items()})
             bar.update()
             if step == first:
                 bar.forget_the_start()
-            due = run.is_due(step + 1, plan.steps)
-            if due or stop.asked:
+            report_due = run.is_report_due(step + 1, plan.steps)
+            if report_due or stop.asked or run.is_due(step + 1, plan.steps):
                 run.checkpoint(step + 1, state)
             stop.check()
-            if due:
+            if report_due:
                 report(step + 1)
     if plan.average:
         trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
@@ -121,18 +122,23 @@ def _report(
     bar.set_description("train")
 
 
-def _why_not_finite(step: int, values: dict[str, float], objects: int, trainer: TrainingNetwork) -> str:
+def why_not_finite(step: int, values: Mapping[str, float], objects: int, learning_rate: float) -> str:
+    """What can be seen of why a loss is not finite, and what to do; before the step the weights were.
+
+    Args:
+        step: at which it came.
+        values: "loss" and the losses that it is the sum of.
+        objects: how many the pictures so far showed.
+        learning_rate: at this step.
+    """
     names = ", ".join(name for name, value in values.items() if name != "loss" and not np.isfinite(value))
-    told = (
-        f"the loss is {values['loss']} at step {step} ({names or 'their sum'}); the last checkpoint is kept. "
-    )
+    told = f"the loss is {values['loss']} at step {step} ({names or 'their sum'}); checkpoints are kept. "
     if not objects:
         return told + "No picture so far showed an object to learn: look at the labels of --data"
-    rate = float(trainer.optimizer.learning_rate)
     return told + (
         "The weights were finite and the pictures showed objects, so that the learning rate, "
-        f"{rate:.2g} here, is the likely cause: start anew, in another --out, with a lower --learning-rate, "
-        f"such as {trainer.config.learning_rate / 10:.2g}"
+        f"{learning_rate:.2g} here, is the likely cause: start anew, in another --out, with a tenth of it as "
+        "--learning-rate"
     )
 
 

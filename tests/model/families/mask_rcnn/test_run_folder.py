@@ -189,6 +189,10 @@ def test_the_time_of_a_report_is_none_of_the_time_between_checkpoints(
     run.checkpoint(1, state)
     run.report(1, write("weights"), measure)
     assert not run.is_due(2, 5)
+    time.sleep(0.6)
+    assert run.is_due(2, 5)
+    assert not run.is_report_due(2, 5)  # of all time, reports get a fifth at most
+    assert run.is_report_due(5, 5)
 
 
 def test_weights_that_are_not_finite_do_not_take_the_last_checkpoints_place(

@@ -96,6 +96,39 @@ def test_binary_masks_are_refused(tmp_path: Path, recipe: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("more", "told"),
     [
+        (("--steps", 0), "--steps 0 must be at least 1"),
+        (("--batch-size", 0), "--batch-size 0 must be at least 1"),
+        (("--picture-size", 100), "--picture-size 100 must be a multiple of 64"),
+        (("--steps", 3, "--warmup-steps", 9), "--warmup-steps 9 must be fewer than --steps 3"),
+        (("--warmup-steps", 9), "--warmup-steps 9 must be fewer than steps 4"),  # which the recipe says
+        (("--seed", -1), "--seed -1 must be from 0"),
+        (("--learning-rate", 0), "--learning-rate 0.0: give only what is above 0"),
+        (("--validation-pictures", 0), "--validation-pictures 0 must be at least 1"),
+        (("--checkpoint-seconds", -5), "--checkpoint-seconds -5 must be 0 or more"),
+        (("--exclude", "mrcnn_mask"), "--exclude names layers that are not read from --weights"),
+        (("--backbone", "resnet50", "--weights", "start.h5"), "start.h5 has the backbone resnet_small, not"),
+        (("--weights", "imagenet"), "no ImageNet weights for resnet_small: choose --backbone"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named_as_it_was_given(
+    tmp_path: Path,
+    data_folder: Path,
+    recipe: Path,
+    network: MaskRCNN,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[object, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_weights(network.layers, "start.h5")
+    message = refusal(capsys, tmp_path / "run", "--data", data_folder, "--recipe", recipe, *more)
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
         (("--weights", "gone.h5"), "gone.h5: there is no such file"),
         (
             ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),

@@ -128,7 +128,7 @@ def test_each_report_adds_its_figures_on_validation_data(killed_folder: Path, st
     figures = {f"val_{name}" for name in ("loss", *TINY.loss_weights, "mAP", "AP50")}
     reported = [row["step"] for row in history_of(killed_folder) if figures <= set(row)]
     assert reported[-1] == STEPS
-    assert len(reported) > 2
+    assert reported[0] < STEPS
     (row,) = [row for row in history_of(straight_folder) if "val_loss" in row]
     assert (row["step"], figures <= set(row)) == (STEPS, True)
     for folder in (killed_folder, straight_folder):

@@ -14,7 +14,8 @@ from drawn_data import BOOT, TINY, Drawn, labels_with, sample_of
 
 from model.families.mask_rcnn.augmentation import UPRIGHT, Augmentation
 from model.families.mask_rcnn.run_folder import RunFolder
-from model.families.mask_rcnn.training import train
+from model.families.mask_rcnn.run_json import RunError
+from model.families.mask_rcnn.training import train, why_not_finite
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, Plan
 from model.families.mask_rcnn.validation import Validation
 from model.mrcnn import MaskRCNN
@@ -70,6 +71,27 @@ def test_only_the_chosen_layers_learn_and_every_loss_is_finite(tmp_path: Path, d
     for name, weights in values_of(stored).items():  # the averaged ones, which training ends with
         for ours, expected in zip(weights, values_of(network)[name], strict=True):
             np.testing.assert_allclose(ours, expected, atol=1e-7)
+
+
+def test_weights_that_are_not_finite_are_named_before_the_first_step(tmp_path: Path, data: Drawn) -> None:
+    network = MaskRCNN(TINY)
+    network.trunk_model.get_layer("conv1").kernel.assign(np.full((7, 7, 3, 48), np.nan))
+    run = RunFolder(tmp_path / "run", {})
+    with pytest.raises(RunError, match=r"to start from are not finite in conv1/kernel: start from other"):
+        train(network, data, PLAN, run, Validation(data, PLAN))
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "told"),
+    [
+        (0, r"loss is nan at step 3 \(mrcnn_bbox_loss\); .* No picture so far showed an object .* --data"),
+        (5, r"step 3 \(mrcnn_bbox_loss\); .* learning rate, 0\.02 here, .* a tenth of it as --learning-rate"),
+    ],
+)
+def test_a_loss_that_is_not_finite_is_told_with_its_cause(objects: int, told: str) -> None:
+    values = {"loss": np.nan, "rpn_bbox_loss": 1.0, "mrcnn_bbox_loss": np.inf}
+    assert re.search(told, why_not_finite(3, values, objects, 0.02))
 
 
 @pytest.mark.parametrize(
