@@ -170,13 +170,16 @@ def _start_from_coco(exclude: Sequence[str], classes: Sequence[str]) -> Start:
 def _coco() -> Bundle:
     """Matterport's release for COCO, fetched if it is not there."""
     from model import catalog
-    from model.fetching import fetch
+    from model.fetching import FetchError, fetch
     from model.published import PUBLISHED
 
     if COCO in catalog.names():
         return catalog.find(COCO)
     print(f"There is no model {COCO} yet: fetching it, as python -m model fetch {COCO} does.")
-    return fetch(PUBLISHED[COCO])
+    try:
+        return fetch(PUBLISHED[COCO])
+    except FetchError as error:
+        raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
 
 
 def _least_stage(names: Sequence[str]) -> str:
