@@ -10,6 +10,7 @@ from model import catalog
 from model.commands.arguments import add_way_to_run, share
 from model.data import ClassMapFolder, check_sizes, open_data, open_data_for
 from model.evaluation import (
+    UNSURE,
     Evaluation,
     KnownClasses,
     PixelEvaluation,
@@ -22,8 +23,6 @@ from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
 from model.tiles import SEAM_THRESHOLD
 
-COCO_THRESHOLD = 0.05
-"""COCO's mAP wants every prediction, however unsure; below this they only cost time."""
 LISTS = ("classes", "thresholds", "pr_curve", "per_image")
 """Figures that are too many for a model.json."""
 
@@ -102,7 +101,7 @@ def _lowest(manifest: Manifest, threshold: float) -> float:
 
     Its answers, cut off at any higher threshold, must be what it would answer at that one.
     """
-    return min(threshold, COCO_THRESHOLD if manifest.tile_overlap is None else SEAM_THRESHOLD)
+    return min(threshold, UNSURE if manifest.tile_overlap is None else SEAM_THRESHOLD)
 
 
 def _pixels(segmenter: Segmenter, data: KnownClasses, threshold: float) -> PixelEvaluation:

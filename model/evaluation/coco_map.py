@@ -18,6 +18,8 @@ from model.masks import RunLengths
 
 STANDARD_DETECTIONS, MAX_DETECTIONS = 100, 1000
 """COCO itself counts the best 100 of an image and class; a microscope sees 400 nuclei at once."""
+UNSURE = 0.05
+"""COCO's mAP wants every prediction, however unsure; those with a lower score only cost time."""
 AREAS = {"all": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
 """COCO's ranges of an object's area, in pixels of the image."""
 SIZES = tuple(AREAS)[1:]

@@ -144,12 +144,13 @@ class Evaluation:
             tables.append(to_lines(by_class, "by class"))
         if coco.precision:
             tables.append(to_lines(_curve_rows(coco), "recall"))
-        tables.append(to_lines({f"{row['threshold']:.2f}": _rest(row) for row in self.sweep()}, "threshold"))
-        return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{self._advice()}"
+        swept = self.sweep()
+        tables.append(to_lines({f"{row['threshold']:g}": _rest(row) for row in swept}, "threshold"))
+        return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{self._advice(swept)}"
 
-    def _advice(self) -> str:
+    def _advice(self, swept: Sequence[Row]) -> str:
         """Which threshold would have been the best."""
-        rows = [row for row in self.sweep() if row["F1"] is not None]
+        rows = [row for row in swept if row["F1"] is not None]
         if not rows:
             return "Without objects or predictions there is no best threshold."
         best = max(rows, key=lambda row: row["F1"] or 0.0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 Row = dict[str, float]
@@ -90,7 +91,7 @@ class History:
         axes[-1].set_xlabel("step")
         figure.savefig(path, dpi=100)
 
-    def _draw_losses(self, axes, measured: list[Row]) -> None:  # type: ignore[no-untyped-def]
+    def _draw_losses(self, axes: Axes, measured: list[Row]) -> None:
         steps = [row["step"] for row in self.rows]
         window = max(1, len(steps) // 50)
         axes.set_ylabel(f"loss, mean of {window} steps")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from model.data.sample import DataSet
 from model.data.subset import Subset, evenly_spaced
-from model.evaluation import Evaluation, evaluate
+from model.evaluation import UNSURE, Evaluation, evaluate
 from model.families.mask_rcnn.augmentation import UNCHANGED
 from model.families.mask_rcnn.batches import BatchSource
 from model.families.mask_rcnn.inference import find_segments
@@ -22,8 +22,6 @@ from model.families.mask_rcnn.training_plan import Plan
 from model.segments import Segments
 
 PICTURES_SHOWN = 8
-UNSURE = 0.05
-"""COCO's mAP wants every prediction, however unsure; below this they only cost time."""
 
 
 @dataclass(frozen=True)
