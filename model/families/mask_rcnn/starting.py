@@ -58,7 +58,7 @@ def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]
     path = Path(weights)
     shape = _shape_in(path)
     count = shape.get("num_classes", len(classes))
-    if count != len(classes) and CLASS_LAYERS[0] not in exclude:
+    if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
         raise WeightsError(
             f"{path.name} has {count} classes with the background, the data {len(classes)} "
             f"({_some(classes)}): correct the data's classes or, to learn them anew, add --exclude "

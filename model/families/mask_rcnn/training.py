@@ -41,7 +41,8 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
     state = [*trainer.variables, *trainer.optimizer.variables]
     first = run.restore(state)
     if broken := not_finite(state):
-        raise RunError(f"the weights to start from are not finite in {broken}: start from other --weights")
+        what_to_do = "delete checkpoint.npz to train anew" if first else "start from other --weights"
+        raise RunError(f"the weights to start from are not finite in {broken}: {what_to_do}")
     source = BatchSource(
         data, network.config, plan.augmentation, plan.batch_size, plan.picture_size, plan.seed
     )
@@ -123,7 +124,7 @@ def _report(
 
 
 def why_not_finite(step: int, values: Mapping[str, float], objects: int, learning_rate: float) -> str:
-    """What can be seen of why a loss is not finite, and what to do; before the step the weights were.
+    """What can be seen of why a loss is not finite, and what to do; the weights to start from were.
 
     Args:
         step: at which it came.
@@ -136,7 +137,7 @@ def why_not_finite(step: int, values: Mapping[str, float], objects: int, learnin
     if not objects:
         return told + "No picture so far showed an object to learn: look at the labels of --data"
     return told + (
-        "The weights were finite and the pictures showed objects, so that the learning rate, "
+        "The weights were finite at the start and the pictures showed objects, so that the learning rate, "
         f"{learning_rate:.2g} here, is the likely cause: start anew, in another --out, with a tenth of it as "
         "--learning-rate"
     )

@@ -126,16 +126,6 @@ def test_an_option_that_cannot_be_is_named_as_it_was_given(
     assert told in message
 
 
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        (("--weights", "gone.h5"), "gone.h5: there is no such file"),
-        (
-            ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),
-            "is called mrcnn_logits:",
-        ),
-    ],
-)
 def test_after_a_refusal_the_corrected_command_has_the_folder(
     tmp_path: Path,
     data_folder: Path,
@@ -143,13 +133,20 @@ def test_after_a_refusal_the_corrected_command_has_the_folder(
     network: MaskRCNN,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    more: tuple[str, ...],
-    told: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_weights(network.layers, "start.weights.h5")
     words = ("--data", data_folder, "--recipe", recipe)
-    assert told in refusal(capsys, tmp_path / "run", *words, *more)
+    for more, told in [
+        (("--weights", "gone.h5"), "gone.h5: there is no such file"),
+        (
+            ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),
+            "is called mrcnn_logits:",
+        ),
+    ]:
+        assert told in refusal(capsys, tmp_path / "run", *words, *more)
     corrected = (*words, "--steps", 1, "--weights", "start.weights.h5", "--exclude", "mrcnn_mask, conv1")
     assert main(["train", "--out", "run", *map(str, corrected)]) == 0
+    assert "layers start from chance: conv1, mrcnn_mask." in capsys.readouterr().out
     assert (tmp_path / "run/model.weights.h5").is_file()
+    assert not (tmp_path / "run/best.weights.h5").exists()  # there were no --validation data
