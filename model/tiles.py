@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy.typing as npt
 
+SEAM_THRESHOLD = 0.1
+"""Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
+scores less than the whole, and an object should look the same to each who asks."""
+
 
 @dataclass(frozen=True)
 class Tile:

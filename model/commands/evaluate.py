@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from model import catalog
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
-from model.data import ClassMapFolder, DataSet, check_data, open_data_for
-from model.evaluation import Evaluation, PixelEvaluation, evaluate, evaluate_pixels, worst_sheet
+from model.data import ClassMapFolder, check_data, open_data
+from model.evaluation import (
+    UNSURE,
+    Evaluation,
+    KnownClasses,
+    PixelEvaluation,
+    evaluate,
+    evaluate_pixels,
+    worst_sheet,
+)
+from model.manifest import Manifest
 from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
+from model.tiles import SEAM_THRESHOLD
 
-COCO_THRESHOLD = 0.05
-"""COCO's mAP wants every prediction, however unsure; below this they only cost time."""
+LISTS = ("classes", "thresholds", "pr_curve", "per_image")
+"""Figures that are too many for a model.json."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
     parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
+    parser.add_argument(
+        "--classes", metavar="NAMES", help="compare these alone, comma-separated (default: all of the data's)"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
         "--record", action="store_true", help="also keep the figures in the model's model.json"
@@ -38,16 +52,23 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
-    data = open_data_for(arguments.data, manifest.classes, reading_of(arguments))
+    reading = reading_of(arguments)
+    data = open_data(arguments.data, reading)
+    if not arguments.classes and not set(data.classes) <= set(manifest.classes):
+        # Data that name no classes have a name made up for them; the model's may fit.
+        data = open_data(arguments.data, replace(reading, classes=manifest.classes))
     of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")
+    known = KnownClasses(data, manifest.classes, _names(arguments.classes))
     check_data(data)
     threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
-    result = (_pixels if of_pixels else _objects)(segmenter, data, threshold)
+    result = (_pixels if of_pixels else _objects)(segmenter, known, threshold)
     how = f"{segmenter.engine} {segmenter.precision}"
     print(f"{manifest.name} {manifest.version} ({how}) at threshold {threshold:g} on {len(data)} images\n")
     print(result.to_table())
+    if known.asked:
+        print(f"Compared: {', '.join(known.asked)}. Answers of the model's other classes are left out.")
     figures = {
         "data": arguments.data.name,
         "precision": segmenter.precision,
@@ -59,25 +80,42 @@ def run(arguments: argparse.Namespace) -> int:
         about = {"model": manifest.name, "version": manifest.version}
         arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
     if arguments.record:
-        del figures["per_image"]
-        catalog.update_manifest(segmenter.bundle, quality=figures)
+        quality = {name: value for name, value in figures.items() if name not in LISTS}
+        catalog.update_manifest(segmenter.bundle, quality=quality)
     if isinstance(result, Evaluation) and arguments.sheet:
-        worst_sheet(result, data, arguments.sheet)
+        worst_sheet(result, known, arguments.sheet)
     return 0
 
 
-def _objects(segmenter: Segmenter, data: DataSet, threshold: float) -> Evaluation:
+def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
     """How well it finds objects."""
+    lowest = _lowest(segmenter.bundle.manifest, threshold)
     return evaluate(
-        lambda image: segmenter.segment(image, threshold=threshold),
+        lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
         data,
-        # Not the same answers cut off at the threshold: seams of tiles are joined from what is answered.
-        predict_unsure=lambda image: segmenter.segment(image, threshold=min(threshold, COCO_THRESHOLD)),
+        threshold=threshold,
+        lowest=lowest,
     )
 
 
-def _pixels(segmenter: Segmenter, data: DataSet, threshold: float) -> PixelEvaluation:
+def _lowest(manifest: Manifest, threshold: float) -> float:
+    """The score from which on the model is asked.
+
+    Its answers, cut off at any higher threshold, must be what it would answer at that one.
+    """
+    return min(threshold, UNSURE if manifest.tile_overlap is None else SEAM_THRESHOLD)
+
+
+def _pixels(segmenter: Segmenter, data: KnownClasses, threshold: float) -> PixelEvaluation:
     """How well it classifies pixels."""
     return evaluate_pixels(
-        lambda image: segmenter.segment(image, threshold=threshold, max_segments=MOST_SEGMENTS), data
+        lambda image: segmenter.segment(
+            image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
+        ),
+        data,
     )
+
+
+def _names(words: str | None) -> list[str] | None:
+    """Comma-separated names; None where there are none."""
+    return [name.strip() for name in (words or "").split(",") if name.strip()] or None

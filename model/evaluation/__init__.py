@@ -1,8 +1,19 @@
 """How good a model is on a data set: AP and COCO's mAP of objects, IoU and Dice of pixels."""
 
+from model.evaluation.coco_map import UNSURE
 from model.evaluation.evaluate import evaluate
+from model.evaluation.known_classes import KnownClasses
 from model.evaluation.pixels import PixelEvaluation, evaluate_pixels
 from model.evaluation.result import Evaluation, ImageResult
 from model.evaluation.sheet import worst_sheet
 
-__all__ = ["Evaluation", "ImageResult", "PixelEvaluation", "evaluate", "evaluate_pixels", "worst_sheet"]
+__all__ = [
+    "UNSURE",
+    "Evaluation",
+    "ImageResult",
+    "KnownClasses",
+    "PixelEvaluation",
+    "evaluate",
+    "evaluate_pixels",
+    "worst_sheet",
+]

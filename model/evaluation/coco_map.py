@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,39 @@ from pycocotools.cocoeval import COCOeval
 
 from model.masks import RunLengths
 
-# COCO itself counts the best 100 of an image and class, and `summarize` knows nothing else; a microscope
-# sees 400 nuclei at once.
-MAX_DETECTIONS = 1000
-ANY_AREA = (0, 1e10)
+STANDARD_DETECTIONS, MAX_DETECTIONS = 100, 1000
+"""COCO itself counts the best 100 of an image and class; a microscope sees 400 nuclei at once."""
+UNSURE = 0.05
+"""COCO's mAP wants every prediction, however unsure; those with a lower score only cost time."""
+AREAS = {"all": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
+"""COCO's ranges of an object's area, in pixels of the image."""
+SIZES = tuple(AREAS)[1:]
 COCO_IOU_TYPES = {"mask": "segm", "box": "bbox"}
+
+Figures = dict[str, float | None]
+"""mAP (mean over IoU 0.50…0.95), AP50 and AP75, 0 to 1; None where there was no object at all."""
+
+
+@dataclass(frozen=True)
+class CocoFigures:
+    """What COCO's evaluation says of a model.
+
+    Attributes:
+        best_1000: "mask" and "box" → figures of the best 1000 predictions of each image and class.
+        best_100: the same of the best 100, as COCO itself counts.
+        sizes: "small", "medium" and "large" → figures of masks, with the number of objects as "truth".
+        classes: class name → figures of masks.
+        recall: 101 levels from 0 to 1.
+        precision: "50" and "75", the IoU → the precision of masks at each level of recall, the mean over the
+            classes that occur; empty where no object does.
+    """
+
+    best_1000: Mapping[str, Figures]
+    best_100: Mapping[str, Figures]
+    sizes: Mapping[str, Figures]
+    classes: Mapping[str, Figures]
+    recall: Sequence[float]
+    precision: Mapping[str, Sequence[float]]
 
 
 class CocoScorer:
@@ -48,15 +77,25 @@ class CocoScorer:
             annotation = self._annotation(rle, class_id, len(self._predictions))
             self._predictions.append(annotation | {"score": float(score)})
 
-    def measure(self) -> dict[str, dict[str, float | None]]:
-        """The mAP (mean over IoU 0.50…0.95), AP50 and AP75, 0 to 1, of masks and of their boxes.
+    def measure(self) -> CocoFigures:
+        """The figures of everything that was added.
 
         Crowds are ignored as COCO ignores them. The boxes are those around the masks' pixels; COCO's
-        annotated ones have fractions. A figure is None where there was no object at all.
+        annotated ones have fractions.
         """
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress by print
             truth, predictions = self._index(self._truth), self._index(self._predictions)
-            return {name: _measure(truth, predictions, iou_type) for name, iou_type in COCO_IOU_TYPES.items()}
+            measured = {name: _Measured(truth, predictions, kind) for name, kind in COCO_IOU_TYPES.items()}
+        masks = measured["mask"]
+        names = [str(category["name"]) for category in self._categories]
+        return CocoFigures(
+            best_1000={name: one.figures() for name, one in measured.items()},
+            best_100={name: one.figures(most=STANDARD_DETECTIONS) for name, one in measured.items()},
+            sizes={size: {"truth": self._count(size), **masks.figures(area=size)} for size in SIZES},
+            classes={name: masks.figures(class_index=index) for index, name in enumerate(names)},
+            recall=masks.recall,
+            precision={iou: curve for iou in ("50", "75") if (curve := masks.curve(int(iou) / 100))},
+        )
 
     def _annotation(self, rle: RunLengths, class_id: np.int32, index: int) -> dict[str, Any]:
         return {
@@ -74,18 +113,46 @@ class CocoScorer:
         coco.createIndex()
         return coco
 
+    def _count(self, size: str) -> int:
+        """How many objects are of that size; one on the border of two counts to both, as in COCO."""
+        least, most = AREAS[size]
+        return sum(not one["iscrowd"] and least <= one["area"] <= most for one in self._truth)
 
-def _measure(truth: COCO, predictions: COCO, iou_type: str) -> dict[str, float | None]:
-    coco_eval = COCOeval(truth, predictions, iou_type)
-    coco_eval.params.maxDets = [MAX_DETECTIONS]
-    coco_eval.params.areaRng, coco_eval.params.areaRngLbl = [ANY_AREA], ["all"]
-    coco_eval.evaluate()
-    coco_eval.accumulate()
-    precision = coco_eval.eval["precision"]  # IoU threshold × recall × class × 1 × 1
-    at = {round(float(iou), 2): index for index, iou in enumerate(coco_eval.params.iouThrs)}
-    return {"mAP": _mean(precision), "AP50": _mean(precision[at[0.5]]), "AP75": _mean(precision[at[0.75]])}
+
+class _Measured:
+    """COCO's evaluation of masks or of boxes, and its figures for some of it."""
+
+    def __init__(self, truth: COCO, predictions: COCO, iou_type: str) -> None:
+        evaluation = COCOeval(truth, predictions, iou_type)
+        evaluation.params.maxDets = [STANDARD_DETECTIONS, MAX_DETECTIONS]
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = list(AREAS.values()), list(AREAS)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        # IoU threshold × recall × class × area × detections; -1 stands for a class without objects
+        self.precision: npt.NDArray[np.float64] = evaluation.eval["precision"]
+        self.recall: list[float] = evaluation.params.recThrs.tolist()
+        self._at = {round(float(iou), 2): index for index, iou in enumerate(evaluation.params.iouThrs)}
+
+    def figures(
+        self, *, most: int = MAX_DETECTIONS, area: str = "all", class_index: int | None = None
+    ) -> Figures:
+        """Those of the best so many predictions, for objects of a size, of one class (None: the mean)."""
+        precision = self._part(most, area)
+        if class_index is not None:
+            precision = precision[:, :, class_index]
+        parts = {"mAP": precision, "AP50": precision[self._at[0.5]], "AP75": precision[self._at[0.75]]}
+        return {name: _mean(part) for name, part in parts.items()}
+
+    def curve(self, iou: float) -> list[float]:
+        """The precision at each level of recall, the mean over the classes that occur."""
+        precision = self._part(MAX_DETECTIONS, "all")[self._at[iou]]  # recall × class
+        occurring = precision[:, (precision >= 0).all(axis=0)]
+        return occurring.mean(axis=1).tolist() if occurring.size else []
+
+    def _part(self, most: int, area: str) -> npt.NDArray[np.float64]:
+        return self.precision[..., list(AREAS).index(area), (STANDARD_DETECTIONS, MAX_DETECTIONS).index(most)]
 
 
 def _mean(precision: npt.NDArray[np.float64]) -> float | None:
-    known = precision[precision >= 0]  # -1 stands for a class without objects
+    known = precision[precision >= 0]
     return float(known.mean()) if known.size else None

@@ -13,6 +13,7 @@ from model.data import DataSet, Sample
 from model.evaluation.coco_map import CocoScorer
 from model.evaluation.matching import match
 from model.evaluation.result import Evaluation, ImageResult
+from model.evaluation.verdicts import Verdicts
 from model.masks import Mask, RunLengths, to_rle
 from model.segments import Segments
 
@@ -23,17 +24,20 @@ def evaluate(
     predict: Predict,
     data: DataSet,
     *,
-    predict_unsure: Predict | None = None,
+    threshold: float = 0.0,
+    lowest: float = 0.0,
     iou_thresholds: Sequence[float] = (0.5, 0.75),
     progress: bool = True,
 ) -> Evaluation:
-    """Runs `predict` on every image of `data` and compares what it finds with what is there.
+    """Runs `predict` once on every image of `data` and compares what it finds with what is there.
 
     Args:
-        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
+        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`. COCO's figures
+            want all that a model has to say, however unsure.
         data: what is there.
-        predict_unsure: answers for COCO's figures, which want all that a model has to say, however unsure;
-            AP wants only what it would answer. None: as `predict`.
+        threshold: the lowest score that counts, where counting is by one threshold: AP wants only what a
+            model would answer.
+        lowest: the score from which on `predict` answers.
         iou_thresholds: mask IoUs, 0 to 1, from which on an object counts as found; the first one ranks
             the images in `worst_sheet`.
         progress: show a progress bar.
@@ -45,14 +49,17 @@ def evaluate(
     if len(data) == 0:
         raise ValueError("there are no images to evaluate on")
     scorer = CocoScorer(data.classes)
-    images = []
+    images, unsure = [], []
     for index in tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress):
         sample = data[index]
         segments = predict(sample.image)
         check_size(sample, segments)
-        images.append(_compare(sample, segments, iou_thresholds))
-        _score(sample, predict_unsure(sample.image) if predict_unsure else segments, scorer)
-    return Evaluation(tuple(iou_thresholds), images, scorer.measure())
+        verdicts = _compare(sample, segments, iou_thresholds, scorer)
+        counted = int(np.count_nonzero(segments.scores >= np.float32(threshold)))
+        sure = segments.select(np.arange(counted))
+        images.append(ImageResult(sample.id, sample.kind, sure, verdicts.at(threshold)))
+        unsure.append(verdicts)
+    return Evaluation(data.classes, tuple(iou_thresholds), threshold, lowest, images, unsure, scorer)
 
 
 def check_size(sample: Sample, segments: Segments) -> None:
@@ -64,28 +71,21 @@ def check_size(sample: Sample, segments: Segments) -> None:
         )
 
 
-def _compare(sample: Sample, segments: Segments, iou_thresholds: Sequence[float]) -> ImageResult:
-    """Counts the image at each IoU threshold."""
+def _compare(
+    sample: Sample, segments: Segments, iou_thresholds: Sequence[float], scorer: CocoScorer
+) -> Verdicts:
+    """Matches the image at each IoU threshold, and hands it to COCO's `scorer`."""
     truth_rles = _run_lengths(sample.boxes, sample.masks, segments.size)
     crowd_rles = _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size)
     rles = _run_lengths(segments.boxes, segments.masks, segments.size)
+    scorer.add_image(segments.size)
+    scorer.add_truth(truth_rles, sample.class_ids, iscrowd=0)
+    scorer.add_truth(crowd_rles, sample.crowd_class_ids, iscrowd=1)
+    scorer.add_predictions(rles, segments.class_ids, segments.scores)
     ious = _overlaps(rles, segments.class_ids, truth_rles, sample.class_ids, iscrowd=0)
     crowd_coverage = _overlaps(rles, segments.class_ids, crowd_rles, sample.crowd_class_ids, iscrowd=1)
     matches = np.stack([match(ious, crowd_coverage, threshold) for threshold in iou_thresholds])
-    return ImageResult(sample.id, sample.kind, len(sample), segments, matches)
-
-
-def _score(sample: Sample, segments: Segments, scorer: CocoScorer) -> None:
-    """Hands the image to COCO's `scorer`."""
-    scorer.add_image(segments.size)
-    scorer.add_truth(_run_lengths(sample.boxes, sample.masks, segments.size), sample.class_ids, iscrowd=0)
-    scorer.add_truth(
-        _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size),
-        sample.crowd_class_ids,
-        iscrowd=1,
-    )
-    rles = _run_lengths(segments.boxes, segments.masks, segments.size)
-    scorer.add_predictions(rles, segments.class_ids, segments.scores)
+    return Verdicts(sample.class_ids, segments.class_ids, segments.scores, matches)
 
 
 def _run_lengths(

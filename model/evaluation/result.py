@@ -1,17 +1,22 @@
-"""What an evaluation found, by image, by kind and over all, as JSON and as a table."""
+"""What an evaluation found, by image, by kind, by class and over all, as JSON and as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation.matching import FALSE
+from model.evaluation.coco_map import MAX_DETECTIONS, STANDARD_DETECTIONS, CocoFigures, CocoScorer, Figures
 from model.evaluation.table import cell, to_lines
+from model.evaluation.verdicts import SWEEP, Row, Verdicts, average_precision, counts, sweep
 from model.segments import Segments
+
+RECALLS_SHOWN = tuple(range(10, 100, 10))
+"""Per cent, in the table; COCO's curve has all of them."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +26,24 @@ class ImageResult:
     Attributes:
         id: the sample's id.
         kind: the sample's kind, where the data says.
-        truth: how many objects are in the image, crowds not counted.
         segments: the P predictions that were counted.
-        matches: int32 (T, P), for each IoU threshold and prediction the index of the object found,
-            `matching.FALSE` or `matching.IGNORED`.
+        verdicts: what became of these.
     """
 
     id: str
     kind: str | None
-    truth: int
     segments: Segments
-    matches: npt.NDArray[np.int32]
+    verdicts: Verdicts
+
+    @property
+    def truth(self) -> int:
+        """How many objects are in the image, crowds not counted."""
+        return len(self.verdicts.truth_class_ids)
+
+    @property
+    def matches(self) -> npt.NDArray[np.int32]:
+        """int32 (T, P), see `Verdicts`."""
+        return self.verdicts.matches
 
     @property
     def found(self) -> int:
@@ -45,14 +57,8 @@ class ImageResult:
 
     @property
     def average_precision(self) -> list[float]:
-        """TP / (TP + FP + FN), by IoU threshold; 1 where there was nothing to find and nothing was found.
-
-        The "average precision" of the Data Science Bowl and of StarDist, at one score threshold. COCO's AP
-        is another thing: the area under the curve over all scores.
-        """
-        false = np.count_nonzero(self.matches == FALSE, axis=1)
-        counted = self.truth + false  # TP + FN is the truth
-        return [hits / total if total else 1.0 for hits, total in zip(self.matched, counted, strict=True)]
+        """See `verdicts.average_precision`."""
+        return average_precision(self.verdicts)
 
 
 @dataclass(frozen=True)
@@ -60,15 +66,32 @@ class Evaluation:
     """How good a model was on a data set.
 
     Attributes:
+        classes: class names by class id, the background first.
         iou_thresholds: T thresholds, at which AP is given.
+        threshold: the score from which on predictions were counted in `images`.
+        lowest: the score from which on the model was asked for predictions, at most `threshold`.
         images: a result for each sample, in the data set's order.
-        coco: "mask" and "box" → "mAP", "AP50", "AP75", 0 to 1, over all predictions of whatever score;
-            None where the data holds no object.
+        unsure: for each sample, the verdicts of all predictions.
+        scorer: has all predictions.
     """
 
+    classes: Sequence[str]
     iou_thresholds: tuple[float, ...]
+    threshold: float
+    lowest: float
     images: Sequence[ImageResult]
-    coco: dict[str, dict[str, float | None]]
+    unsure: Sequence[Verdicts]
+    scorer: CocoScorer
+
+    @cached_property
+    def coco_figures(self) -> CocoFigures:
+        """COCO's figures of all predictions; computed when they are first asked for."""
+        return self.scorer.measure()
+
+    @property
+    def coco(self) -> dict[str, Figures]:
+        """By "mask" and "box": mAP, AP50 and AP75 of the best 1000 predictions of an image and class."""
+        return dict(self.coco_figures.best_1000)
 
     def rows(self) -> dict[str, dict[str, float]]:
         """Counts and mean AP of "all" images and of each kind: images, truth, found, matched50, AP50, …"""
@@ -76,21 +99,71 @@ class Evaluation:
         by_kind = {kind: self._row([image for image in self.images if image.kind == kind]) for kind in kinds}
         return {"all": self._row(self.images)} | by_kind
 
+    def class_rows(self) -> dict[str, Row]:
+        """By name of each class that occurs: counts, precision and recall, and COCO's mAP of masks."""
+        coco = self.coco_figures.classes
+        return {name: {**row, "mAP": coco[name]["mAP"]} for name, row in self._by_class().items()}
+
+    def sweep(self) -> list[Row]:
+        """Counts, precision, recall, F1 and mean AP at the usual score thresholds and at the one used."""
+        thresholds = {threshold for threshold in SWEEP if threshold >= self.lowest} | {self.threshold}
+        return sweep(self.unsure, self.iou_thresholds, sorted(thresholds))
+
     def to_json(self) -> dict[str, Any]:
         """Everything but the masks, ready for `json.dump`; AP is 0 to 1."""
-        rows = self.rows()
+        rows, coco = self.rows(), self.coco_figures
         return {
             "iou_thresholds": list(self.iou_thresholds),
             "all": rows.pop("all"),
             "kinds": rows,
-            "coco": self.coco,
+            "coco": coco.best_1000,
+            "coco100": coco.best_100,
+            "sizes": coco.sizes,
+            "classes": {name: {**row, "coco": coco.classes[name]} for name, row in self._by_class().items()},
+            "thresholds": self.sweep(),
+            "pr_curve": {
+                "recall": coco.recall,
+                **{f"precision{iou}": curve for iou, curve in coco.precision.items()},
+            },
             "per_image": [{"id": image.id, "kind": image.kind} | self._row([image]) for image in self.images],
         }
 
     def to_table(self) -> str:
-        """A Markdown table of `rows`, with COCO's figures beneath."""
-        lines = [*to_lines(self.rows()), ""]
-        return "\n".join([*lines, *(_coco_line(name, figures) for name, figures in self.coco.items())])
+        """Markdown tables: `rows`, COCO's figures, sizes, classes, precision by recall, score thresholds."""
+        coco = self.coco_figures
+        sizes = {f"{name} objects": figures for name, figures in coco.sizes.items() if figures["truth"]}
+        figures = {
+            f"COCO {name}, best {most}": of[name]
+            for most, of in ((STANDARD_DETECTIONS, coco.best_100), (MAX_DETECTIONS, coco.best_1000))
+            for name in of
+        }
+        tables = [to_lines(self.rows()), to_lines(figures)]
+        if sizes:
+            tables.append(to_lines(sizes, "mask, by size"))
+        if len(self.classes) > 2 and (by_class := self.class_rows()):
+            tables.append(to_lines(by_class, "by class"))
+        if coco.precision:
+            tables.append(to_lines(_curve_rows(coco), "recall"))
+        swept = self.sweep()
+        tables.append(to_lines({f"{row['threshold']:g}": _rest(row) for row in swept}, "threshold"))
+        return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{self._advice(swept)}"
+
+    def _advice(self, swept: Sequence[Row]) -> str:
+        """Which threshold would have been the best."""
+        rows = [row for row in swept if row["F1"] is not None]
+        if not rows:
+            return "Without objects or predictions there is no best threshold."
+        best = max(rows, key=lambda row: row["F1"] or 0.0)
+        here = next((row for row in rows if row["threshold"] == self.threshold), None)
+        now = "" if here is None else f"; at {self.threshold:g}, as used, {cell(here['F1'])}"
+        return f"The best F1 is {cell(best['F1'])}, at threshold {best['threshold']:g}{now}."
+
+    def _by_class(self) -> dict[str, Row]:
+        rows = {
+            name: counts([image.verdicts.of_class(index) for image in self.images], self.iou_thresholds)
+            for index, name in enumerate(self.classes)
+        }
+        return {name: row for name, row in rows.items() if row["truth"] or row["found"]}
 
     def _row(self, images: Sequence[ImageResult]) -> dict[str, float]:
         percents = [round(100 * threshold) for threshold in self.iou_thresholds]
@@ -105,5 +178,14 @@ class Evaluation:
         }
 
 
-def _coco_line(name: str, figures: dict[str, float | None]) -> str:
-    return f"COCO {name}: " + ", ".join(f"{figure} {cell(value)}" for figure, value in figures.items())
+def _curve_rows(coco: CocoFigures) -> dict[str, dict[str, float]]:
+    """By IoU, the precision at some levels of recall."""
+    at = {round(100 * recall): index for index, recall in enumerate(coco.recall)}
+    return {
+        f"precision, IoU 0.{iou}": {f"{recall} %": curve[at[recall]] for recall in RECALLS_SHOWN}
+        for iou, curve in coco.precision.items()
+    }
+
+
+def _rest(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("threshold", "truth")}

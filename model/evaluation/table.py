@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def to_lines(rows: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    """The lines of a table with the name of each row in front; all rows have the columns of the first."""
+def to_lines(rows: Mapping[str, Mapping[str, float | None]], title: str = "") -> list[str]:
+    """The lines of a table with the name of each row in front; all rows have the columns of the first.
+
+    The title stands in the corner, above the names.
+    """
     columns = list(next(iter(rows.values())))
-    header = ["", *columns]
+    header = [title, *columns]
     lines = [header, ["---", *["---:"] * len(columns)]]
     lines += [[name, *(cell(row[column]) for column in columns)] for name, row in rows.items()]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]

@@ -514,6 +514,9 @@ def test_evaluate_prints_a_table_and_writes_figures_and_a_sheet(
     values = json.loads(figures.read_text())
     assert (values["model"], values["version"], values["threshold"]) == ("tiny", "1", 0)
     assert (values["data"], values["images"]) == ("labelled", 1)
+    for part in ("recall", "threshold", "by class", "mask, by size", "COCO mask, best 100 "):
+        assert f"| {part}" in printed
+    assert {"coco", "coco100", "sizes", "classes", "thresholds", "pr_curve"} < set(values)
     assert (values["all"]["truth"], values["all"]["found"]) == (count // 2, count)
     # Half of what it found is there, and nothing else is: AP is TP / (TP + FP + FN).
     assert values["all"]["AP50"] == pytest.approx((count // 2) / count)
@@ -541,7 +544,8 @@ def test_evaluate_can_keep_the_figures_in_the_bundle(tiny: object, labelled: Pat
     bundle.check()
     assert bundle.manifest.quality is not None
     assert bundle.manifest.quality["images"] == 1
-    assert "per_image" not in bundle.manifest.quality
+    assert {"coco", "coco100", "sizes"} < set(bundle.manifest.quality)
+    assert not {"per_image", "thresholds", "pr_curve", "classes"} & set(bundle.manifest.quality)
 
 
 def test_evaluate_refuses_data_of_other_classes(
@@ -554,6 +558,36 @@ def test_evaluate_refuses_data_of_other_classes(
 
     message = capsys.readouterr().err
     assert "the model knows cell, fibre, spot; the data has cell, fibre, ring" in message
+
+
+def test_evaluate_compares_the_classes_that_the_data_has(
+    tiny: Callable[[str], Segmenter],
+    labelled: Path,
+    tmp_path: Path,
+    noise: Noise,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The data knows two of the model's three, in another order."""
+    found = tiny("tiny").segment(noise(128, 96)).class_ids.tolist()
+    path = labelled / "instances.json"
+    coco = json.loads(path.read_text())
+    coco["categories"] = [{"id": 1, "name": "spot"}, {"id": 2, "name": "cell"}]
+    for annotation in coco["annotations"]:
+        annotation["category_id"] = {1: 2, 3: 1}.get(annotation["category_id"], 1)
+    path.write_text(json.dumps(coco))
+    figures = tmp_path / "figures.json"
+
+    assert run("evaluate", "--model", "tiny", "--data", labelled, "--json", figures) == 0
+
+    printed = capsys.readouterr().out
+    assert "Compared: cell, spot. Answers of the model's other classes are left out." in printed
+    values = json.loads(figures.read_text())
+    assert set(values["classes"]) <= {"cell", "spot"}
+    assert values["all"]["truth"] == len(found) // 2
+    assert values["all"]["found"] >= found.count(1) + found.count(3)
+
+    assert run("evaluate", "--model", "tiny", "--data", labelled, "--classes", "cell,fibre") == 1
+    assert "--classes names fibre, which the data has not: it has spot, cell" in capsys.readouterr().err
 
 
 def test_models_lists_a_line_a_model(

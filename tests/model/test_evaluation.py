@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import tarfile
 from collections.abc import Callable, Sequence
@@ -11,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.cocoeval import COCOeval
 
-from model.data import DataSet, Sample, open_data
-from model.evaluation import Evaluation, evaluate, worst_sheet
+from model.data import DataError, DataSet, Sample, open_data
+from model.evaluation import Evaluation, KnownClasses, evaluate, worst_sheet
+from model.evaluation.coco_map import SIZES
 from model.segments import Segments
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -217,13 +221,17 @@ def test_the_table_has_a_row_for_each_kind_and_cocos_figures(
     assert cells[0] == ["", "images", "truth", "found", "matched50", "matched75", "AP50", "AP75"]
     assert cells[2] == ["all", "3", "4", "5", "3", "3", "0.500", "0.500"]
     assert cells[4] == ["dark", "1", "1", "2", "1", "1", "0.500", "0.500"]
-    assert lines[-2].startswith("COCO mask: mAP 0.")
+    assert [row[0] for row in cells if row[0].startswith("COCO mask")] == [
+        "COCO mask, best 100",
+        "COCO mask, best 1000",
+    ]
 
 
 def test_data_without_kinds_has_one_row_and_unknown_figures_show_as_a_dash() -> None:
     evaluation = evaluated(sample_of(), segments_of())
     assert list(evaluation.rows()) == ["all"]
-    assert "COCO box: mAP –, AP50 –, AP75 –" in evaluation.to_table()
+    coco = next(line for line in evaluation.to_table().splitlines() if "COCO box, best 1000" in line)
+    assert [cell.strip() for cell in coco.strip("|").split("|")][1:] == ["–", "–", "–"]
 
 
 def test_other_iou_thresholds_name_their_columns() -> None:
@@ -234,12 +242,117 @@ def test_other_iou_thresholds_name_their_columns() -> None:
     assert (evaluation.rows()["all"]["AP65"], evaluation.rows()["all"]["AP70"]) == (1.0, 0.0)
 
 
-def test_unsure_answers_enter_cocos_figures_only() -> None:
+def test_unsure_answers_enter_cocos_figures_and_the_sweep_only() -> None:
+    looks = []
+
+    def predict(image: np.ndarray) -> Segments:
+        looks.append(image)
+        return segments_of(LEFT, RIGHT)  # of scores 0.9 and 0.1
+
     data = Memory([sample_of(LEFT, RIGHT)], ["background", "cat"])
-    sure, unsure = in_turn([segments_of(LEFT)]), in_turn([segments_of(LEFT, RIGHT)])
-    evaluation = evaluate(sure, data, predict_unsure=unsure, progress=False)
+    evaluation = evaluate(predict, data, threshold=0.5, lowest=0.1, progress=False)
+    assert len(looks) == 1  # one pass
     assert (evaluation.images[0].found, evaluation.images[0].average_precision[0]) == (1, 0.5)
     assert evaluation.coco["mask"]["mAP"] == pytest.approx(1.0)
+    recalls = {row["threshold"]: row["recall"] for row in evaluation.sweep()}
+    assert min(recalls) == 0.1  # below, it was not asked
+    assert (recalls[0.1], recalls[0.15], recalls[0.5], recalls[0.9], recalls[0.95]) == (1, 0.5, 0.5, 0.5, 0)
+
+
+def test_each_threshold_of_the_sweep_is_what_an_evaluation_there_says() -> None:
+    """Also where predictions compete for an object, or lie in a crowd."""
+    sample = sample_of(LEFT, RIGHT, (0, 20, 10, 30), crowds=[(20, 20, 40, 40)])
+    boxes = [LEFT_SHIFTED, LEFT, (22, 22, 30, 30), RIGHT, (10, 20, 20, 30), (0, 20, 10, 30)]
+    data = Memory([sample, sample_of(LEFT)], ["background", "cat"])
+    answers = [segments_of(*boxes), segments_of(RIGHT, LEFT)]
+    swept = evaluate(in_turn(answers), data, progress=False).sweep()
+    assert len(swept) == 20
+    for row in swept:
+        cut = [one.select(np.flatnonzero(one.scores >= np.float32(row["threshold"]))) for one in answers]
+        there = evaluate(in_turn(cut), data, progress=False).rows()["all"]
+        for name in ("truth", "found", "matched50", "matched75", "AP50"):
+            assert row[name] == there[name], (name, row["threshold"])
+    at_half = next(row for row in swept if row["threshold"] == 0.5)
+    # One of four objects is found. Two predictions are wrong, and one lies in a crowd.
+    assert (at_half["precision"], at_half["recall"], at_half["F1"]) == (1 / 3, 1 / 4, 2 / 7)
+
+
+def test_coco_counts_the_best_100_as_the_standard_does_beside_the_best_1000() -> None:
+    grid = [(x, y, x + 2, y + 2) for x in range(0, SIZE, 2) for y in range(0, SIZE, 2)]
+    figures = evaluated(sample_of(*grid), segments_of(*grid)).coco_figures
+    assert figures.best_1000["mask"]["mAP"] == pytest.approx(1.0)
+    assert figures.best_100["mask"]["mAP"] == pytest.approx(26 / 101)  # recall reaches a quarter of 400
+
+
+def test_the_standard_figures_are_those_of_pycocotools_own_summary(tmp_path: Path) -> None:
+    """Of a model that is wrong in every way; two classes, three sizes."""
+    rng = np.random.default_rng(4)
+    samples, answers = [], []
+    for _ in range(6):
+        corners = rng.integers(0, 100, (6, 2))
+        sides = rng.choice([12, 40, 110], (6, 1)) + rng.integers(0, 8, (6, 2))
+        boxes = np.concatenate([corners, corners + sides], axis=1).astype(np.int32)
+        class_ids = rng.integers(1, 3, 6).astype(np.int32)
+        image = np.zeros((240, 240, 3), np.uint8)
+        samples.append(Sample("drawn", image, boxes, class_ids, filled(boxes.tolist())))
+        moved = boxes + rng.integers(-4, 5, (6, 4))
+        guessed = np.clip(moved, 0, 240).astype(np.int32)
+        scores = np.sort(rng.random(6).astype(np.float32))[::-1]
+        answers.append(Segments((240, 240), guessed, class_ids, scores, filled(guessed.tolist())))
+    data = Memory(samples, ["background", "cat", "dog"])
+    evaluation = evaluate(in_turn(answers), data, progress=False)
+    figures = evaluation.coco_figures
+
+    scorer = evaluation.scorer
+    with contextlib.redirect_stdout(io.StringIO()):
+        standard = COCOeval(scorer._index(scorer._truth), scorer._index(scorer._predictions), "segm")
+        standard.evaluate()
+        standard.accumulate()
+        standard.summarize()
+    ours = [*figures.best_100["mask"].values(), *(figures.sizes[size]["mAP"] for size in SIZES)]
+    assert ours == pytest.approx(standard.stats[:6].tolist())
+    assert 0 < figures.classes["cat"]["mAP"] != figures.classes["dog"]["mAP"]
+    assert sum(figures.sizes[size]["truth"] for size in SIZES) == 36
+    # The area under the curve is COCO's AP.
+    assert np.mean(figures.precision["50"]) == pytest.approx(figures.best_1000["mask"]["AP50"])
+
+
+def test_classes_are_told_apart() -> None:
+    sample = sample_of(LEFT, RIGHT)
+    sample.class_ids[1] = 2
+    rows = evaluated(sample, segments_of(LEFT)).class_rows()
+    assert {name: (row["truth"], row["found"], row["recall"], row["mAP"]) for name, row in rows.items()} == {
+        "cat": (1, 1, 1, pytest.approx(1)),
+        "dog": (1, 0, 0, 0),
+    }
+
+
+def test_data_of_some_of_a_models_classes_are_seen_with_its_ids() -> None:
+    sample = sample_of(LEFT, RIGHT, crowds=[(0, 20, 10, 30)])
+    sample.class_ids[1] = 2
+    data = Memory([sample], ["background", "dog", "cat"])
+    known = KnownClasses(data, ["background", "bird", "cat", "dog"])
+    assert (known.asked, known.classes) == (["cat", "dog"], ["background", "bird", "cat", "dog"])
+    assert known[0].class_ids.tolist() == [3, 2]
+    assert known[0].crowd_class_ids.tolist() == [3]
+    assert KnownClasses(data, ["background", "cat", "dog"]).asked is None
+
+    cats = KnownClasses(data, ["background", "cat", "bird"], ["cat"])[0]
+    assert (cats.boxes.tolist(), cats.class_ids.tolist(), len(cats.masks)) == ([list(RIGHT)], [1], 1)
+    assert len(cats.crowd_masks) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (None, "the model knows cat; the data has cat, dog: .* without dog: --classes"),
+        (["dog"], "the model knows cat; .* without dog"),
+        (["cow"], "--classes names cow, which the data has not: it has cat, dog"),
+    ],
+)
+def test_a_class_that_one_side_does_not_know_is_named(wanted: list[str] | None, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        KnownClasses(Memory([], ["background", "cat", "dog"]), ["background", "cat"], wanted)
 
 
 def test_evaluation_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,20 @@ class Augmentation:
 
 
 UPRIGHT = Augmentation(quarter_turns=False, vertical_flip=False, invert=0.0, zoom=(0.75, 1.33))
+UNCHANGED = Augmentation(
+    quarter_turns=False,
+    vertical_flip=False,
+    zoom=(1.0, 1.0),
+    contrast=(1.0, 1.0),
+    brightness=0.0,
+    gamma=(1.0, 1.0),
+    channel_gain=0.0,
+    grey=0.0,
+    invert=0.0,
+    blur=0.0,
+    noise=0.0,
+)
+"""To measure with: only which part is seen, and whether mirrored, is left to chance."""
 
 
 @dataclass(frozen=True)

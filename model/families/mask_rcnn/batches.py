@@ -52,6 +52,13 @@ class BatchSource:
                     waiting.append(executor.submit(draw, step + BATCHES_AHEAD))
                 yield step, batch
 
+    def in_order(self) -> Iterator[Batch]:
+        """Each sample once, the same whenever asked for; the first again where the last batch has room."""
+        draw = _Draw(self)
+        for first in range(0, len(self.data), self.batch_size):
+            indices = np.arange(first, first + self.batch_size) % len(self.data)
+            yield draw.batch(indices, np.random.default_rng((self.seed, first)))
+
 
 class _Draw:
     """Makes the batch of a step; remembers decoded samples."""
@@ -67,6 +74,10 @@ class _Draw:
         source = self.source
         rng = np.random.default_rng((source.seed, step))
         indices = rng.choice(len(source.data), source.batch_size, p=self.weights)
+        return self.batch(indices, rng)
+
+    def batch(self, indices: npt.NDArray[np.int64], rng: np.random.Generator) -> Batch:
+        """The batch of these samples."""
         examples = [self._example(int(index), rng) for index in indices]
         return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
 

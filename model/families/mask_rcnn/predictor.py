@@ -23,10 +23,8 @@ from model.manifest import Manifest
 from model.result import Result, Wishes
 from model.segments import Segments
 from model.stopwatch import Stopwatch
+from model.tiles import SEAM_THRESHOLD
 
-SEAM_THRESHOLD = 0.1
-"""Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
-scores less than the whole, and an object should look the same to each who asks."""
 TILES_TO_JUDGE = 8
 """In about so many tiles, spread over the picture, is seen how large its objects are."""
 FEWEST_TO_JUDGE = 20

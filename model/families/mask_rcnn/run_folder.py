@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import json
 import os
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-from matplotlib.figure import Figure
+import numpy.typing as npt
 
-from model.data.sample import DataSet
-from model.data.subset import evenly_spaced
-from model.evaluation import evaluate, worst_sheet
-from model.families.mask_rcnn.inference import find_segments
-from model.families.mask_rcnn.network import MaskRCNN
-from model.families.mask_rcnn.weights import save_weights
+from model.evaluation import worst_sheet
+from model.families.mask_rcnn import run_json
+from model.families.mask_rcnn.history import History, HistoryError
+from model.families.mask_rcnn.run_json import Asked, RunError
 
-WATCHED_IMAGES = 8
+if TYPE_CHECKING:
+    from model.families.mask_rcnn.validation import Measured
 
-
-class RunError(ValueError):
-    """A run that cannot start or go on: its folder is another's or damaged, or its losses have no value."""
+STEP = "step"
+NAMED_AT_MOST = 8
+STEPS_TO_REPORTS = 4
+"""Steps get at least so many times the time that reports take, however slow the network is."""
+DAMAGES = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+"""As NumPy says that a file is no whole checkpoint."""
 
 
 @contextmanager
@@ -59,25 +59,29 @@ class RunFolder:
     Args:
         folder: made if missing.
         asked: everything that decides the outcome, as plain values; a folder that holds a run with
-            other values is refused.
-        watched: images of which some are drawn with predictions beside the truth.
-        every_seconds: time between checkpoints.
+            other values is refused, but for the number of steps.
+        every_seconds: time between checkpoints, that for reports not counted.
     """
 
-    def __init__(
-        self, folder: Path, asked: Mapping[str, Any], watched: DataSet, every_seconds: float = 300
-    ) -> None:
+    def __init__(self, folder: Path, asked: Asked, every_seconds: float = 300) -> None:
         self.folder = folder
-        self.watched = evenly_spaced(watched, WATCHED_IMAGES)
         self.every_seconds = every_seconds
-        self.history: list[dict[str, float]] = []
-        self.last_checkpoint = time.monotonic()
-        self._claim(json.loads(json.dumps(asked)))
+        self.history = History(folder / "history.csv")
+        self._checkpoint_path = folder / "checkpoint.npz"
+        self._report_seconds = 0.0
+        self._claim(asked)
+        self._restart_clock()
+        self._reported = time.monotonic()
 
     @property
     def weights_path(self) -> Path:
-        """The averaged weights as of the last checkpoint, or of the end."""
+        """The averaged weights as of the last report, or of the end."""
         return self.folder / "model.weights.h5"
+
+    @property
+    def best_path(self) -> Path:
+        """Those of the report that was the best on validation data."""
+        return self.folder / "best.weights.h5"
 
     def restore(self, state: Sequence[keras.Variable]) -> int:
         """Fill `state` from the last checkpoint; the number of steps it has seen, 0 without one.
@@ -85,113 +89,121 @@ class RunFolder:
         Raises:
             RunError: a file is damaged; says which, and what to do.
         """
-        path = self.folder / "checkpoint.npz"
+        path = self._checkpoint_path
         if not path.exists():
             return 0
         try:
             with np.load(path) as stored:
-                step = int(stored["step"])
+                step = int(stored[STEP])
                 for index, variable in enumerate(state):
                     variable.assign(stored[f"{index}"])
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            self.history.read(step)
+        except HistoryError as error:
+            raise RunError(str(error)) from error
+        except DAMAGES as error:
             raise RunError(
                 f"{path} is damaged ({error}): put a whole copy in its place, or delete it to train from "
                 "the first step again"
             ) from error
-        self.history = self._read_history(step)
         return step
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
         """Remember one step's losses; they are written with the next checkpoint."""
-        self.history.append({"step": step, **values})
+        self.history.add(step, values)
 
     def is_due(self, step: int, steps: int) -> bool:
         """Whether it is time for a checkpoint: every few minutes, and at the end."""
-        return step == steps or time.monotonic() - self.last_checkpoint >= self.every_seconds
+        return step == steps or time.monotonic() - self._clock >= self.every_seconds
+
+    def is_report_due(self, step: int, steps: int) -> bool:
+        """Whether it is time for a report: as for a checkpoint, but less often where it takes long."""
+        wait = max(self.every_seconds, STEPS_TO_REPORTS * self._report_seconds)
+        return step == steps or time.monotonic() - self._reported >= wait
 
     def checkpoint(self, step: int, state: Sequence[keras.Variable]) -> None:
-        """Write everything that `restore` reads; each file appears whole or not at all."""
-        self._write_history()
+        """Write everything that `restore` reads; each file appears whole or not at all.
+
+        Raises:
+            RunError: the state is not finite, so that no run could go on from it; the last one is kept.
+        """
+        if broken := not_finite(state):
+            raise RunError(
+                f"after step {step} the weights are not finite in {broken}; the last checkpoint is kept. "
+                "Start anew, in another --out, with a lower --learning-rate"
+            )
+        self.history.write()
         part = self.folder / "checkpoint.part.npz"
         arrays = {f"{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(state)}
-        np.savez(part, step=step, **arrays)
-        os.replace(part, self.folder / "checkpoint.npz")
-        self.last_checkpoint = time.monotonic()
+        np.savez(part, **{STEP: step, **arrays})
+        os.replace(part, self._checkpoint_path)
+        self._restart_clock()
 
-    def report(self, step: int, network: MaskRCNN) -> None:
-        """Weights to use, the loss curves, and predictions beside the truth, as of this step."""
-        save_weights(network.layers, self.weights_path)
-        self._draw_losses()
-        self._draw_predictions(step, network)
+    def report(self, step: int, save: Callable[[Path], None], measure: Callable[[], Measured]) -> None:
+        """Weights to use, their figures, the curves, and predictions beside the truth, as of this step.
 
-    def _claim(self, asked: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "run.json"
-        if not path.exists():
-            part = self.folder / "run.json.part"
-            part.write_text(json.dumps(asked, indent=2) + "\n")
-            os.replace(part, path)
-            return
-        try:
-            before = dict(json.loads(path.read_text()))
-        except (TypeError, ValueError) as error:
-            raise RunError(
-                f"{path} is damaged ({error}): put a whole copy in its place, or name another folder with "
-                "--out"
-            ) from error
-        changed = sorted(name for name in {*before, *asked} if before.get(name) != asked.get(name))
-        if changed:
-            raise RunError(
-                f"{self.folder} holds a run with other values of {', '.join(changed)}: "
-                "repeat its command to go on with it, or name another folder with --out"
-            )
-
-    def _draw_losses(self) -> None:
-        if not self.history:  # somebody deleted it after the last step
-            return
-        steps = [row["step"] for row in self.history]
-        window = max(1, len(steps) // 50)
-        figure = Figure(figsize=(9, 5), layout="constrained")
-        axes = figure.add_subplot(xlabel="step", ylabel=f"loss, mean of {window} steps", yscale="log")
-        for name in (name for name in self.history[0] if name != "step"):
-            values = np.convolve([row[name] for row in self.history], np.ones(window) / window, "valid")
-            axes.plot(steps[window - 1 :], values, label=name, linewidth=2 if name == "loss" else 1)
-        axes.grid(alpha=0.3)
-        axes.legend()
-        figure.savefig(self.folder / "losses.png", dpi=100)
-
-    def _draw_predictions(self, step: int, network: MaskRCNN) -> None:
-        """The first few watched images, truth beside prediction, worst first."""
-        result = evaluate(
-            lambda image: find_segments(network, image, network.config).segments,
-            self.watched,
-            progress=False,
-        )
+        Args:
+            step: the last one.
+            save: writes the weights to a file.
+            measure: what they are worth.
+        """
+        begun = time.monotonic()
+        save(self.weights_path)
+        measured = measure()
+        if measured.figures:
+            self.history.add(step, measured.figures)
+            # Before the history tells of it: after a kill in between, figures without weights would mislead.
+            if self.history.is_best(step):
+                save(self.best_path)
+            self.history.write()
+        self.history.draw(self.folder / "losses.png")
         folder = self.folder / "predictions"
         folder.mkdir(exist_ok=True)
-        worst_sheet(result, self.watched, folder / f"{step:06}.png", count=len(self.watched))
+        worst_sheet(
+            measured.evaluation, measured.pictures, folder / f"{step:06}.png", count=len(measured.pictures)
+        )
+        self._restart_clock()
+        self._reported = time.monotonic()
+        self._report_seconds = self._reported - begun
 
-    def _read_history(self, last: int) -> list[dict[str, float]]:
-        """The rows up to the step `last`; none where there is no file, since nothing else depends on it."""
-        path = self.folder / "history.csv"
-        if not path.exists():
-            return []
-        try:
-            with path.open(newline="") as file:
-                rows = [
-                    {name: int(value) if name == "step" else float(value) for name, value in row.items()}
-                    for row in csv.DictReader(file)
-                ]
-            return [row for row in rows if row["step"] <= last]
-        except (OSError, TypeError, ValueError, KeyError, csv.Error) as error:
+    def _restart_clock(self) -> None:
+        self._clock = time.monotonic()
+
+    def _claim(self, asked: Asked) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        before = run_json.read(self.folder)
+        if before is None:
+            run_json.write(self.folder, asked)
+            return
+        if changed := run_json.differences(before, asked):
             raise RunError(
-                f"{path} is damaged ({error}): delete it, and the run goes on without the losses so far"
-            ) from error
+                f"{self.folder} holds a run with {'; '.join(changed)}: "
+                "repeat its command to go on with it, or name another folder with --out"
+            )
+        steps, done = asked.get("plan", {}).get("steps"), self._steps_done()
+        if steps is not None and steps < done:
+            raise RunError(
+                f"{self.folder} holds a run that has done {done} steps: go on with it with --steps {done} "
+                "or more, or name another folder with --out"
+            )
+        run_json.write(self.folder, {**before, **asked})
 
-    def _write_history(self) -> None:
-        part = self.folder / "history.csv.part"
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(self.history[0]))
-            writer.writeheader()
-            writer.writerows(self.history)
-        os.replace(part, self.folder / "history.csv")
+    def _steps_done(self) -> int:
+        """As the checkpoint says; 0 where it is damaged, which `restore` will tell of."""
+        if not self._checkpoint_path.exists():
+            return 0
+        try:
+            with np.load(self._checkpoint_path) as stored:
+                return int(stored[STEP])
+        except DAMAGES:
+            return 0
+
+
+def not_finite(state: Sequence[keras.Variable]) -> str:
+    """The names of the variables that hold NaN or infinity, the first few; empty if all are finite."""
+    names = [variable.path for variable in state if not _is_finite(keras.ops.convert_to_numpy(variable))]
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + more
+
+
+def _is_finite(values: npt.NDArray) -> bool:
+    return values.dtype.kind != "f" or bool(np.isfinite(values).all())

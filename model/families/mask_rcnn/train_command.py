@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from model.data import DataError, Reading, check_data, check_objects, open_data
+from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.augmentation import UPRIGHT
-from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.config import BACKBONES, Config
+from model.families.mask_rcnn.starting import Start, load_start, start_of
+from model.families.mask_rcnn.stopping import Stopped
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
 from model.problems import problems_in
 
@@ -19,15 +26,31 @@ from model.problems import problems_in
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
-    parser.add_argument("--validation", type=Path, help="draw predictions on these images (default: --data)")
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        help="also measure on these images, and keep the weights that do best there",
+    )
+    parser.add_argument(
+        "--validation-pictures",
+        type=int,
+        default=50,
+        metavar="NUMBER",
+        help="measure on so many of them at most (default: 50)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
     parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")
-    parser.add_argument("--weights", type=Path, help="start from these (.h5, Matterport's or a run's)")
+    parser.add_argument(
+        "--weights",
+        metavar="imagenet|coco|FILE",
+        help="start from these: a backbone that knows ImageNet, Matterport's model of COCO, or a file (.h5, "
+        "Matterport's or a run's)",
+    )
     parser.add_argument("--exclude", default="", help="layers not to read from --weights, comma-separated")
-    parser.add_argument("--backbone", help="resnet50, resnet101 or resnet_small")
+    parser.add_argument("--backbone", choices=BACKBONES, help="default: that of --weights, else resnet101")
     parser.add_argument("--layers", choices=LAYER_STAGES, help="which layers learn")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adamw; Matterport's is sgd")
-    parser.add_argument("--steps", type=int, help="training steps in all")
+    parser.add_argument("--steps", type=int, help="training steps in all; more than before: go on longer")
     parser.add_argument("--batch-size", type=int, help="pictures a step")
     parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")
     parser.add_argument("--learning-rate", type=float, help="at its highest")
@@ -41,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, going on with the run if the folder holds it already."""
+    _check_numbers(arguments)
     recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     reading = Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)
     data = open_data(arguments.data, reading)
@@ -51,8 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
             "they must be the same, in the same order"
         )
-    config = _config(arguments, recipe.config, len(data.classes))
-    plan = _plan(arguments, recipe.plan)
+    plan = _plan(arguments, recipe.plan, run_json.read(arguments.out))
+    exclude = sorted({name.strip() for name in arguments.exclude.split(",") if name.strip()})
+    start = start_of(arguments.weights, exclude, data.classes)
+    config = _config(arguments, recipe.config, start, len(data.classes))
     check_data(data)
     if watched is not data:
         check_data(watched)
@@ -64,25 +90,34 @@ def run(arguments: argparse.Namespace) -> int:
     from model.families.mask_rcnn.network import MaskRCNN
     from model.families.mask_rcnn.run_folder import RunFolder, locked
     from model.families.mask_rcnn.training import train
+    from model.families.mask_rcnn.validation import Validation
 
     asked = {
         "config": config.to_json(),
         "plan": dataclasses.asdict(plan),
         "data": str(arguments.data.resolve()),
+        "validation": str(arguments.validation.resolve()) if arguments.validation else "",
         "classes": data.classes,
-        "weights": str(arguments.weights or ""),
-        "exclude": arguments.exclude,
+        "weights": start.weights,
+        "exclude": ",".join(exclude),
     }
     keras.utils.set_random_seed(plan.seed)
     network = MaskRCNN(config)
-    if arguments.weights:
-        names = [name.strip() for name in arguments.exclude.split(",")]
-        network.load_weights(arguments.weights, exclude=[name for name in names if name])
+    for note in load_start(start, network, plan.layers):
+        print(note)
+    held_out = watched is not data
+    validation = Validation(watched, plan, pictures=arguments.validation_pictures, held_out=held_out)
     # Last of all, so that a command that is refused leaves nothing behind.
     with locked(arguments.out):
-        run_folder = RunFolder(arguments.out, asked, watched, arguments.checkpoint_seconds)
-        train(network, data, plan, run_folder)
+        run_folder = RunFolder(arguments.out, asked, arguments.checkpoint_seconds)
+        try:
+            train(network, data, plan, run_folder, validation)
+        except Stopped as stopped:
+            print(f"{stopped}: repeat the command to go on from there", file=sys.stderr)
+            return 128 + stopped.signal  # as a shell says it
     print(f"Weights: {run_folder.weights_path}")
+    if run_folder.best_path.exists():
+        print(f"Best on --validation: {run_folder.best_path}")
     return 0
 
 
@@ -96,6 +131,14 @@ class Recipe:
     plan: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """What is neither of the network nor of the plan."""
+    if arguments.validation_pictures < 1:
+        raise ValueError(f"--validation-pictures {arguments.validation_pictures} must be at least 1")
+    if not arguments.checkpoint_seconds >= 0:
+        raise ValueError(f"--checkpoint-seconds {arguments.checkpoint_seconds:g} must be 0 or more")
+
+
 def _read_recipe(path: Path) -> Recipe:
     try:
         return TypeAdapter(Recipe).validate_json(path.read_bytes())
@@ -103,14 +146,22 @@ def _read_recipe(path: Path) -> Recipe:
         raise ValueError(f"{path} is no recipe: {problems_in(error)}") from None
 
 
-def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int) -> Config:
+def _config(arguments: argparse.Namespace, recipe: dict[str, Any], start: Start, classes: int) -> Config:
     given = {"backbone": arguments.backbone, "learning_rate": arguments.learning_rate}
-    values = {name: value for name, value in given.items() if value is not None}
-    config = Config.from_json({**recipe, **values, "num_classes": classes})
-    if not config.train_bn and not arguments.weights:
+    values = {**recipe, **{name: value for name, value in given.items() if value is not None}}
+    in_file = start.config.get("backbone")
+    if in_file and values.get("backbone", in_file) != in_file:
+        raise ValueError(
+            f"{arguments.weights} has the backbone {in_file}, not {values['backbone']}: leave --backbone "
+            f"out, or say {in_file}"
+        )
+    with _words_of_the_command_line(given):
+        config = Config.from_json({**start.config, **values, "num_classes": classes})
+    if not config.train_bn and not start.weights:
         raise ValueError(
             "batch norm does not learn (train_bn is false), so a network cannot start from nothing: "
-            "start from trained --weights, or from a --recipe with train_bn, as model/recipes/nuclei.json"
+            "start from trained --weights, such as imagenet or coco, or from a --recipe with train_bn, as "
+            "model/recipes/nuclei.json"
         )
     if config.image_resize_mode in ("crop", "none"):
         raise ValueError(
@@ -120,7 +171,8 @@ def _config(arguments: argparse.Namespace, recipe: dict[str, Any], classes: int)
     return config
 
 
-def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
+def _plan(arguments: argparse.Namespace, recipe: dict[str, Any], begun: run_json.Asked | None) -> Plan:
+    """The plan of a new run, or of one that has begun."""
     given = {
         field.name: value
         for field in dataclasses.fields(Plan)
@@ -133,5 +185,21 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any]) -> Plan:
         values["augmentation"] = UPRIGHT
     steps, warmup = values["steps"], values.get("warmup_steps", Plan.warmup_steps)
     if arguments.warmup_steps is None and isinstance(steps, int) and isinstance(warmup, int):
-        values["warmup_steps"] = min(warmup, steps // 5)  # a short run, a short warm-up
-    return Plan.from_json(values)
+        # A short run, a short warm-up; one that is made longer has had its own.
+        had = begun.get("plan", {}).get("warmup_steps") if begun else None
+        values["warmup_steps"] = min(warmup, steps // 5 if had is None else had)
+    with _words_of_the_command_line(given):
+        return Plan.from_json(values)
+
+
+@contextmanager
+def _words_of_the_command_line(given: Mapping[str, Any]) -> Iterator[None]:
+    """What is said of a value that an option gave calls it by the option: "--batch-size 0 must be …"."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        for name, value in given.items():
+            if value is not None:
+                message = re.sub(rf"(?<![\w-]){name}(?!\w)", run_json.option(name), message)
+        raise ValueError(message) from None

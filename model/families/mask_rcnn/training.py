@@ -1,180 +1,146 @@
-"""Training: the network with its losses, a schedule, and a loop that survives being killed."""
+"""Training: a schedule, and a loop that survives being stopped or killed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import ops
 from tqdm import tqdm
 
 from model.data.sample import DataSet
-from model.families.mask_rcnn import losses
-from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
-from model.families.mask_rcnn.batches import Batch, BatchSource
-from model.families.mask_rcnn.host import call_on_host
+from model.families.mask_rcnn.batches import BatchSource
 from model.families.mask_rcnn.network import MaskRCNN
-from model.families.mask_rcnn.proposals import propose
-from model.families.mask_rcnn.run_folder import RunError, RunFolder
-from model.families.mask_rcnn.sampling import sample
-from model.families.mask_rcnn.targets import Truth, roi_targets
+from model.families.mask_rcnn.run_folder import RunFolder, not_finite
+from model.families.mask_rcnn.run_json import RunError
+from model.families.mask_rcnn.stopping import Stop, stoppable
+from model.families.mask_rcnn.training_network import TrainingNetwork
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, Plan
+from model.families.mask_rcnn.validation import Validation
+from model.families.mask_rcnn.weights import save_weights
 
 
-class TrainingNetwork(keras.Model):
-    """A MaskRCNN that answers its five losses on a `BatchSource` batch."""
-
-    def __init__(self, network: MaskRCNN) -> None:
-        super().__init__(name="training")
-        self.config = network.config
-        self.trunk_model = network.trunk_model
-        self.box_model = network.box_model
-        self.mask_model = network.mask_model
-        self.averages = {name: keras.metrics.Mean(name) for name in ("loss", *self.config.loss_weights)}
-        self.built = True  # its parts are
-
-    @property
-    def metrics(self) -> list[keras.Metric]:
-        return list(self.averages.values())
-
-    def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
-        cells, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
-        class_ids, deltas, masks, *samples = self._roi_targets(batch, objectness, rpn_deltas)
-        logits, box_deltas = self.box_model([cells, *samples[:2]], training=training)
-        positives = self.config.positive_rois_per_image
-        positive_ids = class_ids[:, :positives]
-        answered_masks = self.mask_model(
-            [cells, *samples[2:], ops.maximum(positive_ids, 0)], training=training
-        )
-        return {
-            "rpn_class_loss": losses.rpn_class_loss(batch["rpn_match"], objectness),
-            "rpn_bbox_loss": losses.rpn_bbox_loss(batch["rpn_match"], batch["rpn_deltas"], rpn_deltas),
-            "mrcnn_class_loss": losses.mrcnn_class_loss(class_ids, logits),
-            "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(class_ids, deltas, box_deltas),
-            "mrcnn_mask_loss": losses.mrcnn_mask_loss(positive_ids, masks, answered_masks),
-        }
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The weighted sum of the five (Keras calls it from its own train step)."""
-        total = sum(weight * y_pred[name] for name, weight in self.config.loss_weights.items())
-        self.averages["loss"].update_state(total)
-        for name, value in y_pred.items():
-            self.averages[name].update_state(value)
-        return total
-
-    def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
-        """What the heads train on, chosen on the host where no gradient flows.
-
-        Class ids, deltas and masks, then the `Samples` of the box head and those of the mask head.
-        """
-        config = self.config
-        count, size = batch["picture"].shape[:2]
-        rois, positives = config.train_rois_per_image, config.positive_rois_per_image
-        anchors = pyramid_anchors(config, size, size)
-
-        def choose(
-            objectness: npt.NDArray,
-            deltas: npt.NDArray,
-            boxes: npt.NDArray,
-            class_ids: npt.NDArray,
-            mini_masks: npt.NDArray,
-            crowd_boxes: npt.NDArray,
-            seeds: npt.NDArray,
-        ) -> list[npt.NDArray]:
-            of_pictures = []
-            for index, seed in enumerate(seeds):
-                proposals = propose(
-                    objectness[index],
-                    deltas[index],
-                    anchors,
-                    config,
-                    config.post_nms_rois_training,
-                    level_sizes(config, size, size),
-                )
-                there, crowded = class_ids[index] > 0, crowd_boxes[index].any(axis=1)  # the rest is padding
-                truth = Truth(
-                    boxes[index][there],
-                    class_ids[index][there],
-                    mini_masks[index][there],
-                    crowd_boxes[index][crowded],
-                )
-                of_pictures.append(roi_targets(proposals, truth, config, np.random.default_rng(seed)))
-            chosen, *targets = (
-                np.stack([getattr(targets, name) for targets in of_pictures])
-                for name in ("rois", "class_ids", "deltas", "masks")
-            )
-            of_boxes = sample(chosen, (size, size), config.pool_size)
-            of_masks = sample(chosen[:, :positives], (size, size), config.mask_pool_size)
-            return [*targets, *of_boxes, *of_masks]
-
-        from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
-        return call_on_host(
-            choose,
-            [objectness, rpn_deltas, *(batch[name] for name in from_batch)],
-            [
-                ((count, rois), "int32"),
-                ((count, rois, 4), "float32"),
-                ((count, positives, *config.mask_shape), "float32"),
-                *_samples(count, rois, config.pool_size),
-                *_samples(count, positives, config.mask_pool_size),
-            ],
-        )
-
-
-def _samples(count: int, rois: int, size: int) -> list[tuple[tuple[int, ...], str]]:
-    shape = (count, rois, size, size, 4)
-    return [(shape, "int32"), (shape, "float32")]
-
-
-def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder) -> None:
+def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validation: Validation) -> None:
     """Train `network` in place, from the run folder's last checkpoint on, if it has one.
 
     Killed at any moment and started again with the same arguments, it ends with the same weights as if it
     had never stopped (on one machine and backend): each step's batch follows from the seed and the step,
     and a checkpoint holds everything else.
+
+    Raises:
+        Stopped: by SIGINT or SIGTERM; a checkpoint of the last step has been written.
+        RunError: the run cannot go on; says why.
     """
-    _choose_layers(network.layers, plan.layers)
+    choose_layers(network.layers, plan.layers)
     trainer = TrainingNetwork(network)
     trainer.compile(optimizer=_optimizer(network, plan), jit_compile=keras.backend.backend() == "jax")
     trainer.optimizer.build(trainer.trainable_variables)
     state = [*trainer.variables, *trainer.optimizer.variables]
     first = run.restore(state)
-    if first == plan.steps:  # it may have been killed between its last checkpoint and the report
-        with _AveragedWeights(trainer, plan):
-            run.report(first, network)
+    if broken := not_finite(state):
+        what_to_do = "delete checkpoint.npz to train anew" if first else "start from other --weights"
+        raise RunError(f"the weights to start from are not finite in {broken}: {what_to_do}")
     source = BatchSource(
         data, network.config, plan.augmentation, plan.batch_size, plan.picture_size, plan.seed
     )
-    with tqdm(total=plan.steps, initial=first, unit="step", smoothing=0.05) as bar:
+    objects = 0
+    with stoppable() as stop, _bar(first, plan.steps) as bar:
+        report = partial(_report, trainer, network, plan, run, validation, stop, bar)
+        if first == plan.steps:  # it may have been killed between its last checkpoint and the report
+            report(first)
         for step, batch in source.batches(first, plan.steps):
             trainer.reset_metrics()
             answer = trainer.train_on_batch(batch, return_dict=True)
             values = {name: float(value) for name, value in answer.items()}
+            objects += int(np.count_nonzero(batch["class_ids"]))
             if not np.isfinite(values["loss"]):
-                raise RunError(
-                    f"the loss is {values['loss']} at step {step + 1}: the last checkpoint is kept; "
-                    "start anew with a lower --learning-rate"
-                )
+                rate = float(trainer.optimizer.learning_rate)
+                raise RunError(why_not_finite(step + 1, values, objects, rate))
             run.record(step + 1, values)
             bar.set_postfix({name.removesuffix("_loss"): f"{value:.3f}" for name, value in values.items()})
             bar.update()
-            if run.is_due(step + 1, plan.steps):
+            if step == first:
+                bar.forget_the_start()
+            report_due = run.is_report_due(step + 1, plan.steps)
+            if report_due or stop.asked or run.is_due(step + 1, plan.steps):
                 run.checkpoint(step + 1, state)
-                with _AveragedWeights(trainer, plan):
-                    run.report(step + 1, network)
+            stop.check()
+            if report_due:
+                report(step + 1)
     if plan.average:
         trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+
+
+def choose_layers(layers: Sequence[keras.Layer], stage: str) -> None:
+    """Let only the layers of a stage learn."""
+    for layer in layers:
+        layer.trainable = re.fullmatch(LAYER_STAGES[stage], layer.name) is not None
+
+
+class _Bar(tqdm):
+    """The steps of a run, with the time that reports take."""
+
+    def forget_the_start(self) -> None:
+        """Leave out of the estimate what came before the second step: the first compiles the network."""
+        self.initial = self.n
+        self.unpause()
+        self.start_t = self.last_print_t
+
+
+def _bar(first: int, steps: int) -> _Bar:
+    """The mean over all of a run, so that what is left is told with the reports that will come."""
+    return _Bar(total=steps, initial=first, unit="step", desc="train", smoothing=0)
+
+
+def _report(
+    trainer: TrainingNetwork,
+    network: MaskRCNN,
+    plan: Plan,
+    run: RunFolder,
+    validation: Validation,
+    stop: Stop,
+    bar: _Bar,
+    step: int,
+) -> None:
+    """What the network is worth at this step, measured with its averaged weights."""
+    done = 0
+
+    def before_each() -> None:
+        nonlocal done
+        stop.check()
+        done += 1
+        bar.set_description(f"report, {done} of {validation.parts}")
+
+    with _AveragedWeights(trainer, plan):
+        run.report(
+            step,
+            partial(save_weights, network.layers),
+            lambda: validation.measure(trainer, network, before_each),
+        )
+    bar.set_description("train")
+
+
+def why_not_finite(step: int, values: Mapping[str, float], objects: int, learning_rate: float) -> str:
+    """What can be seen of why a loss is not finite, and what to do; the weights to start from were.
+
+    Args:
+        step: at which it came.
+        values: "loss" and the losses that it is the sum of.
+        objects: how many the pictures so far showed.
+        learning_rate: at this step.
+    """
+    names = ", ".join(name for name, value in values.items() if name != "loss" and not np.isfinite(value))
+    told = f"the loss is {values['loss']} at step {step} ({names or 'their sum'}); checkpoints are kept. "
+    if not objects:
+        return told + "No picture so far showed an object to learn: look at the labels of --data"
+    return told + (
+        "The weights were finite at the start and the pictures showed objects, so that the learning rate, "
+        f"{learning_rate:.2g} here, is the likely cause: start anew, in another --out, with a tenth of it as "
+        "--learning-rate"
+    )
 
 
 class _AveragedWeights:
@@ -194,11 +160,6 @@ class _AveragedWeights:
         if self.enabled:
             for variable, value in zip(self.variables, self.own, strict=True):
                 variable.assign(value)
-
-
-def _choose_layers(layers: Sequence[keras.Layer], stage: str) -> None:
-    for layer in layers:
-        layer.trainable = re.fullmatch(LAYER_STAGES[stage], layer.name) is not None
 
 
 def _optimizer(network: MaskRCNN, plan: Plan) -> keras.optimizers.Optimizer:

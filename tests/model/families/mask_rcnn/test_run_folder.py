@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,8 +13,12 @@ import numpy as np
 import pytest
 from drawn_data import Drawn, sample_of
 
-from model.families.mask_rcnn.run_folder import RunError, RunFolder, locked
-from model.mrcnn import MaskRCNN
+from model.evaluation import evaluate
+from model.families.mask_rcnn import run_json
+from model.families.mask_rcnn.run_folder import RunFolder, locked
+from model.families.mask_rcnn.run_json import RunError
+from model.families.mask_rcnn.validation import Measured
+from model.segments import Segments
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -31,38 +37,38 @@ def state() -> list[keras.Variable]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, data: Drawn, state: list[keras.Variable]) -> RunFolder:
+def run(tmp_path: Path, state: list[keras.Variable]) -> RunFolder:
     """A run with a checkpoint of its second step."""
-    run = RunFolder(tmp_path, {}, data)
+    run = RunFolder(tmp_path, {})
     for step in (1, 2):
         run.record(step, {"loss": step / 2})
     run.checkpoint(2, state)
     return run
 
 
-def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path: Path, data: Drawn) -> None:
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ("a", "b")}, data)
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ["a", "b"]}, data)  # the same, to JSON
-    with pytest.raises(RunError, match=r"other values of plan, weights: repeat its command .* --out"):
-        RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 6}, "classes": ["a", "b"], "weights": "x.h5"}, data)
+def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path: Path) -> None:
+    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ("a", "b")})
+    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ["a", "b"]})  # the same, to JSON
+    with pytest.raises(RunError, match=r"holds a run with --seed 1, not 2; .* repeat its command .* --out"):
+        RunFolder(tmp_path, {"seed": 2, "plan": {"steps": 5}, "classes": ["a"]})
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_a_kill_while_the_folder_is_claimed_spoils_nothing(tmp_path: Path, data: Drawn) -> None:
+def test_a_kill_while_the_folder_is_claimed_spoils_nothing(tmp_path: Path) -> None:
     (tmp_path / "run.json.part").write_text('{"se')
-    RunFolder(tmp_path, {"seed": 1}, data)
-    RunFolder(tmp_path, {"seed": 1}, data)
+    RunFolder(tmp_path, {"seed": 1})
+    RunFolder(tmp_path, {"seed": 1})
 
 
-def test_a_checkpoint_is_due_in_time_and_at_the_end(tmp_path: Path, data: Drawn) -> None:
-    patient, eager = (RunFolder(tmp_path, {}, data, seconds) for seconds in (1000, 0))
+def test_a_checkpoint_is_due_in_time_and_at_the_end(tmp_path: Path) -> None:
+    patient, eager = (RunFolder(tmp_path, {}, seconds) for seconds in (1000, 0))
     assert not patient.is_due(3, 5)
     assert patient.is_due(5, 5)
     assert eager.is_due(3, 5)
 
 
-def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path, data: Drawn) -> None:
-    run = RunFolder(tmp_path, {}, data)
+def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, {})
     stored = [keras.Variable([1.0, 2.0]), keras.Variable(7, dtype="int32", trainable=False)]
     assert run.restore(stored) == 0
     for step in (1, 2):
@@ -73,12 +79,12 @@ def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path
         history.write("3,1.5\n")
     (tmp_path / "checkpoint.part.npz").write_bytes(b"PK\x03\x04 cut off")
 
-    again = RunFolder(tmp_path, {}, data)
+    again = RunFolder(tmp_path, {})
     state = [keras.Variable([0.0, 0.0]), keras.Variable(0, dtype="int32", trainable=False)]
     assert again.restore(state) == 2
     np.testing.assert_array_equal(state[0], [1, 2])
     assert int(state[1]) == 7
-    assert again.history == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 1.0}]
+    assert again.history.rows == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 1.0}]
     again.checkpoint(2, state)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "history.csv", "run.json"]
     assert (tmp_path / "history.csv").read_text().splitlines() == ["step,loss", "1,0.5", "2,1.0"]
@@ -115,16 +121,127 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(
         run.restore(state)
 
 
-def test_a_run_goes_on_without_its_history(
-    run: RunFolder, state: list[keras.Variable], network: MaskRCNN
-) -> None:
+def measured(data: Drawn, **figures: float) -> Measured:
+    """What a network was worth that finds nothing."""
+    found = evaluate(lambda image: Segments.none((90, 80)), data, progress=False)
+    return Measured(figures, found, data)
+
+
+def write(text: str) -> Callable[[Path], None]:
+    """How weights that are nothing but a text are saved."""
+    return lambda path: path.write_text(text) and None
+
+
+def test_a_run_goes_on_without_its_history(run: RunFolder, state: list[keras.Variable], data: Drawn) -> None:
     (run.folder / "history.csv").unlink()
     assert run.restore(state) == 2
-    assert run.history == []
-    run.report(2, network)  # nothing to draw curves of
+    assert run.history.rows == []
+    run.report(2, write("weights"), lambda: measured(data))  # nothing to draw curves of
     run.record(3, {"loss": 1.5})
     run.checkpoint(3, state)
     assert (run.folder / "history.csv").read_text().splitlines() == ["step,loss", "3,1.5"]
+
+
+def test_the_best_weights_on_validation_data_are_kept_across_a_restart(
+    tmp_path: Path, state: list[keras.Variable], data: Drawn
+) -> None:
+    figures = [
+        {"val_loss": 3.0},  # no AP: there may be no objects
+        {"val_loss": 2.0, "val_mAP": 0.5, "val_AP50": 0.75},
+        {"val_loss": 1.0, "val_mAP": 0.25, "val_AP50": 0.5},  # less loss, but a worse AP
+        {"val_loss": 1.5, "val_mAP": 0.5, "val_AP50": 0.75},  # as good an AP, and less loss
+        {"val_loss": float("nan"), "val_mAP": 0.5, "val_AP50": 0.75},
+    ]
+    kept = []
+    for step, of_step in enumerate(figures, start=1):
+        run = RunFolder(tmp_path, {})
+        run.restore(state)
+        run.record(step, {"loss": 4.0})
+        run.checkpoint(step, state)
+        run.report(step, write(f"as of {step}"), lambda of_step=of_step: measured(data, **of_step))
+        kept.append(run.best_path.read_text())
+    assert kept == ["as of 1", "as of 2", "as of 2", "as of 4", "as of 4"]
+    assert run.weights_path.read_text() == "as of 5"
+    assert (tmp_path / "history.csv").read_text().splitlines()[:3] == [
+        "step,loss,val_loss,val_mAP,val_AP50",
+        "1,4.0,3.0,,",
+        "2,4.0,2.0,0.5,0.75",
+    ]
+    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_validation_data_nothing_is_called_the_best(run: RunFolder, data: Drawn) -> None:
+    run.report(2, write("weights"), lambda: measured(data))
+    assert run.weights_path.exists()
+    assert not run.best_path.exists()
+
+
+def test_the_time_of_a_report_is_none_of_the_time_between_checkpoints(
+    tmp_path: Path, state: list[keras.Variable], data: Drawn
+) -> None:
+    run = RunFolder(tmp_path, {}, 0.5)
+
+    def measure() -> Measured:
+        time.sleep(0.6)
+        return measured(data)
+
+    run.record(1, {"loss": 1.0})
+    run.checkpoint(1, state)
+    run.report(1, write("weights"), measure)
+    assert not run.is_due(2, 5)
+    time.sleep(0.6)
+    assert run.is_due(2, 5)
+    assert not run.is_report_due(2, 5)  # of all time, reports get a fifth at most
+    assert run.is_report_due(5, 5)
+
+
+def test_weights_that_are_not_finite_do_not_take_the_last_checkpoints_place(
+    run: RunFolder, state: list[keras.Variable]
+) -> None:
+    broken = keras.Variable([1.0, np.nan], name="broken")
+    with pytest.raises(RunError, match=r"after step 3 .* not finite in broken; .* --learning-rate"):
+        run.checkpoint(3, [*state, broken])
+    assert run.restore(state) == 2
+
+
+def test_a_run_can_be_made_longer_but_not_shorter_than_it_is(tmp_path: Path, run: RunFolder) -> None:
+    for steps in (2, 40, 20):
+        RunFolder(tmp_path, {"plan": {"steps": steps}})
+        assert run_json.read(tmp_path) == {"plan": {"steps": steps}}
+    with pytest.raises(RunError, match=r"has done 2 steps: .* --steps 2 or more, or .* --out"):
+        RunFolder(tmp_path, {"plan": {"steps": 1}})
+    assert run_json.read(tmp_path) == {"plan": {"steps": 20}}
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "told"),
+    [
+        ({"plan": {"steps": 5, "seed": 1}}, {"plan": {"steps": 9, "seed": 1}}, []),
+        ({"plan": {"batch_size": 4}}, {"plan": {"batch_size": 2}}, ["--batch-size 4, not 2"]),
+        ({"config": {"image_min_dim": 64}}, {"config": {"image_min_dim": 80}}, ["image_min_dim 64, not 80"]),
+        ({"config": {"loss_weights": {"a": 1}}}, {"config": {"loss_weights": {"a": 2}}}, ["a 1, not 2"]),
+        ({"classes": ["a", "b"]}, {"classes": ("a", "c")}, ["classes a, b, not a, c"]),
+        # a value that an older version did not keep
+        ({"seed": 1}, {"seed": 1, "validation": "/data"}, []),
+        # the same place by another path, and as an older version kept it
+        ({"weights": "start.h5"}, {"weights": "{here}/start.h5"}, []),
+        ({"data": "{here}/linked"}, {"data": "{here}/real"}, []),
+        ({"data": "{here}/linked"}, {"data": "{here}/other"}, ["--data {here}/linked, not {here}/other"]),
+        ({"weights": "coco"}, {"weights": "imagenet"}, ["--weights coco, not imagenet"]),
+        ({"weights": ""}, {"weights": "coco"}, ["--weights (none), not coco"]),
+    ],
+)
+def test_what_is_asked_otherwise_is_told_in_words_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: dict, asked: dict, told: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to("real")
+
+    def here(one: dict) -> dict:
+        return {n: v.format(here=tmp_path) if isinstance(v, str) else v for n, v in one.items()}
+
+    assert run_json.differences(here(before), here(asked)) == [one.format(here=tmp_path) for one in told]
 
 
 @pytest.mark.parametrize("text", ["step,loss\n1,0.5\n2\n", "step,loss\none,0.5\n", "loss\n0.5\n"])
@@ -137,10 +254,10 @@ def test_a_damaged_history_is_named_with_what_to_do(
 
 
 @pytest.mark.parametrize("text", ['{"se', "[1]", ""])
-def test_a_damaged_run_json_is_named(tmp_path: Path, data: Drawn, text: str) -> None:
+def test_a_damaged_run_json_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=r"run\.json is damaged"):
-        RunFolder(tmp_path, {"seed": 1}, data)
+        RunFolder(tmp_path, {"seed": 1})
 
 
 def test_a_folder_is_one_process_at_a_time_and_free_again_when_that_is_killed(tmp_path: Path) -> None:

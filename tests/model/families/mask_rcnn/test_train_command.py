@@ -96,13 +96,36 @@ def test_binary_masks_are_refused(tmp_path: Path, recipe: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--weights", "gone.h5"), "gone.h5: there is no such file"),
-        (
-            ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),
-            "is called mrcnn_logits:",
-        ),
+        (("--steps", 0), "--steps 0 must be at least 1"),
+        (("--batch-size", 0), "--batch-size 0 must be at least 1"),
+        (("--picture-size", 100), "--picture-size 100 must be a multiple of 64"),
+        (("--steps", 3, "--warmup-steps", 9), "--warmup-steps 9 must be fewer than --steps 3"),
+        (("--warmup-steps", 9), "--warmup-steps 9 must be fewer than steps 4"),  # which the recipe says
+        (("--seed", -1), "--seed -1 must be from 0"),
+        (("--learning-rate", 0), "--learning-rate 0.0: give only what is above 0"),
+        (("--validation-pictures", 0), "--validation-pictures 0 must be at least 1"),
+        (("--checkpoint-seconds", -5), "--checkpoint-seconds -5 must be 0 or more"),
+        (("--exclude", "mrcnn_mask"), "--exclude names layers that are not read from --weights"),
+        (("--backbone", "resnet50", "--weights", "start.h5"), "start.h5 has the backbone resnet_small, not"),
+        (("--weights", "imagenet"), "no ImageNet weights for resnet_small: choose --backbone"),
     ],
 )
+def test_an_option_that_cannot_be_is_named_as_it_was_given(
+    tmp_path: Path,
+    data_folder: Path,
+    recipe: Path,
+    network: MaskRCNN,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[object, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_weights(network.layers, "start.h5")
+    message = refusal(capsys, tmp_path / "run", "--data", data_folder, "--recipe", recipe, *more)
+    assert told in message
+
+
 def test_after_a_refusal_the_corrected_command_has_the_folder(
     tmp_path: Path,
     data_folder: Path,
@@ -110,13 +133,20 @@ def test_after_a_refusal_the_corrected_command_has_the_folder(
     network: MaskRCNN,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    more: tuple[str, ...],
-    told: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     save_weights(network.layers, "start.weights.h5")
     words = ("--data", data_folder, "--recipe", recipe)
-    assert told in refusal(capsys, tmp_path / "run", *words, *more)
+    for more, told in [
+        (("--weights", "gone.h5"), "gone.h5: there is no such file"),
+        (
+            ("--weights", "start.weights.h5", "--exclude", "mrcnn_mask, mrcnn_logits"),
+            "is called mrcnn_logits:",
+        ),
+    ]:
+        assert told in refusal(capsys, tmp_path / "run", *words, *more)
     corrected = (*words, "--steps", 1, "--weights", "start.weights.h5", "--exclude", "mrcnn_mask, conv1")
     assert main(["train", "--out", "run", *map(str, corrected)]) == 0
+    assert "layers start from chance: conv1, mrcnn_mask." in capsys.readouterr().out
     assert (tmp_path / "run/model.weights.h5").is_file()
+    assert not (tmp_path / "run/best.weights.h5").exists()  # there were no --validation data

@@ -6,9 +6,11 @@ import csv
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from drawn_data import TINY, write_folder
 
 from model.__main__ import main
+from model.families.mask_rcnn.run_folder import RunFolder
 from model.families.mask_rcnn.weights import read_weights, save_weights
 from model.mrcnn import MaskRCNN
 
@@ -58,7 +61,7 @@ def start(words: list[str], **environment: str) -> subprocess.Popen:
 
 def history_of(folder: Path) -> list[dict[str, float]]:
     with (folder / "history.csv").open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{n: float(v) for n, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,19 @@ def test_the_history_has_each_step_once(killed_folder: Path, straight_folder: Pa
     assert [row["step"] for row in ours] == list(range(1, STEPS + 1))
     for row, other in zip(ours, expected, strict=True):
         assert np.isfinite(list(row.values())).all()
-        assert row == pytest.approx(other, rel=1e-3)
+        losses = {name: value for name, value in row.items() if not name.startswith("val_")}
+        assert losses == pytest.approx({name: other[name] for name in losses}, rel=1e-3)
+
+
+def test_each_report_adds_its_figures_on_validation_data(killed_folder: Path, straight_folder: Path) -> None:
+    figures = {f"val_{name}" for name in ("loss", *TINY.loss_weights, "mAP", "AP50")}
+    reported = [row["step"] for row in history_of(killed_folder) if figures <= set(row)]
+    assert reported[-1] == STEPS
+    assert reported[0] < STEPS
+    (row,) = [row for row in history_of(straight_folder) if "val_loss" in row]
+    assert (row["step"], figures <= set(row)) == (STEPS, True)
+    for folder in (killed_folder, straight_folder):
+        MaskRCNN(TINY).load_weights(folder / "best.weights.h5")
 
 
 def test_a_run_leaves_curves_and_predictions_to_look_at(killed_folder: Path, straight_folder: Path) -> None:
@@ -130,7 +145,8 @@ def test_a_run_leaves_curves_and_predictions_to_look_at(killed_folder: Path, str
 def test_nothing_half_written_is_left(killed_folder: Path) -> None:
     left = {path.name for path in killed_folder.iterdir()} - {"run.json.part", "run.lock"}
     assert left == {
-        "checkpoint.npz", "history.csv", "losses.png", "model.weights.h5", "predictions", "run.json"
+        "best.weights.h5", "checkpoint.npz", "history.csv", "losses.png", "model.weights.h5", "predictions",
+        "run.json",
     }  # fmt: skip
 
 
@@ -147,9 +163,9 @@ def test_killed_before_its_last_report_a_run_still_gets_its_final_weights(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--steps", "9"], "other values of plan"),
-        (["--seed", "5"], "other values of plan"),
-        (["--exclude", "mrcnn_mask"], "other values of exclude"),
+        (["--steps", "3"], f"has done {STEPS} steps: go on with it with --steps {STEPS} or more"),
+        (["--seed", "5"], "holds a run with --seed 0, not 5: repeat its command"),
+        (["--exclude", "mrcnn_mask"], "holds a run with --exclude (none), not mrcnn_mask:"),
     ],
 )
 def test_other_arguments_in_the_same_folder_are_refused(
@@ -159,6 +175,32 @@ def test_other_arguments_in_the_same_folder_are_refused(
     assert main([*words, "--out", str(straight_folder), *more]) == 1
     assert told in capsys.readouterr().err
     assert (straight_folder / "checkpoint.npz").read_bytes() == before
+
+
+def test_a_signal_saves_the_step_and_ends_the_run_which_can_then_be_made_longer(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Long before the first checkpoint is due; of the last of the steps that were asked for at first."""
+    record = RunFolder.record
+
+    def record_and_stop(run: RunFolder, step: int, values: Mapping[str, float]) -> None:
+        record(run, step, values)
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(RunFolder, "record", record_and_stop)
+    folder = tmp_path / "run"
+    assert main([*words, "--out", str(folder), "--steps", "2"]) == 128 + signal.SIGTERM
+    told = capfd.readouterr().err
+    assert "SIGTERM: saving a checkpoint after this step" in told
+    assert "stopped by SIGTERM: repeat the command to go on from there" in told
+    with np.load(folder / "checkpoint.npz") as checkpoint:
+        assert checkpoint["step"] == 2
+    assert not (folder / "model.weights.h5").exists()
+
+    assert main([*words, "--out", str(folder), "--steps", "3"]) == 0
+    assert [row["step"] for row in history_of(folder)] == [1, 2, 3]
+    assert (folder / "model.weights.h5").exists()
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")

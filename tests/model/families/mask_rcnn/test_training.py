@@ -14,8 +14,10 @@ from drawn_data import BOOT, TINY, Drawn, labels_with, sample_of
 
 from model.families.mask_rcnn.augmentation import UPRIGHT, Augmentation
 from model.families.mask_rcnn.run_folder import RunFolder
-from model.families.mask_rcnn.training import train
+from model.families.mask_rcnn.run_json import RunError
+from model.families.mask_rcnn.training import train, why_not_finite
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, Plan
+from model.families.mask_rcnn.validation import Validation
 from model.mrcnn import MaskRCNN
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
@@ -37,10 +39,10 @@ def data() -> Drawn:
 def test_training_on_one_picture_lowers_its_loss(tmp_path: Path, data: Drawn) -> None:
     keras.utils.set_random_seed(0)
     network = MaskRCNN(dataclasses.replace(TINY, train_bn=True, learning_rate=0.003))
-    run = RunFolder(tmp_path / "run", {}, data)
+    run = RunFolder(tmp_path / "run", {})
     plan = Plan(steps=40, batch_size=2, picture_size=64, warmup_steps=5, average=0.0)
-    train(network, Drawn([data[0]]), plan, run)
-    losses = [row["loss"] for row in run.history]
+    train(network, Drawn([data[0]]), plan, run, Validation(data, plan, held_out=False))
+    losses = [row["loss"] for row in run.history.rows]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 
@@ -52,14 +54,14 @@ def test_only_the_chosen_layers_learn_and_every_loss_is_finite(tmp_path: Path, d
     keras.utils.set_random_seed(0)
     network = MaskRCNN(dataclasses.replace(TINY, train_bn=True))
     before = values_of(network)
-    run = RunFolder(tmp_path / "run", {}, data)
-    train(network, data, PLAN, run)
+    run = RunFolder(tmp_path / "run", {})
+    train(network, data, PLAN, run, Validation(data, PLAN, held_out=False))
 
     for name, weights in values_of(network).items():
         moved = any(not np.array_equal(a, b) for a, b in zip(weights, before[name], strict=True))
         assert moved == name.startswith(HEADS), name
-    assert [row["step"] for row in run.history] == [1, 2, 3, 4]
-    for row in run.history:
+    assert [row["step"] for row in run.history.rows] == [1, 2, 3, 4]
+    for row in run.history.rows:
         assert set(row) == {"step", "loss", *TINY.loss_weights}
         assert np.isfinite(list(row.values())).all()
         assert row["loss"] == pytest.approx(sum(row[name] for name in TINY.loss_weights), rel=1e-4)
@@ -69,6 +71,27 @@ def test_only_the_chosen_layers_learn_and_every_loss_is_finite(tmp_path: Path, d
     for name, weights in values_of(stored).items():  # the averaged ones, which training ends with
         for ours, expected in zip(weights, values_of(network)[name], strict=True):
             np.testing.assert_allclose(ours, expected, atol=1e-7)
+
+
+def test_weights_that_are_not_finite_are_named_before_the_first_step(tmp_path: Path, data: Drawn) -> None:
+    network = MaskRCNN(TINY)
+    network.trunk_model.get_layer("conv1").kernel.assign(np.full((7, 7, 3, 48), np.nan))
+    run = RunFolder(tmp_path / "run", {})
+    with pytest.raises(RunError, match=r"to start from are not finite in conv1/kernel: start from other"):
+        train(network, data, PLAN, run, Validation(data, PLAN))
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "told"),
+    [
+        (0, r"loss is nan at step 3 \(mrcnn_bbox_loss\); .* No picture so far showed an object .* --data"),
+        (5, r"step 3 \(mrcnn_bbox_loss\); .* learning rate, 0\.02 here, .* a tenth of it as --learning-rate"),
+    ],
+)
+def test_a_loss_that_is_not_finite_is_told_with_its_cause(objects: int, told: str) -> None:
+    values = {"loss": np.nan, "rpn_bbox_loss": 1.0, "mrcnn_bbox_loss": np.inf}
+    assert re.search(told, why_not_finite(3, values, objects, 0.02))
 
 
 @pytest.mark.parametrize(

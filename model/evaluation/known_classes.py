@@ -1,0 +1,77 @@
+"""KnownClasses: a data set as a model sees it that knows other classes too, or has them in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from model.data import DataError, DataSet, Sample
+
+
+class KnownClasses:
+    """The samples of `data` with the class ids of a model; itself a DataSet.
+
+    Attributes:
+        classes: those of the model, the background first.
+        asked: names of the classes that the model is to be asked for; None: all that it knows.
+    """
+
+    def __init__(self, data: DataSet, classes: Sequence[str], wanted: Sequence[str] | None = None) -> None:
+        """See to it that the model knows the data's classes.
+
+        Args:
+            data: what is there.
+            classes: those of the model, the background first.
+            wanted: names of the classes to compare; objects of others are left out. None: all of the data's.
+
+        Raises:
+            DataError: the model, or the data, does not know one of them; says which they know.
+        """
+        there = data.classes[1:]
+        for name in wanted or ():
+            if name not in there:
+                raise DataError(f"--classes names {name}, which the data has not: it has {', '.join(there)}")
+        chosen = there if wanted is None else list(wanted)
+        unknown = [name for name in chosen if name not in classes[1:]]
+        if unknown:
+            raise DataError(
+                f"the model knows {', '.join(classes[1:])}; the data has {', '.join(there)}: give the "
+                f"same things the same names, or compare only some, without {', '.join(unknown)}: --classes "
+                "NAME,NAME"
+            )
+        self.classes = list(classes)
+        self.asked = None if set(chosen) == set(classes[1:]) else [n for n in classes[1:] if n in chosen]
+        self._data = data
+        self._id_of = np.array(
+            [classes.index(name) if name in chosen else 0 for name in data.classes], np.int32
+        )
+
+    @property
+    def ids(self) -> list[str]:
+        return self._data.ids
+
+    @property
+    def kinds(self) -> list[str | None]:
+        return self._data.kinds
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._data[index]
+        boxes, class_ids, masks = self._known(sample.boxes, sample.class_ids, sample.masks)
+        crowds = self._known(sample.crowd_boxes, sample.crowd_class_ids, sample.crowd_masks)
+        return Sample(sample.id, sample.image, boxes, class_ids, masks, sample.kind, *crowds)
+
+    def _known(
+        self,
+        boxes: npt.NDArray[np.int32],
+        class_ids: npt.NDArray[np.int32],
+        masks: Sequence[npt.NDArray[np.uint8]],
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], list[npt.NDArray[np.uint8]]]:
+        """Those of the classes that are compared, with the model's ids."""
+        ids = self._id_of[class_ids]
+        kept = np.flatnonzero(ids)
+        return boxes[kept], ids[kept], [masks[index] for index in kept.tolist()]

@@ -1,0 +1,101 @@
+"""Verdicts: what became of every prediction, from which follow the figures of a threshold or a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model.evaluation.matching import FALSE
+
+SWEEP = tuple(percent / 100 for percent in range(5, 100, 5))
+"""The score thresholds at which a model is looked at."""
+
+Row = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Of one image; without masks, since there may be many images with many unsure predictions.
+
+    Attributes:
+        truth_class_ids: int32 (N,), of the objects in the image, crowds not counted.
+        class_ids: int32 (P,), of all predictions, however unsure.
+        scores: float32 (P,), highest first.
+        matches: int32 (T, P), for each IoU threshold and prediction the index of the object found,
+            `matching.FALSE` or `matching.IGNORED`. A prediction's match does not depend on less sure ones:
+            the verdicts at a higher score threshold are the first so many of these.
+    """
+
+    truth_class_ids: npt.NDArray[np.int32]
+    class_ids: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    matches: npt.NDArray[np.int32]
+
+    def at(self, threshold: float) -> Verdicts:
+        """Those of the predictions with a score of `threshold` or more."""
+        return self._of(self.scores >= np.float32(threshold), np.ones(len(self.truth_class_ids), bool))
+
+    def of_class(self, class_id: int) -> Verdicts:
+        """Those of the predictions and objects of one class."""
+        return self._of(self.class_ids == class_id, self.truth_class_ids == class_id)
+
+    def _of(self, predictions: npt.NDArray[np.bool_], objects: npt.NDArray[np.bool_]) -> Verdicts:
+        return Verdicts(
+            self.truth_class_ids[objects],
+            self.class_ids[predictions],
+            self.scores[predictions],
+            self.matches[:, predictions],
+        )
+
+
+def counts(images: Sequence[Verdicts], iou_thresholds: Sequence[float]) -> Row:
+    """How many objects are there, predicted and found, by IoU threshold; precision and recall at the first.
+
+    Precision is the share of the predictions that found an object, recall that of the objects that were
+    found, and F1 their harmonic mean; None where there is nothing to take a share of.
+    """
+    percents = [round(100 * threshold) for threshold in iou_thresholds]
+    matches = np.concatenate([image.matches for image in images], axis=1)
+    matched = np.count_nonzero(matches >= 0, axis=1).tolist()
+    truth = sum(len(image.truth_class_ids) for image in images)
+    false = int(np.count_nonzero(matches[0] == FALSE))
+    return {
+        "truth": truth,
+        "found": matches.shape[1],
+        **{f"matched{percent}": count for percent, count in zip(percents, matched, strict=True)},
+        "precision": _share(matched[0], matched[0] + false),
+        "recall": _share(matched[0], truth),
+        "F1": _share(2 * matched[0], matched[0] + false + truth),
+    }
+
+
+def average_precision(image: Verdicts) -> list[float]:
+    """TP / (TP + FP + FN), by IoU threshold; 1 where there was nothing to find and nothing was found.
+
+    The "average precision" of the Data Science Bowl and of StarDist, at one score threshold. COCO's AP is
+    another thing: the area under the curve over all scores.
+    """
+    matched = np.count_nonzero(image.matches >= 0, axis=1).tolist()
+    false = np.count_nonzero(image.matches == FALSE, axis=1)
+    counted = len(image.truth_class_ids) + false  # TP + FN is the truth
+    return [hits / total if total else 1.0 for hits, total in zip(matched, counted, strict=True)]
+
+
+def sweep(
+    images: Sequence[Verdicts], iou_thresholds: Sequence[float], thresholds: Sequence[float]
+) -> list[Row]:
+    """At each score threshold, its `counts` and the mean AP of the images at the first IoU threshold."""
+    ap_name = f"AP{round(100 * iou_thresholds[0])}"
+    rows: list[Row] = []
+    for threshold in thresholds:
+        cut = [image.at(threshold) for image in images]
+        mean_ap = float(np.mean([average_precision(image)[0] for image in cut]))
+        rows.append({"threshold": threshold, **counts(cut, iou_thresholds), ap_name: mean_ap})
+    return rows
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

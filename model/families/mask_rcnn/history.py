@@ -1,0 +1,118 @@
+"""History: the figures of a training run, a row a step, as a table and as curves."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Row = dict[str, float]
+VALIDATION = "val_"
+"""What the names of figures on pictures begin with from which the network does not learn."""
+
+
+class HistoryError(ValueError):
+    """A history whose file is damaged."""
+
+
+class History:
+    """The rows so far: `step` and the losses of each step, and what was measured at some of them.
+
+    Attributes:
+        rows: in the order of the steps.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Of the file `path`; nothing is read."""
+        self.path = path
+        self.rows: list[Row] = []
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Remember figures of a step; those of the last step are added to its row."""
+        if self.rows and self.rows[-1]["step"] == step:
+            self.rows[-1].update(values)
+        else:
+            self.rows.append({"step": step, **values})
+
+    def read(self, last: int) -> None:
+        """Read the rows up to the step `last`; none where there is no file, as nothing else depends on it.
+
+        Raises:
+            HistoryError: the file is damaged.
+        """
+        self.rows = []
+        if not self.path.exists():
+            return
+        try:
+            with self.path.open(newline="") as file:
+                rows = [_parsed(row) for row in csv.DictReader(file)]
+            self.rows = [row for row in rows if row["step"] <= last]
+        except (OSError, TypeError, ValueError, KeyError, csv.Error) as error:
+            raise HistoryError(
+                f"{self.path} is damaged ({error}): delete it, and the run goes on without the losses so far"
+            ) from error
+
+    def write(self) -> None:
+        """Write all rows; the file appears whole or not at all."""
+        part = Path(f"{self.path}.part")
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(names))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(part, self.path)
+
+    def is_best(self, step: int) -> bool:
+        """Whether no earlier step had as good a mAP on validation data, or the same with less loss."""
+        ranks = {row["step"]: _rank(row) for row in self.rows if f"{VALIDATION}loss" in row}
+        return step in ranks and all(ranks[step] > rank for other, rank in ranks.items() if other < step)
+
+    def draw(self, path: Path) -> None:
+        """Draw the losses and, beneath, the AP, if any, to a PNG."""
+        if not self.rows:  # somebody deleted it after the last step
+            return
+        measured = [row for row in self.rows if f"{VALIDATION}loss" in row]
+        aps = [name for name in ("val_mAP", "val_AP50") if any(name in row for row in measured)]
+        figure = Figure(figsize=(9, 8 if aps else 5), layout="constrained")
+        axes = figure.subplots(2 if aps else 1, sharex=True, squeeze=False)[:, 0]
+        self._draw_losses(axes[0], measured)
+        for name in aps:
+            having = [row for row in measured if name in row]
+            axes[1].plot([row["step"] for row in having], [row[name] for row in having], "o-", label=name)
+            axes[1].set_ylabel("COCO's AP of masks")
+        for one in axes:
+            one.grid(alpha=0.3)
+            one.legend()
+        axes[-1].set_xlabel("step")
+        figure.savefig(path, dpi=100)
+
+    def _draw_losses(self, axes: Axes, measured: list[Row]) -> None:
+        steps = [row["step"] for row in self.rows]
+        window = max(1, len(steps) // 50)
+        axes.set_ylabel(f"loss, mean of {window} steps")
+        axes.set_yscale("log")
+        for name in self.rows[0]:
+            if name == "step" or name.startswith(VALIDATION):
+                continue
+            values = np.convolve([row[name] for row in self.rows], np.ones(window) / window, "valid")
+            axes.plot(steps[window - 1 :], values, label=name, linewidth=2 if name == "loss" else 1)
+        if measured:
+            name = f"{VALIDATION}loss"
+            axes.plot([row["step"] for row in measured], [row[name] for row in measured], "ko-", label=name)
+
+
+def _parsed(row: Mapping[str, str]) -> Row:
+    """Numbers; a figure that was not measured at the step is left out."""
+    return {
+        name: int(value) if name == "step" else float(value) for name, value in row.items() if value != ""
+    }
+
+
+def _rank(row: Row) -> tuple[float, float]:
+    loss = row[f"{VALIDATION}loss"]
+    return row.get(f"{VALIDATION}mAP", 0.0), -loss if np.isfinite(loss) else -np.inf

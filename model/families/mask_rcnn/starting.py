@@ -1,0 +1,193 @@
+"""Starting: the weights that a training starts from, and what they tell of the network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.families.mask_rcnn import run_json
+from model.families.mask_rcnn.training_plan import LAYER_STAGES
+from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, load_weights, read_weights
+
+if TYPE_CHECKING:
+    import keras
+
+    from model.families.mask_rcnn.network import MaskRCNN
+    from model.manifest import Bundle
+
+IMAGENET, COCO = "imagenet", "coco"
+NAMED_AT_MOST = 8
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from.
+
+    Attributes:
+        weights: "imagenet", "coco", the path of a weight file, resolved, or "" for chance.
+        path: of the weight file, if it is one.
+        exclude: layers that are not read.
+        config: values of a Config that the file tells, or the run that made it.
+        notes: what was decided, in sentences.
+    """
+
+    weights: str = ""
+    path: Path | None = None
+    exclude: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]) -> Start:
+    """What `--weights` and `--exclude` mean for data with these classes, the background first.
+
+    Raises:
+        ValueError: there are no such weights, or they have another number of classes.
+    """
+    if not weights:
+        if exclude:
+            raise ValueError("--exclude names layers that are not read from --weights: say which weights")
+        return Start()
+    if weights == IMAGENET:
+        return Start(IMAGENET, exclude=tuple(exclude), notes=("The backbone starts from ImageNet.",))
+    if weights == COCO:
+        return _start_from_coco(exclude, classes)
+    path = Path(weights)
+    shape = _shape_in(path)
+    count = shape.get("num_classes", len(classes))
+    if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
+        raise WeightsError(
+            f"{path.name} has {count} classes with the background, the data {len(classes)} "
+            f"({_some(classes)}): correct the data's classes or, to learn them anew, add --exclude "
+            f"{','.join(CLASS_LAYERS)}"
+        )
+    config, notes = _run_beside(path, classes, exclude)
+    return Start(str(path.resolve()), path, tuple(exclude), {**config, **shape}, notes)
+
+
+def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
+    """Fill the network; sentences that say what was not read.
+
+    Args:
+        start: where from.
+        network: to be trained.
+        stage: which layers learn, of `LAYER_STAGES`.
+
+    Raises:
+        WeightsError: the weights do not fit; or a layer starts from chance that does not learn.
+    """
+    backbone = [layer.name for layer in network.layers if not re.fullmatch(LAYER_STAGES["heads"], layer.name)]
+    if start.weights == IMAGENET:
+        from model.families.mask_rcnn.imagenet import load_imagenet
+
+        load_imagenet(network.layers, network.config.backbone, start.exclude)
+        left = [layer.name for layer in network.layers if layer.name not in backbone]
+        left += [name for name in backbone if name in start.exclude]
+        unused: list[str] = []
+    elif start.path is not None:
+        left, unused = _load_what_there_is(network.layers, start.path, start.exclude, backbone)
+    else:
+        return list(start.notes)
+    idle = [name for name in left if not re.fullmatch(LAYER_STAGES[stage], name)]
+    if idle:
+        raise WeightsError(
+            f"{_some(idle)} would start from chance and never learn: train it too, with --layers "
+            f"{_least_stage(idle)}, or do not leave it out"
+        )
+    notes = list(start.notes)
+    if start.path is not None and not left:
+        notes.append(f"All {len(network.layers)} layers start from {start.path.name}.")
+    if left:
+        notes.append(f"{len(left)} of {len(network.layers)} layers start from chance: {_some(left)}.")
+    if unused:
+        notes.append(f"Layers of the file that the network does not have, not read: {_some(unused)}.")
+    return notes
+
+
+def _load_what_there_is(
+    layers: Sequence[keras.Layer], path: Path, exclude: Sequence[str], backbone: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Names of the layers that are left as they are, and of those that the file alone has."""
+    stored = read_weights(path)
+    names = [layer.name for layer in layers]
+    missing = [name for name in names if name not in stored and name not in exclude]
+    unused = [name for name in stored if name not in names and name not in exclude]
+    if lacking := [name for name in missing if name in backbone]:
+        raise WeightsError(
+            f"{path.name} lacks layers of the backbone: {_some(lacking)}. It may be cut off: copy it again; "
+            "or leave them to chance with --exclude"
+        )
+    load_weights(layers, path, [*exclude, *missing, *unused])
+    return [name for name in names if name in missing or name in exclude], unused
+
+
+def _shape_in(path: Path) -> dict[str, Any]:
+    """What the file tells of the network, as Config values; of a backbone alone its name."""
+    from model.families.mask_rcnn.importing import BACKBONE_OF_STAGE4_BLOCKS, shape_in  # needs OpenVINO
+
+    stored = read_weights(path)
+    if all(name in stored for name in CLASS_LAYERS):
+        return shape_in(stored, path.name)
+    blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
+    if blocks not in BACKBONE_OF_STAGE4_BLOCKS:
+        shape_in(stored, path.name)  # raises, saying so
+    return {"backbone": BACKBONE_OF_STAGE4_BLOCKS[blocks]}
+
+
+def _run_beside(
+    path: Path, classes: Sequence[str], exclude: Sequence[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The config of the run that made the weights, if one did, with what to say of it."""
+    try:
+        asked = run_json.read(path.parent) or {}
+    except run_json.RunError as error:
+        raise ValueError(f"{error}; or move {path.name} to a folder of its own") from None
+    if not {"config", "classes"} <= asked.keys():
+        return {}, ()
+    notes = [f"Its config, where nothing else is said, is that of the run in {path.parent}."]
+    if list(asked["classes"]) != list(classes) and CLASS_LAYERS[0] not in exclude:
+        notes.append(
+            f"Its classes were {_some(asked['classes'][1:])}, those of the data are {_some(classes[1:])}: "
+            "the heads start from the former; to start them from chance, add --exclude "
+            f"{','.join(CLASS_LAYERS)}."
+        )
+    return dict(asked["config"]), tuple(notes)
+
+
+def _start_from_coco(exclude: Sequence[str], classes: Sequence[str]) -> Start:
+    bundle = _coco()
+    config = _shape_in(bundle.weights_path)
+    if bundle.manifest.classes == list(classes):
+        return Start(COCO, bundle.weights_path, tuple(exclude), config)
+    left = dict.fromkeys([*exclude, *CLASS_LAYERS])
+    note = f"The data has other classes than COCO, so that {', '.join(CLASS_LAYERS)} are not read."
+    return Start(COCO, bundle.weights_path, tuple(left), config, (note,))
+
+
+def _coco() -> Bundle:
+    """Matterport's release for COCO, fetched if it is not there."""
+    from model import catalog
+    from model.fetching import FetchError, fetch
+    from model.published import PUBLISHED
+
+    if COCO in catalog.names():
+        return catalog.find(COCO)
+    print(f"There is no model {COCO} yet: fetching it, as python -m model fetch {COCO} does.")
+    try:
+        return fetch(PUBLISHED[COCO])
+    except FetchError as error:
+        raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
+
+
+def _least_stage(names: Sequence[str]) -> str:
+    """The stage that trains the fewest layers, these among them."""
+    stages = ("heads", "5+", "4+", "3+", "all")
+    return next(s for s in stages if all(re.fullmatch(LAYER_STAGES[s], name) for name in names))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return ", ".join(names[:NAMED_AT_MOST]) + more

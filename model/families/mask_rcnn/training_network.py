@@ -1,0 +1,131 @@
+"""TrainingNetwork: a Mask R-CNN with its losses, as Keras trains it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from model.families.mask_rcnn import losses
+from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
+from model.families.mask_rcnn.batches import Batch
+from model.families.mask_rcnn.host import call_on_host
+from model.families.mask_rcnn.network import MaskRCNN
+from model.families.mask_rcnn.proposals import propose
+from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.targets import Truth, roi_targets
+
+
+class TrainingNetwork(keras.Model):
+    """A MaskRCNN that answers its five losses on a `BatchSource` batch."""
+
+    def __init__(self, network: MaskRCNN) -> None:
+        super().__init__(name="training")
+        self.config = network.config
+        self.trunk_model = network.trunk_model
+        self.box_model = network.box_model
+        self.mask_model = network.mask_model
+        self.averages = {name: keras.metrics.Mean(name) for name in ("loss", *self.config.loss_weights)}
+        self.built = True  # its parts are
+
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        return list(self.averages.values())
+
+    def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
+        cells, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
+        class_ids, deltas, masks, *samples = self._roi_targets(batch, objectness, rpn_deltas)
+        logits, box_deltas = self.box_model([cells, *samples[:2]], training=training)
+        positives = self.config.positive_rois_per_image
+        positive_ids = class_ids[:, :positives]
+        answered_masks = self.mask_model(
+            [cells, *samples[2:], ops.maximum(positive_ids, 0)], training=training
+        )
+        return {
+            "rpn_class_loss": losses.rpn_class_loss(batch["rpn_match"], objectness),
+            "rpn_bbox_loss": losses.rpn_bbox_loss(batch["rpn_match"], batch["rpn_deltas"], rpn_deltas),
+            "mrcnn_class_loss": losses.mrcnn_class_loss(class_ids, logits),
+            "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(class_ids, deltas, box_deltas),
+            "mrcnn_mask_loss": losses.mrcnn_mask_loss(positive_ids, masks, answered_masks),
+        }
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The weighted sum of the five (Keras calls it from its own train step)."""
+        total = sum(weight * y_pred[name] for name, weight in self.config.loss_weights.items())
+        self.averages["loss"].update_state(total)
+        for name, value in y_pred.items():
+            self.averages[name].update_state(value)
+        return total
+
+    def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
+        """What the heads train on, chosen on the host where no gradient flows.
+
+        Class ids, deltas and masks, then the `Samples` of the box head and those of the mask head.
+        """
+        config = self.config
+        count, size = batch["picture"].shape[:2]
+        rois, positives = config.train_rois_per_image, config.positive_rois_per_image
+        anchors = pyramid_anchors(config, size, size)
+
+        def choose(
+            objectness: npt.NDArray,
+            deltas: npt.NDArray,
+            boxes: npt.NDArray,
+            class_ids: npt.NDArray,
+            mini_masks: npt.NDArray,
+            crowd_boxes: npt.NDArray,
+            seeds: npt.NDArray,
+        ) -> list[npt.NDArray]:
+            of_pictures = []
+            for index, seed in enumerate(seeds):
+                proposals = propose(
+                    objectness[index],
+                    deltas[index],
+                    anchors,
+                    config,
+                    config.post_nms_rois_training,
+                    level_sizes(config, size, size),
+                )
+                there, crowded = class_ids[index] > 0, crowd_boxes[index].any(axis=1)  # the rest is padding
+                truth = Truth(
+                    boxes[index][there],
+                    class_ids[index][there],
+                    mini_masks[index][there],
+                    crowd_boxes[index][crowded],
+                )
+                of_pictures.append(roi_targets(proposals, truth, config, np.random.default_rng(seed)))
+            chosen, *targets = (
+                np.stack([getattr(targets, name) for targets in of_pictures])
+                for name in ("rois", "class_ids", "deltas", "masks")
+            )
+            of_boxes = sample(chosen, (size, size), config.pool_size)
+            of_masks = sample(chosen[:, :positives], (size, size), config.mask_pool_size)
+            return [*targets, *of_boxes, *of_masks]
+
+        from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
+        return call_on_host(
+            choose,
+            [objectness, rpn_deltas, *(batch[name] for name in from_batch)],
+            [
+                ((count, rois), "int32"),
+                ((count, rois, 4), "float32"),
+                ((count, positives, *config.mask_shape), "float32"),
+                *_samples(count, rois, config.pool_size),
+                *_samples(count, positives, config.mask_pool_size),
+            ],
+        )
+
+
+def _samples(count: int, rois: int, size: int) -> list[tuple[tuple[int, ...], str]]:
+    shape = (count, rois, size, size, 4)
+    return [(shape, "int32"), (shape, "float32")]
