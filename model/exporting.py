@@ -69,10 +69,6 @@ class _Exporter:
         self.family = family_named(bundle.manifest.family)
         self.stages = self.family.stages(bundle.manifest)
         self.largest_picture = self.family.largest_picture(bundle.manifest)
-        self.trial_picture = self.largest_picture
-        if self.family.reference_engine == "tensorflow":  # it takes any size in steps of 64
-            first, height, width, channels = self.largest_picture
-            self.trial_picture = (first, min(height, TRIAL_SIDE), min(width, TRIAL_SIDE), channels)
         self.images: list[npt.NDArray[np.uint8]] = []
         self.gauge: Gauge | None = None
         if pictures is not None and len(pictures) > 1:
@@ -87,7 +83,7 @@ class _Exporter:
         if self.family.reference_engine != "openvino":  # else they are what the reference runs
             save(models, self.bundle.stages_folder("f32"))
         runner = self._open("f32")
-        _check_parity(self.reference.runner, runner, self.trial_picture)
+        _check_parity(self.reference.runner, runner, self._trial_picture())
         exports = {"f32": self._measured(runner)}
         if "bf16" in precisions and "bf16" in precisions_of_processor():
             exports["bf16"] = self._measured(self._open("bf16"))
@@ -130,9 +126,16 @@ class _Exporter:
             **{f"{self.gauge.measure}_lost": round(lost, 4)},
         )
 
+    def _trial_picture(self) -> tuple[int, ...]:
+        """The shape of a picture on which the compiled stages must agree with the reference."""
+        if self.family.reference_engine != "tensorflow":  # its sizes may be fixed, or in steps of its own
+            return self.largest_picture
+        first, height, width, channels = self.largest_picture
+        return first, min(height, TRIAL_SIDE), min(width, TRIAL_SIDE), channels
+
     def _open(self, precision: str, hint: str | None = None) -> OpenVINORunner:
         folder = self.bundle.stages_folder(precision)
-        largest = self.trial_picture if self.gauge is None else self.largest_picture  # that will come
+        largest = None if self.gauge is None else self.largest_picture  # of those to be measured with
         return OpenVINORunner.open(folder, self.stages, precision, largest, hint)
 
 

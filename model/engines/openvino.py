@@ -93,12 +93,12 @@ class OpenVINORunner:
         folder: Path,
         stages: Sequence[StageSpec],
         precision: str,
-        largest_picture: tuple[int, ...],
+        largest_picture: tuple[int, ...] | None,
         hint: str | None = None,
         threads: int | None = None,
         read: Read = Path.read_bytes,
     ) -> OpenVINORunner:
-        """The stages in `folder`, compiled and warm.
+        """The stages in `folder`, compiled and, unless only few pictures will come, warm.
 
         Args:
             folder: with a NAME.xml a stage, as `model.exporting` wrote them.
@@ -106,7 +106,7 @@ class OpenVINORunner:
             precision: "f32", "bf16" (the stages of f32, rounded where they run) or "int8" (quantised ones).
             largest_picture: the shape (1, H, W, C) of the largest picture that will come. It goes through
                 once now: buffers that grow little by little leave gaps between them, three times what they
-                hold.
+                hold. None: few will come, and the first of them waits.
             hint: "f32" or "bf16", in which to compute what is not int8; None: in "f32" for that precision,
                 otherwise in the faster one that the processor has.
             threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
@@ -136,7 +136,8 @@ class OpenVINORunner:
             heads,
             precision,
         )
-        runner._warm_up(largest_picture)
+        if largest_picture is not None:
+            runner._warm_up(largest_picture)
         return runner
 
     def with_first(self, model: ov.Model) -> OpenVINORunner:
