@@ -49,6 +49,7 @@ class Annotated(ABC):
         ids: the samples' ids, in order.
         kinds: the samples' kinds, in order.
         sources: where each picture is, in order.
+        has_names: whether the data, or `Reading.classes`, name the classes, so that no name is made up.
     """
 
     format_name: ClassVar[str]
@@ -66,6 +67,7 @@ class Annotated(ABC):
         self.ids = list(ids)
         self.kinds: list[str | None] = [None] * len(ids)
         self.sources = sources
+        self.has_names = True
         self._exif = reading.exif
 
     @abstractmethod

@@ -53,9 +53,6 @@ class ClassMapFolder(Annotated):
     where it is the number of no class. With one class its pixels may be white (255) too, and grey ones along
     its edges belong to the nearer of both. A mask of another size than its image is scaled, each pixel that
     of the nearest. Samples come in the order of ID; each class that occurs is one object.
-
-    Attributes:
-        has_names: whether the classes' names are known, and not made up here.
     """
 
     format_name = "class maps"
@@ -73,8 +70,6 @@ class ClassMapFolder(Annotated):
         check_maps(path, images, self._maps, "class map")
         named = read_names(path / "classes.txt")
         names = named or list(reading.classes or ())[1:]
-        self._is_assumed = not names
-        self.has_names = bool(names)
         super().__init__(
             path,
             ["background", *(names or [ONLY_CLASS])],
@@ -82,6 +77,7 @@ class ClassMapFolder(Annotated):
             [PictureFile(image) for image in images],
             reading,
         )
+        self.has_names = bool(names)
         self._values_of: dict[int, list[int]] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]
@@ -115,7 +111,7 @@ class ClassMapFolder(Annotated):
         return [value for value in values if 0 < value < len(self.classes)]
 
     def _label_findings(self) -> Iterator[Finding]:
-        if self._is_assumed:
+        if not self.has_names:
             yield assumed_class(ONLY_CLASS, "classes.txt")
         yield from spare_maps(self.path / "masks", self._maps)
         unusable, bordered, white, told = [], [], [], 0

@@ -63,6 +63,7 @@ class LabelMapFolder(Annotated):
         self._class_is_assumed, name = class_of(path, reading)
         sources = [PictureFile(image) for image in images]
         super().__init__(path, ["background", name], [image.stem for image in images], sources, reading)
+        self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
         self._values_of: dict[int, list[int]] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]

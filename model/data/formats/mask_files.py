@@ -49,6 +49,7 @@ class MaskFilesFolder(Annotated):
         self._class_is_assumed, name = class_of(path, reading)
         sources = [PictureFile(_the_picture(folder)) for folder in folders]
         super().__init__(path, ["background", name], [folder.name for folder in folders], sources, reading)
+        self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
         self._black: dict[Path, bool] = {}
         kind_by_id = read_kinds(path / "kind.json")
         self.kinds = [kind_by_id.get(id) for id in self.ids]

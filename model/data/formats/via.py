@@ -90,6 +90,7 @@ class ViaFolder(DrawnShapes):
                 *_about_left_out(regions, without_class, attribute),
             ],
         )
+        self.has_names = not assumed or bool(reading.classes)
 
 
 def _class_attribute(regions: Sequence[Region], wanted: str | None, path: Path) -> str | None:

@@ -161,7 +161,9 @@ def test_the_class_that_is_assumed_of_label_maps_is_said(
 ) -> None:
     folder = label_maps(tmp_path, numbered(2))
     assert "no class.txt says what the objects are: the class 'nucleus' is assumed" in said_of(folder, capsys)
-    assert open_data_for(folder, ["background", "cell"]).classes == ["background", "cell"]
+    assert not open_data(folder).has_names
+    known = open_data_for(folder, ["background", "cell"])
+    assert (known.has_names, known.classes) == (True, ["background", "cell"])
     put(folder / "class.txt", "cell")
     assert "assumed" not in said_of(folder, capsys)
 

@@ -142,12 +142,12 @@ def test_without_any_attribute_one_class_is_assumed_and_said(
     write(tmp_path, entry([region(SQUARE)]))
     data = open_data(tmp_path)
     check_data(data)
-    assert data.classes == ["background", "object"]
+    assert (data.has_names, data.classes) == (False, ["background", "object"])
     assert "the class 'object' is assumed; classes.txt can name it" in capsys.readouterr().err
     put(tmp_path / "classes.txt", "balloon\n")
     named = open_data(tmp_path)
     check_data(named)
-    assert named.classes == ["background", "balloon"]
+    assert (named.has_names, named.classes) == (True, ["background", "balloon"])
     assert capsys.readouterr().err == ""
     several = Reading(classes=["background", "balloon", "dog"])
     assert open_data(tmp_path, several).classes == ["background", "balloon", "dog"]
