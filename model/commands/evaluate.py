@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from model import catalog
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
-from model.data import ClassMapFolder, check_data, open_data
+from model.data import ClassMapFolder, check_data, open_data, open_data_for
 from model.evaluation import (
     UNSURE,
     Evaluation,
@@ -54,9 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     manifest = segmenter.bundle.manifest
     reading = reading_of(arguments)
     data = open_data(arguments.data, reading)
-    if not arguments.classes and not set(data.classes) <= set(manifest.classes):
-        # Data that name no classes have a name made up for them; the model's may fit.
-        data = open_data(arguments.data, replace(reading, classes=manifest.classes))
+    if not data.has_names:
+        data = open_data_for(arguments.data, manifest.classes, reading)
     of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")
