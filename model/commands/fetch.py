@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from model.commands.export import compile_new
+from model.commands.report import say_published
+from model.families.family import Imported
+from model.families.registry import family_named
 from model.fetching import fetch
-from model.published import PUBLISHED
+from model.manifest import Manifest
+from model.published import PUBLISHED, Published
+from model.publishing import manifest_of, publish
+from model.replaced import taken_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +22,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch the model and say how to serve it."""
-    bundle = fetch(PUBLISHED[arguments.name])
-    compile_new(arguments.name)
-    print(f"{arguments.name}: {len(bundle.manifest.classes) - 1} classes, in {bundle.folder}")
-    print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
+    wanted = PUBLISHED[arguments.name]
+    replaced = manifest_of(wanted.name)
+    published = fetch(
+        wanted,
+        lambda file: publish(wanted.name, lambda folder: imported(wanted, file, folder, replaced), replaced),
+    )
+    say_published(published)
     return 0
+
+
+def imported(wanted: Published, file: Path, folder: Path, replaced: Manifest | None = None) -> Imported:
+    """A downloaded file made a bundle in `folder`, used as the model is used whose place it takes."""
+    about = wanted.about
+    if replaced is not None:
+        about = {**taken_over(replaced), **about, "threshold": replaced.threshold}
+        about["tile_overlap"] = replaced.tile_overlap
+    family = family_named(wanted.family)
+    return family.import_file(file, folder, wanted.name, wanted.classes, wanted.config, about)

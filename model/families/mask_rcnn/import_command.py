@@ -11,12 +11,20 @@ from typing import Any
 import h5py
 
 from model.class_names import classes_from
-from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
+from model.families.family import Imported
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES
+from model.manifest import Manifest
 
 H5_SUFFIXES = {".h5", ".hdf5"}
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 OWN_LAYERS = ("mrcnn_", "rpn_")
 """How layers are called in Matterport's weight files alone."""
+
+TOLD_BY_WEIGHTS = (
+    *("backbone", "num_classes", "top_down_pyramid_size", "fpn_classif_fc_layers_size"),
+    *("rpn_width", "mask_width"),
+)
+"""Config values that `importing.shape_in` reads from the file."""
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
@@ -72,16 +80,15 @@ def _check_readable(path: Path) -> None:
         ) from None
 
 
-def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
-    """Make the bundle.
-
-    Args:
-        path: of the weight file.
-        arguments: what was asked, this family's options and those of all.
-        about: manifest values.
-    """
+def make(
+    path: Path,
+    folder: Path,
+    arguments: argparse.Namespace,
+    about: Mapping[str, Any],
+    replaced: Manifest | None,
+) -> Imported:
+    """Make the bundle; see `families.family.ImportPart`."""
     from model.families.mask_rcnn.importing import import_weights  # needs OpenVINO; --help does not
-    from model.pictures import read
 
     given = {
         "backbone": arguments.backbone,
@@ -95,18 +102,33 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
     }
     _check_readable(path)
     asked = _run_beside(path)
-    if not arguments.classes and not asked:
+    if not arguments.classes and not asked and replaced is None:
         raise ValueError("--classes is missing: name a text file with a class name a line")
-    classes = classes_from(arguments.classes) if arguments.classes else asked["classes"]
-    wanted: dict[str, Any] = dict(asked.get("config", {}))
+    if arguments.classes:
+        classes = classes_from(arguments.classes)
+    else:
+        classes = asked["classes"] if asked or replaced is None else replaced.classes
+    wanted: dict[str, Any] = _taken_over(replaced, asked.get("config", {}))
     wanted |= json.loads(arguments.config.read_text()) if arguments.config else {}
     wanted |= {name: value for name, value in given.items() if value is not None}
     usual = {"licence": "unknown", "source": f"imported from {path.name}"}
-    own = {} if arguments.tile_overlap is None else {"tile_overlap": arguments.tile_overlap}
-    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
-    bundle = import_weights(path, arguments.name, classes, wanted, {**usual, **about, **own}, test_image)
-    config = Config.from_json(bundle.manifest.config)
-    print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
+    overlap = arguments.tile_overlap
+    if overlap is None and replaced is not None:
+        overlap = replaced.tile_overlap
+    own = {} if overlap is None else {"tile_overlap": overlap}
+    return import_weights(path, folder, arguments.name, classes, wanted, {**usual, **about, **own})
+
+
+def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[str, Any]:
+    """Config values that need not be said: those of a training run, or of the model that is replaced.
+
+    Its threshold takes precedence over that of a run, which nobody chose for serving.
+    """
+    if replaced is None:
+        return dict(of_run)
+    of_weights = (*TOLD_BY_WEIGHTS, "detection_max_instances")
+    kept = {name: value for name, value in replaced.config.items() if name not in of_weights}
+    return {**kept, **of_run, "detection_min_confidence": replaced.threshold}
 
 
 def _run_beside(weights: Path) -> dict[str, Any]:
