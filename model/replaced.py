@@ -10,6 +10,7 @@ from model.manifest import Manifest
 OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "known_pictures")
 """Manifest values that say how a model is used, and nothing of its weights."""
 NAMES = {
+    "task": "task",
     "description": "description",
     "licence": "licence",
     "classes": "classes",
@@ -37,15 +38,19 @@ def taken_over(old: Manifest) -> dict[str, Any]:
 def differences(old: Manifest, new: Manifest) -> list[str]:
     """Sentences for whoever replaced a model: what stayed, what differs, what went with the old one."""
     before, after = _facts(old), _facts(new)
-    same = [_shown(name, before[name]) for name in before if before[name] == after.get(name)]
+    settings = {name for name in old.config if name not in IN_BOTH}
+    same = [name for name in before if before[name] == after.get(name)]
+    shown = [_shown(name, before[name]) for name in same if name not in settings]
+    if settings & set(same):
+        shown.append(f"{'its' if settings <= set(same) else 'the rest of its'} config")
     changed = [
         f"{name} {_value(before.get(name))} → {_value(after.get(name))}"
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
     sentences = []
-    if same:
-        sentences.append(f"As in the model that it replaces: {', '.join(same)}.")
+    if shown:
+        sentences.append(f"As in the model that it replaces: {', '.join(shown)}.")
     if changed:
         sentences.append(f"Other than in the model that it replaces: {', '.join(changed)}.")
     if old.known_pictures is not None and new.known_pictures is not None:
@@ -74,9 +79,8 @@ def _gone(old: Manifest, new: Manifest) -> Iterator[str]:
 def _facts(manifest: Manifest) -> dict[str, Any]:
     """What tells two models of a name apart, as people call it, but for their weights."""
     told = manifest.model_dump(include=set(NAMES), exclude_defaults=True)
-    return {"task": manifest.task, **{NAMES[name]: told[name] for name in NAMES if name in told}} | {
-        name: value for name, value in manifest.config.items() if name not in IN_BOTH
-    }
+    config = {name: value for name, value in manifest.config.items() if name not in IN_BOTH}
+    return {NAMES[name]: told[name] for name in NAMES if name in told} | config
 
 
 def _shown(name: str, value: Any) -> str:

@@ -126,8 +126,7 @@ def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[st
     """
     if replaced is None:
         return dict(of_run)
-    of_weights = (*TOLD_BY_WEIGHTS, "detection_max_instances")
-    kept = {name: value for name, value in replaced.config.items() if name not in of_weights}
+    kept = {name: value for name, value in replaced.config.items() if name not in TOLD_BY_WEIGHTS}
     return {**kept, **of_run, "detection_min_confidence": replaced.threshold}
 
 
