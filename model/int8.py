@@ -12,7 +12,7 @@ import numpy.typing as npt
 import openvino as ov
 
 from model.engines.conversion import Models, save
-from model.engines.openvino import OpenVINORunner
+from model.engines.openvino import OpenVINORunner, hint_for
 from model.engines.quantization import Calibration, Int8Stage, quantize
 from model.engines.stages import Floats
 from model.families.family import Family
@@ -86,25 +86,25 @@ class Int8Maker:
     ) -> Iterator[Made]:
         """Better ones than the plain ones in `folder`, whose measurement took so many seconds."""
         first, *heads = self._stages
-        exact, runner = self._models[first.name], self._open(folder, "f32")
-        if heads and self._gauge.lost(runner.with_first(exact)) > self._gauge.largest_loss(PRECISION):
-            # Then no layer of the first stage can make up for what the heads lose.
-            models = {
-                first.name: stage.compressed(),
-                **{head.name: self._models[head.name] for head in heads},
-            }
-            folder, plain = self._written("exact-heads", models)
+        exact, allowed = self._models[first.name], self._gauge.largest_loss(PRECISION)
+        lost_with = self._loss_behind(folder)
+        if heads and lost_with(exact) > allowed:  # no layer of the first stage can make up for the heads
+            exact_heads = {head.name: self._models[head.name] for head in heads}
+            folder, plain = self._written("exact-heads", {first.name: stage.compressed(), **exact_heads})
             yield folder, plain if plain.passed else plain.model_copy(update={"control": "stopped"})
-            if plain.passed:
-                return
-            runner = self._open(folder, "f32")
+            lost_with = self._loss_behind(folder)
+        if plain.passed:
+            return
+        if lost_with(exact) > allowed:
+            yield folder, plain.model_copy(update={"control": "out of reach"})
+            return
         search = LayerSearch(
             first.name,
             stage.layers,
-            distance=self._distance_from(exact, stage, runner),
-            lost=lambda layers: self._gauge.lost(runner.with_first(stage.with_exact(layers))),
+            distance=self._distance_from(exact, stage, self._open(folder)),
+            lost=lambda layers: lost_with(stage.with_exact(layers)),
             plain_lost=plain.lost or 0.0,
-            largest_loss=self._gauge.largest_loss(PRECISION),
+            largest_loss=allowed,
             seconds=until - time.monotonic() - seconds,  # the last measurement of all is kept back
             seconds_of_loss=seconds,
         )
@@ -118,6 +118,11 @@ class Int8Maker:
         folder, made = self._written("controlled", {first.name: stage.compressed(best.exact)})
         yield folder, made.model_copy(update={"control": control, "exact_layers": len(best.exact)})
 
+    def _loss_behind(self, folder: Path) -> Callable[[ov.Model], float]:
+        """What the model loses with another first stage before the heads in a folder, run as it will be."""
+        runner = self._open(folder)
+        return lambda model: self._gauge.lost(runner.with_first(model, hint_for(PRECISION)))
+
     def _distance_from(
         self, exact: ov.Model, stage: Int8Stage, runner: OpenVINORunner
     ) -> Callable[[Collection[int]], float]:
@@ -126,10 +131,10 @@ class Int8Maker:
         The mean square of the differences of its outputs, as a share of the mean square of each output.
         """
         pictures = self._alike_pictures()
-        expected = [_outputs_of(runner.with_first(exact), picture) for picture in pictures]
+        expected = [_outputs_of(runner.with_first(exact, "f32"), picture) for picture in pictures]
 
         def distance(layers: Collection[int]) -> float:
-            candidate = runner.with_first(stage.with_exact(layers))
+            candidate = runner.with_first(stage.with_exact(layers), "f32")
             shares = [
                 _share_of_difference(ours, theirs)
                 for picture, outputs in zip(pictures, expected, strict=True)
@@ -155,8 +160,8 @@ class Int8Maker:
     def _folder_for(self, name: str) -> Path:
         return self._folder / f"{PRECISION}.{name}"
 
-    def _open(self, folder: Path, hint: str | None = None) -> OpenVINORunner:
-        return OpenVINORunner.open(folder, self._stages, PRECISION, self._largest_picture, hint)
+    def _open(self, folder: Path) -> OpenVINORunner:
+        return OpenVINORunner.open(folder, self._stages, PRECISION, self._largest_picture)
 
 
 def _outputs_of(runner: OpenVINORunner, picture: Floats) -> list[Floats]:

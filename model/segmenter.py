@@ -147,9 +147,24 @@ def load(
         BundleError: its files are not those that its manifest names, or it fails its self-test.
         ChoiceError: it cannot be run in the way asked for; says what to do.
     """
+    bundle = catalog.find(name)
+    try:
+        return _loaded(bundle, engine, precision, threads, tested)
+    except (BundleError, OSError):
+        now = catalog.find(name)
+        if now == bundle:
+            raise
+        # Another has taken its place meanwhile, and files of both were read.
+        return _loaded(now, engine, precision, threads, tested)
+
+
+def _loaded(
+    bundle: Bundle, engine: str | None, precision: str | None, threads: int | None, tested: bool
+) -> Segmenter:
+    """See `load`."""
     from model.engines.openvino import precisions_of_processor  # an engine is imported where it is wanted
 
-    bundle = catalog.find(name)
+    name = bundle.manifest.name
     bundle.check()
     passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
     ways = choices(name, passed, precisions_of_processor(), engine, precision)

@@ -8,6 +8,7 @@ from model.publishing import Published
 ENDINGS = {
     "off": "without accuracy control",
     "stopped": "stopped before layers that must stay exact were found",
+    "out of reach": "even with every layer exact: on this processor, what is not int8 loses too much",
     "out of time": "the time was up: more --minutes may find better",
 }
 """Why no more layers were looked for that must stay exact in int8."""
