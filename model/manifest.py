@@ -33,9 +33,8 @@ class Export(BaseModel):
     ap50_lost: float | None = None  # of 1, where a model finds objects; below 0: gained
     miou_lost: float | None = None  # the same where it classifies pixels
     exact_layers: int = 0  # of the first stage that are not int8, as the model would lose too much otherwise
-    control: Literal["off", "stopped", "out of time", "out of reach"] | None = (
-        None  # why no more of them were looked for
-    )
+    # Why no more of them were looked for; None: there was no need to.
+    control: Literal["off", "stopped", "out of time", "out of reach"] | None = None
 
     @property
     def lost(self) -> float | None:

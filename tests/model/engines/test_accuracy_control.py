@@ -31,7 +31,7 @@ def pictures(tmp_path: Path, noise: Callable[..., npt.NDArray[np.uint8]]) -> Pat
 
 @pytest.fixture
 def demanding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With random weights int8 changes so much that heads and many layers must stay exact, and bf16 too much."""
+    """With random weights int8 changes so much that many layers must stay exact; bf16 is too coarse."""
     monkeypatch.setitem(gauge.LARGEST_DISAGREEMENT, "int8", 0.02)
     monkeypatch.setattr(openvino, "precisions_of_processor", lambda: frozenset({"f32", "int8"}))
 
