@@ -52,6 +52,7 @@ def export(
 
     Raises:
         ExportError: int8 without pictures; a resize mode without a largest picture.
+        BundleError: the compiled stages fail the self-test.
         Stopped: Ctrl-C while int8 was made.
     """
     until = time.monotonic() + 60 * minutes if minutes else None
@@ -62,7 +63,7 @@ def export(
     with catalog.new_bundle(name) as folder:
         shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
         exporter = _Exporter(reference, folder, pictures)
-        exporter.make_exact(precisions)
+        Segmenter(reference.bundle, exporter.make_exact(precisions)).self_test()
         stopped = None
         if "int8" in precisions:
             try:

@@ -24,6 +24,8 @@ from model.segmenter import Segmenter
 RANKING_PICTURES = 2
 """On so many is seen what a layer alone does: a few give nearly the order that all would."""
 IMAGES_TO_CHOOSE_FROM = 12
+LEAST_MEASUREMENTS = 4
+"""With time for fewer, a search is not begun: two at its start, one at its end, and one between."""
 PRECISION = "int8"
 
 Made = tuple[Path, Export]
@@ -77,6 +79,8 @@ class Int8Maker:
             yield folder, plain
         elif until is None:
             yield folder, plain.model_copy(update={"control": "off"})
+        elif until - time.monotonic() < LEAST_MEASUREMENTS * seconds:
+            yield folder, plain.model_copy(update={"control": "out of time"})
         else:
             yield folder, plain.model_copy(update={"control": "stopped"})  # unless more is made
             yield from self._controlled(stage, folder, plain, until, seconds)
@@ -88,14 +92,16 @@ class Int8Maker:
         first, *heads = self._stages
         exact, allowed = self._models[first.name], self._gauge.largest_loss(PRECISION)
         lost_with = self._loss_behind(folder)
-        if heads and lost_with(exact) > allowed:  # no layer of the first stage can make up for the heads
+        least_lost = lost_with(exact)
+        if heads and least_lost > allowed:  # no layer of the first stage can make up for the heads
             exact_heads = {head.name: self._models[head.name] for head in heads}
             folder, plain = self._written("exact-heads", {first.name: stage.compressed(), **exact_heads})
             yield folder, plain if plain.passed else plain.model_copy(update={"control": "stopped"})
+            if plain.passed:
+                return
             lost_with = self._loss_behind(folder)
-        if plain.passed:
-            return
-        if lost_with(exact) > allowed:
+            least_lost = lost_with(exact)
+        if least_lost > allowed:
             yield folder, plain.model_copy(update={"control": "out of reach"})
             return
         search = LayerSearch(

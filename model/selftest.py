@@ -82,7 +82,10 @@ def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uin
     """
     found = predict(image)
     if not len(found.segments):
-        raise ValueError("the model finds nothing in the picture for its self-test: choose another")
+        raise ValueError(
+            "the model finds nothing in the picture for its self-test: choose another, or leave --sample out "
+            "to take the picture that ships"
+        )
     _write(bundle, {"image": image, **_answer(found)})
 
 
