@@ -43,6 +43,7 @@ import errno, os, signal, sys
 from pathlib import Path
 from model import whole_folders
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 place, moment = Path(sys.argv[1]), int(sys.argv[2])
 
 def cannot(*folders):

@@ -99,6 +99,7 @@ IMPORT_AND_DIE = """
 import os, runpy, signal, sys
 from model import catalog, selftest, whole_folders
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 ending, moment = signal.Signals[sys.argv.pop(1)], sys.argv.pop(1)
 module = {"write_manifest": catalog, "_write": selftest, "_exchange": whole_folders}[moment]
 inner = getattr(module, moment)
