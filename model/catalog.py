@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from model.choosing import AUTO
 from model.families.registry import family_named
 from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
 from model.problems import problems_in
+from model.whole_folders import put_back, whole_folder
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
@@ -38,6 +38,7 @@ def _roots() -> tuple[Path, Path]:
 
 def names() -> list[str]:
     """The names of all bundles, sorted; none is read yet, so that a broken one does not hide the others."""
+    put_back(model_dir())
     return sorted({path.parent.name for root in _roots() for path in root.glob(f"[!.]*/{MANIFEST}")})
 
 
@@ -49,6 +50,7 @@ def find(name: str) -> Bundle:
         BundleError: there is, but its manifest is not valid.
     """
     if re.fullmatch(NAME_PATTERN, name):  # anything else could lead out of the folders
+        put_back(model_dir())
         for root in _roots():
             if (root / name / MANIFEST).is_file():
                 return read_bundle(root / name)
@@ -92,18 +94,13 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def new_bundle(name: str, root: Path | None = None) -> Iterator[Path]:
-    """A folder to fill for a new bundle, which appears in `root` (`model_dir`) whole or not at all."""
+    """A folder to fill for a new bundle, which appears in `root` (`model_dir`) whole or not at all.
+
+    A bundle of that name stays as it is until then, whatever ends this process: see `whole_folders`.
+    """
     check_name(name)
-    root = root or model_dir()
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as temporary:
-        folder = Path(temporary) / name
-        folder.mkdir()
+    with whole_folder((root or model_dir()) / name) as folder:
         yield folder
-        target = root / name
-        if target.exists():  # a folder cannot be replaced in one step: the old one goes with `temporary`
-            os.replace(target, Path(temporary) / "replaced")
-        os.replace(folder, target)
 
 
 def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import requests
 from tqdm import tqdm
 
 from model import catalog
-from model.families.registry import family_named
-from model.manifest import Bundle, sha256_of
+from model.manifest import sha256_of
 from model.published import Published
 
+Made = TypeVar("Made")
 BLOCK = 1 << 18
 TIMEOUT_SECONDS = 30
 HASHES = "fetched.json"
@@ -24,8 +26,12 @@ class FetchError(ValueError):
     """A file that could not be downloaded, or is not the one that it should be."""
 
 
-def fetch(published: Published) -> Bundle:
-    """Download the file, going on where an earlier try broke off, and make its bundle in `model_dir`.
+def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
+    """Download the file, going on where an earlier try broke off, and make a model of it.
+
+    Args:
+        published: what to download.
+        make: from the file, which is deleted afterwards, to the model.
 
     Raises:
         FetchError: no network, another size, or not the file that the first fetch got.
@@ -37,16 +43,13 @@ def fetch(published: Published) -> Bundle:
         _download(published, part)
     sha256 = _check_against_first_fetch(root / HASHES, published, part)
     try:
-        family = family_named(published.family)
-        bundle = family.import_file(
-            part, published.name, published.classes, published.config, published.about
-        )
+        made = make(part)
     except ValueError:
         part.unlink()  # or every further try would find it again
         raise
     _remember(root / HASHES, published.name, sha256)
     part.unlink()
-    return bundle
+    return made
 
 
 def _download(published: Published, part: Path) -> None:

@@ -14,6 +14,7 @@ from model.data import DataSet, Sample
 from model.engines.stages import Runner
 from model.evaluation import evaluate
 from model.evaluation.pixels import evaluate_pixels
+from model.manifest import Export
 from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter
 from model.segments import Segments
@@ -39,21 +40,33 @@ class Gauge:
         )
         self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
         self.pictures = pictures if self.labelled else Answered(reference, pictures)
-        self.best = self._quality(reference) if self.labelled else 1.0
+        self.best = self._quality(reference, progress=True) if self.labelled else 1.0
 
-    def lost(self, runner: Runner) -> float:
+    def lost(self, runner: Runner, *, progress: bool = False) -> float:
         """How much of the measure, of 1, at the model's own threshold; below 0: it gains."""
-        return self.best - self._quality(Segmenter(self.bundle, runner))
+        return self.best - self._quality(Segmenter(self.bundle, runner), progress)
 
     def largest_loss(self, precision: str) -> float:
         return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
 
-    def _quality(self, segmenter: Segmenter) -> float:
+    def export_of(self, runner: Runner) -> Export:
+        """What it loses, as a manifest keeps it."""
+        lost = self.lost(runner, progress=True)
+        rounded = round(lost, 4)
+        return Export(
+            passed=lost <= self.largest_loss(runner.precision),
+            pictures=len(self.pictures),
+            against="labels" if self.labelled else "reference",
+            ap50_lost=rounded if self.measure == "ap50" else None,
+            miou_lost=rounded if self.measure == "miou" else None,
+        )
+
+    def _quality(self, segmenter: Segmenter, progress: bool) -> float:
         if self.measure == "miou":
             # Where no class is, and none is found, nothing is wrong.
-            mean_iou = evaluate_pixels(_answer_of(segmenter), self.pictures).mean_iou
+            mean_iou = evaluate_pixels(_answer_of(segmenter), self.pictures, progress=progress).mean_iou
             return 1.0 if mean_iou is None else mean_iou
-        result = evaluate(_answer_of(segmenter), self.pictures, iou_thresholds=(0.5,))
+        result = evaluate(_answer_of(segmenter), self.pictures, iou_thresholds=(0.5,), progress=progress)
         return float(np.mean([image.average_precision[0] for image in result.images]))
 
 

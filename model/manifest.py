@@ -32,6 +32,14 @@ class Export(BaseModel):
     against: Literal["labels", "reference"] | None = None
     ap50_lost: float | None = None  # of 1, where a model finds objects; below 0: gained
     miou_lost: float | None = None  # the same where it classifies pixels
+    exact_layers: int = 0  # of the first stage that are not int8, as the model would lose too much otherwise
+    # Why no more of them were looked for; None: there was no need to.
+    control: Literal["off", "stopped", "out of time", "out of reach"] | None = None
+
+    @property
+    def lost(self) -> float | None:
+        """Of the measure that suits the task, of 1; None: not measured."""
+        return self.ap50_lost if self.miou_lost is None else self.miou_lost
 
 
 class Manifest(BaseModel):

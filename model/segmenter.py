@@ -17,6 +17,7 @@ from model.engines.choice import ChoiceError as ChoiceError
 from model.engines.stages import Runner
 from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
+from model.finite import FiniteRunner
 from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
 from model.result import Result, UnsuitablePicture, Wishes
@@ -108,9 +109,14 @@ class Segmenter:
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.
 
-        A bundle without a self-test must at least answer for a blank picture. The file is read once.
+        A bundle without a self-test must at least answer for a blank picture. Whatever the network gives on
+        the way must be finite. The file is read once.
         """
-        self._self_test.check(self.predict)
+        self._self_test.check(self.watched().predict)
+
+    def watched(self) -> Segmenter:
+        """The same, but for BundleError where a stage of the network answers with NaN or infinite values."""
+        return Segmenter(self.bundle, FiniteRunner(self.bundle.manifest.name, self.runner))
 
     @cached_property
     def _self_test(self) -> SelfTest:
@@ -141,9 +147,24 @@ def load(
         BundleError: its files are not those that its manifest names, or it fails its self-test.
         ChoiceError: it cannot be run in the way asked for; says what to do.
     """
+    bundle = catalog.find(name)
+    try:
+        return _loaded(bundle, engine, precision, threads, tested)
+    except (BundleError, OSError):
+        now = catalog.find(name)
+        if now == bundle:
+            raise
+        # Another has taken its place meanwhile, and files of both were read.
+        return _loaded(now, engine, precision, threads, tested)
+
+
+def _loaded(
+    bundle: Bundle, engine: str | None, precision: str | None, threads: int | None, tested: bool
+) -> Segmenter:
+    """See `load`."""
     from model.engines.openvino import precisions_of_processor  # an engine is imported where it is wanted
 
-    bundle = catalog.find(name)
+    name = bundle.manifest.name
     bundle.check()
     passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
     ways = choices(name, passed, precisions_of_processor(), engine, precision)

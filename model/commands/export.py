@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from model import catalog
-from model.commands.arguments import add_reading, reading_of
+from model.commands.arguments import add_reading, at_least_one, reading_of
+from model.commands.report import say_exports
 from model.data import DataSet, PictureFolder, Reading, check_data, is_data, open_data_for
 from model.engines.choice import PRECISIONS
-from model.exporting import ExportError, export
+from model.exporting import MINUTES, Stopped, export
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures such as will come: a folder of them or, better, labelled data as for evaluate",
     )
     add_reading(parser)
+    control = parser.add_mutually_exclusive_group()
+    control.add_argument(
+        "--minutes",
+        type=at_least_one,
+        default=MINUTES,
+        help="where int8 loses too much, stop looking for layers that must stay exact so many minutes after "
+        f"the start (default: {MINUTES})",
+    )
+    control.add_argument(
+        "--no-accuracy-control",
+        dest="minutes",
+        action="store_const",
+        const=0,
+        help="do not look for them: int8 in all layers, whatever that loses",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,25 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     classes, reading = bundle.manifest.classes, reading_of(arguments)
     pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
     precisions = arguments.precision or (["bf16", "int8"] if pictures else ["bf16"])
-    bundle = export(arguments.name, precisions, pictures)
-    for precision, made in bundle.manifest.exports.items():
-        loss = "".join(
-            f", loses {100 * lost:.2f} points of {measure}"
-            for measure, lost in (("AP50", made.ap50_lost), ("mean IoU", made.miou_lost))
-            if lost is not None
-        )
-        against = f" against the {made.against} of {made.pictures} pictures" if made.against else ""
-        print(f"{precision}: {'passed' if made.passed else 'used only where asked for'}{loss}{against}")
-    print(f"in {bundle.folder}")
-    return 0
-
-
-def compile_new(name: str) -> None:
-    """Compile a model that has just been made; where that cannot be, say so: it serves all the same."""
     try:
-        export(name, ["bf16"])
-    except ExportError as error:
-        print(f"Not compiled, so TensorFlow runs it: {error}")
+        bundle = export(arguments.name, precisions, pictures, arguments.minutes)
+    except Stopped:
+        print("Stopped; what was made until then is kept:")
+        say_exports(catalog.find(arguments.name))
+        raise
+    say_exports(bundle)
+    return 0
 
 
 def _pictures(path: Path, classes: list[str], reading: Reading) -> DataSet:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from model.commands.export import compile_new
-from model.fetching import fetch
+from model.commands.report import say_published
 from model.published import PUBLISHED
+from model.publishing import publish_fetched
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch the model and say how to serve it."""
-    bundle = fetch(PUBLISHED[arguments.name])
-    compile_new(arguments.name)
-    print(f"{arguments.name}: {len(bundle.manifest.classes) - 1} classes, in {bundle.folder}")
-    print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
+    say_published(publish_fetched(PUBLISHED[arguments.name]))
     return 0

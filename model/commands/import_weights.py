@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from model import catalog
-from model.commands.export import compile_new
+from model.commands.report import say_published
 from model.families.family import Family, ImportPart
 from model.families.registry import FAMILIES
+from model.pictures import read
+from model.publishing import manifest_of, publish
+from model.replaced import taken_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tile-overlap", type=int, help="pixels that tiles of large pictures share")
     parser.add_argument(
-        "--self-test", type=Path, metavar="IMAGE", help="check at start that it still answers so"
+        *("--sample", "--self-test"),
+        type=Path,
+        metavar="IMAGE",
+        help="a picture in which it finds something, and must find it again at every start "
+        "(default: one that ships)",
     )
     parser.add_argument("--source", help="where the weights come from")
     parser.add_argument("--made-by", help="the command that trained them")
@@ -58,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     family = family_of(path, arguments.task)
     _refuse_options_of_others(arguments, family)
+    catalog.check_name(arguments.name)
     if arguments.name in catalog.names() and not arguments.replace:
         raise ValueError(
             f"there is a model {arguments.name!r} already: choose another --name, or --replace it"
@@ -72,10 +80,18 @@ def run(arguments: argparse.Namespace) -> int:
         "max_segments_per_megapixel": arguments.max_segments_per_megapixel,
     }
     about = {name: value for name, value in about.items() if value is not None}
-    _part(family).make(path, arguments, about)
-    if not catalog.find(arguments.name).manifest.exports:
-        compile_new(arguments.name)
-    print(f"Serve it:  MASKSERVE_MODELS={arguments.name} make run")
+    sample = read(arguments.sample) if arguments.sample else None  # before anything is made
+    replaced = manifest_of(arguments.name)
+    if replaced is not None:
+        about = {**taken_over(replaced), **about}
+    alike = replaced if replaced is not None and replaced.family == family.name else None
+    published = publish(
+        arguments.name,
+        lambda folder: _part(family).make(path, folder, arguments, about, alike),
+        replaced,
+        sample,
+    )
+    say_published(published)
     return 0
 
 

@@ -140,11 +140,17 @@ class OpenVINORunner:
             runner._warm_up(largest_picture)
         return runner
 
-    def with_first(self, model: ov.Model) -> OpenVINORunner:
-        """The same heads, opened with the hint "f32", behind another first stage, run as one in int8 is."""
+    def with_first(self, model: ov.Model, hint: str) -> OpenVINORunner:
+        """The same heads behind another first stage, which is left as it is and runs as one in int8 does.
+
+        Heads can be run only with the hint that they were opened with.
+        """
         core = ov.Core()
-        core.set_property("CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return OpenVINORunner(self.stages, FewShapes(core, model, self._heads), self._heads, self.precision)
+        core.set_property("CPU", {"INFERENCE_PRECISION_HINT": hint})
+        first = _without_round_trips(model.clone())
+        if self._heads:
+            first = _with_kept_in(hint, first, is_output=True)
+        return OpenVINORunner(self.stages, FewShapes(core, first, self._heads), self._heads, self.precision)
 
     def start(self, picture: Floats) -> OpenVINOPass:
         """See `stages.Runner`."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from unittest import mock
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import nncf
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
-from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
-from nncf.quantization.algorithms.accuracy_control import openvino_backend
-from nncf.quantization.algorithms.accuracy_control.backend import PreparedModel
+from nncf.common.factory import build_graph
+from nncf.common.quantization.quantizer_removal import revert_operations_to_floating_point_precision
+from nncf.openvino.quantization.backend_parameters import BackendParameters
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix, RestoreMode
+from nncf.quantization.algorithms.accuracy_control.algorithm import QuantizationAccuracyRestorer
+from nncf.quantization.algorithms.accuracy_control.evaluator import Evaluator
+from nncf.quantization.algorithms.accuracy_control.openvino_backend import OVAccuracyControlAlgoBackend
+from nncf.quantization.algorithms.accuracy_control.ranker import Ranker
+from openvino._offline_transformations import compress_quantize_weights_transformation
 from tqdm import tqdm
 
 from model.engines.conversion import Models
@@ -22,11 +28,13 @@ Image = npt.NDArray[np.uint8]
 StageInputs = list[npt.NDArray]
 InputsOf = Callable[[str, Image], StageInputs | None]
 """From a stage's name and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
-LAYERS = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
-"""Types of operations that become int8; accuracy control measures about once for each."""
-PARAMETERS = AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)
+OVERFLOW_FIX = OverflowFix.ENABLE
 """Weights keep to 7 of their 8 bits: processors without VNNI add two products in 16 bits, where they would
 overflow, and the answers would depend on the processor."""
+
+_NNCF = OVAccuracyControlAlgoBackend()
+"""What NNCF's own accuracy control knows of OpenVINO's graphs. That control itself has no end in time, and
+compiles models with open sizes, in which OpenVINO runs some int8 trunks wrongly."""
 
 nncf.set_log_level(logging.ERROR)
 
@@ -43,69 +51,74 @@ class Calibration:
 def quantize(stages: Sequence[StageSpec], models: Models, calibration: Calibration) -> Models:
     """The stages with int8 convolutions and dense layers; `models` are left as they are."""
     return {
-        stage.name: nncf.quantize(
-            models[stage.name],
-            nncf.Dataset(_Inputs(stage.name, calibration)),
-            subset_size=len(calibration.images),
-            ignored_scope=_exact(stage),
-            advanced_parameters=PARAMETERS,
-        )
+        stage.name: _quantize(stage, models[stage.name], calibration, compress_weights=True)
         for stage in stages
     }
 
 
-def quantize_with_control(
-    stage: StageSpec,
-    model: ov.Model,
-    calibration: Calibration,
-    score: Callable[[ov.Model], float],
-    largest_loss: float,
-) -> ov.Model:
-    """A stage in int8 but for the layers that must stay exact, or `score` would lose more than that.
+class Int8Stage:
+    """A stage in int8, of which single layers can be made exact again.
 
-    For stages that `quantize` harms: it measures again and again, and takes many times longer. `score` gets
-    models that are not compiled.
+    A layer is what changes its precision together: an operation, or several that share a quantised input.
+
+    Attributes:
+        layers: how many there are.
     """
-    layers = sum(op.get_type_name() in LAYERS for op in model.get_ops())
-    progress = tqdm(total=layers, desc=f"int8 of {stage.name}, a layer at a time", unit="measurement")
 
-    def measured(candidate: ov.Model) -> float:
-        result = score(candidate)
-        progress.total = max(progress.total, progress.n + 1)  # some layers are tried more than once
-        progress.update()
-        return result
+    def __init__(self, stage: StageSpec, model: ov.Model, calibration: Calibration) -> None:
+        """Quantise `model`, which is left as it is."""
+        # Uncompressed: weights stay as they were, behind the operations that round them where they are used.
+        self._quantized = _quantize(stage, model, calibration, compress_weights=False)
+        self._graph = build_graph(self._quantized)
+        # For those layers that are made exact: quantising shifts biases too.
+        QuantizationAccuracyRestorer._collect_original_biases_and_weights(
+            build_graph(model), self._graph, model, _NNCF
+        )
+        ranker = Ranker(0, nncf.Dataset([]), _NNCF, Evaluator(lambda model, items: (0.0, None)))
+        groups = ranker.find_groups_of_quantizers_to_rank(self._graph)
+        self._groups = [group for group in groups if group.operations]
+        self.layers = len(self._groups)
 
-    # NNCF would compile them itself, with open sizes, in which OpenVINO runs some int8 trunks wrongly.
-    with progress, mock.patch.object(openvino_backend, "OVPreparedModel", _NotCompiled):
-        return nncf.quantize_with_accuracy_control(
-            model,
-            nncf.Dataset(_Inputs(stage.name, calibration)),
-            nncf.Dataset([None]),  # `score` brings its own pictures
-            lambda candidate, _: (measured(candidate), None),
-            max_drop=largest_loss,
-            subset_size=len(calibration.images),
-            ignored_scope=_exact(stage),
-            advanced_quantization_parameters=PARAMETERS,
+    def with_exact(self, layers: Collection[int]) -> ov.Model:
+        """The stage with these layers, of 0 to `layers` - 1 from the last on, as they were."""
+        groups = [self._groups[layer] for layer in layers]
+        if not groups:
+            return self._quantized
+        return revert_operations_to_floating_point_precision(
+            [operation for group in groups for operation in group.operations],
+            [quantizer for group in groups for quantizer in group.quantizers],
+            self._quantized,
+            self._graph,
+            RestoreMode.ACTIVATIONS_AND_WEIGHTS,
+            _NNCF.get_op_with_weights_metatypes(),
+            _NNCF.is_node_with_weight,
+            _NNCF.get_weight_tensor_port_ids,
         )
 
+    def compressed(self, layers: Collection[int] = ()) -> ov.Model:
+        """The same to be kept: the weights of the other layers are int8 numbers."""
+        model = self.with_exact(layers).clone()
+        compress_quantize_weights_transformation(model)
+        return model
 
-def _exact(stage: StageSpec) -> nncf.IgnoredScope:
-    return nncf.IgnoredScope(patterns=list(stage.exact), validate=False)
 
-
-class _NotCompiled(PreparedModel):
-    """A model as NNCF's accuracy control hands it to be measured."""
-
-    def __init__(self, model: ov.Model) -> None:
-        self._model = model
-
-    @property
-    def model_for_inference(self) -> ov.Model:
-        return self._model
-
-    @property
-    def engine(self) -> object:
-        raise NotImplementedError("the score is one number for all pictures")
+def _quantize(
+    stage: StageSpec, model: ov.Model, calibration: Calibration, *, compress_weights: bool
+) -> ov.Model:
+    """A stage with int8 convolutions and dense layers; `model` is left as it is."""
+    # Above NNCF's own bars, which do not name the stage.
+    tqdm.write(f"int8 of {stage.name}: look at {len(calibration.images)} pictures", file=sys.stderr)
+    parameters = AdvancedQuantizationParameters(
+        overflow_fix=OVERFLOW_FIX,
+        backend_params={BackendParameters.COMPRESS_WEIGHTS: compress_weights},
+    )
+    return nncf.quantize(
+        model,
+        nncf.Dataset(_Inputs(stage.name, calibration)),
+        subset_size=len(calibration.images),
+        ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
+        advanced_parameters=parameters,
+    )
 
 
 class _Inputs:
@@ -116,7 +129,7 @@ class _Inputs:
         self.calibration = calibration
 
     def __iter__(self) -> Iterator[StageInputs]:
-        for image in tqdm(self.calibration.images, desc=f"calibrate {self.stage}", unit="image"):
+        for image in self.calibration.images:
             inputs = self.calibration.inputs_of(self.stage, image)
             if inputs is not None:
                 yield inputs

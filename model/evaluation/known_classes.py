@@ -63,7 +63,9 @@ class KnownClasses:
         sample = self._data[index]
         boxes, class_ids, masks = self._known(sample.boxes, sample.class_ids, sample.masks)
         crowds = self._known(sample.crowd_boxes, sample.crowd_class_ids, sample.crowd_masks)
-        return Sample(sample.id, sample.image, boxes, class_ids, masks, sample.kind, *crowds, unknown=sample.unknown)
+        return Sample(
+            sample.id, sample.image, boxes, class_ids, masks, sample.kind, *crowds, unknown=sample.unknown
+        )
 
     def _known(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -18,6 +19,8 @@ from model.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     import openvino as ov
+
+    from model.segmenter import Segmenter
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -85,6 +88,21 @@ class Command(Protocol):
         """Do it; the exit status."""
 
 
+@dataclass(frozen=True)
+class Imported:
+    """A model that was made from somebody's file, and that nobody else finds yet.
+
+    Attributes:
+        segmenter: it, run by the reference engine of its family.
+        summary: what it is, in a few words.
+        sentences: what was assumed of it, to be checked.
+    """
+
+    segmenter: Segmenter
+    summary: str
+    sentences: tuple[str, ...] = ()
+
+
 class ImportPart(Protocol):
     """A family's part of `python -m model import`; a module can be one."""
 
@@ -94,8 +112,27 @@ class ImportPart(Protocol):
     def recognises(self, path: Path) -> bool:
         """Whether a file, or folder, holds a model of this family."""
 
-    def make(self, path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
-        """Make the bundle, and say what was assumed."""
+    def make(
+        self,
+        path: Path,
+        folder: Path,
+        arguments: argparse.Namespace,
+        about: Mapping[str, Any],
+        replaced: Manifest | None,
+    ) -> Imported:
+        """Make the bundle.
+
+        Args:
+            path: the file, or folder, that holds the model.
+            folder: where to write the bundle.
+            arguments: what was asked, this family's options and those of all.
+            about: manifest values.
+            replaced: of the model of this family whose place the new one takes: what is not asked, and says
+                nothing of the weights, is as there.
+
+        Raises:
+            ValueError: the file is not whole, or something asked contradicts it; says what would fit.
+        """
 
 
 class Family(Protocol):
@@ -160,21 +197,21 @@ class Family(Protocol):
     def import_file(
         self,
         path: Path,
+        folder: Path,
         name: str,
         classes: list[str],
         wanted: Mapping[str, Any],
         about: Mapping[str, Any],
-        test_image: npt.NDArray[np.uint8] | None = None,
-    ) -> Bundle:
-        """Make a bundle in `model_dir` from a file of somebody's.
+    ) -> Imported:
+        """Make a bundle from a file of somebody's.
 
         Args:
             path: the file, or folder.
+            folder: where to write the bundle.
             name: of the bundle.
             classes: class names, background first.
             wanted: values of the family's config that the file cannot tell.
             about: manifest values: licence, source, threshold, …
-            test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
 
         Raises:
             ValueError: the file is not whole, or something wanted contradicts it; says what would fit.

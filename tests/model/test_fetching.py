@@ -16,9 +16,11 @@ import pytest
 from model import catalog
 from model.__main__ import main
 from model.families.mask_rcnn.weights import WeightsError
-from model.fetching import HASHES, FetchError, fetch
-from model.manifest import sha256_of
+from model.fetching import HASHES, FetchError
+from model.fetching import fetch as fetch_and_make
+from model.manifest import Bundle, sha256_of
 from model.published import PUBLISHED, Published
+from model.publishing import imported
 
 
 class Server(ThreadingHTTPServer):
@@ -93,6 +95,17 @@ def tiny(server: Server) -> Published:
         config={"image_min_dim": 64, "image_max_dim": 128},
         about={"licence": "CC0-1.0", "source": server.url},
     )
+
+
+def fetch(published: Published) -> Bundle:
+    """Fetch and import it, but for the compiled stages, which other tests hold."""
+
+    def make(file: Path) -> Bundle:
+        with catalog.new_bundle(published.name) as folder:
+            imported(published, file, folder)
+        return catalog.find(published.name)
+
+    return fetch_and_make(published, make)
 
 
 def entries(folder: Path) -> set[str]:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from model import catalog
 from model.manifest import Bundle, BundleError
-from model.result import ClassMap, Result
+from model.result import ClassMap, Result, Wishes
 from model.segments import Segments
-from model.selftest import SelfTest, record_self_test
+from model.selftest import SelfTest, record_self_test, record_usual_self_test
 
 PICTURE = np.zeros((200, 200, 3), np.uint8)
 
@@ -55,3 +56,47 @@ def test_a_small_thing_that_is_gone_fails(tiny_bundle: Bundle, labels: npt.NDArr
     record_self_test(tiny_bundle, answering(square(50)), PICTURE)
     with pytest.raises(BundleError, match="of the pixels that should have a class"):
         SelfTest(tiny_bundle).check(answering(labels))
+
+
+def faintly(boxes: list[list[int]], score: float = 0.2) -> Any:
+    """A model that is that unsure of what it finds, and asked for the sure things finds nothing."""
+
+    def predict(image: npt.NDArray[np.uint8], wishes: Wishes = Wishes()) -> Result:  # noqa: B008 - frozen
+        found = boxes if (wishes.threshold or 0) <= score else []
+        height, width = image.shape[:2]
+        return Result(
+            Segments(
+                size=(width, height),
+                boxes=np.array(found, np.int32).reshape(-1, 4),
+                class_ids=np.ones(len(found), np.int32),
+                scores=np.full(len(found), score, np.float32),
+                masks=[np.ones((y2 - y1, x2 - x1), np.uint8) for x1, y1, x2, y2 in found],
+            )
+        )
+
+    return predict
+
+
+FAINT = [[10, 10, 50, 50], [60, 60, 100, 80], [200, 10, 230, 90], [300, 100, 380, 200]]
+
+
+def test_what_is_faint_in_the_sample_picture_must_mostly_be_found_again(tiny_bundle: Bundle) -> None:
+    bundle = catalog.update_manifest(tiny_bundle, threshold=0.7)
+    assert "nothing for sure" in record_usual_self_test(bundle, faintly(FAINT))
+    test = SelfTest(catalog.find("tiny"))
+    test.check(faintly([[12, 9, 52, 48], *FAINT[2:]], score=0.15))  # one is gone, one has moved a little
+    with pytest.raises(BundleError, match="of 4 faint segments it finds 25% again"):
+        test.check(faintly([FAINT[0], [100, 100, 150, 150]]))
+    with pytest.raises(BundleError, match="finds 0% again"):
+        test.check(faintly([]))
+
+
+def test_a_model_that_finds_nothing_in_the_sample_picture_must_find_nothing_again(
+    tiny_bundle: Bundle,
+) -> None:
+    bundle = catalog.update_manifest(tiny_bundle, threshold=0.7)
+    assert "it finds nothing, and that is compared" in record_usual_self_test(bundle, faintly([]))
+    test = SelfTest(catalog.find("tiny"))
+    test.check(faintly([]))
+    with pytest.raises(BundleError, match="1 are new"):
+        test.check(faintly(FAINT[:1], score=0.9))

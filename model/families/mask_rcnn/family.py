@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from model.engines.stages import Runner, StageSpec
-from model.families.family import Command, ImportPart, InputsOf
+from model.families.family import Command, Imported, ImportPart, InputsOf
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.predictor import MaskRCNNPredictor
@@ -103,16 +100,16 @@ class MaskRCNNFamily:
     def import_file(
         self,
         path: Path,
+        folder: Path,
         name: str,
         classes: list[str],
         wanted: Mapping[str, Any],
         about: Mapping[str, Any],
-        test_image: npt.NDArray[np.uint8] | None = None,
-    ) -> Bundle:
+    ) -> Imported:
         """See `families.family.Family`."""
         from model.families.mask_rcnn.importing import import_weights
 
-        return import_weights(path, name, classes, wanted, about, test_image)
+        return import_weights(path, folder, name, classes, wanted, about)
 
 
 def _config(manifest: Manifest) -> Config:

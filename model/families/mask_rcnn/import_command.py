@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from model.class_names import read_class_file
-from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
+from model.families.family import Imported
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES
 from model.families.mask_rcnn.config_file import read_config_file
 from model.families.mask_rcnn.weight_files import HDF5_MAGIC, LAYER_NAME, WeightsError, layer_names
+from model.manifest import Manifest
 
 H5_SUFFIXES = {".h5", ".hdf5"}
 OWN_LAYERS = ("mrcnn_", "rpn_")
 """How layers are called in Matterport's weight files alone."""
+
+TOLD_BY_WEIGHTS = (
+    *("backbone", "num_classes", "top_down_pyramid_size", "fpn_classif_fc_layers_size"),
+    *("rpn_width", "mask_width"),
+)
+"""Config values that `importing.shape_in` reads from the file."""
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
@@ -53,16 +61,15 @@ def _is_hdf5(path: Path) -> bool:
         return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
 
 
-def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
-    """Make the bundle.
-
-    Args:
-        path: of the weight file.
-        arguments: what was asked, this family's options and those of all.
-        about: manifest values.
-    """
+def make(
+    path: Path,
+    folder: Path,
+    arguments: argparse.Namespace,
+    about: Mapping[str, Any],
+    replaced: Manifest | None,
+) -> Imported:
+    """Make the bundle; see `families.family.ImportPart`."""
     from model.families.mask_rcnn.importing import import_weights  # needs OpenVINO; --help does not
-    from model.pictures import read
 
     given = {
         "backbone": arguments.backbone,
@@ -77,20 +84,32 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
     layer_names(path)  # what is no weight file is refused before anything else is asked
     exclude = _excluded(arguments.exclude)
     asked = _run_beside(path)
-    if not arguments.classes and not asked:
+    if not arguments.classes and not asked and replaced is None:
         raise ValueError("--classes is missing: name a text file with a class name a line")
-    classes = _classes(arguments.classes) if arguments.classes else asked["classes"]
-    wanted: dict[str, Any] = dict(asked.get("config", {}))
+    if arguments.classes:
+        classes = _classes(arguments.classes)
+    else:
+        classes = asked["classes"] if asked or replaced is None else replaced.classes
+    wanted: dict[str, Any] = _taken_over(replaced, asked.get("config", {}))
     wanted |= _configured(arguments.config) if arguments.config else {}
     wanted |= {name: value for name, value in given.items() if value is not None}
     usual = {"licence": "unknown", "source": f"imported from {path.name}"}
-    own = {} if arguments.tile_overlap is None else {"tile_overlap": arguments.tile_overlap}
-    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
-    bundle = import_weights(
-        path, arguments.name, classes, wanted, {**usual, **about, **own}, test_image, exclude
-    )
-    config = Config.from_json(bundle.manifest.config)
-    print(f"{arguments.name}: {config.backbone}, {config.num_classes - 1} classes, in {bundle.folder}")
+    overlap = arguments.tile_overlap
+    if overlap is None and replaced is not None:
+        overlap = replaced.tile_overlap
+    own = {} if overlap is None else {"tile_overlap": overlap}
+    return import_weights(path, folder, arguments.name, classes, wanted, {**usual, **about, **own}, exclude)
+
+
+def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[str, Any]:
+    """Config values that need not be said: those of a training run, or of the model that is replaced.
+
+    Its threshold takes precedence over that of a run, which nobody chose for serving.
+    """
+    if replaced is None:
+        return dict(of_run)
+    kept = {name: value for name, value in replaced.config.items() if name not in TOLD_BY_WEIGHTS}
+    return {**kept, **of_run, "detection_min_confidence": replaced.threshold}
 
 
 def _classes(path: Path) -> list[str]:

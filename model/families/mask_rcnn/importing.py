@@ -8,15 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from model import catalog
+from model.families.family import Imported
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
-from model.manifest import Bundle
 from model.segmenter import Segmenter
-from model.selftest import record_self_test
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
 
@@ -83,25 +79,24 @@ def config_for(
 
 def import_weights(
     weights: Path,
+    folder: Path,
     name: str,
     classes: list[str],
     wanted: Mapping[str, Any],
     about: Mapping[str, Any],
-    test_image: npt.NDArray[np.uint8] | None = None,
     exclude: Sequence[str] = (),
-) -> Bundle:
-    """Make a bundle in `model_dir` from a weight file, after loading it for real.
+) -> Imported:
+    """Make a bundle from a weight file, after loading it for real.
 
     Args:
         weights: Matterport's `.h5`, or `model.weights.h5` of a training run.
+        folder: where to write the bundle.
         name: of the bundle: lower-case letters, digits, dot, dash and underscore.
         classes: class names, background first.
         wanted: Config values that the file cannot tell, such as `image_max_dim`.
         about: manifest values: licence, source, threshold, …
-        test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
         exclude: layers of the file that are not the network's.
     """
-    catalog.check_name(name)
     stored = read_weights(weights, exclude)
     config = config_for(shape_in(stored, weights.name), wanted, classes, weights.name)
 
@@ -111,26 +106,25 @@ def import_weights(
     network = MaskRCNN(config)
     fill(network.layers, stored, weights.name)
     file_name = "model.weights.h5"
-    with catalog.new_bundle(name) as folder:
-        if exclude:  # or nobody could read it later without saying so again
-            save_weights(network.layers, folder / file_name)
-        else:
-            shutil.copyfile(weights, folder / file_name)
-        values = {
-            "name": name,
-            "version": "1",
-            "task": "instance",
-            "classes": classes,
-            "threshold": config.detection_min_confidence,
-            "max_segments": config.detection_max_instances,
-            "config": _without_defaults(config),
-            "weights": file_name,
-            **about,
-        }
-        bundle = catalog.write_manifest(folder, values)
-        if test_image is not None:
-            record_self_test(bundle, Segmenter(bundle, runner_of(network)).predict, test_image)
-    return catalog.find(name)
+    if exclude:  # or nobody could read it later without saying so again
+        save_weights(network.layers, folder / file_name)
+    else:
+        shutil.copyfile(weights, folder / file_name)
+    values = {
+        "name": name,
+        "version": "1",
+        "task": "instance",
+        "classes": classes,
+        "threshold": config.detection_min_confidence,
+        "max_segments": config.detection_max_instances,
+        "config": _without_defaults(config),
+        "weights": file_name,
+        **about,
+    }
+    bundle = catalog.write_manifest(folder, values)
+    count = config.num_classes - 1
+    summary = f"{config.backbone}, {count} class{'es' * (count > 1)}"
+    return Imported(Segmenter(bundle, runner_of(network)), summary)
 
 
 def _without_defaults(config: Config) -> dict[str, Any]:

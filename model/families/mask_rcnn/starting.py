@@ -170,14 +170,15 @@ def _start_from_coco(exclude: Sequence[str], classes: Sequence[str]) -> Start:
 def _coco() -> Bundle:
     """Matterport's release for COCO, fetched if it is not there."""
     from model import catalog
-    from model.fetching import FetchError, fetch
+    from model.fetching import FetchError
     from model.published import PUBLISHED
+    from model.publishing import publish_fetched
 
     if COCO in catalog.names():
         return catalog.find(COCO)
     print(f"There is no model {COCO} yet: fetching it, as python -m model fetch {COCO} does.")
     try:
-        return fetch(PUBLISHED[COCO])
+        return publish_fetched(PUBLISHED[COCO]).bundle
     except FetchError as error:
         raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
 

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from model.engines.stages import Runner, StageSpec
-from model.families.family import ImportPart, InputsOf, NoReference
+from model.families.family import Imported, ImportPart, InputsOf, NoReference
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import seen_at_most
 from model.families.semantic.predictor import SemanticPredictor
@@ -103,18 +100,18 @@ class SemanticFamily:
     def import_file(
         self,
         path: Path,
+        folder: Path,
         name: str,
         classes: list[str],
         wanted: Mapping[str, Any],
         about: Mapping[str, Any],
-        test_image: npt.NDArray[np.uint8] | None = None,
-    ) -> Bundle:
+    ) -> Imported:
         """See `families.family.Family`."""
         from model.families.semantic.importer import import_semantic
         from model.families.semantic.specification import Options
 
         options = Options(classes=classes[1:], **wanted)
-        return import_semantic(path, name, options, about, test_image).bundle
+        return import_semantic(path, folder, name, options, about)
 
 
 def _config(manifest: Manifest) -> SemanticConfig:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from model.class_names import read_class_file
+from model.families.family import Imported
 from model.families.semantic.config import Activation, Background, Channels, Fit, ValueRange
 from model.families.semantic.specification import Options
+from model.manifest import Manifest
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
@@ -53,18 +55,16 @@ def recognises(path: Path) -> bool:
     return True
 
 
-def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) -> None:
-    """Make the bundle, and say what was assumed.
-
-    Args:
-        path: of the file or folder.
-        arguments: what was asked, this family's options and those of all.
-        about: manifest values.
-    """
+def make(
+    path: Path,
+    folder: Path,
+    arguments: argparse.Namespace,
+    about: Mapping[str, Any],
+    replaced: Manifest | None,
+) -> Imported:
+    """Make the bundle; see `families.family.ImportPart`."""
     from model.families.semantic.importer import import_semantic  # needs OpenVINO; --help does not
-    from model.pictures import read
 
-    test_image = read(arguments.self_test) if arguments.self_test else None  # before anything is made
     classes = _classes(arguments.classes, arguments.background) if arguments.classes else None
     options = Options(
         classes=classes,
@@ -85,15 +85,7 @@ def make(path: Path, arguments: argparse.Namespace, about: Mapping[str, Any]) ->
         mirror=arguments.mirror,
         look_again=arguments.look_again,
     )
-    imported = import_semantic(path, arguments.name, options, about, test_image)
-    said = imported.specification
-    for sentence in said.sentences:
-        print(sentence)
-    count = len(said.classes) - 1
-    print(
-        f"{arguments.name}: {said.config.gives}, {count} class{'es' * (count > 1)}, threshold "
-        f"{said.threshold}, in {imported.bundle.folder}"
-    )
+    return import_semantic(path, folder, arguments.name, options, about, replaced)
 
 
 def _classes(path: Path, background: Background | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from model import catalog
 from model.engines.openvino import OpenVINORunner
+from model.families.family import Imported
 from model.families.registry import family_named
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.graphs.bioimage import Package, read_package
@@ -30,10 +31,10 @@ from model.families.semantic.graphs.graph import Floats, Graph
 from model.families.semantic.graphs.normalizing import normalize
 from model.families.semantic.graphs.reading import read_source
 from model.families.semantic.graphs.recognition import kind_of
+from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
-from model.manifest import Bundle
+from model.manifest import Bundle, Manifest
 from model.segmenter import Segmenter
-from model.selftest import record_self_test
 
 FAMILY = "semantic"
 STAGE = "trunk"
@@ -41,40 +42,29 @@ WEIGHTS = f"openvino/f32/{STAGE}.bin"
 STEPS = ("read the file", "find out what it takes", "compare", "write")
 
 
-@dataclass(frozen=True)
-class Imported:
-    """A bundle that was made.
-
-    Attributes:
-        bundle: in `model_dir`.
-        specification: what it does, and what was assumed.
-    """
-
-    bundle: Bundle
-    specification: Specification
-
-
 def import_semantic(
     path: Path,
+    folder: Path,
     name: str,
     options: Options,
     about: Mapping[str, Any],
-    test_image: npt.NDArray[np.uint8] | None = None,
+    replaced: Manifest | None = None,
 ) -> Imported:
-    """Make a bundle in `model_dir` from a foreign model's file, after running it.
+    """Make a bundle from a foreign model's file, after running it.
 
     Args:
         path: a file or folder of a kind that `graphs.recognition` knows.
+        folder: where to write the bundle.
         name: of the bundle: lower-case letters, digits, dot, dash and underscore.
         options: what the user says of the model.
         about: manifest values: licence, source, version, …; they take precedence over what the file says.
-        test_image: uint8 (H, W, 3), RGB, in which the model finds something: for its self-test.
+        replaced: of the semantic model whose place the new one takes: what nobody says is as there, if that
+            fits the file.
 
     Raises:
         FileNotFoundError: nothing is at `path`.
         GraphError: the file cannot be used, or contradicts `options`; says what would fit.
     """
-    catalog.check_name(name)
     kind = kind_of(path)
     with tqdm(
         total=len(STEPS), desc=STEPS[0], bar_format="{desc:<24}{bar:20} {n}/{total} [{elapsed}<{remaining}]"
@@ -91,26 +81,33 @@ def import_semantic(
         )
         if package:
             graph = package.completed(graph)
-        specification = specify(graph, options, package.told(graph) if package else None)
+        specification = _specified(graph, options, package.told(graph) if package else None, replaced)
         _next(bar, 2)
         picture = _noise(graph, specification.config)
         answer = answer_of(graph.model, picture)
         sentences = _compare(graph, picture, answer, package)
         _next(bar, 3)
-        with catalog.new_bundle(name) as folder:
-            sentences += _save(graph, picture, answer, folder)
-            told = {"source": f"imported from {path.name}", **(package.about if package else {})}
-            bundle = catalog.write_manifest(folder, _manifest(name, specification, {**told, **about}))
-            if test_image is not None:
-                record_self_test(bundle, _segmenter(bundle).predict, test_image)
+        sentences += _save(graph, picture, answer, folder)
+        told = {"source": f"imported from {path.name}", **(package.about if package else {})}
+        bundle = catalog.write_manifest(folder, _manifest(name, specification, {**told, **about}))
+        segmenter = _segmenter(bundle)
         bar.update()
-    said = Specification(
-        specification.config,
-        specification.classes,
-        specification.threshold,
-        (*specification.sentences, *sentences),
-    )
-    return Imported(catalog.find(name), said)
+    count = len(specification.classes) - 1
+    classes = f"{count} class{'es' * (count > 1)}"
+    summary = f"{specification.config.gives}, {classes}, threshold {specification.threshold}"
+    return Imported(segmenter, summary, (*specification.sentences, *sentences))
+
+
+def _specified(
+    graph: Graph, options: Options, told: Mapping[str, Any] | None, replaced: Manifest | None
+) -> Specification:
+    """The specification, with what nobody says as in the model that is replaced, if that fits the file."""
+    if replaced is not None:
+        try:
+            return specify(graph, options.completed(replaced, told or {}), told)
+        except (GraphError, ValueError):
+            pass  # another kind of graph: it starts afresh
+    return specify(graph, options, told)
 
 
 def _segmenter(bundle: Bundle) -> Segmenter:

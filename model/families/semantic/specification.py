@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from model.families.semantic.config import (
@@ -18,9 +18,16 @@ from model.families.semantic.config import (
 )
 from model.families.semantic.graphs.graph import Graph
 from model.families.semantic.graphs.source import GraphError, Layout
+from model.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5
 """Where a class must be likelier than not; of classes that exclude each other the likeliest is taken."""
+
+TAKEN_OVER = (
+    *("fit", "channels", "value_range", "mean", "std"),
+    *("activation", "background", "mirror", "look_again"),
+)
+"""Config values that a model takes over from the one that it replaces."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,20 @@ class Options:
     layout: Layout | None = None
     mirror: bool | None = None
     look_again: bool | None = None
+
+    def completed(self, manifest: Manifest, told: Mapping[str, Any]) -> Options:
+        """These options, and for what neither they nor the file say (`told`) those of another model."""
+        config = SemanticConfig.from_json(manifest.config)
+        others: dict[str, Any] = {"classes": manifest.classes[1:], "threshold": manifest.threshold}
+        others |= {name: getattr(config, name) for name in TAKEN_OVER}
+        if config.size is None:
+            others |= {"divisor": config.divisor, "max_side": config.max_side, "fit": None}
+        if config.fit == "tile":
+            others["tile_overlap"] = config.tile_overlap
+        if config.channels == "grey":  # which the file tells
+            others["channels"] = None
+        silent = {field.name for field in fields(self) if getattr(self, field.name) is None}
+        return replace(self, **{name: others[name] for name in silent & others.keys() - told.keys()})
 
     @property
     def channel_count(self) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import manifest
+from model import catalog, manifest
 from model.manifest import Bundle, BundleError
 from model.segmenter import load
 
@@ -86,3 +86,22 @@ def test_stages_that_the_manifest_does_not_name_are_not_run(copy: Path) -> None:
     shutil.copy(copy / "openvino" / "f32" / "trunk2.bin", copy / "openvino" / "f32" / "trunk.bin")
     with pytest.raises(BundleError, match=r"does not give the sha256 of openvino/f32/trunk.bin"):
         load("tiny", engine="openvino", precision="f32")
+
+
+def test_a_model_that_is_replaced_while_it_loads_is_loaded_as_it_is_now(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = Bundle.check
+
+    def check_then_replace(bundle: Bundle) -> None:
+        checked(bundle)
+        if bundle.manifest.version == "1":
+            with catalog.new_bundle("tiny") as folder:
+                shutil.copytree(copy, folder, dirs_exist_ok=True)
+                values = bundle.manifest.model_dump(exclude={"files"})
+                with (folder / "openvino" / "f32" / "trunk.xml").open("a") as file:
+                    file.write("<!-- of the second version -->")
+                catalog.write_manifest(folder, {**values, "version": "2"})
+
+    monkeypatch.setattr(manifest.Bundle, "check", check_then_replace)
+    assert load("tiny", precision="f32", tested=True).bundle.manifest.version == "2"

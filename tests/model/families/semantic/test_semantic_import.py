@@ -49,7 +49,7 @@ def test_a_file_becomes_a_bundle_that_says_only_what_differs_from_the_defaults(
     assert "people: binary, 1 class, threshold 0.5, in" in said
     values = manifest_of(model_dir / "people")
     files = values.pop("files")
-    assert sorted(files) == ["openvino/f32/trunk.bin", "openvino/f32/trunk.xml"]
+    assert sorted(files) == ["openvino/f32/trunk.bin", "openvino/f32/trunk.xml", "selftest.npz"]
     assert values == {
         "name": "people",
         "version": "3",

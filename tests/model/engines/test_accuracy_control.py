@@ -1,0 +1,142 @@
+"""Where int8 loses too much, layers that must stay exact are looked for; an early end keeps what there is."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from model import catalog, gauge, layer_search
+from model.__main__ import main
+from model.engines import openvino
+from model.formats.encode import encode_png
+from model.layer_search import LayerSearch
+from model.manifest import Bundle
+from model.segmenter import load
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, noise: Callable[..., npt.NDArray[np.uint8]]) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"{seed}.png").write_bytes(encode_png(noise(96, 80, seed)))
+    return folder
+
+
+@pytest.fixture
+def demanding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With random weights int8 changes so much that many layers must stay exact; bf16 is too coarse."""
+    monkeypatch.setitem(gauge.LARGEST_DISAGREEMENT, "int8", 0.02)
+    monkeypatch.setattr(openvino, "precisions_of_processor", lambda: frozenset({"f32", "int8"}))
+
+
+def test_ctrl_c_in_the_search_keeps_f32_and_plain_int8_with_what_they_lose(
+    tiny_bundle: Bundle,
+    demanding: None,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(LayerSearch, "run", lambda search: signal.raise_signal(signal.SIGINT))
+
+    words = ["export", "tiny", "--precision", "f32", "int8", "--calibration", str(pictures)]
+    assert main(words) == 130
+
+    exports = catalog.find("tiny").manifest.exports
+    assert exports["f32"].pictures == 2
+    assert not exports["int8"].passed
+    assert exports["int8"].lost is not None
+    assert exports["int8"].control == "stopped"
+    said = capsys.readouterr().out
+    assert "what was made until then is kept" in said
+    assert (
+        f"int8: used only where asked for, loses {100 * exports['int8'].ap50_lost:.2f} points of AP50" in said
+    )
+    assert "stopped before layers that must stay exact were found" in said
+    assert {path.name for path in (tiny_bundle.folder / "openvino").iterdir()} == {"f32", "int8"}
+    load("tiny", precision="int8")
+
+
+def test_ctrl_c_before_int8_is_measured_keeps_f32_and_the_int8_of_before(
+    exported: Path, tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(exported, tmp_path / "models" / "tiny")
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(tmp_path / "models"))
+    before = catalog.find("tiny").manifest
+    monkeypatch.setattr(gauge.Gauge, "export_of", interrupted_for_int8(gauge.Gauge.export_of))
+
+    assert main(["export", "tiny", "--precision", "int8", "--calibration", str(pictures)]) == 130
+
+    now = catalog.find("tiny")
+    now.check()
+    assert now.manifest.exports["f32"].pictures == 2
+    assert now.manifest.exports["int8"] == before.exports["int8"]
+    int8 = {name: value for name, value in before.files.items() if "/int8/" in name}
+    assert int8.items() <= now.manifest.files.items()
+
+
+def interrupted_for_int8(inner: Callable[..., object]) -> Callable[..., object]:
+    def measure(self: gauge.Gauge, runner: object) -> object:
+        if getattr(runner, "precision", "") == "int8":
+            signal.raise_signal(signal.SIGINT)
+        return inner(self, runner)
+
+    return measure
+
+
+def test_layers_stay_exact_until_the_rest_loses_no_more_than_it_may(
+    tiny_bundle: Bundle,
+    demanding: None,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(layer_search, "SHARE_FOR_RANKING", 0.02)  # of a minute: not all layers are ranked
+
+    words = ["export", "tiny", "--precision", "int8", "--calibration", str(pictures), "--minutes", "1"]
+    assert main(words) == 0
+
+    made = catalog.find("tiny").manifest.exports["int8"]
+    assert made.exact_layers > 0
+    assert made.control == "out of time"
+    output = capsys.readouterr()
+    assert f"{made.exact_layers} layers exact, the time was up: more --minutes may find better" in output.out
+    assert "int8 of trunk: layer 1 of " in output.err
+    load("tiny", precision="int8", tested=True)
+
+
+def test_without_accuracy_control_every_layer_is_int8(
+    tiny_bundle: Bundle, demanding: None, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", "tiny", "--precision", "int8", "--calibration", str(pictures)]
+
+    assert main([*words, "--no-accuracy-control"]) == 0
+
+    made = catalog.find("tiny").manifest.exports["int8"]
+    assert (made.passed, made.control, made.exact_layers) == (False, "off", 0)
+    output = capsys.readouterr()
+    assert "without accuracy control" in output.out
+    assert "layer 1 of" not in output.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--minutes", "0"], "not a whole number of at least 1"),
+        (["--minutes", "soon"], "not a whole number of at least 1"),
+        (["--minutes", "5", "--no-accuracy-control"], "not allowed with argument"),
+    ],
+)
+def test_minutes_that_make_no_sense_are_refused(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "tiny", *words])
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
