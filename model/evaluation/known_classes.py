@@ -32,7 +32,9 @@ class KnownClasses:
         there = data.classes[1:]
         for name in wanted or ():
             if name not in there:
-                raise DataError(f"--classes names {name}, which the data has not: it has {', '.join(there)}")
+                raise DataError(
+                    f"--classes names {name}, which the data does not have: it has {', '.join(there)}"
+                )
         chosen = there if wanted is None else list(wanted)
         unknown = [name for name in chosen if name not in classes[1:]]
         if unknown:

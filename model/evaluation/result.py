@@ -150,13 +150,14 @@ class Evaluation:
 
     def _advice(self, swept: Sequence[Row]) -> str:
         """Which threshold would have been the best."""
-        rows = [row for row in swept if row["F1"] is not None]
-        if not rows:
-            return "Without objects or predictions there is no best threshold."
-        best = max(rows, key=lambda row: row["F1"] or 0.0)
-        here = next((row for row in rows if row["threshold"] == self.threshold), None)
-        now = "" if here is None else f"; at {self.threshold:g}, as used, {cell(here['F1'])}"
-        return f"The best F1 is {cell(best['F1'])}, at threshold {best['threshold']:g}{now}."
+        best = max(swept, key=lambda row: row["F1"] or 0.0)
+        if not best["F1"]:
+            return "No prediction found an object, so no threshold is better than another."
+        here = next(row for row in swept if row["threshold"] == self.threshold)
+        return (
+            f"The best F1 is {cell(best['F1'])}, at threshold {best['threshold']:g}; "
+            f"at {self.threshold:g}, as used, it is {cell(here['F1'])}."
+        )
 
     def _by_class(self) -> dict[str, Row]:
         rows = {

@@ -587,7 +587,7 @@ def test_evaluate_compares_the_classes_that_the_data_has(
     assert values["all"]["found"] >= found.count(1) + found.count(3)
 
     assert run("evaluate", "--model", "tiny", "--data", labelled, "--classes", "cell,fibre") == 1
-    assert "--classes names fibre, which the data has not: it has spot, cell" in capsys.readouterr().err
+    assert "--classes names fibre, which the data does not have: it has spot, cell" in capsys.readouterr().err
 
 
 def test_models_lists_a_line_a_model(

@@ -234,6 +234,19 @@ def test_data_without_kinds_has_one_row_and_unknown_figures_show_as_a_dash() -> 
     assert [cell.strip() for cell in coco.strip("|").split("|")][1:] == ["–", "–", "–"]
 
 
+@pytest.mark.parametrize(
+    ("segments", "told"),
+    [
+        # right at 0.9, wrong at 0.1
+        (segments_of(LEFT, RIGHT), "The best F1 is 1.000, at threshold 0.15; at 0, as used, it is 0.667."),
+        (segments_of(RIGHT), "No prediction found an object, so no threshold is better than another."),
+        (segments_of(), "No prediction found an object, so no threshold is better than another."),
+    ],
+)
+def test_the_table_says_which_threshold_would_be_the_best(segments: Segments, told: str) -> None:
+    assert evaluated(sample_of(LEFT), segments).to_table().endswith(told)
+
+
 def test_other_iou_thresholds_name_their_columns() -> None:
     data = Memory([sample_of(LEFT)], ["background", "cat"])
     evaluation = evaluate(
@@ -347,7 +360,7 @@ def test_data_of_some_of_a_models_classes_are_seen_with_its_ids() -> None:
     [
         (None, "the model knows cat; the data has cat, dog: .* without dog: --classes"),
         (["dog"], "the model knows cat; .* without dog"),
-        (["cow"], "--classes names cow, which the data has not: it has cat, dog"),
+        (["cow"], "--classes names cow, which the data does not have: it has cat, dog"),
     ],
 )
 def test_a_class_that_one_side_does_not_know_is_named(wanted: list[str] | None, told: str) -> None:

@@ -85,6 +85,7 @@ class History:
             having = [row for row in measured if name in row]
             axes[1].plot([row["step"] for row in having], [row[name] for row in having], "o-", label=name)
             axes[1].set_ylabel("COCO's AP of masks")
+            axes[1].set_ylim(bottom=0)
         for one in axes:
             one.grid(alpha=0.3)
             one.legend()

@@ -7,10 +7,10 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from drawn_data import BOOT, TINY, Drawn, labels_with, sample_of
+from drawn_data import BOOT, TINY, Drawn, grey_level_of, labels_with, sample_of
 
 from model.families.mask_rcnn.anchors import pyramid_anchors
-from model.families.mask_rcnn.augmentation import Augmentation
+from model.families.mask_rcnn.augmentation import UNCHANGED, Augmentation
 from model.families.mask_rcnn.batches import Batch, BatchSource
 
 SIZE = 64
@@ -117,3 +117,16 @@ def test_a_rare_kind_is_drawn_by_the_square_root() -> None:
         ).batches(0, 400)
     ]
     assert drawn_classes.count(1) / drawn_classes.count(2) == pytest.approx(2, rel=0.2)
+
+
+def test_in_order_each_sample_comes_once_and_looks_the_same_each_time() -> None:
+    """As drawn, in grey levels that tell the samples apart; the first again where there is room."""
+    filled = [np.full((64, 64), number, np.uint16) for number in (1, 2, 3)]
+    data = Drawn([sample_of(labels) for labels in filled])
+    unchanged = dataclasses.replace(source(data), augmentation=UNCHANGED)
+    batches, again = list(unchanged.in_order()), list(unchanged.in_order())
+    for one, same in zip(batches, again, strict=True):
+        assert_same(one, same)
+    pictures = np.concatenate([batch["picture"] for batch in batches])
+    levels = [np.unique(np.rint(picture[..., 0] + TINY.mean_pixel[0])).tolist() for picture in pictures]
+    assert levels == [[grey_level_of(number)] for number in (1, 2, 3, 1)]
