@@ -26,6 +26,7 @@ _LEAST, _MOST = 1e-6, 1e9
 
 _DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 270, 282, 283, 296
 _INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: an inch, a centimetre
+_MICROMETRES_IN = {4: 1e3, 5: 1.0}  # a millimetre, a micrometre: DNG's units, which nothing writes for printers
 _FOR_PRINT = ("inch", "cm")  # units that ImageJ makes of a resolution that a photo had
 
 _MOST_DESCRIPTION = 1 << 20  # bytes that are looked at
@@ -77,11 +78,15 @@ def _decoded(text: bytes) -> str:
 
 
 def _of_resolution(directory: Directory) -> PixelSize | None:
-    inches = _INCHES_IN.get(directory.first(_UNIT, 2))
+    unit = directory.first(_UNIT, 2)
     x, y = directory.ratio(_X_RESOLUTION), directory.ratio(_Y_RESOLUTION)
-    if inches is None or x is None or y is None:
+    if not x or not y:
         return None
-    return of_density((x / inches, y / inches))
+    if unit in _MICROMETRES_IN:
+        return _believed((_MICROMETRES_IN[unit] / x, _MICROMETRES_IN[unit] / y))
+    if unit in _INCHES_IN:
+        return of_density((x / _INCHES_IN[unit], y / _INCHES_IN[unit]))
+    return None
 
 
 def _believed(size: PixelSize | None) -> PixelSize | None:
