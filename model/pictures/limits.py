@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.pictures.rows import look_like_rows
+
 # How often as many pixels as a picture may have are gone over. An animation draws each frame over those
 # before it, a phone's HEIC puts tiles together: 10 to 15 ns a pixel, so the default limits come to some 2 s.
 _MOST_PARTS = 3
@@ -147,7 +149,20 @@ def check_work(pixels: int, limits: Limits) -> None:
 def check_frame_count(count: int, most: int) -> None:
     """Raise TooManyFrames when a file of `count` pages or frames, or of no fewer, has more than `most`."""
     if count > most:
-        raise TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted")
+        raise too_many_frames(most)
+
+
+def too_many_frames(most: int, size: tuple[int, int] | None = None) -> TooManyFrames:
+    """The error about a file of more than `most` pages or frames, all of (width, height) if that is given."""
+    beyond = f"the file has more than {most:,} pages or frames, the most accepted"
+    if size is not None and look_like_rows(most + 1, size):
+        return TooManyFrames(
+            f"{beyond}; its pages of {size[0]} x {size[1]} pixels look like the rows of one picture whose axes"
+            " were taken for others: save it as one page, with the axes height, width, channels"
+        )
+    return TooManyFrames(
+        f"{beyond}, since they are counted one by one: save those that you need as a file of their own"
+    )
 
 
 def check_frames(count: int, page: int, limits: Limits) -> None:
