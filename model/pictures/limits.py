@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.pictures.rows import look_like_rows
-
 # How often as many pixels as a picture may have are gone over. An animation draws each frame over those
 # before it, a phone's HEIC puts tiles together: 10 to 15 ns a pixel, so the default limits come to some 2 s.
 _MOST_PARTS = 3
@@ -16,6 +14,9 @@ _MOST_SCANS = 20
 # Pictures are worked on in blocks of whole rows, and each row costs something too: one of 1 x 50,000,000
 # pixels, as PNG and TIFF can hold, takes far more time or memory than a square one.
 _LONGEST_SIDE = 1_000_000
+
+
+_SAVE_FEWER = ", since they are counted one by one: save those that you need as a file of their own"
 
 
 class PictureError(ValueError):
@@ -152,17 +153,9 @@ def check_frame_count(count: int, most: int) -> None:
         raise too_many_frames(most)
 
 
-def too_many_frames(most: int, size: tuple[int, int] | None = None) -> TooManyFrames:
-    """The error about a file of more than `most` pages or frames, all of (width, height) if that is given."""
-    beyond = f"the file has more than {most:,} pages or frames, the most accepted"
-    if size is not None and look_like_rows(most + 1, size):
-        return TooManyFrames(
-            f"{beyond}; its pages of {size[0]} x {size[1]} pixels look like the rows of one picture whose axes"
-            " were taken for others: save it as one page, with the axes height, width, channels"
-        )
-    return TooManyFrames(
-        f"{beyond}, since they are counted one by one: save those that you need as a file of their own"
-    )
+def too_many_frames(most: int, advice: str = _SAVE_FEWER) -> TooManyFrames:
+    """The error about a file of more than `most` pages or frames, which ends with what to do about it."""
+    return TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted{advice}")
 
 
 def check_frames(count: int, page: int, limits: Limits) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model.pictures.limits import BrokenPicture, check_frame_count, too_many_frames
+from model.pictures.limits import BrokenPicture, check_frame_count
+from model.pictures.rows import too_many_pages
 from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import directory_end, page_offsets
 
@@ -47,7 +48,7 @@ def picture_offsets(data: bytes, most: int) -> list[int]:
     """
     chain = page_offsets(data, most)
     if len(chain) > most:
-        raise too_many_frames(most, _size_of_all(data, chain))
+        raise too_many_pages(most, _size_of_all(data, chain))
     count = len(chain)
     full: dict[int, None] = {}
     others: dict[int, _Page] = {}
