@@ -15,7 +15,6 @@ _MOST_SCANS = 20
 # pixels, as PNG and TIFF can hold, takes far more time or memory than a square one.
 _LONGEST_SIDE = 1_000_000
 
-
 _SAVE_FEWER = ", since they are counted one by one: save those that you need as a file of their own"
 
 

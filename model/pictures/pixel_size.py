@@ -27,10 +27,7 @@ _LEAST, _MOST = 1e-6, 1e9
 
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: an inch, a centimetre
-_MICROMETRES_IN = {
-    4: 1e3,
-    5: 1.0,
-}  # a millimetre, a micrometre: DNG's units, which nothing writes for printers
+_MICROMETRES_IN = {4: 1e3, 5: 1.0}  # a millimetre, a micrometre, which nothing writes for printers
 _FOR_PRINT = ("inch", "cm")  # units that ImageJ makes of a resolution that a photo had
 
 
