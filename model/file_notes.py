@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from model.finding import Finding
+from model.pictures.rows import look_like_rows
 
 CUT = (
     "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
     " or not sent whole."
 )
 """Of a finding that `is_cut`."""
-
-# Pages as low, or as narrow, as a row of pixels with its channels, and many of them.
-_MOST_CHANNELS, _LEAST_ROWS = 16, 8
-_LEAST_ASPECT = 8
 
 
 def unchosen_page(finding: Finding) -> str | None:
@@ -25,10 +22,9 @@ def unchosen_page(finding: Finding) -> str | None:
 
 def scattered_rows(finding: Finding) -> str | None:
     """A sentence about pages that are hardly pictures, but rows of one that was saved wrongly; else None."""
-    low, high = sorted(finding.segments.size)
-    if finding.origin.pages < _LEAST_ROWS or low > _MOST_CHANNELS or high < _LEAST_ASPECT * low:
-        return None
     width, height = finding.segments.size
+    if not look_like_rows(finding.origin.pages, (width, height)):
+        return None
     return (
         f"The file has {finding.origin.pages:,} pages of {width} x {height} pixels, which look like the rows"
         " of one picture whose axes were taken for others. Save it as one page: height, width, channels."

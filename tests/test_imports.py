@@ -223,7 +223,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *("model.segments", "model.stopwatch"),
             ),
         ),
-        ("model.file_notes", ("model.finding",)),
+        ("model.file_notes", ("model.finding", "model.pictures.rows")),
         (
             "model.formats",
             (
@@ -234,6 +234,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.tiles", ()),
         ("model.engines.stages", ()),
         ("model.pictures.limits", ()),
+        ("model.pictures.rows", ("model.pictures.limits",)),
         ("model.pictures.other_files", ()),
         ("model.pictures.headers", ("model.pictures.limits", "model.pictures.other_files")),
         ("model.pictures.exif", ()),
@@ -283,14 +284,25 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ),
         (
             "model.pictures.tiff_pictures",
-            ("model.pictures.limits", "model.pictures.tiff_directory", "model.pictures.tiff_pages"),
+            (
+                *("model.pictures.limits", "model.pictures.rows"),
+                *("model.pictures.tiff_directory", "model.pictures.tiff_pages"),
+            ),
+        ),
+        ("model.pictures.descriptions", ("model.pictures.tiff_directory",)),
+        (
+            "model.pictures.tiff_planes",
+            (
+                *("model.pictures.descriptions", "model.pictures.limits", "model.pictures.rows"),
+                *("model.pictures.tiff_layout", "model.pictures.tiff_pages", "model.pictures.tiff_pictures"),
+            ),
         ),
         ("model.pictures.units", ()),
         ("model.pictures.ome", ("model.pictures.units",)),
         (
             "model.pictures.pixel_size",
             (
-                *("model.pictures.limits", "model.pictures.ome"),
+                *("model.pictures.descriptions", "model.pictures.limits", "model.pictures.ome"),
                 *("model.pictures.tiff_directory", "model.pictures.units"),
             ),
         ),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.pictures import bmp, gif, png, tiff, tiff_layout
+from model.pictures import bmp, gif, png, tiff
 from model.pictures.colours import Samples, channel_count, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
@@ -42,7 +42,7 @@ from model.pictures.projection import Projection
 from model.pictures.stacks import project_other, project_tiff
 from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import page_offsets
-from model.pictures.tiff_pictures import picture_offsets
+from model.pictures.tiff_planes import TiffPictures
 from model.pictures.turning import SWAPPING_SIDES, turned
 from model.pictures.vetting import Vetted, vetted
 from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told, whole
@@ -195,20 +195,20 @@ def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.ui
 
 def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
     limits, page = wanted.limits, wanted.page
-    offsets = picture_offsets(data, limits.max_frames)
+    pictures = TiffPictures(data, limits)
     if wanted.projection != "none":
-        layouts = [tiff_layout.read_layout(data, offset, limits) for offset in offsets]
+        layouts = pictures.layouts()
         stored = project_tiff(layouts, wanted)
         layout = layouts[0]
     else:
-        check_frames(len(offsets), page, limits)
-        layout = tiff_layout.read_layout(data, offsets[page], limits)
+        check_frames(len(pictures), page, limits)
+        layout = pictures.layout(page)
         # A page that takes more says so, and is refused when it is read.
         most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
         wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most), 1)
         picture, channel = tiff.read(layout, wanted.channel, limits)
         channels = max(layout.channels, channel_count(picture))
-        stored = Stored(to_rgb(picture, channel), layout.orientation, len(offsets), channels)
+        stored = Stored(to_rgb(picture, channel), layout.orientation, len(pictures), channels)
     described = Directory.at(data, page_offsets(data, 0)[0])
     return replace(stored, pixel_size=of_tiff(layout.directory, described, layout.size))
 

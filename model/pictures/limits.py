@@ -15,6 +15,8 @@ _MOST_SCANS = 20
 # pixels, as PNG and TIFF can hold, takes far more time or memory than a square one.
 _LONGEST_SIDE = 1_000_000
 
+_SAVE_FEWER = ", since they are counted one by one: save those that you need as a file of their own"
+
 
 class PictureError(ValueError):
     """The bytes gave no picture; the message is fit for whoever sent them."""
@@ -147,7 +149,12 @@ def check_work(pixels: int, limits: Limits) -> None:
 def check_frame_count(count: int, most: int) -> None:
     """Raise TooManyFrames when a file of `count` pages or frames, or of no fewer, has more than `most`."""
     if count > most:
-        raise TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted")
+        raise too_many_frames(most)
+
+
+def too_many_frames(most: int, advice: str = _SAVE_FEWER) -> TooManyFrames:
+    """The error about a file of more than `most` pages or frames, which ends with what to do about it."""
+    return TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted{advice}")
 
 
 def check_frames(count: int, page: int, limits: Limits) -> None:

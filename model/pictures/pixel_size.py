@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
+from model.pictures.descriptions import description_of, told_by_imagej
 from model.pictures.limits import BrokenPicture
 from model.pictures.ome import physical_size
 from model.pictures.tiff_directory import Directory
@@ -24,11 +25,10 @@ _FINEST_PRINT_DPI = 1_270
 # Longer pixels, of maps say, and shorter ones are no pictures of anything.
 _LEAST, _MOST = 1e-6, 1e9
 
-_DESCRIPTION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 270, 282, 283, 296
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: an inch, a centimetre
+_MICROMETRES_IN = {4: 1e3, 5: 1.0}  # a millimetre, a micrometre, which nothing writes for printers
 _FOR_PRINT = ("inch", "cm")  # units that ImageJ makes of a resolution that a photo had
-
-_MOST_DESCRIPTION = 1 << 20  # bytes that are looked at
 
 
 def of_tiff(directory: Directory, first: Directory, size: tuple[int, int]) -> PixelSize | None:
@@ -45,9 +45,9 @@ def of_tiff(directory: Directory, first: Directory, size: tuple[int, int]) -> Pi
 
 
 def _told(directory: Directory, first: Directory, size: tuple[int, int]) -> PixelSize | None:
-    text = (first.content(_DESCRIPTION) or b"")[:_MOST_DESCRIPTION].rstrip(b"\0")
-    if text.startswith(b"ImageJ="):
-        return _of_imagej(_decoded(text), directory) or _of_resolution(directory)
+    text = description_of(first)
+    if told := told_by_imagej(text):
+        return _of_imagej(told, directory) or _of_resolution(directory)
     return _believed(physical_size(text, size)) or _of_resolution(directory)
 
 
@@ -58,8 +58,7 @@ def of_density(pixels_per_inch: tuple[float, float] | None) -> PixelSize | None:
     return _believed((25_400 / pixels_per_inch[0], 25_400 / pixels_per_inch[1]))
 
 
-def _of_imagej(text: str, directory: Directory) -> PixelSize | None:
-    told = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+def _of_imagej(told: dict[str, str], directory: Directory) -> PixelSize | None:
     x_unit = told.get("unit", "")
     x_micrometres, y_micrometres = micrometres_in(x_unit), micrometres_in(told.get("yunit", x_unit))
     x, y = directory.ratio(_X_RESOLUTION), directory.ratio(_Y_RESOLUTION)
@@ -68,20 +67,16 @@ def _of_imagej(text: str, directory: Directory) -> PixelSize | None:
     return _believed((x_micrometres / x, y_micrometres / y))
 
 
-def _decoded(text: bytes) -> str:
-    """The text: programs differ in how they write the sign for micro."""
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
-
-
 def _of_resolution(directory: Directory) -> PixelSize | None:
-    inches = _INCHES_IN.get(directory.first(_UNIT, 2))
+    unit = directory.first(_UNIT, 2)
     x, y = directory.ratio(_X_RESOLUTION), directory.ratio(_Y_RESOLUTION)
-    if inches is None or x is None or y is None:
+    if not x or not y:
         return None
-    return of_density((x / inches, y / inches))
+    if unit in _MICROMETRES_IN:
+        return _believed((_MICROMETRES_IN[unit] / x, _MICROMETRES_IN[unit] / y))
+    if unit in _INCHES_IN:
+        return of_density((x / _INCHES_IN[unit], y / _INCHES_IN[unit]))
+    return None
 
 
 def _believed(size: PixelSize | None) -> PixelSize | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,38 +26,31 @@ def project(pages: Iterable[Samples], how: Projection) -> Samples:
 
     Args:
         pages: at least one, of one size; a channel is projected by itself, opacity too.
-        how: "max": the brightest of all pages, which of inverted samples is the lowest; NaN counts for
-            nothing. "mean": float64, but rounded to the samples' own type where that is of 8 bits, which are
-            shown as they are, or where a profile says what its values mean.
+        how: "max": the brightest of all pages, which of inverted samples is the lowest. "mean": float64, but
+            rounded to the samples' own type where that is of 8 bits, which are shown as they are, or where a
+            profile says what its values mean. NaN counts for nothing in either: what is made has it only
+            where all pages have it.
 
     Raises:
         PagesDiffer: they are not of one kind.
     """
-    total = np.empty(0)
-    made: Samples | None = None
-    first: _Kind | None = None
-    count = 0
-    for page in pages:
+    made: _Brightest | _Mean | None = None
+    for number, page in enumerate(pages):
         kind = _Kind.of(page)
-        if first is None:
+        if made is None:
             first = kind
-            total = page.values.astype(np.float64 if how == "mean" else kind.dtype)
-            made = dataclasses.replace(page, values=total)
+            described = dataclasses.replace(page, values=np.empty(0))  # page 0 itself is not kept
+            made = _Mean(page, kind) if how == "mean" else _Brightest(page, kind)
         else:
-            first.check_alike(kind, count)
-            _add(total, page, how)
-        count += 1
-    assert first is not None and made is not None
-    if how != "mean":
-        return made
-    total /= count
-    if first.dtype.itemsize == 1 or made.profile is not None:
-        return dataclasses.replace(made, values=_rounded(total, first.dtype))
-    return made
+            first.check_alike(kind, number)
+            made.add(page)
+    assert made is not None
+    return dataclasses.replace(described, values=made.values())
 
 
 def memory_beside(samples: int, item_bytes: int, how: Projection) -> int:
     """Bytes that are held beside a page while it is added, of so many samples of so many bytes."""
+    # The item beside a sum is the mean, rounded; of floats it is how often NaN was there.
     return samples * (_SUM_BYTES + item_bytes if how == "mean" else item_bytes)
 
 
@@ -98,14 +91,54 @@ class _Kind:
             )
 
 
-def _add(total: npt.NDArray, page: Samples, how: Projection) -> None:
-    # In blocks: of values in the file's byte order NumPy makes native copies.
-    brighter = np.fmin if page.inverted else np.fmax
-    for rows in row_blocks(total.shape[:2]):
-        if how == "mean":
-            total[rows] += page.values[rows]
-        else:
-            brighter(total[rows], page.values[rows], out=total[rows])
+class _Brightest:
+    """The brightest value of each place."""
+
+    def __init__(self, page: Samples, kind: _Kind) -> None:
+        self._brightest = page.values.astype(kind.dtype)
+        self._brighter = np.fmin if kind.inverted else np.fmax
+
+    def add(self, page: Samples) -> None:
+        for rows in row_blocks(page.values.shape[:2]):  # of the file's byte order NumPy makes native copies
+            self._brighter(self._brightest[rows], page.values[rows], out=self._brightest[rows])
+
+    def values(self) -> npt.NDArray:
+        return self._brightest
+
+
+class _Mean:
+    """The mean of the values of each place that are numbers."""
+
+    def __init__(self, page: Samples, kind: _Kind) -> None:
+        self._dtype = kind.dtype
+        self._is_rounded = kind.dtype.itemsize == 1 or page.profile is not None
+        self._total = np.zeros(page.values.shape)
+        self._pages = 0
+        self._nan: npt.NDArray[np.uint32] | None = None  # how many pages have NaN there, once one has
+        self.add(page)
+
+    def add(self, page: Samples) -> None:
+        self._pages += 1
+        for rows in row_blocks(page.values.shape[:2]):
+            values: npt.NDArray[Any] = page.values[rows]
+            if self._dtype.kind == "f" and (nan := np.isnan(values)).any():
+                if self._nan is None:
+                    self._nan = np.zeros(self._total.shape, np.uint32)
+                self._nan[rows] += nan
+                np.add(self._total[rows], values, out=self._total[rows], where=~nan)
+            else:
+                self._total[rows] += values
+
+    def values(self) -> npt.NDArray:
+        mean = self._total
+        for rows in row_blocks(mean.shape[:2]):
+            if self._nan is None:
+                mean[rows] /= self._pages
+            else:
+                with np.errstate(invalid="ignore"):  # where no page has a number, 0 / 0 is NaN
+                    mean[rows] /= self._pages - self._nan[rows]
+        self._nan = None
+        return _rounded(mean, self._dtype) if self._is_rounded else mean
 
 
 def _rounded(values: npt.NDArray[np.float64], dtype: np.dtype) -> npt.NDArray:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from model.pictures import gif, png, tiff_layout
+from model.pictures import gif, png
 from model.pictures.headers import recognise
 from model.pictures.limits import DEFAULT_LIMITS, BrokenPicture, Limits, PictureError, check_size
 from model.pictures.opening import open_picture, orientation_of
-from model.pictures.tiff_pictures import picture_offsets
+from model.pictures.tiff_planes import TiffPictures
 from model.pictures.turning import SWAPPING_SIDES
 
 # Enough of a file to tell its format.
@@ -58,9 +58,7 @@ def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
     file.seek(0)
     try:
         if file_format == "TIFF":
-            data = file.read()
-            offsets = picture_offsets(data, limits.max_frames)
-            layout = tiff_layout.read_layout(data, offsets[0], limits)
+            layout = TiffPictures(file.read(), limits).layout(0)
             return Header(layout.size, layout.orientation)
         if file_format == "GIF":
             check_size(gif.size(file.read(), limits), limits)

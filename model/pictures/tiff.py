@@ -206,10 +206,10 @@ def _shortened(piece: bytes, layout: Layout, number: int) -> bytes | None:
     """
     import imagecodecs
 
-    width, rows = layout.tile or (layout.size[0], layout.rows)
+    rows = layout.tile[1] if layout.tile else layout.rows
     if layout.tile is None:
         rows = min(rows, layout.size[1] - number % layout.pieces * rows)
-    length = -(-width * (1 if layout.in_planes else layout.channels) * layout.bits // 8) * rows
+    length = layout.row_bytes * rows
     if layout.tag(FILL_ORDER, 1) != 1:
         return None
     if layout.compression in DEFLATES:

@@ -13,7 +13,7 @@ from model.pictures.limits import BrokenPicture, Limits, NotAPicture, PictureToo
 from model.pictures.tiff_directory import Directory, Tag, with_directory
 
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
-_STRIP_OFFSETS, _ORIENTATION, CHANNELS, ROWS_PER_STRIP, _STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
+STRIP_OFFSETS, _ORIENTATION, CHANNELS, ROWS_PER_STRIP, _STRIP_BYTES, PLANAR = 273, 274, 277, 278, 279, 284
 FAX_OPTIONS, PREDICTOR, TILE_WIDTH, TILE_LENGTH, _TILE_OFFSETS, _TILE_BYTES = 292, 317, 322, 323, 324, 325
 PALETTE, EXTRA, SAMPLE_FORMAT, JPEG_TABLES, PROFILE = 320, 338, 339, 347, 34675
 
@@ -174,6 +174,12 @@ class Layout:
         return max(1, min(self.tag(ROWS_PER_STRIP, self.size[1]), self.size[1]))
 
     @property
+    def row_bytes(self) -> int:
+        """Of a row of a strip or tile, unpacked: it ends with a whole byte."""
+        width = self.tile[0] if self.tile else self.size[0]
+        return -(-width * (1 if self.in_planes else self.channels) * self.bits // 8)
+
+    @property
     def pieces(self) -> int:
         """How many strips or tiles a page has, or each of its planes."""
         if self.tile is None:
@@ -224,7 +230,7 @@ class Layout:
 
         Where the file does not tell a length, the piece ends where another begins, or the file.
         """
-        offsets = self._numbers(_TILE_OFFSETS, _STRIP_OFFSETS)
+        offsets = self._numbers(_TILE_OFFSETS, STRIP_OFFSETS)
         lengths = self._numbers(_TILE_BYTES, _STRIP_BYTES) or (0,) * len(offsets)
         count = self.pieces * (self.channels if self.in_planes else 1)
         if min(len(offsets), len(lengths)) < count:
@@ -272,7 +278,7 @@ def read_layout(data: bytes, offset: int, limits: Limits) -> Layout:
 def _check_pieces(layout: Layout, limits: Limits) -> None:
     """Raise PictureTooLarge unless strips or tiles are few enough, and what they unpack to."""
     directory = layout.directory
-    numbers = (_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES)
+    numbers = (STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES)
     planes = layout.channels if layout.in_planes else 1
     count = max(layout.pieces * planes, *(directory.tags[n].count for n in numbers if n in directory), 0)
     seconds = _PIECE_SECONDS_BY_COMPRESSION.get(layout.compression, _PIECE_SECONDS)
@@ -299,7 +305,7 @@ def vetted(layout: Layout) -> bytes:
     """The file as if it had this page alone, of which Pillow sees what it needs, without orientation."""
     directory = layout.directory
     tags: dict[int, Tag] = {}
-    for number in (*_NEEDED, _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES):
+    for number in (*_NEEDED, STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES):
         if number in directory:
             tags[number] = directory.tags[number]
     if directory.content(PROFILE):

@@ -6,9 +6,11 @@ smaller copies of a picture in its SubIFDs, and behind it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from model.pictures.limits import BrokenPicture, check_frame_count
+from model.pictures.rows import too_many_pages
 from model.pictures.tiff_directory import Directory
 from model.pictures.tiff_pages import directory_end, page_offsets
 
@@ -45,7 +47,8 @@ def picture_offsets(data: bytes, most: int) -> list[int]:
         BrokenPicture: there is no first page.
     """
     chain = page_offsets(data, most)
-    check_frame_count(len(chain), most)
+    if len(chain) > most:
+        raise too_many_pages(most, _size_of_all(data, chain))
     count = len(chain)
     full: dict[int, None] = {}
     others: dict[int, _Page] = {}
@@ -65,6 +68,20 @@ def picture_offsets(data: bytes, most: int) -> list[int]:
         return list(full)
     largest = max(page.pixels for page in others.values())
     return [offset for offset, page in others.items() if page.pixels == largest]
+
+
+def _size_of_all(data: bytes, chain: list[int]) -> tuple[int, int] | None:
+    """(width, height) of pages that are all of one size, by the first and the last of them; else None."""
+    try:
+        sizes = {_size(Directory.at(data, offset)) for offset in (chain[0], chain[-1])}
+    except BrokenPicture:
+        return None
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _size(directory: Directory) -> tuple[int, int]:
+    """(width, height), by the tags."""
+    return directory.first(_WIDTH, 0), directory.first(_LENGTH, 0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,7 @@ class _Page:
             _NEW_SUBFILE_TYPE not in directory and directory.first(_SUBFILE_TYPE, 0) == _OLD_REDUCED
         )
         is_mask = bool(kind & _MASK) or kind == _DEPTH_MAP or photometric in _NOT_SHOWN
-        pixels = directory.first(_WIDTH, 0) * directory.first(_LENGTH, 0)
+        pixels = math.prod(_size(directory))
         if photometric == _MOSAIC:
             pixels //= _MOSAIC_PIXELS
         return cls(

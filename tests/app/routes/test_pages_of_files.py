@@ -206,6 +206,18 @@ def test_the_page_without_javascript_names_the_pages(client: FlaskClient) -> Non
     assert "The file has 2 pages or frames, of which the first was used." in page
 
 
+def test_a_stack_behind_one_directory_has_its_pages_and_the_warning(client: FlaskClient) -> None:
+    file = io.BytesIO()
+    slices = np.stack([np.full((16, 20), shade, np.uint8) for shade in (0, 20, 60)])
+    tifffile.imwrite(file, slices, imagej=True, truncate=True)
+
+    answer = answer_to(client, file.getvalue())
+    projected = answer_to(client, file.getvalue(), "?projection=max")
+
+    assert (answer["image"]["pages"], codes(answer)) == (3, ["pages"])
+    assert (projected["image"]["pages"], codes(projected)) == (3, [])
+
+
 # --- Cases that people sent
 
 

@@ -152,15 +152,17 @@ STACKS: dict[str, Callable[[], bytes]] = {
     "8-bit grey": lambda: stack_of((SIDE, SIDE), np.uint8, "minisblack"),
     "8-bit colours": lambda: stack_of((SIDE, SIDE, 3), np.uint8, "rgb"),
     "floats": lambda: stack_of((SIDE, SIDE), np.float32, "minisblack"),
+    "small floats with NaN": lambda: stack_of((SIDE, SIDE), np.float16, "minisblack", np.nan),
     "GIF": lambda: animated("GIF", "P", disposal=2, transparency=3),
     "WebP": lambda: animated("WEBP", "RGBA", lossless=True),
     "PNG": lambda: animated("PNG", "RGBA"),
 }
 
 
-def stack_of(shape: tuple[int, ...], dtype: type, photometric: str) -> bytes:
-    """A TIFF of three noisy pages."""
+def stack_of(shape: tuple[int, ...], dtype: type, photometric: str, first: float = 0) -> bytes:
+    """A TIFF of three noisy pages, each of which begins with the value `first`."""
     page = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+    page[0] = first
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
         for _ in range(3):

@@ -73,6 +73,13 @@ TOLD: dict[str, tuple[dict[str, Any], PixelSize | None]] = {
         {"resolution": (50_800, 25_400), "resolutionunit": "INCH"},
         (0.5, 1.0),
     ),
+    "pixels a millimetre": ({"resolution": (2000, 4000), "resolutionunit": "MILLIMETER"}, (0.5, 0.25)),
+    "pixels a micrometre": ({"resolution": (1 / 0.65, 4), "resolutionunit": "MICROMETER"}, (0.65, 0.25)),
+    "pixels a millimetre, of large ones": (
+        {"resolution": (10, 10), "resolutionunit": "MILLIMETER"},
+        (100, 100),
+    ),
+    "no pixels a micrometre": ({"resolution": (0, 0), "resolutionunit": "MICROMETER"}, None),
     "72 dpi": ({"resolution": (72, 72), "resolutionunit": "INCH"}, None),
     "96 dpi": ({"resolution": (96, 96), "resolutionunit": "INCH"}, None),
     "300 dpi": ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),

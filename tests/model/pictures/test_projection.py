@@ -131,6 +131,28 @@ def test_what_is_not_a_number_does_not_hide_what_is() -> None:
     assert decode(tiff_of_pages(*pages, photometric="minisblack"), projection="max")[4, 4, 0] == 255
 
 
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_mean_is_of_the_pages_that_have_a_number_there(dtype: str, channels: int) -> None:
+    pages = np.random.default_rng(2).integers(1, 90, (4, 16, 24, channels)).astype(dtype)
+    pages[0, :, :9], pages[1, 3:7], pages[2] = np.nan, np.nan, np.nan  # half a page, rows, a whole one
+    pages[3, 5, 5, 0] = np.nan  # with those before, in all pages
+    pages = pages[..., 0] if channels == 1 else pages
+    options: dict[str, Any] = {"photometric": "rgb" if channels == 3 else "minisblack"}
+    counted = np.ma.masked_invalid(pages.astype(float)).mean(axis=0)
+
+    mean = decode(tiff_of_pages(*pages, **options), projection="mean")
+
+    assert (mean == shown(counted.filled(np.nan), **options)).all()
+    assert (mean[:, :9] > 0).any()
+
+
+def test_a_mean_of_nothing_but_nan_is_black() -> None:
+    page = np.full((8, 8), np.nan, np.float32)
+
+    assert (decode(tiff_of_pages(page, page, photometric="minisblack"), projection="mean") == 0).all()
+
+
 ANIMATIONS = [
     ("GIF", {}),
     ("WEBP", {"lossless": True}),

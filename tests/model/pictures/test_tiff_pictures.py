@@ -127,6 +127,35 @@ def test_pages_are_numbered_without_thumbnails_copies_and_masks(
     assert read_size(tmp_path / "picture.tif") == (16, 12)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "are_rows"),
+    [
+        ([(30, 3)], True),  # X x C
+        ([(3, 30)], True),
+        ([(30, 16), (30, 3)], False),  # not all of one size
+        ([(30, 30)], False),
+        ([(8, 3)], False),  # small pictures
+    ],
+)
+def test_the_rows_of_a_tall_picture_saved_as_pages_are_told_from_a_stack(
+    sizes: list[tuple[int, int]], are_rows: bool
+) -> None:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for number in range(12):
+            grey = np.zeros(sizes[number % len(sizes)], np.uint8)
+            writer.write(grey, photometric="minisblack", metadata=None)
+    height, width = sizes[0]
+
+    with pytest.raises(TooManyFrames, match="more than 11 pages or frames, the most accepted") as refused:
+        decode(file.getvalue(), Limits(max_frames=11))
+
+    rows = f"; its pages of {width} x {height} pixels look like the rows of one picture"
+    anything = ", since they are counted one by one: save those that you need as a file of their own"
+    assert (rows in str(refused.value)) == are_rows
+    assert str(refused.value).endswith(anything) != are_rows
+
+
 def test_pages_in_subifds_count_as_others_do() -> None:
     inner = [(50, FULL)] * 4
     data = tiff_of_pages([(9, {**SMALL, "inner": inner})])
