@@ -54,5 +54,6 @@ def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> Vetted:
         check_frames(pages, page, limits)
         return Vetted(data, page, pages, page + 1)
     if file_format in ("HEIF", "AVIF"):
-        heif.check(data, limits)
-    return Vetted(data, page, gone_over=page + 1 if file_format in COMPOSED else 1)
+        beside = heif.check(data, limits)
+        return Vetted(data, page, gone_over=(page + 1 if file_format in COMPOSED else 1) + beside)
+    return Vetted(data, page)
