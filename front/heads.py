@@ -61,12 +61,14 @@ def end_of(received: bytearray, before: int) -> int:
     Raises:
         Refused: it is none, or too long.
     """
+    if received.startswith(_TLS_HANDSHAKE):
+        raise _bad(_NO_TLS)
     seen = max(0, before - 3)
     end = received.find(b"\r\n\r\n", seen)
     if STRAY_END.search(received, seen, len(received) if end < 0 else end) or received.startswith(b"\r\n"):
         raise _bad("Each line of a request's head ends with CR and LF, and the first is the request line.")
     if not _IN_METHOD.match(received):  # no line end may ever come
-        raise _bad(_NO_TLS if received.startswith(_TLS_HANDSHAKE) else _REQUEST_LINE)
+        raise _bad(_REQUEST_LINE)
     if end > MOST_BYTES or (end < 0 and len(received) > MOST_BYTES):
         raise _too_large(f"The request line and headers have more than {MOST_BYTES:,} bytes.")
     return end

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from model.pictures import gif, heif, jpeg, png, webp
 from model.pictures.limits import Limits, check_frames
-from model.pictures.opening import COMPOSED
 
-# A progressive JPEG has some ten scans; so many take about as long as a picture without them.
+# A progressive JPEG has some ten scans. 20 that show little new take as long as a picture of a single one.
 _USUAL_SCANS = 20
 
 
@@ -55,5 +54,6 @@ def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> Vetted:
         return Vetted(data, page, pages, page + 1)
     if file_format in ("HEIF", "AVIF"):
         beside = heif.check(data, limits)
-        return Vetted(data, page, gone_over=(page + 1 if file_format in COMPOSED else 1) + beside)
+        shown = page + 1 if file_format == "AVIF" else 1
+        return Vetted(data, page, gone_over=shown + beside)
     return Vetted(data, page)
