@@ -15,6 +15,7 @@ FIELD = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE)
 _OPEN_INFERENCE = re.compile(rb"\S+ ((?i:https?)://[^/?\s]*)?/v2[/?\s]")
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]*)?")
+_IN_METHOD = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]")
 STRAY_END = re.compile(rb"(?<!\r)\n|\r(?!\n)(?=.)", re.DOTALL)
 _WORDS = re.compile(rb"[A-Za-z0-9, -]*")
 _SCHEMES = (b"X-FORWARDED-PROTO", b"X-FORWARDED-SSL")
@@ -23,6 +24,9 @@ _UNKNOWN_LENGTH = b"%d" % 2**62  # of a body in chunks: uWSGI reads nothing of o
 _HEAD_BYTES = b"front.head_bytes"
 _PACKET_HEAD_BYTES = 4
 _SERVER_NAME = socket.gethostname().encode()
+_REQUEST_LINE = "The request line must be a method, a target and HTTP's version, with spaces between them."
+_TLS_HANDSHAKE = b"\x16"
+_NO_TLS = "This port speaks HTTP without TLS: use http://, or put a proxy that terminates TLS in front of it."
 
 
 class Refused(Exception):
@@ -57,10 +61,14 @@ def end_of(received: bytearray, before: int) -> int:
     Raises:
         Refused: it is none, or too long.
     """
+    if received.startswith(_TLS_HANDSHAKE):
+        raise _bad(_NO_TLS)
     seen = max(0, before - 3)
     end = received.find(b"\r\n\r\n", seen)
     if STRAY_END.search(received, seen, len(received) if end < 0 else end) or received.startswith(b"\r\n"):
         raise _bad("Each line of a request's head ends with CR and LF, and the first is the request line.")
+    if not _IN_METHOD.match(received):  # no line end may ever come
+        raise _bad(_REQUEST_LINE)
     if end > MOST_BYTES or (end < 0 and len(received) > MOST_BYTES):
         raise _too_large(f"The request line and headers have more than {MOST_BYTES:,} bytes.")
     return end
@@ -121,9 +129,7 @@ def _check_fields(version: bytes, fields: dict[bytes, list[bytes]]) -> None:
 def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     match = _LINE.fullmatch(line)
     if not match:
-        raise _bad(
-            "The request line must be a method, a target and HTTP's version, with spaces between them."
-        )
+        raise _bad(_REQUEST_LINE)
     method, target, major, minor = match.groups()
     if major != b"1":
         raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "The service speaks HTTP/1.1.")

@@ -23,6 +23,13 @@ KEPT = 1
 SMALL_BYTES = 128 * 2**20
 """What decoding a small picture takes at most."""
 
+SLOW_PIXELS = 4_000_000
+"""A picture is slow if several pages are decoded for it, with more pixels than these together. Most pictures
+of a single page that have more are large."""
+
+SLOW_AT_ONCE = 2
+"""Slow pictures that are decoded: one a core of a small machine. The other turns are left to quick ones."""
+
 KEPT_BYTES, SHOWN_BYTES, INCLUDED_BYTES = 6, 18, 36
 """A pixel of a decoded large picture, until it is answered: 3 for the picture, some for what is found in it;
 where the answer shows it, what that is drawn on and encoded from (most as WebP); where JSON carries it, the
@@ -35,12 +42,16 @@ class Decoding:
     A small picture needs one of a few turns, and what it takes is as good as nothing once it is decoded. A
     large one, as its header shows, takes turns of their own, which weigh as much as it may take: together no
     more than the largest of all. Until its answer is made it keeps as much as its pixels take.
+
+    A late frame of an animation takes little memory but a long time. Of such slow pictures only two are
+    decoded at once, whoever sent them, so that other small pictures do not wait for them.
     """
 
     def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
         """`max_bytes`: of the largest file; without `decoders`, those of this process."""
         self._decoders = decoders or decoders_of_this_process()
         self._small = Turns(AT_ONCE, KEPT)
+        self._slow = Turns(SLOW_AT_ONCE)
         self._large = Turns(most_memory_needed(limits, max_bytes))
 
     def start(self) -> None:
@@ -71,6 +82,7 @@ class Decoding:
         with (
             ExitStack() as kept,
             self._small.join(caller) as small,
+            self._slow.join(caller) as slow,
             self._large.join(caller) as large,
         ):
 
@@ -86,8 +98,8 @@ class Decoding:
                 channel: int | None = None,
                 projection: Projection = "none",
             ) -> Decoded:
-                with ExitStack() as header:
-                    header.enter_context(small.turn(patience, timeout, waiting))
+                with ExitStack() as running:
+                    running.enter_context(small.turn(patience, timeout, waiting))  # for the header
 
                     is_known = False
 
@@ -98,10 +110,16 @@ class Decoding:
                         is_known = True
                         weight = max(needed, kept_bytes * math.prod(size))
                         is_large = weight > SMALL_BYTES
+                        is_slow = pages > 1 and pages * math.prod(size) > SLOW_PIXELS
                         before_pixels(size, pages, is_large)
+                        if is_large or is_slow:
+                            running.close()
+                        if is_slow:
+                            running.enter_context(slow.turn(patience, timeout, waiting))
                         if is_large:
-                            header.close()
                             kept.enter_context(large.turn(patience, timeout, waiting, weight))
+                        elif is_slow:
+                            running.enter_context(small.turn(patience, timeout, waiting))
 
                     decoded = self._decoders.decode(
                         data,

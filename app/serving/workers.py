@@ -129,8 +129,9 @@ class Inference:
     def measured(self, weight: int, is_large: bool) -> None:
         """Take a place for a picture whose header was read, and whose pixels are not decoded yet.
 
-        `weight`: as of `LANES`; `is_large`: whether it waits for the memory of large pictures. Raises Busy at
-        once when there is none.
+        `weight`: as of `LANES`, or the pixels of all pages and frames that are decoded for it, if these are
+        more; `is_large`: whether it waits for the memory of large pictures. Raises Busy at once when there is
+        no place.
         """
         self._workers.lift(self._place, LONGEST if is_large else _lane_of(weight))
 

@@ -234,10 +234,11 @@ def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
 
 def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) -> Stored:
     limits, channel = wanted.limits, wanted.channel
-    data, page, pages = file
+    data, page, pages, gone_over = file
 
     def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
-        wanted.before_pixels(whole, memory_needed(file_format, math.prod(decoded), len(data), page=page), 1)
+        needed = memory_needed(file_format, math.prod(decoded), len(data), page=page)
+        wanted.before_pixels(whole, needed, gone_over)
 
     if file_format in ALLOCATED_ON_OPENING:
         canvas = ALLOCATED_ON_OPENING[file_format](data, limits)

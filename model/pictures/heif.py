@@ -18,14 +18,21 @@ from model.pictures.limits import BrokenPicture, Limits, check_size, check_work
 # Encoders round sides up to whole blocks of 64, and the container cuts off what is too much.
 _ROUNDED_UP = 63
 
+# The canvas of a photo of tiles and the tiles.
+_USUAL_PAGES = 2
+
 _AV1, _GRID, _OVERLAY, _EXIF = b"av01", b"grid", b"iovl", b"Exif"
 
 # Pillow unpacks an AVIF's EXIF when the boxes turn the picture another way. A JPEG's has at most 64 kB.
 _MOST_EXIF_BYTES = 1 << 18
 
 
-def check(data: bytes, limits: Limits) -> None:
+def check(data: bytes, limits: Limits) -> int:
     """Raise unless each picture in a HEIC or AVIF, hidden ones too, can be decoded within the limits.
+
+    Returns:
+        About how many pages of its size are decoded for a picture beside those that are shown: 0 for what
+        cameras and encoders write.
 
     Raises:
         PictureTooLarge: one is too large, or made of too many others.
@@ -36,15 +43,22 @@ def check(data: bytes, limits: Limits) -> None:
         items = read_items(data)
         _check_places(items, len(data))
         _read_canvases(data, items)
-        _check_coded(data, items, limits)
-        _check_tracks(data, limits)
+        beside = max(_check_coded(data, items, limits), _check_tracks(data, limits))
     except (struct.error, IndexError, KeyError) as error:
         raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense") from error
     for size in items.sizes.values():
         _check_rounded(size, limits)
     work: dict[int, int] = {}
-    for item in items.sizes:
-        check_work(_work(item, items, work, frozenset()), limits)
+    for item, size in items.sizes.items():
+        pixels = _work(item, items, work, frozenset())
+        check_work(pixels, limits)
+        beside = max(beside, _pages(pixels, size) - _USUAL_PAGES)
+    return min(beside, limits.max_frames)
+
+
+def _pages(pixels: int, size: tuple[int, int]) -> int:
+    """How many pages of that size so many pixels fill."""
+    return pixels // max(1, math.prod(size))
 
 
 def _check_rounded(size: tuple[int, int], limits: Limits) -> None:
@@ -77,8 +91,12 @@ def _read_canvases(data: bytes, items: Items) -> None:
             items.enlarge(item, struct.unpack_from(code, content, 4 if kind == _GRID else 10))
 
 
-def _check_coded(data: bytes, items: Items, limits: Limits) -> None:
-    """Note the sizes in the AV1 of each item, and raise BrokenPicture where they contradict the boxes."""
+def _check_coded(data: bytes, items: Items, limits: Limits) -> int:
+    """Note the sizes in the AV1 of each item; how many pages one has beside the first.
+
+    Raises BrokenPicture where the sizes contradict the boxes.
+    """
+    beside = 0
     for item, kind in items.kinds.items():
         if kind != _AV1:
             continue
@@ -87,10 +105,13 @@ def _check_coded(data: bytes, items: Items, limits: Limits) -> None:
             _check_contradiction(size, items.sizes.get(item), limits)
             items.enlarge(item, size)
         check_work(sizes.pixels, limits)  # of many frames in an item all are decoded, and one is shown
+        beside = max(beside, _pages(sizes.pixels, items.sizes.get(item, (0, 0))) - 1)
+    return beside
 
 
-def _check_tracks(data: bytes, limits: Limits) -> None:
-    """Raise unless the frames of an animation are within the limits."""
+def _check_tracks(data: bytes, limits: Limits) -> int:
+    """Raise unless the frames of an animation are within the limits; how many more than usual are hidden."""
+    beside = 0
     for track in read_tracks(data, limits.max_frames):
         check_size(track.size, limits)
         sizes = FrameSizes()
@@ -99,6 +120,8 @@ def _check_tracks(data: bytes, limits: Limits) -> None:
                 _check_contradiction(coded, track.size, limits)
         # Encoders put in a hidden frame now and then, for those that are shown to be made of.
         check_work(sizes.pixels - 2 * len(track.frames) * math.prod(track.size), limits)
+        beside = max(beside, _pages(sizes.pixels, track.size) - 2 * len(track.frames))
+    return beside
 
 
 def _check_contradiction(coded: tuple[int, int], said: tuple[int, int] | None, limits: Limits) -> None:

@@ -45,10 +45,10 @@ _THUMBNAILS = (0x010001, 0x010002)
 _GAIN_MAP = b' hdrgm:Version="'  # the second picture is not one to look at
 
 
-def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
+def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int, int]:
     """The picture of number `page` in a JPEG, upright as it was, with its tables, profile and pixels alone.
 
-    With it comes how many there are.
+    With it come how many there are, and how many scans this one has.
 
     Raises:
         PictureTooLarge: by its header, or so many segments or scans that they take too long.
@@ -64,7 +64,7 @@ def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
     check_size(header.size, limits)
     scans = jpeg_scans(data, header.end)
     check_scans(scans, header.size, limits)
-    return b"".join([*header.kept(), memoryview(data)[header.end :]]), len(pages)
+    return b"".join([*header.kept(), memoryview(data)[header.end :]]), len(pages), scans
 
 
 def jpeg_scans(data: bytes, position: int = 2) -> int:

@@ -73,7 +73,7 @@ def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | Non
         PictureTooLarge: they have too many pixels together.
         PagesDiffer: they are not alike.
     """
-    data, _, pages = vetted(file, file_format, 0, wanted.limits)
+    data, _, pages, _ = vetted(file, file_format, 0, wanted.limits)
     if pages is None:
         with open_picture(io.BytesIO(data), file_format) as image:
             pages = getattr(image, "n_frames", 1)

@@ -15,8 +15,9 @@ Enough = Callable[[tuple[int, int]], tuple[int, int]]
 """Of a picture's (width, height), the least to which it may be reduced."""
 
 BeforePixels = Callable[[tuple[int, int], int, int], object]
-"""Told, before decoding begins, a picture's (width, height) as stored, the most bytes that it takes, and how
-many pages of that size it goes over."""
+"""Called before decoding begins, with a picture's (width, height) as stored, the most bytes that it takes,
+and about how many pages of that size are decoded for it: all pages of a projection, all frames up to the one
+wanted of an animation, more than one also for a JPEG of very many scans or a HEIC of hidden tiles."""
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,12 @@ def test_a_body_of_any_size_arrives_whole_and_so_does_an_answer(front: Front) ->
     assert asyncio.run(at_once()) == (large, large)
 
 
+def test_a_client_that_speaks_tls_is_told_so_at_once(front: Front) -> None:
+    hello = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03"
+    status, said = problem(read_all(front.connect(hello)))  # which has no end of a line
+    assert (status, "without TLS" in str(said["detail"])) == (400, True)
+
+
 WAITS = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -230,6 +230,25 @@ def test_heads_that_are_too_long_are_431() -> None:
         assert refused.value.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [
+        (b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", "without TLS"),
+        (b"\x16", "without TLS"),
+        (b"\x16\x03\x01\n", "without TLS"),  # its random bytes may be anything
+        (b"\0", "request line"),
+        (b"\xff\xd8\xff\xe0", "request line"),
+        (b" GET / HTTP/1.1", "request line"),
+        (b"\r", "request line"),
+        (b"{", "request line"),
+    ],
+)
+def test_what_no_request_begins_with_is_400_before_a_line_has_ended(begun: bytes, said: str) -> None:
+    with pytest.raises(Refused, match=said) as refused:
+        end_of(bytearray(begun), 0)
+    assert refused.value.status == HTTPStatus.BAD_REQUEST
+
+
 def test_a_head_may_come_a_byte_at_a_time() -> None:
     whole = GET + b"\r\n"
     for length in range(1, len(whole)):

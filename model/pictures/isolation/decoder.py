@@ -40,6 +40,7 @@ def serve(connection: socket.socket) -> None:
         while True:
             order, file = receive(connection)
             assert file is not None
+            _lift_limits()
             with open(file, "rb") as stream:
                 data = stream.read()
             _Order(connection, order, data).answer()
@@ -127,6 +128,13 @@ class _Order:
         except OSError:
             return False
         return True
+
+
+def _lift_limits() -> None:
+    """Forget what the last picture was allowed, which says nothing of how large the next file may be."""
+    for kind in (resource.RLIMIT_DATA, resource.RLIMIT_CPU):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (hard, hard))
 
 
 def _limit(kind: int, soft: int) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from model.pictures.decoding import Decoded
-from model.pictures.isolation.wire import Ended, Message, file_in_memory, receive, send
+from model.pictures.isolation.wire import LACKS_MEMORY, Ended, Message, file_in_memory, receive, send
 from model.pictures.limits import (
     DEFAULT_LIMITS,
     BrokenPicture,
@@ -245,7 +245,7 @@ class _Decoder:
         self._connection, process = nursery.fork()
         self._process: int | None = process
         self._connection.settimeout(_TALK_SECONDS)
-        self._pictures = 0
+        self._orders = 0
         self.is_spent = False
 
     def decode(
@@ -258,6 +258,7 @@ class _Decoder:
     ) -> Decoded:
         """One picture. Raises as `Decoders.decode`, and Ended where another decoder should try."""
         self.is_spent = True  # unless all goes well
+        self._orders += 1
         is_large = was_heard = False
         try:
             with file_in_memory(memoryview(data)) as file:
@@ -278,8 +279,7 @@ class _Decoder:
                         send(self._connection, {"seconds": seconds})
                     case {"shape": _}:
                         decoded = _received(answer)
-                        self._pictures += 1
-                        self.is_spent = is_large or self._pictures == _PICTURES_EACH
+                        self.is_spent = is_large or self._orders >= _PICTURES_EACH
                         return decoded
                     case {"size": [width, height]}:
                         send(self._connection, {"least": enough((width, height))})
@@ -288,14 +288,14 @@ class _Decoder:
         except Ended:
             status = self.end()
             # It went with its nursery, or was dead before it had the file.
-            if status is None or (self._pictures and not was_heard):
+            if status is None or (self._orders > 1 and not was_heard):
                 raise
             LOG.warning("a decoder ended with status %s over a file of %d bytes", status, len(data))
             raise _error_for(status) from None
         except TimeoutError:
             raise PictureTooLarge("the picture takes too long to decode") from None
         if "refused" in answer.values:
-            self.is_spent = is_large
+            self.is_spent = is_large or self._orders >= _PICTURES_EACH
             raise _KINDS[answer.values["refused"]](answer.values["why"])
         if answer.values["lacks_memory"]:
             raise MemoryError("there is no memory to decode the picture with")
@@ -364,6 +364,6 @@ def _error_for(status: int) -> Exception:
     if status == -signal.SIGXCPU:
         return PictureTooLarge("the picture takes too long to decode")
     # The kernel's way to get memory back, of a process or of a page that there is not.
-    if status in (-signal.SIGKILL, -signal.SIGBUS):
+    if status in (-signal.SIGKILL, -signal.SIGBUS, LACKS_MEMORY):
         return MemoryError("there is no memory to decode the picture with")
     return BrokenPicture("the picture is corrupt in a way that ends its decoder")

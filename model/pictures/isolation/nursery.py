@@ -22,7 +22,7 @@ from PIL import Image
 
 from model import heap
 from model.pictures.isolation.decoder import serve
-from model.pictures.isolation.wire import Ended, receive, send
+from model.pictures.isolation.wire import LACKS_MEMORY, Ended, receive, send
 
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
@@ -77,6 +77,8 @@ def _be_decoder(connection: socket.socket) -> None:
         _silence_libraries()
         serve(connection)
         status = 0
+    except MemoryError:
+        status = LACKS_MEMORY
     except Exception:
         traceback.print_exc()
     finally:

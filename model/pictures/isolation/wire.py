@@ -6,6 +6,7 @@ is large, a picture's file or its pixels, comes along as a file in memory.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -13,6 +14,9 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
+
+LACKS_MEMORY = errno.ENOMEM
+"""The exit status of a decoder that had too little memory even to say so."""
 
 _HEAD = struct.Struct("!I")  # bytes of JSON
 _MOST_BYTES = 1 << 20

@@ -279,6 +279,24 @@ def test_a_projection_counts_for_the_pixels_of_all_pages(png: bytes) -> None:
     assert [segment(client, png) for _ in range(2)] == [200, 429]
 
 
+@pytest.mark.parametrize(("frame", "then"), [(0, [200, 200, 200, 429]), (5, [200, 429, 429, 429])])
+def test_a_frame_counts_for_the_pixels_of_all_frames_that_it_is_drawn_over(
+    png: bytes, frame: int, then: list[int]
+) -> None:
+    buffer = io.BytesIO()
+    frames = [Image.new("L", (2000, 1000), shade) for shade in range(0, 80, 10)]
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    client = limited(rate_limit="4/hour").test_client()
+    response = client.post(
+        f"/api/v1/segment?page={frame}",
+        data=buffer.getvalue(),
+        content_type="image/gif",
+        environ_base={"REMOTE_ADDR": "192.0.2.1"},
+    )
+    assert response.status_code == 200
+    assert [segment(client, png) for _ in then] == then
+
+
 def test_a_picture_too_many_is_refused_before_it_is_worked_on(png: bytes) -> None:
     segmenter = StubSegmenter()
     client = create_app({"stub": segmenter}, Settings(rate_limit="3/hour")).test_client()

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import Any
 
 import pytest
 from encoded import encode
+from PIL import Image
 
 from app.errors import Busy, ClientLeft
-from app.serving.decoding import AT_ONCE, INCLUDED_BYTES, KEPT, KEPT_BYTES, SHOWN_BYTES, Decoding
+from app.serving.decoding import (
+    AT_ONCE,
+    INCLUDED_BYTES,
+    KEPT,
+    KEPT_BYTES,
+    SHOWN_BYTES,
+    SLOW_AT_ONCE,
+    Decoding,
+)
 from app.serving.patience import Patience
 from model.families.family import Size
-from model.pictures import Decode, Limits, whole
+from model.pictures import Decode, Decoded, Limits, whole
 from model.pictures.isolation.decoders import Decoders
+from model.pictures.wanted import BeforePixels
 from model.stopwatch import Stopwatch
 
 LIMITS = Limits(max_pixels=3000 * 3000)
+
+
+def animation(width: int, height: int, frames: int) -> bytes:
+    buffer = io.BytesIO()
+    first, *others = (Image.new("L", (width, height), shade) for shade in range(frames))
+    first.save(buffer, "GIF", save_all=True, append_images=others)
+    return buffer.getvalue()
+
+
 SMALL, LARGE = encode(64, 48, "PNG"), encode(3000, 3000, "JPEG")
+LAST = 19  # with those before it, five million pixels
+ANIMATION = animation(500, 500, LAST + 1)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +133,39 @@ def test_a_caller_with_many_slow_pictures_leaves_a_decoder_to_others(decoding: D
 
         others = iter(range(AT_ONCE - KEPT - 1))
         held.enter_context(one(decoding, before_pixels=look))(SMALL, whole, LIMITS)
+
+
+def test_small_pictures_do_not_wait_for_those_that_take_long_for_their_size(
+    decoding: Decoding, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode_there, callers = decoders.decode, iter(range(SLOW_AT_ONCE - 1))
+
+    def decode_frame(caller: str) -> None:
+        with one(decoding, timeout=0.1, caller=caller) as decode:
+            assert decode(ANIMATION, whole, LIMITS, page=LAST).size == (500, 500)
+
+    def look() -> None:
+        """While a late frame has its turns, let the next one come, until so many have them that none may."""
+        if (number := next(callers, None)) is not None:
+            decode_frame(f"caller {number}")
+            return
+        monkeypatch.setattr(decoders, "decode", decode_there)
+        with pytest.raises(Busy):
+            decode_frame("another")
+        for file in (SMALL, ANIMATION):
+            with one(decoding, timeout=0.1) as decode:
+                decode(file, whole, LIMITS)
+
+    def watched(*file: Any, before_pixels: BeforePixels, **how: Any) -> Decoded:
+        def told(*what: Any) -> None:
+            before_pixels(*what)
+            look()
+
+        return decode_there(*file, before_pixels=told, **how)
+
+    monkeypatch.setattr(decoders, "decode", watched)
+    decode_frame("the first")
+    decode_frame("another")  # the others are decoded
 
 
 def test_pixels_are_counted_before_they_are_decoded(decoding: Decoding) -> None:

@@ -26,6 +26,8 @@ from model.pictures import (
     PictureError,
     PictureTooLarge,
     decode,
+    decode_reduced,
+    whole,
 )
 from model.pictures.jpeg import jpeg_scans
 from tests.mutants import heic_of, pictures
@@ -332,6 +334,14 @@ def test_a_jpeg_of_many_scans_is_too_much_work_only_where_it_is_large() -> None:
     with pytest.raises(PictureTooLarge, match=r"4,096 pixels has 5\d\d scans"):
         decode(data, Limits(max_pixels=64 * 64))
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(("count", "pages"), [(1, 1), (10, 1), (991, 50)])
+def test_a_jpeg_of_many_scans_counts_as_many_pages(count: int, pages: int) -> None:
+    """Of 1,000 scans that show nothing new, a megapixel takes half a second."""
+    told: list[int] = []
+    decode_reduced(jpeg_of_scans(count), whole, before_pixels=lambda *how: told.append(how[2]))
+    assert told == [pages]
 
 
 def test_profiles_that_are_large_or_empty_do_not_cost_the_picture() -> None:

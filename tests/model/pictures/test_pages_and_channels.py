@@ -19,6 +19,7 @@ from model.pictures import (
     TooManyFrames,
     decode,
     decode_reduced,
+    whole,
 )
 from model.pictures.limits import check_frames
 from tests.mutants import heic_of
@@ -63,6 +64,24 @@ def test_each_page_or_frame_is_found_by_its_number(file_format: str, options: di
     for page in (3, 99, -1):
         with pytest.raises(NoSuchPage, match=rf"no page {page}; the file has 3 pages: ask for 0 to 2"):
             decode(data, page=page)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "counted"),
+    [
+        *((each, (1, 3)) for each in ("GIF", "PNG", "WEBP", "AVIF")),  # drawn over all frames before it
+        *((each, (1, 1)) for each in ("TIFF", "HEIC", "MPO")),
+    ],
+)
+def test_a_page_tells_how_many_are_decoded_for_it(file_format: str, counted: tuple[int, int]) -> None:
+    told: list[int] = []
+
+    def note(size: tuple[int, int], needed: int, pages: int) -> None:
+        told.append(pages)
+
+    for page in (0, 2):
+        decode_reduced(pages_of(file_format), whole, page=page, before_pixels=note)
+    assert tuple(told) == counted
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "BMP", "PNG", "TIFF", "GIF", "WEBP", "AVIF"])

@@ -22,7 +22,10 @@ from model.pictures import (
     PictureTooLarge,
     TooManyFrames,
     decode,
+    decode_reduced,
+    heif,
     read_header,
+    whole,
 )
 from model.pictures.av1 import FrameSizes
 from tests.mutants import heic_of, pictures
@@ -476,7 +479,9 @@ def test_the_frames_of_av1_are_added_up() -> None:
     assert reader.pixels == 2 * 640 * 480 + 9 * 9
 
 
-def test_an_avif_of_many_frames_in_one_item_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_avif_of_many_frames_in_one_item_counts_for_them_or_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = pictures()["avif"]  # of 48 x 32 pixels
     assert decode(data, Limits(max_pixels=48 * 32)).size == 48 * 32 * 3
 
@@ -488,6 +493,38 @@ def test_an_avif_of_many_frames_in_one_item_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr("model.pictures.heif.FrameSizes", ManyFrames)
     with pytest.raises(PictureTooLarge, match="is made of 6,144 pixels"):
         decode(data, Limits(max_pixels=48 * 32))
+    told: list[int] = []
+    decode_reduced(data, whole, before_pixels=lambda *how: told.append(how[2]))
+    assert told == [4]  # where it is within the limits, it counts as that many pages
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def boxes_of_grid(canvas: int, tile: int, tiles: int) -> bytes:
+    """The boxes of a HEIC whose square picture is put together from tiles, all of them the same one."""
+    spatial = b"".join(box(b"ispe", struct.pack(">4xII", side, side)) for side in (canvas, tile))
+    uses = struct.pack(">4xIHBBHBB", 2, 1, 1, 1, 2, 1, 2)
+    properties = box(b"iprp", box(b"ipco", spatial) + box(b"ipma", uses))
+    made_of = box(b"dimg", struct.pack(f">HH{tiles}H", 1, tiles, *[2] * tiles))
+    return box(b"meta", bytes(4) + properties + box(b"iref", bytes(4) + made_of))
+
+
+@pytest.mark.parametrize(
+    ("canvas", "tile", "tiles", "beside"),
+    [
+        (1024, 512, 4, 0),
+        (1000, 512, 4, 0),  # the last tiles stick out
+        (64, 512, 1, 63),
+        (1000, 1000, 100, 99),
+        (1, 1024, 1, 1000),  # no more than a file may have
+    ],
+)
+def test_tiles_that_a_grid_does_not_show_count_as_pages(
+    canvas: int, tile: int, tiles: int, beside: int
+) -> None:
+    assert heif.check(boxes_of_grid(canvas, tile, tiles), Limits()) == beside
 
 
 @pytest.mark.parametrize("name", ["avif", "avif, opacity", "avif, animated"])

@@ -43,6 +43,7 @@ from tests.tiffs import tiff_of
 
 ROOT = Path(__file__).parents[4]
 LARGE = (1200, 900)
+SMALL = encode(64, 48, "PNG")
 
 
 def tiff_of_channels(number: int) -> bytes:
@@ -76,6 +77,12 @@ def nursery(process: int = os.getpid()) -> int:
 def working() -> int:
     """The decoder that was forked last."""
     return children(nursery())[-1]
+
+
+def data_bytes(process: int) -> int:
+    """What of its memory RLIMIT_DATA bounds."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmData:")[1].split()[0]) * 1024
 
 
 def is_running(process: int) -> bool:
@@ -137,7 +144,7 @@ def test_a_large_picture_leaves_no_process_behind_that_has_grown(decoders: Decod
     ("data", "how", "kind"),
     [
         (b"GIF", {}, NotAPicture),
-        (encode(64, 48, "PNG")[:100], {}, BrokenPicture),
+        (SMALL[:100], {}, BrokenPicture),
         (encode(64, 48, "PNG"), {"page": 1}, NoSuchPage),
         (encode(64, 48, "PNG"), {"channel": 7}, NoSuchChannel),
         (encode(64, 48, "PNG"), {"limits": Limits(max_pixels=64 * 48 - 1)}, PictureTooLarge),
@@ -182,6 +189,36 @@ def test_where_the_machine_has_no_memory_the_picture_is_not_called_broken(decode
     for kind in ("PNG", "JPEG", "TIFF", "WEBP", "AVIF"):
         with pytest.raises(MemoryError):
             decoders.decode(encode(*LARGE, kind), whole, before_pixels=leave_none)
+
+
+def refuse_one(decoders: Decoders) -> int:
+    """Have a decoder refuse a file, which leaves it ready for the next one; says which it is."""
+    with pytest.raises(BrokenPicture):
+        decoders.decode(SMALL[:100], whole)
+    return working()
+
+
+def test_what_a_refused_file_was_allowed_does_not_bound_the_next_one(decoders: Decoders) -> None:
+    decoders.close()
+    decoder = refuse_one(decoders)
+    _, hard = resource.prlimit(decoder, resource.RLIMIT_DATA)
+    # As if its file had been so small, and the next one so large.
+    resource.prlimit(decoder, resource.RLIMIT_DATA, (data_bytes(decoder), hard))
+    assert decoders.decode(encode(*LARGE, "BMP"), whole).size == LARGE
+    assert working() == decoder
+
+
+def test_a_decoder_without_memory_for_the_file_does_not_call_it_broken(decoders: Decoders) -> None:
+    decoders.close()
+    limit = data_bytes(refuse_one(decoders))
+    resource.prlimit(nursery(), resource.RLIMIT_DATA, (limit, limit))  # of decoders that it forks from now on
+    for decoder in children(nursery()):
+        resource.prlimit(decoder, resource.RLIMIT_DATA, (limit, limit))
+    try:
+        with pytest.raises(MemoryError):
+            decoders.decode(encode(3000, 3000, "BMP"), whole)
+    finally:
+        decoders.close()
 
 
 def test_what_waits_for_a_picture_may_give_up_at_any_moment(decoders: Decoders) -> None:
