@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model.pictures.blocks import native, row_blocks
-from model.pictures.marks import End, Mask, marks_at
+from model.pictures.marks import End, Mask, bars_at, borders_or_writing_at
 
 # What may lie outside the range: one pixel in 10,000 at each end.
 _OUTLIERS = 1e-4
+
+# Beside marks, ten times as many: what is left of smooth writing.
+_LEFT_OVER = 1e-3
 
 # How many times as long the range with marks is as that without them, at least. Where a bar is 1.4
 # times as bright as all else, nuclei lose no more than 0.01 of their AP50.
@@ -26,7 +29,15 @@ _MOST_MARKS = 3
 # Fewer different values are those of a mask or a label map, in which flat areas are all there is.
 _LEAST_VALUES = 8
 
+# Noise alone has a range of 7 to 9 times its standard deviation. What lies next to writing does not count:
+# the halo of an object that is none.
+_LEAST_SEEN = 10
+_NEXT_TO = np.ones((21, 21), np.uint8)
+
 _SQUARE = np.ones((2, 2), np.uint8)
+
+# Pixels: in smaller pictures, what lies around marks is a good part of all.
+_LEAST_SIDE = 32
 
 # Pixels that are looked at to see whether there may be marks at all.
 _SAMPLE = 1 << 16
@@ -61,8 +72,9 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
 
     A hot or dead pixel of a sensor does not count: up to one pixel in 10,000 at each end lies outside the
     range if no 2 x 2 pixels next to each other do. Marks do not count either, if they are far beyond the
-    rest: scale bars, writing and borders (`marks.marks_at`). A saturated part of the picture is not far
-    beyond, for slopes lie around it.
+    rest: scale bars, writing and borders (`marks.bars_at`, `marks.borders_or_writing_at`). A saturated part
+    of the picture is not far beyond, for slopes lie around it. Beside marks, one pixel in 1,000 may lie
+    outside the range if no 3 x 3 pixels do.
     """
     values = _one_of_equal_channels(values)
     ends = _ends_of(values, None)
@@ -71,7 +83,7 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
     found = Bulk(*ends)
     step = math.isqrt(values.shape[0] * values.shape[1] // _SAMPLE) + 1
     sample = _finite(native(values[::step, ::step]))
-    if len(np.unique(sample)) < _LEAST_VALUES:
+    if len(np.unique(sample)) < _LEAST_VALUES or min(values.shape[:2]) < _LEAST_SIDE:
         return found
     middle = float(np.median(sample))  # is in the bulk: marks cover less than half
     if found.is_far_beyond(Bulk(found.low, middle)):
@@ -83,22 +95,22 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
 
 def _without_marks(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bulk:
     """The range without those marks at one end that are far beyond the rest."""
-    rest = found
     for _ in range(_MOST_MARKS):
-        without = _without_value(values, rest, end)
-        if without is None:
+        without = _without_value(values, found, end)
+        # Each time, or a slope would go bit by bit.
+        if without is None or without.half_length == 0 or not found.is_far_beyond(without):
             break
-        rest = without
-        if rest.half_length > 0 and found.is_far_beyond(rest):
-            found = rest
+        found = without
     return found
 
 
 def _without_value(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bulk | None:
     """The range without the marks of the one value at this end; None where there are none."""
-    marks = marks_at(values, found.low, found.high, end, found.marks)
+    marks = bars_at(values, found.low, found.high, end, found.marks)
     if marks is None:
-        return None
+        marks = borders_or_writing_at(values, found.low, found.high, end, found.marks)
+        if marks is None or not _shows_more_than_noise(values, marks):
+            return None
     if found.marks is not None:
         np.maximum(marks, found.marks, out=marks)
     ends = _ends_of(values, marks)
@@ -106,6 +118,21 @@ def _without_value(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bu
         return None
     low, high = ends
     return Bulk(low, found.high, marks) if end == "low" else Bulk(found.low, high, marks)
+
+
+def _shows_more_than_noise(values: npt.NDArray[np.generic], marks: Mask) -> bool:
+    """Whether there are objects beside the marks; otherwise, they are the objects."""
+    marks = np.asarray(cv2.dilate(marks, _NEXT_TO), np.uint8)
+    ends = _ends_of(values, marks)
+    if ends is None:
+        return False
+    step = math.ceil(values.shape[0] * values.shape[1] / _SAMPLE)
+    sample = (slice(None, None, step), slice(_SAMPLE))
+    rows = native(values[sample]).astype(np.float64) / 2  # halves: the difference of two float64 can overflow
+    differences = np.abs(rows[:, 1:] - rows[:, :-1])[(marks[sample][:, 1:] | marks[sample][:, :-1]) == 0]
+    # The median of the differences of two values is 0.954 standard deviations.
+    noise = float(np.median(_finite(differences))) / 0.954 if differences.size else 0
+    return Bulk(*ends).half_length > _LEAST_SEEN * noise
 
 
 def _one_of_equal_channels(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
@@ -116,25 +143,27 @@ def _one_of_equal_channels(values: npt.NDArray[np.generic]) -> npt.NDArray[np.ge
         red, green, blue = cv2.split(values[rows].view(np.uint8))
         if not (np.array_equal(red, green) and np.array_equal(red, blue)):
             return values
-    return values[:, :, :1]
+    return np.ascontiguousarray(values[:, :, :1])  # gone through many times
 
 
 def _ends_of(values: npt.NDArray[np.generic], marks: Mask | None) -> tuple[float, float] | None:
     """The lowest and highest of the finite values, without outliers and marks; None where there are none."""
     height, width, channels = values.shape
-    count = int(values.size * _OUTLIERS) + 1
+    count = int(values.size * (_OUTLIERS if marks is None else _LEFT_OVER)) + 1
     lowest = highest = native(values[:0, 0, 0])
     lows: list[float] = []  # of squares
     highs: list[float] = []
-    for rows in row_blocks((height, width * channels), overlap=1):
+    for rows in row_blocks((height, width * channels), overlap=2):
         block = of_highs = of_lows = np.ascontiguousarray(native(values[rows]))
-        own = block[: rows.stop - rows.start - 1]  # without the row that the next block begins with
+        own = block[: rows.stop - rows.start - 2]  # without the rows that the next block begins with
         if marks is not None and (marked := marks[rows].astype(bool)).any():
             own = own[~marked[: len(own)]]
             of_highs = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "low"), block)
             of_lows = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "high"), block)
         few = _few_of(_finite(own), count)
         lowest, highest = _outermost(lowest, few, count, "low"), _outermost(highest, few, count, "high")
+        if marks is not None:  # squares of 3 x 3: smooth writing leaves some of 2 x 2
+            of_highs, of_lows = _of_squares(np.maximum, of_highs), _of_squares(np.minimum, of_lows)
         if (squares := _finite(_of_squares(np.maximum, of_highs))).size:
             lows.append(float(squares.min()))
         if (squares := _finite(_of_squares(np.minimum, of_lows))).size:

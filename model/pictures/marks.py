@@ -1,4 +1,4 @@
-"""Marks: scale bars, writing and borders that software wrote into the pixels, all of one value."""
+"""Marks: scale bars, writing and borders that software wrote into the pixels."""
 
 from __future__ import annotations
 
@@ -17,64 +17,129 @@ End = Literal["low", "high"]
 Mask = npt.NDArray[np.uint8]
 """(H, W) of 0 and 1."""
 
-# Pixels: of the smallest bar, and the side of the smallest border, a square in a corner. A saturated nucleus
-# is flat inside too, but no rectangle with a side that long.
+# Pixels: of the smallest bar. A saturated nucleus is flat inside too, but no rectangle with a side that long.
 _BAR_LENGTH, _BAR_THICKNESS = 12, 2
-_BORDER = 6
 
-# Share of the range that the values of one mark may differ by: JPEG makes 252 to 255 of 255.
-_TOLERANCE = 0.03
+# Share of its bounding box that a bar fills: blur rounds its corners. An ellipse fills 0.79.
+_FILLED = 0.95
 
-# Bars, borders and two pixels around them, in which smooth writing, resizing and JPEG leave values between.
-_AND_MARGIN = np.ones((5, 5), np.uint8)
+# Share of the pixels of its value that bars have: others are writing, or those of a photo, in whose blocks
+# JPEG makes small rectangles.
+_IN_BARS = 0.25
 
-# Writing has strokes six pixels long or more and seldom more than two thick. Of an object that is flat, as
+# Noise has too many parts to look at each.
+_MOST_PARTS = 10_000
+
+# Share of a side of the picture that a border covers, from a corner on. Each of the black triangles around a
+# picture that was turned about its centre covers more.
+_BORDER = 0.125
+
+# Shares of the range that the values of marks may differ by. A border and sharp writing keep one value, but
+# for JPEG; the sky of a photo is less even. Noise, resizing and blur make the values of a bar differ. A part
+# of its outermost row may just reach the larger share; no more pixels than that lie between the two.
+_TOLERANCE = 0.06
+_BAR_TOLERANCE, _NARROW_BAR_TOLERANCE = 0.3, 0.15
+_MOST_BETWEEN = 0.5
+
+# Smooth writing is all that is brighter than half, and not only a few pixels of it are nearly white. A thin
+# object has one brightest spot.
+_SMOOTH_TOLERANCE = 0.5
+_FULL, _LEAST_FULL = 0.2, 0.25
+
+# Marks and three pixels around them, in which smooth writing, blur, resizing and JPEG leave values between.
+_MARGIN = 3
+_AND_MARGIN = np.ones((2 * _MARGIN + 1, 2 * _MARGIN + 1), np.uint8)
+
+# Writing has strokes five pixels long or more and seldom more than two thick. Of an object that is flat, as
 # simulated ones are, most pixels have neighbours all around. A thin saturated nucleus has slopes around it.
-_STROKES = np.ones((1, 6), np.uint8), np.ones((6, 1), np.uint8)
+_STROKES = np.ones((1, 5), np.uint8), np.ones((5, 1), np.uint8)
 _LEAST_IN_STROKES = 0.25
 _AROUND = np.ones((3, 3), np.uint8)
 _MOST_INSIDE = 0.5
 
 # Shares of the range in which hardly any pixels lie, so many for each one of the writing: next to it if its
-# edges are sharp, and beyond two pixels around it if they are smooth.
+# edges are sharp, and beyond the margin around it if they are smooth.
 _GAP, _SMOOTH_GAP = 0.3, 0.8
 _MOST_IN_GAP = 0.05
 
 
-def marks_at(
+def bars_at(
     values: npt.NDArray[np.generic], low: float, high: float, end: End, known: Mask | None = None
 ) -> Mask | None:
-    """Where the pixels have the lowest or highest value and the shape of marks; None where they have not.
+    """Where the pixels have the lowest or highest value, if a good share of them are bars; otherwise None.
 
-    With a bar (a filled rectangle) or a border (anything flat in a corner of the picture) all pixels of that
-    value count, and those around them. Writing alone counts if hardly any values lie between it and the rest.
+    A bar is a filled rectangle. With one, all pixels of that value are marks, and those around them.
 
     Args:
         values: (H, W, C); a pixel counts that has the value in any channel.
         low: of the range.
         high: of the range.
         end: which of them.
-        known: marks of other values, which may lie on these.
+        known: marks that do not count again.
     """
-    ends = _near_end(values, low, high, end, _TOLERANCE)
-    count = cv2.countNonZero(ends)
-    if not _BAR_LENGTH * _BAR_THICKNESS <= count <= ends.size / 2:  # more than half is the background
+    ends = _near_end(values, low, high, end, _BAR_TOLERANCE, known)
+    if not _may_be_marks(ends):
         return None
-    around = np.asarray(cv2.dilate(ends, _AND_MARGIN), np.uint8)
-    filled = ends if known is None else np.maximum(ends, known)
-    if _has_corner(ends) or any(_has_bar(ends[rows], filled[rows]) for rows in row_blocks(ends.shape)):
-        return around
-    if _is_of_strokes(ends, count):
-        for marks, gap in ((ends, _GAP), (around, _SMOOTH_GAP)):
-            in_gap = _near_end(values, low, high, end, gap)
-            in_gap[marks == 1] = 0
-            if cv2.countNonZero(in_gap) <= _MOST_IN_GAP * count:
-                return marks
-    return None
+    if _has_bar(ends, known):
+        return _and_margin(ends)
+    narrow = _near_end(values, low, high, end, _NARROW_BAR_TOLERANCE, known)
+    is_flat = cv2.countNonZero(ends) <= (1 + _MOST_BETWEEN) * cv2.countNonZero(narrow)
+    return _and_margin(ends) if is_flat and _has_bar(narrow, known) else None
 
 
-def _near_end(values: npt.NDArray[np.generic], low: float, high: float, end: End, share: float) -> Mask:
-    """Where a channel has a value within that share of the range from its end, or beyond it."""
+def borders_or_writing_at(
+    values: npt.NDArray[np.generic], low: float, high: float, end: End, known: Mask | None = None
+) -> Mask | None:
+    """Where the pixels have the lowest or highest value, if they are a border or writing; otherwise None.
+
+    A border lies along a side of the picture, from a corner on. Writing consists of thin strokes, and hardly
+    any values lie between it and the rest. An object at the edge or a thin one may look like either.
+
+    Args:
+        values: as in `bars_at`.
+        low: of the range.
+        high: of the range.
+        end: which of them.
+        known: marks that do not count again.
+    """
+    ends = _near_end(values, low, high, end, _TOLERANCE, known)
+    if _may_be_marks(ends):
+        if _has_border(ends):
+            marks = _and_margin(ends)
+            # The black triangles of a turned picture end in long tips of values between.
+            marks[:_MARGIN] = marks[-_MARGIN:] = marks[:, :_MARGIN] = marks[:, -_MARGIN:] = 1
+            return marks
+        if _is_of_strokes(ends):
+            in_gap = _near_end(values, low, high, end, _GAP, known)
+            if cv2.countNonZero(in_gap) <= (1 + _MOST_IN_GAP) * cv2.countNonZero(ends):
+                return _and_margin(ends)
+    smooth = _near_end(values, low, high, end, _SMOOTH_TOLERANCE, known)
+    if not _may_be_marks(smooth) or not _is_of_strokes(smooth):
+        return None
+    count = cv2.countNonZero(smooth)
+    full = _near_end(values, low, high, end, _FULL, known)
+    marks, in_gap = _and_margin(smooth), _near_end(values, low, high, end, _SMOOTH_GAP, known)
+    in_gap[marks == 1] = 0
+    is_writing = cv2.countNonZero(full) >= _LEAST_FULL * count
+    return marks if is_writing and cv2.countNonZero(in_gap) <= _MOST_IN_GAP * count else None
+
+
+def _may_be_marks(ends: Mask) -> bool:
+    """Whether they are as many as those of the smallest bar at least, and not the background."""
+    return _BAR_LENGTH * _BAR_THICKNESS <= cv2.countNonZero(ends) <= ends.size / 2
+
+
+def _and_margin(ends: Mask) -> Mask:
+    return np.asarray(cv2.dilate(ends, _AND_MARGIN), np.uint8)
+
+
+def _near_end(
+    values: npt.NDArray[np.generic], low: float, high: float, end: End, share: float, known: Mask | None
+) -> Mask:
+    """Where a channel has a value within that share of the range from its end, or beyond it.
+
+    Known marks do not count.
+    """
     away = share * high - share * low
     bound = low + away if end == "low" else high - away
     if values.dtype.kind in "ui":  # NumPy compares whole numbers fast with whole numbers only
@@ -84,40 +149,59 @@ def _near_end(values: npt.NDArray[np.generic], low: float, high: float, end: End
         for index in range(values.shape[2]):
             block = np.ascontiguousarray(native(values[rows, :, index]))
             near[rows] |= block <= bound if end == "low" else block >= bound
+    if known is not None:
+        near[known == 1] = 0
     return near
 
 
-def _has_corner(ends: Mask) -> bool:
-    """Whether a corner of the picture is flat."""
-    height, width = ends.shape
-    return any(
-        ends[rows, columns].all()
-        for rows in (slice(_BORDER), slice(max(0, height - _BORDER), None))
-        for columns in (slice(_BORDER), slice(max(0, width - _BORDER), None))
+def _has_border(ends: Mask) -> bool:
+    """Whether a side of the picture is covered from a corner on."""
+    for side in (ends[0], ends[-1], ends[:, 0], ends[:, -1]):
+        length = max(_BAR_LENGTH, math.ceil(_BORDER * side.size))
+        if side.size >= length and (side[:length].all() or side[-length:].all()):
+            return True
+    return False
+
+
+def _has_bar(ends: Mask, known: Mask | None) -> bool:
+    """Whether a good share lies in long rectangles, on which known marks may lie."""
+    in_bars = sum(
+        _pixels_in_bars(ends[rows], None if known is None else known[rows]) for rows in row_blocks(ends.shape)
     )
+    return in_bars >= max(1, _IN_BARS * cv2.countNonZero(ends))
 
 
-def _has_bar(ends: Mask, filled: Mask) -> bool:
-    """Whether a part that hangs together is a long rectangle, all of it filled."""
+def _pixels_in_bars(ends: Mask, known: Mask | None) -> int:
+    """How many lie in parts that are long rectangles."""
     smallest = (_BAR_THICKNESS, _BAR_LENGTH)
-    # Of noise there are too many parts to look at each.
     if not any(cv2.countNonZero(cv2.erode(ends, np.ones(s, np.uint8))) for s in (smallest, smallest[::-1])):
-        return False
-    _, _, parts, _ = cv2.connectedComponentsWithStats(ends, connectivity=4)
-    left, top, width, height, area = parts[1:].T
-    is_long = (np.maximum(width, height) >= _BAR_LENGTH) & (np.minimum(width, height) >= _BAR_THICKNESS)
-    above = cv2.integral(filled)  # for each corner of a pixel, how many lie above and to the left
-    right, bottom = left + width, top + height
-    covered = above[bottom, right] - above[top, right] - above[bottom, left] + above[top, left]
-    return bool((is_long & (2 * area > width * height) & (covered == width * height)).any())
+        return 0
+    outlines, _ = cv2.findContours(ends, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if len(outlines) > _MOST_PARTS:
+        return 0
+    in_bars = 0
+    for outline in outlines:
+        left, top, width, height = cv2.boundingRect(outline)
+        if max(width, height) < _BAR_LENGTH or min(width, height) < _BAR_THICKNESS:
+            continue
+        box = slice(top, top + height), slice(left, left + width)
+        # The outline runs through the middles of pixels.
+        filled = cv2.contourArea(outline) / ((width - 1) * (height - 1))
+        if known is not None and known[box].any():
+            filled = float(np.maximum(ends[box], known[box]).mean())
+        if filled >= _FILLED:
+            in_bars += cv2.countNonZero(ends[box])
+    return in_bars
 
 
-def _is_of_strokes(ends: Mask, count: int) -> bool:
+def _is_of_strokes(ends: Mask) -> bool:
     """Whether most of it is long and thin."""
-    inside = in_strokes = 0
-    for rows in row_blocks(ends.shape):
-        block = ends[rows]
-        inside += cv2.countNonZero(cv2.erode(block, _AROUND))
+    count = cv2.countNonZero(ends)
+    blocks = [ends[rows] for rows in row_blocks(ends.shape)]
+    if sum(cv2.countNonZero(cv2.erode(block, _AROUND)) for block in blocks) >= _MOST_INSIDE * count:
+        return False
+    in_strokes = 0
+    for block in blocks:
         across, down = (cv2.morphologyEx(block, cv2.MORPH_OPEN, stroke) for stroke in _STROKES)
         in_strokes += cv2.countNonZero(cv2.bitwise_or(across, down))
-    return inside < _MOST_INSIDE * count and in_strokes >= _LEAST_IN_STROKES * count
+    return in_strokes >= _LEAST_IN_STROKES * count

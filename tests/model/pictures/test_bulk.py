@@ -8,6 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from model.pictures.bulk import bulk_of
 from model.pictures.colours import stretch
@@ -59,6 +60,53 @@ def border(value: float, left: int = 0, top: int = 0) -> Change:
     return draw
 
 
+def frame(value: float, thickness: int) -> Change:
+    def draw(values: np.ndarray) -> None:
+        inside = slice(thickness, -thickness), slice(thickness, -thickness)
+        kept = values[inside].copy()
+        values[:] = value
+        values[inside] = kept
+
+    return draw
+
+
+def printed(value: float, size: int, words: str = "50 µm", *, smooth: bool = True, at: int = 228) -> Change:
+    """Writing as Pillow draws it, above a bar of `box`."""
+
+    def draw(values: np.ndarray) -> None:
+        page = Image.new("L" if smooth else "1", values.shape[1::-1])
+        pen = ImageDraw.Draw(page)
+        pen.fontmode = "L" if smooth else "1"
+        font = ImageFont.load_default(size)
+        pen.text((265, at), words, fill=255, font=font, anchor="mb")
+        ink = np.asarray(page, float)[:, :, np.newaxis] / (255 if smooth else 1)
+        values[:] = values * (1 - ink) + value * ink
+
+    return draw
+
+
+def blurred_bar(values: np.ndarray) -> None:
+    ink = np.zeros(values.shape[:2])
+    box(1, 70, 8)(ink)
+    ink = cv2.GaussianBlur(ink, (0, 0), 1)[:, :, np.newaxis]
+    values[:] = values * (1 - ink) + 65535 * ink
+
+
+def noisy_bar(values: np.ndarray) -> None:
+    values[232:240, 230:300] = np.random.default_rng(2).normal(60_000, 2000, (8, 70, 1)).clip(0, 65535)
+
+
+def turned_by(degrees: float) -> Change:
+    """Smooth black triangles in the corners."""
+
+    def draw(values: np.ndarray) -> None:
+        turn = cv2.getRotationMatrix2D((160, 128), degrees, 1)
+        inside = cv2.warpAffine(np.ones(values.shape[:2]), turn, values.shape[1::-1])
+        values *= inside[:, :, np.newaxis]
+
+    return draw
+
+
 def turned_by_ten_degrees(values: np.ndarray) -> None:
     """Zeros in the four corners, as after registration."""
     rows, columns = np.mgrid[: values.shape[0], : values.shape[1]]
@@ -98,6 +146,23 @@ def both(*changes: Change) -> Change:
         pytest.param(border(0, left=48, top=30), 3000, 2000, id="a border of zeros"),
         pytest.param(turned_by_ten_degrees, 3000, 2000, id="corners of zeros"),
         pytest.param(border(65535, left=20), 4000, 100, id="a white border"),
+        *(pytest.param(frame(65535, t), 4000, 100, id=f"a white frame of {t}") for t in (1, 2, 3, 5, 6)),
+        *(pytest.param(frame(0, t), 13_000, 10_000, id=f"a black frame of {t}") for t in (2, 5)),
+        *(pytest.param(border(65535, t, t), 4000, 100, id=f"white above and left, {t}") for t in (2, 5)),
+        pytest.param(border(0, 3, 2), 3000, 2000, id="black above and left after registration"),
+        pytest.param(border(0, 4, 4), 13_000, 10_000, id="the same, far from black"),
+        *(pytest.param(turned_by(d), 13_000, 10_000, id=f"turned by {d} degrees") for d in (1, 2, 5)),
+        pytest.param(turned_by(2), 3000, 2000, id="turned by 2 degrees, near black"),
+        *(
+            pytest.param(both(box(65535, 70, 8), printed(65535, s)), 4000, 100, id=f"a bar, label of {s}")
+            for s in (9, 11, 14, 16)
+        ),
+        *(pytest.param(printed(65535, s), 4000, 100, id=f"a label of {s}") for s in (10, 12, 14, 16, 24)),
+        *(
+            pytest.param(printed(65535, 12, "t = 00:15:30", smooth=s), 4000, 100, id=f"a time, smooth: {s}")
+            for s in (False, True)
+        ),
+        pytest.param(noisy_bar, 4000, 100, id="a noisy bar"),
         pytest.param(both(border(0, top=40), box(65535, 70, 8)), 3000, 2000, id="a border and a bar"),
     ],
 )
@@ -139,6 +204,45 @@ def test_a_bar_that_jpeg_has_blurred_is_one() -> None:
     assert bulk.high < 80
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.75, 1.5, 2])
+@pytest.mark.parametrize("method", [cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4])
+def test_a_bar_that_was_resized_is_one(factor: float, method: int) -> None:
+    values = nuclei()
+    plain = cv2.resize(values, None, fx=factor, fy=factor, interpolation=method)
+    box(40_000, 70, 8)(values)
+    resized = cv2.resize(values, None, fx=factor, fy=factor, interpolation=method)
+
+    bulk = bulk_of(resized.clip(0, 65535).astype(np.uint16)[:, :, np.newaxis])
+
+    assert bulk is not None
+    assert bulk.high == pytest.approx(plain.max(), rel=0.15)  # some lies around the bar
+
+
+def test_a_blurred_bar_is_one() -> None:
+    values = nuclei()
+    highest = values.max()
+    blurred_bar(values)
+
+    bulk = bulk_of(values.astype(np.uint16))
+
+    assert bulk is not None
+    assert bulk.high == pytest.approx(highest, rel=0.1)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_single_filament_on_noise_is_no_writing(width: int) -> None:
+    rng = np.random.default_rng(3)
+    line = np.zeros((256, 320))
+    path = np.cumsum(np.concatenate([[[60, 60]], rng.normal(1.5, 1, (80, 2))]), axis=0).astype(np.int32)
+    cv2.polylines(line, [path.reshape(-1, 1, 2)], False, 1, width)
+    values = rng.normal(100, 5, line.shape) + 8000 * cv2.GaussianBlur(line, (0, 0), 1)
+
+    bulk = bulk_of(values.astype(np.uint16)[:, :, np.newaxis])
+
+    assert bulk is not None
+    assert bulk.marks is None
+
+
 def clipped(values: np.ndarray) -> None:
     """A camera of too few bits: many nuclei are flat, and all have slopes."""
     np.minimum(values, 2000, out=values)
@@ -160,6 +264,11 @@ def flat_disc(values: np.ndarray) -> None:
     """As simulations have it: no slopes at all."""
     values[:] = np.random.default_rng(1).normal(100, 5, values.shape)
     cv2.circle(values[:, :, 0], (150, 100), 8, 4000, -1)
+
+
+def slope(values: np.ndarray) -> None:
+    """As of uneven light."""
+    values[:] = np.linspace(100, 4000, 256)[:, np.newaxis, np.newaxis]
 
 
 def on_black(values: np.ndarray) -> None:
@@ -189,6 +298,7 @@ def black_and_white(values: np.ndarray) -> None:
         pytest.param(one_nucleus(3, 14, 4095), id="a thin saturated one"),
         pytest.param(flat_disc, id="one flat disc"),
         pytest.param(on_black, id="objects cut out"),
+        pytest.param(slope, id="a slope"),
         pytest.param(label_map, id="a label map"),
         pytest.param(black_and_white, id="black and white"),
         pytest.param(box(2500, 70, 8), id="a bar within the range"),
