@@ -12,6 +12,7 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
 from model import heap
+from model.engines.core import new_core
 from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
 from model.engines.stages import Floats, StageSpec
 
@@ -31,7 +32,7 @@ class StagesError(ValueError):
 
 def precisions_of_processor() -> frozenset[str]:
     """Of "f32", "bf16" and "int8" those that this processor computes in."""
-    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = new_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return frozenset(
         PRECISION_OF_CAPABILITY[name] for name in capabilities if name in PRECISION_OF_CAPABILITY
     )
@@ -118,7 +119,7 @@ class OpenVINORunner:
             whatever `read` raises.
         """
         hint = hint or hint_for(precision)
-        core = ov.Core()
+        core = new_core()
         core.set_property("CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
         if threads is not None:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
@@ -145,7 +146,7 @@ class OpenVINORunner:
 
         Heads can be run only with the hint that they were opened with.
         """
-        core = ov.Core()
+        core = new_core()
         core.set_property("CPU", {"INFERENCE_PRECISION_HINT": hint})
         first = _without_round_trips(model.clone())
         if self._heads:

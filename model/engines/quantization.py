@@ -22,6 +22,7 @@ from openvino._offline_transformations import compress_quantize_weights_transfor
 from tqdm import tqdm
 
 from model.engines.conversion import Models
+from model.engines.core import use_own_signal_stack
 from model.engines.stages import StageSpec
 
 Image = npt.NDArray[np.uint8]
@@ -112,13 +113,15 @@ def _quantize(
         overflow_fix=OVERFLOW_FIX,
         backend_params={BackendParameters.COMPRESS_WEIGHTS: compress_weights},
     )
-    return nncf.quantize(
+    made = nncf.quantize(
         model,
         nncf.Dataset(_Inputs(stage.name, calibration)),
         subset_size=len(calibration.images),
         ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
         advanced_parameters=parameters,
     )
+    use_own_signal_stack()  # it has cores of its own
+    return made
 
 
 class _Inputs:

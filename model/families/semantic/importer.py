@@ -13,6 +13,7 @@ import openvino as ov
 from tqdm import tqdm
 
 from model import catalog
+from model.engines.core import new_core
 from model.engines.openvino import OpenVINORunner
 from model.families.family import Imported
 from model.families.registry import family_named
@@ -144,7 +145,7 @@ def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> l
     path = (bundle / WEIGHTS).with_suffix(".xml")
     path.parent.mkdir(parents=True)
     ov.save_model(graph.model, path, compress_to_fp16=True)
-    lost = rounding_of(ov.Core().read_model(path), picture, answer)
+    lost = rounding_of(new_core().read_model(path), picture, answer)
     if lost <= (LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ROUNDING):
         return []
     ov.save_model(graph.model, path, compress_to_fp16=False)

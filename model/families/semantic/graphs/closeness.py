@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
+from model.engines.core import new_core
 from model.families.semantic.graphs.graph import Floats, Graph
 from model.families.semantic.graphs.source import GraphError
 
@@ -22,7 +23,7 @@ LEAST_SIDE = 128  # pixels of the noise for a graph that takes any size
 
 def answer_of(model: ov.Model, picture: Floats) -> npt.NDArray:
     """What a normalised graph gives for float32 (1, H, W, C), in full precision."""
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = new_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(picture)[0])
 
 

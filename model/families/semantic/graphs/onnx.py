@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import openvino as ov
-
+from model.engines.core import new_core
 from model.families.semantic.graphs.source import GraphError, Source, reason
 
 
@@ -16,7 +15,7 @@ def read_onnx(path: Path) -> Source:
         GraphError: it is damaged, lacks its data, or has operations that OpenVINO does not know.
     """
     try:
-        model = ov.Core().read_model(path)
+        model = new_core().read_model(path)
     except RuntimeError as error:
         raise GraphError(f"{path.name} {_complaint(reason(error))}") from None
     return Source(path.name, model, layout="NCHW")
@@ -28,7 +27,7 @@ def read_openvino(path: Path) -> Source:
     if not weights.is_file():
         raise GraphError(f"{weights.name}, the weights of {path.name}, is missing: put it beside that file")
     try:
-        model = ov.Core().read_model(path, weights)
+        model = new_core().read_model(path, weights)
     except RuntimeError as error:
         raise GraphError(
             f"{path.name} and {weights.name} cannot be read ({reason(error)}): one of them is damaged, or "

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy.typing as npt
-import openvino as ov
 
+from model.engines.core import new_core
 from model.families.semantic.graphs.saved_model_operations import refuse_other_operations
 from model.families.semantic.graphs.source import GraphError, Run, Source, reason
 from model.families.semantic.graphs.tensorflow_operations import extensions
@@ -22,7 +22,7 @@ def read_saved_model(folder: Path) -> Source:
         GraphError: it is damaged, or would run code of its own.
     """
     _refuse_what_might_run(folder)
-    core = ov.Core()
+    core = new_core()
     for extension in extensions():
         core.add_extension(extension)
     try:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import openvino as ov
 
+from model.engines.core import new_core
 from model.families.semantic.graphs.graph import OutputLayout
 from model.families.semantic.graphs.source import Layout
 
@@ -102,6 +103,6 @@ def _scale(trials: Sequence[Trial], index: int, layout: str) -> Fraction | None:
 
 def _run(model: ov.Model) -> list[np.ndarray]:
     (parameter,) = model.inputs
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = new_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     answers = compiled(np.zeros(parameter.shape, parameter.get_element_type().to_dtype()))
     return [np.asarray(answers[output]) for output in compiled.outputs]

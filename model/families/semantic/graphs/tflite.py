@@ -12,6 +12,7 @@ import openvino as ov
 import openvino.opset13 as ops
 from openvino.frontend import ConversionExtension
 
+from model.engines.core import new_core
 from model.families.semantic.graphs.source import GraphError, Run, Source, reason
 
 UPSAMPLING = "Convolution2DTransposeBias"
@@ -23,7 +24,7 @@ def read_tflite(path: Path) -> Source:
     Raises:
         GraphError: it is damaged, or has operations that neither OpenVINO nor this file knows.
     """
-    core = ov.Core()
+    core = new_core()
     core.add_extension(ConversionExtension(UPSAMPLING, _upsampling))
     try:
         model = core.read_model(path)
