@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,14 @@ def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:
 
 
 def _convert(name: str, graph: object) -> ov.Model:
-    model = ov.convert_model(graph)
+    try:
+        model = ov.convert_model(graph)
+    except Exception as error:
+        if "KeyboardInterrupt" in str(error):  # which the converter takes for a failure of its own
+            raise KeyboardInterrupt from None
+        if "SystemExit" in str(error):
+            sys.exit(128 + signal.SIGTERM)
+        raise
     # Behind the graph's own answers the converter lists sizes that it met on the way.
     answers = model.outputs[: len(graph.outputs)]  # type: ignore[attr-defined]
     return ov.Model(answers, model.get_parameters(), name)

@@ -38,10 +38,11 @@ class KnownClasses:
         chosen = there if wanted is None else list(wanted)
         unknown = [name for name in chosen if name not in classes[1:]]
         if unknown:
+            common = [name for name in chosen if name not in unknown]
+            remedy = f", or compare only some: --classes {','.join(common)}" if common else ""
             raise DataError(
                 f"the model knows {', '.join(classes[1:])}; the data has {', '.join(there)}: give the "
-                f"same things the same names, or compare only some, without {', '.join(unknown)}: --classes "
-                "NAME,NAME"
+                f"same things the same names{remedy}"
             )
         self.classes = list(classes)
         self.asked = None if set(chosen) == set(classes[1:]) else [n for n in classes[1:] if n in chosen]

@@ -223,7 +223,7 @@ def test_a_wrong_count_of_class_names_is_answered_with_the_right_one(
     status = main(["import", str(tiny_weights), "--name", "mine", "--classes", str(classes)])
 
     assert status == 1
-    assert f"so 3 names are needed; {given} were given" in capsys.readouterr().err
+    assert f"so 3 names are needed, one a line; {given} were given" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
 
 
@@ -281,7 +281,7 @@ def test_a_background_that_is_not_first_is_understood_and_the_order_said(
         "classes.txt is not in UTF-8 and was read as Latin-1 (Windows-1252), with names such as" in said.out
     )
     assert "not name the background first, as it is counted: 0 background, 1 Größe, 2 fibre." in said.out
-    assert "so 3 names are needed; 2 were given (a background does not count" in said.err
+    assert "so 3 names are needed, one a line; 2 were given (a background does not count" in said.err
 
 
 def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:

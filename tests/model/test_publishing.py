@@ -70,8 +70,11 @@ def test_a_bundle_that_gives_no_numbers_is_not_served(tiny_bundle: Bundle, overf
 def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
     tiny_bundle: Bundle, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    square = {**tiny_bundle.manifest.config}
+    square.pop("image_resize_mode", None)  # a default of Config, and not that of an import
     old = catalog.update_manifest(
         tiny_bundle,
+        config=square,
         threshold=0.2,
         tile_overlap=32,
         max_segments_per_megapixel=50,

@@ -73,6 +73,11 @@ def read_config_file(path: Path) -> ConfigFile:
         raise ValueError(
             f"--config {path} {'names a folder' if path.is_dir() else 'is not there'}: give a file"
         )
+    if path.suffix == ".py":
+        raise ValueError(
+            f"--config {path.name} is Python, which is not run here: name a file with what its "
+            'config.display() prints, or with its values as JSON, such as {"IMAGE_MAX_DIM": 512}'
+        )
     try:
         found = _parsed(text_of(path)[0])
     except ValueError as error:

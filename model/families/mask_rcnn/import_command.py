@@ -10,7 +10,7 @@ from typing import Any
 
 from model.class_names import read_class_file
 from model.families.family import Imported
-from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES
+from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
 from model.families.mask_rcnn.config_file import read_config_file
 from model.families.mask_rcnn.weight_files import HDF5_MAGIC, LAYER_NAME, WeightsError, layer_names
 from model.manifest import Manifest
@@ -108,7 +108,8 @@ def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[st
     """
     if replaced is None:
         return dict(of_run)
-    kept = {name: value for name, value in replaced.config.items() if name not in TOLD_BY_WEIGHTS}
+    values = Config.from_json(replaced.config).to_json()  # with the defaults, which the manifest leaves out
+    kept = {name: value for name, value in values.items() if name not in TOLD_BY_WEIGHTS}
     return {**kept, **of_run, "detection_min_confidence": replaced.threshold}
 
 

@@ -56,7 +56,7 @@ def config_for(
     if len(classes) != shape["num_classes"]:
         raise ValueError(
             f"{file_name} has {shape['num_classes']} classes with the background, so "
-            f"{shape['num_classes'] - 1} names are needed; {len(classes) - 1} were given "
+            f"{shape['num_classes'] - 1} names are needed, one a line; {len(classes) - 1} were given "
             "(a background does not count if it is called BG or background)"
         )
     for name, value in wanted.items():

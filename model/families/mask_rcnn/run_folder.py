@@ -134,7 +134,13 @@ class RunFolder:
         self.history.write()
         part = self.folder / "checkpoint.part.npz"
         arrays = {f"{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(state)}
-        np.savez(part, **{STEP: step, **arrays})
+        try:
+            np.savez(part, **{STEP: step, **arrays})
+        except OSError as error:  # a full disk, which half a checkpoint would keep full
+            part.unlink(missing_ok=True)
+            raise RunError(
+                f"{self._checkpoint_path} cannot be written: {error.strerror}; the one before it is kept"
+            ) from error
         os.replace(part, self._checkpoint_path)
         self._restart_clock()
 

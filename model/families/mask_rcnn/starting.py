@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.training_plan import LAYER_STAGES
-from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, load_weights, read_weights
+from model.families.mask_rcnn.weight_files import (
+    CLASS_LAYERS,
+    LAYER_NAME,
+    WeightsError,
+    by_name,
+    stored_layers,
+)
+from model.families.mask_rcnn.weights import fill
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +63,7 @@ def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]
     if weights == COCO:
         return _start_from_coco(exclude, classes)
     path = Path(weights)
-    shape = _shape_in(path)
+    shape = _shape_in(path, exclude)
     count = shape.get("num_classes", len(classes))
     if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
         raise WeightsError(
@@ -111,24 +118,31 @@ def _load_what_there_is(
     layers: Sequence[keras.Layer], path: Path, exclude: Sequence[str], backbone: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """Names of the layers that are left as they are, and of those that the file alone has."""
-    stored = read_weights(path)
+    in_file = stored_layers(path)
+    stored = by_name(in_file, exclude, path.name)
+    excluded = {*exclude, *(layer.name for layer in in_file if layer.is_called(exclude))}
     names = [layer.name for layer in layers]
-    missing = [name for name in names if name not in stored and name not in exclude]
-    unused = [name for name in stored if name not in names and name not in exclude]
-    if lacking := [name for name in missing if name in backbone]:
+    unused = [name for name in stored if name not in names]
+    left = [name for name in names if name not in stored]
+    if lacking := [name for name in left if name in backbone and name not in excluded]:
         raise WeightsError(
             f"{path.name} lacks layers of the backbone: {_some(lacking)}. It may be cut off: copy it again; "
             "or leave them to chance with --exclude"
         )
-    load_weights(layers, path, [*exclude, *missing, *unused])
-    return [name for name in names if name in missing or name in exclude], unused
+    for name in unused:
+        del stored[name]
+    fill([layer for layer in layers if layer.name in stored], stored, path.name)
+    return left, unused
 
 
-def _shape_in(path: Path) -> dict[str, Any]:
+def _shape_in(path: Path, exclude: Sequence[str] = ()) -> dict[str, Any]:
     """What the file tells of the network, as Config values; of a backbone alone its name."""
     from model.families.mask_rcnn.importing import BACKBONE_OF_STAGE4_BLOCKS, shape_in  # needs OpenVINO
 
-    stored = read_weights(path)
+    layers = stored_layers(path)
+    by_name(layers, exclude, path.name)  # raises where what will be read cannot be
+    models = [name for name in exclude if not LAYER_NAME.fullmatch(name)]  # excluded layers still tell widths
+    stored = {layer.name: layer.arrays for layer in layers if not layer.is_called(models)}
     if all(name in stored for name in CLASS_LAYERS):
         return shape_in(stored, path.name)
     blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)

@@ -135,3 +135,11 @@ def test_a_file_without_values_is_refused_in_a_line_that_says_what_would_do(
     ) as refused:
         read_config_file(path)
     assert "\n" not in str(refused.value)
+
+
+def test_python_is_not_run_and_what_to_name_instead_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "balloon.py"
+    path.write_text("class BalloonConfig(Config):\n    NUM_CLASSES = 2\n")
+
+    with pytest.raises(ValueError, match=r"balloon.py is Python, .*config\.display\(\) prints"):
+        read_config_file(path)

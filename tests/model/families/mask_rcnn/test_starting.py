@@ -133,6 +133,21 @@ def test_a_layer_that_is_left_out_must_exist_and_learn(
         load_start(Start(str(file), file, exclude), fresh, stage)
 
 
+def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
+    weights = tmp_path / "odd.h5"
+    weights.write_bytes(file.read_bytes())
+    with h5py.File(weights, "a") as stored:
+        stored["mrcnn_mask/bias:0"][...] = np.nan
+        stored.copy("conv1", stored.create_group("other_model"))
+    with pytest.raises(WeightsError, match="--exclude other_model"):
+        start_of(str(weights), HEADS.split(","), CLASSES)
+
+    start = start_of(str(weights), [*HEADS.split(","), "other_model"], CLASSES)
+
+    assert start.config["rpn_width"] == 16
+    assert f"3 of {len(fresh.layers)} layers start from chance" in load_start(start, fresh, "heads")[0]
+
+
 def test_nothing_to_exclude_from_is_refused() -> None:
     with pytest.raises(ValueError, match=r"--exclude names layers .* say which weights"):
         start_of(None, ["mrcnn_mask"], CLASSES)
