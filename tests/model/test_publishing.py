@@ -59,6 +59,23 @@ def test_a_model_that_gives_no_numbers_is_refused_and_the_stage_is_named(
     assert list(tiny_bundle.folder.parent.iterdir()) == [tiny_bundle.folder]
 
 
+def test_a_broken_mask_head_is_refused_also_where_nothing_is_found(
+    tiny_weights: Path, tmp_path: Path, model_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "negative.h5"
+    shutil.copy(tiny_weights, weights)
+    with h5py.File(weights, "a") as file:
+        file["mrcnn_mask_bn2/moving_variance:0"][...] = -1
+        file["mrcnn_class_logits/bias:0"][...] = [99, 0, 0, 0]  # all is background
+    (tmp_path / "classes.txt").write_text("cell\nfibre\nspot\n")
+
+    words = ("import", str(weights), "--name", "odd", "--classes", str(tmp_path / "classes.txt"))
+    assert main([*words, "--min-dim", "64", "--max-dim", "128"]) == 1
+
+    assert "of the values that its mask_head gives in f32" in capsys.readouterr().err
+    assert not list(model_dir.iterdir())
+
+
 def test_a_bundle_that_gives_no_numbers_is_not_served(tiny_bundle: Bundle, overflowing: Path) -> None:
     shutil.copy(overflowing, tiny_bundle.weights_path)
     catalog.update_manifest(tiny_bundle)

@@ -8,11 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model import catalog
+from model.engines.stages import Runner
 from model.families.family import Imported
 from model.families.mask_rcnn.config import Config
+from model.families.mask_rcnn.stages import EngineStages
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
+from model.finite import FiniteRunner
 from model.segmenter import Segmenter
+
+TRIAL_SIDE = 128
+"""Pixels of the picture on which each stage is tried; two of the coarsest cells a side."""
 
 BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
 
@@ -96,6 +104,10 @@ def import_weights(
         wanted: Config values that the file cannot tell, such as `image_max_dim`.
         about: manifest values: licence, source, threshold, …
         exclude: layers of the file that are not the network's.
+
+    Raises:
+        WeightsError, ValueError: the file does not fit; see `config_for` and `fill`.
+        BundleError: a stage of the network gives values that are not finite.
     """
     stored = read_weights(weights, exclude)
     config = config_for(shape_in(stored, weights.name), wanted, classes, weights.name)
@@ -105,6 +117,7 @@ def import_weights(
 
     network = MaskRCNN(config)
     fill(network.layers, stored, weights.name)
+    _run_each_stage(FiniteRunner(name, runner_of(network)), config)
     file_name = "model.weights.h5"
     if exclude:  # or nobody could read it later without saying so again
         save_weights(network.layers, folder / file_name)
@@ -125,6 +138,16 @@ def import_weights(
     count = config.num_classes - 1
     summary = f"{config.backbone}, {count} class{'es' * (count > 1)}"
     return Imported(Segmenter(bundle, runner_of(network)), summary)
+
+
+def _run_each_stage(runner: Runner, config: Config) -> None:
+    """Run every stage once, for noise; in a picture without objects the mask head would be asked nothing."""
+    stages = EngineStages(runner, config)
+    noise = np.random.default_rng(0).uniform(-128, 128, (1, TRIAL_SIDE, TRIAL_SIDE, 3)).astype(np.float32)
+    features, _, _ = stages.trunk(noise)
+    rois = np.array([[[0.0, 0.0, 1.0, 1.0], [0.25, 0.25, 0.5, 0.75]]], np.float32)
+    stages.box_head(features, rois)
+    stages.mask_head(features, rois, np.ones((1, 2), np.int32))
 
 
 def _without_defaults(config: Config) -> dict[str, Any]:
