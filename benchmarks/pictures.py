@@ -19,33 +19,46 @@ from model.families.mask_rcnn.molding import mold
 from model.formats.json import segments_to_json
 from model.mrcnn import Config
 from model.pictures import read
+from model.result import USUAL_CEILING
 from model.segmenter import load
 from model.timing import median_ms
 
 SAMPLE = Path(__file__).parents[1] / "app" / "static" / "samples" / "fluorescence.png"
+TISSUE = SAMPLE.with_name("tissue.png")
 MEGAPIXELS = (0.25, 1, 4, 12, 24)
 OBJECTS = (1, 25, 100, 200, 400)
 MASKS, PHOTO_SHAPE = 92, (3000, 4000)
 
 
 def growth() -> list[dict[str, Any]]:
-    """Nuclei over pictures of more and more pixels, and with more and more objects kept."""
-    segmenter, sample = load("nuclei"), read(SAMPLE)
+    """Nuclei in pictures of more and more pixels, all counted, and with more and more objects kept."""
+    segmenter = load("nuclei")
     rows: list[dict[str, Any]] = []
-    for megapixels in MEGAPIXELS:
-        side = round((megapixels * 1e6) ** 0.5)
-        copies = -(-side // sample.shape[0])
-        picture = np.tile(sample, (copies, copies, 1))[:side, :side]
-        start = time.perf_counter()
-        found = segmenter.segment(picture, max_segments=400)
-        milliseconds = round((time.perf_counter() - start) * 1000)
-        rows.append({"megapixels": megapixels, "objects": len(found), "milliseconds": milliseconds})
-    crowd = cv2.resize(np.tile(sample, (3, 3, 1)), (1000, 1000))
+
+    def note(picture: str, megapixels: float, objects: int, milliseconds: float) -> None:
+        row = {"picture": picture, "megapixels": megapixels, "objects": objects}
+        rows.append({**row, "milliseconds": round(milliseconds)})
+
+    for path in (SAMPLE, TISSUE):
+        for megapixels in MEGAPIXELS:
+            field = mosaic_of(path, megapixels)
+            start = time.perf_counter()
+            found = segmenter.segment(field, max_segments=USUAL_CEILING)
+            note(path.stem, megapixels, len(found), (time.perf_counter() - start) * 1000)
+    crowd = cv2.resize(np.tile(read(SAMPLE), (3, 3, 1)), (1000, 1000))
     for count in OBJECTS:
         objects = len(segmenter.segment(crowd, max_segments=count))
-        milliseconds = round(median_ms(lambda count=count: segmenter.segment(crowd, max_segments=count)))
-        rows.append({"megapixels": 1.0, "objects": objects, "milliseconds": milliseconds})
+        milliseconds = median_ms(lambda count=count: segmenter.segment(crowd, max_segments=count))
+        note("small nuclei", 1.0, objects, milliseconds)
     return rows
+
+
+def mosaic_of(path: Path, megapixels: float) -> npt.NDArray[np.uint8]:
+    """A square picture of so many megapixels, of copies of the one at `path`: uint8 (H, W, 3), RGB."""
+    sample = read(path)
+    side = round((megapixels * 1e6) ** 0.5)
+    copies = -(-side // min(sample.shape[:2]))
+    return np.tile(sample, (copies, copies, 1))[:side, :side]
 
 
 def masks_of_a_large_photo() -> dict[str, Any]:
