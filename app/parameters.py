@@ -211,7 +211,7 @@ def parse_parameters(
         BadParameter: naming each parameter that is unknown, repeated or out of range, and what is allowed.
     """
     together: dict[str, Any] = {}
-    for source in [*map(_from_texts, texts), _from_json(document or {})]:
+    for source in [*map(_from_texts, texts), document or {}]:
         _check(source, most_segments)  # by itself: what another goes before must make sense too
         together.update(source)
     parameters = _check(together, most_segments)
@@ -230,15 +230,6 @@ def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             raise BadParameter(f"{_echo(name)} is given {len(given)} times; give it once.")
         values[name] = list(given) if _may_repeat(name) else _from_text(name, given[0])
     return values
-
-
-def _from_json(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The values in a JSON object, in which null says nothing and a number may be a text."""
-    return {
-        name: _from_text(name, value) if isinstance(value, str) else value
-        for name, value in document.items()
-        if value is not None or name not in Parameters.model_fields
-    }
 
 
 def _check(given: Mapping[str, Any], most_segments: int) -> Parameters:
@@ -277,7 +268,10 @@ def _complaint(name: str, value: Any, most_segments: int = USUAL_CEILING) -> str
     is_list_of_names = isinstance(value, list) and _may_repeat(name)
     shown = ",".join(map(str, value)) if is_list_of_names else str(value)
     allowed = str(definition.title).format(most_segments=most_segments)
-    return f"{name} must be {allowed}, not {_echo(shown)}."
+    a_text = (
+        "the text " if name in _NUMBERS and isinstance(value, str) and number_in(value) is not None else ""
+    )
+    return f"{name} must be {allowed}, not {a_text}{_echo(shown)}."
 
 
 def _echo(text: str) -> str:

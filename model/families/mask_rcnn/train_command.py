@@ -77,11 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     plan = _plan(arguments, recipe.plan, run_json.read(arguments.out))
     exclude = sorted({name.strip() for name in arguments.exclude.split(",") if name.strip()})
-    start = start_of(arguments.weights, exclude, data.classes)
-    config = _config(arguments, recipe.config, start, len(data.classes))
     check_data(data)
     if watched is not data:
         check_data(watched)
+    start = start_of(arguments.weights, exclude, data.classes)
+    config = _config(arguments, recipe.config, start, len(data.classes))
     check_objects(data, config.max_gt_instances)
 
     # After the arguments are known to be good, since TensorFlow takes seconds to import.
