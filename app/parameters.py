@@ -268,10 +268,8 @@ def _complaint(name: str, value: Any, most_segments: int = USUAL_CEILING) -> str
     is_list_of_names = isinstance(value, list) and _may_repeat(name)
     shown = ",".join(map(str, value)) if is_list_of_names else str(value)
     allowed = str(definition.title).format(most_segments=most_segments)
-    a_text = (
-        "the text " if name in _NUMBERS and isinstance(value, str) and number_in(value) is not None else ""
-    )
-    return f"{name} must be {allowed}, not {a_text}{_echo(shown)}."
+    is_number_as_text = name in _NUMBERS and isinstance(value, str) and number_in(value) is not None
+    return f"{name} must be {allowed}, not {'the text ' if is_number_as_text else ''}{_echo(shown)}."
 
 
 def _echo(text: str) -> str:

@@ -10,12 +10,16 @@ from model.data.reading import EXIF_CHOICES, Reading
 from model.engines.choice import ENGINES, PRECISIONS
 
 
-def share(word: str) -> float:
-    """A number from 0 to 1."""
+def _number(word: str) -> float:
     try:
-        value = float(word)
+        return float(word)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
+
+
+def share(word: str) -> float:
+    """A number from 0 to 1."""
+    value = _number(word)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{word} is outside 0…1")
     return value
@@ -23,10 +27,7 @@ def share(word: str) -> float:
 
 def above_zero(word: str) -> float:
     """A number above 0, and no infinite one."""
-    try:
-        value = float(word)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number") from None
+    value = _number(word)
     if not (0 < value < math.inf):
         raise argparse.ArgumentTypeError(f"{word} is not above 0")
     return value

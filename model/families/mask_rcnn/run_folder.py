@@ -20,12 +20,12 @@ from model.evaluation import worst_sheet
 from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.history import History, HistoryError
 from model.families.mask_rcnn.run_json import Asked, RunError
+from model.families.mask_rcnn.weight_files import some
 
 if TYPE_CHECKING:
     from model.families.mask_rcnn.validation import Measured
 
 STEP = "step"
-NAMED_AT_MOST = 8
 STEPS_TO_REPORTS = 4
 """Steps get at least so many times the time that reports take, however slow the network is."""
 DAMAGES = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
@@ -207,8 +207,7 @@ class RunFolder:
 def not_finite(state: Sequence[keras.Variable]) -> str:
     """The names of the variables that hold NaN or infinity, the first few; empty if all are finite."""
     names = [variable.path for variable in state if not _is_finite(keras.ops.convert_to_numpy(variable))]
-    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
-    return ", ".join(names[:NAMED_AT_MOST]) + more
+    return some(names)
 
 
 def _is_finite(values: npt.NDArray) -> bool:

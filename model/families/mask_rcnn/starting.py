@@ -15,6 +15,7 @@ from model.families.mask_rcnn.weight_files import (
     LAYER_NAME,
     WeightsError,
     by_name,
+    some,
     stored_layers,
 )
 from model.families.mask_rcnn.weights import fill
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from model.manifest import Bundle
 
 IMAGENET, COCO = "imagenet", "coco"
-NAMED_AT_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]
     if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
         raise WeightsError(
             f"{path.name} has {count} classes with the background, the data {len(classes)} "
-            f"({_some(classes)}): correct the data's classes or, to learn them anew, add --exclude "
+            f"({some(classes)}): correct the data's classes or, to learn them anew, add --exclude "
             f"{','.join(CLASS_LAYERS)}"
         )
     config, notes = _run_beside(path, classes, exclude)
@@ -101,16 +101,16 @@ def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
     idle = [name for name in left if not re.fullmatch(LAYER_STAGES[stage], name)]
     if idle:
         raise WeightsError(
-            f"{_some(idle)} would start from chance and never learn: train it too, with --layers "
+            f"{some(idle)} would start from chance and never learn: train it too, with --layers "
             f"{_least_stage(idle)}, or do not leave it out"
         )
     notes = list(start.notes)
     if start.path is not None and not left:
         notes.append(f"All {len(network.layers)} layers start from {start.path.name}.")
     if left:
-        notes.append(f"{len(left)} of {len(network.layers)} layers start from chance: {_some(left)}.")
+        notes.append(f"{len(left)} of {len(network.layers)} layers start from chance: {some(left)}.")
     if unused:
-        notes.append(f"Layers of the file that the network does not have, not read: {_some(unused)}.")
+        notes.append(f"Layers of the file that the network does not have, not read: {some(unused)}.")
     return notes
 
 
@@ -126,7 +126,7 @@ def _load_what_there_is(
     left = [name for name in names if name not in stored]
     if lacking := [name for name in left if name in backbone and name not in excluded]:
         raise WeightsError(
-            f"{path.name} lacks layers of the backbone: {_some(lacking)}. It may be cut off: copy it again; "
+            f"{path.name} lacks layers of the backbone: {some(lacking)}. It may be cut off: copy it again; "
             "or leave them to chance with --exclude"
         )
     for name in unused:
@@ -164,7 +164,7 @@ def _run_beside(
     notes = [f"Its config, where nothing else is said, is that of the run in {path.parent}."]
     if list(asked["classes"]) != list(classes) and CLASS_LAYERS[0] not in exclude:
         notes.append(
-            f"Its classes were {_some(asked['classes'][1:])}, those of the data are {_some(classes[1:])}: "
+            f"Its classes were {some(asked['classes'][1:])}, those of the data are {some(classes[1:])}: "
             "the heads start from the former; to start them from chance, add --exclude "
             f"{','.join(CLASS_LAYERS)}."
         )
@@ -201,8 +201,3 @@ def _least_stage(names: Sequence[str]) -> str:
     """The stage that trains the fewest layers, these among them."""
     stages = ("heads", "5+", "4+", "3+", "all")
     return next(s for s in stages if all(re.fullmatch(LAYER_STAGES[s], name) for name in names))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
-    return ", ".join(names[:NAMED_AT_MOST]) + more
