@@ -7,9 +7,12 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import body, errors, json_provider, service
+from app import errors, service
 from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
-from app.monitoring import logs, metrics, traces, tracing
+from app.answering import json_provider
+from app.configuration.settings import Settings
+from app.monitoring import current_request, logs, metrics, spans
+from app.requests import body
 from app.routes import platforms
 from app.routes.api import api
 from app.routes.documents import documents
@@ -17,11 +20,10 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import chunks, deadline, ending, health, memory
+from app.serving import chunks, ending, health, memory, request_deadline
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
-from app.settings import Settings
 from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -56,13 +58,13 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     running = Running(settings.worker_timeout)
     running.watch(app)
     health.register(app, shared)
-    for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
+    for watcher in (current_request, logs, metrics, spans):  # first, so that they see all that the others do
         watcher.register(app)
     errors.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
     for part in (
         memory,
-        deadline,
+        request_deadline,
         body,
         proxies,
         long_headers,

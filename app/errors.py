@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
-from app.monitoring.tracing import current_record, request_id
+from app.monitoring.current_request import current_record, request_id
 from app.serving import memory
 from model.answering import Unsuitable
 from model.choosing import Unfamiliar

@@ -10,20 +10,20 @@ from flask import Flask, current_app, g, request
 
 from app.access.callers import caller
 from app.access.rate_limit import count_pixels
+from app.configuration.settings import Settings
 from app.errors import UnknownModel
 from app.fetching.transfer_deadline import Deadline
-from app.monitoring.tracing import follow
-from app.parameters import Parameters
+from app.monitoring.current_request import follow
+from app.requests.parameters import Parameters
+from app.requests.sources import Image, Sources
+from app.requests.wanted import Wanted
+from app.serving.admission import Inference, Workers
 from app.serving.bodies import Bodies
 from app.serving.clients import Client
-from app.serving.deadline import deadline
 from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Inference, Workers
-from app.settings import Settings
-from app.sources import Image, Sources
-from app.wanted import Wanted
+from app.serving.request_deadline import deadline
 from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
 from model.families.family import Size

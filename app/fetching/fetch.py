@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, Forbidden, NotAnImage, TooLarge
 from app.fetching.addresses import is_public
 from app.fetching.transfer_deadline import Deadline
 from app.fetching.urls import Target, target_of
-from app.settings import Settings
 
 Resolve = Callable[[str], Sequence[str]]
 """A host name → its addresses; OSError where there is none."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
 from app.fetching.transfer_deadline import Deadline
-from app.settings import Settings
 from model.catalog import BUNDLE_SUFFIXES, new_bundle, read_bundle
 from model.manifest import MANIFEST, Bundle, BundleError, Manifest
 from model.problems import problems_in

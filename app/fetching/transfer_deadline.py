@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from app.errors import FetchTimedOut
-from app.progress import Progress
+from app.fetching.progress import Progress
 
 _Result = TypeVar("_Result")
 

@@ -17,9 +17,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app.monitoring import counts, tracing
+from app.monitoring import counts, current_request
+from app.monitoring.current_request import Picture, Record
 from app.monitoring.processes import Processes, Usage
-from app.monitoring.tracing import Picture, Record
 from app.service import Service, current_service
 from app.serving.health import health_of
 
@@ -98,14 +98,14 @@ class Metrics:
 
     def begin(self) -> None:
         """A request has come."""
-        if not tracing.is_probe():
+        if not current_request.is_probe():
             g.in_flight = self._in_flight
             self._in_flight.inc()
 
     def answer(self, record: Record, status: int) -> None:
         """A request was answered with `status`."""
-        route = tracing.route()
-        self._requests.labels(route, tracing.method(), str(status)).inc()
+        route = current_request.route()
+        self._requests.labels(route, current_request.method(), str(status)).inc()
         self._request_seconds.labels(route).observe(record.seconds())
         for reason in record.refusals:
             self._refusals.labels(reason).inc()
@@ -193,7 +193,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def answer(response: Response) -> Response:
-        metrics.answer(tracing.current_record(), response.status_code)
+        metrics.answer(current_request.current_record(), response.status_code)
         return response
 
     @app.teardown_request

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.openapi import schemas
 from app.openapi.operations import Operation, Schema, operations
-from app.parameters import Parameters
+from app.requests.parameters import Parameters
 from app.service import Service
 from model.choosing import AUTO
 from model.formats.registry import JSON, Format, formats_for

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.instances import BASE64_NAMES
+from app.configuration.settings import Settings
 from app.openapi import schemas
-from app.settings import Settings
+from app.requests.instances import BASE64_NAMES
 from model.formats.registry import JSON, Format
 
 Schema = dict[str, Any]

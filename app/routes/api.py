@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.intake import receive_several
+from app.answering.batch import answer_each
+from app.answering.one_image import answer_one
+from app.requests.intake import receive_several
+from app.requests.sources import split
 from app.service import current_service
-from app.several import answer_each
-from app.single import answer_one
-from app.sources import split
 from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")

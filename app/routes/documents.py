@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from werkzeug.http import generate_etag
 
 from app.openapi.document import document
-from app.parameters import Parameters
+from app.requests.parameters import Parameters
 from app.service import current_service
 from model.segmenter import Segmenter
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from app.answering.batch import answer_each
 from app.errors import UnknownModel
+from app.requests.sources import Image
+from app.requests.tensors import INPUT, OUTPUT, answer_inference, receive_inference
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
-from app.several import answer_each
-from app.sources import Image
-from app.tensors import INPUT, OUTPUT, answer_inference, receive_inference
 from model.manifest import Manifest
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")

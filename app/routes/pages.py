@@ -18,13 +18,13 @@ import numpy.typing as npt
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from app.access import keys, rate_limit
+from app.answering.warnings import TRUNCATED, warnings_about
 from app.errors import BadParameter, problem_of
-from app.intake import receive_form
-from app.monitoring.tracing import request_id
-from app.parameters import Parameters
+from app.monitoring.current_request import request_id
+from app.requests.intake import receive_form
+from app.requests.parameters import Parameters
+from app.requests.wanted import Wanted
 from app.service import current_service, timings_of
-from app.wanted import Wanted
-from app.warnings import TRUNCATED, warnings_about
 from model.choosing import AUTO
 from model.finding import Finding
 from model.formats.encode import encode_jpeg

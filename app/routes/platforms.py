@@ -9,15 +9,15 @@ from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from app.answering.batch import answer_each
+from app.configuration.settings import BadSetting, Settings
 from app.errors import BadBody
-from app.instances import split_instance
-from app.intake import check_batch, receive_batch_json
+from app.requests.instances import split_instance
+from app.requests.intake import check_batch, receive_batch_json
+from app.requests.sources import Image
 from app.routes.open_inference import ready_v2
 from app.routes.operations import check_ready, ready
 from app.service import current_service
-from app.settings import BadSetting, Settings
-from app.several import answer_each
-from app.sources import Image
 
 platforms = Blueprint("platforms", __name__)
 

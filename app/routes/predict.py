@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from app.answering.batch import answer_each
+from app.answering.one_image import answer_one
+from app.configuration.settings import Settings
 from app.errors import BadBody, NotFound
-from app.intake import Upload, check_batch, receive_batch_json, receive_json
+from app.requests.intake import Upload, check_batch, receive_batch_json, receive_json
+from app.requests.wanted import wanted_as_overlay
 from app.service import current_service
-from app.settings import Settings
-from app.several import answer_each
-from app.single import answer_one
-from app.wanted import wanted_as_overlay
 
 predict = Blueprint("predict", __name__, url_prefix="/predict")
 

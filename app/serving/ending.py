@@ -10,7 +10,7 @@ import time
 
 from flask import Flask
 
-from app.monitoring import traces
+from app.monitoring import spans
 from app.service import Service
 from app.serving.running import Running
 from app.serving.sending import LONGEST_SECONDS, Sending
@@ -47,7 +47,7 @@ def _end(app: Flask, service: Service, running: Running, sending: Sending) -> No
     service.workers.close()
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)
-    traces.flush(app)  # the server ends the process without Python's own end
+    spans.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app
 
 from app.errors import Busy, NotReady
-from app.monitoring.tracing import Record, current_record
+from app.monitoring.current_request import Record, current_record
 from app.service import Service
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from typing import NoReturn
 
 import cv2
 
+from app.configuration.settings import BadSetting, Settings
 from app.errors import NotReady
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
-from app.settings import BadSetting, Settings
 from model import heap
 from model.catalog import UnknownModel, find, model_dir
 from model.segmenter import ChoiceError, Segmenter, load

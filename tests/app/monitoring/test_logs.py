@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 from werkzeug.datastructures import Headers
 
+from app.monitoring.current_request import Trace, trace_of
 from app.monitoring.logs import JsonFormatter
-from app.monitoring.tracing import Trace, trace_of
 
 URL = "/api/v1/segment"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -14,7 +14,7 @@ from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 URL = "/v2/models/stub/infer"
 LENGTH = "Inference-Header-Content-Length"

@@ -16,9 +16,9 @@ from flask.testing import FlaskClient
 from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.openapi.document import document
 from app.service import current_service
-from app.settings import Settings
 from model.families.family import Turn
 from model.formats.overlay import class_colour
 from model.formats.registry import FORMATS, formats_for

@@ -10,12 +10,12 @@ import pytest
 from stub_segmenter import StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.errors import Busy, ServiceError, UploadTooSlow
-from app.progress import Progress
+from app.fetching.progress import Progress
 from app.service import current_service
 from app.serving.arrivals import Arrival
 from app.serving.bodies import Bodies, Body
-from app.settings import Settings
 
 ROOM = 640  # so that a request of 10 is small
 

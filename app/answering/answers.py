@@ -9,10 +9,10 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from app.monitoring.tracing import request_id
+from app.answering.warnings import warnings_about
+from app.monitoring.current_request import request_id
+from app.requests.wanted import Wanted
 from app.service import timings_of
-from app.wanted import Wanted
-from app.warnings import warnings_about
 from model.finding import Finding
 from model.formats.encode import encode
 from model.formats.json import finding_to_json

@@ -13,12 +13,12 @@ from traceback import clear_frames
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import ClientDisconnected
 
-from app.codings import coding_of, decoded
+from app.configuration.settings import Settings
 from app.errors import TooLarge, UploadTooSlow
+from app.requests.codings import coding_of, decoded
 from app.service import current_service
-from app.serving.deadline import seconds_left
+from app.serving.request_deadline import seconds_left
 from app.serving.streams import stream_of
-from app.settings import Settings
 
 _PIECE_BYTES = 64 * 1024
 _PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others

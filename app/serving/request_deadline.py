@@ -6,7 +6,7 @@ import time
 
 from flask import Flask, g
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 
 def deadline() -> float:

@@ -10,8 +10,8 @@ from itertools import count
 import pytest
 
 from app.errors import Busy
+from app.serving.admission import Inference, Workers, places_by_level
 from app.serving.patience import Patience
-from app.serving.workers import Inference, Workers, places_by_level
 from model.stopwatch import Stopwatch
 
 SMALL, MEDIUM, LARGE = 1_000_000, 12_000_000, 50_000_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.base64_text import NotBase64, decode_base64
+from app.configuration.settings import Settings
 from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
 from app.fetching.fetch import Fetcher
 from app.fetching.gcs import read_object
 from app.fetching.paths import read_path
 from app.fetching.transfer_deadline import Deadline
-from app.settings import Settings
+from app.requests.base64_text import NotBase64, decode_base64
 
 NAMES = ("image", "url", "gcs_uri")
 """The ways in which JSON may say which image it means, on any route; `path` is /predict's own."""

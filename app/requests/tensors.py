@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 from flask import Response, jsonify, request
 
-from app.body import read_body
+from app.configuration.settings import Settings
 from app.errors import BadBody, BadParameter, NotAnImage, TooLarge
-from app.intake import check_batch
-from app.json_body import looks_like_json, parse_object
-from app.settings import Settings
-from app.sources import Image
-from app.unreadable import no_json
+from app.requests.body import read_body
+from app.requests.intake import check_batch
+from app.requests.json_body import looks_like_json, parse_object
+from app.requests.sources import Image
+from app.requests.unreadable import no_json
 from model.manifest import Manifest
 
 INPUT, OUTPUT = "image", "segments"

@@ -9,15 +9,15 @@ from typing import Any
 from flask import request
 
 from app.access.rate_limit import count_batch
-from app.answers import INCLUDABLE, to_json
+from app.answering.answers import INCLUDABLE, to_json
 from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge, problem_of
 from app.fetching.transfer_deadline import Deadline
-from app.parameters import Parameters, parse_parameters
+from app.requests.parameters import Parameters, parse_parameters
+from app.requests.sources import Image
+from app.requests.wanted import Wanted, wanted_of_several
 from app.service import current_service
 from app.serving.clients import Client
-from app.serving.deadline import seconds_left
-from app.sources import Image
-from app.wanted import Wanted, wanted_of_several
+from app.serving.request_deadline import seconds_left
 
 Texts = Mapping[str, Sequence[str]]
 

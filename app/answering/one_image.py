@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from flask import Response, request
 
-from app.answers import respond
+from app.answering.answers import respond
+from app.configuration.settings import Settings
 from app.fetching.transfer_deadline import Deadline
-from app.intake import Upload, receive
-from app.parameters import Parameters, parse_parameters
+from app.requests.intake import Upload, receive
+from app.requests.parameters import Parameters, parse_parameters
+from app.requests.wanted import Wanted, wanted_by
 from app.service import current_service
-from app.serving.deadline import seconds_left
-from app.settings import Settings
-from app.wanted import Wanted, wanted_by
+from app.serving.request_deadline import seconds_left
 
 
 def answer_one(
