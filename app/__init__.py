@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import errors, service
+from app import service
 from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
-from app.answering import json_provider
+from app.answering import json_provider, problems
 from app.configuration.settings import Settings
 from app.monitoring import current_request, logs, metrics, spans
 from app.requests import body
@@ -60,7 +60,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     health.register(app, shared)
     for watcher in (current_request, logs, metrics, spans):  # first, so that they see all that the others do
         watcher.register(app)
-    errors.register(app)
+    problems.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
     for part in (
         memory,

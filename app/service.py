@@ -11,7 +11,7 @@ from flask import Flask, current_app, g, request
 from app.access.callers import caller
 from app.access.rate_limit import count_pixels
 from app.configuration.settings import Settings
-from app.errors import UnknownModel
+from app.errors import ModelNotFound
 from app.fetching.transfer_deadline import Deadline
 from app.monitoring.current_request import follow
 from app.requests.parameters import Parameters
@@ -121,15 +121,15 @@ class Service:
         return next(iter(self.segmenters.values()))
 
     def segmenter_named(self, name: str) -> Segmenter:
-        """The model of that name. Raises UnknownModel."""
+        """The model of that name. Raises ModelNotFound."""
         if name not in self.segmenters:
-            raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
+            raise ModelNotFound(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
     def await_manifest(self, name: str) -> Manifest:
         """The manifest of the model of that name, after a wait for the models to come up, as for a turn.
 
-        Raises Busy, ClientLeft, NotReady or UnknownModel.
+        Raises Busy, ClientLeft, NotReady or ModelNotFound.
         """
         with self.admitted():
             self.await_models()
@@ -154,7 +154,7 @@ class Service:
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
             TooManyRequests: it has more pixels than the caller may send now.
-            UnknownModel: there is no such model.
+            ModelNotFound: there is no such model.
             Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
         """

@@ -10,7 +10,8 @@ from flask import request
 
 from app.access.rate_limit import count_batch
 from app.answering.answers import INCLUDABLE, to_json
-from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge, problem_of
+from app.answering.problems import problem_of
+from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge
 from app.fetching.transfer_deadline import Deadline
 from app.requests.parameters import Parameters, parse_parameters
 from app.requests.sources import Image

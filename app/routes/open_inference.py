@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.answering.batch import answer_each
-from app.errors import UnknownModel
+from app.errors import ModelNotFound
 from app.requests.sources import Image
 from app.requests.tensors import INPUT, OUTPUT, answer_inference, receive_inference
 from app.routes.operations import check_ready, live, ready
@@ -100,4 +100,4 @@ def _manifest(name: str, version: str | None) -> Manifest:
 
 def _check_version(manifest: Manifest, version: str | None) -> None:
     if version not in (None, manifest.version):
-        raise UnknownModel(f"There is no such version of {manifest.name}; there is {manifest.version}.")
+        raise ModelNotFound(f"There is no such version of {manifest.name}; there is {manifest.version}.")

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from app.access import keys, rate_limit
+from app.answering.problems import problem_of
 from app.answering.warnings import TRUNCATED, warnings_about
-from app.errors import BadParameter, problem_of
+from app.errors import BadParameter
 from app.monitoring.current_request import request_id
 from app.requests.intake import receive_form
 from app.requests.parameters import Parameters
