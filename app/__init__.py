@@ -20,7 +20,8 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import chunks, ending, health, memory, request_deadline
+from app.serving import chunks, ending, health, memory, reception, request_deadline
+from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
@@ -51,15 +52,22 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
     chunks.put_together(app)
-    shared = service.Service(settings, models)
+    admission = Admission(settings.queue, settings.queue_timeout)
+    reception.register(app, reception.Reception(admission, settings))
+    shared = service.Service(settings, models, admission)
     service.register(app, shared)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
     running = Running(settings.worker_timeout)
     running.watch(app)
-    health.register(app, shared)
-    for watcher in (current_request, logs, metrics, spans):  # first, so that they see all that the others do
-        watcher.register(app)
+    state = health.register(app, models, admission.turns)
+    # First, so that they see all that the others do.
+    current_request.register(app)
+    logs.register(app)
+    counted = metrics.register(app, lambda: (models.loaded or {}).values())
+    spans.register(app)
+    admission.watch = counted.watch
+    state.tell = counted.self_test
     problems.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
     for part in (
@@ -79,7 +87,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     for blueprint in (api, predict, open_inference, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
-    ending.register(app, shared, running, sending)
+    ending.register(app, state, admission, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
         shared.decoding.start()
         models.load(settings)

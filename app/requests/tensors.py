@@ -54,7 +54,7 @@ class Inference:
 
 
 def receive_inference(settings: Settings) -> Inference:
-    """What the running request asks for. Use it while the request is received (`Service.receiving`).
+    """What the running request asks for. Use it while the request is received (`receiving`).
 
     Its type may be any but a picture's or a form's: Triton's client sends none.
 

@@ -11,6 +11,7 @@ from app.answering.one_image import answer_one
 from app.requests.intake import receive_several
 from app.requests.sources import split
 from app.service import current_service
+from app.serving.reception import receiving
 from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -28,7 +29,7 @@ def segment() -> Response:
 def batch() -> dict[str, Any]:
     """Several pictures in; for each, in order, its segments as JSON or what is wrong with it."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         upload = receive_several(service.settings)
     images = [(image, {}) if isinstance(image, bytes) else split(image) for image in upload.images]
     texts = dict(request.args.lists()), upload.fields

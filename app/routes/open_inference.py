@@ -12,6 +12,7 @@ from app.requests.sources import Image
 from app.requests.tensors import INPUT, OUTPUT, answer_inference, receive_inference
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
+from app.serving.reception import receiving
 from model.manifest import Manifest
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
@@ -83,7 +84,7 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def infer(name: str, version: str | None = None) -> Response:
     """One tensor of images in; one of JSON answers out."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         asked = receive_inference(service.settings)
     manifest = service.await_manifest(name)
     _check_version(manifest, version)

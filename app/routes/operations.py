@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from app.errors import NotReady
 from app.monitoring.metrics import current_metrics
 from app.service import current_service
 from app.serving.health import current_health
@@ -30,11 +29,7 @@ def ready() -> dict[str, Any]:
 
 
 def check_ready() -> None:
-    """Raise NotReady while models are loaded, where all requests of late have failed, or if asked to end."""
-    service = current_service()
-    if service.is_ending:
-        raise NotReady("The service is ending.")
-    service.models.all()
+    """Raise NotReady where it is not."""
     current_health().check_ready()
 
 

@@ -18,6 +18,7 @@ from app.requests.sources import Image
 from app.routes.open_inference import ready_v2
 from app.routes.operations import check_ready, ready
 from app.service import current_service
+from app.serving.reception import receiving
 
 platforms = Blueprint("platforms", __name__)
 
@@ -59,7 +60,7 @@ def describe_v1(name: str) -> dict[str, Any]:
 def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, Any]]:
     """The images, each with its own parameters, and the parameters for all."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         document = receive_batch_json(service.settings)
     instances, parameters = document.pop("instances", None), document.pop("parameters", None) or {}
     document.pop("signature_name", None)  # of TensorFlow Serving's clients; here there is one alone

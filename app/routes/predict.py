@@ -13,6 +13,7 @@ from app.errors import BadBody, NotFound
 from app.requests.intake import Upload, check_batch, receive_batch_json, receive_json
 from app.requests.wanted import wanted_as_overlay
 from app.service import current_service
+from app.serving.reception import receiving
 
 predict = Blueprint("predict", __name__, url_prefix="/predict")
 
@@ -40,7 +41,7 @@ def path() -> Response:
 def batch() -> dict[str, Any]:
     """A list of URLs, or of paths, in; for each its segments out, or what is wrong with it."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         document = receive_batch_json(service.settings)
     lists = {name: document.pop(name) for name in ("urls", "paths") if name in document}
     if len(lists) != 1:

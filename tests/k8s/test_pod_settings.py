@@ -8,8 +8,8 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.configuration.settings import DEFINITIONS, READ_ELSEWHERE, Settings
-from app.service import BATCHES_AT_ONCE
 from app.serving.decoding import AT_ONCE, SMALL_BYTES
+from app.serving.reception import BATCHES_AT_ONCE
 from app.serving.sending import MOST_BYTES
 from model.pictures import Limits
 from model.pictures.limits import most_memory_needed

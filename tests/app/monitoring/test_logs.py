@@ -149,8 +149,8 @@ def test_a_refused_request_says_why(
 
 
 def test_a_full_queue_is_a_warning(app: Flask, log: Log, png: bytes) -> None:
-    workers = app.extensions["maskserve"].workers
-    with workers.admit("127.0.0.1"), workers.admit("127.0.0.1"):
+    admission = app.extensions["maskserve"].admission
+    with admission.admit("127.0.0.1"), admission.admit("127.0.0.1"):
         assert app.test_client().post(URL, data=png, content_type="image/png").status_code == 503
     (entry,) = log.entries()
     assert (entry["severity"], entry["refused"]) == ("WARNING", ["busy"])

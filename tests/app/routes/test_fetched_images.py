@@ -79,7 +79,7 @@ def test_a_batch_takes_no_place_before_its_images_are_here(
     make: Make, asked: threading.Event, png: bytes
 ) -> None:
     app = make(queue=1, url_timeout=2)
-    with ThreadPoolExecutor(1) as pool, app.extensions["maskserve"].workers.admit("somebody"):
+    with ThreadPoolExecutor(1) as pool, app.extensions["maskserve"].admission.admit("somebody"):
         batch = pool.submit(ask, app, url("silent"))
         assert asked.wait(5)
         assert post(app.test_client(), png).status_code == 200
