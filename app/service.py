@@ -24,10 +24,10 @@ from app.serving.patience import Patience
 from app.serving.reception import admitted, awaiting, hold, place
 from app.serving.request_deadline import request_deadline
 from model.answering import Unsuitable, find, weight_of, wishes_for
-from model.choosing import AUTO, Candidate, ChosenBy
+from model.choosing import Candidate, ChosenBy
 from model.families.family import Size
 from model.finding import Finding
-from model.manifest import Manifest
+from model.manifest import AUTO, Manifest
 from model.pictures import Limits
 from model.segmenter import Segmenter
 

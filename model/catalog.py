@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from model.choosing import AUTO
 from model.families.registry import family_named
-from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
+from model.manifest import AUTO, MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest
 from model.problems import problems_in
 from model.whole_folders import put_back, whole_folder
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = Path(__file__).parent / "bundles"
-BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
 
 
 class UnknownModel(ValueError):
@@ -101,26 +98,3 @@ def new_bundle(name: str, root: Path | None = None) -> Iterator[Path]:
     check_name(name)
     with whole_folder((root or model_dir()) / name) as folder:
         yield folder
-
-
-def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
-    """Write `model.json` for the files that are in `folder`, hashing them; returns the bundle."""
-    files = {
-        path.relative_to(folder).as_posix(): sha256_of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in BUNDLE_SUFFIXES
-    }
-    try:
-        manifest = Manifest.model_validate({**values, "files": files})
-    except ValidationError as error:
-        raise BundleError(f"this makes no {MANIFEST}: {problems_in(error)}") from None
-    text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, folder / MANIFEST)
-    return Bundle(folder, manifest)
-
-
-def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
-    """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
-    return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from model.gate import Verdict, doubt, gate_of
 from model.result import Result, Wishes
+from model.segmenter import Segmenter
 
-if TYPE_CHECKING:
-    from model.segmenter import Segmenter
-
-AUTO = "auto"
-"""What a caller names instead of a model, to have the gates choose one."""
 ChosenBy = Literal["caller", "default", "gate"]
 GatePolicy = Literal["off", "warn", "refuse"]
 

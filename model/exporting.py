@@ -18,6 +18,7 @@ from model.engines.stages import Runner
 from model.families.registry import family_named
 from model.gauge import Gauge
 from model.manifest import Bundle, Export
+from model.manifest_writing import write_manifest
 from model.segmenter import Segmenter, load
 
 LARGEST_ERROR = 1e-2
@@ -161,7 +162,7 @@ class _Exporter:
             shutil.rmtree(left)
         values = self.bundle.manifest.model_dump(exclude={"files"})
         exports = {**values["exports"], **self._made}
-        return catalog.write_manifest(self.bundle.folder, {**values, "exports": exports})
+        return write_manifest(self.bundle.folder, {**values, "exports": exports})
 
     def _measured(self, precision: str, runner: OpenVINORunner | None = None) -> Export:
         if self.gauge is not None:

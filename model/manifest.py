@@ -15,6 +15,8 @@ from model.result import MOST_SEGMENTS, Task, Wishes
 
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+AUTO = "auto"
+"""What a caller names instead of a model, to have the gates choose one: no model has this name."""
 HASH_BLOCK = 1 << 20
 
 

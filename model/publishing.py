@@ -17,6 +17,7 @@ from model.families.family import Imported
 from model.families.registry import family_named
 from model.fetching import fetch
 from model.manifest import Bundle, BundleError, Manifest
+from model.manifest_writing import update_manifest
 from model.replaced import differences, taken_over
 from model.result import Wishes
 from model.sample import sample_picture
@@ -59,7 +60,7 @@ def publish(
     """
     with catalog.new_bundle(name) as folder:
         made = make(folder)
-        sentences = [*made.sentences, *_complete(made.segmenter, sample)]
+        sentences = [*made.sentences, *_complete(Segmenter(made.bundle, made.reference), sample)]
     bundle = catalog.find(name)
     if replaced is not None:
         sentences += differences(replaced, bundle.manifest)
@@ -127,5 +128,5 @@ def _try_faster(bundle: Bundle) -> list[str]:
             exports[precision] = exports[precision].model_copy(update={"passed": False})
             sentences.append(f"Not used in {precision} unless asked for: {error}.")
     if sentences:
-        catalog.update_manifest(bundle, exports=exports)
+        update_manifest(bundle, exports=exports)
     return sentences

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from model import catalog
 from model.manifest import Bundle, BundleError
+from model.manifest_writing import update_manifest
 from model.result import Result, Wishes
 from model.sample import sample_picture
 from model.segments import Segments
@@ -125,7 +125,7 @@ def _answer(found: Result) -> dict[str, npt.NDArray]:
 
 def _write(bundle: Bundle, recorded: dict[str, npt.NDArray]) -> None:
     np.savez_compressed(bundle.folder / FILE, **recorded)  # type: ignore[arg-type]
-    catalog.update_manifest(bundle)
+    update_manifest(bundle)
 
 
 def _compare_segments(name: str, threshold: float, found: Segments, test: Mapping[str, npt.NDArray]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.service import current_service
-from model.choosing import AUTO, NOTHING
+from model.choosing import NOTHING
 from model.file_notes import CUT, scattered_rows, unchosen_page
 from model.finding import Finding
 from model.gate import doubt
+from model.manifest import AUTO
 from model.published import FOR_PHOTOS
 
 

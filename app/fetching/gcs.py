@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
 from app.fetching.transfer_deadline import TransferDeadline
-from model.catalog import BUNDLE_SUFFIXES, new_bundle, read_bundle
+from model.catalog import new_bundle, read_bundle
 from model.manifest import MANIFEST, Bundle, BundleError, Manifest
+from model.manifest_writing import BUNDLE_SUFFIXES
 from model.problems import problems_in
 
 if TYPE_CHECKING:  # it takes a second to import, and most services never need it

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import Headers
 
-from model.choosing import AUTO
-from model.manifest import Manifest
+from model.manifest import AUTO, Manifest
 from model.segments import Segments
 from model.stopwatch import Stopwatch
 

@@ -12,8 +12,8 @@ from app.openapi import schemas
 from app.openapi.operations import Operation, Schema, operations
 from app.requests.parameters import Parameters
 from app.service import Service
-from model.choosing import AUTO
 from model.formats.registry import JSON, Format, formats_for
+from model.manifest import AUTO
 
 _ANSWERS: list[type[BaseModel]] = [
     schemas.Answer,

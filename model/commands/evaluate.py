@@ -6,7 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-from model import catalog
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
 from model.data import ClassMapFolder, check_data, open_data, open_data_for
 from model.evaluation import (
@@ -19,6 +18,7 @@ from model.evaluation import (
     worst_sheet,
 )
 from model.manifest import Manifest
+from model.manifest_writing import update_manifest
 from model.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
 from model.tiles import SEAM_THRESHOLD
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
     if arguments.record:
         quality = {name: value for name, value in figures.items() if name not in LISTS}
-        catalog.update_manifest(segmenter.bundle, quality=quality)
+        update_manifest(segmenter.bundle, quality=quality)
     if isinstance(result, Evaluation) and arguments.sheet:
         worst_sheet(result, known, arguments.sheet)
     return 0

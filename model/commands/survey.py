@@ -12,6 +12,7 @@ from model.commands.arguments import add_reading, reading_of
 from model.data import check_data, open_data
 from model.familiarity import measure, survey
 from model.manifest import MANIFEST
+from model.manifest_writing import update_manifest
 
 ONLY_KIND = "all"
 """Where the data do not tell kinds apart."""
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     indices = tqdm(range(len(data)), unit="image")
     measured = ((data.kinds[index] or ONLY_KIND, measure(data[index].image)) for index in indices)
     known = survey([(kind, measures) for kind, measures in measured if measures is not None])
-    catalog.update_manifest(bundle, known_pictures=known.model_dump())
+    update_manifest(bundle, known_pictures=known.model_dump())
     for name, kind in known.kinds.items():
         print(f"{name}: {kind.pictures} pictures")
     print(f"in {bundle.folder / MANIFEST}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from model import catalog
 from model.commands.arguments import add_reading
-from model.families.family import Command
+from model.families.family import Training
 from model.families.registry import FAMILIES
+from model.manifest import Bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, going on with the run if the folder holds it already."""
-    return _trainings()[arguments.task].run(arguments)
+    return _trainings()[arguments.task].run(arguments, _published)
 
 
-def _trainings() -> dict[str, Command]:
+def _published(name: str) -> Bundle:
+    """The published model of that name, fetched if it is not there."""
+    if name in catalog.names():
+        return catalog.find(name)
+    # Here: a refusal of the data must not wait for OpenVINO.
+    from model.published import PUBLISHED
+    from model.publishing import publish_fetched
+
+    print(f"There is no model {name} yet: fetching it, as python -m model fetch {name} does.")
+    return publish_fetched(PUBLISHED[name]).bundle
+
+
+def _trainings() -> dict[str, Training]:
     """Task → how a model for it is trained."""
     return {family.task: family.training for family in FAMILIES.values() if family.training is not None}

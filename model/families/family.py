@@ -20,8 +20,6 @@ from model.stopwatch import Stopwatch
 if TYPE_CHECKING:
     import openvino as ov
 
-    from model.segmenter import Segmenter
-
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
@@ -78,27 +76,19 @@ InputsOf = Callable[[str, npt.NDArray[np.uint8]], list[npt.NDArray] | None]
 """From the name of a stage and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
 
 
-class Command(Protocol):
-    """A family's part of a command of `python -m model`; a module can be one."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the family's own arguments."""
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; the exit status."""
-
-
 @dataclass(frozen=True)
 class Imported:
     """A model that was made from somebody's file, and that nobody else finds yet.
 
     Attributes:
-        segmenter: it, run by the reference engine of its family.
+        bundle: the model's folder and manifest.
+        reference: its network, run by the reference engine of its family.
         summary: what it is, in a few words.
         sentences: what was assumed of it, to be checked.
     """
 
-    segmenter: Segmenter
+    bundle: Bundle
+    reference: Runner
     summary: str
     sentences: tuple[str, ...] = ()
 
@@ -135,6 +125,22 @@ class ImportPart(Protocol):
         """
 
 
+class Training(Protocol):
+    """A family's part of `python -m model train`; a module can be one."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the family's own arguments."""
+
+    def run(self, arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> int:
+        """Train; the exit status.
+
+        Args:
+            arguments: what was asked.
+            published: the published model of a name, fetched if it is not there; raises ValueError where that
+                cannot be done.
+        """
+
+
 class Family(Protocol):
     """A kind of model.
 
@@ -156,7 +162,7 @@ class Family(Protocol):
     def importing(self) -> ImportPart | None: ...
 
     @property
-    def training(self) -> Command | None: ...
+    def training(self) -> Training | None: ...
 
     @property
     def reference_engine(self) -> Literal["tensorflow", "openvino"]: ...

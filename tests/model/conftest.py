@@ -15,6 +15,7 @@ from tiny_model import TINY
 from model import catalog
 from model.families.mask_rcnn.config import Config
 from model.manifest import Bundle
+from model.manifest_writing import write_manifest
 from model.segmenter import Segmenter, load
 
 
@@ -68,7 +69,7 @@ def session_model_dir(
         patch.setenv("MASKSERVE_MODEL_DIR", str(root))
         with catalog.new_bundle("tiny") as folder:
             shutil.copy(tiny_weights, folder)
-            catalog.write_manifest(folder, tiny_manifest)
+            write_manifest(folder, tiny_manifest)
     return root
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from model import catalog
-from model.catalog import SHIPPED, UnknownModel, new_bundle, write_manifest
+from model.catalog import SHIPPED, UnknownModel, new_bundle
 from model.manifest import MANIFEST, Bundle, BundleError
+from model.manifest_writing import update_manifest, write_manifest
 from model.segmenter import load
 
 VALUES = {
@@ -235,7 +236,7 @@ def test_an_updated_manifest_keeps_the_rest_and_hashes_the_files_anew(model_dir:
     bundle = make(max_segments=7)
     (bundle.folder / "selftest.npz").write_bytes(b"added")
 
-    catalog.update_manifest(bundle, quality={"AP50": 0.8})
+    update_manifest(bundle, quality={"AP50": 0.8})
 
     updated = catalog.find("cells")
     updated.check()

@@ -22,6 +22,7 @@ from model.formats.encode import encode_jpeg, encode_png
 from model.formats.json import segments_to_json
 from model.formats.registry import FORMATS, formats_for
 from model.manifest import Bundle
+from model.manifest_writing import write_manifest
 from model.masks import to_rle
 from model.segmenter import Segmenter
 
@@ -598,7 +599,7 @@ def test_models_lists_a_line_a_model(
         classes = ["background", *(f"thing {number}" for number in range(80))]
         values = tiny_bundle.manifest.model_dump(exclude={"files"})
         config = {**values["config"], "num_classes": 81}
-        catalog.write_manifest(folder, {**values, "name": "many", "classes": classes, "config": config})
+        write_manifest(folder, {**values, "name": "many", "classes": classes, "config": config})
 
     assert run("models") == 0
 

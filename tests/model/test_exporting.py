@@ -15,6 +15,7 @@ from model.__main__ import main
 from model.exporting import ExportError, export
 from model.formats.encode import encode_png
 from model.manifest import Bundle, BundleError
+from model.manifest_writing import update_manifest
 from model.segmenter import load
 
 Noise = Callable[..., npt.NDArray[np.uint8]]
@@ -53,7 +54,7 @@ def test_int8_without_pictures_says_what_is_missing(tiny_bundle: Bundle) -> None
 
 def test_pictures_without_a_largest_size_cannot_be_compiled_for(tiny_bundle: Bundle) -> None:
     config = {**tiny_bundle.manifest.config, "image_resize_mode": "pad64"}
-    catalog.update_manifest(tiny_bundle, config=config)
+    update_manifest(tiny_bundle, config=config)
     with pytest.raises(ExportError, match='"fit64" and "square"'):
         export("tiny", ["f32"])
     assert catalog.find("tiny").manifest.exports == {}

@@ -15,6 +15,7 @@ from model import catalog
 from model.__main__ import main
 from model.finite import NotFinite
 from model.manifest import Bundle, Export
+from model.manifest_writing import update_manifest
 from model.published import Published
 from model.publishing import imported
 from model.sample import sample_picture
@@ -78,7 +79,7 @@ def test_a_broken_mask_head_is_refused_also_where_nothing_is_found(
 
 def test_a_bundle_that_gives_no_numbers_is_not_served(tiny_bundle: Bundle, overflowing: Path) -> None:
     shutil.copy(overflowing, tiny_bundle.weights_path)
-    catalog.update_manifest(tiny_bundle)
+    update_manifest(tiny_bundle)
 
     with pytest.raises(NotFinite, match="box_head"):
         load("tiny", tested=True)
@@ -89,7 +90,7 @@ def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
 ) -> None:
     square = {**tiny_bundle.manifest.config}
     square.pop("image_resize_mode", None)  # a default of Config, and not that of an import
-    old = catalog.update_manifest(
+    old = update_manifest(
         tiny_bundle,
         config=square,
         threshold=0.2,
@@ -120,11 +121,11 @@ def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
 def test_a_model_that_is_fetched_again_is_used_as_before(
     tiny_bundle: Bundle, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    old = catalog.update_manifest(tiny_bundle, threshold=0.2, tile_overlap=32, known_pictures=KNOWN).manifest
+    old = update_manifest(tiny_bundle, threshold=0.2, tile_overlap=32, known_pictures=KNOWN).manifest
     about = {"licence": "MIT", "source": "there"}
     published = Published("tiny", "http://127.0.0.1/", 1, "mask_rcnn", old.classes, old.config, about)
 
-    new = imported(published, tiny_weights, tmp_path, old).segmenter.bundle.manifest
+    new = imported(published, tiny_weights, tmp_path, old).bundle.manifest
 
     assert (new.threshold, new.tile_overlap, new.known_pictures) == (0.2, 32, old.known_pictures)
     assert new.licence == "MIT"

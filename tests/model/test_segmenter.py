@@ -17,6 +17,7 @@ from model.catalog import UnknownModel
 from model.families.mask_rcnn.fit import plan_of
 from model.families.mask_rcnn.joining import join
 from model.manifest import Bundle, BundleError
+from model.manifest_writing import update_manifest
 from model.result import UnknownClass, Wishes
 from model.segmenter import Segmenter, load
 from model.segments import Segments
@@ -453,7 +454,7 @@ def test_weights_that_load_but_are_not_the_models_fail_the_self_test(tested: Seg
 def test_a_self_test_with_nothing_to_find_is_refused_since_a_dead_model_would_pass_it(
     tiny_bundle: Bundle, tiny_segmenter: Segmenter, noise: Noise
 ) -> None:
-    bundle = catalog.update_manifest(tiny_bundle, threshold=1.0)
+    bundle = update_manifest(tiny_bundle, threshold=1.0)
 
     with pytest.raises(ValueError, match="choose another"):
         record_self_test(bundle, Segmenter(bundle, tiny_segmenter.runner).predict, noise(128, 96))

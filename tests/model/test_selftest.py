@@ -10,6 +10,7 @@ import pytest
 
 from model import catalog
 from model.manifest import Bundle, BundleError
+from model.manifest_writing import update_manifest
 from model.result import ClassMap, Result, Wishes
 from model.segments import Segments
 from model.selftest import SelfTest, record_self_test, record_usual_self_test
@@ -81,7 +82,7 @@ FAINT = [[10, 10, 50, 50], [60, 60, 100, 80], [200, 10, 230, 90], [300, 100, 380
 
 
 def test_what_is_faint_in_the_sample_picture_must_mostly_be_found_again(tiny_bundle: Bundle) -> None:
-    bundle = catalog.update_manifest(tiny_bundle, threshold=0.7)
+    bundle = update_manifest(tiny_bundle, threshold=0.7)
     assert "nothing for sure" in record_usual_self_test(bundle, faintly(FAINT))
     test = SelfTest(catalog.find("tiny"))
     test.check(faintly([[12, 9, 52, 48], *FAINT[2:]], score=0.15))  # one is gone, one has moved a little
@@ -94,7 +95,7 @@ def test_what_is_faint_in_the_sample_picture_must_mostly_be_found_again(tiny_bun
 def test_a_model_that_finds_nothing_in_the_sample_picture_must_find_nothing_again(
     tiny_bundle: Bundle,
 ) -> None:
-    bundle = catalog.update_manifest(tiny_bundle, threshold=0.7)
+    bundle = update_manifest(tiny_bundle, threshold=0.7)
     assert "it finds nothing, and that is compared" in record_usual_self_test(bundle, faintly([]))
     test = SelfTest(catalog.find("tiny"))
     test.check(faintly([]))

@@ -15,6 +15,7 @@ from model.commands import segment
 from model.familiarity import LEAST_PICTURES
 from model.gate import gate_of
 from model.manifest import MANIFEST, Bundle
+from model.manifest_writing import update_manifest
 from model.segmenter import Segmenter
 
 
@@ -100,7 +101,7 @@ def test_segment_writes_its_answer_and_doubts_the_unfamiliar(
     description: str,
     sentence: str,
 ) -> None:
-    catalog.update_manifest(tiny_bundle, description=description)
+    update_manifest(tiny_bundle, description=description)
     run("survey", "tiny", "--data", training)
     monkeypatch.setattr(
         segment, "load", lambda name, **how: Segmenter(catalog.find(name), tiny_segmenter.runner)

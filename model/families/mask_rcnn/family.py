@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import Command, Imported, ImportPart, InputsOf
+from model.families.family import Imported, ImportPart, InputsOf, Training
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.predictor import MaskRCNNPredictor
@@ -34,7 +34,7 @@ class MaskRCNNFamily:
         return import_command
 
     @property
-    def training(self) -> Command:
+    def training(self) -> Training:
         """See `families.family.Family`."""
         from model.families.mask_rcnn import train_command
 

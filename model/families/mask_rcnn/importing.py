@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from model import catalog
 from model.engines.stages import Runner
 from model.families.family import Imported
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.stages import EngineStages
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
 from model.finite import FiniteRunner
-from model.segmenter import Segmenter
+from model.manifest_writing import write_manifest
 
 TRIAL_SIDE = 128
 """Pixels of the picture on which each stage is tried; two of the coarsest cells a side."""
@@ -134,10 +133,10 @@ def import_weights(
         "weights": file_name,
         **about,
     }
-    bundle = catalog.write_manifest(folder, values)
+    bundle = write_manifest(folder, values)
     count = config.num_classes - 1
     summary = f"{config.backbone}, {count} class{'es' * (count > 1)}"
-    return Imported(Segmenter(bundle, runner_of(network)), summary)
+    return Imported(bundle, runner_of(network), summary)
 
 
 def _run_each_stage(runner: Runner, config: Config) -> None:

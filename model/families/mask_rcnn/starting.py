@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,12 @@ from model.families.mask_rcnn.weight_files import (
     stored_layers,
 )
 from model.families.mask_rcnn.weights import fill
+from model.manifest import Bundle
 
 if TYPE_CHECKING:
     import keras
 
     from model.families.mask_rcnn.network import MaskRCNN
-    from model.manifest import Bundle
 
 IMAGENET, COCO = "imagenet", "coco"
 
@@ -48,8 +48,19 @@ class Start:
     notes: tuple[str, ...] = ()
 
 
-def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]) -> Start:
+def start_of(
+    weights: str | None,
+    exclude: Sequence[str],
+    classes: Sequence[str],
+    published: Callable[[str], Bundle],
+) -> Start:
     """What `--weights` and `--exclude` mean for data with these classes, the background first.
+
+    Args:
+        weights: "imagenet", "coco" or the path of a file.
+        exclude: names of layers that are not read.
+        classes: of the data.
+        published: the published model of a name, fetched if it is not there.
 
     Raises:
         ValueError: there are no such weights, or they have another number of classes.
@@ -61,7 +72,7 @@ def start_of(weights: str | None, exclude: Sequence[str], classes: Sequence[str]
     if weights == IMAGENET:
         return Start(IMAGENET, exclude=tuple(exclude), notes=("The backbone starts from ImageNet.",))
     if weights == COCO:
-        return _start_from_coco(exclude, classes)
+        return _start_from_coco(_coco(published), exclude, classes)
     path = Path(weights)
     shape = _shape_in(path, exclude)
     count = shape.get("num_classes", len(classes))
@@ -171,30 +182,21 @@ def _run_beside(
     return dict(asked["config"]), tuple(notes)
 
 
-def _start_from_coco(exclude: Sequence[str], classes: Sequence[str]) -> Start:
-    bundle = _coco()
+def _coco(published: Callable[[str], Bundle]) -> Bundle:
+    """Matterport's release for COCO."""
+    try:
+        return published(COCO)
+    except ValueError as error:
+        raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
+
+
+def _start_from_coco(bundle: Bundle, exclude: Sequence[str], classes: Sequence[str]) -> Start:
     config = _shape_in(bundle.weights_path)
     if bundle.manifest.classes == list(classes):
         return Start(COCO, bundle.weights_path, tuple(exclude), config)
     left = dict.fromkeys([*exclude, *CLASS_LAYERS])
     note = f"The data has other classes than COCO, so that {', '.join(CLASS_LAYERS)} are not read."
     return Start(COCO, bundle.weights_path, tuple(left), config, (note,))
-
-
-def _coco() -> Bundle:
-    """Matterport's release for COCO, fetched if it is not there."""
-    from model import catalog
-    from model.fetching import FetchError
-    from model.published import PUBLISHED
-    from model.publishing import publish_fetched
-
-    if COCO in catalog.names():
-        return catalog.find(COCO)
-    print(f"There is no model {COCO} yet: fetching it, as python -m model fetch {COCO} does.")
-    try:
-        return publish_fetched(PUBLISHED[COCO]).bundle
-    except FetchError as error:
-        raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
 
 
 def _least_stage(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from model.families.mask_rcnn.config import BACKBONES, Config
 from model.families.mask_rcnn.starting import Start, load_start, start_of
 from model.families.mask_rcnn.stopping import Stopped
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
+from model.manifest import Bundle
 from model.problems import problems_in
 
 
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upright", action="store_true", help="photos: no quarter turns, no inversion")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> int:
     """Train, going on with the run if the folder holds it already."""
     _check_numbers(arguments)
     recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_data(data)
     if watched is not data:
         check_data(watched)
-    start = start_of(arguments.weights, exclude, data.classes)
+    start = start_of(arguments.weights, exclude, data.classes, published)
     config = _config(arguments, recipe.config, start, len(data.classes))
     check_objects(data, config.max_gt_instances)
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from model.engines.stages import Runner, StageSpec
 from model.families.family import Imported, ImportPart, InputsOf, NoReference
 from model.families.semantic.config import SemanticConfig
-from model.families.semantic.fit import seen_at_most
 from model.families.semantic.predictor import SemanticPredictor
+from model.families.semantic.stages import STAGES, largest_picture
 from model.manifest import Bundle, Manifest
 from model.result import Task
 
 if TYPE_CHECKING:
     import openvino as ov
-
-STAGES = (StageSpec("trunk", inputs=1),)
 
 
 class SemanticFamily:
@@ -69,9 +67,7 @@ class SemanticFamily:
 
     def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
         """See `families.family.Family`."""
-        config = _config(manifest)
-        width, height = seen_at_most(config)
-        return 1, height, width, config.channel_count
+        return largest_picture(_config(manifest))
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""

@@ -12,11 +12,10 @@ import numpy.typing as npt
 import openvino as ov
 from tqdm import tqdm
 
-from model import catalog
 from model.engines.core import new_core
 from model.engines.openvino import OpenVINORunner
+from model.engines.stages import Runner
 from model.families.family import Imported
-from model.families.registry import family_named
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.graphs.bioimage import Package, read_package
 from model.families.semantic.graphs.closeness import (
@@ -34,8 +33,9 @@ from model.families.semantic.graphs.reading import read_source
 from model.families.semantic.graphs.recognition import kind_of
 from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
+from model.families.semantic.stages import STAGES, largest_picture
 from model.manifest import Bundle, Manifest
-from model.segmenter import Segmenter
+from model.manifest_writing import write_manifest
 
 FAMILY = "semantic"
 STAGE = "trunk"
@@ -90,13 +90,13 @@ def import_semantic(
         _next(bar, 3)
         sentences += _save(graph, picture, answer, folder)
         told = {"source": f"imported from {path.name}", **(package.about if package else {})}
-        bundle = catalog.write_manifest(folder, _manifest(name, specification, {**told, **about}))
-        segmenter = _segmenter(bundle)
+        bundle = write_manifest(folder, _manifest(name, specification, {**told, **about}))
+        runner = _runner(bundle, specification.config)
         bar.update()
     count = len(specification.classes) - 1
     classes = f"{count} class{'es' * (count > 1)}"
     summary = f"{specification.config.gives}, {classes}, threshold {specification.threshold}"
-    return Imported(segmenter, summary, (*specification.sentences, *sentences))
+    return Imported(bundle, runner, summary, (*specification.sentences, *sentences))
 
 
 def _specified(
@@ -111,11 +111,8 @@ def _specified(
     return specify(graph, options, told)
 
 
-def _segmenter(bundle: Bundle) -> Segmenter:
-    family = family_named(FAMILY)
-    stages, largest = family.stages(bundle.manifest), family.largest_picture(bundle.manifest)
-    runner = OpenVINORunner.open(bundle.stages_folder("f32"), stages, "f32", largest)
-    return Segmenter(bundle, runner)
+def _runner(bundle: Bundle, config: SemanticConfig) -> Runner:
+    return OpenVINORunner.open(bundle.stages_folder("f32"), STAGES, "f32", largest_picture(config))
 
 
 def _next(bar: tqdm, step: int) -> None:

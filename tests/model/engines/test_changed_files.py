@@ -12,6 +12,7 @@ import pytest
 
 from model import catalog, manifest
 from model.manifest import Bundle, BundleError
+from model.manifest_writing import write_manifest
 from model.segmenter import load
 
 Noise = Callable[..., npt.NDArray[np.uint8]]
@@ -101,7 +102,7 @@ def test_a_model_that_is_replaced_while_it_loads_is_loaded_as_it_is_now(
                 values = bundle.manifest.model_dump(exclude={"files"})
                 with (folder / "openvino" / "f32" / "trunk.xml").open("a") as file:
                     file.write("<!-- of the second version -->")
-                catalog.write_manifest(folder, {**values, "version": "2"})
+                write_manifest(folder, {**values, "version": "2"})
 
     monkeypatch.setattr(manifest.Bundle, "check", check_then_replace)
     assert load("tiny", precision="f32", tested=True).bundle.manifest.version == "2"

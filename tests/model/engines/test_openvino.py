@@ -21,6 +21,7 @@ from model.engines.openvino import OpenVINORunner, _parts, _without_round_trips
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.stages import EngineStages
 from model.manifest import BundleError
+from model.manifest_writing import update_manifest
 from model.segmenter import Segmenter, load
 
 REPOSITORY = Path(__file__).parents[3]
@@ -93,7 +94,7 @@ def test_stages_of_another_version_are_refused_with_what_to_do(
     trunk, head = (tmp_path / "tiny" / "openvino" / "f32" / f"{name}.xml" for name in ("trunk", "box_head"))
     for part in (".xml", ".bin"):
         shutil.copy(trunk.with_suffix(part), head.with_suffix(part))
-    catalog.update_manifest(catalog.find("tiny"))
+    update_manifest(catalog.find("tiny"))
     with pytest.raises(BundleError, match="python -m model export tiny"):
         load("tiny", engine="openvino", precision="f32")
 
@@ -132,6 +133,7 @@ def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
 TENSORFLOW_THREADS = """
 import tensorflow as tf
 from model.segmenter import load
+from model.manifest_writing import update_manifest
 
 load("tiny", engine="tensorflow", threads=1, tested=True)
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1

@@ -21,6 +21,7 @@ from model.engines.stages import Runner, StageSpec
 from model.families.family import NoReference, Size, Turn
 from model.families.registry import FAMILIES
 from model.manifest import Bundle, Manifest
+from model.manifest_writing import update_manifest, write_manifest
 from model.masks import from_label_map
 from model.result import Result, Wishes
 from model.segmenter import load
@@ -120,7 +121,7 @@ def toy(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
             "weights": "openvino/f32/brightness.bin",
             "exports": {"f32": {"passed": True}},
         }
-        catalog.write_manifest(folder, values)
+        write_manifest(folder, values)
     return catalog.find("spot")
 
 
@@ -164,7 +165,7 @@ def test_it_leaves_every_command_as_it_was(toy: Bundle, capsys: pytest.CaptureFi
 
 
 def test_its_own_words_refuse_a_manifest_that_does_not_fit(toy: Bundle) -> None:
-    catalog.update_manifest(toy, config={})
+    update_manifest(toy, config={})
     with pytest.raises(catalog.BundleError, match="config needs a limit"):
         catalog.find("spot")
 

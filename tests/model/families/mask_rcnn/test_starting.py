@@ -18,6 +18,7 @@ from model.families.mask_rcnn.backbones import build_backbone
 from model.families.mask_rcnn.imagenet import load_imagenet, weights_of
 from model.families.mask_rcnn.starting import Start, load_start, start_of
 from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, read_weights, save_weights
+from model.manifest_writing import write_manifest
 from model.mrcnn import MaskRCNN
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
@@ -53,7 +54,7 @@ def without(file: Path, target: Path, *beginnings: str) -> Path:
 
 
 def test_the_file_tells_the_network(file: Path) -> None:
-    start = start_of(str(file), [], CLASSES)
+    start = start_of(str(file), [], CLASSES, catalog.find)
     assert start.weights == str(file)
     assert {name: start.config[name] for name in ("backbone", "rpn_width", "top_down_pyramid_size")} == {
         "backbone": "resnet_small", "rpn_width": 16, "top_down_pyramid_size": 16,
@@ -62,7 +63,9 @@ def test_the_file_tells_the_network(file: Path) -> None:
 
 def test_a_path_is_kept_resolved(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    assert start_of("../start0/tiny.h5".replace("start0", file.parent.name), [], CLASSES).weights == str(file)
+    assert start_of(
+        "../start0/tiny.h5".replace("start0", file.parent.name), [], CLASSES, catalog.find
+    ).weights == str(file)
 
 
 def test_another_number_of_classes_is_refused_with_what_leaves_the_heads_out(file: Path) -> None:
@@ -70,8 +73,8 @@ def test_another_number_of_classes_is_refused_with_what_leaves_the_heads_out(fil
     told = rf"tiny\.h5 has 2 classes with .*, the data 3 \(background, disc, ring\): .* --exclude {HEADS}$"
     for exclude in ([], ["mrcnn_class_logits"]):
         with pytest.raises(WeightsError, match=told):
-            start_of(str(file), exclude, three)
-    assert start_of(str(file), HEADS.split(","), three).exclude == CLASS_LAYERS
+            start_of(str(file), exclude, three, catalog.find)
+    assert start_of(str(file), HEADS.split(","), three, catalog.find).exclude == CLASS_LAYERS
 
 
 def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp_path: Path) -> None:
@@ -79,7 +82,7 @@ def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp
     weights.write_bytes(file.read_bytes())
     asked = {"config": {"image_min_dim": 96, "backbone": "resnet50"}, "classes": ["background", "ring"]}
     (tmp_path / "run.json").write_text(json.dumps(asked))
-    start = start_of(str(weights), [], CLASSES)
+    start = start_of(str(weights), [], CLASSES, catalog.find)
     assert (start.config["image_min_dim"], start.config["backbone"]) == (96, "resnet_small")
     assert "is that of the run in" in start.notes[0]
     assert (
@@ -87,7 +90,7 @@ def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp
     )
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ValueError, match=r"run\.json is damaged .* or move model\.weights\.h5"):
-        start_of(str(weights), [], CLASSES)
+        start_of(str(weights), [], CLASSES, catalog.find)
 
 
 def test_what_the_file_lacks_starts_from_chance_and_is_named(
@@ -140,9 +143,9 @@ def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRC
         stored["mrcnn_mask/bias:0"][...] = np.nan
         stored.copy("conv1", stored.create_group("other_model"))
     with pytest.raises(WeightsError, match="--exclude other_model"):
-        start_of(str(weights), HEADS.split(","), CLASSES)
+        start_of(str(weights), HEADS.split(","), CLASSES, catalog.find)
 
-    start = start_of(str(weights), [*HEADS.split(","), "other_model"], CLASSES)
+    start = start_of(str(weights), [*HEADS.split(","), "other_model"], CLASSES, catalog.find)
 
     assert start.config["rpn_width"] == 16
     assert f"3 of {len(fresh.layers)} layers start from chance" in load_start(start, fresh, "heads")[0]
@@ -150,7 +153,7 @@ def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRC
 
 def test_nothing_to_exclude_from_is_refused() -> None:
     with pytest.raises(ValueError, match=r"--exclude names layers .* say which weights"):
-        start_of(None, ["mrcnn_mask"], CLASSES)
+        start_of(None, ["mrcnn_mask"], CLASSES, catalog.find)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +164,8 @@ def test_coco_is_the_model_of_that_name_without_its_heads_where_the_classes_diff
 ) -> None:
     manifest = tiny_bundle.manifest.model_dump(exclude={"files"})
     tiny_bundle.folder.rename(model_dir / "coco")
-    catalog.write_manifest(model_dir / "coco", {**manifest, "name": "coco"})
-    start = start_of("coco", [], classes)
+    write_manifest(model_dir / "coco", {**manifest, "name": "coco"})
+    start = start_of("coco", [], classes, catalog.find)
     assert (start.weights, start.exclude) == ("coco", left)
     assert start.path == model_dir / "coco/model.weights.h5"
     assert len(start.notes) == bool(left)
@@ -212,7 +215,7 @@ def test_imagenet_has_no_weights_for_a_backbone_of_this_projects_own(fresh: Mask
     with pytest.raises(
         WeightsError, match="no ImageNet weights for resnet_small: choose --backbone resnet50 or"
     ):
-        load_start(start_of("imagenet", [], CLASSES), fresh, "all")
+        load_start(start_of("imagenet", [], CLASSES, catalog.find), fresh, "all")
 
 
 def test_without_a_network_the_file_to_copy_is_named(

@@ -97,11 +97,12 @@ def test_a_loaded_model_answers_as_before_until_it_is_loaded_anew(red: Path, mak
 
 IMPORT_AND_DIE = """
 import os, runpy, signal, sys
-from model import catalog, selftest, whole_folders
+from model import selftest, whole_folders
+from model.families.semantic import importer
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 ending, moment = signal.Signals[sys.argv.pop(1)], sys.argv.pop(1)
-module = {"write_manifest": catalog, "_write": selftest, "_exchange": whole_folders}[moment]
+module = {"write_manifest": importer, "_write": selftest, "_exchange": whole_folders}[moment]
 inner = getattr(module, moment)
 
 def die(*words, **named):
