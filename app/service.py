@@ -24,12 +24,12 @@ from app.serving.patience import Patience
 from app.serving.reception import admitted, awaiting, hold, place
 from app.serving.request_deadline import request_deadline
 from model.answering import Unsuitable, find, weight_of, wishes_for
-from model.choosing import Candidate, ChosenBy
+from model.answers.choosing import Candidate, ChosenBy
+from model.answers.finding import Finding
 from model.families.family import Size
-from model.finding import Finding
-from model.manifest import AUTO, Manifest
 from model.pictures import Limits
 from model.segmenter import Segmenter
+from model.storage.manifest import AUTO, Manifest
 
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""

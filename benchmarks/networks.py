@@ -18,6 +18,7 @@ from model.engines.openvino import OpenVINORunner, precisions_of_processor
 from model.engines.quantization import Calibration, quantize
 from model.engines.stages import Runner
 from model.engines.tensorflow import TensorFlowRunner
+from model.engines.timing import TimedRunner, median_ms
 from model.families.mask_rcnn.calibration import StageInputs
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.inference import find_segments
@@ -25,7 +26,6 @@ from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.network import detect, runner_of
 from model.families.mask_rcnn.stages import STAGES, EngineStages
 from model.mrcnn import Config, MaskRCNN
-from model.timing import TimedRunner, median_ms
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 OBJECTS = (10, 100)

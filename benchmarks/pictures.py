@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from model.engines.timing import median_ms
 from model.families.mask_rcnn.anchors import level_sizes, pyramid_anchors
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.inference import Features, find_segments
@@ -19,9 +20,8 @@ from model.families.mask_rcnn.molding import mold
 from model.formats.json import segments_to_json
 from model.mrcnn import Config
 from model.pictures import read
-from model.result import USUAL_CEILING
+from model.results.result import USUAL_CEILING
 from model.segmenter import load
-from model.timing import median_ms
 
 SAMPLE = Path(__file__).parents[1] / "app" / "static" / "samples" / "fluorescence.png"
 TISSUE = SAMPLE.with_name("tissue.png")

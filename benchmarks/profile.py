@@ -23,6 +23,7 @@ from model import catalog, heap
 from model.engines.conversion import convert, save
 from model.engines.openvino import OpenVINOPass, hint_for, precisions_of_processor, read_stage
 from model.engines.quantization import Calibration, quantize
+from model.engines.timing import WARM_UPS, median_ms
 from model.families.mask_rcnn import inference, predictor, stages
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.calibration import StageInputs
@@ -33,7 +34,6 @@ from model.mrcnn import Config, MaskRCNN
 from model.pictures import read
 from model.segmenter import load
 from model.stopwatch import Stopwatch
-from model.timing import WARM_UPS, median_ms
 
 ROUNDS, RUNS_A_ROUND = 5, 3
 COPY_MEGABYTES, COPIES = 24, 20

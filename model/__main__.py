@@ -7,7 +7,7 @@ import importlib
 import signal
 import sys
 
-from model import banner
+from model.commands import banner
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),

@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from model.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
+from model.answers.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
+from model.answers.finding import Finding
 from model.families.family import Size, Turn
-from model.finding import Finding
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
-from model.manifest import Manifest
 from model.pictures import Decode, Limits, Projection, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
-from model.result import USUAL_CEILING, Result, Split, Wishes
+from model.results.result import USUAL_CEILING, Result, Split, Wishes
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Manifest
 
 USUAL_WORK = 2.5
 """How many pixels a network sees at most for each of an ordinary picture: tiles overlap and are filled up."""
@@ -98,8 +98,8 @@ def find(
 
     Args:
         data: a whole image file.
-        candidates: the model that is to answer, or several of which one will (`model.choosing`), each with
-            what is asked of it, as `wishes_for` gives it.
+        candidates: the model that is to answer, or several of which one will (`model.answers.choosing`), each
+            with what is asked of it, as `wishes_for` gives it.
         chosen_by: who named the model, where it is one; None: the gates are to choose.
         gate: what to do about a picture that no candidate knows.
         shows_picture: whether the answer shows the picture itself; if not, it may be decoded reduced.

@@ -12,12 +12,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from model.families.registry import family_named
-from model.manifest import AUTO, MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest
-from model.problems import problems_in
-from model.whole_folders import put_back, whole_folder
+from model.storage.manifest import AUTO, MANIFEST, NAME_PATTERN, SHIPPED, Bundle, BundleError, Manifest
+from model.storage.problems import problems_in
+from model.storage.whole_folders import put_back, whole_folder
 
 PROJECT = Path(__file__).parents[1]
-SHIPPED = Path(__file__).parent / "bundles"
 
 
 class UnknownModel(ValueError):

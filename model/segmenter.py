@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from model import catalog
+from model.checking.finite import FiniteRunner
+from model.checking.selftest import SelfTest
 from model.engines.choice import Choice, choices
 from model.engines.choice import ChoiceError as ChoiceError
 from model.engines.stages import Runner
 from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
-from model.finite import FiniteRunner
-from model.manifest import Bundle, BundleError
 from model.pictures import check_rgb
-from model.result import Result, UnsuitablePicture, Wishes
-from model.segments import Segments
-from model.selftest import SelfTest
+from model.results.result import Result, UnsuitablePicture, Wishes
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Bundle, BundleError
 
 LOG = logging.getLogger(__name__)
 

@@ -115,10 +115,13 @@ def test_the_project_was_found() -> None:
     [
         ("import flask", {("flask", False)}),
         ("import google.cloud.storage as gcs", {("google.cloud.storage", False)}),
-        ("from model import masks, segments", {("model.masks", False), ("model.segments", False)}),
+        (
+            "from model.results import masks, segments",
+            {("model.results.masks", False), ("model.results.segments", False)},
+        ),
         ("from . import boxes", {("model.families.mask_rcnn.boxes", False)}),
         ("from .boxes import iou", {("model.families.mask_rcnn.boxes.iou", False)}),
-        ("from ...masks import paste", {("model.masks.paste", False)}),
+        ("from ...results.masks import paste", {("model.results.masks.paste", False)}),
         ("def run():\n    import keras", {("keras", True)}),
         ("class A:\n    def run(self):\n        from app import api", {("app.api", True)}),
         ("class A:\n    import keras", {("keras", False)}),  # a class body runs at once
@@ -146,7 +149,9 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         test_layers_import_only_what_lies_below_them("model", ("app",))
 
     monkeypatch.setitem(
-        IMPORTS, "model.segments", imports_of("from .families.mask_rcnn.network import MaskRCNN", "model")
+        IMPORTS,
+        "model.results.segments",
+        imports_of("from model.families.mask_rcnn.network import MaskRCNN", "model.results"),
     )
     with pytest.raises(AssertionError, match="keras"):
         test_serving_from_compiled_stages_needs_no_keras("model.formats.json")
@@ -181,7 +186,7 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         ("app.fetching", ("flask", "werkzeug")),
         ("model.families", ("model.commands", "model.__main__", "model.formats")),
         ("model.engines", ("model.families", "model.segmenter", "model.catalog", "model.commands")),
-        ("model.manifest", ("model.families", "model.engines", "model.catalog")),
+        ("model.storage.manifest", ("model.families", "model.engines", "model.catalog")),
         ("model.catalog", ("model.segmenter", "model.engines", "model.commands")),
         ("model.segmenter", ("model.formats", "model.commands", "model.data", "model.evaluation")),
         ("model.data", ("model.families", "model.segmenter", "model.engines", "model.evaluation")),
@@ -189,7 +194,7 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
             "model.evaluation",
             ("model.families", "model.segmenter", "model.engines", "model.catalog"),
         ),
-        ("model.fetching", ("model.commands", "model.__main__")),
+        ("model.publishing.fetching", ("model.commands", "model.__main__")),
     ],
 )
 def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple[str, ...]) -> None:
@@ -273,28 +278,37 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
 @pytest.mark.parametrize(
     ("importer", "allowed"),
     [
-        ("model.segments", ()),  # everything ends here
-        ("model.masks", ("model.segments",)),
-        ("model.polygons", ("model.segments", "model.masks")),
-        ("model.result", ("model.segments",)),
-        ("model.gate", ("model.familiarity", "model.manifest")),
-        ("model.choosing", ("model.gate", "model.manifest", "model.result", "model.segmenter")),
+        ("model.results.segments", ()),  # everything ends here
+        ("model.results.masks", ("model.results.segments",)),
+        ("model.results.polygons", ("model.results.segments", "model.results.masks")),
+        ("model.results.result", ("model.results.segments",)),
+        ("model.answers.gate", ("model.pictures.familiarity", "model.storage.manifest")),
         (
-            "model.finding",
+            "model.answers.choosing",
+            ("model.answers.gate", "model.storage.manifest", "model.results.result", "model.segmenter"),
+        ),
+        (
+            "model.answers.finding",
             (
-                *("model.choosing", "model.gate", "model.manifest", "model.pictures", "model.result"),
-                *("model.segments", "model.stopwatch"),
+                *(
+                    "model.answers.choosing",
+                    "model.answers.gate",
+                    "model.storage.manifest",
+                    "model.pictures",
+                    "model.results.result",
+                ),
+                *("model.results.segments", "model.stopwatch"),
             ),
         ),
-        ("model.file_notes", ("model.finding", "model.pictures.rows")),
+        ("model.answers.file_notes", ("model.answers.finding", "model.pictures.rows")),
         (
             "model.formats",
             (
-                *("model.segments", "model.masks", "model.polygons"),
-                *("model.result", "model.finding", "model.formats"),
+                *("model.results.segments", "model.results.masks", "model.results.polygons"),
+                *("model.results.result", "model.answers.finding", "model.formats"),
             ),
         ),
-        ("model.tiles", ()),
+        ("model.pictures.tiles", ()),
         ("model.engines.stages", ()),
         ("model.pictures.limits", ()),
         ("model.pictures.rows", ("model.pictures.limits",)),
@@ -376,7 +390,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.pictures.origin", ("model.pictures.projection",)),
         ("model.pictures", ("model.heap", "model.pictures")),
         ("model.stopwatch", ()),
-        ("model.familiarity", ()),
+        ("model.pictures.familiarity", ()),
     ],
 )
 def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed: tuple[str, ...]) -> None:
@@ -395,10 +409,10 @@ def test_what_everything_stands_on_stands_on_nothing_else(importer: str, allowed
             for name in ("anchors", "boxes", "config", "detections", "inference", "molding", "proposals")
         ),
         *(name for name in sorted(MODULES) if within(name, "model.formats")),
-        "model.masks",
-        "model.polygons",
-        "model.segments",
-        "model.tiles",
+        "model.results.masks",
+        "model.results.polygons",
+        "model.results.segments",
+        "model.pictures.tiles",
         "model.pictures",
         "model.catalog",
         "model.answering",

@@ -12,7 +12,7 @@ from flask import Response, jsonify
 from app.answering.warnings import warnings_about
 from app.monitoring.current_request import request_id
 from app.requests.wanted import Wanted
-from model.finding import Finding
+from model.answers.finding import Finding
 from model.formats.encode import encode
 from model.formats.json import finding_to_json
 from model.formats.registry import JSON, Options, draw

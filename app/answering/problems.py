@@ -24,7 +24,7 @@ from app.errors import (
 from app.monitoring.current_request import current_record, request_id
 from app.serving import memory
 from model.answering import Unsuitable
-from model.choosing import Unfamiliar
+from model.answers.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
 from model.pictures import (
     BrokenPicture,
@@ -34,7 +34,7 @@ from model.pictures import (
     PagesDiffer,
     PictureTooLarge,
 )
-from model.result import UnsuitablePicture
+from model.results.result import UnsuitablePicture
 
 # Routes of KServe V2, those included that there are not.
 _OPEN_INFERENCE = re.compile(r"/v2(/.*)?", re.DOTALL)

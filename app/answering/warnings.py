@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app.service import current_service
-from model.choosing import NOTHING
-from model.file_notes import CUT, scattered_rows, unchosen_page
-from model.finding import Finding
-from model.gate import doubt
-from model.manifest import AUTO
-from model.published import FOR_PHOTOS
+from model.answers.choosing import NOTHING
+from model.answers.file_notes import CUT, scattered_rows, unchosen_page
+from model.answers.finding import Finding
+from model.answers.gate import doubt
+from model.publishing.published import FOR_PHOTOS
+from model.storage.manifest import AUTO
 
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:

@@ -21,8 +21,8 @@ from app.configuration.kinds import (
     some_of,
     whole_number,
 )
-from model.choosing import GatePolicy
-from model.result import MOST_SEGMENTS, USUAL_CEILING
+from model.answers.choosing import GatePolicy
+from model.results.result import MOST_SEGMENTS, USUAL_CEILING
 
 PREFIX = "MASKSERVE_"
 

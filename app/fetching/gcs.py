@@ -19,9 +19,9 @@ from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
 from app.fetching.transfer_deadline import TransferDeadline
 from model.catalog import new_bundle, read_bundle
-from model.manifest import MANIFEST, Bundle, BundleError, Manifest
-from model.manifest_writing import BUNDLE_SUFFIXES
-from model.problems import problems_in
+from model.storage.manifest import MANIFEST, Bundle, BundleError, Manifest
+from model.storage.problems import problems_in
+from model.storage.writing import BUNDLE_SUFFIXES
 
 if TYPE_CHECKING:  # it takes a second to import, and most services never need it
     from google.cloud.storage import Bucket, Client

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import Headers
 
-from model.manifest import AUTO, Manifest
-from model.segments import Segments
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
+from model.storage.manifest import AUTO, Manifest
 
 # An id is copied into headers and logs: nothing passes that could forge either.
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")

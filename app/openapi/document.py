@@ -13,7 +13,7 @@ from app.openapi.operations import Operation, Schema, operations
 from app.requests.parameters import Parameters
 from app.service import Service
 from model.formats.registry import JSON, Format, formats_for
-from model.manifest import AUTO
+from model.storage.manifest import AUTO
 
 _ANSWERS: list[type[BaseModel]] = [
     schemas.Answer,

@@ -22,7 +22,7 @@ from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS
 from model.pictures import Projection
-from model.result import MOST_SEGMENTS, USUAL_CEILING, Split
+from model.results.result import MOST_SEGMENTS, USUAL_CEILING, Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 

@@ -18,7 +18,7 @@ from app.requests.intake import check_batch
 from app.requests.json_body import looks_like_json, parse_object
 from app.requests.sources import Image
 from app.requests.unreadable import no_json
-from model.manifest import Manifest
+from model.storage.manifest import Manifest
 
 INPUT, OUTPUT = "image", "segments"
 

@@ -13,7 +13,7 @@ from app.requests.tensors import INPUT, OUTPUT, answer_inference, receive_infere
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
 from app.serving.reception import receiving
-from model.manifest import Manifest
+from model.storage.manifest import Manifest
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
 

@@ -28,14 +28,14 @@ from app.requests.parameters import Parameters
 from app.requests.wanted import Wanted
 from app.service import current_service
 from app.serving.reception import admitted, receiving
-from model.finding import Finding
+from model.answers.finding import Finding
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
-from model.manifest import AUTO, Manifest
-from model.published import PUBLISHED
+from model.publishing.published import PUBLISHED
 from model.segmenter import Segmenter
+from model.storage.manifest import AUTO, Manifest
 
 pages = Blueprint("pages", __name__)
 

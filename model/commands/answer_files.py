@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from model.answers.finding import Finding
 from model.commands.pictures_named import STANDARD, NamedPicture
-from model.finding import Finding
 from model.formats.registry import Format, Options
 
 # What will go wrong with the next picture, too.

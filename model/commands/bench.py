@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.choice import PRECISIONS, ChoiceError
+from model.engines.timing import TimedRunner, median_ms
 from model.pictures import read
 from model.segmenter import Segmenter, load
-from model.timing import TimedRunner, median_ms
 
 WAYS = (("tensorflow", "f32"), *(("openvino", precision) for precision in PRECISIONS))
 

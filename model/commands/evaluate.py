@@ -17,11 +17,11 @@ from model.evaluation import (
     evaluate_pixels,
     worst_sheet,
 )
-from model.manifest import Manifest
-from model.manifest_writing import update_manifest
-from model.result import MOST_SEGMENTS
+from model.pictures.tiles import SEAM_THRESHOLD
+from model.results.result import MOST_SEGMENTS
 from model.segmenter import Segmenter, load
-from model.tiles import SEAM_THRESHOLD
+from model.storage.manifest import Manifest
+from model.storage.writing import update_manifest
 
 LISTS = ("classes", "thresholds", "pr_curve", "per_image")
 """Figures that are too many for a model.json."""

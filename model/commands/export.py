@@ -10,7 +10,7 @@ from model.commands.arguments import add_reading, at_least_one, reading_of
 from model.commands.report import say_exports
 from model.data import DataSet, PictureFolder, Reading, check_data, is_data, open_data_for
 from model.engines.choice import PRECISIONS
-from model.exporting import MINUTES, Stopped, export
+from model.publishing.exporting import MINUTES, Stopped, export
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

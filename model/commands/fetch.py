@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from model.commands.report import say_published
-from model.published import PUBLISHED
-from model.publishing import publish_fetched
+from model.publishing.publish import publish_fetched
+from model.publishing.published import PUBLISHED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

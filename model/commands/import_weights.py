@@ -12,8 +12,8 @@ from model.commands.report import say_published
 from model.families.family import Family, ImportPart
 from model.families.registry import FAMILIES
 from model.pictures import read
-from model.publishing import manifest_of, publish
-from model.replaced import taken_over
+from model.publishing.publish import manifest_of, publish
+from model.publishing.replaced import taken_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from model import catalog
-from model.manifest import BundleError
+from model.storage.manifest import BundleError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from model.manifest import Bundle, Export
-from model.publishing import Published
+from model.publishing.publish import Published
+from model.storage.manifest import Bundle, Export
 
 ENDINGS = {
     "off": "without accuracy control",

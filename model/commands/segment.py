@@ -15,19 +15,19 @@ from tqdm import tqdm
 
 from model import catalog
 from model.answering import find, wishes_for
-from model.choosing import Candidate
+from model.answers.choosing import Candidate
+from model.answers.file_notes import CUT, scattered_rows, unchosen_page
+from model.answers.finding import Finding
+from model.answers.gate import doubt
 from model.commands.answer_files import CannotWrite, answers_to
 from model.commands.arguments import above_zero, add_way_to_run, at_least_one, at_least_zero, share
 from model.commands.pictures_named import NamedPicture, pictures_named
-from model.file_notes import CUT, scattered_rows, unchosen_page
-from model.finding import Finding
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS, OVERLAY, Options
-from model.gate import doubt
 from model.pictures.projection import PROJECTIONS
-from model.published import FOR_PHOTOS
-from model.result import MOST_SEGMENTS, Result, Split
+from model.publishing.published import FOR_PHOTOS
+from model.results.result import MOST_SEGMENTS, Result, Split
 from model.segmenter import load
 
 AT_ONCE = 2

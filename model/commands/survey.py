@@ -10,9 +10,9 @@ from tqdm import tqdm
 from model import catalog
 from model.commands.arguments import add_reading, reading_of
 from model.data import check_data, open_data
-from model.familiarity import measure, survey
-from model.manifest import MANIFEST
-from model.manifest_writing import update_manifest
+from model.pictures.familiarity import measure, survey
+from model.storage.manifest import MANIFEST
+from model.storage.writing import update_manifest
 
 ONLY_KIND = "all"
 """Where the data do not tell kinds apart."""

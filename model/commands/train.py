@@ -8,7 +8,7 @@ from model import catalog
 from model.commands.arguments import add_reading
 from model.families.family import Training
 from model.families.registry import FAMILIES
-from model.manifest import Bundle
+from model.storage.manifest import Bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +32,8 @@ def _published(name: str) -> Bundle:
     if name in catalog.names():
         return catalog.find(name)
     # Here: a refusal of the data must not wait for OpenVINO.
-    from model.published import PUBLISHED
-    from model.publishing import publish_fetched
+    from model.publishing.publish import publish_fetched
+    from model.publishing.published import PUBLISHED
 
     print(f"There is no model {name} yet: fetching it, as python -m model fetch {name} does.")
     return publish_fetched(PUBLISHED[name]).bundle

@@ -20,8 +20,8 @@ from model.data.reading import Exif, Reading
 from model.data.sample import DataError, Sample, no_boxes, no_class_ids
 from model.data.sources import Source
 from model.data.way_up import WHAT_TO_SAY, turn_of, ways_that_fit
-from model.masks import Mask
 from model.pictures import Header, PictureError
+from model.results.masks import Mask
 
 _DONE = {"apply": "applied", "ignore": "ignored"}
 

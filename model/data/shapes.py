@@ -19,7 +19,7 @@ from model.data.reading import Reading
 from model.data.run_lengths import checked
 from model.data.sample import DataError
 from model.data.sources import Source
-from model.masks import Mask
+from model.results.masks import Mask
 
 MIN_POLYGON_COORDINATES = 6  # three points; pycocotools takes a list of four numbers for a box
 FARTHEST = 100_000

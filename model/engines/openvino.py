@@ -102,7 +102,7 @@ class OpenVINORunner:
         """The stages in `folder`, compiled and, unless only few pictures will come, warm.
 
         Args:
-            folder: with a NAME.xml a stage, as `model.exporting` wrote them.
+            folder: with a NAME.xml a stage, as `model.publishing.exporting` wrote them.
             stages: of the network.
             precision: "f32", "bf16" (the stages of f32, rounded where they run) or "int8" (quantised ones).
             largest_picture: the shape (1, H, W, C) of the largest picture that will come. It goes through

@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from model.masks import RunLengths
+from model.results.masks import RunLengths
 
 STANDARD_DETECTIONS, MAX_DETECTIONS = 100, 1000
 """COCO itself counts the best 100 of an image and class; a microscope sees 400 nuclei at once."""

@@ -14,8 +14,8 @@ from model.evaluation.coco_map import CocoScorer
 from model.evaluation.matching import match
 from model.evaluation.result import Evaluation, ImageResult
 from model.evaluation.verdicts import Verdicts
-from model.masks import Mask, RunLengths, to_rle
-from model.segments import Segments
+from model.results.masks import Mask, RunLengths, to_rle
+from model.results.segments import Segments
 
 Predict = Callable[[npt.NDArray[np.uint8]], Segments]
 

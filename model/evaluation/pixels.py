@@ -13,8 +13,8 @@ from tqdm import tqdm
 from model.data import DataSet, Sample
 from model.evaluation.evaluate import check_size
 from model.evaluation.table import to_lines
-from model.masks import Mask
-from model.segments import Segments
+from model.results.masks import Mask
+from model.results.segments import Segments
 
 Predict = Callable[[npt.NDArray[np.uint8]], Segments]
 Figures = dict[str, float | None]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from model.evaluation.coco_map import MAX_DETECTIONS, STANDARD_DETECTIONS, CocoFigures, CocoScorer, Figures
 from model.evaluation.table import cell, to_lines
 from model.evaluation.verdicts import SWEEP, Row, Verdicts, average_precision, counts, sweep
-from model.segments import Segments
+from model.results.segments import Segments
 
 RECALLS_SHOWN = tuple(range(10, 100, 10))
 """Per cent, in the table; COCO's curve has all of them."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from model.data import DataSet, Sample
 from model.evaluation.matching import FALSE
 from model.evaluation.result import Evaluation, ImageResult
-from model.masks import Mask
+from model.results.masks import Mask
 
 TILE = 600  # pixels, the longer side of a picture on the sheet
 GAP = 8  # pixels between truth and prediction

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.family import Size
-from model.result import UnknownClass
+from model.results.result import UnknownClass
 
 
 def ids_of(names: Sequence[str], classes: Sequence[str]) -> set[int]:

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Runner, StageSpec
-from model.manifest import Bundle, Manifest
-from model.result import Result, Task, Wishes
+from model.results.result import Result, Task, Wishes
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Bundle, Manifest
 
 if TYPE_CHECKING:
     import openvino as ov

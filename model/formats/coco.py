@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.formats.json import MaskFormat
-from model.masks import Mask, RunLengths, to_rle
-from model.polygons import to_parts
-from model.segments import Segments
+from model.results.masks import Mask, RunLengths, to_rle
+from model.results.polygons import to_parts
+from model.results.segments import Segments
 
 _IMAGE_ID = 1
 

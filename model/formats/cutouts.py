@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from model.formats.archive import segment_name, to_zip
 from model.formats.encode import encode_png
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 def segments_to_cutouts(

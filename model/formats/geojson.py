@@ -7,8 +7,8 @@ from typing import Any
 
 from model.formats.archive import segment_name
 from model.formats.overlay import PALETTE, Colour
-from model.polygons import Integers, to_parts
-from model.segments import Segments
+from model.results.polygons import Integers, to_parts
+from model.results.segments import Segments
 
 
 def palette_colour(class_id: int) -> Colour:

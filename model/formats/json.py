@@ -6,11 +6,11 @@ import base64
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from model.finding import Finding
+from model.answers.finding import Finding
 from model.formats.encode import encode_mask
-from model.masks import to_rle
-from model.polygons import to_rings
-from model.segments import Segments
+from model.results.masks import to_rle
+from model.results.polygons import to_rings
+from model.results.segments import Segments
 
 MaskFormat = Literal["rle", "polygon", "png", "none"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from model.result import Result
-from model.segments import Segments
+from model.results.result import Result
+from model.results.segments import Segments
 
 
 def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.formats.lettering import FONT, in_one_thread
-from model.segments import Segments
+from model.results.segments import Segments
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

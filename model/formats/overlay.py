@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from model.formats.labels import draw_labels
 from model.formats.legend import Entry, draw_legend
-from model.result import ClassMap, Result
-from model.segments import Segments
+from model.results.result import ClassMap, Result
+from model.results.segments import Segments
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

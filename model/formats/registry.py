@@ -9,7 +9,7 @@ from types import MappingProxyType
 import orjson
 from pydantic import BaseModel
 
-from model.finding import Finding
+from model.answers.finding import Finding
 from model.formats import schemas
 from model.formats.coco import segments_to_coco
 from model.formats.cutouts import segments_to_cutouts, segments_to_zip
@@ -20,7 +20,7 @@ from model.formats.label_map import result_to_label_map
 from model.formats.overlay import class_colour, draw_result
 from model.formats.rois import segments_to_rois
 from model.formats.table import segments_to_csv
-from model.result import Task
+from model.results.result import Task
 
 
 @dataclass(frozen=True)

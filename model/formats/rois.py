@@ -9,8 +9,8 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from model.formats.archive import segment_name, to_zip
 from model.formats.encode import CannotEncode
-from model.polygons import Integers, to_rings
-from model.segments import Segments
+from model.results.polygons import Integers, to_rings
+from model.results.segments import Segments
 
 # ImageJ keeps coordinates in 16 bits, and takes the upper 5,000 values for negative ones.
 _LARGEST_COORDINATE = 60_535

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.result import Task
+from model.results.result import Task
 
 
 class JsonObject(BaseModel):

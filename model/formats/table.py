@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import cv2
 
-from model.masks import Mask
-from model.segments import Segments
+from model.results.masks import Mask
+from model.results.segments import Segments
 
 COLUMNS = (
     "id",

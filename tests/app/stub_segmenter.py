@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.familiarity import MEASURES, Kind, KnownPictures
 from model.families.family import Turn
-from model.manifest import Manifest
-from model.result import Result, Wishes
-from model.segments import Segments
+from model.pictures.familiarity import MEASURES, Kind, KnownPictures
+from model.results.result import Result, Wishes
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Manifest
 
 _NO_PICTURE = -1000.0
 """Of each measure: no picture comes near it."""

@@ -13,7 +13,7 @@ from stub_segmenter import StubSegmenter
 import app.serving.loading
 from app import create_app
 from app.configuration.settings import Settings
-from model.result import Result
+from model.results.result import Result
 
 _WIDE = 300
 _ballast: list[bytes] = []

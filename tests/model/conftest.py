@@ -14,9 +14,9 @@ from tiny_model import TINY
 
 from model import catalog
 from model.families.mask_rcnn.config import Config
-from model.manifest import Bundle
-from model.manifest_writing import write_manifest
 from model.segmenter import Segmenter, load
+from model.storage.manifest import Bundle
+from model.storage.writing import write_manifest
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 
 from model.answering import find, wishes_for
-from model.choosing import Candidate
+from model.answers.choosing import Candidate
 from model.families.family import Size
 from model.formats.encode import CannotEncode, encode_png
 from model.formats.registry import FORMATS, Options
 from model.pictures import Decoded, NotAPicture, decode_reduced
-from model.result import Wishes
+from model.results.result import Wishes
 from model.segmenter import Segmenter
 
 Noise = Callable[..., npt.NDArray[np.uint8]]

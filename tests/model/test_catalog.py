@@ -10,9 +10,9 @@ import pytest
 
 from model import catalog
 from model.catalog import SHIPPED, UnknownModel, new_bundle
-from model.manifest import MANIFEST, Bundle, BundleError
-from model.manifest_writing import update_manifest, write_manifest
 from model.segmenter import load
+from model.storage.manifest import MANIFEST, Bundle, BundleError
+from model.storage.writing import update_manifest, write_manifest
 
 VALUES = {
     "name": "cells",

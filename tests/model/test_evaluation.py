@@ -18,7 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from model.data import DataError, DataSet, Sample, open_data
 from model.evaluation import Evaluation, KnownClasses, evaluate, worst_sheet
 from model.evaluation.coco_map import SIZES
-from model.segments import Segments
+from model.results.segments import Segments
 
 SHARED = Path(__file__).parents[3] / "shared"
 SIZE = 40  # pixels, each side of every image here

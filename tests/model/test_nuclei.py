@@ -20,12 +20,12 @@ from model.engines.openvino import precisions_of_processor
 from model.evaluation import evaluate
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import plan_of
-from model.manifest import MANIFEST
-from model.masks import from_label_map
 from model.pictures import read
 from model.pictures.colours import Samples, samples_to_rgb
-from model.result import Wishes
+from model.results.masks import from_label_map
+from model.results.result import Wishes
 from model.segmenter import Segmenter, load
+from model.storage.manifest import MANIFEST
 from scripts.draw_samples import fluorescence, tissue
 
 REPOSITORY = Path(__file__).parents[2]

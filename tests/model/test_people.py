@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from model import catalog
+from model.checking.selftest import FILE
 from model.data import ClassMapFolder, Reading
 from model.data.subset import Subset
 from model.evaluation import evaluate_pixels
 from model.pictures import read
 from model.segmenter import Segmenter, load
-from model.selftest import FILE
 
 FOLDER = catalog.SHIPPED / "people"
 EVERY = 4  # of the labelled photos one in so many is measured here, to save time

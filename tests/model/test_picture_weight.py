@@ -10,9 +10,9 @@ import pytest
 
 from model import catalog
 from model.answering import weight_of
-from model.choosing import Candidate
+from model.answers.choosing import Candidate
 from model.families.family import Size
-from model.result import Wishes
+from model.results.result import Wishes
 from model.segmenter import Segmenter
 
 

@@ -14,16 +14,16 @@ from tiny_model import TINY
 
 from model import catalog
 from model.catalog import UnknownModel
+from model.checking.selftest import FILE, record_self_test
 from model.families.mask_rcnn.fit import plan_of
 from model.families.mask_rcnn.joining import join
-from model.manifest import Bundle, BundleError
-from model.manifest_writing import update_manifest
-from model.result import UnknownClass, Wishes
+from model.pictures.tiles import cut
+from model.results.result import UnknownClass, Wishes
+from model.results.segments import Segments
 from model.segmenter import Segmenter, load
-from model.segments import Segments
-from model.selftest import FILE, record_self_test
 from model.stopwatch import Stopwatch
-from model.tiles import cut
+from model.storage.manifest import Bundle, BundleError
+from model.storage.writing import update_manifest
 
 Picture = npt.NDArray[np.uint8]
 Noise = Callable[..., Picture]

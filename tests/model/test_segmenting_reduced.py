@@ -18,11 +18,11 @@ from pycocotools import mask as coco_mask
 
 from model.__main__ import main
 from model.commands import segment
-from model.masks import to_rle
 from model.pictures import decode_reduced, whole
-from model.result import Result, Wishes
+from model.results.masks import to_rle
+from model.results.result import Result, Wishes
+from model.results.segments import Segments
 from model.segmenter import Segmenter, load
-from model.segments import Segments
 from scripts.draw_samples import fluorescence
 
 Size = tuple[int, int]

@@ -12,8 +12,8 @@ from stub_segmenter import NOTHING_FAMILIAR
 from stub_server import MoodySegmenter
 
 from app import create_app
-from model.result import ClassMap, Result, Wishes
-from model.segments import Segments
+from model.results.result import ClassMap, Result, Wishes
+from model.results.segments import Segments
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from model.data.formats.place import Place
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 ONLY_CLASS = "foreground"
 """The name of the class where nothing names it."""

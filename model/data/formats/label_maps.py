@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model import masks
 from model.data.annotated import Annotated, Truth
 from model.data.files import (
     MAP_SUFFIXES,
@@ -30,6 +29,7 @@ from model.data.formats.place import Place
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
+from model.results import masks
 
 DEFAULT_CLASS = "nucleus"
 OTHERS_SUFFIXES = (".txt", ".json", ".xml")

@@ -18,7 +18,7 @@ from model.data.formats.place import Place
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
-from model.masks import Mask
+from model.results.masks import Mask
 
 FOLDERS_LOOKED_AT = 5
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from model.problems import made_of
+from model.storage.problems import made_of
 
 BACKBONES = ("resnet50", "resnet101", "resnet_small")
 RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")

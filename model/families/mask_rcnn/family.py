@@ -12,8 +12,8 @@ from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import largest_picture
 from model.families.mask_rcnn.predictor import MaskRCNNPredictor
 from model.families.mask_rcnn.stages import STAGES
-from model.manifest import Bundle, Manifest
-from model.result import Task
+from model.results.result import Task
+from model.storage.manifest import Bundle, Manifest
 
 if TYPE_CHECKING:
     import openvino as ov

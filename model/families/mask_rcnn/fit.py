@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from model.families.family import Size
 from model.families.mask_rcnn.config import COARSEST_STRIDE, Config
-from model.result import UnsuitablePicture
-from model.tiles import Tile, cut
+from model.pictures.tiles import Tile, cut
+from model.results.result import UnsuitablePicture
 
 COARSE_STRIDE = 256
 """Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""

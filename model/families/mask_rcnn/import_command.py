@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from model.class_names import read_class_file
+from model.data.class_names import read_class_file
 from model.families.family import Imported
 from model.families.mask_rcnn.config import BACKBONES, RESIZE_MODES, Config
 from model.families.mask_rcnn.config_file import read_config_file
 from model.families.mask_rcnn.weight_files import HDF5_MAGIC, LAYER_NAME, WeightsError, layer_names
-from model.manifest import Manifest
+from model.storage.manifest import Manifest
 
 H5_SUFFIXES = {".h5", ".hdf5"}
 OWN_LAYERS = ("mrcnn_", "rpn_")

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from model.checking.finite import FiniteRunner
 from model.engines.stages import Runner
 from model.families.family import Imported
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.stages import EngineStages
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
-from model.finite import FiniteRunner
-from model.manifest_writing import write_manifest
+from model.storage.writing import write_manifest
 
 TRIAL_SIDE = 128
 """Pixels of the picture on which each stage is tried; two of the coarsest cells a side."""

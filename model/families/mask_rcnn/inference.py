@@ -17,9 +17,9 @@ from model.families.mask_rcnn.detections import Detections, refine
 from model.families.mask_rcnn.fit import Fit, fit_of
 from model.families.mask_rcnn.molding import GreyRange, Molded, mold
 from model.families.mask_rcnn.proposals import propose
-from model.masks import paste
-from model.result import Result
-from model.segments import Segments
+from model.results.masks import paste
+from model.results.result import Result
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
 
 

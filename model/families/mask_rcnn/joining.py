@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.segments import Segments
-from model.tiles import Tile
+from model.pictures.tiles import Tile
+from model.results.segments import Segments
 
 Box = tuple[int, int, int, int]
 """x1 y1 x2 y2 in pixels of the picture, half-open."""

@@ -24,8 +24,8 @@ from model.families.mask_rcnn.rpn import build_rpn
 from model.families.mask_rcnn.sampling import sample
 from model.families.mask_rcnn.stages import STAGES
 from model.families.mask_rcnn.weights import load_weights
-from model.masks import paste
 from model.pictures import check_rgb
+from model.results.masks import paste
 
 if TYPE_CHECKING:
     from model.engines.tensorflow import TensorFlowRunner

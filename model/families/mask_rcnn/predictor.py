@@ -19,11 +19,11 @@ from model.families.mask_rcnn.fit import Plan, closer_plan_of, plan_of
 from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.molding import GreyRange, grey_range_of
 from model.families.mask_rcnn.stages import EngineStages
-from model.manifest import Manifest
-from model.result import Result, Wishes
-from model.segments import Segments
+from model.pictures.tiles import SEAM_THRESHOLD
+from model.results.result import Result, Wishes
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
-from model.tiles import SEAM_THRESHOLD
+from model.storage.manifest import Manifest
 
 TILES_TO_JUDGE = 8
 """In about so many tiles, spread over the picture, is seen how large its objects are."""

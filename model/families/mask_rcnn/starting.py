@@ -19,7 +19,7 @@ from model.families.mask_rcnn.weight_files import (
     stored_layers,
 )
 from model.families.mask_rcnn.weights import fill
-from model.manifest import Bundle
+from model.storage.manifest import Bundle
 
 if TYPE_CHECKING:
     import keras

@@ -20,8 +20,8 @@ from model.families.mask_rcnn.config import BACKBONES, Config
 from model.families.mask_rcnn.starting import Start, load_start, start_of
 from model.families.mask_rcnn.stopping import Stopped
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, OPTIMIZERS, Plan
-from model.manifest import Bundle
-from model.problems import problems_in
+from model.storage.manifest import Bundle
+from model.storage.problems import problems_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

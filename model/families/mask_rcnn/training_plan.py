@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from model.families.mask_rcnn.augmentation import Augmentation
 from model.families.mask_rcnn.config import COARSEST_STRIDE
-from model.problems import problems_in
+from model.storage.problems import problems_in
 
 LAYER_STAGES = {
     "heads": r"mrcnn_.*|rpn_.*|fpn_.*",

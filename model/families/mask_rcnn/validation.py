@@ -19,7 +19,7 @@ from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.network import MaskRCNN
 from model.families.mask_rcnn.training_network import TrainingNetwork
 from model.families.mask_rcnn.training_plan import Plan
-from model.segments import Segments
+from model.results.segments import Segments
 
 PICTURES_SHOWN = 8
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from model.families.semantic.blocks import Block, Floats, block_of_planes
 from model.families.semantic.fit import FitPlan
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 
 def blend(plan: FitPlan, halo: int, planes_of: Callable[[Tile], Floats]) -> Iterator[Block]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.family import Size
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 Floats = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from model.families.family import Size
 from model.families.semantic.blocks import cell_size, strips_of
 from model.families.semantic.fit import FitPlan
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 Labels = npt.NDArray[np.uint16]
 

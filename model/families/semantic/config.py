@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from model.problems import made_of
+from model.storage.problems import made_of
 
 Gives = Literal["binary", "classes", "labels", "class_ids"]
 Fit = Literal["scale", "pad", "tile"]

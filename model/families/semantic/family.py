@@ -11,8 +11,8 @@ from model.families.family import Imported, ImportPart, InputsOf, NoReference
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.predictor import SemanticPredictor
 from model.families.semantic.stages import STAGES, largest_picture
-from model.manifest import Bundle, Manifest
-from model.result import Task
+from model.results.result import Task
+from model.storage.manifest import Bundle, Manifest
 
 if TYPE_CHECKING:
     import openvino as ov

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model.families.family import Size
 from model.families.semantic.config import SemanticConfig
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 LENGTHS_A_SIDE = 4
 """Where an engine wants few shapes, a side of what the network sees has one of so many lengths."""

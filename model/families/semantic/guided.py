@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from model.families.family import Size
 from model.families.semantic.blocks import Block, Floats, ScoreMap, strips_of
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 RADIUS = 2  # cells of the network's answer
 EPSILON = 1e-3  # of grey levels 0 to 1: what varies less is no edge

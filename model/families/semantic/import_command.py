@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from model.class_names import read_class_file
+from model.data.class_names import read_class_file
 from model.families.family import Imported
 from model.families.semantic.config import Activation, Background, Channels, Fit, ValueRange
 from model.families.semantic.specification import Options
-from model.manifest import Manifest
+from model.storage.manifest import Manifest
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:

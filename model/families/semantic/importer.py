@@ -34,8 +34,8 @@ from model.families.semantic.graphs.recognition import kind_of
 from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
 from model.families.semantic.stages import STAGES, largest_picture
-from model.manifest import Bundle, Manifest
-from model.manifest_writing import write_manifest
+from model.storage.manifest import Bundle, Manifest
+from model.storage.writing import write_manifest
 
 FAMILY = "semantic"
 STAGE = "trunk"

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from model.families.family import Size
 from model.families.semantic.blocks import Block, Floats
-from model.masks import Mask
-from model.tiles import Tile
+from model.pictures.tiles import Tile
+from model.results.masks import Mask
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint16]

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from model.families.family import Size
 from model.families.semantic.painting import CERTAIN, Bytes, Painting, Tally
-from model.masks import Mask
-from model.segments import Segments
-from model.tiles import Tile
+from model.pictures.tiles import Tile
+from model.results.masks import Mask
+from model.results.segments import Segments
 
 CHUNK_PIXELS = 1 << 20
 """So many are added up at once: np.bincount makes 16 bytes of each."""

@@ -24,10 +24,10 @@ from model.families.semantic.painting import Bytes, ExclusiveClasses, Overlappin
 from model.families.semantic.parts import class_segments, part_segments
 from model.families.semantic.preprocessing import Values, scale, to_channels
 from model.families.semantic.second_look import averaged, frame, grid_of, part_under
-from model.manifest import Manifest
-from model.result import ClassMap, Result, Wishes
+from model.pictures.tiles import Tile
+from model.results.result import ClassMap, Result, Wishes
 from model.stopwatch import Stopwatch
-from model.tiles import Tile
+from model.storage.manifest import Manifest
 
 
 @dataclass(frozen=True)

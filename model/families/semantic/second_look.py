@@ -13,7 +13,7 @@ from model.families.family import Size
 from model.families.semantic.blocks import Floats
 from model.families.semantic.fit import CLOSER
 from model.families.semantic.painting import Bytes
-from model.tiles import Tile
+from model.pictures.tiles import Tile
 
 FOUND = 0.3  # the least probability of what the frame is drawn around
 LEAST_SHARE = 0.001  # of the picture: smaller parts do not widen the frame

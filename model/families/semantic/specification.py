@@ -18,7 +18,7 @@ from model.families.semantic.config import (
 )
 from model.families.semantic.graphs.graph import Graph
 from model.families.semantic.graphs.source import GraphError, Layout
-from model.manifest import Manifest
+from model.storage.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5
 """Where a class must be likelier than not; of classes that exclude each other the likeliest is taken."""

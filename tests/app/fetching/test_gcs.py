@@ -23,8 +23,8 @@ from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, ServiceError, TooLarge
 from app.fetching.gcs import fetch_bundle, read_object
 from model.catalog import read_bundle
-from model.manifest import MANIFEST, BundleError
-from model.manifest_writing import write_manifest
+from model.storage.manifest import MANIFEST, BundleError
+from model.storage.writing import write_manifest
 
 IMAGE = b"\x89PNG" + bytes(range(256)) * 100
 SETTINGS = Settings(gcs_buckets=("pictures", "no-such-bucket"), max_bytes=100_000, url_timeout=5)

@@ -20,7 +20,7 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.configuration.settings import Settings
-from model.result import Wishes
+from model.results.result import Wishes
 
 # --- What comes back --------------------------------------------------------------------------------------
 

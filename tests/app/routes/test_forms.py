@@ -11,7 +11,7 @@ from encoded import encode
 from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 
-from model.result import Wishes
+from model.results.result import Wishes
 
 BATCH = "/api/v1/batch"
 PNG, JPEG, SMALL = encode(64, 48, "PNG"), encode(320, 240, "JPEG"), encode(16, 16, "PNG")

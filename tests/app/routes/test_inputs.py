@@ -15,7 +15,7 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.configuration.settings import Settings
-from model.result import Wishes
+from model.results.result import Wishes
 
 URL = "https://pictures.example/cells.png"
 GCS_URI = "gs://pictures/cells.png"

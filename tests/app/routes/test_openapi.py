@@ -17,7 +17,7 @@ from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
 from app.configuration.settings import Settings
-from model.segments import Segments
+from model.results.segments import Segments
 
 LAST = {"page": 0, "channel": 2}
 PICTURES = [encode(12, 10, "PNG"), encode(8, 8, "JPEG"), encode(20, 10, "BMP")]

@@ -20,8 +20,8 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import Settings
 from app.openapi.schemas import Answer
-from model.result import Result
-from model.segments import Segments
+from model.results.result import Result
+from model.results.segments import Segments
 from tests.tiffs import tiff_of
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"

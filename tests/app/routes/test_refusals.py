@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from app import create_app
 from app.configuration.settings import Settings
 from model.formats.encode import encode_png
-from model.result import UnsuitablePicture
+from model.results.result import UnsuitablePicture
 
 
 def form(*parts: tuple[str, bytes | str]) -> tuple[str, bytes]:

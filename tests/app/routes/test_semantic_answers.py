@@ -22,8 +22,8 @@ from app.service import current_service
 from model.families.family import Turn
 from model.formats.overlay import class_colour
 from model.formats.registry import FORMATS, formats_for
-from model.result import ClassMap, Result, Wishes
-from model.segments import Segments
+from model.results.result import ClassMap, Result, Wishes
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
 
 API_PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()

@@ -15,7 +15,7 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import Settings
 from app.serving.health import FAILURES, SECONDS_BETWEEN_TESTS, SECONDS_TO_RECOVER, health_of
-from model.manifest import BundleError
+from model.storage.manifest import BundleError
 
 READY = [
     "/readyz",

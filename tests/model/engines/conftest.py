@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import exporting, gauge
 from model.data import DataSet, Sample
+from model.publishing import exporting, gauge
 
 
 class Pictures:

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import catalog, gauge, layer_search
+from model import catalog
 from model.__main__ import main
 from model.engines import openvino
 from model.formats.encode import encode_png
-from model.layer_search import LayerSearch
-from model.manifest import Bundle
+from model.publishing import gauge, layer_search
+from model.publishing.layer_search import LayerSearch
 from model.segmenter import load
+from model.storage.manifest import Bundle
 
 
 @pytest.fixture

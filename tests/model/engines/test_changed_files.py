@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import catalog, manifest
-from model.manifest import Bundle, BundleError
-from model.manifest_writing import write_manifest
+from model import catalog
 from model.segmenter import load
+from model.storage import manifest
+from model.storage.manifest import Bundle, BundleError
+from model.storage.writing import write_manifest
 
 Noise = Callable[..., npt.NDArray[np.uint8]]
 Change = Callable[[Path], None]

@@ -20,9 +20,9 @@ from model import catalog
 from model.engines.openvino import OpenVINORunner, _parts, _without_round_trips
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.stages import EngineStages
-from model.manifest import BundleError
-from model.manifest_writing import update_manifest
 from model.segmenter import Segmenter, load
+from model.storage.manifest import BundleError
+from model.storage.writing import update_manifest
 
 REPOSITORY = Path(__file__).parents[3]
 Noise = Callable[..., npt.NDArray[np.uint8]]
@@ -133,7 +133,7 @@ def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
 TENSORFLOW_THREADS = """
 import tensorflow as tf
 from model.segmenter import load
-from model.manifest_writing import update_manifest
+from model.storage.writing import update_manifest
 
 load("tiny", engine="tensorflow", threads=1, tested=True)
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1

@@ -16,7 +16,7 @@ from PIL import Image
 from model.commands import evaluate as command
 from model.data import Sample
 from model.evaluation import PixelEvaluation, evaluate_pixels
-from model.segments import Segments
+from model.results.segments import Segments
 
 Object = tuple[int, tuple[int, int, int, int]]
 """A class id and a box x1 y1 x2 y2, filled."""

@@ -20,13 +20,13 @@ from model.__main__ import main
 from model.engines.stages import Runner, StageSpec
 from model.families.family import NoReference, Size, Turn
 from model.families.registry import FAMILIES
-from model.manifest import Bundle, Manifest
-from model.manifest_writing import update_manifest, write_manifest
-from model.masks import from_label_map
-from model.result import Result, Wishes
+from model.results.masks import from_label_map
+from model.results.result import Result, Wishes
+from model.results.segments import Segments
 from model.segmenter import load
-from model.segments import Segments
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Bundle, Manifest
+from model.storage.writing import update_manifest, write_manifest
 
 STAGES = (StageSpec("brightness", inputs=1),)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.segments import Segments
+from model.results.segments import Segments
 
 BLOCK = np.ones((3, 4), np.uint8)
 RING = np.pad(np.zeros((2, 3), np.uint8), 1, constant_values=1)

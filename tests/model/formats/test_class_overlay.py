@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from model.formats.overlay import PALETTE, class_colour, draw_class_map, draw_overlay, draw_result
-from model.result import ClassMap, Result
-from model.segments import Segments
+from model.results.result import ClassMap, Result
+from model.results.segments import Segments
 
 NAMES = ["background", "person", "sky", "tree"]
 Labels = npt.NDArray[np.uint16]

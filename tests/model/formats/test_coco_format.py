@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 
 from model.formats.coco import segments_to_coco
 from model.formats.json import MaskFormat
-from model.segments import Segments
+from model.results.segments import Segments
 
 # pycocotools decodes in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from model.formats.cutouts import segments_to_cutouts, segments_to_zip
 from model.formats.encode import CannotEncode
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 def one_segment(mask: np.ndarray) -> Segments:

@@ -9,7 +9,7 @@ import pytest
 from hard_segments import HARD, filled, full_frames
 
 from model.formats.geojson import segments_to_geojson
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 def signed_area(ring: np.ndarray) -> float:

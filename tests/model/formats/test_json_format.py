@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from model.formats.json import MaskFormat, segments_to_json
-from model.segments import Segments
+from model.results.segments import Segments
 
 # pycocotools decodes in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -11,8 +11,8 @@ from PIL import Image
 
 from model.formats.encode import encode_png
 from model.formats.label_map import segments_to_label_map
-from model.masks import from_label_map
-from model.segments import Segments
+from model.results.masks import from_label_map
+from model.results.segments import Segments
 
 
 def test_segments_are_numbered_by_score_and_the_better_one_wins_where_two_overlap(

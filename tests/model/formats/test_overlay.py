@@ -9,7 +9,7 @@ from hard_segments import HARD
 
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, draw_overlay, pick_colours
-from model.segments import Segments
+from model.results.segments import Segments
 
 NAMES = ["background", "cell"]
 

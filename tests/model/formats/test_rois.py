@@ -11,7 +11,7 @@ from roifile import ROI_TYPE, ImagejRoi, roiread
 
 from model.formats.encode import CannotEncode
 from model.formats.rois import segments_to_rois
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 def opened(segments: Segments, class_names: list[str], folder: Path) -> list[ImagejRoi]:

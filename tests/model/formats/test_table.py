@@ -10,7 +10,7 @@ import pytest
 from hard_segments import HARD, full_frames, placed
 
 from model.formats.table import COLUMNS, segments_to_csv
-from model.segments import Segments
+from model.results.segments import Segments
 
 
 def rows_of(segments: Segments, class_names: list[str]) -> list[dict[str, str]]:

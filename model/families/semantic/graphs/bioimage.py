@@ -17,7 +17,7 @@ import numpy.typing as npt
 import openvino as ov
 import openvino.opset13 as ops
 
-from model.class_names import BACKGROUND_NAMES
+from model.data.class_names import BACKGROUND_NAMES
 from model.families.semantic.graphs import bioimage_steps
 from model.families.semantic.graphs.bioimage_description import Description, Step, Tensor, read_description
 from model.families.semantic.graphs.closeness import answer_of

@@ -12,7 +12,7 @@ import yaml
 from model.families.semantic.graphs.bioimage_kwargs import check_kwargs
 from model.families.semantic.graphs.recognition import BIOIMAGE_FILES
 from model.families.semantic.graphs.source import GraphError
-from model.manifest import sha256_of
+from model.storage.manifest import sha256_of
 
 Values = Mapping[str, Any]
 READABLE_WEIGHTS = ("onnx", "keras_v3", "keras_hdf5", "tensorflow_saved_model_bundle")

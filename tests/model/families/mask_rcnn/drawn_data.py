@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from model.data import Sample
-from model.masks import from_label_map
 from model.mrcnn import Config
+from model.results.masks import from_label_map
 
 TINY = Config(
     backbone="resnet_small",

@@ -12,8 +12,8 @@ from drawn_data import BOOT, TINY, grey_level_of, labels_with, sample_of
 from model.families.mask_rcnn.augmentation import UPRIGHT, Augmentation, augment
 from model.families.mask_rcnn.boxes import denormalize
 from model.families.mask_rcnn.targets import Truth
-from model.masks import paste
 from model.mrcnn import Config
+from model.results.masks import paste
 
 SIZE = 128
 CONFIG = dataclasses.replace(TINY, image_min_dim=128, image_max_dim=512)

@@ -12,9 +12,9 @@ import pytest
 from tiny_model import TINY
 
 from model.families.mask_rcnn.fit import closer_plan_of, plan_of
-from model.result import Wishes
+from model.results.result import Wishes
+from model.results.segments import Segments
 from model.segmenter import Segmenter
-from model.segments import Segments
 
 Noise = Callable[..., npt.NDArray[np.uint8]]
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from model.families.mask_rcnn.joining import join
-from model.segments import Segments
-from model.tiles import Tile, cut
+from model.pictures.tiles import Tile, cut
+from model.results.segments import Segments
 
 Mask = npt.NDArray[np.uint8]
 

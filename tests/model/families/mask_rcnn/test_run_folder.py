@@ -18,7 +18,7 @@ from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.run_folder import RunFolder, locked
 from model.families.mask_rcnn.run_json import RunError
 from model.families.mask_rcnn.validation import Measured
-from model.segments import Segments
+from model.results.segments import Segments
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -18,8 +18,8 @@ from model.families.mask_rcnn.backbones import build_backbone
 from model.families.mask_rcnn.imagenet import load_imagenet, weights_of
 from model.families.mask_rcnn.starting import Start, load_start, start_of
 from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, read_weights, save_weights
-from model.manifest_writing import write_manifest
 from model.mrcnn import MaskRCNN
+from model.storage.writing import write_manifest
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

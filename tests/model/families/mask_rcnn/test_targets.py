@@ -20,8 +20,8 @@ from model.families.mask_rcnn.targets import (
     roi_targets,
     rpn_targets,
 )
-from model.masks import paste
 from model.mrcnn import Config
+from model.results.masks import paste
 
 CONFIG = Config(
     num_classes=4,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.family import SemanticFamily
 from model.families.semantic.predictor import SemanticPredictor
-from model.manifest import Manifest
-from model.result import Result, Wishes
+from model.results.result import Result, Wishes
 from model.stopwatch import Stopwatch
+from model.storage.manifest import Manifest
 
 Network = Callable[[npt.NDArray[np.float32]], npt.NDArray]
 """float32 (1, H, W, C) → (1, H', W', K), or (1, H', W') class ids."""

@@ -24,7 +24,7 @@ from model.families.semantic.graphs.graph import Graph
 from model.families.semantic.graphs.normalizing import normalize
 from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
-from model.manifest import sha256_of
+from model.storage.manifest import sha256_of
 
 Answer = Callable[[ov.Model, npt.NDArray], npt.NDArray]
 

@@ -12,9 +12,9 @@ import pytest
 from networks import FunctionRunner, brightness, manifest, own_channels, patches, predict, predictor_of
 
 from model.families.semantic.second_look import averaged, frame
-from model.result import Result, Wishes
+from model.pictures.tiles import Tile
+from model.results.result import Result, Wishes
 from model.stopwatch import Stopwatch
-from model.tiles import Tile
 
 SQUARE: dict[str, Any] = {"size": (32, 32), "fit": "scale"}
 AGAIN = SQUARE | {"look_again": True}

@@ -11,7 +11,7 @@ from networks import FunctionRunner, brightness, clouds, manifest
 
 from model.families.family import NoReference
 from model.families.semantic.family import SemanticFamily
-from model.manifest import Bundle
+from model.storage.manifest import Bundle
 
 
 @pytest.mark.parametrize(

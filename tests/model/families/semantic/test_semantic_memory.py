@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from networks import FunctionRunner, manifest, predictor_of
 
-from model.result import Wishes
+from model.results.result import Wishes
 from model.stopwatch import Stopwatch
 
 WIDTH, HEIGHT, CLASSES = 2000, 1500, 20

@@ -14,7 +14,7 @@ from networks import clouds, manifest
 
 from model.engines.openvino import OpenVINORunner
 from model.families.semantic.family import SemanticFamily
-from model.result import ClassMap, Wishes
+from model.results.result import ClassMap, Wishes
 from model.stopwatch import Stopwatch
 
 SIZE = (420, 290)

@@ -15,8 +15,8 @@ from model.__main__ import main
 from model.commands import segment
 from model.formats.encode import encode_png
 from model.formats.registry import formats_for
-from model.manifest import Bundle, Manifest
 from model.segmenter import Segmenter
+from model.storage.manifest import Bundle, Manifest
 
 Serve = Callable[..., None]
 

@@ -23,8 +23,8 @@ from networks import (
 )
 
 from model.families.family import Size
-from model.result import ClassMap, Result, UnknownClass, Wishes
-from model.segments import Segments
+from model.results.result import ClassMap, Result, UnknownClass, Wishes
+from model.results.segments import Segments
 from model.stopwatch import Stopwatch
 
 THREE = ("red", "green", "blue")

@@ -1,0 +1,1 @@
+"""Whether a model can be right: its self-test, and values that are no numbers."""

@@ -1,0 +1,61 @@
+"""Class names: a text file with one a line, in whatever encoding an editor left it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.data.text_files import text_of
+
+BACKGROUND_NAMES = {"bg", "background", "_background_", "__background__"}
+SHOWN_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class ClassFile:
+    """What a file of class names says.
+
+    Attributes:
+        names: without the background, in order.
+        background: how many names stand before the background's; None: it is left out.
+        sentence: for the user, where the encoding had to be guessed; else empty.
+    """
+
+    names: list[str]
+    background: int | None
+    sentence: str
+
+    @property
+    def classes(self) -> list[str]:
+        """The names with "background" first, as a Mask R-CNN counts them."""
+        return ["background", *self.names]
+
+
+def read_class_file(path: Path) -> ClassFile:
+    """The class names in a file.
+
+    Raises:
+        ValueError: it is a folder, is not there or is no text, or a name comes twice.
+    """
+    if path.is_dir():
+        raise ValueError(f"--classes {path} names a folder: give a text file with a class name a line")
+    if not path.exists():
+        raise ValueError(f"--classes {path}: there is no such file")
+    text, guessed = text_of(path)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not all(line.replace("\t", " ").isprintable() for line in lines):
+        raise ValueError(f"{path.name} is not a text file: give one with a class name a line, in UTF-8")
+    places = [place for place, line in enumerate(lines) if line.lower() in BACKGROUND_NAMES]
+    names = [line for line in lines if line.lower() not in BACKGROUND_NAMES]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated += [lines[place] for place in places[1:]]
+    if repeated:
+        raise ValueError(f"{path.name} names {', '.join(repeated)} twice: every class needs its own name")
+    sentence = ""
+    if guessed:
+        foreign = [name for name in names if not name.isascii()]
+        sentence = (
+            f"{path.name} is not in UTF-8 and was read as {guessed}, with names such as "
+            f"{', '.join((foreign or names)[:SHOWN_AT_MOST])}: if they look wrong, save it in UTF-8."
+        )
+    return ClassFile(names, places[0] if places else None, sentence)

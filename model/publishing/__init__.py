@@ -1,0 +1,1 @@
+"""How a model is made, compiled, measured and put in its place."""

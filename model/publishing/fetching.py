@@ -1,0 +1,119 @@
+"""Fetching: published weight files, downloaded so that a broken line costs nothing but time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+from tqdm import tqdm
+
+from model import catalog
+from model.publishing.published import Published
+from model.storage.manifest import sha256_of
+
+Made = TypeVar("Made")
+BLOCK = 1 << 18
+TIMEOUT_SECONDS = 30
+HASHES = "fetched.json"
+"""In `model_dir`: the sha256 of each file when it was first fetched."""
+
+
+class FetchError(ValueError):
+    """A file that could not be downloaded, or is not the one that it should be."""
+
+
+def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
+    """Download the file, going on where an earlier try broke off, and make a model of it.
+
+    Args:
+        published: what to download.
+        make: from the file, which is deleted afterwards, to the model.
+
+    Raises:
+        FetchError: no network, another size, or not the file that the first fetch got.
+    """
+    root = catalog.model_dir()
+    root.mkdir(parents=True, exist_ok=True)
+    part = root / f"{published.name}.part"
+    if not part.exists() or part.stat().st_size != published.size:
+        _download(published, part)
+    sha256 = _check_against_first_fetch(root / HASHES, published, part)
+    try:
+        made = make(part)
+    except ValueError:
+        part.unlink()  # or every further try would find it again
+        raise
+    _remember(root / HASHES, published.name, sha256)
+    part.unlink()
+    return made
+
+
+def _download(published: Published, part: Path) -> None:
+    already = part.stat().st_size if part.exists() else 0
+    if already > published.size:  # no part of this file, and a server has nothing to add to it
+        already = 0
+    try:
+        with requests.get(
+            published.url,
+            headers={"Range": f"bytes={already}-"} if already else {},
+            stream=True,
+            timeout=TIMEOUT_SECONDS,
+        ) as response:
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            _save(response, part, already if resumed else 0, published)
+    except requests.RequestException as error:
+        if part.exists() and not part.stat().st_size:
+            part.unlink()
+        raise FetchError(
+            f"{published.url} could not be downloaded ({_reason(error)}). Check the network and try again: "
+            "what has arrived is kept. Or download it elsewhere and use: python -m model import"
+        ) from None
+    size = part.stat().st_size
+    if size != published.size:
+        part.unlink()
+        raise FetchError(f"{published.url} is {size:,} bytes, not the {published.size:,} it should be")
+
+
+def _save(response: requests.Response, part: Path, already: int, published: Published) -> None:
+    with (
+        part.open("ab" if already else "wb") as file,
+        tqdm(
+            total=published.size, initial=already, unit="B", unit_scale=True, desc=published.name
+        ) as progress,
+    ):
+        for block in response.iter_content(BLOCK):
+            file.write(block)
+            progress.update(len(block))
+
+
+def _check_against_first_fetch(hashes: Path, published: Published, part: Path) -> str:
+    """The file's sha256; raises FetchError if it is not the file of the first fetch."""
+    known = json.loads(hashes.read_text()) if hashes.exists() else {}
+    found = sha256_of(part)
+    if known.get(published.name, found) != found:
+        part.unlink()
+        raise FetchError(
+            f"{published.url} is no longer the file that was fetched here first: its sha256 is {found}, "
+            f"then it was {known[published.name]}. If you trust the new one, remove it from {hashes.name}"
+        )
+    return found
+
+
+def _remember(hashes: Path, name: str, sha256: str) -> None:
+    known = json.loads(hashes.read_text()) if hashes.exists() else {}
+    temporary = hashes.with_suffix(".part")
+    temporary.write_text(json.dumps({**known, name: sha256}, indent=2) + "\n")
+    os.replace(temporary, hashes)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__

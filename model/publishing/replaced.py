@@ -1,0 +1,96 @@
+"""Replaced: what a new model takes over from the one whose place it takes, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from model.storage.manifest import Manifest
+
+OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "known_pictures")
+"""Manifest values that say how a model is used, and nothing of its weights."""
+NAMES = {
+    "task": "task",
+    "description": "description",
+    "licence": "licence",
+    "classes": "classes",
+    "threshold": "threshold",
+    "max_segments": "most segments",
+    "max_segments_per_megapixel": "most segments per megapixel",
+    "tile_overlap": "tile overlap",
+    "known_pictures": "known pictures",
+}
+"""Manifest values to tell of, as people call them."""
+IN_BOTH = ("num_classes", "detection_min_confidence", "detection_max_instances")
+"""Config values that a manifest's own repeat."""
+_SHORT = 60  # characters of a value that is shown
+
+
+def taken_over(old: Manifest) -> dict[str, Any]:
+    """The manifest values that a new model has from the old one where its maker says nothing else.
+
+    Thresholds, tiles and what a family's config holds are up to the family.
+    """
+    values = old.model_dump(include=set(OF_THE_OPERATOR), exclude_defaults=True)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def differences(old: Manifest, new: Manifest) -> list[str]:
+    """Sentences for whoever replaced a model: what stayed, what differs, what went with the old one."""
+    before, after = _facts(old), _facts(new)
+    settings = {name for name in old.config if name not in IN_BOTH}
+    same = [name for name in before if before[name] == after.get(name)]
+    shown = [_shown(name, before[name]) for name in same if name not in settings]
+    if settings & set(same):
+        shown.append(f"{'its' if settings <= set(same) else 'the rest of its'} config")
+    changed = [
+        f"{name} {_value(before.get(name))} → {_value(after.get(name))}"
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]
+    sentences = []
+    if shown:
+        sentences.append(f"As in the model that it replaces: {', '.join(shown)}.")
+    if changed:
+        sentences.append(f"Other than in the model that it replaces: {', '.join(changed)}.")
+    if old.known_pictures is not None and new.known_pictures is not None:
+        sentences.append(
+            f"If it was trained on other pictures, python -m model survey {new.name} --data DATA notes them."
+        )
+    sentences += [f"Gone with the old weights: {what}." for what in _gone(old, new)]
+    return sentences
+
+
+def _gone(old: Manifest, new: Manifest) -> Iterator[str]:
+    if "int8" in old.exports and "int8" not in new.exports:
+        yield (
+            "its int8 stages, which were calibrated for them; make new ones with python -m model export "
+            f"{new.name} --calibration DATA"
+        )
+    elif any(export.pictures for export in old.exports.values()):
+        yield (
+            "what its precisions were measured to lose; measure again with python -m model export "
+            f"{new.name} --calibration DATA"
+        )
+    if old.quality is not None and new.quality is None:
+        yield f"its measured quality; measure it with python -m model evaluate --model {new.name} --data DATA"
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    """What tells two models of a name apart, as people call it, but for their weights."""
+    told = manifest.model_dump(include=set(NAMES), exclude_defaults=True)
+    config = {name: value for name, value in manifest.config.items() if name not in IN_BOTH}
+    return {NAMES[name]: told[name] for name in NAMES if name in told} | config
+
+
+def _shown(name: str, value: Any) -> str:
+    return name if isinstance(value, dict) or len(_value(value)) > _SHORT else f"{name} {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "the default"
+    if isinstance(value, dict):
+        return "others"
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"

@@ -1,0 +1,1 @@
+"""A model on disk: its manifest, and folders that appear whole."""
