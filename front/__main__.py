@@ -30,16 +30,7 @@ _LAST_SECONDS = 20.0  # that clients have to read their answers once no worker i
 
 
 class Front:
-    """What the exchanges share.
-
-    Attributes:
-        exchanges: those that are not over.
-        heads: what has come of heads that are not whole.
-        requests: those that no worker has yet, with what has come of their bodies.
-        answers: what clients have not read yet.
-        buffer: into which each read goes, whosever it is.
-        port: on which it listens.
-    """
+    """It listens, and keeps what the exchanges share: see `exchanges.Front`."""
 
     def __init__(self, port: int, door: int, patience: float) -> None:
         """What it is to serve.
@@ -50,9 +41,9 @@ class Front:
             patience: seconds in which something must move on a connection.
         """
         self.exchanges: dict[Exchange, None] = {}  # the oldest first
-        self.heads = Held(Exchange.turn_away)
-        self.requests = Held(Exchange.turn_away)
-        self.answers = Held(Exchange.drop)
+        self.heads: Held[Exchange] = Held(Exchange.turn_away)
+        self.requests: Held[Exchange] = Held(Exchange.turn_away)
+        self.answers: Held[Exchange] = Held(Exchange.drop)
         self.buffer = bytearray(MOST_READ_BYTES)
         self.port = port
         self._door = door

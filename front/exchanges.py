@@ -12,14 +12,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from front import heads
 from front.bodies import Body, Chunked, Counted
 from front.heads import Head, Refused
-
-if TYPE_CHECKING:
-    from front.__main__ import Front
+from front.holding import Held
 
 _LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
 _HELD_BYTES = 64 * 1024
@@ -28,6 +26,32 @@ _LINES_READ_BYTES = 4 * 1024  # of what is read line by line, which takes time: 
 _HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
 _RETRY_SECONDS = 0.05
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Front(Protocol):
+    """What the exchanges share.
+
+    Attributes:
+        exchanges: those that are not over.
+        heads: what has come of heads that are not whole.
+        requests: those that no worker has yet, with what has come of their bodies.
+        answers: what clients have not read yet.
+        buffer: into which each read goes, whosever it is.
+        port: on which it listens.
+    """
+
+    exchanges: dict[Exchange, None]
+    heads: Held[Exchange]
+    requests: Held[Exchange]
+    answers: Held[Exchange]
+    buffer: bytearray
+    port: int
+
+    def enter(self, exchange: Exchange) -> None:
+        """Note a new one."""
+
+    def find_worker(self, exchange: Exchange) -> None:
+        """Hand `exchange` to a worker, as soon as there is one."""
 
 
 class Exchange(asyncio.BufferedProtocol):

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from front.exchanges import Exchange
+from typing import Generic, Protocol, TypeVar
 
 _MOST_BYTES = 32 * 2**20
 _ENOUGH_BYTES = _MOST_BYTES * 7 // 8  # down to which exchanges are given up, so that few choices are made
 
 
-class Held:
+class Holder(Protocol):
+    """Who holds bytes: a client's exchange."""
+
+    @property
+    def address(self) -> str:
+        """The client's."""
+
+
+Exchange = TypeVar("Exchange", bound=Holder)
+
+
+class Held(Generic[Exchange]):
     """Bytes that exchanges hold, of one kind. Where they are too many, clients that hold most lose theirs."""
 
     def __init__(self, give_up: Callable[[Exchange], object]) -> None:
