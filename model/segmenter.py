@@ -92,7 +92,11 @@ class Segmenter:
         classes: Sequence[str] | None = None,
         max_segments: int | None = None,
     ) -> Segments:
-        """The segments of one picture, uint8 (H, W, 3), RGB; see `Wishes` and `predict`."""
+        """The segments of one picture, uint8 (H, W, 3), RGB; see `Wishes` and `predict`.
+
+        >>> len(load("nuclei").segment(np.zeros((64, 64, 3), np.uint8)))
+        0
+        """
         return self.predict(image, Wishes(threshold, classes, max_segments)).segments
 
     def enough(self, size: Size) -> Size:
@@ -132,6 +136,12 @@ def load(
     tested: bool = False,
 ) -> Segmenter:
     """The model of that name, its files checked, ready to segment.
+
+    >>> from model.pictures import read
+    >>> nuclei = load("nuclei")
+    >>> segments = nuclei.segment(read("app/static/samples/fluorescence.png"), threshold=0.5)
+    >>> len(segments) > 10, segments.size
+    (True, (512, 512))
 
     Args:
         name: of a bundle.

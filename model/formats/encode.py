@@ -54,7 +54,11 @@ def check_encodable(size: tuple[int, int], file_format: FileFormat) -> None:
 
 
 def encode(pixels: npt.NDArray[np.uint8], file_format: FileFormat) -> bytes:
-    """A file of uint8 (H, W, 3), RGB. Raises CannotEncode."""
+    """A file of uint8 (H, W, 3), RGB. Raises CannotEncode.
+
+    >>> encode(np.zeros((48, 64, 3), np.uint8), "png")[:4]
+    b'\\x89PNG'
+    """
     return _ENCODERS[file_format](pixels)
 
 

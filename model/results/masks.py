@@ -25,6 +25,9 @@ def paste(probabilities: npt.NDArray[np.float32], width: int, height: int, thres
     Matterport's `unmold_mask`, without scikit-image: a bilinear resize that sees zeros outside the map,
     then a threshold. A resize that repeats the edge, as cv2.resize does, swells objects at the box's sides.
 
+    >>> paste(np.array([[0.9, 0.1]], np.float32), width=4, height=1)
+    array([[1, 1, 0, 0]], dtype=uint8)
+
     Args:
         probabilities: float32 (rows, columns), 0 to 1; 28 x 28 in Mask R-CNN.
         width: of the box in pixels, at least 1.
@@ -55,6 +58,9 @@ def _bilinear_weights(target: int, source: int) -> npt.NDArray[np.float32]:
 
 def to_rle(mask: Mask, box_xyxy: npt.NDArray[np.int32], size: tuple[int, int]) -> RunLengths:
     """COCO's compressed RLE of a box-local mask, for the whole image.
+
+    >>> to_rle(np.ones((2, 3), np.uint8), np.array([10, 20, 13, 22]), (640, 480))
+    {'size': [480, 640], 'counts': 'df42n>000\\\\lU9'}
 
     Args:
         mask: uint8 (y2 - y1, x2 - x1) of 0 and 1.
@@ -92,6 +98,10 @@ def _run_edges(mask: Mask, box_xyxy: npt.NDArray[np.int32], image_height: int) -
 
 def from_label_map(labels: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.int32], list[Mask]]:
     """The instances of a label map, in the order of their labels.
+
+    >>> boxes, masks = from_label_map(np.array([[0, 7, 7], [0, 0, 7]], np.uint16))
+    >>> boxes.tolist(), masks[0].tolist()
+    ([[1, 0, 3, 2]], [[1, 1], [0, 1]])
 
     Args:
         labels: uint16 (H, W), 0 background; any other value is one instance, labels may be missing.

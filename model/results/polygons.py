@@ -18,6 +18,10 @@ def to_rings(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[Integers]:
     (0, 0), (1, 0), (1, 1), (0, 1). OpenCV's contours run through the middles of pixels: half a pixel is lost
     all around, and a single pixel altogether.
 
+    >>> rings = to_rings(np.ones((2, 3), np.uint8), np.array([10, 20, 13, 22]))
+    >>> [ring.tolist() for ring in rings]
+    [[[10, 20], [13, 20], [13, 22], [10, 22]]]
+
     Args:
         mask: uint8 (y2 - y1, x2 - x1) of 0 and 1.
         box_xyxy: int32 (4,), where the mask lies in the image, in pixels.
@@ -39,6 +43,10 @@ def to_parts(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[list[Integers]
 
     Each part is what geometry libraries call a valid polygon: the ring around it, then those of its holes,
     which may touch each other and the first at vertices, but never cut the part in two.
+
+    >>> parts = to_parts(np.array([[1, 0, 1]], np.uint8), np.array([0, 0, 3, 1]))
+    >>> len(parts), len(parts[0])
+    (2, 1)
     """
     rings = to_rings(mask, box_xyxy)
     if len(rings) < 2:

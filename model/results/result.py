@@ -31,6 +31,9 @@ class UnsuitablePicture(ValueError):
 class Wishes:
     """What a caller asks of a model; what is None is left to the model.
 
+    >>> Wishes(threshold=0.5, classes=["person", "dog"], max_segments=20).split
+    'class'
+
     Attributes:
         threshold: lowest score kept, 0 to 1; of semantic models the lowest probability of a pixel.
         classes: names to keep; None: all.

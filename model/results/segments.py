@@ -13,6 +13,16 @@ import numpy.typing as npt
 class Segments:
     """N segments of one image, as parallel arrays, best score first.
 
+    >>> segments = Segments(
+    ...     size=(640, 480),
+    ...     boxes=np.array([[10, 20, 12, 23]], np.int32),
+    ...     class_ids=np.array([1], np.int32),
+    ...     scores=np.array([0.9], np.float32),
+    ...     masks=[np.array([[1, 0], [1, 1], [1, 1]], np.uint8)],
+    ... )
+    >>> len(segments), segments.areas().tolist()
+    (1, [5])
+
     Attributes:
         size: (width, height) of the image in pixels, after EXIF orientation.
         boxes: int32 (N, 4), x1 y1 x2 y2 in pixels, half-open: 0 <= x1 < x2 <= width.
@@ -69,7 +79,12 @@ class Segments:
         )
 
     def select(self, indices: npt.NDArray[np.integer]) -> Segments:
-        """The segments at `indices`, which must keep the order by score."""
+        """The segments at `indices`, which must keep the order by score.
+
+        >>> segments = Segments.none((640, 480))
+        >>> len(segments.select(np.flatnonzero(segments.scores >= 0.5)))
+        0
+        """
         return Segments(
             size=self.size,
             boxes=self.boxes[indices],

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 class MaskRCNN:
     """The network of a Config; itself the plainest engine, which runs its stages on any Keras backend.
 
+    >>> network = MaskRCNN(Config(backbone="resnet_small", num_classes=2, image_min_dim=64, image_max_dim=64))
+    >>> found = network.detect([np.zeros((48, 64, 3), np.uint8)])[0]  # weights are random until loaded
+    >>> sorted(found), found["masks"].shape[:2]
+    (['class_ids', 'masks', 'rois', 'scores'], (48, 64))
+
     Attributes:
         config: what shaped it.
         trunk_model: picture (B, H, W, 3) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
