@@ -158,12 +158,12 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setitem(IMPORTS, "app.serving.turns", imports_of("def f():\n    import app.service", ""))
     with pytest.raises(AssertionError, match=r"app\.serving\.turns imports app\.service"):
-        test_each_room_of_the_service_imports_only_rooms_below_it()
+        test_each_room_imports_only_rooms_below_it("app")
 
     monkeypatch.setitem(IMPORTS, "app.serving.turns", imports_of("from app.serving import admission", ""))
     circle = r"circle: app\.serving\.admission, app\.serving\.turns\n"
     with pytest.raises(AssertionError, match=circle):
-        test_no_modules_of_the_service_import_each_other_in_a_circle()
+        test_no_modules_import_each_other_in_a_circle("app")
 
 
 @pytest.mark.parametrize(
@@ -204,48 +204,74 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
             assert not within(found.target, *forbidden), f"{name} imports {found.target}"
 
 
-FLOORS_OF_APP = (
-    ("errors", "probe"),
-    ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
-    ("access", "fetching"),
-    ("serving",),
-    ("requests",),
-    ("service",),
-    ("answering", "openapi"),
-    ("routes",),
-)
-"""The rooms and loose modules of app/, the ground first. On all stands `create_app`, in app itself."""
+FLOORS = {
+    "app": (
+        ("errors", "probe"),
+        ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
+        ("access", "fetching"),
+        ("serving",),
+        ("requests",),
+        ("service",),
+        ("answering", "openapi"),
+        ("routes",),
+    ),
+    "model": (
+        ("heap", "results", "stopwatch"),
+        ("pictures", "engines"),
+        ("data", "storage"),
+        ("checking", "evaluation"),
+        ("families",),
+        ("catalog", "mrcnn"),
+        ("segmenter",),
+        ("answers", "publishing"),
+        ("formats",),
+        ("answering",),
+        ("commands",),
+        ("__main__",),
+    ),
+    "front": (
+        ("heads", "holding"),
+        ("bodies",),
+        ("exchanges",),
+        ("__main__",),
+    ),
+}
+"""The rooms and loose modules of each package, the ground first. On top stands `create_app`, in app itself."""
 
-MOST_LOOSE_MODULES = 5
+MOST_LOOSE_MODULES = {"app": 3, "front": 5, "model": 7}
 
 
 def room_of(module: str) -> str:
-    """The room of app/, or the loose module, that a dotted name lies in; empty for app itself."""
+    """The room, or the loose module, of a package that a dotted name is in; empty for the package itself."""
     return f"{module}.".split(".")[1]
 
 
-def test_every_room_of_the_service_has_a_floor() -> None:
-    rooms = {room_of(name) for name in MODULES if within(name, "app")} - {""}
-    assert rooms == {room for floor in FLOORS_OF_APP for room in floor}
-    assert len([room for room in rooms if MODULES[f"app.{room}"].stem == room]) <= MOST_LOOSE_MODULES
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_has_a_floor(package: str) -> None:
+    rooms = {room_of(name) for name in MODULES if within(name, package)} - {""}
+    assert rooms == {room for floor in FLOORS[package] for room in floor}
+    loose = [room for room in rooms if MODULES[f"{package}.{room}"].stem == room]
+    assert len(loose) <= MOST_LOOSE_MODULES[package]
 
 
-def test_each_room_of_the_service_imports_only_rooms_below_it() -> None:
-    """Also lazily. So there is no circle of rooms, and none that a room would have with app itself."""
-    for number, floor in enumerate(FLOORS_OF_APP):
-        below = {room for lower in FLOORS_OF_APP[:number] for room in lower}
-        for name in (name for name in MODULES if within(name, *(f"app.{room}" for room in floor))):
-            for found in IMPORTS[name] if name != "app" else ():
-                if within(found.target, "app"):
+@pytest.mark.parametrize("package", FLOORS)
+def test_each_room_imports_only_rooms_below_it(package: str) -> None:
+    """Also lazily. So there is no circle of rooms, and none that a room would have with its package."""
+    for number, floor in enumerate(FLOORS[package]):
+        below = {room for lower in FLOORS[package][:number] for room in lower}
+        for name in (name for name in MODULES if within(name, *(f"{package}.{room}" for room in floor))):
+            for found in IMPORTS[name]:
+                if within(found.target, package):
                     assert room_of(found.target) in {*below, room_of(name)}, f"{name} imports {found.target}"
 
 
-def test_no_modules_of_the_service_import_each_other_in_a_circle() -> None:
+@pytest.mark.parametrize("package", FLOORS)
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     """Also lazily. A module that imports none, or that none imports, is in no circle: it is taken away."""
     left = {
-        name: {module_of(found.target) for found in IMPORTS[name] if within(found.target, "app")} - {name}
+        name: {module_of(found.target) for found in IMPORTS[name] if within(found.target, package)} - {name}
         for name in MODULES
-        if within(name, "app")
+        if within(name, package)
     }
     while left:
         imported = {target for targets in left.values() for target in targets}
