@@ -95,44 +95,44 @@ class Settings:
         None,
         "a bucket's name without gs://",
         _bucket,
-        description="The bucket that results are written to. What is in it is never segmented.",
+        description="The bucket to which results are written. Objects in it are never segmented.",
     )
     result_topic: str = _setting(
         None,
         "a topic's full name, projects/PROJECT/topics/TOPIC",
         _matching(_TOPIC),
-        description="The topic that every end is published to, as `projects/PROJECT/topics/TOPIC`.",
+        description="The topic to which every outcome is published, as `projects/PROJECT/topics/TOPIC`.",
     )
     service_url: str = _setting(
         None,
         "the service's address, with a host and a port that can be, such as https://maskserve.example.com",
         _address,
-        description="The service, such as `https://maskserve.example.com`.",
+        description="The address of the service, such as `https://maskserve.example.com`.",
     )
     service_api_key: str | None = _setting(
         "",
         "a key of visible characters",
         _key,
-        description="One of the service's `MASKSERVE_API_KEYS`, where it asks for one: a secret.",
+        description="One of the service's `MASKSERVE_API_KEYS`, if it requires one. A secret.",
         secret=True,
     )
     service_timeout: int = _setting(
         "240",
         f"a whole number of seconds up to {_LONGEST_REQUEST}, as long as Cloud Run lets a request last",
         _seconds_of_a_request,
-        description="Seconds that the service may take for an answer: less than the ack deadline.",
+        description="How long the service may take to answer, in seconds: less than the ack deadline.",
     )
     max_bytes: int = _setting(
         str(20 * 2**20),
         "a whole number of bytes",
         _whole,
-        description="The largest image that is read, in bytes: as the service's `MASKSERVE_MAX_BYTES`.",
+        description="Largest image that is read, in bytes. Use the service's `MASKSERVE_MAX_BYTES`.",
     )
     max_age: int = _setting(
         str(12 * 3600),
         "a whole number of seconds",
         _whole,
-        description="Seconds after which a message that still does not go well is recorded as failed.",
+        description="Age in seconds at which a message is recorded as failed instead of being tried again.",
     )
 
     @classmethod

@@ -63,158 +63,172 @@ class Settings:
     models: tuple[str, ...] = _setting(
         "nuclei,people",
         names(),
-        "The models to load, by name or as a bundle's gs:// folder; the first is the default.",
+        "The models to load: names, or gs:// folders of bundles. The first one is used when a request names"
+        " no model.",
     )
     engine: str | None = _setting(
         "",
         or_unset(one_of("openvino", "tensorflow")),
-        "What runs the models that it can run; unset: openvino where they are compiled.",
+        "The engine that runs the models. Default: openvino for models that have compiled stages.",
     )
     precision: str | None = _setting(
         "",
         or_unset(one_of("f32", "bf16", "int8")),
-        "Of their arithmetic, where a model has it; unset: the fastest that the processor has and that is"
-        " close enough.",
+        "Numerical precision. Default: the fastest that the processor supports and that was measured to be"
+        " accurate enough for the model.",
     )
 
     gate: GatePolicy = _setting(  # noqa: RUF009
         "warn",
         one_of(*get_args(GatePolicy)),
-        "What to do about a picture unlike those that a model was trained on: nothing, warn in the answer, or"
-        " refuse with 422.",
+        "What to do with a picture unlike those that the model was trained on: off (nothing), warn (a"
+        " warning in the answer) or refuse (422).",
     )
 
     # --- processes
     processes: int = _setting(
         "1",
         whole_number(1, 128),
-        "How many processes; each has its own copy of the models, one inference at a time and its own queue.",
+        "Number of processes. Each has its own copy of the models and its own queue, and runs one inference"
+        " at a time.",
     )
     inference_threads: int | None = _setting(
         "",
         or_unset(whole_number(1, 512)),
-        "How many threads compute one inference; unset: one a core, the cores divided among the processes.",
+        "Threads per inference. Default: one per core, with the cores divided among the processes.",
     )
     worker_timeout: int = _setting(
         "300",
         whole_number(1, 86_400),
-        "Seconds after which a process whose request hangs is replaced: longer than any honest request takes,"
-        " since all that the process works on is lost with it.",
+        "A process is replaced when one of its requests takes longer than this many seconds. Everything that"
+        " the process is working on is lost, so set it well above the time that any request needs.",
     )
     worker_memory: int | None = _setting(
         "",
         or_unset(whole_number(1)),
-        "Resident mebibytes beyond which a process finishes what it has and is replaced; unset: never.",
+        "A process with more resident memory than this, in MiB, finishes its requests and is replaced."
+        " Default: no limit.",
     )
 
     # --- limits
     max_bytes: int = _setting(
         str(20 * _MEBIBYTE),
         whole_number(1),
-        "The largest image file accepted, in bytes: any camera's JPEG, most microscopes' TIFF; more is 413.",
+        "Largest image file, in bytes; a larger file is refused with 413. The default admits any camera's"
+        " JPEG and most microscopes' TIFF.",
     )
     max_pixels: int = _setting(
         "50000000",
         whole_number(1),
-        "The largest picture accepted, width times height, by its header; more is 413.",
+        "Largest picture, width times height in pixels, according to its header; a larger one is refused"
+        " with 413.",
     )
     max_frames: int = _setting(
         "1000",
         whole_number(1),
-        "The most pages or frames that a file may have, since they are counted one by one; more is 413.",
+        "Most pages or frames in a file, since they have to be counted one by one; a file with more is"
+        " refused with 413.",
     )
-    max_batch: int = _setting("16", whole_number(1), "The most images in one request; more is 413.")
+    max_batch: int = _setting("16", whole_number(1), "Most images in one request; more are refused with 413.")
     max_batch_bytes: int = _setting(
         str(64 * _MEBIBYTE),
         whole_number(1),
-        "The largest request with several images, in bytes: it is in memory as a whole; more is 413.",
+        "Largest request with several images, in bytes, since all of it is held in memory; a larger one is"
+        " refused with 413.",
     )
     max_parts: int = _setting(
-        "64", whole_number(1), "The most parts of a form, files and fields together; more is 413."
+        "64", whole_number(1), "Most parts in a form, files and fields together; more are refused with 413."
     )
     max_field_bytes: int = _setting(
         str(256 * 1024),
         whole_number(128 * 1024),  # it bounds the parser's buffer too, which takes 64 KiB at once
-        "The most bytes that the text fields of a form have together; more is 413.",
+        "Most bytes in all text fields of a form together; more are refused with 413.",
     )
     max_segments: int = _setting(
         str(USUAL_CEILING),
         whole_number(1, MOST_SEGMENTS),
-        "The most segments in one answer, asked for or by the model's own limit: they and their masks are in"
-        " memory together.",
+        "Most segments in one answer, whether the request or the model sets the limit: all of them and their"
+        " masks are held in memory.",
     )
     max_json_depth: int = _setting(
-        "16", whole_number(1), "How deep lists and objects of JSON may nest: no request needs 8; more is 400."
+        "16",
+        whole_number(1),
+        "How deeply lists and objects in JSON may nest; deeper JSON is refused with 400. No request needs 8"
+        " levels.",
     )
     max_header_bytes: int = _setting(
         "32768",
         whole_number(4096, 65535),
-        "The longest request line and headers together, in bytes; more is 431.",
+        "Most bytes in the request line and headers together; more are refused with 431.",
     )
 
     # --- time
     queue: int = _setting(
         "16",
         whole_number(0, 1000),
-        "How many requests may wait behind the running one; the next is told 503. Large pictures, and"
-        " requests with several, may have only some of these places.",
+        "How many requests may wait behind the running one; the next one is refused with 503. Large pictures"
+        " and requests with several images may take only some of these places.",
     )
     queue_timeout: float = _setting(
         "60",
         seconds(_LONGEST_TIMEOUT),
-        "How long a request waits for its turn before it is told 503, in seconds.",
+        "How long a request waits for its turn before it is refused with 503, in seconds.",
     )
     upload_timeout: float = _setting(
         "60",
         seconds(_LONGEST_TIMEOUT),
-        "How long an upload may take before it is told 408, in seconds.",
+        "How long an upload may take before it is refused with 408, in seconds.",
     )
     request_timeout: float = _setting(
         "120",
         seconds(240),
-        "How long a request may take as a whole, in seconds; what has not begun to be computed by then is"
-        " told 503.",
+        "How long a request may take in total, in seconds. A request whose inference has not started by then"
+        " is refused with 503.",
     )
 
     # --- images from elsewhere
     url_fetch: str = _setting(
         "on",
         one_of("on", "allowlist", "off"),
-        "Whether images are fetched from URLs: of public addresses, of MASKSERVE_URL_HOSTS, or not at all.",
+        "Which URLs images are fetched from: any public address (on), only MASKSERVE_URL_HOSTS (allowlist),"
+        " or none (off).",
     )
     url_hosts: tuple[str, ...] = _setting(
         "",
         or_unset(
             names_matching(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", "host names, separated by commas"), ()
         ),
-        "With MASKSERVE_URL_FETCH=allowlist: the hosts, a leading *. standing for all below.",
+        "With MASKSERVE_URL_FETCH=allowlist: the allowed hosts. A leading *. allows all subdomains.",
     )
     url_schemes: tuple[str, ...] = _setting(
         "https",
         some_of("https", "http"),
-        "How images may be fetched; http can be read and changed on its way.",
+        "The schemes that image URLs may have. Anyone between the service and the server can read and change"
+        " what comes by http.",
     )
     url_timeout: float = _setting(
-        "10", seconds(_LONGEST_TIMEOUT), "How long fetching an image may take, redirects included; then 504."
+        "10",
+        seconds(_LONGEST_TIMEOUT),
+        "How long fetching an image may take, redirects included, in seconds; then 504.",
     )
     gcs_buckets: tuple[str, ...] = _setting(
         "",
         or_unset(
             names_matching("[a-z0-9][a-z0-9._-]+", "bucket names without gs://, separated by commas"), ()
         ),
-        "The buckets that gcs_uri may name; unset: none, gcs_uri is 403.",
+        "The buckets that gcs_uri may name. Default: none, and gcs_uri is refused with 403.",
     )
     path_root: str | None = _setting(
         "",
         or_unset(matching("/.*", "an absolute path")),
-        "The folder below which /predict/path reads files; unset: that route is 404.",
+        "The folder below which /predict/path reads files. Default: none, and that route answers 404.",
     )
 
     # --- access
     api_keys: tuple[str, ...] = _setting(
         "",
         or_unset(keys(), ()),
-        "Keys of which X-API-Key must be one, several for rotation; unset: everybody may ask.",
+        "The valid values of X-API-Key; several for rotation. Default: no key is needed.",
         secret=True,
     )
     rate_limit: str | None = _setting(
@@ -225,43 +239,44 @@ class Settings:
                 "a number a time, such as 60/minute",
             )
         ),
-        "How many requests one key, or one address where there are no keys, may send; a picture counts once"
-        " for every 4 million pixels begun. Unset: no limit.",
+        "How many requests each API key (without keys: each address) may send, such as 60/minute. A picture"
+        " counts once for every 4 million pixels or part thereof. Default: no limit.",
     )
     rate_limit_storage: str = _setting(
         "memory://",
         matching(r"memory://|(redis|rediss)://.+", "memory:// or a redis:// address"),
-        "Where requests are counted: in each process by itself, or in a Redis that several share.",
+        "Where requests are counted: in the memory of each process, or in a Redis that all share.",
         secret=True,
     )
     trusted_proxies: int = _setting(
         "0",
         whole_number(0),
-        "How many addresses the proxies in front append to X-Forwarded-For, the first of them the caller's.",
+        "How many addresses the proxies in front of the service append to X-Forwarded-For. The first of"
+        " these is the caller's.",
     )
     cors_origins: tuple[str, ...] = _setting(
         "",
         or_unset(origins(), ()),
-        "The origins (https://example.com, or *) whose pages may call the service; unset: none.",
+        "The origins (https://example.com, or *) whose pages may call the service. Default: none.",
     )
 
     # --- Vertex AI, which sets these itself
     health_route: str | None = _setting(
         "",
         or_unset(matching(r"/[\w.~:/-]*", "a path such as /predict")),
-        "Where Vertex AI asks whether the service is ready.",
+        "The path at which Vertex AI asks whether the service is ready.",
         name="AIP_HEALTH_ROUTE",
     )
     predict_route: str | None = _setting(
         "",
         or_unset(matching(r"/[\w.~:/-]*", "a path such as /predict")),
-        "Where Vertex AI sends instances.",
+        "The path to which Vertex AI sends instances.",
         name="AIP_PREDICT_ROUTE",
     )
     storage_uri: str | None = _setting(
         "",
         or_unset(matching("gs://.+", "a gs:// folder")),
-        "The bundle's folder, which is served in place of MASKSERVE_MODELS.",
+        "The gs:// folder of the bundle to serve instead of MASKSERVE_MODELS.",
         name="AIP_STORAGE_URI",
     )
 
