@@ -236,7 +236,7 @@ FLOORS = {
         ("__main__",),
     ),
 }
-"""The rooms and loose modules of each package, the ground first. On top stands `create_app`, in app itself."""
+"""The rooms and loose modules of each package, the ground first. `create_app`, in app itself, is above all."""
 
 MOST_LOOSE_MODULES = {"app": 3, "front": 5, "model": 7}
 
