@@ -16,6 +16,8 @@ from model.choosing import AUTO
 from model.families.registry import family_named
 from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
 from model.problems import problems_in
+from model.system_errors import in_words
+from model.whole_files import whole_file
 from model.whole_folders import put_back, whole_folder
 
 PROJECT = Path(__file__).parents[1]
@@ -64,7 +66,9 @@ def read_bundle(folder: Path) -> Bundle:
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
         raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {in_words(error)}") from None
+    except ValueError as error:
         raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
     if bundle.manifest.name != folder.name:
         raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
@@ -115,9 +119,8 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     except ValidationError as error:
         raise BundleError(f"this makes no {MANIFEST}: {problems_in(error)}") from None
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, folder / MANIFEST)
+    with whole_file(folder / MANIFEST) as part:
+        part.write_text(text + "\n", encoding="utf-8")
     return Bundle(folder, manifest)
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from model.commands.pictures_named import STANDARD, NamedPicture
 from model.finding import Finding
 from model.formats.registry import Format, Options
+from model.system_errors import in_words
 
 # What will go wrong with the next picture, too.
 _LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EPIPE}
@@ -79,7 +80,7 @@ class _StandardOutput:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()
         except OSError as error:
-            raise CannotWrite(f"standard output cannot be written: {error.strerror}") from error
+            raise CannotWrite(f"standard output: {in_words(error)}") from error
 
 
 class _Folder:
@@ -125,7 +126,7 @@ class _Folder:
                 files = self._output.files(finding)
                 _make_whole(target, lambda part: _fill(part, files))
         except OSError as error:
-            message = f"{target} cannot be written: {error.strerror or error}"
+            message = in_words(error, target)  # and not of the temporary file that is to become it
             raise (CannotWrite if error.errno in _LASTING else OSError)(message) from error
 
 

@@ -16,7 +16,7 @@ from model import catalog
 from model.families.mask_rcnn import imagenet
 from model.families.mask_rcnn.backbones import build_backbone
 from model.families.mask_rcnn.imagenet import load_imagenet, weights_of
-from model.families.mask_rcnn.starting import Start, load_start, start_of
+from model.families.mask_rcnn.starting import load_start, start_of
 from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, read_weights, save_weights
 from model.mrcnn import MaskRCNN
 
@@ -93,13 +93,13 @@ def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp
 def test_what_the_file_lacks_starts_from_chance_and_is_named(
     file: Path, fresh: MaskRCNN, tmp_path: Path
 ) -> None:
-    path = without(file, tmp_path / "part.h5", "mrcnn_mask_")
+    path = without(file, tmp_path / "part.h5", "mrcnn_mask")
     with h5py.File(path, "a") as stored:
         stored["dense_7/kernel:0"] = np.zeros(3)
     before = {layer.name: layer.get_weights() for layer in fresh.layers}
-    notes = load_start(Start(str(path), path, ("rpn_class_raw",)), fresh, "heads")
+    notes = load_start(start_of(str(path), ["rpn_class_raw"], CLASSES), fresh, "heads")
     expected = read_weights(file)
-    left = {layer.name for layer in fresh.layers if layer.name.startswith("mrcnn_mask_")} | {"rpn_class_raw"}
+    left = {layer.name for layer in fresh.layers if layer.name.startswith("mrcnn_mask")} | {"rpn_class_raw"}
     for layer in fresh.layers:
         for variable, old in zip(layer.weights, before[layer.name], strict=True):
             wanted = old if layer.name in left else expected[layer.name][variable.name]
@@ -110,12 +110,20 @@ def test_what_the_file_lacks_starts_from_chance_and_is_named(
     assert notes[1] == "Layers of the file that the network does not have, not read: dense_7."
 
 
+def test_a_file_is_read_once_and_may_then_be_gone(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
+    path = tmp_path / "once.h5"
+    path.write_bytes(file.read_bytes())
+    start = start_of(str(path), [], CLASSES)
+    path.unlink()
+    assert load_start(start, fresh, "all") == [f"All {len(fresh.layers)} layers start from once.h5."]
+
+
 def test_a_file_with_a_part_of_the_backbone_is_refused(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
     path = without(file, tmp_path / "half.h5", "res5")
     with pytest.raises(
         WeightsError, match=r"half\.h5 lacks layers of the backbone: res5a_branch2a, .* cut off"
     ):
-        load_start(Start(str(path), path), fresh, "all")
+        load_start(start_of(str(path), [], CLASSES), fresh, "all")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,7 @@ def test_a_layer_that_is_left_out_must_exist_and_learn(
     file: Path, fresh: MaskRCNN, exclude: tuple[str, ...], stage: str, told: str
 ) -> None:
     with pytest.raises(WeightsError, match=told):
-        load_start(Start(str(file), file, exclude), fresh, stage)
+        load_start(start_of(str(file), exclude, CLASSES), fresh, stage)
 
 
 def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
