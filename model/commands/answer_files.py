@@ -96,7 +96,11 @@ class _Folder:
         return self._folder / picture.stem.with_name(picture.stem.name + self._ending)
 
     def _check_targets(self, pictures: Sequence[NamedPicture]) -> None:
-        path_of = {picture.path.resolve(): picture for picture in pictures if picture.path is not None}
+        path_of = {
+            picture.path.resolve(): picture
+            for picture in pictures
+            if picture.path is not None and picture.path.exists()
+        }
         written: dict[Path, NamedPicture] = {}
         for picture in pictures:
             target = self._target(picture)

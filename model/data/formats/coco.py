@@ -75,6 +75,7 @@ class CocoFolder(DrawnShapes):
             notes=[
                 *_about_root(root),
                 *_about_background(background, coco["annotations"]),
+                *_about_crowds(coco["annotations"], self.json_path),
                 *_about_spare_images(self.image_folder, file_names),
             ],
         )
@@ -143,6 +144,18 @@ def _about_background(
         text = f"the category {category['name']!r} (id {category['id']}) is passed over{of_it}"
         findings.append(Finding(f"{text}: it is the background, which is everything that is no object"))
     return findings
+
+
+def _about_crowds(annotations: Sequence[dict[str, Any]], json_path: Path) -> list[Finding]:
+    if not annotations or not all(annotation.get("iscrowd") for annotation in annotations):
+        return []
+    return [
+        Finding(
+            "every annotation is marked as a crowd, of which nothing is learned, as Datumaro and others mark "
+            "each mask that is no polygon: where each is one object, set 'iscrowd' to 0 in "
+            f"{json_path.name}, or export polygons"
+        )
+    ]
 
 
 def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding]:

@@ -151,6 +151,11 @@ def _shape_of(layers: Sequence[StoredLayer], exclude: Sequence[str], path: Path)
     stored = {layer.name: layer.arrays for layer in layers if not layer.is_called(models)}
     if all(name in stored for name in CLASS_LAYERS):
         return shape_in(stored, path.name)
+    if any(name.startswith("conv4_block") for name in stored):
+        raise WeightsError(
+            f"{path.name} is a ResNet of Keras' own: say --weights imagenet, which reads it from "
+            "~/.keras/models"
+        )
     blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
     if blocks not in BACKBONE_OF_STAGE4_BLOCKS:
         shape_in(stored, path.name)  # raises, saying so

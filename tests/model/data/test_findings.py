@@ -82,6 +82,21 @@ def test_damaged_run_lengths_are_refused_before(tmp_path: Path) -> None:
         check_data(data)
 
 
+def test_data_of_nothing_but_crowds_say_what_marked_them_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = coco(tmp_path, [[SQUARE], [SQUARE]]) / "annotations.json"
+    content = json.loads(path.read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="none of 2 images holds an object"):
+        said_of(path, capsys)
+    told = capsys.readouterr().err
+    assert "every annotation is marked as a crowd" in told
+    assert "set 'iscrowd' to 0 in annotations.json" in told
+
+
 ROOT = {"id": 0, "name": "animals", "supercategory": "none"}
 
 

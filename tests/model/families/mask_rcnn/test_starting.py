@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from drawn_data import TINY
 from keras.applications import resnet as caffe
+from keras.src.applications import resnet as keras_resnet
+from keras.src.legacy.saving import legacy_h5_format
 
 from model import catalog
 from model.families.mask_rcnn import imagenet
@@ -176,8 +178,9 @@ def test_coco_is_the_model_of_that_name_without_its_heads_where_the_classes_diff
     assert len(start.notes) == bool(left)
 
 
-def test_imagenets_backbone_computes_what_keras_own_does() -> None:
-    """Of pictures as RGB, in a backbone whose batch norm has another epsilon."""
+@pytest.fixture(scope="module")
+def published() -> keras.Model:
+    """A ResNet-50 as Keras publishes it, with values of chance."""
     keras.utils.set_random_seed(3)
     published = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(None, None, 3))
     rng = np.random.default_rng(2)
@@ -188,8 +191,82 @@ def test_imagenets_backbone_computes_what_keras_own_does() -> None:
             layer.moving_variance.assign(variance)
             layer.gamma.assign(np.sqrt(variance))  # or sixteen blocks would exceed all bounds
             layer.moving_mean.assign(rng.normal(0, 0.1, layer.moving_mean.shape))
+    return published
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
+    """This project's ResNet-50."""
     picture = keras.Input((None, None, 3))
-    ours = keras.Model(picture, build_backbone("resnet50", picture, train_bn=False)[-1])
+    return keras.Model(picture, build_backbone("resnet50", picture, train_bn=False)[-1])
+
+
+def test_every_layer_of_the_backbone_is_read_from_a_file_laid_out_as_keras_publishes_it(
+    published: keras.Model, backbone: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is downloaded: Keras gets the file where it would download it."""
+    path = tmp_path / "notop.h5"
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, published)
+        assert file["conv2_block1_0_conv"].attrs["weight_names"][0].endswith("kernel")
+    asked = []
+
+    def give_file(name: str, url: str, **_: object) -> str:
+        asked.append((name, url))
+        return str(path)
+
+    monkeypatch.setattr(keras_resnet.file_utils, "get_file", give_file)
+    layers = [layer for layer in backbone.layers if layer.weights]
+    for layer in layers:
+        layer.set_weights([np.full(variable.shape, 7.0) for variable in layer.weights])
+
+    load_imagenet(layers, "resnet50")
+
+    expected = weights_of(published)
+    assert {layer.name for layer in layers} == set(expected)
+    for layer in layers:
+        for variable in layer.weights:
+            np.testing.assert_array_equal(variable, expected[layer.name][variable.name], err_msg=layer.name)
+    name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    assert asked == [(name, imagenet.URL + name)]
+    with pytest.raises(WeightsError, match=r"notop\.h5 is a ResNet of Keras' own: say --weights imagenet"):
+        start_of(str(path), [], CLASSES)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        # Keras 1, and 2 in a session of its own and in one with other models
+        {"kernel": "{0}_W:0", "bias": "{0}_b:0", "moving_variance": "{0}_running_std:0"},
+        dict.fromkeys(("kernel", "bias", "moving_variance"), "{0}/{1}:0"),
+        dict.fromkeys(("kernel", "bias", "moving_variance"), "{0}_1/{1}:0"),
+    ],
+)
+def test_every_layer_of_the_backbone_is_read_from_the_file_that_matterport_downloads(
+    backbone: keras.Model, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    path = tmp_path / "notop.h5"
+    layers = [layer for layer in backbone.layers if layer.weights]
+    with h5py.File(path, "w") as file:
+        for layer in layers:
+            group = file.create_group(layer.name)
+            for variable in layer.weights:
+                name = variables.get(variable.name, "{0}_{1}:0").format(layer.name, variable.name)
+                group[name] = np.asarray(variable)
+    start = start_of(str(path), [], CLASSES)
+    assert start.config == {"backbone": "resnet50"}
+    assert set(start.stored) == {layer.name for layer in layers}
+    for layer in layers:
+        for variable in layer.weights:
+            np.testing.assert_array_equal(start.stored[layer.name][variable.name], variable)
+
+
+def test_imagenets_backbone_computes_what_keras_own_does(
+    published: keras.Model, backbone: keras.Model
+) -> None:
+    """Of pictures as RGB, in a backbone whose batch norm has another epsilon."""
+    rng = np.random.default_rng(2)
+    ours = backbone
     stored = weights_of(published)
     layers = [layer for layer in ours.layers if layer.weights]
     assert {layer.name for layer in layers} == set(stored)
@@ -230,5 +307,8 @@ def test_without_a_network_the_file_to_copy_is_named(
         raise Exception("URL fetch failure on https://storage.googleapis.com/resnet50.h5: None -- no route")
 
     monkeypatch.setitem(imagenet.PUBLISHED, "resnet50", fail)
-    with pytest.raises(WeightsError, match=r"of resnet50 cannot be downloaded \(URL fetch .*\.keras/models"):
+    with pytest.raises(
+        WeightsError,
+        match=r"of resnet50 cannot be downloaded \(URL fetch .*resnet50_weights_.*_notop\.h5 to .*\.keras/models",
+    ):
         load_imagenet(fresh.layers, "resnet50")
