@@ -8,6 +8,7 @@ import signal
 import sys
 
 from model.commands import banner
+from model.files.system_errors import in_words
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
@@ -38,7 +39,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except (ValueError, OSError) as error:
-        print(f"{parser.prog} {arguments.command}: {error}", file=sys.stderr)
+        message = in_words(error) if isinstance(error, OSError) else str(error)
+        print(f"{parser.prog} {arguments.command}: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -216,7 +216,7 @@ FLOORS = {
         ("routes",),
     ),
     "model": (
-        ("heap", "results", "stopwatch"),
+        ("files", "heap", "results", "stopwatch"),
         ("pictures", "engines"),
         ("data", "storage"),
         ("checking", "evaluation"),
@@ -236,7 +236,7 @@ FLOORS = {
         ("__main__",),
     ),
 }
-"""The rooms and loose modules of each package, the ground first. `create_app`, in app itself, is above all."""
+"""The rooms and loose modules of each package, the ground first. On top is `create_app`, in app itself."""
 
 MOST_LOOSE_MODULES = {"app": 3, "front": 5, "model": 7}
 

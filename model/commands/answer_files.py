@@ -11,6 +11,7 @@ from typing import Protocol
 
 from model.answers.finding import Finding
 from model.commands.pictures_named import STANDARD, NamedPicture
+from model.files.system_errors import in_words
 from model.formats.registry import Format, Options
 
 # What will go wrong with the next picture, too.
@@ -79,7 +80,7 @@ class _StandardOutput:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()
         except OSError as error:
-            raise CannotWrite(f"standard output cannot be written: {error.strerror}") from error
+            raise CannotWrite(f"standard output: {in_words(error)}") from error
 
 
 class _Folder:
@@ -95,7 +96,11 @@ class _Folder:
         return self._folder / picture.stem.with_name(picture.stem.name + self._ending)
 
     def _check_targets(self, pictures: Sequence[NamedPicture]) -> None:
-        path_of = {picture.path.resolve(): picture for picture in pictures if picture.path is not None}
+        path_of = {
+            picture.path.resolve(): picture
+            for picture in pictures
+            if picture.path is not None and picture.path.exists()
+        }
         written: dict[Path, NamedPicture] = {}
         for picture in pictures:
             target = self._target(picture)
@@ -125,7 +130,7 @@ class _Folder:
                 files = self._output.files(finding)
                 _make_whole(target, lambda part: _fill(part, files))
         except OSError as error:
-            message = f"{target} cannot be written: {error.strerror or error}"
+            message = in_words(error, target)  # and not of the temporary file that is to become it
             raise (CannotWrite if error.errno in _LASTING else OSError)(message) from error
 
 

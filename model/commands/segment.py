@@ -22,6 +22,7 @@ from model.answers.gate import doubt
 from model.commands.answer_files import CannotWrite, answers_to
 from model.commands.arguments import above_zero, add_way_to_run, at_least_one, at_least_zero, share
 from model.commands.pictures_named import NamedPicture, pictures_named
+from model.files.system_errors import in_words
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS, OVERLAY, Options
@@ -158,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
             except CannotWrite as error:
                 raise CannotWrite(f"{error}; stopped after {bar.n} of {len(pictures)} pictures") from None
             except Exception as error:
-                tqdm.write(f"{picture}: {_reason(error)}", file=sys.stderr)
+                tqdm.write(_reason(picture, error), file=sys.stderr)
                 failed += 1
             bar.update()
     return 1 if failed else 0
@@ -195,9 +196,13 @@ def _notes(finding: Finding, model: str) -> list[str]:
     return notes
 
 
-def _reason(error: Exception) -> str:
+def _reason(picture: NamedPicture, error: Exception) -> str:
     """What went wrong with a picture. Errors that were not written for people say what they are, too."""
-    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return in_words(error)  # which names the picture
+    if isinstance(error, OSError):
+        return f"{picture}: {in_words(error)}"
+    return f"{picture}: {error if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'}"
 
 
 def _left_out(result: Result) -> str:

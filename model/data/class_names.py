@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.data.text_files import text_of
+from model.files.text_files import text_of
 
 BACKGROUND_NAMES = {"bg", "background", "_background_", "__background__"}
 SHOWN_AT_MOST = 5
+_LIST = re.compile(r"\s*(\w+\s*=\s*)?(\[.*\]|\{.*\})\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,15 @@ def read_class_file(path: Path) -> ClassFile:
         ValueError: it is a folder, is not there or is no text, or a name comes twice.
     """
     if path.is_dir():
-        raise ValueError(f"--classes {path} names a folder: give a text file with a class name a line")
+        raise ValueError(f"{path} is a folder: give a text file with a class name a line")
     if not path.exists():
-        raise ValueError(f"--classes {path}: there is no such file")
+        raise ValueError(f"{path}: there is no such file; give a text file with a class name a line")
     text, guessed = text_of(path)
+    if _LIST.fullmatch(text):
+        raise ValueError(
+            f"{path.name} is a list in JSON or Python, and a text file with a class name a line is expected: "
+            "write the names alone, one a line, without brackets, quotes and commas"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not all(line.replace("\t", " ").isprintable() for line in lines):
         raise ValueError(f"{path.name} is not a text file: give one with a class name a line, in UTF-8")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import ExifTags, Image
 
+from model.data.class_names import ClassFile, read_class_file
 from model.data.sample import DataError, check_classes
 from model.pictures import Header, turned
 from model.pictures.opening import orientation_of
@@ -153,24 +154,40 @@ def _orientation_of(page: Any) -> int:
 
 
 def read_names(path: Path) -> list[str]:
-    """The class names in a text file, one a line; none where there is no file.
+    """The class names in a text file, one a line, without the background; none where there is no file.
 
     Raises:
-        DataError: the file is not UTF-8 text, or its names cannot be told apart.
+        DataError: the file is no text, or its names cannot be told apart.
+    """
+    return _class_file(path).names if path.is_file() else []
+
+
+def read_numbered_names(path: Path) -> list[str]:
+    """As `read_names`, of a file whose lines say which number a class has.
+
+    Raises:
+        DataError: also where the background stands among the classes, so that their numbers are in doubt.
     """
     if not path.is_file():
         return []
-    names = read_lines(path)
-    check_classes(names, f"the lines of {path}")
-    return names
+    named = _class_file(path)
+    if named.background:
+        raise DataError(
+            f"the lines of {path} name the background among the classes: put it first, where it has the "
+            "number 0, or leave it out"
+        )
+    return named.names
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, without empty ones at its end; DataError if it is not UTF-8 text."""
+def _class_file(path: Path) -> ClassFile:
     try:
-        return path.read_text(encoding="utf-8-sig").strip().splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error}") from error
+        named = read_class_file(path)
+    except ValueError as error:
+        raise DataError(f"{error} (in {path.parent})") from error
+    if named.sentence:  # what is learned under a name that was guessed keeps it for good
+        raise DataError(f"{named.sentence} (in {path.parent})")
+    check_classes(named.names, f"the lines of {path}")
+    return named
 
 
 def read_kinds(path: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from model.data.files import read_lines, read_names
+from model.data.files import read_names
 from model.data.findings import Finding
 from model.data.reading import Reading
 from model.data.sample import DataError, check_classes
@@ -43,13 +43,8 @@ def classes_of(found: Collection[str], folder: Path, reading: Reading, source: s
 def _names_in(folder: Path) -> list[str]:
     if names := read_names(folder / "classes.txt"):
         return names
-    path = folder / "labels.txt"
-    if not path.is_file():
-        return []
-    # LabelMe's __ignore__ and _background_ are no classes.
-    names = [name for line in read_lines(path) if (name := line.strip()) and not name.startswith("_")]
-    check_classes(names, f"the lines of {path}")
-    return names
+    # LabelMe's __ignore__ is no class.
+    return [name for name in read_names(folder / "labels.txt") if not name.startswith("_")]
 
 
 def _with_all_of(found: Collection[str], classes: Sequence[str], source: str, whose: str) -> list[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import openvino as ov
 
+from model.engines.saving import save_model
+
 if TYPE_CHECKING:
     from model.engines.tensorflow import TensorFlowRunner
 
@@ -25,7 +27,7 @@ def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:
     """Write STAGE.xml and STAGE.bin to `folder`, weights in 16 bits or as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
-        ov.save_model(model, folder / f"{name}.xml", compress_to_fp16=in_16_bits)
+        save_model(model, folder / f"{name}.xml", in_16_bits=in_16_bits)
 
 
 def _convert(name: str, graph: object) -> ov.Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +11,8 @@ import requests
 from tqdm import tqdm
 
 from model import catalog
+from model.files.system_errors import FULL, free_bytes, in_words, megabytes
+from model.files.whole_files import whole_file
 from model.publishing.published import Published
 from model.storage.manifest import sha256_of
 
@@ -73,6 +74,14 @@ def _download(published: Published, part: Path) -> None:
             f"{published.url} could not be downloaded ({_reason(error)}). Check the network and try again: "
             "what has arrived is kept. Or download it elsewhere and use: python -m model import"
         ) from None
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        free = megabytes(free_bytes(part.parent))
+        raise FetchError(
+            f"{part.parent}: {in_words(error)}: the download takes {megabytes(published.size)}, and {free} "
+            "are free beside what has arrived, which is kept. Make room and repeat the command"
+        ) from None
     size = part.stat().st_size
     if size != published.size:
         part.unlink()
@@ -106,9 +115,8 @@ def _check_against_first_fetch(hashes: Path, published: Published, part: Path) -
 
 def _remember(hashes: Path, name: str, sha256: str) -> None:
     known = json.loads(hashes.read_text()) if hashes.exists() else {}
-    temporary = hashes.with_suffix(".part")
-    temporary.write_text(json.dumps({**known, name: sha256}, indent=2) + "\n")
-    os.replace(temporary, hashes)
+    with whole_file(hashes) as part:
+        part.write_text(json.dumps({**known, name: sha256}, indent=2) + "\n")
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from model.files.whole_files import whole_file
 from model.storage.manifest import MANIFEST, Bundle, BundleError, Manifest, sha256_of
 from model.storage.problems import problems_in
 
@@ -28,9 +28,8 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     except ValidationError as error:
         raise BundleError(f"this makes no {MANIFEST}: {problems_in(error)}") from None
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, folder / MANIFEST)
+    with whole_file(folder / MANIFEST) as part:
+        part.write_text(text + "\n", encoding="utf-8")
     return Bundle(folder, manifest)
 
 

@@ -19,7 +19,7 @@ from model.data.files import (
     map_beside,
     map_header,
     read_kinds,
-    read_names,
+    read_numbered_names,
     read_numbers,
     short,
     values_in,
@@ -68,7 +68,7 @@ class ClassMapFolder(Annotated):
         images = listed(path / "images")
         self._maps = [map_beside(image, path / "masks") for image in images]
         check_maps(path, images, self._maps, "class map")
-        named = read_names(path / "classes.txt")
+        named = read_numbered_names(path / "classes.txt")
         names = named or list(reading.classes or ())[1:]
         super().__init__(
             path,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.data.findings import Finding, counted
+from model.data.class_names import BACKGROUND_NAMES
+from model.data.findings import Finding, counted, number_of
 from model.data.formats.coco_json import check_coco
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
@@ -21,7 +22,8 @@ class CocoFolder(DrawnShapes):
     """Images with COCO annotations: polygons, run lengths as a list, or compressed run lengths.
 
     Category ids become 1…K in their order, so COCO's own 80, numbered with gaps up to 90, become 1…80. The
-    root category that Roboflow adds, of which nothing is, does not count.
+    root category that Roboflow adds, of which nothing is, does not count; nor does a background, as LabelMe's
+    converter adds, with what is annotated as that.
     """
 
     format_name = "COCO"
@@ -43,6 +45,8 @@ class CocoFolder(DrawnShapes):
         categories = sorted(coco["categories"], key=lambda category: category["id"])
         root = _root_of_roboflow(categories, coco["annotations"])
         categories = [category for category in categories if category is not root]
+        background = [category for category in categories if category["name"].lower() in BACKGROUND_NAMES]
+        categories = [category for category in categories if category not in background]
         names = [category["name"] for category in categories]
         check_classes(names, f"the categories of {self.json_path.name}")
         images = coco["images"]
@@ -51,7 +55,8 @@ class CocoFolder(DrawnShapes):
         class_id_of = {category["id"]: i for i, category in enumerate(categories, start=1)}
         shapes_of: dict[object, list[Shape]] = defaultdict(list)
         for annotation in coco["annotations"]:
-            shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
+            if annotation["category_id"] in class_id_of:  # else it is of the background
+                shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
         drawings = [
             Drawing(
                 PictureFile(self.image_folder / name),
@@ -67,7 +72,12 @@ class CocoFolder(DrawnShapes):
             drawings,
             reading,
             described_in=self.json_path.name,
-            notes=[*_about_root(root), *_about_spare_images(self.image_folder, file_names)],
+            notes=[
+                *_about_root(root),
+                *_about_background(background, coco["annotations"]),
+                *_about_crowds(coco["annotations"], self.json_path),
+                *_about_spare_images(self.image_folder, file_names),
+            ],
         )
 
 
@@ -122,6 +132,30 @@ def _about_root(root: dict[str, Any] | None) -> list[Finding]:
         return []
     text = f"the category {root['name']!r} (id {root['id']}) is passed over"
     return [Finding(f"{text}: it is no object's, but the root that Roboflow adds")]
+
+
+def _about_background(
+    background: Sequence[dict[str, Any]], annotations: Sequence[dict[str, Any]]
+) -> list[Finding]:
+    findings = []
+    for category in background:
+        count = sum(annotation["category_id"] == category["id"] for annotation in annotations)
+        of_it = f", with its {number_of(count, 'annotation', 'annotations')}" if count else ""
+        text = f"the category {category['name']!r} (id {category['id']}) is passed over{of_it}"
+        findings.append(Finding(f"{text}: it is the background, which is everything that is no object"))
+    return findings
+
+
+def _about_crowds(annotations: Sequence[dict[str, Any]], json_path: Path) -> list[Finding]:
+    if not annotations or not all(annotation.get("iscrowd") for annotation in annotations):
+        return []
+    return [
+        Finding(
+            "every annotation is marked as a crowd, of which nothing is learned, as Datumaro and others mark "
+            "each mask that is no polygon: where each is one object, set 'iscrowd' to 0 in "
+            f"{json_path.name}, or export polygons"
+        )
+    ]
 
 
 def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding]:

@@ -69,16 +69,19 @@ def _is_label_studio(document: Any) -> bool:
     return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
 
 
+# Not as run lengths: those it marks as crowds. Not "-f coco", which writes other JSONs beside the instances.
 _DATUMARO = (
-    "with Datumaro (pip install datumaro): datum convert -if {} -i FOLDER -f coco -o OUT -- --save-media"
+    'with Datumaro (pip install "datumaro[cli]"): datum convert -if {} -i FOLDER -f coco_instances -o OUT -- '
+    "--save-media --segmentation-mode polygons"
 )
 
 UNREAD = (
     UnreadFormat(
         "COCO's panoptic format",
         _json(is_panoptic),
-        "panopticapi makes COCO instances of it: python converters/panoptic2detection_coco_format.py "
-        "--input_json_file FILE --output_json_file instances.json",
+        "panopticapi makes COCO instances of it (from github.com/cocodataset/panopticapi, run in its "
+        "folder): python converters/panoptic2detection_coco_format.py --things_only --input_json_file FILE "
+        "--output_json_file instances.json",
     ),
     UnreadFormat(
         "COCO without categories (captions)",
@@ -104,7 +107,9 @@ UNREAD = (
         _with_name(
             "gtFine/*/*/*_gtFine_polygons.json", "*/*/*_gtFine_polygons.json", "*_gtFine_polygons.json"
         ),
-        _DATUMARO.format("cityscapes"),
+        # Datumaro reads what each pixel is, and no objects.
+        "MMDetection makes COCO of it (from github.com/open-mmlab/mmdetection): python "
+        "tools/dataset_converters/cityscapes.py FOLDER; then put each JSON into its leftImg8bit/SPLIT/",
     ),
     UnreadFormat(
         "VIA's CSV",
@@ -134,7 +139,11 @@ UNREAD = (
         'sv.DetectionDataset.from_yolo("images", "labels", "data.yaml", force_masks=True)'
         '.as_coco(annotations_path="annotations.json"); boxes teach no masks',
     ),
-    UnreadFormat("TFRecord", _with_name("*.tfrecord", "*.record"), _DATUMARO.format("tf_detection_api")),
+    UnreadFormat(
+        "TFRecord",
+        _with_name("*.tfrecord", "*.record"),
+        _DATUMARO.format("tf_detection_api").replace("[cli]", "[cli,tf]"),
+    ),
 )
 """In the order in which they are asked."""
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.data.text_files import text_of
 from model.families.mask_rcnn.config import Config
+from model.files.text_files import text_of
 
 NOT_FOR_SERVING = {
     *(

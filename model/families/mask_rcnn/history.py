@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from model.files.whole_files import whole_file
 
 Row = dict[str, float]
 VALIDATION = "val_"
@@ -59,13 +60,11 @@ class History:
 
     def write(self) -> None:
         """Write all rows; the file appears whole or not at all."""
-        part = Path(f"{self.path}.part")
         names = dict.fromkeys(name for row in self.rows for name in row)
-        with part.open("w", newline="") as file:
+        with whole_file(self.path) as part, part.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(names))
             writer.writeheader()
             writer.writerows(self.rows)
-        os.replace(part, self.path)
 
     def is_best(self, step: int) -> bool:
         """Whether no earlier step had as good a mAP on validation data, or the same with less loss."""

@@ -13,6 +13,9 @@ from keras.applications import ResNet50, ResNet101
 from model.families.mask_rcnn.weights import WeightsError
 
 PUBLISHED = {"resnet50": ResNet50, "resnet101": ResNet101}
+URL = "https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
+FILE = "_weights_tf_dim_ordering_tf_kernels_notop.h5"
+"""What Keras calls the weights of a ResNet, behind the name of the backbone."""
 BRANCHES = ("1", "2a", "2b", "2c")
 """As Caffe and Matterport call what Keras numbers from 0."""
 
@@ -35,7 +38,8 @@ def load_imagenet(layers: Sequence[keras.Layer], backbone: str, exclude: Collect
     except Exception as error:  # as Keras raises it where the download fails
         raise WeightsError(
             f"the ImageNet weights of {backbone} cannot be downloaded ({error}): check the network and "
-            "repeat the command, or copy the file of that name to ~/.keras/models"
+            f"repeat the command, or copy {URL}{backbone}{FILE} to ~/.keras/models. A file of that name "
+            "which Matterport's library left there is another: name it with --weights FILE"
         ) from error
     stored = weights_of(published)
     for layer in layers:

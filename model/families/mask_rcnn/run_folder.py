@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 import zipfile
 import zlib
@@ -21,6 +20,8 @@ from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.history import History, HistoryError
 from model.families.mask_rcnn.run_json import Asked, RunError
 from model.families.mask_rcnn.weight_files import some
+from model.files.system_errors import in_words
+from model.files.whole_files import whole_file
 
 if TYPE_CHECKING:
     from model.families.mask_rcnn.validation import Measured
@@ -132,16 +133,13 @@ class RunFolder:
                 "Start anew, in another --out, with a lower --learning-rate"
             )
         self.history.write()
-        part = self.folder / "checkpoint.part.npz"
         arrays = {f"{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(state)}
         try:
-            np.savez(part, **{STEP: step, **arrays})
-        except OSError as error:  # a full disk, which half a checkpoint would keep full
-            part.unlink(missing_ok=True)
-            raise RunError(
-                f"{self._checkpoint_path} cannot be written: {error.strerror}; the one before it is kept"
-            ) from error
-        os.replace(part, self._checkpoint_path)
+            with whole_file(self._checkpoint_path) as part, part.open("wb") as file:
+                np.savez(file, **{STEP: step, **arrays})
+        except OSError as error:
+            kept = "; the one before it is kept" if self._checkpoint_path.exists() else ""
+            raise RunError(f"{in_words(error)}{kept}") from error
         self._restart_clock()
 
     def report(self, step: int, save: Callable[[Path], None], measure: Callable[[], Measured]) -> None:
@@ -185,7 +183,7 @@ class RunFolder:
                 f"{self.folder} holds a run with {'; '.join(changed)}: "
                 "repeat its command to go on with it, or name another folder with --out"
             )
-        steps, done = asked.get("plan", {}).get("steps"), self._steps_done()
+        steps, done = asked.get("plan", {}).get("steps"), self.steps_done()
         if steps is not None and steps < done:
             raise RunError(
                 f"{self.folder} holds a run that has done {done} steps: go on with it with --steps {done} "
@@ -193,8 +191,8 @@ class RunFolder:
             )
         run_json.write(self.folder, {**before, **asked})
 
-    def _steps_done(self) -> int:
-        """As the checkpoint says; 0 where it is damaged, which `restore` will tell of."""
+    def steps_done(self) -> int:
+        """As the checkpoint says; 0 where there is none, or one that is damaged, as `restore` will tell."""
         if not self._checkpoint_path.exists():
             return 0
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from model.files.whole_files import whole_file
 
 Asked = Mapping[str, Any]
 """Everything that decides the outcome of a run, as `json` writes it."""
@@ -16,7 +17,7 @@ STEPS = "plan.steps"
 PATHS = ("data", "validation", "weights")
 OPTIONS = (
     *(*PATHS, "exclude", "backbone", "layers", "optimizer", "steps", "batch_size", "picture_size"),
-    *("learning_rate", "warmup_steps", "seed"),
+    *("learning_rate", "warmup_steps", "seed", "exif", "class_attribute"),
 )
 """What the command line has an option for."""
 LONGEST_SHOWN = 80  # characters
@@ -45,9 +46,8 @@ def read(folder: Path) -> Asked | None:
 
 def write(folder: Path, asked: Asked) -> None:
     """Write what is asked; the file appears whole or not at all."""
-    part = folder / "run.json.part"
-    part.write_text(json.dumps(asked, indent=2) + "\n")
-    os.replace(part, folder / "run.json")
+    with whole_file(folder / "run.json") as part:
+        part.write_text(json.dumps(asked, indent=2) + "\n")
 
 
 def differences(before: Asked, asked: Asked) -> list[str]:

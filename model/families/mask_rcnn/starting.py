@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from model.families.mask_rcnn.training_plan import LAYER_STAGES
 from model.families.mask_rcnn.weight_files import (
     CLASS_LAYERS,
     LAYER_NAME,
+    LayerWeights,
+    StoredLayer,
     WeightsError,
     by_name,
     some,
@@ -36,6 +38,7 @@ class Start:
     Attributes:
         weights: "imagenet", "coco", the path of a weight file, resolved, or "" for chance.
         path: of the weight file, if it is one.
+        stored: what was read of it, by layer name.
         exclude: layers that are not read.
         config: values of a Config that the file tells, or the run that made it.
         notes: what was decided, in sentences.
@@ -43,6 +46,7 @@ class Start:
 
     weights: str = ""
     path: Path | None = None
+    stored: Mapping[str, LayerWeights] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -74,8 +78,8 @@ def start_of(
     if weights == COCO:
         return _start_from_coco(_coco(published), exclude, classes)
     path = Path(weights)
-    shape = _shape_in(path, exclude)
-    count = shape.get("num_classes", len(classes))
+    start = _start_from_file(str(path.resolve()), path, exclude)
+    count = start.config.get("num_classes", len(classes))
     if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
         raise WeightsError(
             f"{path.name} has {count} classes with the background, the data {len(classes)} "
@@ -83,7 +87,7 @@ def start_of(
             f"{','.join(CLASS_LAYERS)}"
         )
     config, notes = _run_beside(path, classes, exclude)
-    return Start(str(path.resolve()), path, tuple(exclude), {**config, **shape}, notes)
+    return replace(start, config={**config, **start.config}, notes=notes)
 
 
 def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
@@ -106,7 +110,7 @@ def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
         left += [name for name in backbone if name in start.exclude]
         unused: list[str] = []
     elif start.path is not None:
-        left, unused = _load_what_there_is(network.layers, start.path, start.exclude, backbone)
+        left, unused = _load_what_there_is(network.layers, start, start.path.name, backbone)
     else:
         return list(start.notes)
     idle = [name for name in left if not re.fullmatch(LAYER_STAGES[stage], name)]
@@ -126,36 +130,43 @@ def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
 
 
 def _load_what_there_is(
-    layers: Sequence[keras.Layer], path: Path, exclude: Sequence[str], backbone: Collection[str]
+    layers: Sequence[keras.Layer], start: Start, file_name: str, backbone: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """Names of the layers that are left as they are, and of those that the file alone has."""
-    in_file = stored_layers(path)
-    stored = by_name(in_file, exclude, path.name)
-    excluded = {*exclude, *(layer.name for layer in in_file if layer.is_called(exclude))}
     names = [layer.name for layer in layers]
-    unused = [name for name in stored if name not in names]
-    left = [name for name in names if name not in stored]
-    if lacking := [name for name in left if name in backbone and name not in excluded]:
+    unused = [name for name in start.stored if name not in names]
+    left = [name for name in names if name not in start.stored]
+    if lacking := [name for name in left if name in backbone and name not in start.exclude]:
         raise WeightsError(
-            f"{path.name} lacks layers of the backbone: {some(lacking)}. It may be cut off: copy it again; "
+            f"{file_name} lacks layers of the backbone: {some(lacking)}. It may be cut off: copy it again; "
             "or leave them to chance with --exclude"
         )
-    for name in unused:
-        del stored[name]
-    fill([layer for layer in layers if layer.name in stored], stored, path.name)
+    wanted = [layer for layer in layers if layer.name in start.stored]
+    fill(wanted, {layer.name: start.stored[layer.name] for layer in wanted}, file_name)
     return left, unused
 
 
-def _shape_in(path: Path, exclude: Sequence[str] = ()) -> dict[str, Any]:
-    """What the file tells of the network, as Config values; of a backbone alone its name."""
+def _start_from_file(weights: str, path: Path, exclude: Sequence[str]) -> Start:
+    """What a weight file gives and tells; it is read once, here."""
+    layers = stored_layers(path)
+    stored = by_name(layers, exclude, path.name)
+    excluded = dict.fromkeys([*exclude, *(layer.name for layer in layers if layer.is_called(exclude))])
+    return Start(weights, path, stored, tuple(excluded), _shape_of(layers, exclude, path))
+
+
+def _shape_of(layers: Sequence[StoredLayer], exclude: Sequence[str], path: Path) -> dict[str, Any]:
+    """What the layers of a file tell of the network, as Config values; of a backbone alone its name."""
     from model.families.mask_rcnn.importing import BACKBONE_OF_STAGE4_BLOCKS, shape_in  # needs OpenVINO
 
-    layers = stored_layers(path)
-    by_name(layers, exclude, path.name)  # raises where what will be read cannot be
     models = [name for name in exclude if not LAYER_NAME.fullmatch(name)]  # excluded layers still tell widths
     stored = {layer.name: layer.arrays for layer in layers if not layer.is_called(models)}
     if all(name in stored for name in CLASS_LAYERS):
         return shape_in(stored, path.name)
+    if any(name.startswith("conv4_block") for name in stored):
+        raise WeightsError(
+            f"{path.name} is a ResNet of Keras' own: say --weights imagenet, which reads it from "
+            "~/.keras/models"
+        )
     blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
     if blocks not in BACKBONE_OF_STAGE4_BLOCKS:
         shape_in(stored, path.name)  # raises, saying so
@@ -191,12 +202,12 @@ def _coco(published: Callable[[str], Bundle]) -> Bundle:
 
 
 def _start_from_coco(bundle: Bundle, exclude: Sequence[str], classes: Sequence[str]) -> Start:
-    config = _shape_in(bundle.weights_path)
+    path = bundle.weights_path
     if bundle.manifest.classes == list(classes):
-        return Start(COCO, bundle.weights_path, tuple(exclude), config)
-    left = dict.fromkeys([*exclude, *CLASS_LAYERS])
+        return _start_from_file(COCO, path, exclude)
+    start = _start_from_file(COCO, path, [*exclude, *CLASS_LAYERS])
     note = f"The data has other classes than COCO, so that {', '.join(CLASS_LAYERS)} are not read."
-    return Start(COCO, bundle.weights_path, tuple(left), config, (note,))
+    return replace(start, notes=(note,))
 
 
 def _least_stage(names: Sequence[str]) -> str:

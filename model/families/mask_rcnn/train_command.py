@@ -76,13 +76,14 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
             f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
             "they must be the same, in the same order"
         )
-    plan = _plan(arguments, recipe.plan, run_json.read(arguments.out))
+    begun = run_json.read(arguments.out)
+    plan = _plan(arguments, recipe.plan, begun)
     exclude = sorted({name.strip() for name in arguments.exclude.split(",") if name.strip()})
     check_data(data)
     if watched is not data:
         check_data(watched)
     start = start_of(arguments.weights, exclude, data.classes, published)
-    config = _config(arguments, recipe.config, start, len(data.classes))
+    config = _config(arguments, recipe.config, start, begun, len(data.classes))
     check_objects(data, config.max_gt_instances)
 
     # After the arguments are known to be good, since TensorFlow takes seconds to import.
@@ -98,6 +99,8 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
         "plan": dataclasses.asdict(plan),
         "data": str(arguments.data.resolve()),
         "validation": str(arguments.validation.resolve()) if arguments.validation else "",
+        "exif": arguments.exif or "",
+        "class_attribute": arguments.class_attribute or "",
         "classes": data.classes,
         "weights": start.weights,
         "exclude": ",".join(exclude),
@@ -106,6 +109,7 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
     network = MaskRCNN(config)
     for note in load_start(start, network, plan.layers):
         print(note)
+    del start  # and the arrays of a weight file with it, hundreds of megabytes
     held_out = watched is not data
     validation = Validation(watched, plan, pictures=arguments.validation_pictures, held_out=held_out)
     # Last of all, so that a command that is refused leaves nothing behind.
@@ -147,7 +151,14 @@ def _read_recipe(path: Path) -> Recipe:
         raise ValueError(f"{path} is no recipe: {problems_in(error)}") from None
 
 
-def _config(arguments: argparse.Namespace, recipe: dict[str, Any], start: Start, classes: int) -> Config:
+def _config(
+    arguments: argparse.Namespace,
+    recipe: dict[str, Any],
+    start: Start,
+    begun: run_json.Asked | None,
+    classes: int,
+) -> Config:
+    """The config of a new run, or of one that has begun."""
     given = {"backbone": arguments.backbone, "learning_rate": arguments.learning_rate}
     values = {**recipe, **{name: value for name, value in given.items() if value is not None}}
     in_file = start.config.get("backbone")
@@ -157,7 +168,8 @@ def _config(arguments: argparse.Namespace, recipe: dict[str, Any], start: Start,
             f"out, or say {in_file}"
         )
     with _words_of_the_command_line(given):
-        config = Config.from_json({**start.config, **values, "num_classes": classes})
+        usual = {"image_resize_mode": _usual_resize_mode(begun)}
+        config = Config.from_json({**usual, **start.config, **values, "num_classes": classes})
     if not config.train_bn and not start.weights:
         raise ValueError(
             "batch norm does not learn (train_bn is false), so a network cannot start from nothing: "
@@ -170,6 +182,11 @@ def _config(arguments: argparse.Namespace, recipe: dict[str, Any], start: Start,
             'detection; use "fit64" or "square"'
         )
     return config
+
+
+def _usual_resize_mode(begun: run_json.Asked | None) -> str:
+    """That of bundles, since a run becomes one; a run that has begun keeps its own."""
+    return begun.get("config", {}).get("image_resize_mode", "fit64") if begun else "fit64"
 
 
 def _plan(arguments: argparse.Namespace, recipe: dict[str, Any], begun: run_json.Asked | None) -> Plan:

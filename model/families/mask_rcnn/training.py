@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import keras
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from model.data.sample import DataSet
 from model.families.mask_rcnn.batches import BatchSource
+from model.families.mask_rcnn.diverging import suspects, why_not_finite
 from model.families.mask_rcnn.network import MaskRCNN
 from model.families.mask_rcnn.run_folder import RunFolder, not_finite
 from model.families.mask_rcnn.run_json import RunError
@@ -43,6 +44,7 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
     if broken := not_finite(state):
         what_to_do = "delete checkpoint.npz to train anew" if first else "start from other --weights"
         raise RunError(f"the weights to start from are not finite in {broken}: {what_to_do}")
+    suspected = suspects(trainer.variables)
     source = BatchSource(
         data, network.config, plan.augmentation, plan.batch_size, plan.picture_size, plan.seed
     )
@@ -56,10 +58,18 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
             answer = trainer.train_on_batch(batch, return_dict=True)
             values = {name: float(value) for name, value in answer.items()}
             objects += int(np.count_nonzero(batch["class_ids"]))
-            if not np.isfinite(values["loss"]):
-                rate = float(trainer.optimizer.learning_rate)
-                raise RunError(why_not_finite(step + 1, values, objects, rate))
             run.record(step + 1, values)
+            if not np.isfinite(values["loss"]):
+                run.history.write()  # as far as it came; the next start reads it up to the checkpoint's step
+                cause = why_not_finite(
+                    step + 1,
+                    values,
+                    objects=objects,
+                    learning_rate=float(trainer.optimizer.learning_rate),
+                    kept=run.steps_done(),
+                    suspected=suspected,
+                )
+                raise RunError(cause)
             bar.set_postfix({name.removesuffix("_loss"): f"{value:.3f}" for name, value in values.items()})
             bar.update()
             if step == first:
@@ -121,26 +131,6 @@ def _report(
             lambda: validation.measure(trainer, network, before_each),
         )
     bar.set_description("train")
-
-
-def why_not_finite(step: int, values: Mapping[str, float], objects: int, learning_rate: float) -> str:
-    """What can be seen of why a loss is not finite, and what to do; the weights to start from were.
-
-    Args:
-        step: at which it came.
-        values: "loss" and the losses that it is the sum of.
-        objects: how many the pictures so far showed.
-        learning_rate: at this step.
-    """
-    names = ", ".join(name for name, value in values.items() if name != "loss" and not np.isfinite(value))
-    told = f"the loss is {values['loss']} at step {step} ({names or 'their sum'}); checkpoints are kept. "
-    if not objects:
-        return told + "No picture so far showed an object to learn: look at the labels of --data"
-    return told + (
-        "The weights were finite at the start and the pictures showed objects, so that the learning rate, "
-        f"{learning_rate:.2g} here, is the likely cause: start anew, in another --out, with a tenth of it as "
-        "--learning-rate"
-    )
 
 
 class _AveragedWeights:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from model.families.mask_rcnn.weight_files import NAMED_AT_MOST, by_name, some, 
 from model.families.mask_rcnn.weight_files import LayerWeights as LayerWeights
 from model.families.mask_rcnn.weight_files import WeightsError as WeightsError
 from model.families.mask_rcnn.weight_files import read_weights as read_weights
+from model.files.whole_files import whole_file
 
 if TYPE_CHECKING:
     import keras
@@ -69,12 +69,10 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
 
 def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
     """Write `layers` by name, as `read_weights` reads them; the file appears whole or not at all."""
-    temporary = Path(f"{path}.part")
-    with h5py.File(temporary, "w") as file:
+    with whole_file(Path(path)) as part, h5py.File(part, "w") as file:
         for layer in layers:
             for variable in layer.weights:
                 file[f"{layer.name}/{variable.name}:0"] = np.asarray(variable, np.float32)
-    os.replace(temporary, path)
 
 
 def _other_classes(

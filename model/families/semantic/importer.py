@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 from tqdm import tqdm
 
 from model.engines.core import new_core
 from model.engines.openvino import OpenVINORunner
+from model.engines.saving import save_model
 from model.engines.stages import Runner
 from model.families.family import Imported
 from model.families.semantic.config import SemanticConfig
@@ -141,11 +141,11 @@ def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> l
     """Write the graph, its weights in 16 bits unless that costs too much."""
     path = (bundle / WEIGHTS).with_suffix(".xml")
     path.parent.mkdir(parents=True)
-    ov.save_model(graph.model, path, compress_to_fp16=True)
+    save_model(graph.model, path, in_16_bits=True)
     lost = rounding_of(new_core().read_model(path), picture, answer)
     if lost <= (LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ROUNDING):
         return []
-    ov.save_model(graph.model, path, compress_to_fp16=False)
+    save_model(graph.model, path, in_16_bits=False)
     if not np.isfinite(lost):
         return ["Its weights are kept in 32 bits: some are too large for 16."]
     return [f"Its weights are kept in 32 bits: 16 would change its answers by {lost:.1%} of their range."]

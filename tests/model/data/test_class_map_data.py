@@ -73,6 +73,18 @@ def test_a_number_that_no_line_names_is_refused(tmp_path: Path) -> None:
         data[0]
 
 
+@pytest.mark.parametrize("text", ["cat\ndog", "background\ncat\ndog", "\ufeff_background_\ncat\ndog\n"])
+def test_the_background_may_stand_first_in_the_lines_that_number_the_classes(
+    tmp_path: Path, text: str
+) -> None:
+    assert ClassMapFolder(_folder(tmp_path, _classes_map(), text)).classes == ["background", "cat", "dog"]
+
+
+def test_a_background_among_the_classes_leaves_their_numbers_in_doubt(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="background among the classes: put it first"):
+        ClassMapFolder(_folder(tmp_path, _classes_map(), "cat\nbackground\ndog"))
+
+
 def test_an_image_without_a_mask_is_named(tmp_path: Path) -> None:
     _folder(tmp_path, _classes_map())
     (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "b.png")

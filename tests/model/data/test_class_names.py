@@ -91,6 +91,9 @@ def test_a_name_given_twice_is_refused(path: Path, text: str, says: str) -> None
         (b"\xff\xfec\0e\0l", "is damaged, or not in UTF-16: save it in UTF-8"),
         (b"cell\x81\x8d\n", "is in an encoding that is not known here: save it in UTF-8"),
         (b"cell\x01\n", "is not a text file"),
+        (b'["cell", "fibre"]', "is a list in JSON or Python, .* write the names alone, one a line"),
+        (b"class_names = ['BG', 'cell',\n  'fibre']\n", "is a list in JSON or Python"),
+        (b'{"1": "cell"}', "is a list in JSON or Python"),
     ],
 )
 def test_what_is_no_list_of_names_is_refused_by_the_file_s_name(
@@ -103,9 +106,9 @@ def test_what_is_no_list_of_names_is_refused_by_the_file_s_name(
 
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused(path: Path) -> None:
-    with pytest.raises(ValueError, match=r"--classes .* names a folder"):
+    with pytest.raises(ValueError, match=r" is a folder: give a text file"):
         read_class_file(path.parent)
-    with pytest.raises(ValueError, match=r"--classes .*classes.txt: there is no such file"):
+    with pytest.raises(ValueError, match=r"classes.txt: there is no such file"):
         read_class_file(path)
 
 

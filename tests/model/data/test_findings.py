@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,45 @@ def test_damaged_run_lengths_are_refused_before(tmp_path: Path) -> None:
         check_data(data)
 
 
+def test_data_of_nothing_but_crowds_say_what_marked_them_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = coco(tmp_path, [[SQUARE], [SQUARE]]) / "annotations.json"
+    content = json.loads(path.read_text())
+    for annotation in content["annotations"]:
+        annotation["iscrowd"] = 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="none of 2 images holds an object"):
+        said_of(path, capsys)
+    told = capsys.readouterr().err
+    assert "every annotation is marked as a crowd" in told
+    assert "set 'iscrowd' to 0 in annotations.json" in told
+
+
 ROOT = {"id": 0, "name": "animals", "supercategory": "none"}
+
+
+@pytest.mark.parametrize("background", ["_background_", "background", "Background", "BG"])
+def test_a_background_among_the_categories_is_no_class(
+    tmp_path: Path, background: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As LabelMe's own converter to COCO numbers it, 0."""
+    categories = [{"id": 0, "name": background}, {"id": 1, "name": "cat"}]
+    path = coco(tmp_path, [[SQUARE]], categories) / "annotations.json"
+    content = json.loads(path.read_text())
+    (annotation,) = content["annotations"]
+    content["annotations"] = [{**annotation, "category_id": 1}, {**annotation, "id": 99, "category_id": 0}]
+    path.write_text(json.dumps(content))
+
+    data = open_data(path)
+    check_data(data)
+
+    assert data.classes == ["background", "cat"]
+    assert data[0].class_ids.tolist() == [1]
+    told = capsys.readouterr().err
+    assert (
+        told.count(f"{background!r} (id 0) is passed over, with its 1 annotation: it is the background") == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,8 @@ def test_what_is_not_as_labelme_writes_it_is_refused_by_name(tmp_path: Path, con
 def test_a_labels_txt_in_another_encoding_is_named(tmp_path: Path) -> None:
     write(tmp_path, document(shape(SQUARE)))
     put(tmp_path / "labels.txt", "zèbre".encode("latin-1"))
-    with pytest.raises(DataError, match=r"labels\.txt is not UTF-8 text"):
+    told = r"labels\.txt is not in UTF-8 and was read as Latin-1 .* zèbre: if .* save it in UTF-8"
+    with pytest.raises(DataError, match=told):
         open_data(tmp_path)
 
 

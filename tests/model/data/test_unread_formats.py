@@ -38,12 +38,12 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     "datumaro": (
         {"annotations/default.json": {"info": {}, "categories": {}, "items": []}},
         "Datumaro's JSON",
-        "datum convert -if datumaro",
+        "datum convert -if datumaro .* --segmentation-mode polygons",
     ),
     "panoptic": (
         {"panoptic.json": {"images": [], "annotations": [{"segments_info": []}], "categories": []}},
         "COCO's panoptic format",
-        "panoptic2detection_coco_format.py",
+        "panoptic2detection_coco_format.py --things_only",
     ),
     "captions": (
         {"annotations/captions.json": {"images": [], "annotations": []}},
@@ -65,8 +65,12 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Label Studio's JSON",
         "COCO",
     ),
-    "cityscapes": ({"gtFine/val/x/a_gtFine_polygons.json": {}}, "Cityscapes", "-if cityscapes"),
-    "tfrecord": ({"train.tfrecord": b"\0"}, "TFRecord", "-if tf_detection_api"),
+    "cityscapes": (
+        {"gtFine/val/x/a_gtFine_polygons.json": {}},
+        "Cityscapes",
+        "dataset_converters/cityscapes.py FOLDER",
+    ),
+    "tfrecord": ({"train.tfrecord": b"\0"}, "TFRecord", r"\[cli,tf\].* -if tf_detection_api"),
 }
 
 

@@ -77,7 +77,7 @@ def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path
     # Killed after the history of the next checkpoint, in the middle of its state.
     with (tmp_path / "history.csv").open("a") as history:
         history.write("3,1.5\n")
-    (tmp_path / "checkpoint.part.npz").write_bytes(b"PK\x03\x04 cut off")
+    (tmp_path / "checkpoint.npz.part").write_bytes(b"PK\x03\x04 cut off")
 
     again = RunFolder(tmp_path, {})
     state = [keras.Variable([0.0, 0.0]), keras.Variable(0, dtype="int32", trainable=False)]
@@ -229,6 +229,8 @@ def test_a_run_can_be_made_longer_but_not_shorter_than_it_is(tmp_path: Path, run
         ({"data": "{here}/linked"}, {"data": "{here}/other"}, ["--data {here}/linked, not {here}/other"]),
         ({"weights": "coco"}, {"weights": "imagenet"}, ["--weights coco, not imagenet"]),
         ({"weights": ""}, {"weights": "coco"}, ["--weights (none), not coco"]),
+        ({"exif": ""}, {"exif": "apply"}, ["--exif (none), not apply"]),
+        ({"class_attribute": "kind"}, {"class_attribute": ""}, ["--class-attribute kind, not (none)"]),
     ],
 )
 def test_what_is_asked_otherwise_is_told_in_words_of_the_command_line(

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from drawn_data import TINY
 from keras.applications import resnet as caffe
+from keras.src.applications import resnet as keras_resnet
+from keras.src.legacy.saving import legacy_h5_format
 
 from model import catalog
 from model.families.mask_rcnn import imagenet
 from model.families.mask_rcnn.backbones import build_backbone
 from model.families.mask_rcnn.imagenet import load_imagenet, weights_of
-from model.families.mask_rcnn.starting import Start, load_start, start_of
+from model.families.mask_rcnn.starting import load_start, start_of
 from model.families.mask_rcnn.weights import CLASS_LAYERS, WeightsError, read_weights, save_weights
 from model.mrcnn import MaskRCNN
 from model.storage.writing import write_manifest
@@ -96,13 +98,13 @@ def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp
 def test_what_the_file_lacks_starts_from_chance_and_is_named(
     file: Path, fresh: MaskRCNN, tmp_path: Path
 ) -> None:
-    path = without(file, tmp_path / "part.h5", "mrcnn_mask_")
+    path = without(file, tmp_path / "part.h5", "mrcnn_mask")
     with h5py.File(path, "a") as stored:
         stored["dense_7/kernel:0"] = np.zeros(3)
     before = {layer.name: layer.get_weights() for layer in fresh.layers}
-    notes = load_start(Start(str(path), path, ("rpn_class_raw",)), fresh, "heads")
+    notes = load_start(start_of(str(path), ["rpn_class_raw"], CLASSES, catalog.find), fresh, "heads")
     expected = read_weights(file)
-    left = {layer.name for layer in fresh.layers if layer.name.startswith("mrcnn_mask_")} | {"rpn_class_raw"}
+    left = {layer.name for layer in fresh.layers if layer.name.startswith("mrcnn_mask")} | {"rpn_class_raw"}
     for layer in fresh.layers:
         for variable, old in zip(layer.weights, before[layer.name], strict=True):
             wanted = old if layer.name in left else expected[layer.name][variable.name]
@@ -113,12 +115,20 @@ def test_what_the_file_lacks_starts_from_chance_and_is_named(
     assert notes[1] == "Layers of the file that the network does not have, not read: dense_7."
 
 
+def test_a_file_is_read_once_and_may_then_be_gone(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
+    path = tmp_path / "once.h5"
+    path.write_bytes(file.read_bytes())
+    start = start_of(str(path), [], CLASSES, catalog.find)
+    path.unlink()
+    assert load_start(start, fresh, "all") == [f"All {len(fresh.layers)} layers start from once.h5."]
+
+
 def test_a_file_with_a_part_of_the_backbone_is_refused(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
     path = without(file, tmp_path / "half.h5", "res5")
     with pytest.raises(
         WeightsError, match=r"half\.h5 lacks layers of the backbone: res5a_branch2a, .* cut off"
     ):
-        load_start(Start(str(path), path), fresh, "all")
+        load_start(start_of(str(path), [], CLASSES, catalog.find), fresh, "all")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +143,7 @@ def test_a_layer_that_is_left_out_must_exist_and_learn(
     file: Path, fresh: MaskRCNN, exclude: tuple[str, ...], stage: str, told: str
 ) -> None:
     with pytest.raises(WeightsError, match=told):
-        load_start(Start(str(file), file, exclude), fresh, stage)
+        load_start(start_of(str(file), exclude, CLASSES, catalog.find), fresh, stage)
 
 
 def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
@@ -171,8 +181,9 @@ def test_coco_is_the_model_of_that_name_without_its_heads_where_the_classes_diff
     assert len(start.notes) == bool(left)
 
 
-def test_imagenets_backbone_computes_what_keras_own_does() -> None:
-    """Of pictures as RGB, in a backbone whose batch norm has another epsilon."""
+@pytest.fixture(scope="module")
+def published() -> keras.Model:
+    """A ResNet-50 as Keras publishes it, with values of chance."""
     keras.utils.set_random_seed(3)
     published = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(None, None, 3))
     rng = np.random.default_rng(2)
@@ -183,8 +194,82 @@ def test_imagenets_backbone_computes_what_keras_own_does() -> None:
             layer.moving_variance.assign(variance)
             layer.gamma.assign(np.sqrt(variance))  # or sixteen blocks would exceed all bounds
             layer.moving_mean.assign(rng.normal(0, 0.1, layer.moving_mean.shape))
+    return published
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
+    """This project's ResNet-50."""
     picture = keras.Input((None, None, 3))
-    ours = keras.Model(picture, build_backbone("resnet50", picture, train_bn=False)[-1])
+    return keras.Model(picture, build_backbone("resnet50", picture, train_bn=False)[-1])
+
+
+def test_every_layer_of_the_backbone_is_read_from_a_file_laid_out_as_keras_publishes_it(
+    published: keras.Model, backbone: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is downloaded: Keras gets the file where it would download it."""
+    path = tmp_path / "notop.h5"
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, published)
+        assert file["conv2_block1_0_conv"].attrs["weight_names"][0].endswith("kernel")
+    asked = []
+
+    def give_file(name: str, url: str, **_: object) -> str:
+        asked.append((name, url))
+        return str(path)
+
+    monkeypatch.setattr(keras_resnet.file_utils, "get_file", give_file)
+    layers = [layer for layer in backbone.layers if layer.weights]
+    for layer in layers:
+        layer.set_weights([np.full(variable.shape, 7.0) for variable in layer.weights])
+
+    load_imagenet(layers, "resnet50")
+
+    expected = weights_of(published)
+    assert {layer.name for layer in layers} == set(expected)
+    for layer in layers:
+        for variable in layer.weights:
+            np.testing.assert_array_equal(variable, expected[layer.name][variable.name], err_msg=layer.name)
+    name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    assert asked == [(name, imagenet.URL + name)]
+    with pytest.raises(WeightsError, match=r"notop\.h5 is a ResNet of Keras' own: say --weights imagenet"):
+        start_of(str(path), [], CLASSES, catalog.find)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        # Keras 1, and 2 in a session of its own and in one with other models
+        {"kernel": "{0}_W:0", "bias": "{0}_b:0", "moving_variance": "{0}_running_std:0"},
+        dict.fromkeys(("kernel", "bias", "moving_variance"), "{0}/{1}:0"),
+        dict.fromkeys(("kernel", "bias", "moving_variance"), "{0}_1/{1}:0"),
+    ],
+)
+def test_every_layer_of_the_backbone_is_read_from_the_file_that_matterport_downloads(
+    backbone: keras.Model, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    path = tmp_path / "notop.h5"
+    layers = [layer for layer in backbone.layers if layer.weights]
+    with h5py.File(path, "w") as file:
+        for layer in layers:
+            group = file.create_group(layer.name)
+            for variable in layer.weights:
+                name = variables.get(variable.name, "{0}_{1}:0").format(layer.name, variable.name)
+                group[name] = np.asarray(variable)
+    start = start_of(str(path), [], CLASSES, catalog.find)
+    assert start.config == {"backbone": "resnet50"}
+    assert set(start.stored) == {layer.name for layer in layers}
+    for layer in layers:
+        for variable in layer.weights:
+            np.testing.assert_array_equal(start.stored[layer.name][variable.name], variable)
+
+
+def test_imagenets_backbone_computes_what_keras_own_does(
+    published: keras.Model, backbone: keras.Model
+) -> None:
+    """Of pictures as RGB, in a backbone whose batch norm has another epsilon."""
+    rng = np.random.default_rng(2)
+    ours = backbone
     stored = weights_of(published)
     layers = [layer for layer in ours.layers if layer.weights]
     assert {layer.name for layer in layers} == set(stored)
@@ -225,5 +310,9 @@ def test_without_a_network_the_file_to_copy_is_named(
         raise Exception("URL fetch failure on https://storage.googleapis.com/resnet50.h5: None -- no route")
 
     monkeypatch.setitem(imagenet.PUBLISHED, "resnet50", fail)
-    with pytest.raises(WeightsError, match=r"of resnet50 cannot be downloaded \(URL fetch .*\.keras/models"):
+    with pytest.raises(
+        WeightsError,
+        match=r"of resnet50 cannot be downloaded \(URL fetch .*resnet50_weights_.*_notop\.h5 to "
+        r".*\.keras/models",
+    ):
         load_imagenet(fresh.layers, "resnet50")

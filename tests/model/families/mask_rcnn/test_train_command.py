@@ -12,6 +12,7 @@ from drawn_data import TINY, write_folder
 from PIL import Image
 
 from model.__main__ import main
+from model.families.mask_rcnn import training
 from model.families.mask_rcnn.weights import save_weights
 from model.mrcnn import MaskRCNN
 
@@ -124,6 +125,25 @@ def test_an_option_that_cannot_be_is_named_as_it_was_given(
     save_weights(network.layers, "start.h5")
     message = refusal(capsys, tmp_path / "run", "--data", data_folder, "--recipe", recipe, *more)
     assert told in message
+
+
+def test_without_a_recipe_a_run_has_the_resize_mode_of_bundles_or_the_one_that_it_began_with(
+    tmp_path: Path, data_folder: Path, network: MaskRCNN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "train", lambda *_: None)  # what is asked is written before
+    save_weights(network.layers, "start.h5")
+    words = ["train", "--data", str(data_folder), "--out", "run", "--weights", "start.h5", "--steps", "1"]
+    run_json = tmp_path / "run/run.json"
+
+    assert main(words) == 0
+    asked = json.loads(run_json.read_text())
+    assert asked["config"]["image_resize_mode"] == "fit64"
+
+    asked["config"]["image_resize_mode"] = "square"  # as it was before
+    run_json.write_text(json.dumps(asked))
+    assert main(words) == 0
+    assert json.loads(run_json.read_text()) == asked
 
 
 def test_after_a_refusal_the_corrected_command_has_the_folder(

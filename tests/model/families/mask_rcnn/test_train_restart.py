@@ -80,7 +80,7 @@ def killed_folder(words: list[str], tmp_path_factory: pytest.TempPathFactory) ->
         assert 1 <= checkpoint["step"] < STEPS
 
     # As if it had been killed in the middle of writing.
-    for name in ("checkpoint.part.npz", "history.csv.part", "model.weights.h5.part", "run.json.part"):
+    for name in ("checkpoint.npz.part", "history.csv.part", "model.weights.h5.part", "run.json.part"):
         (folder / name).write_bytes(b"cut o")
     second = start(words)
     output = second.communicate(timeout=PATIENCE_SECONDS)[0]
@@ -166,6 +166,7 @@ def test_killed_before_its_last_report_a_run_still_gets_its_final_weights(
         (["--steps", "3"], f"has done {STEPS} steps: go on with it with --steps {STEPS} or more"),
         (["--seed", "5"], "holds a run with --seed 0, not 5: repeat its command"),
         (["--exclude", "mrcnn_mask"], "holds a run with --exclude (none), not mrcnn_mask:"),
+        (["--exif", "ignore"], "holds a run with --exif (none), not ignore:"),
     ],
 )
 def test_other_arguments_in_the_same_folder_are_refused(

@@ -98,7 +98,7 @@ def test_a_loaded_model_answers_as_before_until_it_is_loaded_anew(red: Path, mak
 IMPORT_AND_DIE = """
 import os, runpy, signal, sys
 from model.checking import selftest
-from model.storage import whole_folders
+from model.files import whole_folders
 from model.families.semantic import importer
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from model.storage import whole_folders
-from model.storage.whole_folders import put_back, whole_folder
+from model.files import whole_folders
+from model.files.whole_folders import put_back, whole_folder
 
 FILES = [f"part {number}" for number in range(20)]
 
@@ -41,7 +41,7 @@ def place(tmp_path: Path) -> Path:
 REPLACE = """
 import errno, os, signal, sys
 from pathlib import Path
-from model.storage import whole_folders
+from model.files import whole_folders
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 place, moment = Path(sys.argv[1]), int(sys.argv[2])
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_old_one_there(
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", full)
-    with pytest.raises(OSError, match="no space left"), whole_folder(place) as folder:
+    with pytest.raises(OSError, match="no space is left"), whole_folder(place) as folder:
         fill(folder, "new")
     assert contents(place) == {"old"}
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.files.system_errors import FULL, free_bytes, in_words, megabytes
+
 WORKSHOP = ".making-"
 """How folders begin in which others are filled; one that nobody holds locked was left behind by a kill."""
 ASIDE = ".replaced-"
@@ -28,10 +30,13 @@ def whole_folder(place: Path) -> Iterator[Path]:
 
     Whatever ends the process, and whenever, a folder that stood there before stands there unchanged or has
     been replaced. What ended processes left beside it is deleted by the next call.
+
+    Raises:
+        OSError: the disk is full; says how much is free.
     """
     root = place.parent
     root.mkdir(parents=True, exist_ok=True)
-    with _workshop(root) as workshop:
+    with _room_in(root, place.name), _workshop(root) as workshop:
         folder = workshop / place.name
         folder.mkdir()
         yield folder
@@ -51,6 +56,20 @@ def put_back(root: Path) -> None:
     for place in _replaced(root):
         with contextlib.suppress(OSError), _alone(root):
             _settle(place)
+
+
+@contextmanager
+def _room_in(root: Path, name: str) -> Iterator[None]:
+    """What is said where `name` does not fit on the disk of `root`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(
+            f"{in_words(error)}. {name} needs more than the {megabytes(free_bytes(root))} that are free in "
+            f"{root}; nothing was left behind"
+        ) from error
 
 
 def _exchange(one: Path, other: Path) -> None:
