@@ -7,12 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.answering.batch import answer_each
+from app.answering.tensors import answer_inference
 from app.errors import ModelNotFound
 from app.openapi import schemas
 from app.openapi.bodies import IMAGE, JSON_BODY, Schema, object_schema
 from app.openapi.operations import COMPUTES, DESCRIBES, Operation, Terms
 from app.requests.sources import Image
-from app.requests.tensors import INPUT, OUTPUT, answer_inference, receive_inference
+from app.requests.tensors import INPUT, OUTPUT, receive_inference
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
 from app.serving.reception import receiving
