@@ -8,6 +8,9 @@ from flask import Blueprint, Response, request
 
 from app.answering.batch import answer_each
 from app.answering.one_image import answer_one
+from app.openapi import schemas
+from app.openapi.bodies import FILE, FORM_BODY, JSON_BODY, object_schema
+from app.openapi.operations import COMPUTES, DESCRIBES, Operation, Terms
 from app.requests.intake import receive_several
 from app.requests.sources import split
 from app.service import current_service
@@ -56,3 +59,40 @@ def _description(segmenter: Segmenter) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
     manifest = segmenter.bundle.manifest
     return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}
+
+
+def described(terms: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    batch, each = terms.batch_parameters, terms.each_named()
+    return [
+        terms.segmentation(
+            "/api/v1/segment",
+            "Segment a picture: its objects as data, drawn over it, as a label map, or cut out",
+            {
+                FORM_BODY: terms.with_parameters("image", FILE),
+                "image/*": FILE,
+                "application/octet-stream": FILE,
+                JSON_BODY: {"oneOf": each},
+            },
+            query=True,
+        ),
+        Operation(
+            "/api/v1/batch",
+            "post",
+            "Segment several pictures, each answered or refused by itself",
+            answer=schemas.BatchAnswer,
+            problems=COMPUTES,
+            bodies={
+                FORM_BODY: object_schema({"image": terms.list_of(FILE), **batch}, ["image"]),
+                JSON_BODY: object_schema({"images": terms.list_of({"oneOf": each}), **batch}, ["images"]),
+            },
+        ),
+        Operation("/api/v1/models", "get", "The loaded models", answer=schemas.ModelList, problems=DESCRIBES),
+        Operation(
+            "/api/v1/models/{name}",
+            "get",
+            "One loaded model",
+            answer=schemas.ModelDescription,
+            problems=DESCRIBES,
+        ),
+    ]

@@ -10,6 +10,9 @@ from app.answering.batch import answer_each
 from app.answering.one_image import answer_one
 from app.configuration.settings import Settings
 from app.errors import BadBody, NotFound
+from app.openapi import schemas
+from app.openapi.bodies import FILE, FORM_BODY, JSON_BODY, URL, object_schema
+from app.openapi.operations import COMPUTES, Operation, Terms
 from app.requests.intake import Upload, check_batch, receive_batch_json, receive_json
 from app.requests.wanted import wanted_as_overlay
 from app.service import current_service
@@ -70,3 +73,35 @@ def _receive_path(settings: Settings) -> Upload:
     if "path" not in document:
         raise BadBody('The JSON must have a path, as in {"path": "cells.png"}.')
     return Upload(images=[{"path": document.pop("path")}], document=document)
+
+
+def described(terms: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    batch, texts = terms.batch_parameters, terms.list_of({"type": "string"})
+    return [
+        terms.segmentation(
+            "/predict/upload",
+            "Segment a picture; the answer is its overlay",
+            {FORM_BODY: terms.with_parameters("file", FILE)},
+        ),
+        terms.segmentation(
+            "/predict/url", "Segment the picture at a URL", {JSON_BODY: terms.with_parameters("url", URL)}
+        ),
+        terms.segmentation(
+            "/predict/path",
+            "Segment a picture in the folder MASKSERVE_PATH_ROOT",
+            {JSON_BODY: terms.with_parameters("path", {"type": "string"})},
+        ),
+        Operation(
+            "/predict/batch",
+            "post",
+            "Segment the pictures at several URLs or paths",
+            answer=schemas.BatchAnswer,
+            problems=COMPUTES,
+            bodies={
+                JSON_BODY: {
+                    "oneOf": [object_schema({name: texts, **batch}, [name]) for name in ("urls", "paths")]
+                }
+            },
+        ),
+    ]
