@@ -1,7 +1,7 @@
 """What a project must hold for the docs to be true, and for builds, manifests and the function to work.
 
-It is derived from the function's settings, the objects in the manifests and what the docs create and delete by
-hand, never from scripts/gcp-setup.sh, which is to be tested. project_rights.py has APIs and roles.
+It is derived from the function's settings, the objects in the manifests, and what the docs create and delete
+by hand; never from scripts/gcp-setup.sh, which is to be tested. project_rights.py has APIs and roles.
 """
 
 from __future__ import annotations
