@@ -205,7 +205,7 @@ def _builds(project: Project) -> Iterator[str]:
     if (
         not (ROOT / made.get("config", "cloudbuild.yaml"))
         .read_text()
-        .startswith("# Builds the image in which")
+        .startswith("# Builds the image of the build steps")
     ):
         yield "the image of the steps is built by another file"
     when = {

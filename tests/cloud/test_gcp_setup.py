@@ -40,10 +40,10 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     dry = cloud.set_up("--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert cloud.project.changes() == []
-    assert dry.stdout.endswith("Nothing was done.\n")
+    assert dry.stdout.endswith("Dry run: nothing was changed.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
     done = cloud.set_up().stdout.splitlines()
-    assert [line for line in done if not line.startswith(("No trigger", "All is there"))] == told
+    assert [line for line in done if not line.startswith(("No triggers", "Setup is complete", "    "))] == told
 
 
 def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
@@ -79,11 +79,11 @@ def test_what_changed_is_deployed_or_built_again_and_nothing_else(
 def test_a_function_that_did_not_become_ready_is_deployed_again_until_it_is(cloud: Cloud) -> None:
     cloud.project.fails = {"run deploy": "ERROR: Revision 'maskserve-events-1' is not ready"}
     assert cloud.set_up(*GITHUB).returncode == 1
-    assert "All is there" not in cloud.set_up(*GITHUB).stdout
+    assert "Setup is complete" not in cloud.set_up(*GITHUB).stdout
     cloud.project.fails = {}
     again = cloud.set_up(*GITHUB)
     assert "deploy function maskserve-events" in again.stdout
-    assert "All is there" in again.stdout
+    assert "Setup is complete" in again.stdout
     assert "deploy function maskserve-events" not in cloud.set_up(*GITHUB).stdout
 
 
@@ -91,7 +91,7 @@ def test_the_function_is_subscribed_only_by_its_own_address(cloud: Cloud) -> Non
     cloud.project.address = ""
     stopped = cloud.set_up()
     assert stopped.returncode == 1
-    assert "function maskserve-events has no address yet" in stopped.stderr
+    assert "function maskserve-events has no URL yet" in stopped.stderr
     assert "maskserve-images" not in cloud.project.of_kind("pubsub subscriptions")
 
 
@@ -101,29 +101,29 @@ def test_the_function_is_subscribed_only_by_its_own_address(cloud: Cloud) -> Non
         (
             "artifacts repositories describe",
             "MAVEN",
-            "repository maskserve exists with MAVEN instead of DOCKER",
+            "repository maskserve already exists with MAVEN instead of DOCKER",
         ),
-        ("container clusters describe", "PROVISIONING", "cluster maskserve is still being made"),
-        ("container clusters describe", "ERROR", "cluster maskserve could not be made"),
+        ("container clusters describe", "PROVISIONING", "an earlier run is still creating cluster maskserve"),
+        ("container clusters describe", "ERROR", "cluster maskserve is in state ERROR. Delete it"),
         (
             "storage buckets describe",
             "US",
-            "bucket my-project-maskserve-source exists with US instead of EUROPE",
+            "bucket my-project-maskserve-source already exists with US instead of EUROPE",
         ),
         (
             "certificate-manager maps entries describe",
             "old.example.org",
-            "entry maskserve of the certificate map exists with old.example.org",
+            "certificate map entry maskserve already exists with old.example.org",
         ),
         (
             "pubsub subscriptions describe maskserve-images",
             "https://old.example/",
-            "subscription maskserve-images exists with https://old.example/",
+            "subscription maskserve-images already exists with https://old.example/",
         ),
         (
             "builds triggers describe",
             "",  # of another kind of repository
-            "trigger maskserve-staging exists with something else",
+            "trigger maskserve-staging already exists with another value",
         ),
     ],
 )
@@ -169,11 +169,11 @@ def test_only_enabled_versions_of_a_secret_count(finished: Project) -> None:
     [
         (
             ("--domain", "other.example.org", *GITHUB),
-            "certificate maskserve exists with segment.example.org instead of other",
+            "certificate maskserve already exists with segment.example.org instead of other",
         ),
         (
             ("--github", "them/maskserve"),
-            "repository exists with https://github.com/us/maskserve.git instead of https://github",
+            "repository already exists with https://github.com/us/maskserve.git instead of https://github",
         ),
     ],
 )
@@ -214,7 +214,7 @@ def test_a_look_up_that_fails_is_not_taken_for_a_thing_that_is_missing(cloud: Cl
     stopped = cloud.set_up()
     assert stopped.returncode == 1
     assert "PERMISSION_DENIED" in stopped.stderr
-    assert "could not look that up: gcloud container clusters describe" in stopped.stderr
+    assert "look-up failed (see above): gcloud container clusters describe" in stopped.stderr
     assert not cloud.project.of_kind("container clusters")
 
 
@@ -237,13 +237,13 @@ def test_github_asks_for_a_person_and_the_address_is_told(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "a project and --domain are needed"),
-        (("p",), "a project and --domain are needed"),
+        ((), "PROJECT and --domain are required"),
+        (("p",), "PROJECT and --domain are required"),
         (("p", "--domain"), "--domain needs a value"),
-        (("p", "--domain", "d", "--colour", "red"), "there is no option --colour"),
-        (("p", "q", "--domain", "d"), "one project at a time: p or q?"),
-        (("p", "--domain", "d", "--github", "maskserve"), "--github is OWNER/NAME, not 'maskserve'"),
-        (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "by one repository"),
+        (("p", "--domain", "d", "--colour", "red"), "unknown option --colour"),
+        (("p", "q", "--domain", "d"), "expected one project, got two: p and q"),
+        (("p", "--domain", "d", "--github", "maskserve"), "--github must be OWNER/NAME, not 'maskserve'"),
+        (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "--github and --source-repositories cannot be combined"),
     ],
 )
 def test_a_call_that_cannot_be_meant_is_refused_before_anything_is_asked(
