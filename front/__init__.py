@@ -1,5 +1,5 @@
-"""The front: what clients connect to. It reads heads by the book, and keeps slow clients from the workers.
+"""The front: the process that clients connect to. It parses heads strictly and shields workers from slow clients.
 
-Of HTTP it knows what stands between two hops. It hands requests on by the uwsgi protocol, and imports nothing
-of the service.
+It handles the hop-by-hop part of HTTP, forwards requests by the uwsgi protocol, and imports nothing from the
+service.
 """

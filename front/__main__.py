@@ -1,6 +1,7 @@
-"""python -m front PORT [PATIENCE [DOOR]]: listen at PORT, hand requests to the workers, who listen at DOOR.
+"""python -m front PORT [PATIENCE [DOOR]]: listen on PORT and forward requests to the workers, on port DOOR.
 
-Without DOOR it is where the parent process listens; without PATIENCE, say whether PORT is free.
+PATIENCE is the idle timeout in seconds. DOOR defaults to the port on which the parent process listens. With PORT
+alone, only check that PORT is free.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ from pathlib import Path
 from front.exchanges import MOST_READ_BYTES, Exchange, Worker
 from front.holding import Held
 
-_STOP = signal.SIGUSR2  # not SIGTERM, which whoever ends all processes at once sends to this one too
+_STOP = signal.SIGUSR2  # not SIGTERM: service managers send that to all processes at once, this one included
 _ADDRESS = "0.0.0.0"
-_LISTENS = "0A"  # in the kernel's table of connections
-_QUEUE = 1024  # connections that the system holds until they are accepted
+_LISTENS = "0A"  # the state LISTEN in /proc/net/tcp
+_QUEUE = 1024  # connections that the kernel queues until they are accepted
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = 0.02
-_FILES_EACH, _OTHER_FILES = 2, 16  # the client's connection and the worker's
-_LAST_SECONDS = 20.0  # that clients have to read their answers once no worker is left
+_FILES_EACH, _OTHER_FILES = 2, 16  # file descriptors: one for the client's connection, one for the worker's
+_LAST_SECONDS = 20.0  # for clients to read their responses after the last worker has ended
 
 
 class Front:
-    """It listens, and keeps what the exchanges share: see `exchanges.Front`."""
+    """Listens for clients, and holds the state that all exchanges share: see `exchanges.Front`."""
 
     def __init__(self, port: int, door: int, patience: float) -> None:
-        """What it is to serve.
+        """Prepare, without opening the port.
 
         Args:
-            port: where clients connect.
-            door: where workers do, on this machine.
-            patience: seconds in which something must move on a connection.
+            port: the port for clients.
+            door: the local port on which the workers listen.
+            patience: seconds after which a connection without any progress is closed.
         """
         self.exchanges: dict[Exchange, None] = {}  # the oldest first
         self.heads: Held[Exchange] = Held(Exchange.turn_away)
@@ -54,7 +55,7 @@ class Front:
         self._most_exchanges = max(1, files // _FILES_EACH - _OTHER_FILES)
 
     async def serve(self) -> None:
-        """Serve until the signal to stop, and then until clients have read their answers."""
+        """Serve until the stop signal; then wait a while for clients to read their responses."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(_STOP, stop.set)
@@ -71,13 +72,13 @@ class Front:
         looking.cancel()
 
     def enter(self, exchange: Exchange) -> None:
-        """Note a new one. Where files run short, the oldest that has no request gives way."""
+        """Register a new exchange. If file descriptors run short, close the oldest one without a request."""
         self.exchanges[exchange] = None
         if len(self.exchanges) > self._most_exchanges:
             next(one for one in self.exchanges if one.is_idle or one is exchange).drop()
 
     def find_worker(self, exchange: Exchange) -> None:
-        """Hand `exchange` to a worker, as soon as there is one."""
+        """Connect `exchange` to a worker, as soon as one accepts connections."""
         search = asyncio.create_task(self._find_worker(exchange))
         self._searches.add(search)
         search.add_done_callback(self._searches.discard)
@@ -104,23 +105,25 @@ class Front:
 
 
 def _door_of(process: int) -> int:
-    """The port at which a process listens."""
+    """The port on which a process listens."""
     sockets = {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir()}
     for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, _, state, *_, inode = row.split()[:10]
         if state == _LISTENS and f"socket:[{inode}]" in sockets:
             return int(local.rpartition(":")[2], 16)
-    raise OSError(errno.ECONNREFUSED, "the workers listen nowhere")
+    raise OSError(errno.ECONNREFUSED, "the workers do not listen on any port")
 
 
 def main() -> None:
-    """Do as the arguments say."""
+    """Run with the arguments of the command line."""
     given, *others = sys.argv[1:]
-    port = int(given) if 0 <= int(given) < 2**16 else 0  # any that is free, until the service has refused it
+    port = (
+        int(given) if 0 <= int(given) < 2**16 else 0
+    )  # an invalid PORT: any free port, until the service itself has rejected the setting
     try:
         if others:
             patience, *door = others
-            for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it ends after the workers
+            for ignored in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # it must outlive the workers
                 signal.signal(ignored, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             front = Front(port, int(door[0]) if door else _door_of(os.getppid()), float(patience))
@@ -128,7 +131,7 @@ def main() -> None:
         else:
             socket.create_server((_ADDRESS, port)).close()
     except OSError as error:
-        sys.exit(f"cannot listen at port {port}: {error.strerror}")
+        sys.exit(f"cannot listen on port {port}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bodies of requests: where they end, and what of them a worker is given (RFC 9112, sections 6 and 7)."""
+"""Request bodies: where they end, and which part is passed to a worker (RFC 9112, sections 6 and 7)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Protocol
 
 from front.heads import FIELD, STRAY_END, Refused
 
-_MOST_LINE_BYTES = 4096  # of a trailer, or about so many of a chunk's size with its extensions
-_MOST_FRAMING_BYTES = 2**16  # and half as many as the contents: a million chunks of a byte cost seconds
+_MOST_LINE_BYTES = 4096  # of a trailer, and roughly of a chunk's size line with extensions
+_MOST_FRAMING_BYTES = 2**16  # plus half the content: a million one-byte chunks take seconds of CPU time
 
 _SIZE_LINE = rb"([0-9A-Fa-f]{1,16})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]{0,4000})?\r"
 _SIZE = re.compile(_SIZE_LINE + rb"\n")
@@ -18,24 +18,24 @@ _BEGUN_SIZE = re.compile(_SIZE_LINE + rb"?")
 
 
 class Body(Protocol):
-    """The body of one request, as it comes.
+    """The body of one request, as it arrives.
 
     Attributes:
-        left: bytes that are to be handed on before another line is read.
+        left: bytes to pass on before the next line is to be parsed.
     """
 
     left: int
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it has come."""
+        """Whether it has arrived completely."""
 
     def take(self, data: bytes) -> bytes:
-        """What a worker is to be given of `data`, which came next. Raises Refused."""
+        """The bytes to pass to a worker for `data`, the next piece received. Raises Refused."""
 
 
 class Counted:
-    """A body whose length the head tells."""
+    """A body with a Content-Length."""
 
     def __init__(self, length: int) -> None:
         self.left = length
@@ -51,12 +51,12 @@ class Counted:
 
 
 class Chunked:
-    """A body in chunks. A worker gets those that came together as one, without extensions and trailers."""
+    """A chunked body. Chunks that arrive together are merged; extensions and trailers are dropped."""
 
     def __init__(self) -> None:
         self.is_whole = False
-        self._begun = b""  # of a line
-        self.left = 0  # bytes of the chunk, with the CR LF after it
+        self._begun = b""  # an incomplete line
+        self.left = 0  # bytes of the chunk, including the CR LF after it
         self._is_last = False
         self._contents_bytes = 0
         self._framing_bytes = 0
@@ -95,11 +95,11 @@ class Chunked:
                     return
                 self._framing_bytes += end - at
                 if self._framing_bytes > _MOST_FRAMING_BYTES + self._contents_bytes // 2:
-                    raise Refused(HTTPStatus.BAD_REQUEST, "The body is in too many small chunks.")
+                    raise Refused(HTTPStatus.BAD_REQUEST, "The body consists of too many small chunks.")
             at = end
 
     def _read_line(self, data: bytes, at: int) -> int:
-        """Read a chunk's size or a trailer; where it ends, -1: not yet. Raises Refused."""
+        """Parse a chunk's size or a trailer. Returns where it ends, -1 if incomplete. Raises Refused."""
         end = self._read_trailer(data, at) if self._is_last else self._read_size(data, at)
         if end < 0 and len(data) - at >= _MOST_LINE_BYTES:
             raise _bad()
@@ -131,6 +131,6 @@ class Chunked:
 def _bad() -> Refused:
     return Refused(
         HTTPStatus.BAD_REQUEST,
-        "The body is not in chunks, as Transfer-Encoding says: each is its size in hexadecimal digits,"
-        " CR LF, as many bytes, CR LF; the last has the size 0.",
+        "The body is not chunked, as Transfer-Encoding says. A chunk is its size in hexadecimal digits,"
+        " CR LF, that many bytes, CR LF; the last chunk has size 0.",
     )

@@ -1,4 +1,4 @@
-"""Exchanges: a request and its answer, passed between a client and a worker as fast as both take them."""
+"""Exchanges: a request and its response, passed between client and worker as fast as both can take them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from front.bodies import Body, Chunked, Counted
 from front.heads import Head, Refused
 from front.holding import Held
 
-_LINGER_SECONDS = 2.0  # that a client has to read an answer which came before its whole request
+_LINGER_SECONDS = 2.0  # for a client to read a response that was sent before the whole request had arrived
 _HELD_BYTES = 64 * 1024
-MOST_READ_BYTES = 64 * 1024  # at once
-_LINES_READ_BYTES = 4 * 1024  # of what is read line by line, which takes time: the others wait meanwhile
-_HEAD_SECONDS = 60.0  # that a head may take to come; who drips holds memory
+MOST_READ_BYTES = 64 * 1024  # per read
+_LINES_READ_BYTES = 4 * 1024  # per read where lines are parsed, which takes time while other connections wait
+_HEAD_SECONDS = 60.0  # for a head to arrive: an incomplete head occupies memory
 _RETRY_SECONDS = 0.05
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Front(Protocol):
-    """What the exchanges share.
+    """State that all exchanges share.
 
     Attributes:
-        exchanges: those that are not over.
-        heads: what has come of heads that are not whole.
-        requests: those that no worker has yet, with what has come of their bodies.
-        answers: what clients have not read yet.
-        buffer: into which each read goes, whosever it is.
-        port: on which it listens.
+        exchanges: the open ones.
+        heads: bytes received of incomplete heads.
+        requests: bytes of requests that no worker has yet, with what has arrived of their bodies.
+        answers: bytes of responses that clients have not read yet.
+        buffer: the one buffer that all connections read into.
+        port: the port it listens on.
     """
 
     exchanges: dict[Exchange, None]
@@ -48,10 +48,10 @@ class Front(Protocol):
     port: int
 
     def enter(self, exchange: Exchange) -> None:
-        """Note a new one."""
+        """Register a new exchange."""
 
     def find_worker(self, exchange: Exchange) -> None:
-        """Hand `exchange` to a worker, as soon as there is one."""
+        """Hand `exchange` to a worker as soon as one is free."""
 
 
 class Exchange(asyncio.BufferedProtocol):
@@ -73,7 +73,7 @@ class Exchange(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(_HELD_BYTES)
-        # Else the system takes megabytes of an answer that the client does not read.
+        # Otherwise the kernel buffers megabytes of a response that the client does not read.
         _connection_of(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _HELD_BYTES)
         self._client = transport.get_extra_info("peername")[:2]
         self._front.enter(self)
@@ -88,7 +88,7 @@ class Exchange(asyncio.BufferedProtocol):
     def _receive(self, data: bytes) -> None:
         self._moved_at = time.monotonic()
         if self._closes_at is not None:
-            return  # it has its answer
+            return  # already answered
         try:
             if self._head is None:
                 self._read_head(data)
@@ -99,7 +99,7 @@ class Exchange(asyncio.BufferedProtocol):
                 self.answer_here(refused.status, str(refused))
 
     def _read_head(self, data: bytes) -> None:
-        """Read what came next of the head, perhaps with some of the body. Raises Refused."""
+        """Parse the next piece of the head, perhaps with the start of the body. Raises Refused."""
         before = len(self._received)
         if not before:
             self._begun_at = self._moved_at
@@ -120,11 +120,11 @@ class Exchange(asyncio.BufferedProtocol):
             self._front.find_worker(self)
 
     def eof_received(self) -> bool:
-        """A client may have closed its sending side alone; whether it has left, the service decides."""
+        """The client has closed its sending side. It may still read, so the service decides whether it has left."""
         if self._head is None and self._received and self._closes_at is None:
-            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its head.")
+            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ended before its head was complete.")
         if self._head is not None and not self._body.is_whole and not self._is_answered:
-            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ends within its body.")
+            self.answer_here(HTTPStatus.BAD_REQUEST, "The request ended before its body was complete.")
         if self._head is None or self._closes_at is not None:
             return self._transport.get_write_buffer_size() > 0
         return True
@@ -138,25 +138,27 @@ class Exchange(asyncio.BufferedProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has no request yet, not a whole one."""
+        """Whether it has no complete head of a request yet."""
         return self._head is None and self._closes_at is None
 
     def drop(self) -> None:
-        """Close it without an answer."""
+        """Close the connection without a response."""
         self._closes_at = time.monotonic()
         self._transport.abort()
 
     @property
     def address(self) -> str:
-        """The client's."""
+        """The client's IP address."""
         return self._client[0]
 
     def turn_away(self) -> None:
-        """Answer that there is no room; nothing, where it is being closed."""
-        self.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "Too much arrives at once. Try again.")
+        """Answer 503, unless the connection is being closed."""
+        self.answer_here(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The service is receiving too much data at once. Try again."
+        )
 
     def _forget(self) -> None:
-        """Hold nothing of the request any more."""
+        """Release the memory of the request."""
         self._received.clear()
         self._front.heads.forget(self)
         self._front.requests.forget(self)
@@ -182,10 +184,10 @@ class Exchange(asyncio.BufferedProtocol):
         self._await_taking()
 
     def _await_taking(self) -> None:
-        """Read on once the workers' system has what was sent.
+        """Continue reading from the client once the worker's kernel has acknowledged what was sent.
 
-        While too many connections wait there, it drops what they send, to have it sent again; and resets them
-        where the second piece gets in before the first.
+        While the listen queue is full, the kernel drops data of new connections, to be sent again; and it resets
+        a connection if a second piece arrives before the first.
         """
         if self._worker is None or self._transport.is_closing():
             return
@@ -195,15 +197,15 @@ class Exchange(asyncio.BufferedProtocol):
             asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._await_taking)
 
     def pause_reading(self) -> None:
-        """The worker takes no more for now."""
+        """The worker's buffer is full."""
         self._transport.pause_reading()
 
     def continue_reading(self) -> None:
-        """The worker takes more."""
+        """The worker has room again."""
         self._transport.resume_reading()
 
     def answer(self, data: bytes) -> None:
-        """The worker has answered this much, or asked for the body."""
+        """Pass on a piece of the worker's response, or its request for the body (100 Continue)."""
         self._moved_at = time.monotonic()
         self._is_answered = self._is_answered or data != _GO_ON
         self._transport.write(data)
@@ -215,10 +217,13 @@ class Exchange(asyncio.BufferedProtocol):
         if self._is_answered:
             self._finish()
         else:
-            self.answer_here(HTTPStatus.BAD_GATEWAY, "The process that had the request ended. Send it again.")
+            self.answer_here(
+                HTTPStatus.BAD_GATEWAY,
+                "The process that handled the request ended unexpectedly. Send the request again.",
+            )
 
     def answer_here(self, status: HTTPStatus, detail: str) -> None:
-        """Answer without a worker."""
+        """Answer in place of a worker."""
         if self._transport.is_closing() or self._closes_at is not None:
             return
         worker, self._worker = self._worker, None
@@ -236,20 +241,22 @@ class Exchange(asyncio.BufferedProtocol):
             "logger": "front",
             "httpRequest": {"status": status.value, "remoteIp": self._client[0]},
         }
-        with suppress(OSError, ValueError):  # a log that is full costs nobody an answer
+        with suppress(
+            OSError, ValueError
+        ):  # a log that cannot be written must not cost a client the response
             print(json.dumps(entry), flush=True)
         self._forget()
         self._finish()
 
     def _finish(self) -> None:
-        """Close once all is sent, but go on reading for a while: to close on unread bytes would reset it."""
+        """Close when all is sent. Keep reading for a while: closing with unread data resets the connection."""
         self._closes_at = time.monotonic() + _LINGER_SECONDS
         with suppress(OSError):
             self._transport.write_eof()
         self._transport.resume_reading()
 
     def look(self, now: float, patience: float) -> None:
-        """Close what is over, or does not move for longer than `patience` seconds."""
+        """Close the connection if it is done, or had no progress for `patience` seconds."""
         unsent = self._transport.get_write_buffer_size()
         if unsent != self._unsent:
             self._unsent, self._moved_at = unsent, now
@@ -259,7 +266,9 @@ class Exchange(asyncio.BufferedProtocol):
         if self._closes_at is not None and not unsent and now > self._closes_at:
             self._transport.abort()
         elif self._head is None and self._received and now - self._begun_at > _HEAD_SECONDS:
-            self.answer_here(HTTPStatus.REQUEST_TIMEOUT, "The head of the request took too long.")
+            self.answer_here(
+                HTTPStatus.REQUEST_TIMEOUT, "The request line and headers did not arrive in time."
+            )
         elif now - self._moved_at > patience:
             if self._head is not None and not self._is_answered:
                 self.answer_here(HTTPStatus.GATEWAY_TIMEOUT, "The service did not answer in time.")
@@ -267,20 +276,22 @@ class Exchange(asyncio.BufferedProtocol):
                 self._transport.abort()
 
     def end(self) -> None:
-        """No worker is left: answer whoever still waits for one."""
+        """No worker is left: answer a request that still waits for one."""
         if self._head is None and not self._received:
             self._transport.abort()
         elif not self._is_answered:
-            self.answer_here(HTTPStatus.SERVICE_UNAVAILABLE, "The service is ending. Try again shortly.")
+            self.answer_here(
+                HTTPStatus.SERVICE_UNAVAILABLE, "The service is shutting down. Try again shortly."
+            )
 
 
 class Worker(asyncio.BufferedProtocol):
-    """The connection to the worker that has a request."""
+    """The connection to the worker that handles a request."""
 
     transport: asyncio.Transport
 
     def __init__(self, exchange: Exchange, buffer: bytearray) -> None:
-        """`buffer`: into which each read goes."""
+        """`buffer` is the one that all connections read into."""
         self._exchange = exchange
         self._buffer = buffer
 
@@ -298,7 +309,7 @@ class Worker(asyncio.BufferedProtocol):
 
     @property
     def is_taken(self) -> bool:
-        """Whether the system at the worker's end has all that was sent."""
+        """Whether the kernel at the worker's end has acknowledged all that was sent."""
         connection = _connection_of(self.transport)
         unacknowledged = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
         return not self.transport.get_write_buffer_size() and not any(unacknowledged)
@@ -310,16 +321,18 @@ class Worker(asyncio.BufferedProtocol):
         self._exchange.continue_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if error is not None:  # it has closed before it had read all, perhaps with an answer
+        if error is not None:  # the worker closed before it had read everything, perhaps after a response
             for data in self._rest():
                 self._exchange.answer(data)
         self._exchange.worker_is_done()
 
     def _rest(self) -> Iterator[bytes]:
-        """What the system has still from it, which asyncio forgets when it fails to write."""
+        """What the kernel still has from the worker, which asyncio discards when a write fails."""
         with _connection_of(self.transport).dup() as connection, suppress(OSError):
             connection.setblocking(False)
-            connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # or it would come before the data
+            connection.getsockopt(
+                socket.SOL_SOCKET, socket.SO_ERROR
+            )  # clears the error, which recv would raise before it returns data
             while data := connection.recv(_HELD_BYTES):
                 yield data
 
@@ -330,7 +343,7 @@ def _connection_of(transport: asyncio.Transport) -> socket.socket:
 
 
 def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
-    """The answer that the service itself would give (app/answering/problems.py)."""
+    """A response in the format of the service's own errors (app/answering/problems.py)."""
     request_id = uuid.uuid4().hex
     problem = {
         "type": "about:blank",
@@ -343,7 +356,7 @@ def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
 
 
 def _open_inference_problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
-    """The same in the form of KServe V2."""
+    """The same in the format of KServe V2."""
     return _answer(status, {"error": detail}, "application/json", uuid.uuid4().hex, is_for_head)
 
 

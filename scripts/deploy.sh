@@ -1,34 +1,39 @@
 #!/usr/bin/env bash
-# Deploys an image, waits for it, asks it for segments, and goes back to what last did all that if this does not:
-# deploy.sh OVERLAY IMAGE@sha256:…  (overlays: k8s/overlays). From the environment: REGION, CLUSTER, and for the
-# request MODEL and SAMPLE, a picture in which that model finds something.
+# Deploys an image, waits for the rollout and sends a sample to the service. On failure, rolls back to the last release
+# that passed these checks.
+#
+#     deploy.sh OVERLAY IMAGE@sha256:…
+#
+# OVERLAY is a folder of k8s/overlays. From the environment: REGION and CLUSTER; MODEL, and SAMPLE, a picture in which
+# that model finds segments.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-overlay=${1:?which overlay? deploy.sh OVERLAY IMAGE@sha256:…}
-image=${2:?which image? deploy.sh OVERLAY IMAGE@sha256:…}
-: "${REGION:?the region of the cluster}" "${CLUSTER:?the cluster}" "${MODEL:?the model to ask}" "${SAMPLE:?a picture}"
-secrets=(maskserve-api-key maskserve-events-key)  # of callers, and of the function
-record=maskserve-last-good  # a Secret, since it has keys
+overlay=${1:?OVERLAY is missing. Usage: deploy.sh OVERLAY IMAGE@sha256:…}
+image=${2:?IMAGE is missing. Usage: deploy.sh OVERLAY IMAGE@sha256:…}
+: "${REGION:?must be the region of the cluster}" "${CLUSTER:?must be the name of the cluster}"
+: "${MODEL:?must be the model to test}" "${SAMPLE:?must be a picture to test it with}"
+secrets=(maskserve-api-key maskserve-events-key)  # for callers, and for the function
+record=maskserve-last-good  # a Secret, because it contains API keys
 
 fail() { echo "deploy: $*" >&2; exit 1; }
 
-[[ $image =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || fail "'$image' is no image by its digest, IMAGE@sha256:…"
+[[ $image =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || fail "expected an image with a digest, IMAGE@sha256:…, not '$image'"
 [[ -e k8s/overlays/$overlay/kustomization.yaml ]] || fail "there is no overlay '$overlay' in k8s/overlays"
 namespace=$(sed -n 's/^namespace: *//p' "k8s/overlays/$overlay/kustomization.yaml")
-[[ $namespace ]] || fail "k8s/overlays/$overlay/kustomization.yaml names no namespace"
+[[ $namespace ]] || fail "k8s/overlays/$overlay/kustomization.yaml has no line namespace: …"
 
-work=$(mktemp -d k8s/deploy.XXXXXX)  # kustomize takes no absolute paths
+work=$(mktemp -d k8s/deploy.XXXXXX)  # inside k8s/: kustomize accepts no absolute paths
 trap 'rm -rf "$work"' EXIT
 
-# Every enabled version of a secret is a key, so that one can be changed without a moment in which a caller is refused;
-# the newest comes first.
+# Prints the API keys, newest first. Each enabled version of a secret is a key, so that keys can be rotated without
+# rejecting a caller.
 api_keys() {
     local secret versions version
     for secret in "${secrets[@]}"; do
         versions=$(gcloud secrets versions list "$secret" --filter=state=enabled --format='value(name)')
         [[ $versions ]] \
-            || fail "secret '$secret' has no enabled version: gcloud secrets versions add $secret --data-file=…"
+            || fail "secret '$secret' has no enabled version. Run: gcloud secrets versions add $secret --data-file=…"
         for version in $versions; do
             gcloud secrets versions access "$version" --secret="$secret"
             echo
@@ -36,8 +41,9 @@ api_keys() {
     done
 }
 
-# The overlay with this image and these keys, and the project, which makes a log's traces links. Names of generated
-# secrets end in a hash of what is in them: other keys are another pod template, and a step back finds the keys it had.
+# Renders the overlay with the image, the keys and the project (with which log entries link to traces). The names of
+# generated Secrets end in a hash of their content: new keys change the pod template, and so start a rollout, and a
+# rollback finds the Secret that it used.
 render() {
     local open unnamed
     paste -sd, "$work/all.keys" | tr -d '\n' >"$work/api-keys"
@@ -48,27 +54,27 @@ secretGenerator: [{name: maskserve-api-keys, files: [keys=api-keys]}]
 configMapGenerator: [{name: maskserve, behavior: merge, literals: [GOOGLE_CLOUD_PROJECT=$project]}]
 END
     kubectl kustomize "$work" >"$work/rendered.yaml"
-    # What an overlay calls the image is its own affair: it is the one without a digest yet. (Not by kustomize's
-    # `images`, which goes by the name alone, and a canary's may have the same.)
+    # Overlays may rename the image; it is the one whose digest is all zeros. (kustomize's `images` selects by name
+    # alone, and a canary may use the same name.)
     open='^( *(- )?image: )([^ ]*/)?maskserve@sha256:0{64}$'
     [[ $(grep -cE "$open" "$work/rendered.yaml") == 1 ]] \
-        || fail "overlay '$overlay' must have one image named maskserve with a digest of zeros, to put this one in for"
+        || fail "overlay '$overlay' must have exactly one image named maskserve with a digest of zeros, to be replaced"
     sed -E "s|$open|\1$image|" "$work/rendered.yaml" >"$work/all.yaml"
     unnamed=$(grep -E '^ *(- )?image: ' "$work/all.yaml" | grep -vE '@sha256:[0-9a-f]{64}$' || true)
     unnamed+=$(grep -E '@sha256:0{64}$' "$work/all.yaml" || true)
-    [[ ! $unnamed ]] || fail "overlay '$overlay' has images without a digest: put them in (k8s/README.md): $unnamed"
+    [[ ! $unnamed ]] || fail "overlay '$overlay' has images without a digest. Add it (k8s/README.md): $unnamed"
 }
 
 in_namespace() { kubectl --namespace="$namespace" "$@"; }
 
-# What builds leave for later ones: manifests that were seen to serve, their keys, and the names of all that any build
-# has applied and none has removed, even one that was cancelled.
-# In $work are, of `all` that this build brings and of `before`, NAME.yaml, NAME.keys and NAME.names.
+# What builds record for later ones, in the Secret $record: the manifests that last passed the checks, their keys, and
+# the names of all objects that builds, cancelled ones included, have applied and not removed since.
+# $work has NAME.yaml, NAME.keys and NAME.names for two releases: `all` is the new one, `before` the recorded one.
 recorded() {
     in_namespace get secret "$record" --ignore-not-found --output="go-template={{index .data \"$1\" | base64decode}}"
 }
 
-# note all|before APPLIED
+# note all|before APPLIED: records that release, and the names in the file APPLIED.
 note() {
     in_namespace create secret generic "$record" --dry-run=client --output=yaml \
         --from-file=manifests="$work/$1.yaml" --from-file=keys="$work/$1.keys" --from-file=applied="$2" | put -
@@ -87,16 +93,16 @@ remember() {
     recorded applied >"$work/before.applied"
     names "$work/all.yaml" >"$work/all.names"
     names "$work/before.yaml" >"$work/before.names"
-    # What is there and no build has made is somebody else's.
+    # Objects that exist already and that no build has applied belong to somebody else.
     there=$(in_namespace get --filename="$work/all.yaml" --ignore-not-found --output=name | sort)
     comm -23 "$work/all.names" - <<<"$there" | sort --unique - "$work/before.applied" >"$work/applied"
 }
 
-# serves all|before: whether what those manifests ask for has come about, and serves who has one of their keys.
+# serves all|before: whether the rollouts of that release complete, and the service answers with one of its keys.
 serves() {
     local deployments deployment
     deployments=$(grep '^deployment' "$work/$1.names") || return 1
-    # Autopilot may first have to add machines; the image is then pulled and the models are loaded.
+    # Autopilot may have to add nodes first; then pods pull the image and load the models.
     for deployment in $deployments; do
         in_namespace rollout status "$deployment" --timeout=15m || return 1
     done
@@ -110,8 +116,8 @@ comes_about() {
     [[ $outcome == 0 ]] && serves all
 }
 
-# Removes the objects, a name a line on standard input. Those whose names have a hash stay: who goes back by hand, with
-# `rollout undo`, finds settings and keys of then.
+# Deletes the objects whose names are on standard input, one per line. ConfigMaps and Secrets stay, so that a rollback
+# by hand (`rollout undo`) finds the settings and keys of that revision.
 remove() {
     local surplus
     surplus=$(grep -vE '^(configmap|secret|namespace)/' || true)
@@ -119,10 +125,10 @@ remove() {
     if [[ $surplus ]]; then in_namespace delete --ignore-not-found $surplus; fi
 }
 
-# ask_for_segments KEYS: a file, a key a line
+# ask_for_segments KEYS: sends the sample to the service. KEYS is a file with one API key per line.
 ask_for_segments() {
     local forwarding port='' outcome=0
-    # Not by in_namespace: the shell that a function runs in would be ended below, and kubectl stay.
+    # Not through in_namespace: the kill below would end the subshell of the function, and kubectl would go on.
     kubectl --namespace="$namespace" port-forward service/maskserve :80 >"$work/forwarding" &
     forwarding=$!
     for _ in {1..60}; do
@@ -133,7 +139,7 @@ ask_for_segments() {
     if [[ $port ]]; then
         API_KEY=$(head -1 "$1") scripts/smoke.sh "http://127.0.0.1:$port" "$MODEL" "$SAMPLE" || outcome=1
     else
-        echo "The service cannot be reached." >&2
+        echo "kubectl port-forward could not connect to the service." >&2
         outcome=1
     fi
     kill "$forwarding" 2>/dev/null || true
@@ -142,19 +148,21 @@ ask_for_segments() {
 
 go_back() {
     local earlier
-    echo "Pods and what became of them:" >&2
+    echo "Rollout failed. Pods and recent events:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
-    [[ -s $work/before.yaml ]] || fail "overlay '$overlay' failed, and no build has noted what served before: look at the pods"
-    echo "Going back." >&2
+    [[ -s $work/before.yaml ]] \
+        || fail "overlay '$overlay' failed, and there is no earlier release to roll back to. Check the pods"
+    echo "Rolling back." >&2
     { put "$work/before.yaml" && serves before; } \
-        || fail "overlay '$overlay' failed, and so did going back: look at the pods now"
-    settle before || fail "overlay '$overlay' failed and was rolled back, but for what it had added: see above"
+        || fail "overlay '$overlay' failed, and so did the rollback. Check the pods now"
+    settle before || fail "overlay '$overlay' failed and was rolled back, but see above: what it had added may be left"
     earlier=$(sed -nE 's/^ *(- )?image: (.*maskserve@.*)/\2/p' "$work/before.yaml" | head -1)
     fail "overlay '$overlay' failed and was rolled back to $earlier"
 }
 
-# settle all|before: those manifests serve. What else builds have applied goes, and they are what can be gone back to.
+# settle all|before: deletes everything that builds have applied and that is not in that release, and records the
+# release as the one to roll back to.
 settle() {
     sort --unique "$work/applied" "$work/before.names" | comm -23 - "$work/$1.names" | remove || return 1
     note "$1" "$work/$1.names"
@@ -162,10 +170,10 @@ settle() {
 
 gcloud container clusters get-credentials "$CLUSTER" --region="$REGION" --dns-endpoint
 project=$(gcloud config get project)
-umask 077  # of keys
+umask 077  # the files below contain API keys
 api_keys | sed '/^$/d' >"$work/all.keys"
 render
 remember
 comes_about || go_back
-settle all || fail "overlay '$overlay' runs $image, but could not be noted as such: see above, and run the build again"
+settle all || fail "overlay '$overlay' runs $image, but could not be recorded (see above). Run the build again"
 echo "Overlay '$overlay' runs $image."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Creates in a Google Cloud project all that MaskServe needs there. What exists is left as it is, so that it can be run
-# again at any time: after a failure, with a new function, to add triggers. docs/deploy-gcp.md tells the whole way.
+# Creates everything that MaskServe needs in a Google Cloud project. Existing resources are left alone, so it is safe to
+# run again: after a failure, after a change to the function, to add triggers. See docs/deploy-gcp.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source-path=SCRIPTDIR
@@ -15,11 +15,11 @@ source scripts/gcp/triggers.sh
 usage="usage: scripts/gcp-setup.sh PROJECT --domain DOMAIN [--region REGION]
            [--github OWNER/NAME | --source-repositories NAME] [--dry-run]
 
-  --domain               the service's name, such as segment.example.org; staging is at staging.DOMAIN
-  --region               where all of it is (europe-west1)
-  --github               the repository that builds are started by: a push to main deploys staging, a tag v* production
-  --source-repositories  the same from Cloud Source Repositories, for those who still have it
-  --dry-run              say what would be done, and do nothing"
+  --domain               domain name of the service, such as segment.example.org; staging uses staging.DOMAIN
+  --region               region of all resources. Default: europe-west1
+  --github               GitHub repository to build from: a push to main deploys to staging, a tag v* to production
+  --source-repositories  the same for a repository in Cloud Source Repositories (existing customers only)
+  --dry-run              print the commands that would change something, without running them"
 
 project='' domain='' region=europe-west1 github='' source_repository='' dry_run=''
 while [[ $# -gt 0 ]]; do
@@ -30,9 +30,9 @@ while [[ $# -gt 0 ]]; do
         --source-repositories) source_repository=${2-} ;;
         --dry-run) dry_run=yes; shift; continue ;;
         --help) echo "$usage"; exit ;;
-        -*) fail "there is no option $1
+        -*) fail "unknown option $1
 $usage" ;;
-        *) [[ ! $project ]] || fail "one project at a time: $project or $1?
+        *) [[ ! $project ]] || fail "expected one project, got two: $project and $1
 $usage"
             project=$1; shift; continue ;;
     esac
@@ -40,30 +40,30 @@ $usage"
 $usage"
     shift 2
 done
-[[ $project && $domain ]] || fail "a project and --domain are needed
+[[ $project && $domain ]] || fail "PROJECT and --domain are required
 $usage"
-[[ ! $github || $github == */* ]] || fail "--github is OWNER/NAME, not '$github'"
-[[ ! $github || ! $source_repository ]] || fail "builds are started by one repository: --github or --source-repositories"
+[[ ! $github || $github == */* ]] || fail "--github must be OWNER/NAME, not '$github'"
+[[ ! $github || ! $source_repository ]] || fail "--github and --source-repositories cannot be combined"
 
-# For this run only; gcloud's own configuration is left alone. It asks nothing, and enables nothing by itself.
+# For this run only; gcloud's own configuration does not change. No prompts, and no API is enabled without being listed.
 export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API=false
 
-command -v gcloud >/dev/null || fail "gcloud is missing: https://cloud.google.com/sdk/docs/install"
+command -v gcloud >/dev/null || fail "gcloud is not installed. See https://cloud.google.com/sdk/docs/install"
 there gcloud auth list --filter=status:ACTIVE --format='value(account)' || true
-[[ $found ]] || fail "gcloud does not know who you are: gcloud auth login"
+[[ $found ]] || fail "you are not signed in to gcloud. Run: gcloud auth login"
 there gcloud projects describe "$project" --format='value(projectNumber)' \
-    || fail "there is no project $project: gcloud projects create $project, and link a billing account to it"
+    || fail "project $project does not exist. Run: gcloud projects create $project, then link a billing account to it"
 number=$found
 accounts=$project.iam.gserviceaccount.com
 
-enable_interfaces
+enable_apis
 create_accounts
 create_repository
 create_source_bucket
-create_key maskserve-api-key  # of callers
-create_key maskserve-events-key  # of the function: one's rate limit does not hold up the other
+create_key maskserve-api-key  # for callers
+create_key maskserve-events-key  # for the function: each key has its own rate limit
 create_cluster
-create_builder  # after the cluster, which takes longer than a new role needs to be known everywhere
+create_builder  # after the cluster: by then the roles that the build needs have taken effect everywhere
 create_models_bucket
 create_entrances
 create_buckets_and_topics
@@ -71,9 +71,10 @@ announce_images
 create_function
 subscribe_function
 create_triggers
-[[ ! $dry_run ]] || { echo "Nothing was done."; exit; }
+[[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 
 there gcloud compute addresses describe maskserve --global --format='value(address)' || true
 address=$found
 there gcloud compute addresses describe maskserve-staging --global --format='value(address)' || true
-echo "All is there. DNS: $domain must lead to ${address:-the address maskserve}, staging.$domain to ${found:-maskserve-staging}."
+echo "Setup is complete. Point DNS for $domain to ${address:-the address maskserve}, and for staging.$domain to" \
+    "${found:-the address maskserve-staging}."

@@ -1,20 +1,20 @@
 #!/bin/sh
-# Pushes an image, also as that of its commit and model, and notes what it is called by its digest:
+# Pushes an image, also under a tag for its commit and model, and writes its name with digest to FILE:
 # push-image.sh IMAGE:TAG FILE MODEL [REVISION]
-# For sh: Docker's own image has no bash.
+# POSIX sh, because Docker's own image has no bash.
 set -eu
 
-image=${1:?which image? push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
-file=${2:?where to note the digest? push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
-model=${3:?which model? push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
+image=${1:?IMAGE:TAG is missing. Usage: push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
+file=${2:?FILE is missing. Usage: push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
+model=${3:?MODEL is missing. Usage: push-image.sh IMAGE:TAG FILE MODEL [REVISION]}
 revision=${4:-}
 
 docker push "$image"
-if [ "$revision" ]; then  # by which build-image.sh finds it again
+if [ "$revision" ]; then  # build-image.sh looks for this tag
     docker tag "$image" "${image%:*}:$revision-$model"
     docker push "${image%:*}:$revision-$model"
 fi
 docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$image" \
     | grep "^${image%:*}@sha256:" >"$file" \
-    || { echo "$image was pushed, but Docker does not know its digest, by which it is deployed." >&2; exit 1; }
+    || { echo "$image was pushed, but Docker does not report its digest, which is needed to deploy it." >&2; exit 1; }
 cat "$file"

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# A stand-in for the official Python image, for machines that reach Debian's mirror but no container registry:
+# Builds a replacement for the official Python image, for machines that reach Debian's mirror but no container registry:
 #
 #     scripts/stand-in-base.sh NAME
 #
-# makes it with podman and debootstrap. What the Dockerfile relies on is as in the official image: Debian bookworm
-# without Debian's Python; CPython with its headers and shared library under /usr/local, pip and venv with it; no
-# compiler. It has Debian's version of 3.11, built without the optimisations that take half an hour.
+# It uses podman and debootstrap. Everything that the Dockerfile relies on is as in the official image: Debian bookworm
+# without Debian's Python; CPython with headers, shared library, pip and venv under /usr/local; no compiler. Python is
+# Debian's version of 3.11, built without the optimisations that take half an hour.
 set -euo pipefail
 
-name=${1:?how is it to be named? Say scripts/stand-in-base.sh NAME}
+name=${1:?NAME is missing. Usage: scripts/stand-in-base.sh NAME}
 mirror=http://deb.debian.org/debian
 debian=$name-debian
 
 for command in podman debootstrap; do
     command -v $command >/dev/null || {
-        echo "$command is missing: apt-get install podman runc debootstrap" >&2
+        echo "$command is not installed. Run: apt-get install podman runc debootstrap" >&2
         exit 1
     }
 done
@@ -22,7 +22,7 @@ done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 debootstrap --variant=minbase --include=ca-certificates,netbase,tzdata bookworm "$folder/root" $mirror >&2
-# Without what the slim images leave out too.
+# The slim images leave these out too.
 tar -C "$folder/root" -cf "$folder/root.tar" --exclude='./dev/*' --exclude='./var/cache/apt/*' \
     --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' --exclude='./usr/share/info/*' \
     --exclude='./usr/share/locale/*' --exclude='./usr/share/man/*' .
@@ -51,4 +51,4 @@ RUN ldconfig && ln -s python3 /usr/local/bin/python && python --version && pytho
 ENV LANG=C.UTF-8
 CMD ["python3"]
 END
-podman rmi "$debian" >/dev/null 2>&1 || true  # its layers stay, as those of NAME
+podman rmi "$debian" >/dev/null 2>&1 || true  # the layers stay, as part of NAME

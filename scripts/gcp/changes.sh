@@ -1,34 +1,34 @@
 # shellcheck shell=bash
-# Looking up what there is, and making what is not: the only ways in which gcp-setup.sh calls gcloud.
+# Looks up what exists and creates what is missing. gcp-setup.sh calls gcloud only through these functions.
 
 complaint=$(mktemp)
 trap 'rm -f "$complaint"' EXIT
 
 fail() { printf 'gcp-setup: %s\n' "$*" >&2; exit 1; }
 
-# there COMMAND…: whether what the command looks up exists; $found is then what it answers. A look-up that fails for
-# another reason ends all: what exists must not be taken for missing.
+# there COMMAND…: whether the resource that the command looks up exists; if so, $found holds the output. Any other
+# failure ends the script, so that an existing resource is never taken for a missing one.
 there() {
     if found=$("$@" 2>"$complaint"); then return 0; fi
     found=''
     if grep -qiE 'NOT_FOUND|not found|code=404|HTTPError 404|cannot find|does not exist' "$complaint"; then return 1; fi
-    # Before its interface is enabled a service has nothing; a dry run enables none.
+    # A service whose API is not enabled yet has no resources. A dry run enables no API.
     if [[ $dry_run ]] && grep -qiE 'SERVICE_DISABLED|has not been used|is not enabled' "$complaint"; then return 1; fi
     cat "$complaint" >&2
-    fail "could not look that up: $*"
+    fail "look-up failed (see above): $*"
 }
 
-# same WHAT WANTED COMMAND…: whether what the command looks up exists; ends all where it exists and is for another.
+# same WHAT WANTED COMMAND…: whether the resource exists with the value WANTED. Ends the script if the value differs.
 same() {
     local what=$1 wanted=$2
     shift 2
     there "$@" || return 1
     [[ $found == "$wanted" ]] \
-        || fail "$what exists with ${found:-something else} instead of $wanted. Ask for that, or remove it first" \
-            "(docs/deploy-gcp.md, Remove everything)."
+        || fail "$what already exists with ${found:-another value} instead of $wanted. Use that value, or delete the" \
+            "resource first (docs/deploy-gcp.md, Remove everything)."
 }
 
-# change WHAT COMMAND…: says WHAT it does, and does it unless this is a dry run.
+# change WHAT COMMAND…: prints WHAT and runs the command; in a dry run, prints both.
 change() {
     local what=$1
     shift
@@ -41,10 +41,11 @@ change() {
     fi
     echo "$what"
     "$@" >/dev/null \
-        || fail "could not $what. Put right what is said above and run this again: what is there is left as it is."
+        || fail "could not $what. Fix the error above and run this again; resources that exist are left alone."
 }
 
-# bound MEMBER ROLE GROUP NAME [FLAG…]: whether MEMBER has ROLE on the resource. GROUP is gcloud's, "pubsub topics".
+# bound MEMBER ROLE GROUP NAME [FLAG…]: whether MEMBER has ROLE on the resource. GROUP is a command group of gcloud, such
+# as "pubsub topics".
 bound() {
     local member=$1 role=$2 group=$3 name=$4
     shift 4
@@ -54,28 +55,28 @@ bound() {
         && grep -qxF "$role"$'\t'"$member" <<<"$found"
 }
 
-# bind MEMBER ROLE GROUP NAME [FLAG…]: gives MEMBER the role on the resource, unless it has it.
+# bind MEMBER ROLE GROUP NAME [FLAG…]: grants MEMBER the role on the resource, unless it has it already.
 bind() {
     if bound "$@"; then return; fi
     local member=$1 role=$2 group=$3 name=$4
     shift 4
     [[ $group != projects ]] || set -- --condition=None
     # shellcheck disable=SC2086
-    change "give $role on $group $name to $member" \
+    change "grant $role on $group $name to $member" \
         patiently gcloud $group add-iam-policy-binding "$name" "$@" --member="$member" --role="$role"
 }
 
-# bind_agent SERVICE MEMBER ROLE GROUP NAME [FLAG…]: the same for the account by which one of Google's services acts
-# in the project, which is made when it is first needed.
+# bind_agent SERVICE MEMBER ROLE GROUP NAME [FLAG…]: the same for a service agent, the account with which one of
+# Google's services acts in the project. It does not exist until it is first needed.
 bind_agent() {
     local service=$1
     shift
     if bound "$@"; then return; fi
-    change "have the account of $service made" gcloud beta services identity create --service="$service"
+    change "create the service agent of $service" gcloud beta services identity create --service="$service"
     bind "$@"
 }
 
-# A new account is not known everywhere at once.
+# A new account takes some seconds to be visible everywhere.
 patiently() {
     local attempt
     for attempt in 1 2 3 4; do

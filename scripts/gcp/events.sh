@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# An image that lands in a bucket goes through the function to the service, and its results to another bucket.
+# The event pipeline: a new image in a bucket goes through the function to the service; results go to another bucket.
 
 create_buckets_and_topics() {
     local name
@@ -9,7 +9,7 @@ create_buckets_and_topics() {
         there gcloud pubsub topics describe "maskserve-$name" \
             || change "create topic maskserve-$name" gcloud pubsub topics create "maskserve-$name"
     done
-    # A topic forgets what nobody subscribes to.
+    # Messages of a topic without a subscription are lost.
     there gcloud pubsub subscriptions describe maskserve-dead-letters \
         || change "keep dead letters for 31 days" gcloud pubsub subscriptions create maskserve-dead-letters \
             --topic=maskserve-dead-letters --message-retention-duration=31d --expiration-period=never
@@ -19,21 +19,21 @@ announce_images() {
     local agent=serviceAccount:service-$number@gs-project-accounts.iam.gserviceaccount.com
     local binding=("$agent" roles/pubsub.publisher 'pubsub topics' maskserve-images)
     if ! bound "${binding[@]}"; then
-        change "have the account of Cloud Storage made" gcloud storage service-agent
+        change "create the service agent of Cloud Storage" gcloud storage service-agent
         bind "${binding[@]}"
     fi
     there gcloud storage buckets notifications list "gs://$project-maskserve-images" \
         --format=json || true
     [[ $found == */topics/maskserve-images\"* ]] \
-        || change "announce new images" gcloud storage buckets notifications create \
+        || change "send notifications of new images to Pub/Sub" gcloud storage buckets notifications create \
             "gs://$project-maskserve-images" --topic=maskserve-images --event-types=OBJECT_FINALIZE \
             --payload-format=json
 }
 
 create_function() {
-    account maskserve-events "the function"
+    account maskserve-events "runs the function"
     bind "$(member maskserve-events)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-images"
-    # Not only to add results: the record of a failure is written over when the image is worked on again.
+    # objectCreator is not enough: a retry overwrites the record of an earlier failure.
     bind "$(member maskserve-events)" roles/storage.objectUser 'storage buckets' "gs://$project-maskserve-results"
     bind "$(member maskserve-events)" roles/pubsub.publisher 'pubsub topics' maskserve-results
     bind "$(member maskserve-events)" roles/secretmanager.secretAccessor secrets maskserve-events-key
@@ -44,8 +44,8 @@ create_function() {
     deploy_function
 }
 
-# The function carries the fingerprint of how and of what it was deployed, so that it is deployed again when that
-# changes, and only then; or when the last deployment has not become ready.
+# A label holds a fingerprint of the function's code and options. The function is deployed again only if the fingerprint
+# has changed, or if the last deployment did not become ready.
 deploy_function() {
     local settings how fingerprint
     settings=RESULT_BUCKET=$project-maskserve-results
@@ -67,17 +67,17 @@ deploy_function() {
             "${how[@]}" --labels="fingerprint=$fingerprint"
 }
 
-# Our own push subscription, so that deadline, retries and dead letters are ours too.
+# A push subscription of our own rather than a trigger's, so that we set ack deadline, retries and dead letters.
 subscribe_function() {
     local url agent=serviceAccount:service-$number@gcp-sa-pubsub.iam.gserviceaccount.com
     account maskserve-push "pushes events to the function"
     bind "$(member maskserve-push)" roles/run.invoker 'run services' maskserve-events --region="$region"
 
     there gcloud run services describe maskserve-events --region="$region" --format='value(status.url)' || true
-    [[ $found || $dry_run ]] || fail "function maskserve-events has no address yet: run this again in a minute"
+    [[ $found || $dry_run ]] || fail "function maskserve-events has no URL yet. Run this again in a minute"
     url=${found:-https://maskserve-events.example}
-    # The path tells the function of which topic the event is; Cloud Run asks for a token for the address without it.
-    # docs/events.md says where the figures come from.
+    # The path tells the function which topic the event is from. The token's audience is the URL without a path, as
+    # Cloud Run requires. docs/events.md explains the figures.
     same "subscription maskserve-images" "$url/projects/$project/topics/maskserve-images" \
         gcloud pubsub subscriptions describe maskserve-images --format='value(pushConfig.pushEndpoint)' \
         || change "subscribe the function to new images" gcloud pubsub subscriptions create maskserve-images \
@@ -86,7 +86,7 @@ subscribe_function() {
             --ack-deadline=300 --min-retry-delay=10s --max-retry-delay=600s \
             --dead-letter-topic=maskserve-dead-letters --max-delivery-attempts=100 --expiration-period=never
 
-    # What moves dead letters is Pub/Sub's own account.
+    # Pub/Sub's service agent forwards dead letters.
     bind_agent pubsub.googleapis.com "$agent" roles/pubsub.publisher 'pubsub topics' maskserve-dead-letters
     bind_agent pubsub.googleapis.com "$agent" roles/pubsub.subscriber 'pubsub subscriptions' maskserve-images
 }

@@ -1,16 +1,17 @@
 # shellcheck shell=bash
-# What the service and its builds run on.
+# What the service and its builds run on: APIs, accounts, registry, keys, cluster, buckets, addresses.
 
-enable_interfaces() {
-    local wanted missing=() interface
+enable_apis() {
+    local wanted missing=() api
     wanted=(
         artifactregistry certificatemanager cloudbuild compute container iam iamcredentials logging monitoring
         ondemandscanning pubsub run secretmanager storage
     )
     [[ ! $source_repository ]] || wanted+=(sourcerepo)
-    there gcloud services list --enabled --format='value(config.name)' || fail "project $project has no list of services"
-    for interface in "${wanted[@]/%/.googleapis.com}"; do
-        grep -qxF "$interface" <<<"$found" || missing+=("$interface")
+    there gcloud services list --enabled --format='value(config.name)' \
+        || fail "could not list the APIs that are enabled in project $project"
+    for api in "${wanted[@]/%/.googleapis.com}"; do
+        grep -qxF "$api" <<<"$found" || missing+=("$api")
     done
     [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
 }
@@ -18,11 +19,12 @@ enable_interfaces() {
 # account NAME WHAT-FOR
 account() {
     there gcloud iam service-accounts describe "$1@$accounts" \
-        || change "create account $1, $2" gcloud iam service-accounts create "$1" --display-name="MaskServe: $2"
+        || change "create service account $1 ($2)" \
+            gcloud iam service-accounts create "$1" --display-name="MaskServe: $2"
 }
 
 create_accounts() {
-    account maskserve-nodes "the cluster's machines"
+    account maskserve-nodes "runs the cluster's nodes"
     bind "$(member maskserve-nodes)" roles/container.defaultNodeServiceAccount projects "$project"
 
     account maskserve-build "builds and deploys"
@@ -35,7 +37,7 @@ create_accounts() {
 create_repository() {
     same "repository maskserve" DOCKER \
         gcloud artifacts repositories describe maskserve --location="$region" --format='value(format)' \
-        || change "create repository maskserve for images" gcloud artifacts repositories create maskserve \
+        || change "create Artifact Registry repository maskserve" gcloud artifacts repositories create maskserve \
             --repository-format=docker --location="$region" --description='Images of MaskServe'
     bind "$(member maskserve-nodes)" roles/artifactregistry.reader \
         'artifacts repositories' maskserve --location="$region"
@@ -43,33 +45,34 @@ create_repository() {
         'artifacts repositories' maskserve --location="$region"
 }
 
-# What `gcloud builds submit` uploads: the account that builds may not read where gcloud would put it.
+# For sources that `gcloud builds submit` uploads: the build account cannot read the bucket that gcloud uses by default.
 create_source_bucket() {
     bucket source
     bind "$(member maskserve-build)" roles/storage.objectViewer 'storage buckets' "gs://$project-maskserve-source"
 }
 
-# The image in which builds run, under the tag that cloudbuild.yaml names.
+# The image in which build steps run, with the tag that cloudbuild.yaml names.
 create_builder() {
     local base tag image
     base=$(sed -n 's/^ARG BASE=//p' Dockerfile)
     tag=$(sed -n 's|^ *_BUILDER: .*/builder:||p' cloudbuild.yaml)
-    [[ $base && $tag ]] || fail "Dockerfile has no line ARG BASE=…, or cloudbuild.yaml no line _BUILDER: …/builder:TAG"
+    [[ $base && $tag ]] \
+        || fail "expected a line ARG BASE=… in Dockerfile and a line _BUILDER: …/builder:TAG in cloudbuild.yaml"
     image=$region-docker.pkg.dev/$project/maskserve/builder:$tag
     there gcloud artifacts docker images describe "$image" \
-        || change "build $image, in which builds run (five minutes)" gcloud builds submit scripts/gcp/builder \
-            --config=scripts/gcp/builder/cloudbuild.yaml --region="$region" \
+        || change "build $image, the image of the build steps (takes five minutes)" \
+            gcloud builds submit scripts/gcp/builder --config=scripts/gcp/builder/cloudbuild.yaml --region="$region" \
             --substitutions="_BASE=$base,_IMAGE=$image" \
             --gcs-source-staging-dir="gs://$project-maskserve-source/builder" \
             --service-account="projects/$project/serviceAccounts/maskserve-build@$accounts"
 }
 
-# Keys of the service: create_key SECRET. Each enabled version is one (docs/deploy-gcp.md, "Change the key").
+# create_key SECRET: API keys of the service. Each enabled version is a key (docs/deploy-gcp.md, "Change the key").
 create_key() {
     there gcloud secrets describe "$1" \
         || change "create secret $1" gcloud secrets create "$1" --replication-policy=user-managed --locations="$region"
     there gcloud secrets versions list "$1" --filter=state=ENABLED --format='value(name)' || true
-    [[ $found ]] || change "make a key" first_key "$1"
+    [[ $found ]] || change "add a random key to it" first_key "$1"
     bind "$(member maskserve-build)" roles/secretmanager.secretAccessor secrets "$1"
     bind "$(member maskserve-build)" roles/secretmanager.viewer secrets "$1"
 }
@@ -83,18 +86,18 @@ create_cluster() {
         || change "create network default" gcloud compute networks create default --subnet-mode=auto
     if there gcloud container clusters describe maskserve --region="$region" --format='value(status)'; then
         case $found in
-            PROVISIONING) fail "cluster maskserve is still being made, by an earlier run: run this again in ten minutes" ;;
-            ERROR) fail "cluster maskserve could not be made. Remove it, and run this again:
+            PROVISIONING) fail "an earlier run is still creating cluster maskserve. Run this again in ten minutes" ;;
+            ERROR) fail "cluster maskserve is in state ERROR. Delete it, then run this again:
     gcloud container clusters delete maskserve --region=$region" ;;
         esac
     else
-        change "create cluster maskserve (ten minutes)" gcloud container clusters create-auto maskserve \
+        change "create cluster maskserve (takes ten minutes)" gcloud container clusters create-auto maskserve \
             --region="$region" --release-channel=regular --enable-dns-access \
             --service-account="maskserve-nodes@$accounts"
     fi
 }
 
-# Models that are not in the image are read from here: MASKSERVE_MODELS=gs://….
+# For models that are not in the image: MASKSERVE_MODELS=gs://….
 create_models_bucket() {
     local overlay
     bucket models
@@ -104,18 +107,18 @@ create_models_bucket() {
     done
 }
 
-# Address and certificate of an overlay's Gateway: entrance NAME DOMAIN
+# entrance NAME DOMAIN: address and certificate of an overlay's Gateway
 entrance() {
     there gcloud compute addresses describe "$1" --global \
         || change "reserve address $1" gcloud compute addresses create "$1" --global
     same "certificate $1" "$2" gcloud certificate-manager certificates describe "$1" --format='value(managed.domains[0])' \
-        || change "ask for a certificate for $2" gcloud certificate-manager certificates create "$1" --domains="$2"
+        || change "request a certificate for $2" gcloud certificate-manager certificates create "$1" --domains="$2"
     there gcloud certificate-manager maps describe "$1" \
         || change "create certificate map $1" gcloud certificate-manager maps create "$1"
-    same "entry $1 of the certificate map" "$2" \
+    same "certificate map entry $1" "$2" \
         gcloud certificate-manager maps entries describe "$1" --map="$1" --format='value(hostname)' \
-        || change "enter $2 in it" gcloud certificate-manager maps entries create "$1" --map="$1" \
-            --hostname="$2" --certificates="$1"
+        || change "add an entry for $2 to certificate map $1" gcloud certificate-manager maps entries create "$1" \
+            --map="$1" --hostname="$2" --certificates="$1"
 }
 
 create_entrances() {
@@ -131,7 +134,7 @@ bucket() {
             --location="$region" --uniform-bucket-level-access --public-access-prevention
 }
 
-# How IAM calls an account of ours, and the pods of a namespace.
+# IAM members: a service account of this project, and the pods of a namespace.
 member() { echo "serviceAccount:$1@$accounts"; }
 pods() {
     local pool=projects/$number/locations/global/workloadIdentityPools/$project.svc.id.goog

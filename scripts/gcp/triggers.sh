@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What starts builds: a push to main deploys staging, a tag v* production.
+# Build triggers: a push to main deploys to staging, a tag v* to production.
 
 create_triggers() {
     if [[ $github ]]; then
@@ -12,12 +12,12 @@ create_triggers() {
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
         trigger cloud-source-repositories triggerTemplate.repoName --repo "$source_repository"
     else
-        echo "No trigger without --github or --source-repositories; docs/deploy-gcp.md says how to build by hand."
+        echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/deploy-gcp.md."
     fi
 }
 
 connect_github() {
-    # Cloud Build keeps GitHub's token in a secret of its own making.
+    # Cloud Build stores GitHub's token in a secret that it creates itself.
     bind_agent cloudbuild.googleapis.com "serviceAccount:service-$number@gcp-sa-cloudbuild.iam.gserviceaccount.com" \
         roles/secretmanager.admin projects "$project"
     there gcloud builds connections describe maskserve --region="$region" \
@@ -25,7 +25,7 @@ connect_github() {
     there gcloud builds connections describe maskserve --region="$region" \
         --format='value(installationState.stage,installationState.actionUri)' || true
     if [[ ! $dry_run && $found != COMPLETE* ]]; then
-        fail "GitHub has to be asked by you: open ${found##*$'\t'}, allow Cloud Build to read $github, run this again."
+        fail "GitHub needs your consent: open ${found##*$'\t'}, allow Cloud Build to read $github, then run this again."
     fi
     same "the connected repository" "https://github.com/$github.git" \
         gcloud builds repositories describe maskserve --connection=maskserve --region="$region" --format='value(remoteUri)' \
@@ -33,8 +33,8 @@ connect_github() {
             --region="$region" --remote-uri="https://github.com/$github.git"
 }
 
-# trigger KIND FIELD FLAG NAME: both triggers of that kind of repository. FLAG names it when a trigger is made, FIELD
-# is where one that exists has the name.
+# trigger KIND FIELD FLAG NAME: both triggers for a repository of that kind. FLAG is the option that names the
+# repository when a trigger is created, FIELD the field of an existing trigger that holds the name.
 trigger() {
     one_trigger staging --branch-pattern='^main$' "$@"
     one_trigger production --tag-pattern='^v.*' "$@"

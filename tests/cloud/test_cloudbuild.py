@@ -163,7 +163,7 @@ def test_an_earlier_build_of_the_overlay_is_waited_for(cloud: Workspace, overlay
     cloud.answer("builds list", out="b-0\n", once=True)
     cloud.stand_in("sleep")
     _, said = build(cloud, _OVERLAY=overlay)
-    assert "Waiting for b-0\n" in said
+    assert "Waiting for earlier builds: b-0\n" in said
     filters = f'--filter=substitutions._OVERLAY={overlay} AND createTime<"2026-11-21T10:00:00Z"'
     asked = f"gcloud builds list --region=europe-west1 --ongoing --format=value(id) {filters}"
     assert cloud.calls("gcloud builds") == [

@@ -151,7 +151,7 @@ def test_what_does_not_come_about_leaves_all_as_it_was(
     [
         ({"status": 422, "body": "cannot be decoded"}, "cannot be decoded"),
         ({"status": 401, "body": "a key is needed"}, "a key is needed"),
-        ({"segments": 0}, "found nothing"),
+        ({"segments": 0}, "found no segments"),
         ({"model": "other"}, "not 'nuclei'"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_way_back_that_fails_too_is_said(served: Workspace, fails: str) -> Non
     served.answer("rollout status", status=1, once=True)
     went_well, said = deploy(served)
     assert not went_well
-    assert "so did going back" in said
+    assert "so did the rollback" in said
 
 
 def test_what_serves_but_could_not_be_noted_stays_and_fails(served: Workspace, cluster: KubeApi) -> None:

@@ -116,15 +116,6 @@ def test_with_a_bad_setting_the_function_does_not_start() -> None:
     )
 
 
-@pytest.mark.parametrize("flag", ["timeout", "memory", "concurrency", "max-instances"])
-def test_by_hand_and_by_script_the_function_is_deployed_alike(flag: str) -> None:
-    by_hand, by_script = (
-        re.findall(rf"--{flag}=([0-9A-Za-z]+)", (ROOT / path).read_text())
-        for path in ("docs/events.md", "scripts/gcp/events.sh")
-    )
-    assert len(by_hand) == 1 and by_hand == by_script
-
-
 def test_a_try_is_taken_for_dead_only_after_its_request_has_ended() -> None:
     (timeout,) = re.findall(r"--timeout=([0-9]+) ", (ROOT / "scripts" / "gcp" / "events.sh").read_text())
     service_timeout = Settings.from_environment(NEEDED).service_timeout

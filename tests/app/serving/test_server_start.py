@@ -161,7 +161,7 @@ def test_a_port_that_is_taken_ends_the_start_and_says_so(tmp_path: Path) -> None
         started(tmp_path / "log", port=other.getsockname()[1]) as server,
     ):
         assert server.process.wait(20) != 0
-        assert f"cannot listen at port {server.port}" in server.log
+        assert f"cannot listen on port {server.port}" in server.log
 
 
 def test_a_second_start_at_a_port_leaves_the_first_as_it_is(tmp_path: Path, png: bytes) -> None:

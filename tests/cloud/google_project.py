@@ -1,0 +1,327 @@
+"""A stand-in for a Google Cloud project: scripts change it by `gcloud`, tests look at what it then holds.
+
+It refuses what Google refuses: a service whose API is not enabled, a name that does not exist, a build or a
+function whose account lacks a role at the moment it starts.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+NAME, NUMBER = "my-project", "123456789"
+CLIENT = Path(__file__).with_name("gcloud_client.sh")
+
+# The API that answers a group of commands. The groups that are missing need none.
+API = {
+    "artifacts": "artifactregistry",
+    "builds": "cloudbuild",
+    "certificate-manager": "certificatemanager",
+    "compute": "compute",
+    "container": "container",
+    "iam": "iam",
+    "logging": "logging",
+    "pubsub": "pubsub",
+    "run": "run",
+    "secrets": "secretmanager",
+    "source": "sourcerepo",
+    "storage": "storage",
+}
+
+_CREATE = ("create", "create-auto", "deploy")
+_CHANGES = (*_CREATE, "add", "add-iam-policy-binding", "delete", "enable", "service-agent", "submit")
+_LOOK_UPS = ("describe", "get-iam-policy", "list")
+
+# Options that say where a thing is: looked up elsewhere, it is not found.
+_PLACES = ("connection", "global", "location", "map", "region")
+
+# Options that name another thing, and what it is.
+_OTHERS = {
+    "certificates": "certificate-manager certificates",
+    "connection": "builds connections",
+    "dead-letter-topic": "pubsub topics",
+    "gcs-source-staging-dir": "storage buckets",
+    "map": "certificate-manager maps",
+    "repo": "source repos",
+    "repository": "builds repositories",
+    "topic": "pubsub topics",
+}
+
+# What a look-up's format asks for, and the option by which it was given, or what Google answers.
+_GIVEN = {
+    "managed.domains": "domains",
+    "remoteUri": "remote-uri",
+    "hostname": "hostname",
+    "pushEndpoint": "push-endpoint",
+    "repositoryEventConfig.repository": "repository",
+    "triggerTemplate.repoName": "repo",
+}
+_ANSWERS = {
+    "(format)": "DOCKER",
+    "(status)": "RUNNING",
+    "(projectNumber)": NUMBER,
+    "(address)": "203.0.113.7",
+}
+
+
+class Binding(NamedTuple):
+    """A role that a member has on a thing, such as "pubsub topics maskserve-images"."""
+
+    role: str
+    on: str
+    member: str
+
+
+class Refused(Exception):
+    """What gcloud writes to standard error when it exits with 1."""
+
+
+@dataclass
+class Project:
+    """What a project holds.
+
+    Attributes:
+        account: who is signed in.
+        connection: the stage of the connection to GitHub, a tab, and the address where somebody has to agree.
+        address: of the function.
+        fails: what calls fail with, by how they begin.
+        answers: what calls answer, by how they begin.
+        calls: those so far, word by word.
+        enabled: names of APIs, without ".googleapis.com".
+        agents: Google's own accounts that have been made.
+        things: the options that each was made with, by kind and name.
+        bindings: the roles that were given.
+        written: what was given on standard input, by the secret it was written to.
+    """
+
+    account: str = "me@example.org"
+    connection: str = "COMPLETE\t"
+    address: str = "https://function.example"
+    fails: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    calls: list[list[str]] = field(default_factory=list)
+    enabled: set[str] = field(default_factory=set)
+    agents: set[str] = field(default_factory=set)
+    things: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    bindings: set[Binding] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def become(self, other: Project) -> None:
+        """Hold what `other` holds, calls included."""
+        self.__dict__.update(copy.deepcopy(other.__dict__))
+
+    def changes(self) -> list[str]:
+        """The calls that change something, as command lines."""
+        return [" ".join(call) for call in self.calls if {*_CHANGES} & {*call} and "list" not in call]
+
+    def of_kind(self, kind: str) -> dict[str, dict[str, str]]:
+        """The things of a kind, such as "pubsub topics", by name."""
+        return {name: options for (of, name), options in self.things.items() if of == kind}
+
+    def answer(self, words: list[str], written: str = "") -> str:
+        """Do what gcloud is asked for.
+
+        Args:
+            words: gcloud's arguments.
+            written: what is on its standard input.
+
+        Raises:
+            Refused: when it is not possible, or the test says so.
+        """
+        self.calls.append(["gcloud", *words])
+        call = _Call.of(words)
+        line = " ".join(words)
+        for beginning, complaint in self.fails.items():
+            if line.startswith(beginning):
+                if call.verb == "deploy":  # Cloud Run keeps a service whose revision does not become ready
+                    self.things[call.kind, call.name] = call.options | {"ready": "False"}
+                raise Refused(complaint)
+        for beginning, text in self.answers.items():
+            if line.startswith(beginning):
+                return text
+        api = API.get(call.kind.split()[0])
+        if api and api not in self.enabled:
+            raise Refused(f"ERROR: SERVICE_DISABLED: {api} has not been used in project {NUMBER} before")
+        if call.verb in _LOOK_UPS:
+            return self._look_up(call)
+        self._change(call, written)
+        return ""
+
+    def _look_up(self, call: _Call) -> str:
+        if call.kind == "auth":
+            return self.account
+        if call.kind == "services":
+            return "\n".join(f"{api}.googleapis.com" for api in self.enabled)
+        if call.verb == "list":
+            return self.things.get((call.kind, call.name), {}).get("listed", "")
+        options = self._existing(call.kind, call.name, call.options) if call.kind != "projects" else {}
+        if call.verb == "get-iam-policy":
+            return "\n".join(f"{role}\t{member}" for role, on, member in self.bindings if on == call.thing)
+        asked = call.options.get("format", "")
+        if "labels" in asked:
+            fingerprint = options.get("labels", "").removeprefix("fingerprint=")
+            return f"{fingerprint}\t['{options.get('ready', 'True')}']"
+        if "installationState" in asked:
+            return self.connection
+        if "(location)" in asked:
+            return options.get("location", "us").upper()
+        for part, option in _GIVEN.items():
+            if part in asked:
+                return options.get(option, "")
+        return next((text for part, text in _ANSWERS.items() if part in asked), self.address)
+
+    def _change(self, call: _Call, written: str) -> None:
+        if call.verb == "enable":
+            self.enabled |= {name.removesuffix(".googleapis.com") for name in call.names}
+        elif call.verb == "delete":
+            for name in call.names:
+                self._existing(call.kind, name, call.options)
+                del self.things[call.kind, name]
+        elif call.kind in ("services identity", "storage") and call.verb in ("create", "service-agent"):
+            self.agents.add(call.options.get("service", "storage.googleapis.com"))
+        elif call.verb == "add-iam-policy-binding":
+            if call.kind != "projects":
+                self._existing(call.kind, call.name, call.options)
+            self._known(call.options["member"])
+            self.bindings.add(Binding(call.options["role"], call.thing, call.options["member"]))
+        elif call.verb == "add":
+            self._existing("secrets", call.name, {})
+            self.written[call.name] = written
+            self.things[call.kind, call.name] = {"listed": "1"}
+        else:
+            self._make(call)
+
+    def _make(self, call: _Call) -> None:
+        for option, value in call.options.items():
+            if kind := _OTHERS.get(option):
+                self._existing(kind, value if "gs://" not in value else value[: value.rindex("/")], {})
+            if option.endswith("service-account"):
+                self._known(f"serviceAccount:{value.rpartition('/')[2]}")
+        if call.verb == "submit":
+            # By default the sources go to a bucket of Cloud Build's own, which the account may not read.
+            staging = call.options.get("gcs-source-staging-dir", f"gs://{NAME}_cloudbuild/source")
+            bucket = staging.rpartition("/")[0]
+            self._allows(call, "roles/storage.objectViewer", f"storage buckets {bucket}")
+            self._allows(call, "roles/logging.logWriter", f"projects {NAME}")
+            image = call.options.get("substitutions", "").partition("_IMAGE=")[2]
+            repository = image.split("/")[2] if image else "maskserve"
+            self._existing("artifacts repositories", repository, {})
+            self._allows(call, "roles/artifactregistry.writer", f"artifacts repositories {repository}")
+            if image:
+                self.things["artifacts docker images", image] = call.options
+            return
+        if call.verb == "deploy":
+            secret = call.options.get("set-secrets", "=:").partition("=")[2].partition(":")[0]
+            self._existing("secrets versions", secret, {})
+            self._allows(call, "roles/secretmanager.secretAccessor", f"secrets {secret}")
+            self.things["artifacts repositories", "cloud-run-source-deploy"] = {
+                "location": call.options.get("region", "")
+            }
+        elif call.kind == "storage buckets notifications":
+            self._existing("storage buckets", call.name, {})
+            topic = f"//pubsub.googleapis.com/projects/p/topics/{call.options['topic']}"
+            self.things[call.kind, call.name] = call.options | {"listed": f'[{{"topic": "{topic}"}}]'}
+            return
+        elif (call.kind, call.name) in self.things:
+            raise Refused(f"ERROR: ALREADY_EXISTS: {call.thing} exists")
+        self.things[call.kind, call.name] = call.options
+
+    def _existing(self, kind: str, name: str, where: dict[str, str]) -> dict[str, str]:
+        name = (
+            name.partition("@")[0] if kind == "iam service-accounts" else name.rpartition("repositories/")[2]
+        )
+        options = self.things.get((kind, name))
+        asked = {place: value for place, value in where.items() if place in _PLACES}
+        if options is None or any(options.get(place) != value for place, value in asked.items()):
+            at = "".join(f" at {place} {value}" for place, value in asked.items())
+            raise Refused(f"ERROR: NOT_FOUND: {kind} {name} was not found{at}.")
+        return options
+
+    def _known(self, member: str) -> None:
+        kind, _, account = member.partition(":")
+        name, _, of = account.partition("@")
+        if of == f"{NAME}.iam.gserviceaccount.com":
+            if ("iam service-accounts", name) not in self.things:
+                raise Refused(f"ERROR: INVALID_ARGUMENT: account {name} does not exist")
+        elif kind == "serviceAccount":
+            service = {"gcp-sa-pubsub": "pubsub", "gcp-sa-cloudbuild": "cloudbuild"}.get(
+                of.split(".")[0], "storage"
+            )
+            if f"{service}.googleapis.com" not in self.agents:
+                raise Refused(f"ERROR: INVALID_ARGUMENT: account {account} does not exist")
+
+    def _allows(self, call: _Call, role: str, on: str) -> None:
+        account = call.options.get("service-account", "").rpartition("/")[2]
+        if Binding(role, on, f"serviceAccount:{account}") not in self.bindings:
+            raise Refused(f"ERROR: PERMISSION_DENIED: {account} lacks {role} on {on}")
+
+    @contextmanager
+    def listening(self) -> Iterator[dict[str, str]]:
+        """Have it answer the `gcloud` of a shell that has the environment that this gives."""
+        project = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                read = self._fields()
+                *words, written = [next(read) for _ in range(int(next(read)) + 1)]
+                try:
+                    status, text = 0, project.answer(words, written)
+                except Refused as refusal:
+                    status, text = 1, str(refusal)
+                self.wfile.write(f"{status}\n{text}".encode())
+
+            def _fields(self) -> Iterator[str]:
+                rest = b""
+                while True:
+                    part, end, rest = rest.partition(b"\0")
+                    if end:
+                        yield part.decode()
+                    else:
+                        rest = part + self.request.recv(65536)
+
+        with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            try:
+                yield {"BASH_ENV": str(CLIENT), "GOOGLE_PROJECT_PORT": str(server.server_address[1])}
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+class _Call(NamedTuple):
+    kind: str  # of thing, as gcloud's group of commands has it
+    verb: str
+    names: list[str]
+    options: dict[str, str]
+
+    @classmethod
+    def of(cls, words: list[str]) -> _Call:
+        options: dict[str, str] = {}
+        for word in words:
+            if word.startswith("--"):
+                option, _, value = word[2:].partition("=")
+                options[option] = f"{options[option]},{value}" if option in options else value
+        plain = [word for word in words if not word.startswith("--") and word not in ("alpha", "beta")]
+        verb = next((word for word in plain if word in (*_CHANGES, *_LOOK_UPS)), plain[-1])
+        at = plain.index(verb)
+        kind = "run services" if verb == "deploy" else " ".join(plain[:at])
+        names = [options["name"]] if kind == "builds triggers" and "name" in options else plain[at + 1 :]
+        if kind == "iam service-accounts":
+            names = [re.sub("@.*", "", name) for name in names]
+        return cls(kind, verb, names, options)
+
+    @property
+    def name(self) -> str:
+        return self.names[-1] if self.names else ""
+
+    @property
+    def thing(self) -> str:
+        return f"{self.kind} {self.name}"

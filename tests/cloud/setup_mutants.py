@@ -1,0 +1,101 @@
+"""scripts/gcp-setup.sh with one thing left out or changed: each API, role, resource and option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from setup_run import GITHUB, SOURCE_REPOSITORIES
+from workspace import ROOT
+
+_SCRIPTS = (
+    "scripts/gcp-setup.sh",
+    *(f"scripts/gcp/{part}.sh" for part in ("platform", "events", "triggers")),
+)
+
+_REST = r".*(?:(?<=\\)\n.*)*"  # of a command, over the lines that it is continued on
+
+# A call of a function that makes or gives something that it is told.
+_CALL = re.compile(
+    r"^ *(?:account|bind|bind_agent|bucket|create_key|entrance|one_trigger|trigger) " + _REST, re.MULTILINE
+)
+# A command that makes something, when it does not exist.
+_MADE = re.compile(
+    r"""change "[^"]*" (?:\\\n *)?(gcloud [\w -]*(?:create|deploy|submit|service-agent)""" + _REST + ")"
+)
+_HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)
+_OPTION = re.compile(r""" --[a-z-]+(?:=(?:"[^"]*"|'[^']*'|[^\s")]+)+)?| "\$(?:flag=\$repository|when)\"""")
+_API = re.compile(r"(?:(?<=wanted=\()|(?<=wanted\+=\())[^)]*")
+_TOPIC = re.compile(r"(?<=for name in )[a-z -]+")
+_SETTING = re.compile(r"(?<=settings=)\w+=\S+|(?<=settings\+=),\w+=\S+")
+
+# Not needed: text for people, defaults spelt out, and the label by which a second run recognises the first.
+_UNNEEDED = re.compile(r" --(description|display-name|release-channel|payload-format|labels)\b")
+
+# What a project is given, and what would be too much, too little or wrong.
+_OTHERWISE = {
+    "roles/storage.objectViewer": "roles/storage.objectAdmin",
+    "roles/secretmanager.secretAccessor secrets": "roles/editor secrets",
+    "--no-allow-unauthenticated": "--allow-unauthenticated",
+    "events-key:latest": "api-key:latest",
+    "--ack-deadline=300": "--ack-deadline=600",
+    "--timeout=300": "--timeout=240",
+    "--min-retry-delay=10s": "--min-retry-delay=1s",
+    "--max-retry-delay=600s": "--max-retry-delay=60s",
+    "--max-delivery-attempts=100": "--max-delivery-attempts=50",
+    "--concurrency=2": "--concurrency=4",
+    "--max-instances=8": "--max-instances=80",
+    "OBJECT_FINALIZE": "OBJECT_DELETE",
+    "'^main$'": "'.*'",
+    "'^v.*'": "'.*'",
+    "_OVERLAY=$overlay": "_OVERLAY=production",
+    "head -c 24": "head -c 12",
+}
+
+
+class Mutant(NamedTuple):
+    """A script in which `new` replaces `old`, which starts at the character `start` of the file."""
+
+    file: str
+    start: int
+    old: str
+    new: str
+
+    def text(self) -> str:
+        text = (ROOT / self.file).read_text()
+        return text[: self.start] + self.new + text[self.start + len(self.old) :]
+
+    def __str__(self) -> str:
+        line = (ROOT / self.file).read_text().count("\n", 0, self.start) + 1
+        old = " ".join(self.old.replace("\\\n", " ").split())
+        return f"{self.file.rpartition('/')[2]} {line}: {old}" + (
+            f", as {self.new}" if self.new.strip(":") else ""
+        )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Those with which the script runs the line."""
+        of_source_repositories = re.search(r"sourcerepo|source\.reader|source repos|cloud-source", self.old)
+        return SOURCE_REPOSITORIES if of_source_repositories else GITHUB
+
+
+def mutants() -> Iterator[Mutant]:
+    for file in _SCRIPTS:
+        text = (ROOT / file).read_text()
+        for call in _CALL.finditer(text):
+            yield Mutant(file, call.start(), call[0], ":")
+        for words in (*_API.finditer(text), *_TOPIC.finditer(text)):
+            for word in re.finditer(r"[\w-]+", words[0]):
+                yield Mutant(file, words.start() + word.start(), word[0], "")
+        for made in _MADE.finditer(text):
+            yield Mutant(file, made.start(), made[0], ":")
+        for made in (*_MADE.finditer(text), *_HOW.finditer(text)):
+            for option in _OPTION.finditer(made[1]):
+                if not _UNNEEDED.match(option[0]):
+                    yield Mutant(file, made.start(1) + option.start(), option[0], "")
+        for setting in _SETTING.finditer(text):
+            yield Mutant(file, setting.start(), setting[0], "")
+        for old, new in _OTHERWISE.items():
+            for place in re.finditer(re.escape(old), text):
+                yield Mutant(file, place.start(), old, new)
