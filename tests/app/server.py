@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import IO
 
 import pytest
+from free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 UWSGI = Path(sys.executable).with_name("uwsgi")
@@ -106,13 +107,6 @@ class Server:
         """The process ids of the workers that were ever started, in order."""
         started = re.findall(r"pawned uWSGI worker \d+ \((?:new )?pid: (\d+)", self.log)
         return [int(pid) for pid in started]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextmanager

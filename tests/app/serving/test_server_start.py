@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_ports import free_port
 from server import Server, needs_uwsgi, running, started, wait_until
 
 pytestmark = needs_uwsgi
@@ -123,9 +124,7 @@ def test_a_bad_setting_ends_the_server_and_the_log_names_it(
 
 
 def test_vertex_ais_port_goes_before_the_usual_one(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with started(tmp_path / "log", AIP_HTTP_PORT=str(port)) as server:
         wait_until(Server(server.process, port, tmp_path / "log").answers, 30)
 
