@@ -7,9 +7,12 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from app import body, errors, json_provider, service
+from app import service
 from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
-from app.monitoring import logs, metrics, traces, tracing
+from app.answering import json_provider, problems
+from app.configuration.settings import Settings
+from app.monitoring import current_request, logs, metrics, spans
+from app.requests import body
 from app.routes import platforms
 from app.routes.api import api
 from app.routes.documents import documents
@@ -17,11 +20,12 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
-from app.serving import chunks, deadline, ending, health, memory
+from app.serving import chunks, ending, health, memory, reception, request_deadline
+from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
-from app.settings import Settings
+from model import heap
 from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -39,6 +43,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         BadSetting: a setting that is not allowed, or a model that there is not.
         BundleError: a model whose manifest is not valid.
     """
+    if segmenters is None:
+        heap.keep_little()  # first: a thread that has asked for memory before keeps a heap of its own
     logs.configure()
     settings = settings or Settings.from_environment()
     for advice in settings.advice():
@@ -49,20 +55,27 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
     json_provider.register(app)
     chunks.put_together(app)
-    shared = service.Service(settings, models)
+    admission = Admission(settings.queue, settings.queue_timeout)
+    reception.register(app, reception.Reception(admission, settings))
+    shared = service.Service(settings, models, admission)
     service.register(app, shared)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
     running = Running(settings.worker_timeout)
     running.watch(app)
-    health.register(app, shared)
-    for watcher in (tracing, logs, metrics, traces):  # first, so that they see all that the others do
-        watcher.register(app)
-    errors.register(app)
+    state = health.register(app, models, admission.turns)
+    # First, so that they see all that the others do.
+    current_request.register(app)
+    logs.register(app)
+    counted = metrics.register(app, lambda: (models.loaded or {}).values())
+    spans.register(app)
+    admission.watch = counted.watch
+    state.tell = counted.self_test
+    problems.register(app)
     # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
     for part in (
         memory,
-        deadline,
+        request_deadline,
         body,
         proxies,
         long_headers,
@@ -77,7 +90,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     for blueprint in (api, predict, open_inference, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
-    ending.register(app, shared, running, sending)
+    ending.register(app, state, admission, running, sending)
     if segmenters is None:  # last: a bad setting ends the start before anything is loaded
         shared.decoding.start()
         models.load(settings)

@@ -6,24 +6,23 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 
-from app.access.callers import caller
 from app.access.rate_limit import count_pixels
-from app.errors import UnknownModel
-from app.fetching.transfer_deadline import Deadline
-from app.monitoring.tracing import follow
-from app.parameters import Parameters
-from app.serving.bodies import Bodies
+from app.configuration.settings import Settings
+from app.errors import ModelNotFound
+from app.fetching.transfer_deadline import TransferDeadline
+from app.monitoring.current_request import follow
+from app.requests.parameters import Parameters
+from app.requests.sources import Image, Sources
+from app.requests.wanted import Wanted
+from app.serving.admission import Admission, Inference
 from app.serving.clients import Client
-from app.serving.deadline import deadline
 from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decoding
 from app.serving.loading import Models
 from app.serving.patience import Patience
-from app.serving.workers import Inference, Workers
-from app.settings import Settings
-from app.sources import Image, Sources
-from app.wanted import Wanted
+from app.serving.reception import admitted, awaiting, hold, place
+from app.serving.request_deadline import request_deadline
 from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.choosing import AUTO, Candidate, ChosenBy
 from model.families.family import Size
@@ -32,78 +31,37 @@ from model.manifest import Manifest
 from model.pictures import Limits
 from model.segmenter import Segmenter
 
-STAGES = ("decode", "queue", "infer", "masks", "encode")
-
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
 """Who has chosen the model, by the parameter `model`; of any other name the caller has."""
-
-BATCHES_AT_ONCE = 4
-"""Of the largest: what all requests together may have in memory as it came."""
 
 _EXTENSION = "maskserve"
 
 
-def timings_of(finding: Finding) -> dict[str, float]:
-    """Milliseconds by stage, all of STAGES; whoever encodes the answer adds "encode"."""
-    measured = finding.stopwatch.milliseconds
-    return {stage: round(measured.get(stage, 0.0), 1) for stage in STAGES}
-
-
 class Service:
-    """What the views share: settings, models by name (the first is the default), admission.
+    """What the views share: settings, models by name (the first is the default), and the way through them."""
 
-    Attributes:
-        is_ending: the process has been asked to end, and should get no more to do.
-    """
-
-    def __init__(self, settings: Settings, models: Models) -> None:
+    def __init__(self, settings: Settings, models: Models, admission: Admission) -> None:
         self.settings = settings
         self.models = models
-        self.bodies = Bodies(BATCHES_AT_ONCE * settings.max_batch_bytes)
-        self.workers = Workers(settings.queue, settings.queue_timeout)
+        self.admission = admission
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
         self.decoding = Decoding(self._limits, settings.max_bytes)
-        self.is_ending = False
 
     @property
     def segmenters(self) -> Mapping[str, Segmenter]:
         """The models by name, the first the default. Raises NotReady while they load."""
         return self.models.all()
 
-    @contextmanager
-    def receiving(self) -> Iterator[None]:
-        """Receive the running request, and what it names, in the `with` block. Raises Busy."""
-        with self.workers.upload(caller(), request.content_length or 0) as g.arrival:
-            yield
-
-    def hold(self, more: int) -> None:
-        """Take room for `more` bytes of the running request, until it is answered. Raises Busy.
-
-        Call it while the request is received (`receiving`).
-        """
-        if "body" not in g:
-            g.body = self.bodies.begin(caller())
-        g.body.grow(more, g.arrival)
-        if g.arrival.may_be_lost():  # more of it may come
-            self.workers.lift_upload(g.arrival, g.body.bytes)
-
-    def fetch(self, image: Image, deadline: Deadline, most: int | None = None) -> bytes:
+    def fetch(self, image: Image, deadline: TransferDeadline, most: int | None = None) -> bytes:
         """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
 
         Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
         """
-        with g.arrival.awaits(deadline):
+        with awaiting(deadline):
             data = self.sources.read(image, deadline, most)
-        self.hold(len(data))
+        hold(len(data))
         return data
-
-    @contextmanager
-    def admitted(self, images: int = 1) -> Iterator[None]:
-        """Hold a place for the running request, with so many images, in the `with` block. Raises Busy."""
-        length = g.body.bytes if "body" in g else 0
-        with self.workers.admit(caller(), length, images) as g.place:
-            yield
 
     def await_models(self) -> Patience:
         """Return, when the models are loaded, what patience the running request, which has a place, has.
@@ -112,7 +70,7 @@ class Service:
             ClientLeft: meanwhile.
             NotReady: they did not come up in time.
         """
-        patience = Patience(deadline(), Client(request.environ).has_left, g.place.check)
+        patience = Patience(request_deadline(), Client(request.environ).has_left, place().check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
@@ -121,17 +79,17 @@ class Service:
         return next(iter(self.segmenters.values()))
 
     def segmenter_named(self, name: str) -> Segmenter:
-        """The model of that name. Raises UnknownModel."""
+        """The model of that name. Raises ModelNotFound."""
         if name not in self.segmenters:
-            raise UnknownModel(f"There is no such model; there are: {', '.join(self.segmenters)}.")
+            raise ModelNotFound(f"There is no such model; there are: {', '.join(self.segmenters)}.")
         return self.segmenters[name]
 
     def await_manifest(self, name: str) -> Manifest:
         """The manifest of the model of that name, after a wait for the models to come up, as for a turn.
 
-        Raises Busy, ClientLeft, NotReady or UnknownModel.
+        Raises Busy, ClientLeft, NotReady or ModelNotFound.
         """
-        with self.admitted():
+        with admitted():
             self.await_models()
         manifest: Manifest = self.segmenter_named(name).bundle.manifest
         return manifest
@@ -154,7 +112,7 @@ class Service:
             NotReady: the models did not come up in time.
             PictureError: no picture in `data`.
             TooManyRequests: it has more pixels than the caller may send now.
-            UnknownModel: there is no such model.
+            ModelNotFound: there is no such model.
             Unfamiliar: no model knows such pictures, and they are refused.
             Unsuitable: the model has no such class, or its kind cannot answer so.
         """
@@ -163,7 +121,7 @@ class Service:
         picture = follow(len(data))
         if len(candidates) == 1:
             picture.goes_to(candidates[0].segmenter.bundle.manifest)
-        inference = Inference(self.workers, g.place, picture.stopwatch, patience)
+        inference = Inference(self.admission, place(), picture.stopwatch, patience)
 
         def before_pixels(size: Size, pages: int, is_large: bool) -> None:
             weight = max(pages * math.prod(size), weight_of(size, candidates))
@@ -171,7 +129,7 @@ class Service:
             count_pixels(weight)
 
         with self.decoding.of(
-            g.place.caller,
+            place().caller,
             picture.stopwatch,
             patience,
             self.settings.queue_timeout,
@@ -242,11 +200,6 @@ def _kept_bytes(wanted: Wanted) -> int:
 def register(app: Flask, service: Service) -> None:
     """Give `app` its service."""
     app.extensions[_EXTENSION] = service
-
-    @app.teardown_request
-    def give_back(_: BaseException | None) -> None:
-        if "body" in g:
-            g.pop("body").end()
 
 
 def current_service() -> Service:

@@ -306,7 +306,7 @@ def _connection_of(transport: asyncio.Transport) -> socket.socket:
 
 
 def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
-    """The answer that the service itself would give (app/errors.py)."""
+    """The answer that the service itself would give (app/answering/problems.py)."""
     request_id = uuid.uuid4().hex
     problem = {
         "type": "about:blank",

@@ -100,7 +100,7 @@ def posting() -> Take:
     from stub_segmenter import StubSegmenter
 
     from app import create_app
-    from app.settings import Settings
+    from app.configuration.settings import Settings
 
     client = create_app({"stub": StubSegmenter()}, Settings(max_pixels=MAX_PIXELS)).test_client()  # type: ignore[dict-item]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import imagecodecs
 import pytest
 
-from app.settings import DEFINITIONS, READ_ELSEWHERE
+from app.configuration.settings import DEFINITIONS, READ_ELSEWHERE
 
 ROOT = Path(__file__).parents[1]
 HADOLINT = Path(sys.executable).with_name("hadolint")

@@ -151,6 +151,15 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(AssertionError, match="keras"):
         test_serving_from_compiled_stages_needs_no_keras("model.formats.json")
 
+    monkeypatch.setitem(IMPORTS, "app.serving.turns", imports_of("def f():\n    import app.service", ""))
+    with pytest.raises(AssertionError, match=r"app\.serving\.turns imports app\.service"):
+        test_each_room_of_the_service_imports_only_rooms_below_it()
+
+    monkeypatch.setitem(IMPORTS, "app.serving.turns", imports_of("from app.serving import admission", ""))
+    circle = r"circle: app\.serving\.admission, app\.serving\.turns\n"
+    with pytest.raises(AssertionError, match=circle):
+        test_no_modules_of_the_service_import_each_other_in_a_circle()
+
 
 @pytest.mark.parametrize(
     ("importer", "forbidden"),
@@ -168,9 +177,8 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         ),
         ("app", ("uwsgi", "uwsgidecorators")),  # only uwsgi.ini knows the server
         ("model", ("uwsgi", "uwsgidecorators")),
-        # what a request is read, checked and counted by knows nothing of the routes that it comes to
-        *((f"app.{room}", ("app.routes",)) for room in ("access", "fetching", "monitoring", "serving")),
-        ("app.fetching", ("app.access", "app.monitoring", "app.serving", "flask")),
+        ("app.errors", ("flask", "werkzeug", "model")),
+        ("app.fetching", ("flask", "werkzeug")),
         ("model.families", ("model.commands", "model.__main__", "model.formats")),
         ("model.engines", ("model.families", "model.segmenter", "model.catalog", "model.commands")),
         ("model.manifest", ("model.families", "model.engines", "model.catalog")),
@@ -189,6 +197,61 @@ def test_layers_import_only_what_lies_below_them(importer: str, forbidden: tuple
     for name in MODULES:
         for found in IMPORTS[name] if within(name, importer) else ():
             assert not within(found.target, *forbidden), f"{name} imports {found.target}"
+
+
+FLOORS_OF_APP = (
+    ("errors", "probe"),
+    ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
+    ("access", "fetching"),
+    ("serving",),
+    ("requests",),
+    ("service",),
+    ("answering", "openapi"),
+    ("routes",),
+)
+"""The rooms and loose modules of app/, the ground first. On all stands `create_app`, in app itself."""
+
+MOST_LOOSE_MODULES = 5
+
+
+def room_of(module: str) -> str:
+    """The room of app/, or the loose module, that a dotted name lies in; empty for app itself."""
+    return f"{module}.".split(".")[1]
+
+
+def test_every_room_of_the_service_has_a_floor() -> None:
+    rooms = {room_of(name) for name in MODULES if within(name, "app")} - {""}
+    assert rooms == {room for floor in FLOORS_OF_APP for room in floor}
+    assert len([room for room in rooms if MODULES[f"app.{room}"].stem == room]) <= MOST_LOOSE_MODULES
+
+
+def test_each_room_of_the_service_imports_only_rooms_below_it() -> None:
+    """Also lazily. So there is no circle of rooms, and none that a room would have with app itself."""
+    for number, floor in enumerate(FLOORS_OF_APP):
+        below = {room for lower in FLOORS_OF_APP[:number] for room in lower}
+        for name in (name for name in MODULES if within(name, *(f"app.{room}" for room in floor))):
+            for found in IMPORTS[name] if name != "app" else ():
+                if within(found.target, "app"):
+                    assert room_of(found.target) in {*below, room_of(name)}, f"{name} imports {found.target}"
+
+
+def test_no_modules_of_the_service_import_each_other_in_a_circle() -> None:
+    """Also lazily. A module that imports none, or that none imports, is in no circle: it is taken away."""
+    left = {
+        name: {module_of(found.target) for found in IMPORTS[name] if within(found.target, "app")} - {name}
+        for name in MODULES
+        if within(name, "app")
+    }
+    while left:
+        imported = {target for targets in left.values() for target in targets}
+        free = {name for name, targets in left.items() if name not in imported or not targets & left.keys()}
+        assert free, f"these import each other in a circle: {', '.join(sorted(left))}"
+        left = {name: targets for name, targets in left.items() if name not in free}
+
+
+def module_of(target: str) -> str:
+    """The module that a dotted name is, or lies in."""
+    return target if target in MODULES else target.rpartition(".")[0]
 
 
 FAMILY_FOLDERS = sorted(

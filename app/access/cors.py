@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 
 from app.access.keys import KEY_HEADER
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 _SHARED = r"/(api|predict|v1|v2)(/.*)?|/openapi\.json"
 _ALLOWED = (

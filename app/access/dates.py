@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, request
 from werkzeug.http import parse_date
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 _CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")  # that werkzeug reads as dates
 

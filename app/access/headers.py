@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from app.access.keys import needs_key
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 _ALL = {
     # An answer is of the type that it says.

@@ -10,8 +10,8 @@ from hashlib import sha256
 from blinker import Namespace
 from flask import Flask, current_app, g, request
 
+from app.configuration.settings import Settings
 from app.errors import Unauthorized
-from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 

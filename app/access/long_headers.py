@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, request
 
+from app.configuration.settings import Settings
 from app.errors import HeadersTooLarge
-from app.settings import Settings
 
 
 def register(app: Flask, settings: Settings) -> None:

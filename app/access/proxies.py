@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

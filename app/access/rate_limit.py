@@ -14,8 +14,8 @@ from limits import parse
 
 from app.access import keys
 from app.access.callers import caller
+from app.configuration.settings import BadSetting, Settings
 from app.errors import TooManyRequests
-from app.settings import BadSetting, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, request
 
+from app.configuration.settings import Settings
 from app.errors import BadUrl
-from app.settings import Settings
 
 
 def register(app: Flask, settings: Settings) -> None:

@@ -13,11 +13,11 @@ from urllib.parse import urljoin
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, Forbidden, NotAnImage, TooLarge
 from app.fetching.addresses import is_public
-from app.fetching.transfer_deadline import Deadline
+from app.fetching.transfer_deadline import TransferDeadline
 from app.fetching.urls import Target, target_of
-from app.settings import Settings
 
 Resolve = Callable[[str], Sequence[str]]
 """A host name → its addresses; OSError where there is none."""
@@ -77,7 +77,7 @@ class Fetcher:
         self._connect = connect
         self._trust = trust or ssl.create_default_context()
 
-    def fetch(self, url: str, deadline: Deadline | None = None, most: int | None = None) -> bytes:
+    def fetch(self, url: str, deadline: TransferDeadline | None = None, most: int | None = None) -> bytes:
         """The image file at `url`, not looked into.
 
         Args:
@@ -97,7 +97,7 @@ class Fetcher:
             raise Forbidden("This service fetches no URLs; send the image itself.")
         target = target_of(url, self._settings)
         most = self._settings.max_bytes if most is None else most
-        with deadline or Deadline(self._settings.url_timeout) as deadline:
+        with deadline or TransferDeadline(self._settings.url_timeout) as deadline:
             for _ in range(1 + _MOST_REDIRECTS):
                 found = self._get(target, deadline, most)
                 if isinstance(found, bytes):
@@ -105,7 +105,7 @@ class Fetcher:
                 target = found
         raise FetchFailed(f"The URL redirects more than {_MOST_REDIRECTS} times.")
 
-    def _get(self, target: Target, deadline: Deadline, most: int) -> bytes | Target:
+    def _get(self, target: Target, deadline: TransferDeadline, most: int) -> bytes | Target:
         """The image, or where it is instead."""
         addresses = self._addresses(target, deadline)
         with _told_to_the_caller(deadline), closing(self._open(target, addresses, deadline)) as line:
@@ -123,7 +123,7 @@ class Fetcher:
         deadline.remaining()  # to the reader a connection that was shut looks like one that ended
         return image
 
-    def _addresses(self, target: Target, deadline: Deadline) -> list[str]:
+    def _addresses(self, target: Target, deadline: TransferDeadline) -> list[str]:
         """Where the host is. One answer for every reason against it, or it would tell of networks inside."""
         forbidden = Forbidden("The host of the URL has no public address.")
         if target.address is not None:
@@ -141,7 +141,7 @@ class Fetcher:
             raise forbidden
         return list(dict.fromkeys(found))
 
-    def _open(self, target: Target, addresses: Sequence[str], deadline: Deadline) -> socket.socket:
+    def _open(self, target: Target, addresses: Sequence[str], deadline: TransferDeadline) -> socket.socket:
         """A connection to the first address that takes one, encrypted where the URL says so."""
         for left in range(len(addresses), 0, -1):
             address = addresses[-left]
@@ -168,7 +168,7 @@ class Fetcher:
         except (BadParameter, ValueError):
             raise FetchFailed("The URL redirects to one that cannot be read.") from None
 
-    def _image(self, response: urllib3.BaseHTTPResponse, deadline: Deadline, most: int) -> bytes:
+    def _image(self, response: urllib3.BaseHTTPResponse, deadline: TransferDeadline, most: int) -> bytes:
         """The body of a response that may be an image."""
         if response.status != http.client.OK:
             raise FetchFailed(f"The host of the URL answered with status {response.status}.")
@@ -192,7 +192,7 @@ class Fetcher:
 
 
 @contextmanager
-def _told_to_the_caller(deadline: Deadline) -> Iterator[None]:
+def _told_to_the_caller(deadline: TransferDeadline) -> Iterator[None]:
     """Let no other error out than those that the caller may read."""
     try:
         yield

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
-from app.fetching.transfer_deadline import Deadline
-from app.settings import Settings
+from app.fetching.transfer_deadline import TransferDeadline
 from model.catalog import BUNDLE_SUFFIXES, new_bundle, read_bundle
 from model.manifest import MANIFEST, Bundle, BundleError, Manifest
 from model.problems import problems_in
@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 
 def read_object(
-    uri: str, settings: Settings, deadline: Deadline | None = None, most: int | None = None
+    uri: str, settings: Settings, deadline: TransferDeadline | None = None, most: int | None = None
 ) -> bytes:
     """The image file at gs://bucket/object, not looked into.
 
@@ -61,7 +61,7 @@ def read_object(
     bucket, name = found.groups()
     if bucket not in settings.gcs_buckets:
         raise Forbidden("The bucket is not among those that the service reads from.")
-    with deadline or Deadline(settings.url_timeout) as deadline:
+    with deadline or TransferDeadline(settings.url_timeout) as deadline:
         received = _Received(settings.max_bytes if most is None else most, deadline)
         return deadline.call(_read, bucket, name, received, settings.url_timeout)
 
@@ -122,7 +122,7 @@ def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
 class _Received(io.BytesIO):
     """What has arrived, within limits: an object that is stored compressed grows on its way."""
 
-    def __init__(self, most: int, deadline: Deadline) -> None:
+    def __init__(self, most: int, deadline: TransferDeadline) -> None:
         super().__init__()
         self.most = most
         self._deadline = deadline

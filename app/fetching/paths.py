@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, Forbidden, NotFound, TooLarge
-from app.settings import Settings
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 

@@ -1,4 +1,4 @@
-"""Deadline: a time by which something from elsewhere is here, or the caller is told that it is not."""
+"""Transfer deadline: a time by which something from elsewhere is here, or its caller is told it is not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from app.errors import FetchTimedOut
-from app.progress import Progress
+from app.fetching.progress import Progress
 
 _Result = TypeVar("_Result")
 
 
-class Deadline:
+class TransferDeadline:
     """So many seconds from now, held against servers that send a byte now and then, too.
 
     A socket's own timeout begins anew with each byte. When the time is over, the socket that is watched is

@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from urllib3.util import parse_url
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, Forbidden
-from app.settings import Settings
 
 _LONGEST_URL = 8192  # characters; signed URLs have a few thousand
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -13,8 +13,8 @@ from typing import Any
 
 from flask import Flask, Response, has_request_context, request
 
-from app.monitoring import tracing
-from app.monitoring.tracing import Picture, Record
+from app.monitoring import current_request
+from app.monitoring.current_request import Picture, Record
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
         }
         if has_request_context():
-            request_record = tracing.current_record()
+            request_record = current_request.current_record()
             entry["request_id"] = request_record.request_id
             if request_record.trace:
                 entry["logging.googleapis.com/trace"] = self._traces + request_record.trace.trace_id
@@ -82,13 +82,13 @@ def register(app: Flask) -> None:
     @app.after_request
     def log_request(response: Response) -> Response:
         level = _level(response.status_code)
-        if not (tracing.is_probe() and level == logging.INFO):
-            record = tracing.current_record()
+        if not (current_request.is_probe() and level == logging.INFO):
+            record = current_request.current_record()
             logger.log(
                 level,
                 "%s %s %d %.0f ms %s",
-                tracing.method(),
-                tracing.route(),
+                current_request.method(),
+                current_request.route(),
                 response.status_code,
                 record.seconds() * 1000,
                 record.request_id,
@@ -99,8 +99,8 @@ def register(app: Flask) -> None:
 
 def _entry(record: Record, response: Response) -> dict[str, Any]:
     http_request = {
-        "requestMethod": tracing.method(),
-        "requestUrl": tracing.route(),
+        "requestMethod": current_request.method(),
+        "requestUrl": current_request.route(),
         "status": response.status_code,
         "requestSize": _text(request.content_length),
         "responseSize": _text(response.calculate_content_length()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -17,11 +17,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from app.monitoring import counts, tracing
+from app.monitoring import counts, current_request
+from app.monitoring.current_request import Picture, Record
 from app.monitoring.processes import Processes, Usage
-from app.monitoring.tracing import Picture, Record
-from app.service import Service, current_service
-from app.serving.health import health_of
+from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +39,11 @@ class Metrics:
     A label takes few values, all of them the service's own: nobody can make up more by asking.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
+        """`loaded`: the models that are, by now."""
         disable_created_metrics()  # a second series for each, that nobody asks for
         self._processes = _processes()
-        self._service = service
+        self._models = _Models(loaded)
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
@@ -98,14 +98,14 @@ class Metrics:
 
     def begin(self) -> None:
         """A request has come."""
-        if not tracing.is_probe():
+        if not current_request.is_probe():
             g.in_flight = self._in_flight
             self._in_flight.inc()
 
     def answer(self, record: Record, status: int) -> None:
         """A request was answered with `status`."""
-        route = tracing.route()
-        self._requests.labels(route, tracing.method(), str(status)).inc()
+        route = current_request.route()
+        self._requests.labels(route, current_request.method(), str(status)).inc()
         self._request_seconds.labels(route).observe(record.seconds())
         for reason in record.refusals:
             self._refusals.labels(reason).inc()
@@ -146,7 +146,7 @@ class Metrics:
             return self._collect(together, living)
 
     def _collect(self, counted: CollectorRegistry, processes: list[int]) -> bytes:
-        return b"".join(map(generate_latest, (counted, Usage(processes), _Models(self._service))))
+        return b"".join(map(generate_latest, (counted, Usage(processes), self._models)))
 
 
 def _processes() -> Processes | None:
@@ -165,26 +165,25 @@ def _processes() -> Processes | None:
 class _Models(Collector):
     """The loaded models, each as a 1."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
+        self._loaded = loaded
 
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version", "engine", "precision")
         family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-        for segmenter in (self._service.models.loaded or {}).values():
+        for segmenter in self._loaded():
             manifest = segmenter.bundle.manifest
             version = str(manifest.version)
             family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
         yield family
 
 
-def register(app: Flask) -> None:
-    """Count what `app`, which has its service, does."""
-    with app.app_context():
-        service = current_service()
-    metrics = Metrics(service)
-    service.workers.watch = metrics.watch
-    health_of(app).tell = metrics.self_test
+def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]]) -> Metrics:
+    """Count the requests of `app`. What else it does, the metrics have to be told.
+
+    `loaded`: its models that are loaded by now.
+    """
+    metrics = Metrics(loaded)
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request
@@ -193,13 +192,15 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def answer(response: Response) -> Response:
-        metrics.answer(tracing.current_record(), response.status_code)
+        metrics.answer(current_request.current_record(), response.status_code)
         return response
 
     @app.teardown_request
     def end(_: BaseException | None) -> None:
         if "in_flight" in g:
             g.pop("in_flight").dec()
+
+    return metrics
 
 
 def current_metrics() -> Response:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.openapi import schemas
-from app.openapi.operations import Operation, Schema, operations
-from app.parameters import Parameters
+from app.openapi.bodies import JSON_BODY, Schema
+from app.openapi.operations import Operation, Terms
+from app.requests.parameters import Parameters
 from app.service import Service
 from model.choosing import AUTO
 from model.formats.registry import JSON, Format, formats_for
@@ -58,15 +59,20 @@ _SEMANTIC = ("split", "min_area")
 _ID = str.maketrans("/:{}", "____")
 
 
-def document(service: Service) -> dict[str, Any]:
-    """The OpenAPI document of a service with these models and settings."""
+def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation]]]) -> dict[str, Any]:
+    """The OpenAPI document of a service with these models and settings.
+
+    `topics`: what describes the operations of each, in order. Those that compute come first.
+    """
     tasks = {model.bundle.manifest.task for model in service.segmenters.values()}
     formats = formats_for(*tasks)
     parameters = _parameters(service, formats)
     if "semantic" not in tasks:
         parameters = {name: schema for name, schema in parameters.items() if name not in _SEMANTIC}
     paths: dict[str, dict[str, Any]] = {}
-    for operation in operations(parameters, formats, service.settings):
+    terms = Terms(parameters, formats, service.settings.max_batch)
+    operations = [operation for described in topics for operation in described(terms)]
+    for operation in sorted(operations, key=lambda operation: not operation.bodies):
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation, parameters, service)
     of_formats = [one.schema for one in formats if one.schema is not None and one is not JSON]
     answers = [*_ANSWERS, *of_formats]
@@ -142,7 +148,7 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
         described["requestBody"] = {
             "required": True,
             "content": {
-                kind: {"schema": _with_null(schema) if kind == "application/json" else schema}
+                kind: {"schema": _with_null(schema) if kind == JSON_BODY else schema}
                 for kind, schema in operation.bodies.items()
             },
         }
@@ -163,7 +169,7 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
 def _content(operation: Operation) -> Schema:
     answers: dict[str, list[type[BaseModel]]] = {}
     if operation.answer is not None:
-        answers["application/json"] = [operation.answer]
+        answers[JSON_BODY] = [operation.answer]
     for kind, answer in operation.others:
         answers.setdefault(kind, []).append(answer)
     content: Schema = {kind: {"schema": _one_of(choices)} for kind, choices in answers.items()}

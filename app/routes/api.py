@@ -6,11 +6,15 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.intake import receive_several
+from app.answering.batch import answer_each
+from app.answering.one_image import answer_one
+from app.openapi import schemas
+from app.openapi.bodies import FILE, FORM_BODY, JSON_BODY, object_schema
+from app.openapi.operations import COMPUTES, DESCRIBES, Operation, Terms
+from app.requests.intake import receive_several
+from app.requests.sources import split
 from app.service import current_service
-from app.several import answer_each
-from app.single import answer_one
-from app.sources import split
+from app.serving.reception import receiving
 from model.segmenter import Segmenter
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -28,7 +32,7 @@ def segment() -> Response:
 def batch() -> dict[str, Any]:
     """Several pictures in; for each, in order, its segments as JSON or what is wrong with it."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         upload = receive_several(service.settings)
     images = [(image, {}) if isinstance(image, bytes) else split(image) for image in upload.images]
     texts = dict(request.args.lists()), upload.fields
@@ -55,3 +59,40 @@ def _description(segmenter: Segmenter) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
     manifest = segmenter.bundle.manifest
     return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}
+
+
+def described(terms: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    batch, each = terms.batch_parameters, terms.each_named()
+    return [
+        terms.segmentation(
+            "/api/v1/segment",
+            "Segment a picture: its objects as data, drawn over it, as a label map, or cut out",
+            {
+                FORM_BODY: terms.with_parameters("image", FILE),
+                "image/*": FILE,
+                "application/octet-stream": FILE,
+                JSON_BODY: {"oneOf": each},
+            },
+            query=True,
+        ),
+        Operation(
+            "/api/v1/batch",
+            "post",
+            "Segment several pictures, each answered or refused by itself",
+            answer=schemas.BatchAnswer,
+            problems=COMPUTES,
+            bodies={
+                FORM_BODY: object_schema({"image": terms.list_of(FILE), **batch}, ["image"]),
+                JSON_BODY: object_schema({"images": terms.list_of({"oneOf": each}), **batch}, ["images"]),
+            },
+        ),
+        Operation("/api/v1/models", "get", "The loaded models", answer=schemas.ModelList, problems=DESCRIBES),
+        Operation(
+            "/api/v1/models/{name}",
+            "get",
+            "One loaded model",
+            answer=schemas.ModelDescription,
+            problems=DESCRIBES,
+        ),
+    ]

@@ -9,13 +9,22 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from werkzeug.http import generate_etag
 
 from app.openapi.document import document
-from app.parameters import Parameters
+from app.requests.parameters import Parameters
+from app.routes import api, open_inference, operations, platforms, predict
 from app.service import current_service
 from model.segmenter import Segmenter
 
 documents = Blueprint("documents", __name__)
 
 _EXTENSION = "maskserve_documents"
+
+_DESCRIBED = (
+    api.described,
+    predict.described,
+    platforms.described,
+    open_inference.described,
+    operations.described,
+)
 
 
 class _Rendered(NamedTuple):
@@ -48,7 +57,7 @@ def _once(mimetype: str, render: Callable[[dict[str, Any]], bytes]) -> Response:
     known: dict[str, _Rendered] = current_app.extensions.setdefault(_EXTENSION, {})
     rendered = known.get(mimetype)
     if rendered is None or rendered.segmenters is not service.segmenters:
-        text = render(document(service))
+        text = render(document(service, _DESCRIBED))
         rendered = known[mimetype] = _Rendered(service.segmenters, text, generate_etag(text))
     response = Response(rendered.text, mimetype=mimetype)
     response.set_etag(rendered.etag)

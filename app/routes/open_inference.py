@@ -6,12 +6,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.errors import UnknownModel
+from app.answering.batch import answer_each
+from app.answering.tensors import answer_inference
+from app.errors import ModelNotFound
+from app.openapi import schemas
+from app.openapi.bodies import IMAGE, JSON_BODY, Schema, object_schema
+from app.openapi.operations import COMPUTES, DESCRIBES, Operation, Terms
+from app.requests.sources import Image
+from app.requests.tensors import INPUT, OUTPUT, receive_inference
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
-from app.several import answer_each
-from app.sources import Image
-from app.tensors import INPUT, OUTPUT, answer_inference, receive_inference
+from app.serving.reception import receiving
 from model.manifest import Manifest
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
@@ -83,7 +88,7 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def infer(name: str, version: str | None = None) -> Response:
     """One tensor of images in; one of JSON answers out."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         asked = receive_inference(service.settings)
     manifest = service.await_manifest(name)
     _check_version(manifest, version)
@@ -100,4 +105,80 @@ def _manifest(name: str, version: str | None) -> Manifest:
 
 def _check_version(manifest: Manifest, version: str | None) -> None:
     if version not in (None, manifest.version):
-        raise UnknownModel(f"There is no such version of {manifest.name}; there is {manifest.version}.")
+        raise ModelNotFound(f"There is no such version of {manifest.name}; there is {manifest.version}.")
+
+
+def described(terms: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    return [
+        Operation(
+            "/v2/models/{name}/infer",
+            "post",
+            "KServe V2",
+            answer=schemas.Inference,
+            files=("application/octet-stream",),
+            problems=COMPUTES,
+            bodies={JSON_BODY: _inference_schema(terms)},
+        ),
+        Operation("/v2", "get", "KServe V2: what serves", answer=schemas.Server, problems=(401,)),
+        Operation(
+            "/v2/models/{name}",
+            "get",
+            "KServe V2: a model",
+            answer=schemas.ModelTensors,
+            problems=DESCRIBES,
+        ),
+        Operation(
+            "/v2/models/{name}/ready",
+            "get",
+            "KServe V2: is it ready?",
+            answer=schemas.ModelState,
+            problems=DESCRIBES,
+        ),
+        Operation(
+            "/v2/models/{name}/config",
+            "get",
+            "KServe V2: a model as Triton describes it",
+            answer=schemas.ModelConfiguration,
+            problems=DESCRIBES,
+        ),
+        Operation(
+            "/v2/health/live", "get", "KServe V2: as /livez", answer=schemas.LiveInference, problems=(503,)
+        ),
+        Operation(
+            "/v2/health/ready", "get", "KServe V2: as /readyz", answer=schemas.ReadyInference, problems=(503,)
+        ),
+    ]
+
+
+def _inference_schema(terms: Terms) -> Schema:
+    """Of a request in JSON alone."""
+    flag: Schema = {"type": "boolean"}
+    tensor = object_schema(
+        {
+            "name": {"const": INPUT},
+            "datatype": {"const": "BYTES"},
+            "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+            "parameters": object_schema({"content_type": {"const": "base64"}}),
+            "data": terms.list_of(IMAGE),
+        },
+        ["name", "datatype", "shape", "data"],
+    )
+    output = object_schema(
+        {
+            "name": {"const": OUTPUT},
+            "parameters": object_schema({"binary_data": flag}),
+        },
+        ["name"],
+    )
+    return object_schema(
+        {
+            "id": {"type": "string"},
+            "parameters": object_schema(
+                {**terms.batch_parameters, "binary_data_output": {"type": "boolean"}}
+            ),
+            "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": tensor},
+            "outputs": {"type": "array", "items": output},
+        },
+        ["inputs"],
+    )

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from app.errors import NotReady
 from app.monitoring.metrics import current_metrics
+from app.openapi import schemas
+from app.openapi.operations import Operation, Terms
 from app.service import current_service
 from app.serving.health import current_health
 
@@ -30,11 +31,7 @@ def ready() -> dict[str, Any]:
 
 
 def check_ready() -> None:
-    """Raise NotReady while models are loaded, where all requests of late have failed, or if asked to end."""
-    service = current_service()
-    if service.is_ending:
-        raise NotReady("The service is ending.")
-    service.models.all()
+    """Raise NotReady where it is not."""
     current_health().check_ready()
 
 
@@ -42,3 +39,13 @@ def check_ready() -> None:
 def metrics() -> Response:
     """What all processes counted, for Prometheus."""
     return current_metrics()
+
+
+def described(_: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    return [
+        Operation("/livez", "get", "Does the process answer?", answer=schemas.Alive, problems=(503,)),
+        Operation("/readyz", "get", "Is every model ready?", answer=schemas.Ready, problems=(503,)),
+        Operation("/health", "get", "As /readyz", answer=schemas.Ready, problems=(503,)),
+        Operation("/metrics", "get", "Figures for Prometheus", files=("text/plain",)),
+    ]

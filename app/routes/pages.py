@@ -18,13 +18,16 @@ import numpy.typing as npt
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from app.access import keys, rate_limit
-from app.errors import BadParameter, problem_of
-from app.intake import receive_form
-from app.monitoring.tracing import request_id
-from app.parameters import Parameters
-from app.service import current_service, timings_of
-from app.wanted import Wanted
-from app.warnings import TRUNCATED, warnings_about
+from app.answering.answers import timings_of
+from app.answering.problems import problem_of
+from app.answering.warnings import TRUNCATED, warnings_about
+from app.errors import BadParameter
+from app.monitoring.current_request import request_id
+from app.requests.intake import receive_form
+from app.requests.parameters import Parameters
+from app.requests.wanted import Wanted
+from app.service import current_service
+from app.serving.reception import admitted, receiving
 from model.choosing import AUTO
 from model.finding import Finding
 from model.formats.encode import encode_jpeg
@@ -69,15 +72,15 @@ def index() -> Response:
 def segment() -> str:
     """The form, sent: a page with the picture, its objects and what they took to find."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         upload = receive_form(service.settings)
     if keys.awaits_form():
         keys.check_form(upload.fields)
         rate_limit.count_form()
-    with service.receiving():
+    with receiving():
         image = _sample(upload.fields["sample"][0]) if "sample" in upload.fields else upload.one_image()
         data = service.sources.read(image)
-    with service.admitted():
+    with admitted():
         service.await_models()
         parameters = Parameters(model=_automatic(service.segmenters))
         with service.segmented(data, parameters, Wanted(OVERLAY, Options())) as finding:

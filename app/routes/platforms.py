@@ -9,15 +9,19 @@ from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
+from app.answering.batch import answer_each
+from app.configuration.settings import BadSetting, Settings
 from app.errors import BadBody
-from app.instances import split_instance
-from app.intake import check_batch, receive_batch_json
+from app.openapi import schemas
+from app.openapi.bodies import IMAGE, JSON_BODY, Schema, object_schema
+from app.openapi.operations import COMPUTES, DESCRIBES, Operation, Terms
+from app.requests.instances import BASE64_NAMES, BINARY, split_instance
+from app.requests.intake import check_batch, receive_batch_json
+from app.requests.sources import Image
 from app.routes.open_inference import ready_v2
 from app.routes.operations import check_ready, ready
 from app.service import current_service
-from app.settings import BadSetting, Settings
-from app.several import answer_each
-from app.sources import Image
+from app.serving.reception import receiving
 
 platforms = Blueprint("platforms", __name__)
 
@@ -59,7 +63,7 @@ def describe_v1(name: str) -> dict[str, Any]:
 def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, Any]]:
     """The images, each with its own parameters, and the parameters for all."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         document = receive_batch_json(service.settings)
     instances, parameters = document.pop("instances", None), document.pop("parameters", None) or {}
     document.pop("signature_name", None)  # of TensorFlow Serving's clients; here there is one alone
@@ -101,3 +105,38 @@ def _view_at(app: Flask, route: str, method: str) -> Callable[..., Any] | None:
     except HTTPException:  # no such route, or not with this method
         return None
     return app.view_functions[endpoint]
+
+
+# --- Their description
+
+_BINARY_IMAGE: Schema = object_schema({BINARY: IMAGE}, [BINARY])
+
+
+def described(terms: Terms) -> list[Operation]:
+    """KServe V1's routes, for the OpenAPI document."""
+    instance: Schema = {
+        "anyOf": [
+            *terms.each_named(),
+            *(object_schema({name: IMAGE}, [name]) for name in BASE64_NAMES),
+            *(object_schema({name: _BINARY_IMAGE}, [name]) for name in ("image", *BASE64_NAMES)),
+            IMAGE,
+        ]
+    }
+    instances = object_schema(
+        {"instances": terms.list_of(instance), "parameters": object_schema(terms.batch_parameters)},
+        ["instances"],
+    )
+    return [
+        Operation(
+            "/v1/models/{name}:predict",
+            "post",
+            "KServe V1, and Vertex AI on its own route",
+            answer=schemas.Predictions,
+            problems=COMPUTES,
+            bodies={JSON_BODY: instances},
+        ),
+        Operation("/v1/models", "get", "KServe V1: the models", answer=schemas.NameList, problems=DESCRIBES),
+        Operation(
+            "/v1/models/{name}", "get", "KServe V1: a model", answer=schemas.ModelState, problems=DESCRIBES
+        ),
+    ]

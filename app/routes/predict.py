@@ -6,13 +6,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from app.answering.batch import answer_each
+from app.answering.one_image import answer_one
+from app.configuration.settings import Settings
 from app.errors import BadBody, NotFound
-from app.intake import Upload, check_batch, receive_batch_json, receive_json
+from app.openapi import schemas
+from app.openapi.bodies import FILE, FORM_BODY, JSON_BODY, URL, object_schema
+from app.openapi.operations import COMPUTES, Operation, Terms
+from app.requests.intake import Upload, check_batch, receive_batch_json, receive_json
+from app.requests.wanted import wanted_as_overlay
 from app.service import current_service
-from app.settings import Settings
-from app.several import answer_each
-from app.single import answer_one
-from app.wanted import wanted_as_overlay
+from app.serving.reception import receiving
 
 predict = Blueprint("predict", __name__, url_prefix="/predict")
 
@@ -40,7 +44,7 @@ def path() -> Response:
 def batch() -> dict[str, Any]:
     """A list of URLs, or of paths, in; for each its segments out, or what is wrong with it."""
     service = current_service()
-    with service.receiving():
+    with receiving():
         document = receive_batch_json(service.settings)
     lists = {name: document.pop(name) for name in ("urls", "paths") if name in document}
     if len(lists) != 1:
@@ -69,3 +73,35 @@ def _receive_path(settings: Settings) -> Upload:
     if "path" not in document:
         raise BadBody('The JSON must have a path, as in {"path": "cells.png"}.')
     return Upload(images=[{"path": document.pop("path")}], document=document)
+
+
+def described(terms: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document."""
+    batch, texts = terms.batch_parameters, terms.list_of({"type": "string"})
+    return [
+        terms.segmentation(
+            "/predict/upload",
+            "Segment a picture; the answer is its overlay",
+            {FORM_BODY: terms.with_parameters("file", FILE)},
+        ),
+        terms.segmentation(
+            "/predict/url", "Segment the picture at a URL", {JSON_BODY: terms.with_parameters("url", URL)}
+        ),
+        terms.segmentation(
+            "/predict/path",
+            "Segment a picture in the folder MASKSERVE_PATH_ROOT",
+            {JSON_BODY: terms.with_parameters("path", {"type": "string"})},
+        ),
+        Operation(
+            "/predict/batch",
+            "post",
+            "Segment the pictures at several URLs or paths",
+            answer=schemas.BatchAnswer,
+            problems=COMPUTES,
+            bodies={
+                JSON_BODY: {
+                    "oneOf": [object_schema({name: texts, **batch}, [name]) for name in ("urls", "paths")]
+                }
+            },
+        ),
+    ]

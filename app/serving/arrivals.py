@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from app.errors import ServiceError
-from app.progress import Progress
+from app.fetching.progress import Progress
 from app.serving.places import Place
 
 _GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less

@@ -10,8 +10,9 @@ import time
 
 from flask import Flask
 
-from app.monitoring import traces
-from app.service import Service
+from app.monitoring import spans
+from app.serving.admission import Admission
+from app.serving.health import Health
 from app.serving.running import Running
 from app.serving.sending import LONGEST_SECONDS, Sending
 
@@ -23,7 +24,7 @@ _REQUEST_TO_END = signal.SIGHUP
 _LINGER_SECONDS, _MOST_LINGERS = 1.0, 3
 
 
-def register(app: Flask, service: Service, running: Running, sending: Sending) -> None:
+def register(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
     """Let `app` hear that its process is to end, where the server leaves that to it.
 
     A server says so by blocking SIGHUP (uwsgi.ini does). uWSGI's own way is to accept nothing from that
@@ -31,23 +32,23 @@ def register(app: Flask, service: Service, running: Running, sending: Sending) -
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-    parts = (app, service, running, sending)
+    parts = (app, health, admission, running, sending)
     threading.Thread(target=_end, args=parts, name="ending", daemon=True).start()
 
 
-def _end(app: Flask, service: Service, running: Running, sending: Sending) -> None:
+def _end(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to end: finishing what is here")
-    service.is_ending = True
+    health.is_ending = True
     for _ in range(_MOST_LINGERS):
         count = running.count
         time.sleep(_LINGER_SECONDS)
         if running.count == count:
             break
-    service.workers.close()
+    admission.close()
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)
-    traces.flush(app)  # the server ends the process without Python's own end
+    spans.flush(app)  # the server ends the process without Python's own end
     # Now the server may do what it does: stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from flask import Flask, Response, current_app
 
 from app.errors import Busy, NotReady
-from app.monitoring.tracing import Record, current_record
-from app.service import Service
+from app.monitoring.current_request import Record, current_record
+from app.serving.loading import Models
+from app.serving.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +37,19 @@ class Health:
 
     A service that is not ready gets no requests that could show it well again. So it tests itself whenever
     somebody asks for its state, in the background and in turn with requests, until that goes well.
+
+    Attributes:
+        is_ending: the process has been asked to end, and should get no more to do.
     """
 
     tell: Callable[[str], object] = staticmethod(lambda outcome: None)
     """Told how each self-test ended: "passed" or "failed"."""
 
-    def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds."""
-        self._service = service
+    def __init__(self, models: Models, turns: Turns, clock: Callable[[], float] = time.monotonic) -> None:
+        """`turns`: those of the network, of which a self-test takes one; `clock` gives seconds."""
+        self.is_ending = False
+        self._models = models
+        self._turns = turns
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0  # in a row
@@ -68,7 +74,13 @@ class Health:
                     logger.error("not ready: %d requests in a row have failed in the service", self._failures)
 
     def check_ready(self) -> None:
-        """Raise NotReady where all of late have failed, and have a self-test say whether that is over."""
+        """Raise NotReady if asked to end, while models are loaded, or where all requests of late have failed.
+
+        In the last case a self-test says whether that is over.
+        """
+        if self.is_ending:
+            raise NotReady("The service is ending.")
+        self._models.all()
         if self._is_doubted:
             self._begin_test()
             raise NotReady(_DOUBTED)
@@ -96,8 +108,8 @@ class Health:
         began = self._clock()
         failure: Exception | None = None
         try:
-            with self._service.workers.turns.turn("the self-test"):
-                for segmenter in self._service.segmenters.values():
+            with self._turns.turn("the self-test"):
+                for segmenter in self._models.all().values():
                     segmenter.self_test()
         except Busy:
             outcome = None  # others had all the turns
@@ -123,15 +135,17 @@ class Health:
         self._hopeless_since = None
 
 
-def register(app: Flask, service: Service) -> None:
-    """Watch how the requests of `app` end."""
-    health = Health(service)
+def register(app: Flask, models: Models, turns: Turns) -> Health:
+    """Watch how the requests of `app` end. Arguments as those of `Health`."""
+    health = Health(models, turns)
     app.extensions[_EXTENSION] = health
 
     @app.after_request
     def note(response: Response) -> Response:
         health.note(current_record(), response.status_code)
         return response
+
+    return health
 
 
 def health_of(app: Flask) -> Health:

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 from flask import Flask, Response
 
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from app.errors import UploadTooSlow
-from app.progress import Progress
+from app.fetching.progress import Progress
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -14,7 +14,7 @@ from stub_origin import Answer, Authority, Origin
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from stub_origin import Origin
 
+from app.configuration.settings import Settings
 from app.fetching.fetch import Fetcher
-from app.settings import Settings
 
 PUBLIC = "93.184.216.34"
 HOST = "images.example"

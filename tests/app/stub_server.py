@@ -12,7 +12,7 @@ from stub_segmenter import StubSegmenter
 
 import app.serving.loading
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.result import Result
 
 _WIDE = 300

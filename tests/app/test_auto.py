@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.openapi.schemas import Answer
-from app.settings import Settings
 
 
 def client_of(settings: Settings | None = None) -> FlaskClient:

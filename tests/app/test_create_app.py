@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 from model.catalog import UnknownModel
 
 asked_for: dict[str, tuple[str | None, str | None, int | None]] = {}

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from pycocotools import mask as coco_mask
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from scripts.draw_samples import fluorescence
 
 SAMPLE = Path(__file__).parents[2] / "app" / "static" / "samples" / "fluorescence.png"

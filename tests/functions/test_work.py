@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from stub_origin import Origin, ok
 
-from app.settings import Settings as ServiceSettings
+from app.configuration.settings import Settings as ServiceSettings
 from cloud import Cloud
 from faults import TryAgain
 from messages import Image

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 K8S = Path(__file__).parents[2] / "k8s"
 OVERLAYS = sorted(folder.name for folder in (K8S / "overlays").iterdir())

@@ -7,10 +7,10 @@ from rendering import K8S, Rendered, container_of
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.service import BATCHES_AT_ONCE
+from app.configuration.settings import DEFINITIONS, READ_ELSEWHERE, Settings
 from app.serving.decoding import AT_ONCE, SMALL_BYTES
+from app.serving.reception import BATCHES_AT_ONCE
 from app.serving.sending import MOST_BYTES
-from app.settings import DEFINITIONS, READ_ELSEWHERE, Settings
 from model.pictures import Limits
 from model.pictures.limits import most_memory_needed
 

@@ -10,7 +10,7 @@ from rendering import K8S, Rendered, container_of
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 
 KEY = "a-key-of-at-least-16-characters"
 FRIEND, STRANGER = "https://lab.example", "https://lab.example.evil"

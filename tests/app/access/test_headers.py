@@ -12,7 +12,7 @@ from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 KEY = "a-key-of-at-least-16-characters"
 

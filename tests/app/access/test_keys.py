@@ -13,7 +13,7 @@ from server import UWSGI, running
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 
 OLD, NEW = "an old key of 22 chars", "a-new-key-of-24-chars-00"
 

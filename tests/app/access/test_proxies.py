@@ -6,7 +6,7 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.access.proxies import caller_network
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from stub_segmenter import StubSegmenter
 
 from app import create_app
 from app.access import rate_limit
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 
 ONE, OTHER = "a-key-of-at-least-16-characters", "the-key-of-somebody-else"
 PASSWORD = "hunter2hunter2"

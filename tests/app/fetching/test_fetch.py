@@ -9,9 +9,9 @@ import pytest
 from stub_internet import HOST, IMAGE, PUBLIC, Internet, Serve
 from stub_origin import Answer, Authority, ok, to
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, Forbidden, ServiceError
 from app.fetching import fetch
-from app.settings import Settings
 
 NOT_PUBLIC = "The host of the URL has no public address."
 

@@ -14,9 +14,9 @@ import pytest
 from stub_internet import HOST, IMAGE, PUBLIC, SETTINGS, Internet, Serve
 from stub_origin import Answer, Authority, ok, to
 
+from app.configuration.settings import Settings
 from app.errors import FetchFailed, FetchTimedOut, NotAnImage, TooLarge
 from app.fetching.fetch import Fetcher
-from app.settings import Settings
 
 # --- size, type, status
 

@@ -19,9 +19,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from stub_origin import Origin, ok
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, ServiceError, TooLarge
 from app.fetching.gcs import fetch_bundle, read_object
-from app.settings import Settings
 from model.catalog import read_bundle, write_manifest
 from model.manifest import MANIFEST, BundleError
 

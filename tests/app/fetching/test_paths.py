@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, Forbidden, NotFound, ServiceError, TooLarge
 from app.fetching import paths
 from app.fetching.paths import read_path
-from app.settings import Settings
 
 IMAGE = b"\x89PNG" + bytes(1000)
 

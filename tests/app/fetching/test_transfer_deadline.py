@@ -10,7 +10,7 @@ import time
 import pytest
 
 from app.errors import FetchTimedOut
-from app.fetching.transfer_deadline import Deadline
+from app.fetching.transfer_deadline import TransferDeadline
 
 
 def fail(error: Exception) -> None:
@@ -18,20 +18,20 @@ def fail(error: Exception) -> None:
 
 
 def test_what_is_in_time_is_returned() -> None:
-    with Deadline(5) as deadline:
+    with TransferDeadline(5) as deadline:
         assert deadline.call(divmod, 7, 2) == (3, 1)
 
 
 @pytest.mark.parametrize("error", [ValueError("own"), TimeoutError("own")])
 def test_what_a_call_raises_in_time_is_raised(error: Exception) -> None:
-    with Deadline(5) as deadline, pytest.raises(type(error), match="own"):
+    with TransferDeadline(5) as deadline, pytest.raises(type(error), match="own"):
         deadline.call(fail, error)
 
 
 def test_a_call_that_takes_longer_is_left_to_itself() -> None:
     released = threading.Event()
     started = time.monotonic()
-    with Deadline(0.1) as deadline:
+    with TransferDeadline(0.1) as deadline:
         with pytest.raises(FetchTimedOut, match=r"within 0\.1 seconds"):
             deadline.call(released.wait, 10)
         with pytest.raises(FetchTimedOut):
@@ -45,13 +45,13 @@ def test_a_call_sees_the_context_that_it_is_made_in() -> None:
     traced = contextvars.ContextVar("traced", default="nothing")
     traced.set("this request")
 
-    assert Deadline(5).call(traced.get) == "this request"
+    assert TransferDeadline(5).call(traced.get) == "this request"
 
 
 def test_reading_ends_with_the_time_and_the_connection_before_is_let_be() -> None:
     before, before_peer = socket.socketpair()
     now, now_peer = socket.socketpair()
-    with before, before_peer, now, now_peer, Deadline(0.2) as deadline:
+    with before, before_peer, now, now_peer, TransferDeadline(0.2) as deadline:
         deadline.watch(before)
         deadline.watch(now)
         now.settimeout(5)
@@ -66,7 +66,7 @@ def test_reading_ends_with_the_time_and_the_connection_before_is_let_be() -> Non
 
 def test_a_transfer_can_be_cut_short_while_it_reads() -> None:
     line, peer = socket.socketpair()
-    with line, peer, Deadline(30) as deadline:
+    with line, peer, TransferDeadline(30) as deadline:
         deadline.watch(line)
         threading.Timer(0.1, deadline.cut).start()
 
@@ -86,7 +86,7 @@ def test_a_transfer_can_be_cut_short_while_it_calls(fails: bool) -> None:
             raise ValueError
 
     started = time.monotonic()
-    with Deadline(30) as deadline, pytest.raises(FetchTimedOut):
+    with TransferDeadline(30) as deadline, pytest.raises(FetchTimedOut):
         threading.Timer(0.1, deadline.cut).start()
         deadline.call(wait)
     released.set()
@@ -95,7 +95,7 @@ def test_a_transfer_can_be_cut_short_while_it_calls(fails: bool) -> None:
 
 
 def test_progress_is_the_bytes_and_the_time_without_any() -> None:
-    with Deadline(30) as deadline:
+    with TransferDeadline(30) as deadline:
         time.sleep(0.1)
         assert deadline.progress().received == 0 and deadline.progress().quiet >= 0.1
         deadline.count(3)
@@ -106,7 +106,7 @@ def test_progress_is_the_bytes_and_the_time_without_any() -> None:
 def test_nothing_is_shut_once_it_is_over() -> None:
     line, peer = socket.socketpair()
     with line, peer:
-        with Deadline(0.1) as deadline:
+        with TransferDeadline(0.1) as deadline:
             deadline.watch(line)
         time.sleep(0.2)
         line.settimeout(1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.configuration.settings import Settings
 from app.errors import BadParameter, Forbidden
 from app.fetching.urls import target_of
-from app.settings import Settings
 
 BOTH = Settings(url_schemes=("https", "http"))
 LISTED = Settings(

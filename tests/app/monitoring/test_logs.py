@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 from werkzeug.datastructures import Headers
 
+from app.monitoring.current_request import Trace, trace_of
 from app.monitoring.logs import JsonFormatter
-from app.monitoring.tracing import Trace, trace_of
 
 URL = "/api/v1/segment"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -149,8 +149,8 @@ def test_a_refused_request_says_why(
 
 
 def test_a_full_queue_is_a_warning(app: Flask, log: Log, png: bytes) -> None:
-    workers = app.extensions["maskserve"].workers
-    with workers.admit("127.0.0.1"), workers.admit("127.0.0.1"):
+    admission = app.extensions["maskserve"].admission
+    with admission.admit("127.0.0.1"), admission.admit("127.0.0.1"):
         assert app.test_client().post(URL, data=png, content_type="image/png").status_code == 503
     (entry,) = log.entries()
     assert (entry["severity"], entry["refused"]) == ("WARNING", ["busy"])

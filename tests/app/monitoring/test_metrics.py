@@ -113,7 +113,7 @@ def test_who_runs_waits_and_is_refused_is_seen_while_it_happens(
             break
         threading.Event().wait(0.01)
     assert post(client, png) == 503
-    with app.extensions["maskserve"].workers.watch("arriving"):
+    with app.extensions["maskserve"].admission.watch("arriving"):
         busy = scrape(client)
     segmenter.may_finish.set()
     for thread in threads:
@@ -168,7 +168,7 @@ for line in sys.stdin:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(command.split()[2]), resource.RLIM_INFINITY))
         print("done")
     elif command == "hang":
-        app.extensions["maskserve"].workers.watch("running").__enter__()
+        app.extensions["maskserve"].admission.watch("running").__enter__()
         print("hangs")
     else:
         print(repr(client.get(command).text))

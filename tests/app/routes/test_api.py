@@ -19,7 +19,7 @@ from pycocotools import mask as coco
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.result import Wishes
 
 # --- What comes back --------------------------------------------------------------------------------------

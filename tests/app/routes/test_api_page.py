@@ -14,7 +14,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -85,7 +85,7 @@ def test_the_example_runs(language: str, code: str, port: int, tmp_path: Path) -
 
 def test_the_page_has_every_parameter_route_and_status() -> None:
     from app.openapi.document import _PROBLEMS
-    from app.parameters import Parameters
+    from app.requests.parameters import Parameters
 
     for name in Parameters.model_fields:
         assert f"`{name}`" in PAGE

@@ -18,7 +18,7 @@ from stub_origin import Answer, ok
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 Make = Callable[..., Flask]
 
@@ -65,7 +65,7 @@ def make(serve: Serve, png: bytes, asked: threading.Event, monkeypatch: pytest.M
 
     answers: dict[str, Answer] = {"/there": ok(png), "/silent": silent, "/dripping": dripping}
     internet = serve(answers)
-    monkeypatch.setattr("app.sources.Fetcher", internet.fetcher)
+    monkeypatch.setattr("app.requests.sources.Fetcher", internet.fetcher)
 
     def start(**settings: Any) -> Flask:
         allowed = Settings(url_schemes=("https", "http"), **settings)
@@ -79,7 +79,7 @@ def test_a_batch_takes_no_place_before_its_images_are_here(
     make: Make, asked: threading.Event, png: bytes
 ) -> None:
     app = make(queue=1, url_timeout=2)
-    with ThreadPoolExecutor(1) as pool, app.extensions["maskserve"].workers.admit("somebody"):
+    with ThreadPoolExecutor(1) as pool, app.extensions["maskserve"].admission.admit("somebody"):
         batch = pool.submit(ask, app, url("silent"))
         assert asked.wait(5)
         assert post(app.test_client(), png).status_code == 200

@@ -14,7 +14,7 @@ from google.protobuf import json_format, struct_pb2
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.result import Wishes
 
 URL = "https://pictures.example/cells.png"
@@ -26,8 +26,10 @@ def client(
     segmenter: StubSegmenter, png: bytes, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> FlaskClient:
     """A service for which URL and GCS_URI hold `png`, as does the file cells.png."""
-    monkeypatch.setattr("app.sources.Fetcher.fetch", lambda fetcher, url, *limits: {URL: png}[url])
-    monkeypatch.setattr("app.sources.read_object", lambda uri, settings, *limits: {GCS_URI: png}[uri])
+    monkeypatch.setattr("app.requests.sources.Fetcher.fetch", lambda fetcher, url, *limits: {URL: png}[url])
+    monkeypatch.setattr(
+        "app.requests.sources.read_object", lambda uri, settings, *limits: {GCS_URI: png}[uri]
+    )
     (tmp_path / "cells.png").write_bytes(png)
     settings = Settings(max_bytes=200_000, path_root=str(tmp_path), predict_route="/vertex")
     return create_app({"stub": segmenter}, settings).test_client()

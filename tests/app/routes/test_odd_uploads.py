@@ -14,7 +14,7 @@ from PIL import Image
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 PNG, JPEG = encode(64, 48, "PNG"), encode(320, 240, "JPEG")
 

@@ -14,7 +14,8 @@ from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
+from app.serving.health import health_of
 
 URL = "/v2/models/stub/infer"
 LENGTH = "Inference-Header-Content-Length"
@@ -315,7 +316,7 @@ def test_errors_before_and_behind_a_view_are_in_the_protocols_form_too(
     assert_inference_error(refused, 429)
     assert int(refused.headers["Retry-After"]) > 0
     service = create_app({"stub": segmenter}, Settings())
-    service.extensions["maskserve"].is_ending = True
+    health_of(service).is_ending = True
     for probe in ("/v2/health/ready", "/v2/models/stub/ready"):
         refused = service.test_client().get(probe)
         assert_inference_error(refused, 503)

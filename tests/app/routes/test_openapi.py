@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.segments import Segments
 
 LAST = {"page": 0, "channel": 2}

@@ -18,8 +18,8 @@ from PIL import Image
 from stub_segmenter import StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.openapi.schemas import Answer
-from app.settings import Settings
 from model.result import Result
 from model.segments import Segments
 from tests.tiffs import tiff_of

@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse, encode_multipart
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.formats.encode import encode_png
 from model.result import UnsuitablePicture
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 KEY = "a-key-of-at-least-16-characters"
 ROUTES = {"health_route": "/v1/endpoints/7", "predict_route": "/v1/endpoints/7:predict"}

@@ -15,7 +15,7 @@ from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.settings import Settings
+from app.configuration.settings import Settings
 from model.formats.registry import FORMATS, formats_for
 
 SEGMENT = "/api/v1/segment"

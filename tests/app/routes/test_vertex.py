@@ -6,7 +6,7 @@ import pytest
 from stub_segmenter import StubSegmenter
 
 from app import create_app
-from app.settings import BadSetting, Settings
+from app.configuration.settings import BadSetting, Settings
 
 ROUTE = "/v1/endpoints/7/deployedModels/8"
 

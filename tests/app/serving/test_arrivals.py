@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.errors import ServiceError, UploadTooSlow
-from app.progress import Progress
+from app.fetching.progress import Progress
 from app.serving.arrivals import Arrival
 from app.serving.streams import Stream
 

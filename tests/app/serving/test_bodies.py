@@ -10,12 +10,11 @@ import pytest
 from stub_segmenter import StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.errors import Busy, ServiceError, UploadTooSlow
-from app.progress import Progress
-from app.service import current_service
+from app.fetching.progress import Progress
 from app.serving.arrivals import Arrival
 from app.serving.bodies import Bodies, Body
-from app.settings import Settings
 
 ROOM = 640  # so that a request of 10 is small
 
@@ -172,8 +171,7 @@ def test_an_upload_beyond_the_room_is_told_to_come_back_and_nothing_stays_taken(
     # Of this service's room, a request is small up to half of the picture's file.
     settings = Settings(max_bytes=len(png), max_batch_bytes=8 * len(png), max_pixels=1_000_000)
     app = create_app({"stub": StubSegmenter()}, settings)
-    with app.app_context():
-        bodies = current_service().bodies
+    bodies = app.extensions["maskserve_reception"].bodies
     somebodys = bodies.begin("somebody else")
     somebodys.grow(32 * len(png), Arrival("somebody else"))  # all of it, and no more to come
     client = app.test_client()
@@ -193,8 +191,8 @@ MIB = 2**20
 
 def test_what_has_come_of_a_refused_upload_is_not_kept_while_its_rest_is_drained() -> None:
     app = create_app({"stub": StubSegmenter()}, Settings(max_bytes=4 * MIB, max_batch_bytes=4 * MIB))
-    with app.app_context():
-        current_service().bodies.begin("somebody else").grow(13 * MIB, Arrival("somebody else"))
+    bodies = app.extensions["maskserve_reception"].bodies
+    bodies.begin("somebody else").grow(13 * MIB, Arrival("somebody else"))
     held: list[int] = []
 
     class Body(io.BytesIO):

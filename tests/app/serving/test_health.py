@@ -13,8 +13,8 @@ from server import wait_until
 from stub_segmenter import StubSegmenter
 
 from app import create_app
+from app.configuration.settings import Settings
 from app.serving.health import FAILURES, SECONDS_BETWEEN_TESTS, SECONDS_TO_RECOVER, health_of
-from app.settings import Settings
 from model.manifest import BundleError
 
 READY = [

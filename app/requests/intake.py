@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import request
 
-from app.body import arriving_body, read_body
+from app.configuration.settings import Settings
 from app.errors import BadBody, NoImage, NotAnImage, TooLarge, TooManyImages
-from app.form import read_form
-from app.json_body import is_json, looks_like_json, parse_object
-from app.settings import Settings
-from app.sources import Image, split
-from app.unreadable import neither, no_json, no_picture, was_changed_by_curl
+from app.requests.body import arriving_body, read_body
+from app.requests.form import read_form
+from app.requests.json_body import is_json, looks_like_json, parse_object
+from app.requests.sources import Image, split
+from app.requests.unreadable import neither, no_json, no_picture, was_changed_by_curl
 from model.pictures.headers import is_picture
 
 _FORM = "multipart/form-data"

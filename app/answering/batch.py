@@ -9,15 +9,17 @@ from typing import Any
 from flask import request
 
 from app.access.rate_limit import count_batch
-from app.answers import INCLUDABLE, to_json
-from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge, problem_of
-from app.fetching.transfer_deadline import Deadline
-from app.parameters import Parameters, parse_parameters
+from app.answering.answers import INCLUDABLE, to_json
+from app.answering.problems import problem_of
+from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge
+from app.fetching.transfer_deadline import TransferDeadline
+from app.requests.parameters import Parameters, parse_parameters
+from app.requests.sources import Image
+from app.requests.wanted import Wanted, wanted_of_several
 from app.service import current_service
 from app.serving.clients import Client
-from app.serving.deadline import seconds_left
-from app.sources import Image
-from app.wanted import Wanted, wanted_of_several
+from app.serving.reception import admitted, receiving
+from app.serving.request_deadline import seconds_left
 
 Texts = Mapping[str, Sequence[str]]
 
@@ -55,7 +57,7 @@ def answer_each(
             raise
         except Exception as error:  # one bad image costs the others nothing
             asked.append(error)
-    with current_service().admitted(len(images)):
+    with admitted(len(images)):
         room = _Room(current_service().settings.max_batch_bytes)
         return [_answer(one, room) for one in asked]
 
@@ -105,8 +107,8 @@ class _Fetches:
             raise FetchTimedOut("The images before this one took all the time there is. Send fewer at once.")
         if self._room <= 0:
             raise self._too_large()
-        with self._service.receiving():
-            deadline = Deadline(min(settings.url_timeout, left))
+        with receiving():
+            deadline = TransferDeadline(min(settings.url_timeout, left))
             try:
                 data = self._service.fetch(image, deadline, min(settings.max_bytes, self._room))
             except TooLarge:

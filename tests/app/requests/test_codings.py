@@ -11,8 +11,8 @@ import pytest
 from asking import URL, assert_problem
 from flask.testing import FlaskClient
 
-from app.codings import decoded
 from app.errors import BadBody
+from app.requests.codings import decoded
 
 FORM = "multipart/form-data; boundary=b"
 

@@ -1,31 +1,30 @@
-"""Tensors: requests and answers of KServe V2 (the Open Inference Protocol), in JSON or with binary data."""
+"""Tensors: requests of KServe V2 (the Open Inference Protocol), in JSON or with binary data."""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from flask import Response, jsonify, request
+from flask import request
 
-from app.body import read_body
+from app.configuration.settings import Settings
 from app.errors import BadBody, BadParameter, NotAnImage, TooLarge
-from app.intake import check_batch
-from app.json_body import looks_like_json, parse_object
-from app.settings import Settings
-from app.sources import Image
-from app.unreadable import no_json
-from model.manifest import Manifest
+from app.requests.body import read_body
+from app.requests.intake import check_batch
+from app.requests.json_body import looks_like_json, parse_object
+from app.requests.sources import Image
+from app.requests.unreadable import no_json
 
 INPUT, OUTPUT = "image", "segments"
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 """Of a body with binary data: how many bytes of JSON go before that."""
 
-_LENGTH = struct.Struct("<I")  # of an element, before its bytes
+ELEMENT_LENGTH = struct.Struct("<I")
+"""Of binary data: the bytes of an element, which follow."""
 
 # Request parameters that are not the model's: how the answer is coded, and Triton's for schedulers.
 _BINARY_OUTPUT = "binary_data_output"
@@ -54,7 +53,7 @@ class Inference:
 
 
 def receive_inference(settings: Settings) -> Inference:
-    """What the running request asks for. Use it while the request is received (`Service.receiving`).
+    """What the running request asks for. Use it while the request is received (`receiving`).
 
     Its type may be any but a picture's or a form's: Triton's client sends none.
 
@@ -82,24 +81,6 @@ def receive_inference(settings: Settings) -> Inference:
         request_id,
         _wants_binary(document, parameters),
     )
-
-
-def answer_inference(asked: Inference, answers: Sequence[Mapping[str, Any]], manifest: Manifest) -> Response:
-    """One tensor of JSON texts, each the answer for an image."""
-    texts = [orjson.dumps(answer) for answer in answers]
-    tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(texts)]}
-    document: dict[str, Any] = {"model_name": manifest.name, "model_version": manifest.version}
-    if asked.request_id is not None:
-        document["id"] = asked.request_id
-    document["outputs"] = [tensor]
-    if not asked.wants_binary:
-        tensor["data"] = [text.decode() for text in texts]
-        return jsonify(document)
-    binary = b"".join(part for text in texts for part in (_LENGTH.pack(len(text)), text))
-    tensor["parameters"] = {"binary_data_size": len(binary)}
-    header = orjson.dumps(document)
-    length = {LENGTH_HEADER: str(len(header))}
-    return Response(header + binary, mimetype="application/octet-stream", headers=length)
 
 
 def _parts(body: bytes) -> tuple[bytes, memoryview]:
@@ -200,10 +181,10 @@ def _flat(data: list[Any]) -> Iterator[Any]:
 def _elements(rest: memoryview, count: int, most_bytes: int) -> Iterator[bytes]:
     """The elements of a binary tensor, each after its length. Raises BadBody, TooLarge."""
     for number in range(1, count + 1):
-        if len(rest) < _LENGTH.size:
+        if len(rest) < ELEMENT_LENGTH.size:
             raise BadBody(f"The binary data ends before element {number} of {count}.")
-        (size,) = _LENGTH.unpack_from(rest)
-        rest = rest[_LENGTH.size :]
+        (size,) = ELEMENT_LENGTH.unpack_from(rest)
+        rest = rest[ELEMENT_LENGTH.size :]
         if size > len(rest):
             raise BadBody(
                 f"Element {number} of the binary data should have {size:,} bytes, but {len(rest):,} are left."

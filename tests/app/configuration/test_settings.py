@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import DEFINITIONS, BadSetting, Settings
+from app.configuration.settings import DEFINITIONS, BadSetting, Settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -17,7 +17,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 
 def test_the_docs_have_every_setting_with_its_default_and_reason() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
     for definition in DEFINITIONS:
         assert f"| `{definition.name}` | {definition.default} | {definition.description} |\n" in page
 
@@ -141,7 +141,7 @@ def test_every_setting_has_a_line_of_help() -> None:
 
 
 def test_uwsgi_has_the_same_defaults() -> None:
-    configuration = (Path(__file__).parents[2] / "uwsgi.ini").read_text()
+    configuration = (Path(__file__).parents[3] / "uwsgi.ini").read_text()
     assert f"set-placeholder = waiting={Settings().queue}\n" in configuration
     assert f"set-placeholder = copies={Settings().processes}\n" in configuration
     assert f"set-placeholder = patience={Settings().worker_timeout}\n" in configuration

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.base64_text import NotBase64, decode_base64
+from app.requests.base64_text import NotBase64, decode_base64
 
 BYTES = bytes(range(256)) + b"\xfb\xff\xfe"  # every digit of either alphabet, and padding
 PLAIN = base64.b64encode(BYTES + b"x").decode()

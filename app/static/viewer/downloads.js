@@ -1,4 +1,4 @@
-/** Take: what is shown, as files for other programs. The service makes each, as it would for any caller. */
+/** Downloads: what is shown, as files for other programs. The service makes each, as for any caller. */
 
 import { byId, make, save } from "./dom.js";
 import { outline } from "./outlines.js";

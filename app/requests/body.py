@@ -10,15 +10,15 @@ from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from traceback import clear_frames
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
 
-from app.codings import coding_of, decoded
+from app.configuration.settings import Settings
 from app.errors import TooLarge, UploadTooSlow
-from app.service import current_service
-from app.serving.deadline import seconds_left
+from app.requests.codings import coding_of, decoded
+from app.serving.reception import awaiting, hold
+from app.serving.request_deadline import seconds_left
 from app.serving.streams import stream_of
-from app.settings import Settings
 
 _PIECE_BYTES = 64 * 1024
 _PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
@@ -63,7 +63,7 @@ def _joined(pieces: Iterator[bytes]) -> bytes:
 
 @contextmanager
 def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterator[bytes]]:
-    """The pieces of the running request's body. Use it while the request is received (`Service.receiving`).
+    """The pieces of the running request's body. Use it while the request is received (`receiving`).
 
     What is left of it when the `with` block fails is read and forgotten.
 
@@ -85,7 +85,7 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
     length = request.content_length
     stream = stream_of(request.environ)
     with (
-        g.arrival.awaits(stream),
+        awaiting(stream),
         closing(_pieces(min(settings.upload_timeout, seconds_left()), piece_seconds)) as pieces,
     ):
         try:
@@ -123,9 +123,8 @@ def _within(room: int, pieces: Iterator[bytes], too_large: TooLarge) -> Iterator
 
 def _held(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The pieces. Raises Busy where all requests have too many bytes."""
-    service = current_service()
     for piece in pieces:
-        service.hold(len(piece))
+        hold(len(piece))
         yield piece
 
 

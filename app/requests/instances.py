@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.sources import NAMES, Image
+from app.requests.sources import NAMES, Image
 
 BASE64_NAMES = ("b64", "content", "data", "image_bytes", "img_bytes")
 """Members that hold an image in base64, beside `image`."""

@@ -14,11 +14,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder, NeedData, State
 
-from app.codings import coding_of
+from app.configuration.settings import Settings
 from app.errors import BadBody, BadParameter, NoImage, TooLarge, UnsupportedCoding
-from app.json_body import is_json, parse_value
-from app.parameters import Parameters
-from app.settings import Settings
+from app.requests.codings import coding_of
+from app.requests.json_body import is_json, parse_value
+from app.requests.parameters import Parameters
 from model.pictures.headers import is_picture
 
 _PICTURE_FIELD = re.compile(r"(image|file)s?(\[\d*\])?", re.IGNORECASE)

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from app.configuration.settings import Settings
 from app.errors import BadBody, TooLarge
-from app.settings import Settings
 
 MOST_TOKENS = 10_000
 """Brackets, commas and strings of a body: a list of ten million lists would take gigabytes once parsed."""

@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from flask import Response, request
 
-from app.answers import respond
-from app.fetching.transfer_deadline import Deadline
-from app.intake import Upload, receive
-from app.parameters import Parameters, parse_parameters
+from app.answering.answers import respond
+from app.configuration.settings import Settings
+from app.fetching.transfer_deadline import TransferDeadline
+from app.requests.intake import Upload, receive
+from app.requests.parameters import Parameters, parse_parameters
+from app.requests.wanted import Wanted, wanted_by
 from app.service import current_service
-from app.serving.deadline import seconds_left
-from app.settings import Settings
-from app.wanted import Wanted, wanted_by
+from app.serving.reception import admitted, receiving
+from app.serving.request_deadline import seconds_left
 
 
 def answer_one(
@@ -29,7 +30,7 @@ def answer_one(
         ServiceError: whatever is wrong, in words for the caller.
     """
     service = current_service()
-    with service.receiving():
+    with receiving():
         upload = receive(service.settings)
         parameters = parse_parameters(
             dict(request.args.lists()),
@@ -40,7 +41,7 @@ def answer_one(
         wanted = wanted_by(parameters)
         image = upload.one_image()
         if service.sources.is_elsewhere(image):
-            image = service.fetch(image, Deadline(min(service.settings.url_timeout, seconds_left())))
+            image = service.fetch(image, TransferDeadline(min(service.settings.url_timeout, seconds_left())))
         data = service.sources.read(image)
-    with service.admitted(), service.segmented(data, parameters, wanted) as finding:
+    with admitted(), service.segmented(data, parameters, wanted) as finding:
         return respond(finding, wanted)

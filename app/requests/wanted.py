@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import request
 
 from app.errors import BadParameter
-from app.parameters import Parameters
+from app.requests.parameters import Parameters
 from model.formats.encode import FileFormat
 from model.formats.registry import FORMATS, JSON, OVERLAY, Format, Options
 

@@ -1,4 +1,4 @@
-/** Know: which model has answered and why, how long it took, which others there are, and whether to trust it. */
+/** The model panel: which model answered and why, how long it took, the other models, and whether to trust it. */
 
 import { byId, make } from "./dom.js";
 import { page } from "./page.js";

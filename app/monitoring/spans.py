@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
-from app.monitoring import tracing
-from app.monitoring.tracing import Record, Trace
+from app.monitoring import current_request
+from app.monitoring.current_request import Record, Trace
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -48,13 +48,13 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        if not tracing.is_probe():
-            g.span = _begin(tracer, tracing.current_record())
+        if not current_request.is_probe():
+            g.span = _begin(tracer, current_request.current_record())
 
     @app.after_request
     def end(response: Response) -> Response:
         if "span" in g:
-            _end(tracer, g.pop("span"), tracing.current_record(), response)
+            _end(tracer, g.pop("span"), current_request.current_record(), response)
         return response
 
 
@@ -94,7 +94,7 @@ def _begin(tracer: Tracer, record: Record) -> Span:
     caller = TraceContextTextMapPropagator().extract(
         {name: request.headers[name] for name in ("traceparent", "tracestate") if name in request.headers}
     )
-    method, route = tracing.method(), tracing.route()
+    method, route = current_request.method(), current_request.route()
     attributes: dict[str, str | int] = {
         "http.request.method": method if method != "other" else "_OTHER",
         "url.scheme": request.scheme,

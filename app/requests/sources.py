@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.base64_text import NotBase64, decode_base64
+from app.configuration.settings import Settings
 from app.errors import BadParameter, NoImage, TooLarge, TooManyImages
 from app.fetching.fetch import Fetcher
 from app.fetching.gcs import read_object
 from app.fetching.paths import read_path
-from app.fetching.transfer_deadline import Deadline
-from app.settings import Settings
+from app.fetching.transfer_deadline import TransferDeadline
+from app.requests.base64_text import NotBase64, decode_base64
 
 NAMES = ("image", "url", "gcs_uri")
 """The ways in which JSON may say which image it means, on any route; `path` is /predict's own."""
@@ -35,7 +35,7 @@ class Sources:
             "image": self._decode,
             "path": lambda path: read_path(path, settings),
         }
-        self._fetchers: dict[str, Callable[[str, Deadline | None, int | None], bytes]] = {
+        self._fetchers: dict[str, Callable[[str, TransferDeadline | None, int | None], bytes]] = {
             "url": Fetcher(settings).fetch,
             "gcs_uri": lambda uri, deadline, most: read_object(uri, settings, deadline, most),
         }
@@ -44,7 +44,7 @@ class Sources:
         """Whether the image has to be fetched from another server."""
         return not isinstance(image, bytes) and not self._fetchers.keys().isdisjoint(image)
 
-    def read(self, image: Image, deadline: Deadline | None = None, most: int | None = None) -> bytes:
+    def read(self, image: Image, deadline: TransferDeadline | None = None, most: int | None = None) -> bytes:
         """An image file's bytes; an image that was sent as such, or an object with one of NAMES, or a path.
 
         Args:

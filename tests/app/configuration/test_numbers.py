@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.numbers import number_in
+from app.configuration.numbers import number_in
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,22 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from app.monitoring.tracing import request_id
-from app.service import timings_of
-from app.wanted import Wanted
-from app.warnings import warnings_about
+from app.answering.warnings import warnings_about
+from app.monitoring.current_request import request_id
+from app.requests.wanted import Wanted
 from model.finding import Finding
 from model.formats.encode import encode
 from model.formats.json import finding_to_json
 from model.formats.registry import JSON, Options, draw
+
+_TIMED = ("decode", "queue", "infer", "masks", "encode")
+"""The stages of an answer that its caller is told the time of."""
+
+
+def timings_of(finding: Finding) -> dict[str, float]:
+    """Milliseconds by stage, all of _TIMED; whoever encodes the answer adds "encode"."""
+    measured = finding.stopwatch.milliseconds
+    return {stage: round(measured.get(stage, 0.0), 1) for stage in _TIMED}
 
 
 def respond(finding: Finding, wanted: Wanted) -> Response:

@@ -1,4 +1,4 @@
-"""Workers: who may run, who waits, who is told to come back."""
+"""Admission: which requests may run, which wait, and which are told to come back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def places_by_level(places: int) -> tuple[int, ...]:
     return tuple(max(1, places * (6 - level) // 6) for level in range(len(LANES)))
 
 
-class Workers:
+class Admission:
     """A bounded number of requests, and one network at work for them.
 
     A request is first let in to upload (`upload`). As many may arrive at once as may run and wait, so that
@@ -119,8 +119,8 @@ def _lane_of(weight: int) -> int:
 class Inference:
     """One picture on its way through the network; what it waits is measured as "queue"."""
 
-    def __init__(self, workers: Workers, place: Place, stopwatch: Stopwatch, patience: Patience) -> None:
-        self._workers = workers
+    def __init__(self, admission: Admission, place: Place, stopwatch: Stopwatch, patience: Patience) -> None:
+        self._admission = admission
         self._place = place
         self._stopwatch = stopwatch
         self._patience = patience
@@ -133,7 +133,7 @@ class Inference:
         more; `is_large`: whether it waits for the memory of large pictures. Raises Busy at once when there is
         no place.
         """
-        self._workers.lift(self._place, LONGEST if is_large else _lane_of(weight))
+        self._admission.lift(self._place, LONGEST if is_large else _lane_of(weight))
 
     @contextmanager
     def lane(self, weight: int) -> Iterator[None]:
@@ -143,12 +143,12 @@ class Inference:
             Busy: this did not begin in time, or the place was lost.
             ClientLeft: as the patience tells.
         """
-        lane = self._workers.lanes[_lane_of(weight)]
+        lane = self._admission.lanes[_lane_of(weight)]
         with ExitStack() as held:
             with self._waiting():
-                held.enter_context(lane.turn(self._place.caller, self._patience, self._workers.timeout))
+                held.enter_context(lane.turn(self._place.caller, self._patience, self._admission.timeout))
             self._place.settle()
-            self._request = held.enter_context(self._workers.turns.join(self._place.caller))
+            self._request = held.enter_context(self._admission.turns.join(self._place.caller))
             yield
 
     @contextmanager
@@ -162,11 +162,11 @@ class Inference:
         assert self._request
         with (
             self._request.turn(self._patience, while_waiting=self._waiting),
-            self._workers.watch("running"),
+            self._admission.watch("running"),
         ):
             yield
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        with self._stopwatch.measure("queue"), self._workers.watch("waiting"):
+        with self._stopwatch.measure("queue"), self._admission.watch("waiting"):
             yield

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
-from app.environment import complaint_about_names, complaint_about_port
-from app.setting_kinds import (
+from app.configuration.environment import complaint_about_names, complaint_about_port
+from app.configuration.kinds import (
     Kind,
     keys,
     matching,

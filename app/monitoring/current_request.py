@@ -72,7 +72,7 @@ class Record:
 
     Attributes:
         request_id: the caller's X-Request-Id when it is sane, else a new one.
-        trace: the caller's, or the span that app/monitoring/traces.py has begun for it; None: there is none.
+        trace: the caller's, or the span that app/monitoring/spans.py has begun for it; None: there is none.
         started: in seconds of `time.perf_counter`.
         started_ns: the same moment in nanoseconds since 1970.
         pictures: those that went to a model, or were on their way.

@@ -10,8 +10,8 @@ from itertools import count
 import pytest
 
 from app.errors import Busy
+from app.serving.admission import Admission, Inference, places_by_level
 from app.serving.patience import Patience
-from app.serving.workers import Inference, Workers, places_by_level
 from model.stopwatch import Stopwatch
 
 SMALL, MEDIUM, LARGE = 1_000_000, 12_000_000, 50_000_000
@@ -19,65 +19,65 @@ SMALL, MEDIUM, LARGE = 1_000_000, 12_000_000, 50_000_000
 
 @contextmanager
 def inference(
-    workers: Workers, caller: str = "somebody", stopwatch: Stopwatch | None = None
+    admission: Admission, caller: str = "somebody", stopwatch: Stopwatch | None = None
 ) -> Iterator[Inference]:
-    with workers.admit(caller) as place:
-        yield Inference(workers, place, stopwatch or Stopwatch(), Patience(check_place=place.check))
+    with admission.admit(caller) as place:
+        yield Inference(admission, place, stopwatch or Stopwatch(), Patience(check_place=place.check))
 
 
 def test_a_place_is_free_again_after_an_error() -> None:
-    workers = Workers(queue=0, timeout=1)
+    admission = Admission(queue=0, timeout=1)
     for _ in range(3):
         with (
             pytest.raises(RuntimeError),
-            inference(workers) as one,
+            inference(admission) as one,
             one.lane(SMALL),
             one.turn(),
         ):
             raise RuntimeError
-    with inference(workers) as one, one.lane(SMALL), one.turn():
+    with inference(admission) as one, one.lane(SMALL), one.turn():
         pass
 
 
 def test_a_full_queue_refuses_at_once() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.admit("one"), workers.admit("one"):
+    admission = Admission(queue=1, timeout=60)
+    with admission.admit("one"), admission.admit("one"):
         start = time.monotonic()
-        with pytest.raises(Busy), workers.admit("one"):
+        with pytest.raises(Busy), admission.admit("one"):
             pass
         assert time.monotonic() - start < 30
-    with workers.admit("one"):
+    with admission.admit("one"):
         pass
 
 
 def test_uploads_take_no_place_and_are_bounded_themselves() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.upload("one"), workers.upload("one"):
-        with pytest.raises(Busy, match="uploads"), workers.upload("one"):
+    admission = Admission(queue=1, timeout=60)
+    with admission.upload("one"), admission.upload("one"):
+        with pytest.raises(Busy, match="uploads"), admission.upload("one"):
             pass
-        with workers.admit("one"), workers.admit("one"):
+        with admission.admit("one"), admission.admit("one"):
             pass
-    with workers.upload("one"):
+    with admission.upload("one"):
         pass
 
 
 def test_an_upload_for_a_full_queue_is_refused_before_it_is_read_unless_it_would_get_a_place() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.admit("one"), workers.admit("one"):
-        with pytest.raises(Busy, match="queue"), workers.upload("one"):
+    admission = Admission(queue=1, timeout=60)
+    with admission.admit("one"), admission.admit("one"):
+        with pytest.raises(Busy, match="queue"), admission.upload("one"):
             pass
-        with workers.upload("other"):
+        with admission.upload("other"):
             pass
-    with workers.upload("one"):
+    with admission.upload("one"):
         pass
 
 
 def test_large_pictures_of_many_callers_leave_places_to_smaller_ones() -> None:
-    workers = Workers(queue=8, timeout=60)
+    admission = Admission(queue=8, timeout=60)
     with ExitStack() as stack:
 
         def enter(weight: float, is_large: bool = False) -> None:
-            one = stack.enter_context(inference(workers, f"caller {next(callers)}"))
+            one = stack.enter_context(inference(admission, f"caller {next(callers)}"))
             one.measured(int(weight), is_large)
 
         callers = count()
@@ -85,16 +85,16 @@ def test_large_pictures_of_many_callers_leave_places_to_smaller_ones() -> None:
             enter(50e6)
         enter(1e6, is_large=True)
         for _ in range(2):
-            with inference(workers, "another") as late, pytest.raises(Busy, match="of this size"):
+            with inference(admission, "another") as late, pytest.raises(Busy, match="of this size"):
                 late.measured(50_000_000, True)
         for _ in range(2):
             enter(10e6)
-        with inference(workers, "another") as late, pytest.raises(Busy, match="of this size"):
+        with inference(admission, "another") as late, pytest.raises(Busy, match="of this size"):
             late.measured(10_000_000, False)
         enter(3e6)
         for _ in range(2):
             enter(1e6)
-        with pytest.raises(Busy, match="queue is full"), workers.admit("another"):
+        with pytest.raises(Busy, match="queue is full"), admission.admit("another"):
             pass
 
 
@@ -107,73 +107,73 @@ def test_some_place_is_for_pictures_of_any_size(queue: int) -> None:
 
 
 def test_a_large_body_is_refused_before_its_upload_where_large_pictures_have_no_place_left() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.admit("one", 2**24):
-        with pytest.raises(Busy, match="batches"), workers.upload("other", 2**24):
+    admission = Admission(queue=1, timeout=60)
+    with admission.admit("one", 2**24):
+        with pytest.raises(Busy, match="batches"), admission.upload("other", 2**24):
             pass
-        with workers.upload("other", 2**20):
+        with admission.upload("other", 2**20):
             pass
-    with workers.upload("other", 2**24):
+    with admission.upload("other", 2**24):
         pass
 
 
 def test_of_several_images_in_one_request_nobody_knows_how_large_they_are() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.admit("one", images=2):
-        with pytest.raises(Busy, match="batches"), workers.admit("other", images=2):
+    admission = Admission(queue=1, timeout=60)
+    with admission.admit("one", images=2):
+        with pytest.raises(Busy, match="batches"), admission.admit("other", images=2):
             pass
-        with workers.admit("other"):
+        with admission.admit("other"):
             pass
 
 
 def test_large_uploads_leave_room_to_small_ones() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.upload("one", 2**24):
-        with pytest.raises(Busy, match="uploads"), workers.upload("other", 2**24):
+    admission = Admission(queue=1, timeout=60)
+    with admission.upload("one", 2**24):
+        with pytest.raises(Busy, match="uploads"), admission.upload("other", 2**24):
             pass
-        with workers.upload("other", 2**20):
+        with admission.upload("other", 2**20):
             pass
 
 
 def test_an_upload_that_turns_out_to_be_large_has_no_place_of_small_ones() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with workers.upload("one") as first, workers.upload("other") as second:
+    admission = Admission(queue=1, timeout=60)
+    with admission.upload("one") as first, admission.upload("other") as second:
         for arrival in (first, second):
-            workers.lift_upload(arrival, 2**22)
+            admission.lift_upload(arrival, 2**22)
         for length in (2**23, 2**24):
-            workers.lift_upload(first, length)
+            admission.lift_upload(first, length)
         with pytest.raises(Busy, match="uploads"):
-            workers.lift_upload(second, 2**23)
+            admission.lift_upload(second, 2**23)
 
 
 def test_an_upload_that_turns_out_to_be_large_is_refused_where_large_pictures_have_no_place_left() -> None:
-    workers = Workers(queue=1, timeout=60)
+    admission = Admission(queue=1, timeout=60)
     with (
-        workers.admit("one", 2**24),
-        workers.upload("other") as arrival,
+        admission.admit("one", 2**24),
+        admission.upload("other") as arrival,
         pytest.raises(Busy, match="batches"),
     ):
-        workers.lift_upload(arrival, 2**24)
+        admission.lift_upload(arrival, 2**24)
 
 
 def test_closed_to_uploads_what_has_begun_goes_on() -> None:
-    workers = Workers(queue=1, timeout=60)
-    with inference(workers) as one:
-        workers.close()
-        with pytest.raises(Busy, match="ending"), workers.upload("one"):
+    admission = Admission(queue=1, timeout=60)
+    with inference(admission) as one:
+        admission.close()
+        with pytest.raises(Busy, match="ending"), admission.upload("one"):
             pass
         with one.lane(SMALL), one.turn():
             pass
 
 
 def test_pictures_of_a_lane_are_worked_on_one_after_another_and_their_wait_is_measured() -> None:
-    workers = Workers(queue=10, timeout=10)
+    admission = Admission(queue=10, timeout=10)
     order: list[int] = []
     stopwatches = [Stopwatch() for _ in range(4)]
     alone = threading.Lock()
 
     def run(number: int) -> None:
-        with inference(workers, stopwatch=stopwatches[number]) as one, one.lane(LARGE):
+        with inference(admission, stopwatch=stopwatches[number]) as one, one.lane(LARGE):
             assert alone.acquire(blocking=False)
             order.append(number)
             for _ in range(3):
@@ -182,10 +182,10 @@ def test_pictures_of_a_lane_are_worked_on_one_after_another_and_their_wait_is_me
             alone.release()
 
     with ExitStack() as stack:
-        first = stack.enter_context(inference(workers))
+        first = stack.enter_context(inference(admission))
         stack.enter_context(first.lane(LARGE))
         threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
-        watched = _watch(workers)
+        watched = _watch(admission)
         for number, thread in enumerate(threads):
             thread.start()
             _wait_until(lambda number=number: watched["waiting"] == number + 1)  # type: ignore[misc]
@@ -196,17 +196,17 @@ def test_pictures_of_a_lane_are_worked_on_one_after_another_and_their_wait_is_me
 
 
 def test_a_small_picture_passes_a_large_one_between_two_of_its_tiles() -> None:
-    workers = Workers(queue=10, timeout=10)
+    admission = Admission(queue=10, timeout=10)
     told: list[str] = []
     begun = threading.Event()
 
     def run_small() -> None:
-        with inference(workers) as small, small.lane(SMALL), small.turn():
+        with inference(admission) as small, small.lane(SMALL), small.turn():
             told.append("small")
 
     stopwatch = Stopwatch()
-    with inference(workers, stopwatch=stopwatch) as large, large.lane(LARGE):
-        watched = _watch(workers)
+    with inference(admission, stopwatch=stopwatch) as large, large.lane(LARGE):
+        watched = _watch(admission)
         thread = threading.Thread(target=run_small)
         for tile in range(3):
             with large.turn():
@@ -221,35 +221,35 @@ def test_a_small_picture_passes_a_large_one_between_two_of_its_tiles() -> None:
 
 
 def test_what_computes_nothing_now_keeps_nobody_from_computing() -> None:
-    workers = Workers(queue=10, timeout=10)
-    with inference(workers) as large, large.lane(LARGE):
+    admission = Admission(queue=10, timeout=10)
+    with inference(admission) as large, large.lane(LARGE):
         for weight in (SMALL, MEDIUM):
-            with inference(workers) as other, other.lane(weight), other.turn():
+            with inference(admission) as other, other.lane(weight), other.turn():
                 pass
 
 
 def test_whoever_waits_too_long_for_a_lane_is_refused() -> None:
-    workers = Workers(queue=1, timeout=0.05)
-    with inference(workers) as one, one.lane(SMALL):
-        with inference(workers) as other, pytest.raises(Busy, match="turn"), other.lane(SMALL):
+    admission = Admission(queue=1, timeout=0.05)
+    with inference(admission) as one, one.lane(SMALL):
+        with inference(admission) as other, pytest.raises(Busy, match="turn"), other.lane(SMALL):
             pass
-        with inference(workers) as other, other.lane(LARGE):
+        with inference(admission) as other, other.lane(LARGE):
             pass
 
 
 def test_a_request_that_waits_loses_its_place_to_a_caller_who_has_none() -> None:
-    workers = Workers(queue=2, timeout=10)
+    admission = Admission(queue=2, timeout=10)
     outcomes: list[str] = []
 
     def wait(caller: str) -> None:
         try:
-            with inference(workers, caller) as one, one.lane(SMALL):
+            with inference(admission, caller) as one, one.lane(SMALL):
                 outcomes.append(f"{caller} is served")
         except Busy as error:
             outcomes.append(f"{caller}: {error.detail}")
 
-    watched = _watch(workers)
-    with inference(workers, "many") as running, running.lane(SMALL):
+    watched = _watch(admission)
+    with inference(admission, "many") as running, running.lane(SMALL):
         threads = [threading.Thread(target=wait, args=("many",)) for _ in range(2)]
         threads.append(threading.Thread(target=wait, args=("one",)))
         for number, thread in enumerate(threads):
@@ -263,7 +263,7 @@ def test_a_request_that_waits_loses_its_place_to_a_caller_who_has_none() -> None
     assert outcomes[1:] == ["one is served", "many is served"]
 
 
-def _watch(workers: Workers) -> Counter[str]:
+def _watch(admission: Admission) -> Counter[str]:
     watched: Counter[str] = Counter()
     lock = threading.Lock()
 
@@ -277,7 +277,7 @@ def _watch(workers: Workers) -> Counter[str]:
             with lock:
                 watched[state] -= 1
 
-    workers.watch = watch  # type: ignore[method-assign]
+    admission.watch = watch  # type: ignore[method-assign]
     return watched
 
 

@@ -16,8 +16,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from app.configuration.numbers import number_in
 from app.errors import BadParameter
-from app.numbers import number_in
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS

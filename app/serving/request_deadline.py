@@ -1,4 +1,4 @@
-"""Deadline: the time that a request has as a whole, its upload, fetch and wait included."""
+"""Request deadline: the time that a request has as a whole, its upload, fetch and wait included."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 
 from flask import Flask, g
 
-from app.settings import Settings
+from app.configuration.settings import Settings
 
 
-def deadline() -> float:
+def request_deadline() -> float:
     """When the running request's time is over (of time.monotonic): by then all must have begun."""
     moment: float = g.deadline
     return moment
@@ -17,7 +17,7 @@ def deadline() -> float:
 
 def seconds_left() -> float:
     """The seconds until then; 0 or less: what has not begun is told 503."""
-    return deadline() - time.monotonic()
+    return request_deadline() - time.monotonic()
 
 
 def register(app: Flask, settings: Settings) -> None:

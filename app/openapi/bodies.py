@@ -1,0 +1,42 @@
+"""Schemas of what requests carry: images in their several forms, and the objects around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Schema = dict[str, Any]
+
+JSON_BODY = "application/json"
+FORM_BODY = "multipart/form-data"
+
+FILE: Schema = {"type": "string", "format": "binary", "description": "an image file"}
+IMAGE: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "format": "image",
+    "description": "an image file in base64, or a data: URL of it",
+}
+URL: Schema = {"type": "string", "format": "uri", "description": "where an image is"}
+
+NAMED_IMAGES: dict[str, Schema] = {
+    "image": IMAGE,
+    "url": URL,
+    "gcs_uri": {
+        "type": "string",
+        "pattern": "^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[\\x20-\\x7e]+$",
+        "maxLength": 1000,
+        "description": "an image in a bucket",
+    },
+}
+"""The members of a JSON object, of which one says which image it means."""
+
+
+def object_schema(properties: Mapping[str, Schema], required: Sequence[str] = ()) -> Schema:
+    """The schema of a JSON object, or of a form, with these members and no others."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,1 @@
+"""What reads a request: its bytes, within limits of size and time, become images and parameters."""

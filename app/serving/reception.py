@@ -1,0 +1,86 @@
+"""Reception: the running request is let in, its bytes are held, and then it takes a place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from flask import Flask, current_app, g, request
+
+from app.access.callers import caller
+from app.configuration.settings import Settings
+from app.serving.admission import Admission
+from app.serving.arrivals import Source
+from app.serving.bodies import Bodies
+from app.serving.places import Place
+
+BATCHES_AT_ONCE = 4
+"""Of the largest: what all requests together may have in memory as it came."""
+
+_EXTENSION = "maskserve_reception"
+
+
+class Reception:
+    """Who is let in, and room for what they bring."""
+
+    def __init__(self, admission: Admission, settings: Settings) -> None:
+        self.admission = admission
+        self.bodies = Bodies(BATCHES_AT_ONCE * settings.max_batch_bytes)
+
+
+def register(app: Flask, reception: Reception) -> None:
+    """Receive the requests of `app`; what each has brought is forgotten once it is answered."""
+    app.extensions[_EXTENSION] = reception
+
+    @app.teardown_request
+    def give_back(_: BaseException | None) -> None:
+        if "body" in g:
+            g.pop("body").end()
+
+
+@contextmanager
+def receiving() -> Iterator[None]:
+    """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+    with _reception().admission.upload(caller(), request.content_length or 0) as g.arrival:
+        yield
+
+
+def awaiting(source: Source) -> AbstractContextManager[None]:
+    """Wait for bytes from `source` in the `with` block, which must lie in that of `receiving`.
+
+    Raises Busy, or what `source` says of being too slow, if the request loses its place meanwhile.
+    """
+    awaited: AbstractContextManager[None] = g.arrival.awaits(source)
+    return awaited
+
+
+def hold(more: int) -> None:
+    """Take room for `more` bytes of the running request, until it is answered. Raises Busy.
+
+    Call it while the request is received (`receiving`).
+    """
+    reception = _reception()
+    if "body" not in g:
+        g.body = reception.bodies.begin(caller())
+    g.body.grow(more, g.arrival)
+    if g.arrival.may_be_lost():  # more of it may come
+        reception.admission.lift_upload(g.arrival, g.body.bytes)
+
+
+@contextmanager
+def admitted(images: int = 1) -> Iterator[None]:
+    """Hold a place for the running request, with so many images, in the `with` block. Raises Busy."""
+    length = g.body.bytes if "body" in g else 0
+    with _reception().admission.admit(caller(), length, images) as g.place:
+        yield
+
+
+def place() -> Place:
+    """That of the running request, which is `admitted`."""
+    held: Place = g.place
+    return held
+
+
+def _reception() -> Reception:
+    reception: Reception = current_app.extensions[_EXTENSION]
+    return reception
