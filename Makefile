@@ -6,14 +6,18 @@ BIN := $(VENV)/bin
 DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
+# Processes that run tests: one more than cores, since many tests wait for a server, a browser or a clock.
+WORKERS ?= $(shell expr `nproc` + 1)
+TESTS ?=
 
 .PHONY: run test lint full train bench events image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
 
-test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test, or those below TESTS
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS)
+	$(BIN)/python -m pytest -m alone $(TESTS)
 
 lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff format --check .

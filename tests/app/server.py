@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import IO
 
 import pytest
+from free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 UWSGI = Path(sys.executable).with_name("uwsgi")
@@ -107,13 +109,6 @@ class Server:
         return [int(pid) for pid in started]
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @contextmanager
 def started(
     log: Path,
@@ -149,11 +144,10 @@ def started(
         yield Server(process, port, log)
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            # A second sooner than by its own end, which test_server_end.py is about.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            shutil.rmtree(Path(f"/tmp/maskserve-{os.getuid()}-{port}"), ignore_errors=True)  # its counts
 
 
 @contextmanager

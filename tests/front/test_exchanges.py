@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from server import free_port
+from free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from free_ports import free_port
 from stub_service import StubService
 
 from scripts.local_cloud import MAX_DELIVERY_ATTEMPTS, LocalCloud
@@ -19,12 +19,6 @@ FRAMEWORK = ROOT / ".venv" / "function" / "bin" / "functions-framework"
 SECONDS_TO_COME_AGAIN = 1.5  # after which the emulator has delivered again what was refused
 
 Message = dict[str, Any]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:

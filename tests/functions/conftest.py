@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chain import FRAMEWORK, Chain, free_port
+from chain import FRAMEWORK, Chain
+from free_ports import free_port
 from overlays import IMAGE
 from stub_service import StubService
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from chain import ROOT, free_port, wait_until
+from chain import ROOT, wait_until
+from free_ports import free_port
 from server import needs_uwsgi
 
 from scripts.events import Folder, why_no_object

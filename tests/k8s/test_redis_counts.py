@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+from free_ports import free_port
 from rendering import K8S, Rendered, container_of
 from server import needs_uwsgi, started, wait_until
 
@@ -29,8 +29,7 @@ pytestmark = [
 @pytest.fixture
 def counts(production: Rendered) -> Iterator[redis.Redis]:
     """A Redis with the arguments of the manifest."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     container = container_of(production.one("Deployment", "redis"))
     process = subprocess.Popen(
         [*container["command"], *container["args"], "--port", str(port), "--bind", "127.0.0.1"],

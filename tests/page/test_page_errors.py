@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from browsing import HEIGHT, as_file, await_answer, choose, file_of, place_picture
 from chromium import Browse, Page, expect
+from free_ports import free_port
 from known_models import KNOWN
-from server import Server, free_port, started, wait_until
+from server import Server, started, wait_until
 
 PNG = file_of(place_picture())
 SLOW = file_of(place_picture(320, HEIGHT), "wide.png")

@@ -16,6 +16,7 @@ import pytest
 from calls import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
+from free_ports import free_port
 from PIL import Image
 from redis import Redis
 from server import UWSGI, running, wait_until
@@ -346,9 +347,7 @@ class RedisServer:
     """A Redis of our own, that can go away and come back."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None

@@ -69,6 +69,7 @@ def test_seconds_are_written_as_any_number(text: str, seconds: float) -> None:
         ("MASKSERVE_URL_TIMEOUT", "", "a number of seconds from 0.1"),
         ("MASKSERVE_UPLOAD_TIMEOUT", "120.5", "a number of seconds from 0.1 to 120"),
         ("MASKSERVE_QUEUE_TIMEOUT", "200", "a number of seconds from 0.1 to 120"),
+        ("MASKSERVE_MAX_HEADER_BYTES", "99999", "a whole number from 4096 to 65535"),
         ("PORT", "abc", "a whole number from 1 to 65535"),
         ("PORT", "", "a whole number from 1 to 65535"),
         ("PORT", "0", "a whole number from 1 to 65535"),

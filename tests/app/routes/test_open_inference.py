@@ -151,7 +151,7 @@ def test_the_answer_is_json_otherwise(client: FlaskClient, png: bytes, members: 
         ([2, 1], lambda one, two: [one, two]),
         ([1, 2], lambda one, two: [[one, two]]),
     ],
-    ids=str,
+    ids=["a list", "a column", "a list for a column", "a row"],
 )
 def test_data_may_lie_in_lists_as_the_shape_says(
     client: FlaskClient, png: bytes, shape: list[int], nest: Any

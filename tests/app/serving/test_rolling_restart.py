@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from server import ROOT, Server, free_port, needs_uwsgi, started, wait_until
+from free_ports import free_port
+from server import ROOT, Server, needs_uwsgi, started, wait_until
 
 SAMPLE = (ROOT / "app" / "static" / "samples" / "fluorescence.png").read_bytes()
 CLIENTS = 6

@@ -161,26 +161,6 @@ def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> N
         assert "Retry-After" in headers
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "complaint"),
-    [
-        ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number"),
-        ("MASKSERVE_PORT", "8093", "there is no setting MASKSERVE_PORT; did you mean PORT"),
-        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number from 1 to 128"),
-        ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
-    ],
-)
-def test_a_bad_setting_ends_the_server_and_the_log_names_it(
-    tmp_path: Path, name: str, text: str, complaint: str
-) -> None:
-    with (
-        pytest.raises(AssertionError, match="uWSGI ended"),
-        running(tmp_path / "log", seconds=0, **{name: text}),
-    ):
-        pass
-    assert complaint in (tmp_path / "log").read_text()
-
-
 def test_the_apps_log_is_on_stdout_and_uwsgis_on_stderr(tmp_path: Path, png: bytes) -> None:
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("wb") as stdout, running(err, seconds=0, stdout=stdout) as server:

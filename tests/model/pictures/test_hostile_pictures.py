@@ -292,12 +292,12 @@ import model.pictures
 data = Path(sys.argv[1]).read_bytes()
 def resident(which):
     return int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1])
-before, started, outcome = resident("VmHWM"), time.perf_counter(), "a picture"
+before, started, outcome = resident("VmHWM"), time.process_time(), "a picture"
 try:
     model.pictures.decode(data, model.pictures.Limits(max_pixels=1_000_000))
 except model.pictures.PictureError as error:
     outcome = type(error).__name__
-print(outcome, (resident("VmHWM") - before) // 1024, time.perf_counter() - started)
+print(outcome, (resident("VmHWM") - before) // 1024, time.process_time() - started)
 """
     ended = subprocess.run(
         [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
@@ -330,10 +330,10 @@ def test_a_jpeg_of_many_scans_is_too_much_work_only_where_it_is_large() -> None:
     data = jpeg_of_scans(500)
     assert decode(data, Limits(max_pixels=200_000)).shape == (64, 64, 3)
 
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(PictureTooLarge, match=r"4,096 pixels has 5\d\d scans"):
         decode(data, Limits(max_pixels=64 * 64))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(("count", "pages"), [(1, 1), (10, 1), (991, 50)])

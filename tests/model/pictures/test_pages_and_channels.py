@@ -159,10 +159,10 @@ def test_counting_stops_at_the_limit() -> None:
     tiff += b"".join(directory.pack(0, 8 + directory.size * (n + 1)) for n in range(100_000))
 
     for data in (gif, tiff):
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(TooManyFrames, match="more than 1,000 pages"):
             decode(data)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "AVIF"])

@@ -177,10 +177,10 @@ def with_images(number: str, data: bytes = imagej(GREY)) -> bytes:
 
 @pytest.mark.parametrize("number", ["1000000000", "1001", "999999999999"])
 def test_a_forged_number_of_planes_is_refused_at_once(number: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooManyFrames, match="more than 1,000 pages"):
         decode(with_images(number))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("number", ["0", "-3", "1", "", "x", "5.5", "9" * 30, "٣"])
@@ -215,10 +215,10 @@ def test_an_ordinary_imagej_stack_without_its_end_still_has_its_pages() -> None:
 
 @pytest.mark.parametrize("count", [2**32 - 1, 1001])
 def test_a_forged_number_of_metamorph_planes_is_refused_at_once(count: int) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooManyFrames, match="more than 1,000 pages"):
         decode(directory_last(GREY, (PLANES_OF_METAMORPH, 5, count, bytes(120))))
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 COPIED = "ImageJ=1.54f\nimages=5\nslices=5\n"
@@ -258,7 +258,7 @@ def test_many_planes_in_many_strips_are_read_in_little_time() -> None:
     """Not in a strip for each of their rows."""
     data = imagej(np.ones((900, 2000, 2), np.uint8), rowsperstrip=1)
 
-    started = time.perf_counter()
+    started = time.process_time()
     decode(data, projection="mean")
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
