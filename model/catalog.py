@@ -18,7 +18,7 @@ from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest
 from model.problems import problems_in
 from model.whole_folders import put_back, whole_folder
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[1]  # where there is no checkout, the folder of all installed packages
 SHIPPED = Path(__file__).parent / "bundles"
 BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
 
@@ -28,8 +28,18 @@ class UnknownModel(ValueError):
 
 
 def model_dir() -> Path:
-    """Where imported and fetched bundles live: MASKSERVE_MODEL_DIR, or `models` in the project."""
-    return Path(os.environ.get("MASKSERVE_MODEL_DIR") or PROJECT / "models")
+    """Where imported and fetched bundles live.
+
+    MASKSERVE_MODEL_DIR, if set, takes precedence. The default in a checkout of the project is its folder
+    `models`; where the project is installed as a package, `maskserve/models` in the user's data folder
+    (XDG_DATA_HOME).
+    """
+    if folder := os.environ.get("MASKSERVE_MODEL_DIR"):
+        return Path(folder)
+    if (PROJECT / "pyproject.toml").is_file():
+        return PROJECT / "models"
+    data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(data, "maskserve", "models")
 
 
 def _roots() -> tuple[Path, Path]:
