@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench events image screenshots check-k8s clean
+.PHONY: run test lint full train bench events wheel image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -32,6 +32,10 @@ train: $(VENV)/.ready-full  ## train the shipped model nuclei anew: make train D
 bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
+wheel: $(BIN)/python  ## build what pip installs: dist/maskserve-*.whl
+	rm -rf build  # of an earlier one: files that are gone would be in this one too
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 image:  ## build the production image, run it as production does, and ask it; BUILD has further words for the build
 	scripts/image.sh $(BUILD)
 
@@ -49,7 +53,7 @@ $(VENV)/.ready: requirements-serve.txt | $(BIN)/python
 	$(BIN)/pip install --quiet -r requirements-serve.txt
 	touch $@
 
-$(VENV)/.ready-full: requirements.txt $(VENV)/.ready
+$(VENV)/.ready-full: requirements.txt requirements-train.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
