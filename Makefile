@@ -7,13 +7,15 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 
-.PHONY: run test lint full train bench events wheel image screenshots check-k8s clean
+.PHONY: run dev test lint full train bench events wheel image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
 
 test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test
 	$(BIN)/python -m pytest
+
+dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
 
 lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff format --check .
