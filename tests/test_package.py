@@ -97,14 +97,15 @@ def test_it_segments_elsewhere_even_beside_files_with_its_packages_names(
 
 def test_its_command_goes_by_the_name_that_was_typed(installed: Path, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [installed / "bin" / "maskserve", "segment", "none.png"],
+        [installed / "bin" / "maskserve", "models", "--help"],
         cwd=tmp_path,
         env=environment_of(installed, tmp_path),
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("maskserve segment: ")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("usage: maskserve models ")
+    assert "`maskserve models`" in ended.stdout
 
 
 @pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed")
