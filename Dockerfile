@@ -38,7 +38,7 @@ RUN find /opt/venv -path '*/openvino/libs/*' \( -name '*_gpu_plugin.so' -o -name
         ! -regex '.*/lib(Lerc|brotli.*|deflate|jpeg|jpegxr|jxl.*|jxrglue|lcms2|lzma|openjp2|png16|sharpyuv|webp.*|zstd)-.*' -delete
 
 FROM packages AS packages-train
-COPY requirements.txt ./
+COPY requirements.txt requirements-train.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements.txt
 

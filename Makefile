@@ -10,7 +10,7 @@ RUN ?= runs/nuclei
 WORKERS ?= $(shell expr `nproc` + 1)
 TESTS ?=
 
-.PHONY: run test lint full train bench events image screenshots check-k8s clean
+.PHONY: run dev test lint full train bench events wheel image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* override)
 	$(BIN)/uwsgi uwsgi.ini
@@ -18,6 +18,8 @@ run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* overri
 test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test, or those below TESTS
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS)
 	$(BIN)/python -m pytest -m alone $(TESTS)
+
+dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
 
 lint: $(VENV)/.ready-dev  ## style and types
 	$(BIN)/ruff format --check .
@@ -36,6 +38,10 @@ train: $(VENV)/.ready-full  ## train the shipped model nuclei anew: make train D
 bench: $(VENV)/.ready-full  ## ratios in one table, and benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
+wheel: $(BIN)/python  ## build what pip installs: dist/maskserve-*.whl
+	rm -rf build  # of an earlier one: files that are gone would be in this one too
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
 image:  ## build the production image, run it as production does, and ask it; BUILD has further words for the build
 	scripts/image.sh $(BUILD)
 
@@ -53,7 +59,7 @@ $(VENV)/.ready: requirements-serve.txt | $(BIN)/python
 	$(BIN)/pip install --quiet -r requirements-serve.txt
 	touch $@
 
-$(VENV)/.ready-full: requirements.txt $(VENV)/.ready
+$(VENV)/.ready-full: requirements.txt requirements-train.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 

@@ -1,4 +1,4 @@
-"""`python -m model`: segment pictures, manage models, train and measure them."""
+"""`python -m model`, `maskserve` where installed: segment pictures, manage models, train and measure them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,22 @@ COMMANDS = {
 """Command → its module in `model.commands` and a line of help."""
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one command; the exit status."""
+def main(words: list[str] | None = None, program: str = "python -m model") -> int:
+    """Run one command; the exit status.
+
+    Args:
+        words: the command and its arguments; without them, those of this process.
+        program: what the help and error messages call it.
+    """
     banner.silence()
-    parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog=program, description="Segment pictures, manage models, train and measure them."
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, (module_name, help_line) in COMMANDS.items():
         module = importlib.import_module(f"model.commands.{module_name}")
-        subparser = subparsers.add_parser(command, help=help_line, description=module.__doc__)
+        description = (module.__doc__ or "").replace("python -m model", program)
+        subparser = subparsers.add_parser(command, help=help_line, description=description)
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(words)
@@ -46,7 +54,17 @@ def main(words: list[str] | None = None) -> int:
         return 130
 
 
-if __name__ == "__main__":
-    # As at Ctrl-C: what is half made is deleted on the way out.
+def maskserve() -> int:
+    """The console script `maskserve`; the exit status."""
+    _clean_up_at_sigterm()
+    return main(program="maskserve")
+
+
+def _clean_up_at_sigterm() -> None:
+    """As at Ctrl-C: what is half made is deleted on the way out."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+if __name__ == "__main__":
+    _clean_up_at_sigterm()
     sys.exit(main())

@@ -25,7 +25,7 @@ from model.storage.manifest import (
 )
 from model.storage.problems import problems_in
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[1]  # where there is no checkout, the folder of all installed packages
 
 
 class UnknownModel(ValueError):
@@ -33,8 +33,18 @@ class UnknownModel(ValueError):
 
 
 def model_dir() -> Path:
-    """Where imported and fetched bundles live: MASKSERVE_MODEL_DIR, or `models` in the project."""
-    return Path(os.environ.get("MASKSERVE_MODEL_DIR") or PROJECT / "models")
+    """Where imported and fetched bundles live.
+
+    MASKSERVE_MODEL_DIR, if set, takes precedence. The default in a checkout of the project is its folder
+    `models`; where the project is installed as a package, `maskserve/models` in the user's data folder
+    (XDG_DATA_HOME).
+    """
+    if folder := os.environ.get("MASKSERVE_MODEL_DIR"):
+        return Path(folder)
+    if (PROJECT / "pyproject.toml").is_file():
+        return PROJECT / "models"
+    data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(data, "maskserve", "models")
 
 
 def _roots() -> tuple[Path, Path]:

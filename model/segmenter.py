@@ -211,7 +211,7 @@ def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
     except ModuleNotFoundError as error:
         raise ChoiceError(
             f"the model {manifest.name} needs {error.name} to run with the tensorflow engine: "
-            "pip install -r requirements.txt"
+            "pip install -r requirements.txt, or pip install 'maskserve[train]' where MaskServe is a package"
         ) from error
     except NoReference as error:
         raise ChoiceError(str(error)) from error

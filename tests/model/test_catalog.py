@@ -45,6 +45,21 @@ def spoil(bundle: Bundle, **changes: Any) -> None:
     path.write_text(json.dumps({name: value for name, value in values.items() if value is not None}))
 
 
+def test_models_of_the_user_lie_in_the_checkout_or_with_the_users_data_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MASKSERVE_MODEL_DIR", raising=False)
+    assert catalog.model_dir() == Path(catalog.__file__).parents[1] / "models"
+    monkeypatch.setattr(catalog, "PROJECT", tmp_path / "site-packages")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert catalog.model_dir() == tmp_path / ".local" / "share" / "maskserve" / "models"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert catalog.model_dir() == tmp_path / "data" / "maskserve" / "models"
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", "elsewhere")
+    assert catalog.model_dir() == Path("elsewhere")
+
+
 def test_a_bundle_is_found_by_name_and_its_files_are_whole(model_dir: Path) -> None:
     made = make(description="Cells — seen from above")
 

@@ -195,10 +195,7 @@ BAD_PARAMETERS = [
     ("max_segments=1_0", "max_segments must be a whole number from 1 to 10000, not '1_0'."),
     ("max_segments=2.5", "max_segments must be a whole number from 1 to 10000"),
     ("mask_format=bitmap", "mask_format must be rle, polygon, png or none, not 'bitmap'."),
-    (
-        "output=xml",
-        "output must be overlay, labelmap, probability, cutouts, csv, json, coco, rois or geojson",
-    ),
+    ("output=xml", "output must be overlay, labelmap, probability, "),
     ("image_format=bmp", "image_format must be png, jpeg or webp"),
     ("include=masks", "include must be overlay or picture"),
     ("include=", "include must be overlay or picture, not ''."),
