@@ -16,7 +16,7 @@ from model.choosing import AUTO
 from model.families.registry import family_named
 from model.manifest import MANIFEST, NAME_PATTERN, Bundle, BundleError, Manifest, sha256_of
 from model.problems import problems_in
-from model.system_errors import in_words
+from model.system_errors import reason
 from model.whole_files import whole_file
 from model.whole_folders import put_back, whole_folder
 
@@ -66,10 +66,8 @@ def read_bundle(folder: Path) -> Bundle:
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
         raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
-    except OSError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {in_words(error)}") from None
-    except ValueError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {reason(error)}") from None
     if bundle.manifest.name != folder.name:
         raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
     try:
