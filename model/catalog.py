@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from model.families.registry import family_named
-from model.files.system_errors import in_words
+from model.files.system_errors import reason
 from model.files.whole_folders import put_back, whole_folder
 from model.storage.manifest import (
     AUTO,
@@ -79,10 +79,8 @@ def read_bundle(folder: Path) -> Bundle:
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
         raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
-    except OSError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {in_words(error)}") from None
-    except ValueError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {reason(error)}") from None
     if bundle.manifest.name != folder.name:
         raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
     try:

@@ -36,11 +36,15 @@ def in_words(error: OSError, path: Path | None = None) -> str:
         error: as it was raised.
         path: the file that the user knows of, where the error is about another or about none.
     """
-    if error.errno is None:
-        return f"{path}: {error}" if path else str(error)
-    reason = _WORDS.get(error.errno) or _decapitalized(error.strerror or os.strerror(error.errno))
-    place = path or _path_of(error)
-    return f"{place}: {reason}" if place else reason
+    place = path or (_path_of(error) if error.errno is not None else "")
+    return f"{place}: {reason(error)}" if place else reason(error)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the name of the file; of an error written for people its own text."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    return _WORDS.get(error.errno) or _decapitalized(error.strerror or os.strerror(error.errno))
 
 
 def megabytes(size: int) -> str:

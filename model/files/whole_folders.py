@@ -64,11 +64,13 @@ def _room_in(root: Path, name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        place = error.filename2 or error.filename or root  # what h5py, say, does not tell
+        if error.errno not in FULL or not Path(os.fsdecode(place)).is_relative_to(root):
             raise
+        free = megabytes(free_bytes(root))
         raise OSError(
-            f"{in_words(error)}. {name} needs more than the {megabytes(free_bytes(root))} that are free in "
-            f"{root}; nothing was left behind"
+            f"{in_words(error, root)}. {name} needs more than the {free} that are free there; nothing was "
+            "left behind"
         ) from error
 
 
