@@ -20,7 +20,7 @@ from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.detections import refine
 from model.families.mask_rcnn.molding import Molded
 from model.families.mask_rcnn.proposals import propose
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 from model.mrcnn import Config, MaskRCNN
 
 SEED = 4
@@ -52,7 +52,7 @@ def make_network(config: Config, molded: Molded) -> MaskRCNN:
     cells = ops.convert_to_tensor(features.cells)
 
     def inputs_of(boxes: Floats, size: int) -> list[Any]:
-        return [cells, *map(ops.convert_to_tensor, sample(boxes, molded.shape, size))]
+        return [cells, *map(ops.convert_to_tensor, sampling_points(boxes, molded.shape, size))]
 
     _fill(network.box_model, inputs_of(rois, config.pool_size), rng)
     class_bias = network.box_model.get_layer("mrcnn_class_logits").bias
