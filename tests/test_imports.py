@@ -311,7 +311,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             ("model.pictures.blocks", "model.pictures.colours", "model.pictures.limits"),
         ),
         ("model.pictures.origin", ("model.pictures.projection",)),
-        ("model.pictures", ("model.heap", "model.pictures")),
+        ("model.pictures", ("model.malloc", "model.pictures")),
         ("model.stopwatch", ()),
         ("model.familiarity", ()),
     ],

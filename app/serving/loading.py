@@ -15,7 +15,7 @@ from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
 from app.settings import BadSetting, Settings
-from model import heap
+from model import malloc
 from model.catalog import UnknownModel, find, model_dir
 from model.segmenter import ChoiceError, Segmenter, load
 
@@ -68,7 +68,7 @@ class Models:
         threads = settings.inference_threads or share_of_cores(settings.processes)
         if threads is not None:
             cv2.setNumThreads(threads)  # or each process would resize its masks on every core
-        heap.keep_little()  # now: a thread that has asked for memory before keeps a heap of its own
+        malloc.tune()  # now: a thread that has asked for memory before keeps a heap of its own
         # A daemon, so that it holds up nobody's end.
         threading.Thread(
             target=self._load_all, args=(sources, settings, threads), name="loading", daemon=True
