@@ -25,7 +25,7 @@ from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
-from model import heap
+from model import malloc
 from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         BundleError: a model whose manifest is not valid.
     """
     if segmenters is None:
-        heap.keep_little()  # first: a thread that has asked for memory before keeps a heap of its own
+        malloc.tune()  # first: a thread that has asked for memory before keeps a heap of its own
     logs.configure()
     settings = settings or Settings.from_environment()
     for advice in settings.advice():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
-from model import heap
+from model import malloc
 from model.engines.core import new_core
 from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
 from model.engines.stages import Floats, StageSpec
@@ -124,7 +124,7 @@ class OpenVINORunner:
         if threads is not None:
             # Pinned, which they are otherwise, the threads of every process would take the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
-        heap.keep_little()
+        malloc.tune()
         first, *models = (read_stage(core, folder, stages, stage, hint, read) for stage in stages)
         heads = {
             stage.name: _compile_open(core, model) for stage, model in zip(stages[1:], models, strict=True)
@@ -172,7 +172,7 @@ class OpenVINORunner:
     def _give_back(self, pool: Pool, requests: Requests, picture_shape: tuple[int, ...]) -> None:
         self._first.give_back(pool, requests)
         if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
-            heap.give_back()
+            malloc.trim()
             self._last_shape = picture_shape
 
     def _warm_up(self, largest_picture: tuple[int, ...]) -> None:

@@ -18,7 +18,7 @@ from model.pictures.profiles import is_srgb, without_long_conversions
 
 
 @dataclass(frozen=True)
-class Samples:
+class RawPixels:
     """Pixels as a file has them, where Pillow has no mode for them.
 
     Attributes:
@@ -38,10 +38,10 @@ class Samples:
     profile: bytes | None = None
 
 
-def to_rgb(picture: Image.Image | Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a picture: `image_to_rgb` or `samples_to_rgb`."""
-    if isinstance(picture, Samples):
-        return samples_to_rgb(picture, channel)
+def to_rgb(picture: Image.Image | RawPixels, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of a picture: `image_to_rgb` or `raw_pixels_to_rgb`."""
+    if isinstance(picture, RawPixels):
+        return raw_pixels_to_rgb(picture, channel)
     return image_to_rgb(picture, channel)
 
 
@@ -60,7 +60,7 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
         NoSuchChannel: the picture has fewer.
     """
     if _is_deep(image):
-        return samples_to_rgb(*as_samples(image, channel))
+        return raw_pixels_to_rgb(*as_raw_pixels(image, channel))
     bands = _bands(image)
     if channel is not None:
         check_channel(len(bands), channel)
@@ -77,21 +77,21 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
     return rgb
 
 
-def as_samples(picture: Image.Image | Samples, channel: int | None) -> tuple[Samples, int | None]:
-    """The samples of a picture at their full depth, or of 8 bits a channel, as they are shown.
+def as_raw_pixels(picture: Image.Image | RawPixels, channel: int | None) -> tuple[RawPixels, int | None]:
+    """The pixels of a picture at their full depth, or of 8 bits a channel, as they are shown.
 
     With them comes the number in them of the channel asked for; None where they are that channel already.
     """
-    if isinstance(picture, Samples):
+    if isinstance(picture, RawPixels):
         return picture, channel
     if _is_deep(picture):
-        return Samples(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
-    return Samples(image_to_rgb(picture, channel), colour=True), None
+        return RawPixels(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
+    return RawPixels(image_to_rgb(picture, channel), colour=True), None
 
 
-def channel_count(picture: Image.Image | Samples) -> int:
+def channel_count(picture: Image.Image | RawPixels) -> int:
     """How many channels `to_rgb` can choose from."""
-    if isinstance(picture, Samples):
+    if isinstance(picture, RawPixels):
         return picture.values.shape[2]
     return 1 if _is_deep(picture) else len(_bands(picture))
 
@@ -101,8 +101,8 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of `samples`.
+def raw_pixels_to_rgb(pixels: RawPixels, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """uint8 (height, width, 3) of `pixels`.
 
     Values of more than 8 bits are stretched over the range of the channels shown together, so that colours
     keep their hue; with a colour profile, over all that their depth allows, since the profile says what they
@@ -110,23 +110,23 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     green and blue. Opacity shows white.
 
     Args:
-        samples: the pixels.
+        pixels: as the file has them.
         channel: the one to give as grey.
 
     Raises:
         NoSuchChannel: the picture has fewer.
     """
-    values = samples.values
+    values = pixels.values
     count = values.shape[2]
     if channel is not None:
         check_channel(count, channel)
         grey = stretch(values[:, :, channel])
-        return np.repeat((255 - grey if samples.inverted else grey)[:, :, np.newaxis], 3, axis=2)
-    alpha = samples.alpha
-    shown = 3 if samples.colour else min(3, count - (alpha is not None))
-    by_depth = samples.colour and samples.profile is not None
+        return np.repeat((255 - grey if pixels.inverted else grey)[:, :, np.newaxis], 3, axis=2)
+    alpha = pixels.alpha
+    shown = 3 if pixels.colour else min(3, count - (alpha is not None))
+    by_depth = pixels.colour and pixels.profile is not None
     rgb = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
-    if samples.inverted:
+    if pixels.inverted:
         np.subtract(255, rgb, out=rgb)
     if shown < 3:
         scaled, rgb = rgb, np.zeros((*values.shape[:2], 3), np.uint8)
@@ -134,11 +134,11 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     if alpha is not None:
         for rows in row_blocks(values.shape[:2]):
             opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255
-            colours = rgb[rows] if samples.premultiplied else rgb[rows] * opacity
+            colours = rgb[rows] if pixels.premultiplied else rgb[rows] * opacity
             rgb[rows] = np.rint(np.minimum(colours + 255 * (1 - opacity), 255))
     if by_depth:
         image = Image.fromarray(rgb)
-        image.info["icc_profile"] = samples.profile
+        image.info["icc_profile"] = pixels.profile
         return image_to_rgb(image)
     return rgb
 

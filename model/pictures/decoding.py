@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import bmp, gif, png, tiff
-from model.pictures.colours import Samples, channel_count, to_rgb
+from model.pictures.colours import RawPixels, channel_count, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
 from model.pictures.jpeg import has_all_scans
@@ -281,12 +281,12 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) 
         )
 
 
-def _loaded(image: Image.Image, data: bytes, file_format: str, page: int) -> Image.Image | Samples:
+def _loaded(image: Image.Image, data: bytes, file_format: str, page: int) -> Image.Image | RawPixels:
     """The pixels of a picture that is opened, by Pillow or by what reads them better."""
     if file_format == "BMP" and bmp.has_run_lengths(data):
         return Image.fromarray(bmp.read_rgb(data))
     if file_format == "PNG" and not page and png.is_deep(data):
-        return png.read_samples(data, image.info.get("icc_profile"))
+        return png.read_raw_pixels(data, image.info.get("icc_profile"))
     image.load()
     return image
 

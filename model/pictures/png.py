@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import PngImagePlugin
 
-from model.pictures.colours import Samples
+from model.pictures.colours import RawPixels
 from model.pictures.exif import exif_of, orientation
 from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_frame_count, check_size
 
@@ -135,7 +135,7 @@ def is_deep(data: bytes) -> bool:
     return data[_DEPTH_AT] == 16 and data[_COLOUR_TYPE_AT] not in (_GREY, _PALETTE)
 
 
-def read_samples(data: bytes, profile: bytes | None) -> Samples:
+def read_raw_pixels(data: bytes, profile: bytes | None) -> RawPixels:
     """The pixels of such a PNG that was vetted; of an animation, the first frame's.
 
     Raises:
@@ -145,7 +145,7 @@ def read_samples(data: bytes, profile: bytes | None) -> Samples:
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         raise BrokenPicture("the PNG picture is truncated or corrupt")
     pixels[:, :, [0, 2]] = pixels[:, :, [2, 0]]  # OpenCV has blue first
-    return Samples(pixels, colour=True, alpha=3 if pixels.shape[2] == 4 else None, profile=profile)
+    return RawPixels(pixels, colour=True, alpha=3 if pixels.shape[2] == 4 else None, profile=profile)
 
 
 def _pixel_chunks(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.pictures.blocks import row_blocks
-from model.pictures.colours import Samples
+from model.pictures.colours import RawPixels
 from model.pictures.limits import PagesDiffer
 
 Projection = Literal["none", "max", "mean"]
@@ -21,7 +21,7 @@ PROJECTIONS: tuple[Projection, ...] = get_args(Projection)
 _SUM_BYTES = 8  # of a float64
 
 
-def project(pages: Iterable[Samples], how: Projection) -> Samples:
+def project(pages: Iterable[RawPixels], how: Projection) -> RawPixels:
     """One picture of several, of which one at a time is in memory.
 
     Args:
@@ -74,7 +74,7 @@ class _Kind:
     inverted: bool
 
     @classmethod
-    def of(cls, page: Samples) -> _Kind:
+    def of(cls, page: RawPixels) -> _Kind:
         dtype = page.values.dtype.newbyteorder("=")
         return cls(page.values.shape[2], dtype, page.colour, page.alpha, page.inverted)
 
@@ -94,11 +94,11 @@ class _Kind:
 class _Brightest:
     """The brightest value of each place."""
 
-    def __init__(self, page: Samples, kind: _Kind) -> None:
+    def __init__(self, page: RawPixels, kind: _Kind) -> None:
         self._brightest = page.values.astype(kind.dtype)
         self._brighter = np.fmin if kind.inverted else np.fmax
 
-    def add(self, page: Samples) -> None:
+    def add(self, page: RawPixels) -> None:
         for rows in row_blocks(page.values.shape[:2]):  # of the file's byte order NumPy makes native copies
             self._brighter(self._brightest[rows], page.values[rows], out=self._brightest[rows])
 
@@ -109,7 +109,7 @@ class _Brightest:
 class _Mean:
     """The mean of the values of each place that are numbers."""
 
-    def __init__(self, page: Samples, kind: _Kind) -> None:
+    def __init__(self, page: RawPixels, kind: _Kind) -> None:
         self._dtype = kind.dtype
         self._is_rounded = kind.dtype.itemsize == 1 or page.profile is not None
         self._total = np.zeros(page.values.shape)
@@ -117,7 +117,7 @@ class _Mean:
         self._nan: npt.NDArray[np.uint32] | None = None  # how many pages have NaN there, once one has
         self.add(page)
 
-    def add(self, page: Samples) -> None:
+    def add(self, page: RawPixels) -> None:
         self._pages += 1
         for rows in row_blocks(page.values.shape[:2]):
             values: npt.NDArray[Any] = page.values[rows]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import tiff
-from model.pictures.colours import Samples, as_samples, channel_count, samples_to_rgb
+from model.pictures.colours import RawPixels, as_raw_pixels, channel_count, raw_pixels_to_rgb
 from model.pictures.limits import (
     PagesDiffer,
     PictureTooLarge,
@@ -28,7 +28,7 @@ from model.pictures.tiff_layout import Layout
 from model.pictures.vetting import vetted
 from model.pictures.wanted import Stored, Wanted
 
-_Picture = Image.Image | Samples
+_Picture = Image.Image | RawPixels
 
 
 def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
@@ -100,15 +100,15 @@ def _projected(
     channel: int | None = None
     channels = 0
 
-    def samples() -> Iterator[Samples]:
+    def raw_pages() -> Iterator[RawPixels]:
         nonlocal channel, channels
         for picture, number in pictures:
             channels = channel_count(picture)
-            page, channel = as_samples(picture, number)
+            page, channel = as_raw_pixels(picture, number)
             yield page
 
-    projected = project(samples(), how)
-    return samples_to_rgb(projected, channel), channels
+    projected = project(raw_pages(), how)
+    return raw_pixels_to_rgb(projected, channel), channels
 
 
 def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures.blocks import row_blocks
-from model.pictures.colours import Samples
+from model.pictures.colours import RawPixels
 from model.pictures.jpeg import jpeg_scans
 from model.pictures.limits import (
     BrokenPicture,
@@ -78,7 +78,7 @@ _SHOWN = (BITS, EXTRA, FAX_OPTIONS, FILL_ORDER, SAMPLE_FORMAT, TILE_WIDTH, TILE_
 _COLOURS = (RGB, INDEXED, YCBCR, LINEAR)
 
 
-def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | Samples, int | None]:
+def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | RawPixels, int | None]:
     """The pixels of a page, not turned upright, and the number in them of the channel asked for.
 
     Args:
@@ -116,7 +116,7 @@ def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Ima
         return _image("YCbCr", values, profile), channel
     if layout.photometric == INDEXED:
         values, alpha = _coloured(layout, values, alpha), alpha and 3
-    samples = Samples(
+    pixels = RawPixels(
         values,
         colour=layout.photometric in _COLOURS and values.shape[2] >= 3,
         alpha=alpha,
@@ -124,9 +124,9 @@ def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Ima
         inverted=layout.photometric == GREY_INVERTED and values.dtype != np.uint8,
         profile=profile,
     )
-    if mode := _mode(samples):
+    if mode := _mode(pixels):
         return _image(mode, values, profile), channel
-    return samples, channel
+    return pixels, channel
 
 
 def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:
@@ -284,17 +284,17 @@ def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.right_shift(values, 8 * (values.dtype.itemsize - 1), out=scaled, casting="unsafe")
 
 
-def _mode(samples: Samples) -> str | None:
+def _mode(pixels: RawPixels) -> str | None:
     """Pillow's mode for samples of 8 bits with opacity or a profile, which it converts."""
-    channels = samples.values.shape[2]
-    if samples.values.dtype != np.uint8 or samples.premultiplied or samples.inverted:
+    channels = pixels.values.shape[2]
+    if pixels.values.dtype != np.uint8 or pixels.premultiplied or pixels.inverted:
         return None
-    if samples.alpha is None and not samples.profile:
+    if pixels.alpha is None and not pixels.profile:
         return None
-    mode = "RGB" if samples.colour else "L"
-    if samples.alpha is not None:
+    mode = "RGB" if pixels.colour else "L"
+    if pixels.alpha is not None:
         mode += "A"
-    return mode if channels == len(mode) and samples.alpha in (None, channels - 1) else None
+    return mode if channels == len(mode) and pixels.alpha in (None, channels - 1) else None
 
 
 def _image(mode: str, values: npt.NDArray[np.uint8], profile: bytes | None) -> Image.Image:

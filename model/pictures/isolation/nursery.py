@@ -20,7 +20,7 @@ from contextlib import suppress
 import tifffile  # noqa: F401 - decoders find it loaded; the service itself has no use for it
 from PIL import Image
 
-from model import heap
+from model import malloc
 from model.pictures.isolation.decoder import serve
 from model.pictures.isolation.wire import LACKS_MEMORY, Ended, receive, send
 
@@ -39,7 +39,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold somebody's picture
     warnings.simplefilter("ignore")  # of strangers' files, one for each oddity
-    heap.keep_little()
+    malloc.tune()
     Image.init()  # decoders find every format loaded
     with suppress(Ended):
         while True:

@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from model.pictures import BrokenPicture, NotAPicture, decode
-from model.pictures.colours import Samples, samples_to_rgb
+from model.pictures.colours import RawPixels, raw_pixels_to_rgb
 from tests.tiffs import tiff_of
 
 RNG = np.random.default_rng(15)
@@ -50,7 +50,7 @@ def noise(dtype: str, channels: int) -> npt.NDArray[Any]:
 
 def shown(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """What the service makes of such values, however they are stored."""
-    return samples_to_rgb(Samples(values[:, :, :3], colour=values.shape[2] >= 3))
+    return raw_pixels_to_rgb(RawPixels(values[:, :, :3], colour=values.shape[2] >= 3))
 
 
 def stored_in_every_way(values: npt.NDArray[Any], **options: Any) -> Iterator[tuple[str, bytes]]:
