@@ -9,6 +9,8 @@ RUN ?= runs/nuclei
 # Processes that run tests: one more than cores, since many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell expr `nproc` + 1)
 TESTS ?=
+# Tests start a few hundred processes: Python keeps what it compiles, whatever the shell says, rather than do it in each.
+KEPT := PYTHONDONTWRITEBYTECODE=
 
 .PHONY: run dev test lint full train bench events wheel image screenshots check-k8s clean
 
@@ -16,8 +18,8 @@ run: $(VENV)/.ready  ## serve http://localhost:8080 (PORT and MASKSERVE_* overri
 	$(BIN)/uwsgi uwsgi.ini
 
 test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run every test, or those below TESTS
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS)
-	$(BIN)/python -m pytest -m alone $(TESTS)
+	$(KEPT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS)
+	$(KEPT) $(BIN)/python -m pytest -m alone $(TESTS)
 
 dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
 

@@ -46,6 +46,7 @@ def test_clients_that_wait_keep_their_places(tmp_path: Path, png: bytes) -> None
         assert [answer[0] for answer in pool.map(server.segment, [png] * 4)] == [200] * 4
 
 
+@pytest.mark.alone
 def test_what_has_not_begun_when_its_time_is_over_is_told_503(tmp_path: Path, png: bytes) -> None:
     gate = tmp_path / "gate"
     with (

@@ -55,6 +55,7 @@ def test_it_measures_on_all_pictures_a_few_times_only() -> None:
     assert measured == [1, 2, 4, 3]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5])
 def test_it_ends_in_time_with_what_it_has(seconds: float) -> None:
     search = searching(seconds, each=0.02, seconds_of_loss=0.02)
