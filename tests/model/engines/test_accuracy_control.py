@@ -130,7 +130,6 @@ def test_without_accuracy_control_every_layer_is_int8(
     [
         (["--minutes", "0"], "not a whole number of at least 1"),
         (["--minutes", "soon"], "not a whole number of at least 1"),
-        (["--minutes", "5", "--no-accuracy-control"], "not allowed with argument"),
     ],
 )
 def test_minutes_that_make_no_sense_are_refused(
