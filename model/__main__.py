@@ -7,7 +7,7 @@ import importlib
 import signal
 import sys
 
-from model import banner
+from model import banner, lean_keras
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
@@ -27,6 +27,7 @@ COMMANDS = {
 def main(words: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     banner.silence()
+    lean_keras.import_lean()
     parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, (module_name, help_line) in COMMANDS.items():

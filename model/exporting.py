@@ -104,10 +104,9 @@ def compile_new(reference: Segmenter) -> Segmenter:
 
 
 def open_stages(bundle: Bundle, precision: str) -> OpenVINORunner:
-    """The compiled stages of a bundle, in one of the precisions that it has."""
-    family, manifest = family_named(bundle.manifest.family), bundle.manifest
-    folder, largest = bundle.stages_folder(precision), family.largest_picture(manifest)
-    return OpenVINORunner.open(folder, family.stages(manifest), precision, largest)
+    """The compiled stages of a bundle, in one of the precisions that it has, for few pictures."""
+    stages = family_named(bundle.manifest.family).stages(bundle.manifest)
+    return OpenVINORunner.open(bundle.stages_folder(precision), stages, precision, None)
 
 
 class _Exporter:
