@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-FEWEST = 4
+FEWEST = 3
 """So many are taken even when there is no time: fewer would say nothing."""
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 """Its multiples, of which only the fraction is kept, spread evenly however many there are."""

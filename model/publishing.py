@@ -110,7 +110,7 @@ def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> lis
         except ExportError as error:
             sentences.append(f"Not compiled, so TensorFlow runs it: {error}")
     tested = Segmenter(served.bundle, RepeatedRunner(served.runner)).watched()
-    picture = _usual_sample(reference) if sample is None else sample
+    picture = usual_sample(reference) if sample is None else sample
     _check_finite(tested, reference, picture)
     if sample is None:
         sentences.append(record_usual_self_test(tested.bundle, tested.predict, picture))
@@ -119,7 +119,7 @@ def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> lis
     return sentences + _try_faster(catalog.read_bundle(tested.bundle.folder))
 
 
-def _usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
+def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
     """The sample picture, smaller where it would go through the network in many tiles."""
     manifest, side = model.bundle.manifest, SIDE
     try:

@@ -123,14 +123,23 @@ def _quantize(
         backend_params={BackendParameters.COMPRESS_WEIGHTS: compress_weights},
     )
     inputs = _Inputs(stage.name, calibration)
-    made = nncf.quantize(
-        model,
-        nncf.Dataset(inputs),
-        subset_size=len(calibration.images),
-        ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
-        advanced_parameters=parameters,
-    )
-    use_own_signal_stack()  # it has cores of its own
+    try:
+        made = nncf.quantize(
+            model,
+            nncf.Dataset(inputs),
+            subset_size=len(calibration.images),
+            ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
+            advanced_parameters=parameters,
+        )
+    except nncf.ValidationError:
+        if inputs.reached:
+            raise
+        tqdm.write(
+            f"int8 of {stage.name}: it stays exact, as none of these pictures reach it", file=sys.stderr
+        )
+        return model
+    finally:
+        use_own_signal_stack()  # it has cores of its own
     if len(inputs.images) < len(calibration.images):
         tqdm.write(
             f"int8 of {stage.name}: looked at {len(inputs.images)} of {len(calibration.images)} pictures, as "
@@ -147,11 +156,13 @@ class _Inputs:
 
     Attributes:
         images: of which it makes them; where the time for a pass was up, those that it came to.
+        reached: whether anything has reached the stage.
     """
 
     def __init__(self, stage: str, calibration: Calibration) -> None:
         self.stage = stage
         self.images = calibration.images
+        self.reached = False
         self._calibration = calibration
 
     def __iter__(self) -> Iterator[StageInputs]:
@@ -160,5 +171,6 @@ class _Inputs:
             seen.append(self.images[index])
             inputs = self._calibration.inputs_of(self.stage, self.images[index])
             if inputs is not None:
+                self.reached = True
                 yield inputs
         self.images = seen  # not reached where NNCF has got as many inputs as there are images

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model import catalog, gauge, layer_search
+from model import catalog, gauge, layer_search, pacing
 from model.__main__ import main
+from model.data import DataSet
 from model.engines import openvino
+from model.exporting import export
 from model.formats.encode import encode_png
 from model.layer_search import LayerSearch
 from model.manifest import Bundle
@@ -123,6 +125,22 @@ def test_without_accuracy_control_every_layer_is_int8(
     output = capsys.readouterr()
     assert "without accuracy control" in output.out
     assert "layer 1 of" not in output.err
+
+
+def test_without_time_int8_is_made_of_a_few_pictures_and_says_so(
+    tiny_bundle: Bundle, demanding: None, noise_pictures: DataSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export("tiny", ["int8"], noise_pictures, minutes=0)  # of 8 pictures 4 are to measure with
+
+    exports = catalog.find("tiny").manifest.exports
+    assert exports["f32"].pictures == exports["int8"].pictures == pacing.FEWEST
+    assert exports["int8"].control == "out of time"
+    said = capsys.readouterr().err
+    few = f"{pacing.FEWEST} of 4 pictures, as many as there is time for: more --minutes"
+    assert f"measures with {few}" in said
+    for stage in ("trunk", "box_head", "mask_head"):
+        assert f"int8 of {stage}: looked at {few}" in said
+    load("tiny", precision="int8")
 
 
 @pytest.mark.parametrize(
