@@ -89,9 +89,17 @@ def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uin
     _write(bundle, {"image": image, **_answer(found)})
 
 
-def record_usual_self_test(bundle: Bundle, predict: Predict) -> str:
-    """Keep in the bundle what the model finds now in the sample picture; a sentence that says how much."""
-    image = sample_picture()
+def record_usual_self_test(
+    bundle: Bundle, predict: Predict, image: npt.NDArray[np.uint8] | None = None
+) -> str:
+    """Keep in the bundle what the model finds now in the sample picture; a sentence that says how much.
+
+    Args:
+        bundle: of the model.
+        predict: what it finds in a picture, from some score on.
+        image: the sample picture in a size that suits the model; None: in its usual size.
+    """
+    image = sample_picture() if image is None else image
     own = bundle.manifest.threshold
     sure = max(own, SURE)
     for threshold in (sure, *(share * own for share in FAINTER)):
