@@ -13,6 +13,7 @@ import numpy.typing as npt
 from model import catalog
 from model.catalog import UnknownModel
 from model.checking.finite import NotFinite
+from model.checking.repeated import RepeatedRunner
 from model.checking.sample import LEAST_SIDE, SIDE, sample_picture
 from model.checking.selftest import record_self_test, record_usual_self_test
 from model.engines.openvino import precisions_of_processor
@@ -22,7 +23,6 @@ from model.publishing import published
 from model.publishing.exporting import ExportError, compile_new, open_stages
 from model.publishing.fetching import fetch
 from model.publishing.replaced import differences, taken_over
-from model.repeated import RepeatedRunner
 from model.results.result import Wishes
 from model.segmenter import Segmenter
 from model.storage.manifest import Bundle, BundleError, Manifest

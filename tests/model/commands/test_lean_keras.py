@@ -34,7 +34,7 @@ def stand_ins(tmp_path: Path) -> Path:
 def printed_by(script: str, folder: Path) -> list[str]:
     """The lines on standard output of a process that imports Keras lean, then does as `script` says."""
     ended = subprocess.run(
-        [sys.executable, "-c", f"from model import lean_keras; lean_keras.import_lean(); {script}"],
+        [sys.executable, "-c", f"from model.commands import lean_keras; lean_keras.import_lean(); {script}"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])},
         capture_output=True,
         text=True,
