@@ -58,4 +58,4 @@ def _left_out() -> Iterator[None]:
         yield
     finally:
         for name in missing:
-            del sys.modules[name]
+            sys.modules.pop(name, None)

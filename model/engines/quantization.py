@@ -132,7 +132,7 @@ def _quantize(
             advanced_parameters=parameters,
         )
     except nncf.ValidationError:
-        if inputs.reached:
+        if inputs.reached is not False:
             raise
         tqdm.write(
             f"int8 of {stage.name}: it stays exact, as none of these pictures reach it", file=sys.stderr
@@ -156,17 +156,18 @@ class _Inputs:
 
     Attributes:
         images: of which it makes them; where the time for a pass was up, those that it came to.
-        reached: whether anything has reached the stage.
+        reached: whether anything has reached the stage; None: no picture has been looked at.
     """
 
     def __init__(self, stage: str, calibration: Calibration) -> None:
         self.stage = stage
         self.images = calibration.images
-        self.reached = False
+        self.reached: bool | None = None
         self._calibration = calibration
 
     def __iter__(self) -> Iterator[StageInputs]:
         seen = []
+        self.reached = self.reached or False
         for index in in_time(len(self.images), self._calibration.seconds):
             seen.append(self.images[index])
             inputs = self._calibration.inputs_of(self.stage, self.images[index])

@@ -53,18 +53,17 @@ class Gauge:
         self.measure: Literal["ap50", "miou"] = (
             "miou" if reference.bundle.manifest.task == "semantic" else "ap50"
         )
-        self._classes = pictures.classes[1:]
         self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
         answer = _answer_of(reference)
         bar = tqdm(in_time(len(pictures), seconds), desc="reference", unit="image", total=len(pictures))
         if self.labelled:
             seen = {index: self._seen_in(pictures, index, answer) for index in bar}
-            self.best = self._quality(list(seen.values()))
             self.pictures: DataSet = Subset(pictures, sorted(seen))
+            self.best = self._quality(list(seen.values()))
         else:
             answers = {index: answer(pictures[index].image) for index in bar}
+            self.pictures = Answered(pictures, answers, reference.bundle.manifest.classes)
             self.best = 1.0
-            self.pictures = Answered(pictures, answers)
         if len(self.pictures) < len(pictures):
             tqdm.write(
                 f"measures with {len(self.pictures)} of {len(pictures)} pictures, as many as there is time "
@@ -106,7 +105,7 @@ class Gauge:
         if not pixels:
             objects = [image for image in seen if isinstance(image, ImageResult)]
             return float(np.mean([image.average_precision[0] for image in objects]))
-        mean_iou = PixelEvaluation(self._classes, pixels).mean_iou
+        mean_iou = PixelEvaluation(self.pictures.classes[1:], pixels).mean_iou
         # Where no class is, and none is found, nothing is wrong.
         return 1.0 if mean_iou is None else mean_iou
 
@@ -121,12 +120,12 @@ def _answer_of(segmenter: Segmenter) -> Answer:
 class Answered:
     """Pictures whose truth is what a model answered."""
 
-    def __init__(self, pictures: DataSet, answers: Mapping[int, Segments]) -> None:
-        """Those of `pictures` for which there are answers, by their index."""
+    def __init__(self, pictures: DataSet, answers: Mapping[int, Segments], classes: list[str]) -> None:
+        """Those of `pictures` for which there are answers, by their index, and the model's classes."""
         self._indices = sorted(answers)
         self._pictures = Subset(pictures, self._indices)
         self._answers = answers
-        self.classes, self.ids, self.kinds = pictures.classes, self._pictures.ids, self._pictures.kinds
+        self.classes, self.ids, self.kinds = classes, self._pictures.ids, self._pictures.kinds
 
     def __len__(self) -> int:
         return len(self._indices)
