@@ -7,7 +7,7 @@ DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
 # Processes that run tests: one more than cores, since many tests wait for a server, a browser or a clock.
-WORKERS ?= $(shell expr `nproc` + 1)
+WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTS ?=
 # Tests start a few hundred processes: Python keeps what it compiles, whatever the shell says, rather than do it in each.
 KEPT := PYTHONDONTWRITEBYTECODE=
