@@ -33,6 +33,8 @@ def written(values: npt.NDArray[Any], **options: Any) -> bytes:
     file = io.BytesIO()
     if options.get("compression") == "none":
         options.pop("compression")
+    if options.get("compression") == "lzma":
+        options["compressionargs"] = {"level": 0}  # the others first clear 100 MB, for each strip
     tifffile.imwrite(file, values, metadata=None, **options)
     return file.getvalue()
 
