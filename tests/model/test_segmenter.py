@@ -186,7 +186,7 @@ def test_the_model_s_own_limit_follows_the_size_of_the_picture(
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_max_segments_below_one_is_refused(tiny_segmenter: Segmenter, noise: Noise, count: int) -> None:
-    with pytest.raises(ValueError, match="max_segments is at least 1"):
+    with pytest.raises(ValueError, match="max_segments must be at least 1"):
         tiny_segmenter.segment(noise(128, 96), max_segments=count)
 
 
