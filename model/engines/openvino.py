@@ -17,7 +17,7 @@ from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
 from model.engines.stages import Floats, StageSpec
 
 CODE_KEPT = 4
-"""For how many picture shapes a stage with open sizes keeps machine code, 5 MB each. A new shape takes 40 ms."""
+"""For how many picture shapes a stage of open sizes keeps machine code, 5 MB each; a new one takes 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 

@@ -72,7 +72,7 @@ def limit_threads(threads: int) -> None:
 
 
 def _compiled(model: keras.Model) -> Any:
-    """Return the model for one picture as a graph with one signature: a graph a shape would never be freed."""
+    """Return the model for one picture as a graph with one signature: each further graph would stay."""
     signature = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
     if len(signature) == 1:
         return tf.function(lambda picture: model(picture, training=False), input_signature=signature)

@@ -172,7 +172,7 @@ def test_a_late_frame_of_a_large_animation_is_too_much_work(file_format: str) ->
     frames[0].save(file, file_format, save_all=True, append_images=frames[1:])
 
     decode(file.getvalue(), Limits(max_pixels=40_000), page=11)
-    with pytest.raises(PictureTooLarge, match="made of 130,000 pixels"):
+    with pytest.raises(PictureTooLarge, match="consists of 130,000 pixels"):
         decode(file.getvalue(), Limits(max_pixels=40_000), page=12)
 
 
