@@ -1,4 +1,4 @@
-"""The sample: a small picture for every model's first self-test, with what models are mostly made for."""
+"""The sample: a small picture for the self-test of every model, which shows what most models are made for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SIDE = 256  # pixels
 
 
 def sample_picture() -> npt.NDArray[np.uint8]:
-    """uint8 (256, 512, 3), RGB: cell nuclei beside a portrait, the self-tests of the models that ship.
+    """Return uint8 (256, 512, 3), RGB: cell nuclei beside a portrait, from the self-tests of shipped models.
 
     Raises:
-        FileNotFoundError: they are not there.
+        FileNotFoundError: a self-test is missing.
     """
     nuclei, portrait = (_self_test_image(name) for name in ("nuclei", "people"))
     scaled = cv2.resize(portrait, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -26,8 +26,8 @@ def _self_test_image(name: str) -> npt.NDArray[np.uint8]:
     path = SHIPPED / name / "selftest.npz"
     if not path.exists():
         raise FileNotFoundError(
-            f"model/bundles/{name}/selftest.npz is missing, a part of the sample picture: name a picture of "
-            "your own, --sample IMAGE"
+            f"model/bundles/{name}/selftest.npz, which contains part of the sample picture, is missing: give "
+            "a picture of your own with --sample IMAGE"
         )
     with np.load(path) as recorded:
         image: npt.NDArray[np.uint8] = recorded["image"]
