@@ -24,7 +24,7 @@ def convert(runner: TensorFlowRunner) -> Models:
 
 
 def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:
-    """Write STAGE.xml and STAGE.bin to `folder`, weights in 16 bits or as they are."""
+    """Write STAGE.xml and STAGE.bin to `folder`, with weights in 16 bits or as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
         save_model(model, folder / f"{name}.xml", in_16_bits=in_16_bits)

@@ -70,7 +70,7 @@ def read_stage(
 
 
 class OpenVINORunner:
-    """`stages.Runner` over compiled models."""
+    """`stages.Runner` for compiled models."""
 
     name = "openvino"
 

@@ -84,7 +84,7 @@ class FrameSizes:
             self._units += 1
             if self._units > _MOST_UNITS:
                 raise PictureTooLarge(
-                    f"the AVIF picture has more than {_MOST_UNITS:,} units of AV1, the most accepted"
+                    f"the AVIF picture has more than {_MOST_UNITS:,} units of AV1, the maximum"
                 )
             head = part[position]
             kind, extended, sized = head >> 3 & 15, bool(head & 4), bool(head & 2)

@@ -22,7 +22,7 @@ def orientation(exif: bytes | None) -> int:
     Args:
         exif: a TIFF with the orientation in its first directory.
     """
-    # Cameras and editors write broken EXIF into sound pictures.
+    # Cameras and editors write broken EXIF into valid pictures.
     try:
         found = _in_directory(exif) if exif else None
     except struct.error:

@@ -76,7 +76,7 @@ class KnownPictures(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    usual_distance: float = Field(ge=0, allow_inf_nan=False)  # within which USUAL_SHARE of them lie
+    usual_distance: float = Field(ge=0, allow_inf_nan=False)  # USUAL_SHARE of them lie within it
     kinds: dict[str, Kind] = Field(min_length=1)
 
     def nearest(self, measures: Measures) -> tuple[str, float]:

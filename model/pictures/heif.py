@@ -73,7 +73,7 @@ def _check_places(items: Items, file_bytes: int) -> None:
     if sum(lengths.values()) > 2 * file_bytes:
         raise BrokenPicture("the picture is corrupt: the items in it overlap")
     if any(lengths.get(item, 0) > _MOST_EXIF_BYTES for item, kind in items.kinds.items() if kind == _EXIF):
-        raise BrokenPicture(f"the picture's EXIF has more than {_MOST_EXIF_BYTES:,} bytes, the most accepted")
+        raise BrokenPicture(f"the picture's EXIF has more than {_MOST_EXIF_BYTES:,} bytes, the maximum")
 
 
 def _content(data: bytes, items: Items, item: int) -> memoryview:
@@ -138,7 +138,7 @@ def _check_contradiction(coded: tuple[int, int], said: tuple[int, int] | None, l
 def _work(item: int, items: Items, known: dict[int, int], above: frozenset[int]) -> int:
     """Return how many pixels are decoded for an item, including its parts."""
     if item in above or len(above) > 8:
-        raise BrokenPicture("the picture is corrupt: a picture in it is made of itself")
+        raise BrokenPicture("the picture is corrupt: a part of it contains itself")
     if item not in known:
         width, height = items.sizes.get(item, (0, 0))
         made_of = (_work(part, items, known, above | {item}) for part in items.parts.get(item, []))

@@ -76,7 +76,7 @@ def read_items(data: bytes) -> Items:
             elif box.kind == b"iloc":
                 _read_places(data, box, stored_at, items)
     if max(len(items.kinds), len(items.sizes), len(items.places)) > _MOST_ITEMS:
-        raise PictureTooLarge(f"the picture is made of more than {_MOST_ITEMS:,} items, the most accepted")
+        raise PictureTooLarge(f"the picture has more than {_MOST_ITEMS:,} items, the maximum")
     return items
 
 
@@ -98,9 +98,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
     while start + 8 <= end:
         count += 1
         if count > _MOST_BOXES:
-            raise PictureTooLarge(
-                f"the picture's file has more than {_MOST_BOXES:,} boxes side by side, the most accepted"
-            )
+            raise PictureTooLarge(f"the file has more than {_MOST_BOXES:,} boxes side by side, the maximum")
         length, kind = struct.unpack_from(">I4s", data, start)
         head = 8
         if length == 1:

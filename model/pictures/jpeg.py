@@ -130,7 +130,7 @@ def _segments(data: bytes, position: int) -> Iterator[tuple[int, int]]:
 def _check_segments(count: int) -> None:
     if count > _MOST_SEGMENTS:
         raise PictureTooLarge(
-            f"the JPEG picture has more than {_MOST_SEGMENTS:,} segments, the most accepted: save it again in"
+            f"the JPEG picture has more than {_MOST_SEGMENTS:,} segments, the maximum: save it again in"
             " another program"
         )
 

@@ -155,7 +155,7 @@ def check_frame_count(count: int, most: int) -> None:
 
 def too_many_frames(most: int, advice: str = _SAVE_FEWER) -> TooManyFrames:
     """Return the error for a file of more than `most` pages or frames; its message ends with `advice`."""
-    return TooManyFrames(f"the file has more than {most:,} pages or frames, the most accepted{advice}")
+    return TooManyFrames(f"the file has more than {most:,} pages or frames, the maximum{advice}")
 
 
 def check_frames(count: int, page: int, limits: Limits) -> None:

@@ -82,7 +82,7 @@ def vetted(data: bytes, limits: Limits) -> bytes:
             break
     else:
         raise PictureTooLarge(
-            f"the PNG picture has more than {_MOST_CHUNKS:,} chunks, the most accepted: save it again in"
+            f"the PNG picture has more than {_MOST_CHUNKS:,} chunks, the maximum: save it again in"
             " another program"
         )
     if (number := orientation(exif)) != 1:

@@ -80,7 +80,7 @@ class _Kind:
 
     def __str__(self) -> str:
         channels = f"{self.channels} {'channel' if self.channels == 1 else 'channels'} of {self.dtype}"
-        return f"{channels}, low values bright" if self.inverted else channels
+        return f"{channels} with low values bright" if self.inverted else channels
 
     def check_alike(self, other: _Kind, number: int) -> None:
         """Raise PagesDiffer unless page `number` is of the same kind."""

@@ -34,8 +34,7 @@ def check(data: bytes, limits: Limits) -> int:
             check_frame_count(frames, limits.max_frames)
             if others > _MOST_OTHERS:
                 raise PictureTooLarge(
-                    f"the WebP picture has more than {_MOST_OTHERS:,} chunks that are not frames, the most"
-                    " accepted"
+                    f"the WebP picture has more than {_MOST_OTHERS:,} chunks that are not frames, the maximum"
                 )
             position = content + length + length % 2
     except struct.error as error:

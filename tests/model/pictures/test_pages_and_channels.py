@@ -221,5 +221,5 @@ def test_a_channel_of_a_page_of_a_turned_picture() -> None:
 
 def test_the_frames_of_a_file_are_counted_in_words() -> None:
     check_frames(1, 0, Limits(max_frames=1))
-    with pytest.raises(TooManyFrames, match="more than 1 pages or frames, the most accepted, since they are"):
+    with pytest.raises(TooManyFrames, match="more than 1 pages or frames, the maximum, because they are"):
         check_frames(2, 0, Limits(max_frames=1))

@@ -147,7 +147,7 @@ def test_the_rows_of_a_tall_picture_saved_as_pages_are_told_from_a_stack(
             writer.write(grey, photometric="minisblack", metadata=None)
     height, width = sizes[0]
 
-    with pytest.raises(TooManyFrames, match="more than 11 pages or frames, the most accepted") as refused:
+    with pytest.raises(TooManyFrames, match="more than 11 pages or frames, the maximum") as refused:
         decode(file.getvalue(), Limits(max_frames=11))
 
     rows = f"; its pages of {width} x {height} pixels look like the rows of one picture"
