@@ -168,7 +168,7 @@ def _enough_for(candidates: Sequence[Candidate]) -> Callable[[tuple[int, int]], 
 
 def _is_for(manifest: Manifest, what: str, tasks: Sequence[str]) -> str:
     suited = " and ".join(tasks)
-    return f"the model {manifest.name} has the task {manifest.task}, but {what} is for {suited} models"
+    return f"the task of the model {manifest.name} is {manifest.task}: {what} is for {suited} models"
 
 
 def _check_classes(manifest: Manifest, classes: Sequence[str]) -> None:

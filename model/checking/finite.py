@@ -37,7 +37,7 @@ class FiniteRunner:
         if wrong:
             share = wrong / sum(array.size for array in outputs)
             raise NotFinite(
-                f"model {self._model} is broken: {share:.1%} of the values that its {stage} returns in "
+                f"model {self._model} is broken: {share:.1%} of the values that its {stage} gives in "
                 f"{self.precision} ({self.name}) are not finite (NaN or infinite). Its weights are damaged, "
                 "or its training diverged: check the loss in its log, and use an earlier checkpoint"
             )

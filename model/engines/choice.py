@@ -48,7 +48,7 @@ def choices(
     if precision not in (None, *PRECISIONS):
         raise ChoiceError(f"there is no precision {precision!r}; choose one of: {', '.join(PRECISIONS)}")
     if engine == "tensorflow" and precision in ("bf16", "int8"):
-        raise ChoiceError(f"the tensorflow engine supports f32, not {precision}: use the openvino engine")
+        raise ChoiceError(f"the tensorflow engine supports f32, not {precision}: use openvino for that")
 
     if engine != "tensorflow" and precision is not None:
         _check(model, passed, able, precision)

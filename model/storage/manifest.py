@@ -84,7 +84,7 @@ class Manifest(BaseModel):
             raise ValueError('classes must start with "background" and name each class once')
         if self.weights not in self.files:
             raise ValueError(
-                f"files must contain the sha256 of {self.weights}, so that the weights can be checked"
+                f"files must give the sha256 of {self.weights}, so that the weights can be checked"
             )
         return self
 
