@@ -142,7 +142,7 @@ class OpenVINORunner:
         return runner
 
     def with_first(self, model: ov.Model, hint: str) -> OpenVINORunner:
-        """Return a runner with the same heads after another first stage, run as an int8 one is.
+        """Return a runner with the same heads after another first stage, which runs like an int8 one.
 
         `model` is not changed. `hint` must be the one that the heads were opened with.
         """
