@@ -318,7 +318,7 @@ def test_a_compression_that_cannot_be_read_is_named(number: int, name: str) -> N
     data = written(noise("u1", 1)[:, :, 0], photometric="minisblack", compression="lzw")
     place = data.index(b"\x03\x01\x03\x00\x01\x00\x00\x00\x05\x00") + 8
     data = data[:place] + number.to_bytes(2, "little") + data[place + 2 :]
-    with pytest.raises(NotAPicture, match=f"compressed with .*{name}.*save it anew, with deflate or LZW"):
+    with pytest.raises(NotAPicture, match=f"compressed with .*{name}.*save it again with deflate or LZW"):
         decode(data)
 
 

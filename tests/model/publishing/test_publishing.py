@@ -53,7 +53,7 @@ def test_a_model_that_gives_no_numbers_is_refused_and_the_stage_is_named(
     assert main(["import", str(overflowing), "--name", "tiny", "--replace"]) == 1
 
     said = capsys.readouterr().err
-    assert "model tiny cannot be right" in said
+    assert "model tiny is broken" in said
     assert "of the values that its box_head gives in f32 (tensorflow) are not finite" in said
     assert "earlier checkpoint" in said
     assert {path.name: path.read_bytes() for path in tiny_bundle.folder.iterdir()} == before
