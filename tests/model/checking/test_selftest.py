@@ -88,7 +88,7 @@ def test_what_is_faint_in_the_sample_picture_must_mostly_be_found_again(tiny_bun
     test.check(faintly([[12, 9, 52, 48], *FAINT[2:]], score=0.15))  # one is gone, one has moved a little
     with pytest.raises(BundleError, match="it finds only 25% of 4 faint segments"):
         test.check(faintly([FAINT[0], [100, 100, 150, 150]]))
-    with pytest.raises(BundleError, match="finds 0% again"):
+    with pytest.raises(BundleError, match="finds only 0% of 4 faint segments"):
         test.check(faintly([]))
 
 
