@@ -57,7 +57,7 @@ def wishes_for(
             raise Unsuitable(_is_for(manifest, name, ("semantic",)))
     _check_classes(manifest, classes or ())
     if min_area is not None and split != "parts":
-        raise Unsuitable('min_area applies to parts only: set split to "parts" too')
+        raise Unsuitable('only parts can have a minimum area: with min_area, also set split "parts"')
     return Wishes(
         threshold=threshold,
         classes=classes,
