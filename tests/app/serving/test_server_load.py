@@ -46,13 +46,15 @@ def test_clients_that_wait_keep_their_places(tmp_path: Path, png: bytes) -> None
         assert [answer[0] for answer in pool.map(server.segment, [png] * 4)] == [200] * 4
 
 
-@pytest.mark.alone
 def test_what_has_not_begun_when_its_time_is_over_is_told_503(tmp_path: Path, png: bytes) -> None:
     gate = tmp_path / "gate"
     with (
         running(tmp_path / "log", seconds=0, STUB_GATE=str(gate), MASKSERVE_REQUEST_TIMEOUT="1") as server,
         ThreadPoolExecutor(2) as pool,
     ):
+        gate.touch()
+        wait_until(lambda: server.segment(png)[0] == 200, 30)  # the first picture takes a while to be decoded
+        gate.unlink()
         first = pool.submit(server.segment, png)
         server.wait_for("inferences_running", 1)
         status, headers, _ = server.segment(png)

@@ -72,6 +72,7 @@ def test_with_no_time_it_finds_nothing_and_is_not_complete() -> None:
     assert not search.complete
 
 
+@pytest.mark.alone
 def test_one_bar_tells_layer_time_left_and_loss(capsys: pytest.CaptureFixture[str]) -> None:
     searching(each=0.01).run()
     said = capsys.readouterr().err
