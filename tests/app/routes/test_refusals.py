@@ -243,7 +243,7 @@ def test_a_model_that_there_is_not_is_404_and_names_those_there_are(
     client: FlaskClient, png: bytes, name: str
 ) -> None:
     problem = assert_problem(post(client, png, f"?model={name}"), 404)
-    assert problem["detail"] == "There is no such model; there are: stub."
+    assert problem["detail"] == "There is no such model. The loaded models are: stub."
     assert post(client, png).status_code == 200
 
 
