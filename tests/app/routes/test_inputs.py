@@ -313,7 +313,7 @@ BAD_BATCHES = {
         "/v1/models/stub:predict",
         {"instances": [{}], "parameters": {"model": "other"}},
         400,
-        "as the route says",
+        "as in the route",
     ),
     "instances that are numbers": ("/vertex", {"instances": [1]}, 400, "list of objects or texts"),
     "a model that there is not": ("/v1/models/x:predict", {"instances": [{}]}, 404, "stub"),
