@@ -15,7 +15,7 @@ export function found({ kind, segments, shown, covered, total }) {
 /** Why this model answered, in a sentence; _reason in app/routes/pages.py says the same. */
 export function reason({ model: { name, chosen_by: by }, gate }) {
   if (by === "caller" || !gate) return `${name} answered.`;
-  if (by === "default") return `No loaded model knows such pictures, so ${name} answered.`;
+  if (by === "default") return `No loaded model recognises such pictures, so ${name} answered.`;
   const { classes } = page.models.find((model) => model.name === name);
   if (classes.includes(gate.label)) return `Chosen automatically: ${name}, which found “${gate.label}”.`;
   return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;

@@ -201,7 +201,7 @@ BAD_PARAMETERS = [
     ("include=", "include must be overlay or picture, not ''."),
     ("page=-1", "page must be a whole number"),
     ("channel=red", "channel must be a whole number"),
-    ("treshold=0.5", "There is no parameter 'treshold'; there are model, threshold"),
+    ("treshold=0.5", "There is no parameter 'treshold'; the parameters are model, threshold"),
     ("threshold=" + "9" * 5000, "9…'"),  # what is repeated to the caller is short
 ]
 
