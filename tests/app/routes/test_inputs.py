@@ -268,7 +268,7 @@ def test_a_picture_that_takes_longer_than_a_request_may_is_given_up_between_tile
     client = create_app({"stub": segmenter}, Settings(request_timeout=0.2)).test_client()
     response = client.post("/api/v1/segment", data=png, content_type="image/png")
     assert response.status_code == 503
-    assert "time of the request is over" in response.get_json()["detail"]
+    assert "time for this request ran out" in response.get_json()["detail"]
 
 
 def test_an_empty_part_of_a_batch_keeps_its_place(client: FlaskClient, png: bytes) -> None:
