@@ -69,7 +69,7 @@ def register(app: Flask, settings: Settings) -> None:
     if short:
         logger.warning(
             "MASKSERVE_API_KEYS: %d of %d keys have fewer than %d characters and may be guessed; use longer"
-            " ones, such as the output of: openssl rand -hex 16",
+            " ones, such as the output of: openssl rand -hex 24",
             short,
             len(settings.api_keys),
             _SHORTEST_GOOD_KEY,

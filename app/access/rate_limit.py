@@ -75,7 +75,7 @@ class RateLimit:
         return self._limiter.storage.check()
 
     def count_further(self, cost: int) -> None:
-        """Count `cost` more for a request, whose total is capped at the limit, so that it can ever pass.
+        """Count `cost` more for a request, whose total is capped at the limit, so that it can pass at all.
 
         Raises TooManyRequests.
         """

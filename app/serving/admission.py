@@ -14,7 +14,7 @@ from app.serving.turns import Request, Turns
 from model.stopwatch import Stopwatch
 
 LANES = (1e6, 4e6, 16e6, math.inf)
-"""The greatest weight of a picture in each lane, so that pictures wait mainly for others of similar weight.
+"""The greatest weight of a picture in each lane: none waits for pictures of more than four times its weight.
 
 A picture's weight is its number of pixels, or more if the network processes far more pixels
 (`model.answering.weight_of`)."""

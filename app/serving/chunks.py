@@ -18,7 +18,7 @@ _LONGEST_SIZE = 16  # hexadecimal digits
 class Chunks:
     """The content of a chunked stream.
 
-    Chunks have neither extensions nor trailers, which the front in front of the server (front/) removes.
+    Chunks have neither extensions nor trailers, which the front (front/) has removed.
 
     Attributes:
         is_exhausted: whether the last chunk has been read.
