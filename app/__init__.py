@@ -1,4 +1,4 @@
-"""The service: Flask around the models. Knows HTTP, knows nothing of networks."""
+"""The service: a Flask application around the models. It knows HTTP and nothing about neural networks."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Settings | None = None) -> Flask:
-    """The WSGI application. It answers at once, while its models may still be on their way.
+    """The WSGI application. It answers requests at once, even while its models are still loading.
 
     Args:
-        segmenters: models by name, the default first; without them, those that `settings` names are loaded
-            and self-tested beside serving, and one that is not what it should be ends the process.
-        settings: without them, those of the environment.
+        segmenters: models by name, the default first. Default: the models that `settings` names are loaded
+            and self-tested in the background, and a model that fails ends the process.
+        settings: default: the settings in the environment.
 
     Raises:
-        BadSetting: a setting that is not allowed, or a model that there is not.
-        BundleError: a model whose manifest is not valid.
+        BadSetting: a setting has an invalid value, or names a model that does not exist.
+        BundleError: the manifest of a model is not valid.
     """
     if segmenters is None:
-        malloc.tune()  # first: a thread that has asked for memory before keeps a heap of its own
+        malloc.tune()  # first, because a thread that has already allocated memory keeps its own heap
     logs.configure()
     settings = settings or Settings.from_environment()
     for advice in settings.advice():
         logger.warning(advice)
     models = Models(segmenters)
     app = Flask(__name__)
-    app.url_map.strict_slashes = False  # a slash at the end is left out: a redirect would lose a POST's body
-    app.url_map.merge_slashes = False  # or //api is redirected, to whatever host the caller has named
+    app.url_map.strict_slashes = False  # a trailing slash is ignored: a redirect would lose a POST's body
+    app.url_map.merge_slashes = False  # otherwise //api redirects, to any host that the caller names
     json_provider.register(app)
     chunks.put_together(app)
     admission = Admission(settings.queue, settings.queue_timeout)
@@ -64,7 +64,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     running = Running(settings.worker_timeout)
     running.watch(app)
     state = health.register(app, models, admission.turns)
-    # First, so that they see all that the others do.
+    # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
     counted = metrics.register(app, lambda: (models.loaded or {}).values())
@@ -72,7 +72,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     admission.watch = counted.watch
     state.tell = counted.self_test
     problems.register(app)
-    # A request is refused for the least that is wrong with it; keys are checked before requests are counted.
+    # Cheap checks come first, and keys are checked before requests are counted.
     for part in (
         memory,
         request_deadline,
@@ -91,7 +91,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, state, admission, running, sending)
-    if segmenters is None:  # last: a bad setting ends the start before anything is loaded
+    if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
         models.load(settings)
     return app

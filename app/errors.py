@@ -1,4 +1,4 @@
-"""Errors: one tree, each with the HTTP status that it answers with and a message for the caller."""
+"""Errors: one class hierarchy; each error has an HTTP status and a message for the caller."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from http import HTTPStatus
 from math import ceil
 from typing import ClassVar
 
-_LONGEST_RETRY_SECONDS = 60  # how busy it is then, nobody can tell now
+_LONGEST_RETRY_SECONDS = 60  # the load further ahead cannot be predicted
 
 
 class ServiceError(Exception):
-    """What went wrong, in words for the caller.
+    """An error with a message for the caller.
 
     Attributes:
-        status: the HTTP status it answers with.
-        kind: its name for programs; the problem's `type` and `title` come from it.
-        headers: HTTP headers that go with it.
+        status: the HTTP status of the response.
+        kind: the error's name for programs; the problem's `type` and `title` are made from it.
+        headers: HTTP headers to add to the response.
     """
 
     status: ClassVar[int]
@@ -29,14 +29,14 @@ class ServiceError(Exception):
 
 
 class NoImage(ServiceError):
-    """The request has no image where one is looked for."""
+    """The request has no image where one is expected."""
 
     status = HTTPStatus.BAD_REQUEST
     kind = "no-image"
 
 
 class TooManyImages(ServiceError):
-    """More than one image, where one is meant."""
+    """The request has several images where one is expected."""
 
     status = HTTPStatus.BAD_REQUEST
     kind = "too-many-images"
@@ -57,7 +57,7 @@ class BadUrl(ServiceError):
 
 
 class BadBody(ServiceError):
-    """A body that is not what its type says."""
+    """A body that does not match its content type."""
 
     status = HTTPStatus.BAD_REQUEST
     kind = "bad-body"
@@ -68,7 +68,7 @@ class Unauthorized(ServiceError):
 
     status = HTTPStatus.UNAUTHORIZED
     kind = "unauthorized"
-    # A 401 must name a scheme. This one is nobody's, so that no browser asks for a name and password.
+    # A 401 must name a scheme. Browsers do not know this one, so they do not ask for a name and password.
     headers: Mapping[str, str] = {"WWW-Authenticate": 'ApiKey realm="maskserve", header="X-API-Key"'}
 
 
@@ -80,7 +80,7 @@ class Forbidden(ServiceError):
 
 
 class NotFound(ServiceError):
-    """Nothing where the request says."""
+    """The object, file or route that the request names does not exist."""
 
     status = HTTPStatus.NOT_FOUND
     kind = "not-found"
@@ -108,19 +108,19 @@ class TooLarge(ServiceError):
 
     @classmethod
     def in_bytes(cls, most: int, name: str = "") -> TooLarge:
-        """An image file of more than `most` bytes."""
+        """The error for an image file of more than `most` bytes."""
         return cls(f"{name or 'The image'} has more than {most:,} bytes, the most that is accepted.")
 
 
 class NotAnImage(ServiceError):
-    """Not an image, or in a form that is not accepted."""
+    """Not an image, or not in an accepted format."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     kind = "not-an-image"
 
 
 class UnsupportedCoding(ServiceError):
-    """A body that is compressed in a way that is not known here."""
+    """A body that is compressed with an unsupported coding."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     kind = "unsupported-coding"
@@ -135,14 +135,14 @@ class BrokenImage(ServiceError):
 
 
 class UnsuitableImage(ServiceError):
-    """An image that the model cannot take, as it is."""
+    """A valid image that the model cannot process."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     kind = "unsuitable-image"
 
 
 class TooManyRequests(ServiceError):
-    """More requests than MASKSERVE_RATE_LIMIT allows one caller."""
+    """The caller has sent more requests than MASKSERVE_RATE_LIMIT allows."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "too-many-requests"
@@ -153,35 +153,35 @@ class TooManyRequests(ServiceError):
 
 
 class HeadersTooLarge(ServiceError):
-    """A request line and headers longer than MASKSERVE_MAX_HEADER_BYTES."""
+    """The request line and headers are longer than MASKSERVE_MAX_HEADER_BYTES."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     kind = "headers-too-large"
 
 
 class ClientLeft(ServiceError):
-    """The client did not wait for its answer. If it has closed its sending side alone, it may read this."""
+    """The client did not wait for its answer. If it closed only its sending side, it may still read this."""
 
-    status = 499  # as nginx logs it; no standard has a name for what hardly anybody reads
+    status = 499  # nginx's status for this in its log; no standard defines one
     kind = "client-left"
 
     def __init__(self, meanwhile: str) -> None:
-        """`meanwhile`: what was done as it left, as in "the request waited"."""
+        """`meanwhile`: what was happening when the client left, as in "the request waited"."""
         super().__init__(
             f"The client closed the connection, or its sending side, while {meanwhile}."
-            " Keep both sides open until the answer has come."
+            " Keep both sides open until the answer has arrived."
         )
 
 
 class FetchFailed(ServiceError):
-    """The URL or bucket that holds the image did not give it."""
+    """The server of the URL or bucket did not return the image."""
 
     status = HTTPStatus.BAD_GATEWAY
     kind = "fetch-failed"
 
 
 class FetchTimedOut(ServiceError):
-    """The URL or bucket did not give the image in time."""
+    """The server of the URL or bucket did not send the image in time."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
     kind = "fetch-timed-out"
@@ -196,12 +196,12 @@ class NotReady(ServiceError):
 
 
 class Busy(ServiceError):
-    """No place, no turn in time, or a place lost to another caller."""
+    """The queue is full, no turn came in time, or the request lost its place to another caller."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "busy"
 
     def __init__(self, detail: str, seconds: float = 1) -> None:
-        """`seconds`: until a new attempt is likely to fare better."""
+        """`seconds`: the time after which a retry is likely to succeed."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(ceil(min(max(1, seconds), _LONGEST_RETRY_SECONDS)))}

@@ -1,6 +1,6 @@
-"""Probe: exits 0 if the service beside it is ready, for containers whose image has no curl.
+"""Probe: exits with 0 if the service in this container is ready; the container's image has no curl.
 
-It imports nothing of the service, so that it costs a blink every half a minute.
+It imports nothing from the service, so that running it every half a minute costs next to nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import http.client
 import os
 import sys
 
-_SECONDS = 4.0  # less than HEALTHCHECK's timeout, so that the reason is still told
+_SECONDS = 4.0  # less than HEALTHCHECK's timeout, so that the reason is still printed
 
 
 def main() -> int:
-    """Ask /readyz on the service's port; says why where it is not ready."""
+    """Request /readyz on the service's port and print the answer, or why there is none."""
     port = int(os.environ.get("AIP_HTTP_PORT") or os.environ.get("PORT") or 8080)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
     try:

@@ -1,4 +1,4 @@
-"""Service: the loaded models, and the one way that a picture goes through them."""
+"""Service: the loaded models, and the one path that every picture takes through them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from model.segmenter import Segmenter
 from model.storage.manifest import AUTO, Manifest
 
 _CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
-"""Who has chosen the model, by the parameter `model`; of any other name the caller has."""
+"""Who chose the model, by the value of the parameter `model`; for any other name, the caller did."""
 
 _EXTENSION = "maskserve"
 
 
 class Service:
-    """What the views share: settings, models by name (the first is the default), and the way through them."""
+    """What the views share: settings, models by name (the first is the default), and segmenting with them."""
 
     def __init__(self, settings: Settings, models: Models, admission: Admission) -> None:
         self.settings = settings
@@ -54,9 +54,9 @@ class Service:
         return self.models.all()
 
     def fetch(self, image: Image, deadline: TransferDeadline, most: int | None = None) -> bytes:
-        """An image from elsewhere, as `Sources.read`. Call it while the request is received (`receiving`).
+        """Fetch an image from another server, as `Sources.read` does. Call it inside `receiving`.
 
-        Raises Busy or FetchTimedOut, too, if the place is lost meanwhile.
+        Also raises Busy or FetchTimedOut if the request loses its place meanwhile.
         """
         with awaiting(deadline):
             data = self.sources.read(image, deadline, most)
@@ -64,28 +64,33 @@ class Service:
         return data
 
     def await_models(self) -> Patience:
-        """Return, when the models are loaded, what patience the running request, which has a place, has.
+        """Wait until the models are loaded; returns the conditions that end the running request's waits.
+
+        The request must hold a place.
 
         Raises:
-            ClientLeft: meanwhile.
-            NotReady: they did not come up in time.
+            Busy: the request lost its place meanwhile.
+            ClientLeft: the client left meanwhile.
+            NotReady: the models were not loaded in time.
         """
         patience = Patience(request_deadline(), Client(request.environ).has_left, place().check)
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
     def default_segmenter(self) -> Segmenter:
-        """The model of who names none. Raises NotReady while they load."""
+        """The model that is used when a request names none. Raises NotReady while the models load."""
         return next(iter(self.segmenters.values()))
 
     def segmenter_named(self, name: str) -> Segmenter:
         """The model of that name. Raises ModelNotFound."""
         if name not in self.segmenters:
-            raise ModelNotFound(f"There is no such model; there are: {', '.join(self.segmenters)}.")
+            raise ModelNotFound(
+                f"There is no such model. The loaded models are: {', '.join(self.segmenters)}."
+            )
         return self.segmenters[name]
 
     def await_manifest(self, name: str) -> Manifest:
-        """The manifest of the model of that name, after a wait for the models to come up, as for a turn.
+        """The manifest of the model of that name; waits for the models to load, while holding a place.
 
         Raises Busy, ClientLeft, NotReady or ModelNotFound.
         """
@@ -96,25 +101,25 @@ class Service:
 
     @contextmanager
     def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
-        """What is in the image file in `data`. Enter it with a place (`admitted`) held.
+        """Segment the image file in `data`. Enter it while the request holds a place (`admitted`).
 
-        The memory that a large picture needs is not given to another until the `with` block ends.
+        The memory that a large picture needs stays reserved until the `with` block ends.
 
         Args:
             data: a whole image file.
-            parameters: what the caller asks for.
-            wanted: in which form the answer is to be.
+            parameters: the request's parameters.
+            wanted: the form of the answer.
 
         Raises:
             Busy: no turn came in time.
-            CannotEncode: a picture too large for the kind of file that is wanted.
-            ClientLeft: while the request waited.
-            NotReady: the models did not come up in time.
-            PictureError: no picture in `data`.
-            TooManyRequests: it has more pixels than the caller may send now.
+            CannotEncode: the picture is too large for the file format of the answer.
+            ClientLeft: the client left while the request waited.
+            NotReady: the models were not loaded in time.
+            PictureError: `data` is not a picture that can be decoded.
+            TooManyRequests: the picture has more pixels than the caller may send now.
             ModelNotFound: there is no such model.
-            Unfamiliar: no model knows such pictures, and they are refused.
-            Unsuitable: the model has no such class, or its kind cannot answer so.
+            Unfamiliar: no model recognises such pictures, and MASKSERVE_GATE refuses them.
+            Unsuitable: the model has no such class, or cannot answer in this form.
         """
         patience = self.await_models()
         candidates = self._candidates(parameters, wanted)
@@ -157,7 +162,7 @@ class Service:
             yield finding
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
-        """The models that may answer; with model=auto those that can give what is asked for."""
+        """The models that may answer; with model=auto, those that support the request's parameters."""
         if parameters.model is None:
             return [self._candidate(self.default_segmenter(), parameters, wanted)]
         if parameters.model != AUTO:
@@ -165,7 +170,8 @@ class Service:
         candidates = []
         refusals = []
         for segmenter in self.segmenters.values():
-            # A score of objects is no probability of pixels, and the caller cannot know which model answers.
+            # A threshold for object scores means nothing for pixel probabilities, and the caller cannot know
+            # which model will answer.
             is_semantic = segmenter.bundle.manifest.task == "semantic"
             asked = parameters.model_copy(update={"threshold": None}) if is_semantic else parameters
             try:
@@ -173,7 +179,7 @@ class Service:
             except Unsuitable as error:
                 refusals.append(f"{segmenter.bundle.manifest.name}: {error}")
         if not candidates:
-            raise Unsuitable(f"no loaded model can answer that. {'; '.join(refusals)}")
+            raise Unsuitable(f"no loaded model can answer this request. {'; '.join(refusals)}")
         return candidates
 
     def _candidate(self, segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
@@ -198,7 +204,7 @@ def _kept_bytes(wanted: Wanted) -> int:
 
 
 def register(app: Flask, service: Service) -> None:
-    """Give `app` its service."""
+    """Attach `service` to `app`."""
     app.extensions[_EXTENSION] = service
 
 

@@ -1,4 +1,4 @@
-"""Callers: who asks, as far as limits and shares are concerned."""
+"""Callers: the identity of a request's sender, to which limits and fair shares apply."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from app.access.proxies import caller_network
 
 
 def caller() -> str:
-    """The hash of the running request's key, once that is checked, or else the network that it comes from."""
+    """The hash of the running request's key, once that has been checked; otherwise its sender's network."""
     return key_hash() or caller_network()

@@ -1,4 +1,4 @@
-"""CORS: the pages of other origins that may call the service, and what they may see of its answers."""
+"""CORS: which other origins' pages may call the service, and which headers of its answers they may read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ALLOWED = (
     "Content-Encoding",
     "Inference-Header-Content-Length",
     "X-Request-Id",
-    # OpenTelemetry puts these on every request of a page that it watches.
+    # OpenTelemetry adds these to every request of a page that it instruments.
     "traceparent",
     "tracestate",
     "baggage",
@@ -31,16 +31,16 @@ _EXPOSED = (
     "Retry-After",
     "Inference-Header-Content-Length",
 )
-_PREFLIGHT_SECONDS = 600  # that a browser may remember an answer; Safari keeps none longer
+_PREFLIGHT_SECONDS = 600  # how long a browser may cache a preflight answer; Safari's own maximum
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Let pages of MASKSERVE_CORS_ORIGINS call the programs' routes of `app`. No credentials go along."""
+    """Let pages of MASKSERVE_CORS_ORIGINS call the API routes of `app`, without credentials."""
     if not settings.cors_origins:
         return
     shared = _shared_paths(settings)
     everybody = settings.cors_origins == ("*",)
-    # As patterns that are escaped here: Flask-CORS takes what has a bracket, as http://[::1]:3000, for one.
+    # Escaped patterns, because Flask-CORS takes an origin with a bracket (http://[::1]:3000) for a pattern.
     exact = [re.compile(re.escape(origin) + r"\Z") for origin in settings.cors_origins]
     CORS(
         app,
@@ -52,8 +52,8 @@ def register(app: Flask, settings: Settings) -> None:
         expose_headers=_EXPOSED,
         max_age=_PREFLIGHT_SECONDS,
         always_send=False,
-        intercept_exceptions=False,  # errors are answers and pass after_request like all others
-        vary_header=False,  # it would be missing where the origin is
+        intercept_exceptions=False,  # errors are answers and pass through after_request like all others
+        vary_header=False,  # Flask-CORS omits it if the request has no Origin; see below
     )
 
     @app.after_request
@@ -64,7 +64,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def _shared_paths(settings: Settings) -> re.Pattern[str]:
-    """All of the paths that are shared, those included that Vertex AI has chosen."""
+    """A pattern for all shared paths, including those that Vertex AI has chosen."""
     chosen = [
         re.escape(route.rstrip("/")) for route in (settings.health_route, settings.predict_route) if route
     ]

@@ -1,4 +1,4 @@
-"""Dates: a condition on a date that cannot be is no condition, and is left out before anything reads it."""
+"""Dates: a conditional header with an impossible date is removed from a request before anything reads it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from werkzeug.http import parse_date
 
 from app.configuration.settings import Settings
 
-_CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")  # that werkzeug reads as dates
+_CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE")  # those that werkzeug reads as dates
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Ignore impossible dates in requests of `app`, as RFC 9110, section 13.1.3, wants it."""
+    """Ignore impossible dates in requests to `app`, as RFC 9110, section 13.1.3, requires."""
 
     @app.before_request
     def ignore_impossible_dates() -> None:
         for name in _CONDITIONS:
             try:
-                parse_date(request.environ.get(name))  # None where it is no date at all
-            except OverflowError:  # a zone of a billion hours, which werkzeug 3.1 does not expect
+                parse_date(request.environ.get(name))  # returns None for text that is not a date
+            except OverflowError:  # a zone of a billion hours, which werkzeug 3.1 does not handle
                 del request.environ[name]

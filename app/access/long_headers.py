@@ -1,4 +1,4 @@
-"""Long headers: refused by the app in its own words, before the server cuts the connection."""
+"""Long headers: refused by the app with a proper error, before the server would cut the connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.errors import HeadersTooLarge
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Refuse requests of `app` whose line and headers have more than MASKSERVE_MAX_HEADER_BYTES."""
+    """Refuse requests to `app` whose line and headers have more than MASKSERVE_MAX_HEADER_BYTES."""
 
     @app.before_request
     def refuse_long_headers() -> None:

@@ -1,4 +1,4 @@
-"""Proxies: whose word is taken on where a request comes from, and by which protocol."""
+"""Proxies: which X-Forwarded-* headers are trusted for a request's source address and protocol."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]+|\[(?P<v6>[0-9A-Fa-f:.]+)\](:[0-
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Take the caller's address and protocol from X-Forwarded-*, as far as proxies are trusted."""
+    """Take the caller's address and protocol from X-Forwarded-*, if proxies are trusted."""
     if settings.trusted_proxies:
-        # Only addresses are a list to which each proxy appends. The protocol is one word: Google's balancers,
-        # for which two addresses are trusted, would otherwise never be heard to say https.
+        # Only the addresses form a list to which each proxy appends. The protocol is a single word: with a
+        # count of 2, as for Google's load balancers, their https would never be recognised.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             _without_port(app.wsgi_app), x_for=settings.trusted_proxies, x_proto=1
         )
 
 
 def _without_port(answer: WSGIApplication) -> WSGIApplication:
-    """`answer` with callers' addresses as such: some proxies name them with their ports."""
+    """`answer`, with callers' ports removed from their addresses: some proxies append them."""
 
     def answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if named := _WITH_PORT.fullmatch(environ.get("REMOTE_ADDR", "")):
@@ -45,9 +45,9 @@ def caller_network() -> str:
 
 
 def network_of(caller: str) -> str:
-    """A caller's IPv4 address or IPv6 /64, which is what one household or machine is given.
+    """A caller's IPv4 address or IPv6 /64, the block that one household or machine is usually assigned.
 
-    All whose address cannot be read are one: if each were its own, anybody could become somebody else.
+    All callers whose address cannot be parsed count as one; otherwise anyone could pose as many callers.
     """
     try:
         address = ip_address(caller)

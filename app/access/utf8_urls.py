@@ -1,4 +1,4 @@
-"""UTF-8 in URLs: a path or query with other bytes stands for no text, and is refused."""
+"""UTF-8 in URLs: a request whose path or query is not valid UTF-8 is refused."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.errors import BadUrl
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Refuse requests of `app` whose URL is not UTF-8, as it is sent and once percent-encoding is undone."""
+    """Refuse requests to `app` whose URL is not UTF-8 after percent-decoding."""
 
     @app.before_request
     def refuse_other_bytes() -> None:
-        # As WSGI has it: a character for each byte.
+        # WSGI decodes paths as Latin-1: one character for each byte.
         _check("path", request.environ.get("PATH_INFO", "").encode("latin-1"))
         _check("query", unquote_to_bytes(request.query_string))
 
@@ -25,6 +25,6 @@ def _check(part: str, sent: bytes) -> None:
         sent.decode()
     except UnicodeDecodeError as error:
         raise BadUrl(
-            f"The {part} of the URL is not UTF-8: its byte 0x{sent[error.start]:02X} is part of no character."
-            " Percent-encode text as UTF-8."
+            f"The {part} of the URL is not UTF-8: its byte 0x{sent[error.start]:02X} is not part of a"
+            " character. Percent-encode text as UTF-8."
         ) from None

@@ -1,1 +1,1 @@
-"""What makes the reply: what was found in a picture, warnings about it, or the problem there was."""
+"""Makes the answers: what was found in a picture, warnings about it, or what went wrong."""

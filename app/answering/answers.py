@@ -1,4 +1,4 @@
-"""Answers: what was found in a picture, in the form that its caller asked for."""
+"""Answers: what was found in a picture, in the form that the caller requested."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from model.formats.json import finding_to_json
 from model.formats.registry import JSON, Options, draw
 
 _TIMED = ("decode", "queue", "infer", "masks", "encode")
-"""The stages of an answer that its caller is told the time of."""
+"""The stages whose duration the caller is told."""
 
 
 def timings_of(finding: Finding) -> dict[str, float]:
-    """Milliseconds by stage, all of _TIMED; whoever encodes the answer adds "encode"."""
+    """Milliseconds by stage, for all of _TIMED; "encode" is 0 until the answer is encoded."""
     measured = finding.stopwatch.milliseconds
     return {stage: round(measured.get(stage, 0.0), 1) for stage in _TIMED}
 
@@ -63,12 +63,12 @@ INCLUDABLE = tuple(_INCLUDED)
 
 
 def _file(finding: Finding, wanted: Wanted) -> Response:
-    """A file to look at or to save; its name when it is kept never comes from the upload."""
+    """A file to display or to save; its suggested name never comes from the upload."""
     with finding.stopwatch.measure("encode"):
         response = Response(wanted.output.write(finding, wanted.options))
     picture_format = wanted.output.picture_format(wanted.options)
     if picture_format is None:
-        response.mimetype = wanted.output.media_types[0]  # of text with its charset
+        response.mimetype = wanted.output.media_types[0]  # sets the charset, too, if it is text
         shown, name = "attachment", wanted.output.file_name
     else:
         response.mimetype = f"image/{picture_format}"

@@ -1,4 +1,4 @@
-"""Several images in one request: each answered, or refused, by itself and in order."""
+"""Several images in one request: each is answered or refused separately, in order."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def answer_each(
     """The JSON answer of each image, or `{"error": problem}`.
 
     Args:
-        images: each with its own parameters, which go before those of `document`.
-        document: the parameters for all, from a JSON body.
-        texts: the parameters for all, from query and form.
-        model: the one that the route names, if it does.
+        images: each with its own parameters, which take precedence over those of `document`.
+        document: the parameters for all images, from a JSON body.
+        texts: the parameters for all images, from query and form.
+        model: the model that the route names, if any.
 
     Raises:
-        BadParameter: in those for all.
+        BadParameter: a parameter for all images is not valid.
         Busy: no place is free.
         TooManyRequests: more images than the caller may send now.
     """
@@ -53,9 +53,9 @@ def answer_each(
         try:
             parameters, wanted = _parse({**document, **own}, texts, model)
             asked.append((fetches.bring(image), parameters, wanted))
-        except ClientLeft:  # nobody waits for the others either
+        except ClientLeft:  # nobody waits for the other images either
             raise
-        except Exception as error:  # one bad image costs the others nothing
+        except Exception as error:  # a bad image does not affect the others
             asked.append(error)
     with admitted(len(images)):
         room = _Room(current_service().settings.max_batch_bytes)
@@ -63,29 +63,29 @@ def answer_each(
 
 
 class _Room:
-    """For the pictures that the answers of a batch carry: they are in memory together."""
+    """A limit on the pictures in the answers of a batch, which are all in memory at the same time."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._left = most_bytes
 
     def check(self) -> None:
-        """Raise TooLarge when the answers so far have taken it all."""
+        """Raise TooLarge if the answers so far have used it up."""
         if self._left <= 0:
             raise TooLarge(
-                f"The pictures in the answers before this one have over {self._most_bytes:,} bytes, the most"
-                " together. Send fewer images at once, or ask for no pictures."
+                f"The pictures in the answers before this one have more than {self._most_bytes:,} bytes, the"
+                " limit for one request. Send fewer images at once, or leave out include."
             )
 
     def take(self, answer: Mapping[str, Any]) -> None:
-        """Take room for the pictures in `answer`."""
+        """Count the pictures in `answer`."""
         self._left -= sum(len(answer[name]) for name in INCLUDABLE if name in answer)
 
 
 class _Fetches:
-    """The images that a batch has from elsewhere: all are here before it takes a place.
+    """Fetches a batch's images from other servers, all of them before the batch takes a place.
 
-    Together they have the time of one upload, and the bytes that a batch may have.
+    Together they may take the time of one upload, and have the bytes that a batch may have.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class _Fetches:
         self._end = time.monotonic() + min(settings.upload_timeout, seconds_left())
 
     def bring(self, image: Image) -> Image:
-        """The file, if `image` is elsewhere; else `image` as it is. Raises ServiceError."""
+        """The fetched file, if `image` is on another server; else `image` itself. Raises ServiceError."""
         if not self._service.sources.is_elsewhere(image):
             return image
         if self._client.has_left():
@@ -104,7 +104,7 @@ class _Fetches:
         settings = self._service.settings
         left = self._end - time.monotonic()
         if left <= 0:
-            raise FetchTimedOut("The images before this one took all the time there is. Send fewer at once.")
+            raise FetchTimedOut("Fetching the images before this one took all the time. Send fewer at once.")
         if self._room <= 0:
             raise self._too_large()
         with receiving():
@@ -129,7 +129,7 @@ def _answer(asked: _Asked | Exception, room: _Room) -> dict[str, Any]:
         if isinstance(asked, Exception):
             raise asked
         if seconds_left() <= 0:
-            raise Busy("The request's time was over before this image's turn. Send fewer at once.", 60)
+            raise Busy("The request's time ran out before this image's turn. Send fewer at once.", 60)
         room.check()
         image, parameters, wanted = asked
         data = service.sources.read(image)
@@ -137,9 +137,9 @@ def _answer(asked: _Asked | Exception, room: _Room) -> dict[str, Any]:
             answer = to_json(finding, wanted)
         room.take(answer)
         return answer
-    except ClientLeft:  # nobody waits for the others either
+    except ClientLeft:  # nobody waits for the other images either
         raise
-    except Exception as error:  # one bad image costs the others nothing
+    except Exception as error:  # a bad image does not affect the others
         return {"error": problem_of(error).as_dict()}
 
 
@@ -148,7 +148,7 @@ def _parse(
 ) -> tuple[Parameters, Wanted]:
     if model is not None:
         if document.get("model") not in (None, model):
-            raise BadParameter(f"model must be {model}, as the route says, or be left out.")
+            raise BadParameter(f"model must be {model}, as in the route, or be left out.")
         document = {**document, "model": model}
     most = current_service().settings.max_segments
     parameters = parse_parameters(*texts, document=document, most_segments=most)

@@ -1,4 +1,4 @@
-"""JSON of answers, by orjson: the standard library takes longer over a hundred masks than drawing them."""
+"""JSON of answers, by orjson: the standard library takes longer to encode 100 masks than to draw them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask.json.provider import JSONProvider
 
 
 class OrjsonProvider(JSONProvider):
-    """What `jsonify`, and views that return a dict, encode with."""
+    """The JSON encoder for `jsonify` and for views that return a dict."""
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         return orjson.dumps(obj).decode()
@@ -23,5 +23,5 @@ class OrjsonProvider(JSONProvider):
 
 
 def register(app: Flask) -> None:
-    """Make `app` answer by orjson."""
+    """Make `app` encode its JSON with orjson."""
     app.json = OrjsonProvider(app)

@@ -1,4 +1,4 @@
-"""One image in a request: received, segmented, answered."""
+"""Requests with one image: receives, segments and answers it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def answer_one(
 
     Args:
         receive: reads the request's body.
-        wanted_by: says what the answer is to be.
+        wanted_by: chooses the form of the answer.
 
     Raises:
-        ServiceError: whatever is wrong, in words for the caller.
+        ServiceError: anything that is wrong with the request, with a message for the caller.
     """
     service = current_service()
     with receiving():

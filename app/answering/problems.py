@@ -1,4 +1,4 @@
-"""Problems: errors as their callers see them (RFC 9457), of this service's own tree or any other."""
+"""Problems: errors as callers see them (RFC 9457), whether the service's own or other exceptions."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from model.pictures import (
 )
 from model.results.result import UnsuitablePicture
 
-# Routes of KServe V2, those included that there are not.
+# Routes of KServe V2, including unknown ones.
 _OPEN_INFERENCE = re.compile(r"/v2(/.*)?", re.DOTALL)
 
-# Where werkzeug's own exceptions carry something that the caller needs.
+# Headers of werkzeug's own exceptions that callers need.
 _KEPT_HEADERS = ("Allow", "Retry-After")
 
 _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
@@ -58,7 +58,7 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """An error as its caller sees it (RFC 9457), and the headers that go with it."""
+    """An error as its caller sees it (RFC 9457), and the headers to send with it."""
 
     type: str
     title: str
@@ -77,7 +77,7 @@ class Problem:
         }
 
     def response(self) -> Response:
-        """The problem as application/problem+json, or in the form of the protocol that the request speaks."""
+        """The problem as application/problem+json, or as KServe V2 requires it on that protocol's routes."""
         speaks_open_inference = _OPEN_INFERENCE.fullmatch(request.path)
         response = jsonify({"error": self.detail} if speaks_open_inference else self.as_dict())
         response.status_code = self.status
@@ -88,17 +88,19 @@ class Problem:
 
 
 def problem_of(error: Exception) -> Problem:
-    """What the caller is told about `error`; what the caller must not see goes to the log."""
+    """What the caller is told about `error`; details that the caller must not see go to the log."""
     for model_error, service_error in _SERVICE_ERROR_OF.items():
         if isinstance(error, model_error):
             error = service_error(_sentence(str(error)))
-    # uWSGI's socket timeout surfaces as a broken read; a client that is really gone reads no answer anyway.
+    # uWSGI's socket timeout appears as a broken read; a client that has really left reads no answer anyway.
     if isinstance(error, ClientDisconnected):
         error = UploadTooSlow("The upload stalled or broke off.")
-    if memory.lacks(error):  # which says nothing of the image: it may go well the next time
+    if memory.lacks(error):  # not the image's fault: a retry may succeed
         current_record().failure = error
-        current_app.logger.warning("request %s lacked memory", request_id(), exc_info=error)
-        error = Busy("There is not enough memory for this right now. Try again shortly, or send less.")
+        current_app.logger.warning(
+            "request %s was refused with 503: there was not enough memory", request_id(), exc_info=error
+        )
+        error = Busy("There is not enough memory for this request now. Try again shortly, or send less.")
     if isinstance(error, ServiceError):
         current_record().refusals.append(error.kind)
         return Problem(
@@ -111,7 +113,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         current_record().refusals.append(error.name.lower().replace(" ", "-"))
         headers = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
-        # The type of a problem that says no more than its status (RFC 9457, section 4.2.1).
+        # The type of a problem that means no more than its status (RFC 9457, section 4.2.1).
         return Problem("about:blank", error.name, error.code, _detail(error), headers)
     current_record().failure = error
     current_app.logger.error("request %s failed", request_id(), exc_info=error)
@@ -119,25 +121,25 @@ def problem_of(error: Exception) -> Problem:
         type="about:blank",
         title="Internal Server Error",
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
-        detail="The service failed on this request. Its log has the reason under the request id.",
+        detail="The service failed on this request. The reason is in its log, under the request id.",
     )
 
 
 def _detail(error: HTTPException) -> str:
-    """What werkzeug says of it, or better."""
+    """Werkzeug's description of the error, or a more helpful one."""
     if isinstance(error, MethodNotAllowed) and "POST" in (error.valid_methods or ()):
-        advice = "; curl -T sends PUT unless it is told -X POST" if request.method == "PUT" else ""
+        advice = "; curl -T sends PUT unless you add -X POST" if request.method == "PUT" else ""
         return f"This route takes POST, not {request.method[:20]}{advice}."
     return error.description or error.name
 
 
 def _sentence(message: str) -> str:
-    """`message`, from code that speaks in clauses, as a sentence like the service's own."""
+    """`message`, a clause from code below the service, as a sentence like the service's own."""
     return message[:1].upper() + message[1:].rstrip(".") + "."
 
 
 def register(app: Flask) -> None:
-    """Make every error of `app` answer as a problem, those of routing (404, 405) included."""
+    """Answer every error of `app` as a problem, including routing errors (404, 405)."""
 
     @app.errorhandler(Exception)
     def answer_problem(error: Exception) -> Response:

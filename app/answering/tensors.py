@@ -13,7 +13,7 @@ from model.storage.manifest import Manifest
 
 
 def answer_inference(asked: Inference, answers: Sequence[Mapping[str, Any]], manifest: Manifest) -> Response:
-    """One tensor of JSON texts, each the answer for an image."""
+    """One tensor of JSON texts; each text is the answer for one image."""
     texts = [orjson.dumps(answer) for answer in answers]
     tensor: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(texts)]}
     document: dict[str, Any] = {"model_name": manifest.name, "model_version": manifest.version}

@@ -1,4 +1,4 @@
-"""Warnings: what an answer says of itself, so that nobody takes nonsense for a finding."""
+"""Warnings: an answer's notes on how far to trust it, so that nobody takes nonsense for a finding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.storage.manifest import AUTO
 
 
 def warnings_about(finding: Finding) -> list[dict[str, str]]:
-    """Each a code for programs and a message for people; mostly there is none."""
+    """The warnings, usually none; each has a code for programs and a message for people."""
     return [*_unfamiliar(finding), *_of_pages(finding), *_truncated(finding), *_cut(finding)]
 
 
@@ -31,7 +31,7 @@ def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
     manifest = finding.manifest
     if finding.verdict is None or finding.verdict.accepts or finding.chosen_by == "gate":
         return []
-    if finding.verdict.label == NOTHING:  # it found nothing, and says so
+    if finding.verdict.label == NOTHING:  # the answer already says that nothing was found
         return []
     advice = _advice(manifest.name, list(current_service().segmenters))
     return [
@@ -40,21 +40,21 @@ def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
 
 
 def _advice(model: str, loaded: list[str]) -> str:
-    """What to do about a picture that `model` does not know."""
+    """What to do about a picture that `model` does not recognise."""
     if model == FOR_PHOTOS:
         return ""
     if len(loaded) > 1 and FOR_PHOTOS not in loaded:
-        return f"To have one of {', '.join(loaded)} chosen that knows it, ask with model={AUTO}."
+        return f"To choose a suitable one of {', '.join(loaded)} automatically, set model={AUTO}."
     if FOR_PHOTOS in loaded:
         return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
     return (
         f"For everyday photos load the model {FOR_PHOTOS}: python -m model fetch {FOR_PHOTOS}, "
-        f"then MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
+        f"then set MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
     )
 
 
 TRUNCATED = "truncated"
-"""The code of the warning that more was found than is in the answer."""
+"""The code of the warning that more segments were found than the answer has."""
 
 
 def _truncated(finding: Finding) -> list[dict[str, str]]:
@@ -65,7 +65,7 @@ def _truncated(finding: Finding) -> list[dict[str, str]]:
     if count < ceiling:
         remedy = f"For more, ask with max_segments={min(found, ceiling)}."
     else:
-        remedy = f"This service answers {ceiling:,} at most: for more, send the picture in parts."
+        remedy = f"This service returns at most {ceiling:,}: for more, send the picture in parts."
     message = f"{found:,} segments were found; the answer has the best {count:,}. {remedy}"
     return [{"code": TRUNCATED, "message": message}]
 

@@ -1,4 +1,4 @@
-"""Kinds of settings: what an environment variable may say, and how its text becomes a value."""
+"""Kinds of settings: which text an environment variable may have, and how the text becomes a value."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SHORTEST = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value: what is allowed, in words, and how text becomes the value (or a ValueError)."""
+    """A kind of value: `allowed` says which values, in words; `parse` returns one or raises ValueError."""
 
     allowed: str
     parse: Callable[[str], Any]
 
 
 def whole_number(least: int, most: int | None = None) -> Kind:
-    """Digits only, for a number of `least` or more, and `most` or less."""
+    """A whole number from `least` to `most`, in digits only."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()):  # int reads "1_0" as 10, uWSGI (uwsgi.ini) as 1
+        if not (text.isascii() and text.isdigit()):  # int() reads "1_0" as 10, uWSGI (uwsgi.ini) as 1
             raise ValueError
         number = int(text)
         if number < least or (most is not None and number > most):
@@ -39,7 +39,7 @@ def whole_number(least: int, most: int | None = None) -> Kind:
 
 
 def seconds(most: int) -> Kind:
-    """A time up to `most`."""
+    """A duration up to `most` seconds."""
 
     def parse(text: str) -> float:
         number = number_in(text)
@@ -51,7 +51,7 @@ def seconds(most: int) -> Kind:
 
 
 def names() -> Kind:
-    """One or more names, each once, without the spaces around them."""
+    """One or more names; duplicates and the spaces around names are dropped."""
 
     def parse(text: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
@@ -63,7 +63,7 @@ def names() -> Kind:
 
 
 def names_matching(pattern: str, allowed: str) -> Kind:
-    """One or more names, all of each matching the regular expression; `allowed` says the same in words."""
+    """One or more names, each matching the whole regular expression; `allowed` describes it in words."""
 
     def parse(text: str) -> tuple[str, ...]:
         found: tuple[str, ...] = names().parse(text)
@@ -75,7 +75,7 @@ def names_matching(pattern: str, allowed: str) -> Kind:
 
 
 def keys() -> Kind:
-    """One or more secrets, each once, of characters that can be typed."""
+    """One or more secrets of printable characters; duplicates are dropped."""
 
     def parse(text: str) -> tuple[str, ...]:
         found: tuple[str, ...] = names().parse(text)
@@ -97,7 +97,7 @@ def origins() -> Kind:
 
     allowed = (
         "* alone, or origins as browsers send them, separated by commas, such as https://example.com or"
-        " http://localhost:3000: in lower case, without path, slash at the end or usual port"
+        " http://localhost:3000: in lower case, without path, trailing slash or default port"
     )
     return Kind(allowed, parse)
 
@@ -122,11 +122,11 @@ def some_of(*words: str) -> Kind:
             raise ValueError
         return found
 
-    return Kind(f"of {', '.join(words)}, separated by commas", parse)
+    return Kind(f"one or more of {', '.join(words)}, separated by commas", parse)
 
 
 def matching(pattern: str, allowed: str) -> Kind:
-    """Text of which all matches the regular expression; `allowed` says the same in words."""
+    """Text that matches the whole regular expression; `allowed` describes it in words."""
 
     def parse(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -137,10 +137,10 @@ def matching(pattern: str, allowed: str) -> Kind:
 
 
 def or_unset(kind: Kind, unset: Any = None) -> Kind:
-    """That kind; the empty text stands for `unset`."""
+    """The same kind, except that empty text means `unset`."""
     return Kind(kind.allowed, lambda text: kind.parse(text) if text else unset)
 
 
 def _is_origin(text: str) -> bool:
-    """Whether a browser would send it. It leaves out the port that a scheme has anyway."""
+    """Whether a browser would send this origin. Browsers leave out a scheme's default port."""
     return bool(_ORIGIN.fullmatch(text)) and not re.fullmatch("https:.*:443|http:.*:80", text)

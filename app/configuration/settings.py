@@ -26,10 +26,11 @@ from model.results.result import MOST_SEGMENTS, USUAL_CEILING
 
 PREFIX = "MASKSERVE_"
 
-# This the models read, not the service.
+# Read by the model library, not by the service.
 READ_ELSEWHERE = ("MASKSERVE_MODEL_DIR",)
 
-# Upload and wait, each at most this, leave time for an inference before the worker's own deadline.
+# Seconds. With an upload and a wait of at most this each, time is left for an inference before the process's
+# own deadline (MASKSERVE_WORKER_TIMEOUT).
 _LONGEST_TIMEOUT = 120
 
 _MEBIBYTE = 2**20
@@ -45,11 +46,11 @@ def _setting(
     """A field of Settings.
 
     Args:
-        default: as the environment would spell it.
-        kind: what values it may have.
-        description: its line of help, with the reason for the default.
-        name: of the environment variable, where another party has named it.
-        secret: its value is never shown.
+        default: its text in an environment variable.
+        kind: which values it may have.
+        description: its help text, with the reason for the default.
+        name: the environment variable, if the name is not ours to choose.
+        secret: whether its value must never be shown.
     """
     metadata = {"default": default, "kind": kind, "description": description, "name": name, "secret": secret}
     return field(default=kind.parse(default), metadata=metadata, repr=not secret)
@@ -141,7 +142,7 @@ class Settings:
     )
     max_field_bytes: int = _setting(
         str(256 * 1024),
-        whole_number(128 * 1024),  # it bounds the parser's buffer too, which takes 64 KiB at once
+        whole_number(128 * 1024),  # it also limits the parser's buffer, which grows by 64 KiB at once
         "Most bytes in all text fields of a form together; more are refused with 413.",
     )
     max_segments: int = _setting(
@@ -236,7 +237,7 @@ class Settings:
         or_unset(
             matching(
                 r"\s*[1-9][0-9]*\s*(/|per)\s*(second|minute|hour|day)\s*",
-                "a number a time, such as 60/minute",
+                "a number of requests per period, such as 60/minute",
             )
         ),
         "How many requests each API key (without keys: each address) may send, such as 60/minute. A picture"
@@ -282,7 +283,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings that `environment` asks for, with defaults for the rest. Raises BadSetting."""
+        """The settings in `environment`, with defaults for the rest. Raises BadSetting."""
         known = [definition.name for definition in DEFINITIONS] + list(READ_ELSEWHERE)
         for complaint in (
             complaint_about_port(environment, "PORT"),
@@ -299,7 +300,7 @@ class Settings:
             try:
                 values[definition.field] = definition.kind.parse(text)
             except ValueError as error:
-                found = "what it is" if definition.secret else repr(text)
+                found = "its present value (not shown: it is secret)" if definition.secret else repr(text)
                 raise BadSetting(f"{definition.name} must be {definition.kind.allowed}, not {found}") from (
                     None if definition.secret else error
                 )
@@ -308,28 +309,28 @@ class Settings:
         return settings
 
     def advice(self) -> Iterator[str]:
-        """What its operator may have overlooked."""
+        """Warnings about combinations of settings that the operator may have overlooked."""
         longest = max(self.upload_timeout, self.request_timeout)
         if self.worker_timeout <= longest:
             yield (
-                f"MASKSERVE_WORKER_TIMEOUT ({self.worker_timeout} s) ends a process, with all that it works"
-                f" on, for one slow request: let it be well above the {longest:g} s that a request may take"
+                f"MASKSERVE_WORKER_TIMEOUT ({self.worker_timeout} s) ends a process, and all of its requests,"
+                f" because of one slow request: set it well above the {longest:g} s that a request may take"
             )
 
 
 def _check_together(settings: Settings) -> None:
-    """Raise BadSetting for settings that are right each by itself and make no sense together, or here."""
+    """Raise BadSetting for settings that are valid alone but not together, or not on this machine."""
     if settings.url_fetch == "allowlist" and not settings.url_hosts:
         raise BadSetting("MASKSERVE_URL_FETCH is allowlist, so MASKSERVE_URL_HOSTS must name hosts")
     if settings.max_batch_bytes < settings.max_bytes:
-        raise BadSetting("MASKSERVE_MAX_BATCH_BYTES must be MASKSERVE_MAX_BYTES at least")
+        raise BadSetting("MASKSERVE_MAX_BATCH_BYTES must be at least MASKSERVE_MAX_BYTES")
     if settings.path_root is not None and not os.path.isdir(settings.path_root):
-        raise BadSetting(f"MASKSERVE_PATH_ROOT must be a folder that there is, not {settings.path_root!r}")
+        raise BadSetting(f"MASKSERVE_PATH_ROOT must be an existing folder, not {settings.path_root!r}")
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One setting, as documentation and the environment know it."""
+    """One setting, as the documentation and the environment see it."""
 
     name: str
     field: str

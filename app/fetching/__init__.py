@@ -1,1 +1,1 @@
-"""Images and bundles from elsewhere: URLs, Cloud Storage, a folder of the operator's."""
+"""Fetches images and bundles from elsewhere: URLs, Cloud Storage, a folder on the server."""

@@ -1,25 +1,25 @@
-"""Addresses: which IP addresses may be connected to on a caller's word: public ones, and no others."""
+"""Addresses: which IP addresses the service may connect to for a caller: public ones only."""
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-# All that IANA has handed out for hosts on the internet; the rest of IPv6 is special or unassigned. Mapped
+# All of IPv6 that IANA has allocated for hosts on the internet; the rest is special or unassigned. Mapped
 # (::ffff:0:0/96) and compatible (::/96) addresses, unique local, link-local and multicast lie outside.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 
-# By RFC 6052 what follows is a public IPv4 address, in its last 32 bits. It is what every name resolves to
-# on networks that have IPv6 only, so it is judged by that address and not refused as a whole.
+# RFC 6052: the last 32 bits are an IPv4 address. On IPv6-only networks every IPv4 host resolves to such an
+# address, so the range is judged by the IPv4 address and not refused as a whole.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
-# IANA's special-purpose registries, and what they leave out. Of each range all is refused, also the few
-# addresses in it that are public: no images are there.
+# IANA's special-purpose registries, and what they leave out. Each range is refused as a whole, including the
+# few public addresses in it, which host no images.
 _SPECIAL_IPV4 = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this host; unspecified
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # behind a carrier's NAT, and clouds' own services
+        "100.64.0.0/10",  # carrier-grade NAT; clouds' own services
         "127.0.0.0/8",  # loopback
         "168.63.129.16/32",  # Azure's host, from within its machines
         "169.254.0.0/16",  # link-local; clouds' metadata
@@ -38,19 +38,19 @@ _SPECIAL_IPV4 = tuple(
 _SPECIAL_IPV6 = tuple(
     IPv6Network(network)
     for network in (
-        "2001::/23",  # protocol assignments: Teredo (it wraps IPv4), benchmarking, ORCHID
+        "2001::/23",  # protocol assignments: Teredo (it embeds IPv4), benchmarking, ORCHID
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, abandoned (RFC 7526); it wraps IPv4
+        "2002::/16",  # 6to4, abandoned (RFC 7526); it embeds IPv4
         "3fff::/20",  # documentation
     )
 )
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether `address` is one of the internet's: unicast, and routed there.
+    """Whether `address` is unicast and routed on the internet.
 
-    `ipaddress.is_global` alone is not asked: it depends on Python's version, takes multicast for global and
-    does not look into addresses that wrap another.
+    `ipaddress.is_global` would not be enough: it depends on Python's version, counts multicast as global and
+    does not look into addresses that embed another.
     """
     if isinstance(address, IPv6Address):
         if address in _NAT64:

@@ -1,4 +1,4 @@
-"""Fetching: the image behind a URL that a stranger named, from a public address and within limits."""
+"""Fetching: downloads the image at a caller's URL, from public addresses only and within limits."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from app.fetching.transfer_deadline import TransferDeadline
 from app.fetching.urls import Target, target_of
 
 Resolve = Callable[[str], Sequence[str]]
-"""A host name → its addresses; OSError where there is none."""
+"""A host name → its addresses; raises OSError if there are none."""
 
 Connect = Callable[[str, int, float], socket.socket]
-"""An address, a port and a timeout in seconds → the connection; OSError where there is none."""
+"""An address, a port and a timeout in seconds → the connection; raises OSError if it fails."""
 
 _MOST_REDIRECTS = 3
 _BLOCK_BYTES = 64 * 1024
 _HEADERS = {
     "Accept": "image/*, application/octet-stream;q=0.5",
-    "Accept-Encoding": "identity",  # what is never inflated cannot be a bomb
+    "Accept-Encoding": "identity",  # never decompressed, so never a decompression bomb
     "Connection": "close",
     "User-Agent": "MaskServe",
 }
-# The second is what S3 says of a file of which nobody said what it is.
+# The second is S3's type for files uploaded without one.
 _TYPES_OF_ANYTHING = ("application/octet-stream", "binary/octet-stream")
 
 
 def resolve(host: str) -> list[str]:
-    """The addresses of `host`, as the system knows them. Raises OSError."""
-    # The dot makes the name absolute: a search list would try it below the cluster's own domains first.
+    """The addresses of `host`, from the system's resolver. Raises OSError."""
+    # The dot makes the name absolute; otherwise the search list would try the cluster's own domains first.
     found = socket.getaddrinfo(f"{host}.", None, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 def connect(address: str, port: int, timeout: float) -> socket.socket:
-    """A connection to `address`, by TCP and directly. Raises OSError."""
+    """A direct TCP connection to `address`. Raises OSError."""
     return socket.create_connection((address, port), timeout)
 
 
 class Fetcher:
     """Fetches images from URLs.
 
-    A host is looked up once for each request that is made of it, all its addresses are checked, and what is
-    connected to is one of those addresses: a name that points elsewhere a moment later gains nothing. No
-    proxy, cookie or password of the environment is used.
+    Each request resolves its host once, checks all addresses and connects to one of these, so that a name
+    which changes a moment later (DNS rebinding) gains nothing. No proxy, cookie or password from the
+    environment is used.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Fetcher:
         """
         Args:
             settings: which URLs are allowed, and the limits.
-            resolve: stands in for the system's resolver.
-            connect: stands in for TCP.
-            trust: whose certificates are believed; without it, those that the system believes.
+            resolve: replaces the system's resolver.
+            connect: replaces TCP.
+            trust: the trusted certificate authorities; default: the system's.
         """
         self._settings = settings
         self._resolve = resolve
@@ -78,23 +78,23 @@ class Fetcher:
         self._trust = trust or ssl.create_default_context()
 
     def fetch(self, url: str, deadline: TransferDeadline | None = None, most: int | None = None) -> bytes:
-        """The image file at `url`, not looked into.
+        """The image file at `url`; its content is not checked.
 
         Args:
-            url: as the caller names it.
-            deadline: by when it must be here; None: within MASKSERVE_URL_TIMEOUT.
-            most: bytes that it may have; None: MASKSERVE_MAX_BYTES.
+            url: as the caller wrote it.
+            deadline: for the whole transfer. Default: MASKSERVE_URL_TIMEOUT from now.
+            most: the most bytes that the file may have. Default: MASKSERVE_MAX_BYTES.
 
         Raises:
-            BadParameter: no absolute URL, or one with a user name.
+            BadParameter: not an absolute URL, or one with a user name.
             FetchFailed: no 200, more than 3 redirects, a broken connection, a bad certificate.
-            FetchTimedOut: all of it took more time.
+            FetchTimedOut: the transfer did not end by the deadline.
             Forbidden: the settings do not allow the URL, or its host has no public address.
-            NotAnImage: the Content-Type is that of something else.
-            TooLarge: it has more bytes.
+            NotAnImage: the Content-Type is not that of an image.
+            TooLarge: the file has more bytes than allowed.
         """
         if self._settings.url_fetch == "off":
-            raise Forbidden("This service fetches no URLs; send the image itself.")
+            raise Forbidden("This service does not fetch URLs; send the image itself.")
         target = target_of(url, self._settings)
         most = self._settings.max_bytes if most is None else most
         with deadline or TransferDeadline(self._settings.url_timeout) as deadline:
@@ -106,12 +106,12 @@ class Fetcher:
         raise FetchFailed(f"The URL redirects more than {_MOST_REDIRECTS} times.")
 
     def _get(self, target: Target, deadline: TransferDeadline, most: int) -> bytes | Target:
-        """The image, or where it is instead."""
+        """The image, or the target of a redirect."""
         addresses = self._addresses(target, deadline)
         with _told_to_the_caller(deadline), closing(self._open(target, addresses, deadline)) as line:
             kind = HTTPSConnection if target.scheme == "https" else HTTPConnection
             connection = kind(target.host, target.port)
-            connection.sock = line  # so it opens none itself
+            connection.sock = line  # so that it does not open one itself
             connection.request(
                 "GET", target.path, headers=_HEADERS, preload_content=False, decode_content=False
             )
@@ -120,11 +120,11 @@ class Fetcher:
                 if location:
                     return self._redirected(target, location)
                 image = self._image(response, deadline, most)
-        deadline.remaining()  # to the reader a connection that was shut looks like one that ended
+        deadline.remaining()  # a connection that the deadline shut looks like a normal end of the body
         return image
 
     def _addresses(self, target: Target, deadline: TransferDeadline) -> list[str]:
-        """Where the host is. One answer for every reason against it, or it would tell of networks inside."""
+        """The host's addresses. All refusals have one message, so that none reveals internal networks."""
         forbidden = Forbidden("The host of the URL has no public address.")
         if target.address is not None:
             found: Sequence[str] = [str(target.address)]
@@ -142,7 +142,7 @@ class Fetcher:
         return list(dict.fromkeys(found))
 
     def _open(self, target: Target, addresses: Sequence[str], deadline: TransferDeadline) -> socket.socket:
-        """A connection to the first address that takes one, encrypted where the URL says so."""
+        """A connection to the first address that accepts one, encrypted for https."""
         for left in range(len(addresses), 0, -1):
             address = addresses[-left]
             try:
@@ -156,17 +156,17 @@ class Fetcher:
                 line.close()
                 raise
         deadline.remaining()
-        raise FetchFailed("The host of the URL cannot be connected to.")
+        raise FetchFailed("The connection to the host of the URL failed.")
 
     def _encrypted(self, line: socket.socket, host: str) -> ssl.SSLSocket:
-        """`line` with TLS on it, and a certificate that is `host`'s."""
+        """A TLS connection over `line`, whose certificate is valid for `host`."""
         return self._trust.wrap_socket(line, server_hostname=host)
 
     def _redirected(self, target: Target, location: str) -> Target:
         try:
             return target_of(urljoin(target.url, location), self._settings)
         except (BadParameter, ValueError):
-            raise FetchFailed("The URL redirects to one that cannot be read.") from None
+            raise FetchFailed("The URL redirects to an invalid URL.") from None
 
     def _image(self, response: urllib3.BaseHTTPResponse, deadline: TransferDeadline, most: int) -> bytes:
         """The body of a response that may be an image."""
@@ -175,15 +175,16 @@ class Fetcher:
         mimetype = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if mimetype and not mimetype.startswith("image/") and mimetype not in _TYPES_OF_ANYTHING:
             raise NotAnImage(
-                "The URL leads to no image: its Content-Type is neither image/* nor application/octet-stream."
+                "The URL does not lead to an image: its Content-Type is neither image/* nor"
+                " application/octet-stream."
             )
         if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-            raise FetchFailed("The host of the URL sends the image compressed, though asked not to.")
+            raise FetchFailed("The host of the URL sends the image compressed, though it was asked not to.")
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > most:
             raise TooLarge.in_bytes(most)
         image = bytearray()
-        while block := response.read1(_BLOCK_BYTES, decode_content=False):  # what is there, however little
+        while block := response.read1(_BLOCK_BYTES, decode_content=False):  # whatever has arrived
             deadline.count(len(block))
             image += block
             if len(image) > most:
@@ -193,7 +194,7 @@ class Fetcher:
 
 @contextmanager
 def _told_to_the_caller(deadline: TransferDeadline) -> Iterator[None]:
-    """Let no other error out than those that the caller may read."""
+    """Replace network errors by errors whose messages the caller may see."""
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Cloud Storage: images that callers name as gs://, and the bundles that the operator does."""
+"""Cloud Storage: reads images that callers name by gs:// URIs, and bundles that the operator configures."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from model.storage.manifest import MANIFEST, Bundle, BundleError, Manifest
 from model.storage.problems import problems_in
 from model.storage.writing import BUNDLE_SUFFIXES
 
-if TYPE_CHECKING:  # it takes a second to import, and most services never need it
+if TYPE_CHECKING:  # the import takes a second, and most services never need it
     from google.cloud.storage import Bucket, Client
 
 _BUCKET = "[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"
 _OBJECT = re.compile(rf"gs://({_BUCKET})/([^\r\n\0\ud800-\udfff]+)")
 _FOLDER = re.compile(f"gs://({_BUCKET})(?:/(.*?))?/*")
-_LONGEST_NAME_BYTES = 1024  # of an object, in UTF-8: Cloud Storage's own limit
+_LONGEST_NAME_BYTES = 1024  # Cloud Storage's limit for an object's name in UTF-8
 _LOCK = ".fetching"
 
 _logger = logging.getLogger(__name__)
@@ -38,43 +38,43 @@ _logger = logging.getLogger(__name__)
 def read_object(
     uri: str, settings: Settings, deadline: TransferDeadline | None = None, most: int | None = None
 ) -> bytes:
-    """The image file at gs://bucket/object, not looked into.
+    """The image file at gs://bucket/object; its content is not checked.
 
-    Credentials are those of the environment; with STORAGE_EMULATOR_HOST there are none.
+    Credentials come from the environment; with STORAGE_EMULATOR_HOST none are used.
 
     Args:
-        uri: as the caller names it.
-        settings: say which buckets are read.
-        deadline: by when it must be here; None: within MASKSERVE_URL_TIMEOUT.
-        most: bytes that it may have; None: MASKSERVE_MAX_BYTES.
+        uri: as the caller wrote it.
+        settings: which buckets may be read, and the limits.
+        deadline: for the whole transfer. Default: MASKSERVE_URL_TIMEOUT from now.
+        most: the most bytes that the file may have. Default: MASKSERVE_MAX_BYTES.
 
     Raises:
-        BadParameter: not such a URI.
+        BadParameter: not a valid gs:// URI of an object.
         FetchFailed: Cloud Storage refused or failed.
-        FetchTimedOut: it took more time.
-        Forbidden: a bucket that is not among MASKSERVE_GCS_BUCKETS.
-        NotFound: no such object.
-        TooLarge: it has more bytes.
+        FetchTimedOut: the transfer did not end by the deadline.
+        Forbidden: the bucket is not among MASKSERVE_GCS_BUCKETS.
+        NotFound: there is no such object.
+        TooLarge: the file has more bytes than allowed.
     """
     found = _OBJECT.fullmatch(uri)
     if not found or len(found[2].encode()) > _LONGEST_NAME_BYTES:
-        raise BadParameter("gcs_uri must be one such as gs://bucket/folder/photo.jpg.")
+        raise BadParameter("gcs_uri must have the form gs://bucket/folder/photo.jpg.")
     bucket, name = found.groups()
     if bucket not in settings.gcs_buckets:
-        raise Forbidden("The bucket is not among those that the service reads from.")
+        raise Forbidden("The bucket is not among those that this service may read.")
     with deadline or TransferDeadline(settings.url_timeout) as deadline:
         received = _Received(settings.max_bytes if most is None else most, deadline)
         return deadline.call(_read, bucket, name, received, settings.url_timeout)
 
 
 def fetch_bundle(uri: str, into: Path) -> str:
-    """Copy the bundle in the folder gs://bucket/prefix to `into`, unless it is there; returns its name.
+    """Copy the bundle in the folder gs://bucket/prefix to `into`, if it is missing there; returns its name.
 
-    It appears whole or not at all, in place of one of the same name that differs; processes that start
-    together take turns. The bucket need not be among MASKSERVE_GCS_BUCKETS: no caller has named it.
+    The copy appears whole or not at all, and replaces a different bundle of the same name. Processes that
+    start together take turns. The bucket need not be among MASKSERVE_GCS_BUCKETS, which are for callers.
 
     Raises:
-        BundleError: no such bundle, one that is not what its manifest says, or Cloud Storage failed.
+        BundleError: there is no such bundle, it does not match its manifest, or Cloud Storage failed.
     """
     found = _FOLDER.fullmatch(uri)
     if not found:
@@ -91,7 +91,7 @@ def fetch_bundle(uri: str, into: Path) -> str:
 
 
 def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
-    """The object. Whoever waits for it may have left before: each step alone may take `seconds`."""
+    """The object's bytes. Each step may take `seconds`, so it may end after its caller stopped waiting."""
     from google.api_core import exceptions
     from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -103,25 +103,27 @@ def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
             raise NotFound("There is no such object in the bucket.")
         if found.size is not None and found.size > received.most:
             raise TooLarge.in_bytes(received.most)
-        # A new blob: one that has metadata is downloaded from wherever these say.
+        # A new blob, because one with metadata is downloaded from the link in its metadata.
         objects.blob(name).download_to_file(received, **patience)
     except exceptions.NotFound:  # deleted since
         raise NotFound("There is no such object in the bucket.") from None
     except exceptions.RetryError:
-        raise FetchTimedOut(f"Cloud Storage did not give the image within {seconds:g} seconds.") from None
+        raise FetchTimedOut(f"Cloud Storage did not send the image within {seconds:g} seconds.") from None
     except exceptions.GoogleAPICallError as error:
         _logger.warning(
-            "Cloud Storage refused or failed: %s", error
-        )  # the operator can help: a role is missing
+            "Cloud Storage refused or failed (if 403, grant the service's account the role"
+            " roles/storage.objectViewer on the bucket): %s",
+            error,
+        )
         raise FetchFailed(f"Cloud Storage answered with status {error.code}.") from None
     except _failures() as error:
-        _logger.warning("Cloud Storage cannot be read: %s", error)  # such as: no credentials
-        raise FetchFailed("Cloud Storage cannot be read.") from None
+        _logger.warning("cannot read from Cloud Storage (check credentials and network): %s", error)
+        raise FetchFailed("The service cannot read from Cloud Storage.") from None
     return received.getvalue()
 
 
 class _Received(io.BytesIO):
-    """What has arrived, within limits: an object that is stored compressed grows on its way."""
+    """The bytes received so far, within limits: an object that is stored compressed grows when it is read."""
 
     def __init__(self, most: int, deadline: TransferDeadline) -> None:
         super().__init__()
@@ -156,15 +158,15 @@ def _copy_bundle(bucket: Bucket, prefix: str, into: Path) -> str:
 
 
 def _check_inside(name: str) -> None:
-    """Raise BundleError unless `name` is that of a file in a bundle, and of none above it."""
+    """Raise BundleError unless `name` is the relative path of a file inside a bundle."""
     path = PurePosixPath(name)
     plain = str(path) == name and not path.is_absolute() and ".." not in path.parts
     if not plain or not name.isprintable() or "\\" in name or path.suffix not in BUNDLE_SUFFIXES:
-        raise BundleError(f"{MANIFEST} names {name!r}, which no bundle has")
+        raise BundleError(f"{MANIFEST} lists {name!r}, which is not a valid file name in a bundle")
 
 
 def _is_there(bundle: Bundle, written: bytes) -> bool:
-    """Whether the folder of `bundle` has this manifest, and the files that it names."""
+    """Whether the folder of `bundle` has this manifest and the files that it lists."""
     try:
         if (bundle.folder / MANIFEST).read_bytes() != written:
             return False
@@ -176,7 +178,7 @@ def _is_there(bundle: Bundle, written: bytes) -> bool:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep out the other processes of this machine that fetch bundles into `folder`."""
+    """Lock out other processes of this machine that fetch bundles into `folder`."""
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -188,16 +190,17 @@ def _client() -> Client:
 
 @cache
 def _client_for(emulator: str | None) -> Client:
-    """One for all requests: it keeps connections and credentials. It reads `emulator` itself."""
+    """One client for all requests, which keeps connections and credentials. It reads `emulator` itself."""
     from google.cloud.storage import Client
 
-    # Or it also asks about each bucket, to label traces, though these be off: who may read objects may not.
+    # Otherwise the client also reads each bucket's metadata, for traces, even if these are off; the right to
+    # read objects does not include that.
     os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
-    return Client(project=None)  # no bucket is listed or made, so none is needed
+    return Client(project=None)  # a project is needed only to list or create buckets
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What reading from Cloud Storage raises when it fails."""
+    """The exceptions that reading from Cloud Storage may raise."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse

@@ -1,4 +1,4 @@
-"""Progress: how the bytes of an upload, or of a file from elsewhere, are coming along."""
+"""Progress: how far an upload, or a fetch from another server, has come."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """How bytes are coming along.
+    """How far a transfer has come.
 
     Attributes:
-        received: those that have come.
-        waited: the seconds in which the service did nothing but wait for them.
-        quiet: the last of these seconds, in which none came; 0 if they are not waited for at the moment.
+        received: the bytes that have arrived.
+        waited: the seconds in which the service did nothing but wait for bytes.
+        quiet: how many of these seconds have passed since the last bytes; 0 while the service is not waiting.
     """
 
     received: int

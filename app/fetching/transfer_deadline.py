@@ -1,4 +1,4 @@
-"""Transfer deadline: a time by which something from elsewhere is here, or its caller is told it is not."""
+"""Transfer deadline: the time by which a fetch from another server must end, or else fails."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _Result = TypeVar("_Result")
 
 
 class TransferDeadline:
-    """So many seconds from now, held against servers that send a byte now and then, too.
+    """A deadline that also holds against servers that send a byte now and then.
 
-    A socket's own timeout begins anew with each byte. When the time is over, the socket that is watched is
-    therefore shut, which ends whatever waits on it. A context manager, at whose end nothing is watched.
-    It also tells how the transfer is coming along, and can be cut short from another thread.
+    A socket's own timeout starts again with each byte. Therefore the watched socket is shut down at the
+    deadline, which ends any call that waits on it. This is a context manager; at its end the socket is no
+    longer watched. It also reports the transfer's progress, and another thread can cut the transfer short.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -50,27 +50,27 @@ class TransferDeadline:
         self._watch_instead(None)
 
     def remaining(self) -> float:
-        """Seconds left, more than 0. Raises FetchTimedOut when there are none."""
+        """Seconds left, more than 0. Raises FetchTimedOut if none are left."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise self._over()
         return left
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut `connection`, in place of the one before, when the time is over. Raises FetchTimedOut."""
+        """Shut `connection` down at the deadline, instead of the previous one. Raises FetchTimedOut."""
         connection.settimeout(self.remaining())
         if self._alarm is None:
             self._alarm = threading.Timer(self.remaining(), self._shut)
             self._alarm.daemon = True
             self._alarm.start()
-        # By a descriptor of its own: that of `connection` may be another's by the time that it is shut.
+        # A duplicate, because the descriptor of `connection` may be closed and reused before the deadline.
         self._watch_instead(connection.dup())
-        self.remaining()  # or the alarm has fallen in between
+        self.remaining()  # in case the deadline passed before the line above
 
     def call(self, function: Callable[..., _Result], *arguments: object) -> _Result:
-        """What `function` returns or raises, or FetchTimedOut; then it is left to itself.
+        """Return or raise what `function` does; raises FetchTimedOut at the deadline, without stopping it.
 
-        For what cannot be interrupted, such as the system's resolver. It must end some day on its own.
+        For functions that cannot be interrupted, such as the system's resolver. They must end by themselves.
         """
         future: Future[_Result] = Future()
 
@@ -92,7 +92,7 @@ class TransferDeadline:
         except CancelledError:
             raise self._over() from None
         except TimeoutError:
-            if future.done():  # it is the function's own
+            if future.done():  # the function itself raised it
                 raise
             raise self._over() from None
         finally:
@@ -100,17 +100,17 @@ class TransferDeadline:
                 self._calls.discard(future)
 
     def count(self, number: int) -> None:
-        """Take down that so many bytes have come."""
+        """Record that so many bytes have arrived."""
         self._received += number
         self._last_received = time.monotonic()
 
     def progress(self) -> Progress:
-        """How it comes, since the beginning."""
+        """The transfer's progress since its start."""
         now = time.monotonic()
         return Progress(self._received, now - self._begun, now - self._last_received)
 
     def cut(self) -> None:
-        """Let the time be over now."""
+        """End the transfer now, as if the deadline had passed."""
         self._end = time.monotonic()
         with self._lock:
             for call in self._calls:
@@ -118,8 +118,10 @@ class TransferDeadline:
         self._shut()
 
     def too_slow(self) -> FetchTimedOut:
-        """What is to be answered when it was cut for being slow."""
-        return FetchTimedOut("The image did not arrive while another request needed its place.")
+        """The error to answer with if the transfer was cut for being slow."""
+        return FetchTimedOut(
+            "The transfer of the image was too slow, and another request needed its place. Try again later."
+        )
 
     def _over(self) -> FetchTimedOut:
         return FetchTimedOut(f"The image did not arrive within {self._seconds:g} seconds.")

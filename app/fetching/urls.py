@@ -1,4 +1,4 @@
-"""URLs: what a caller names, taken apart once and held against the settings before anything is looked up."""
+"""URLs: a caller's URL, parsed once and checked against the settings before its host is resolved."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 @dataclass(frozen=True)
 class Target:
-    """Where a URL leads.
+    """The parts of a URL that are needed to fetch it.
 
     Attributes:
         url: as it was given; a redirect may be relative to it.
@@ -43,14 +43,14 @@ class Target:
 
 
 def target_of(url: str, settings: Settings) -> Target:
-    """Where `url` leads.
+    """The target of `url`.
 
-    Only the ports 80, 443 and from 1024 on are allowed: below lie mail, shells and the like, which are not to
-    be talked to in the service's name.
+    Only ports 80, 443 and 1024 and above are allowed: the service must not connect to mail servers, shells
+    and the like on behalf of callers.
 
     Raises:
-        BadParameter: no absolute URL, or one with a user name.
-        Forbidden: a scheme, host or port that the settings do not allow.
+        BadParameter: not an absolute URL, or one with a user name.
+        Forbidden: a scheme, host or port that is not allowed.
     """
     if len(url) > _LONGEST_URL:
         raise BadParameter(f"The URL has more than {_LONGEST_URL:,} characters.")
@@ -61,20 +61,22 @@ def target_of(url: str, settings: Settings) -> Target:
     if parsed.scheme is None:
         raise _unreadable()
     if parsed.scheme not in settings.url_schemes:
-        raise Forbidden(f"Images are fetched from {' and '.join(settings.url_schemes)} URLs only.")
+        raise Forbidden(f"Images are fetched only from {' and '.join(settings.url_schemes)} URLs.")
     if parsed.auth is not None:
-        raise BadParameter("The URL has a user name or password; they are not sent, leave them out.")
+        raise BadParameter("The URL has a user name or password, which are not sent: leave them out.")
     host = _plain(parsed.host or "")
     port = _DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port
     if port not in _DEFAULT_PORTS.values() and port < _FIRST_UNPRIVILEGED_PORT:
-        raise Forbidden(f"Images are fetched from the ports 80, 443 and {_FIRST_UNPRIVILEGED_PORT} up only.")
+        raise Forbidden(
+            f"Images are fetched only from ports 80, 443, and {_FIRST_UNPRIVILEGED_PORT} and above."
+        )
     if settings.url_fetch == "allowlist" and not _is_listed(host, settings.url_hosts):
-        raise Forbidden("Images are not fetched from this host: the service has a list of those that it may.")
+        raise Forbidden("The host of the URL is not on the list of hosts that images may be fetched from.")
     return Target(url, parsed.scheme, host, port, parsed.request_uri)
 
 
 def _plain(host: str) -> str:
-    """`host` in the one spelling that all further checks see. Raises BadParameter."""
+    """`host` in the normalised spelling that all further checks use. Raises BadParameter."""
     host = host.removeprefix("[").removesuffix("]").removesuffix(".")
     address = _address(host)
     if address is not None:
@@ -87,7 +89,7 @@ def _plain(host: str) -> str:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that `host` spells, also in ways that only the system reads: 0x7f.1, 2130706433, 0177.1."""
+    """The address that `host` spells, in the system's odd forms, too: 0x7f.1, 2130706433, 0177.1."""
     try:
         return ip_address(host)
     except ValueError:
@@ -107,4 +109,4 @@ def _is_listed(host: str, listed: tuple[str, ...]) -> bool:
 
 
 def _unreadable() -> BadParameter:
-    return BadParameter("The URL cannot be read; it must be one such as https://example.com/photo.jpg.")
+    return BadParameter("The URL is not valid; it must have the form https://example.com/photo.jpg.")

@@ -1,1 +1,1 @@
-"""What the service tells of itself: a line a request, metrics, traces."""
+"""What operators see of the service: a log line per request, metrics, traces."""

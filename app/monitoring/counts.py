@@ -1,7 +1,7 @@
-"""Counts: the files that metrics are kept in, written only where the disk has given the room.
+"""Counts: the files that hold the metrics, written only where disk space has been allocated.
 
-prometheus_client makes them long and empty. Where the disk is full, a write into such a hole is no error that
-could be caught: the kernel ends the process (SIGBUS), then the next one, and so on.
+prometheus_client creates sparse files. If the disk is full, a write into a hole of such a file is not an
+error that could be caught: the kernel kills the process (SIGBUS), then its successor, and so on.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from prometheus_client.mmap_dict import MmapedDict
 logger = logging.getLogger(__name__)
 
 KINDS = ("counter", "histogram", "gauge_livesum")
-"""How prometheus_client begins the names of the files of a process, of those metrics that there are."""
+"""The prefixes of prometheus_client's file names, for the kinds of metrics that the service has."""
 
-_BYTES = 256 * 1024  # at first: with the shipped models, all label sets together take 140 kB
-_BESIDE_KEY = 4 + 8 + 16  # bytes of an entry: the key's length, filling up to a multiple of 8, two numbers
+_BYTES = 256 * 1024  # initial size: with the shipped models, all label sets together take 140 kB
+_BESIDE_KEY = 4 + 8 + 16  # bytes of an entry besides its key: length, padding to a multiple of 8, two numbers
 
 
 class CountsFile(MmapedDict):
-    """Numbers by key in a file, as prometheus_client keeps them. What finds no room in it is not kept there.
+    """Numbers by key in a file, in prometheus_client's format, without those for which there is no space.
 
-    The metric knows its number all the same; as soon as there is room, that comes here too.
+    The metric still has such a number in memory; it is written here as soon as there is space.
     """
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
-        """The file, made where there is none. Raises OSError where it cannot be."""
+        """Open the file, or create it if it is missing. Raises OSError if that fails."""
         if not read_mode:
             _allocate(filename, _BYTES)
         self._told = False
         super().__init__(filename, read_mode)
 
     def read_value(self, key: str) -> tuple[float, float]:
-        """The number and its time, zeros where there is none yet."""
+        """The number and its time; zeros if there is none yet."""
         return super().read_value(key) if self._may_have(key) else (0.0, 0.0)
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
@@ -48,7 +48,7 @@ class CountsFile(MmapedDict):
             super().write_value(key, value, timestamp)
 
     def make_room(self, keys: Iterable[str]) -> None:
-        """Have room for numbers with these keys. Raises OSError where the disk does not give it."""
+        """Allocate space for numbers with these keys. Raises OSError if the disk is full."""
         new = (key for key in keys if key not in self._positions)
         needed = self._used + sum(len(key.encode()) + _BESIDE_KEY for key in new)
         capacity = self._capacity
@@ -66,26 +66,30 @@ class CountsFile(MmapedDict):
             self.make_room([key])
         except OSError as error:
             if not self._told:
-                logger.warning("new series of this process are missing from /metrics: %s", error)
+                logger.warning(
+                    "new series of this process are missing from /metrics; free space on the disk of"
+                    " PROMETHEUS_MULTIPROC_DIR: %s",
+                    error,
+                )
                 self._told = True
             return False
         return True
 
 
 def prepare(folder: Path) -> None:
-    """Make the files of this process in `folder`, before any metric. Raises OSError where that fails."""
-    values.MmapedDict = CountsFile  # type: ignore[attr-defined]  # there is no place to hand it in
+    """Create this process's files in `folder`. Call it before creating metrics. Raises OSError on failure."""
+    values.MmapedDict = CountsFile  # type: ignore[attr-defined]  # the library has no option for this
     for kind in KINDS:
         _allocate(str(folder / f"{kind}_{os.getpid()}.db"), _BYTES)
 
 
 def keep_in_memory() -> None:
-    """Have metrics, none of which has been made yet, be kept by this process alone."""
+    """Keep metrics in this process's memory only. Call it before creating metrics."""
     values.ValueClass = values.MutexValue
 
 
 def _allocate(filename: str, size: int) -> None:
-    """Have `size` bytes of the disk for a file. It appears, or grows, at once or not at all."""
+    """Allocate `size` bytes of disk for a file. The file appears or grows atomically, or not at all."""
     if os.path.exists(filename):
         with open(filename, "r+b") as file:
             if os.fstat(file.fileno()).st_size < size:

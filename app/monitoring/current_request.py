@@ -1,4 +1,4 @@
-"""Tracing: what is known of the running request, for its line in the log, its metrics and its spans."""
+"""Current request: what is known about it, for its log line, its metrics and its spans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model.results.segments import Segments
 from model.stopwatch import Stopwatch
 from model.storage.manifest import AUTO, Manifest
 
-# An id is copied into headers and logs: nothing passes that could forge either.
+# Ids are copied into headers and logs; only characters that cannot forge either are accepted.
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 # W3C Trace Context, and Google's older header: TRACE_ID/SPAN_ID;o=SAMPLED, with a decimal span id.
@@ -29,7 +29,7 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTION
 
 
 class Trace(NamedTuple):
-    """Where the request stands in a trace: ids in hexadecimal, 32 and 16 digits; no span: an empty one."""
+    """A request's position in a trace: ids in hexadecimal, of 32 and 16 digits; span_id is "" if unknown."""
 
     trace_id: str
     span_id: str
@@ -38,13 +38,13 @@ class Trace(NamedTuple):
 
 @dataclass
 class Picture:
-    """A picture that a request brought, without its content.
+    """A picture of a request, without its content.
 
     Attributes:
-        bytes: of its file.
-        model, classes: who looks for what; index 0 of `classes` is background.
-        stopwatch: its stages, as far as they came.
-        size: (width, height) in pixels; None until `found`.
+        bytes: the size of its file.
+        model, classes: the model that segments it, and the model's classes; index 0 is background.
+        stopwatch: the durations of its stages so far.
+        size: (width, height) in pixels; None until `found` is called.
         class_ids, scores: (N,) of its segments.
     """
 
@@ -57,26 +57,27 @@ class Picture:
     scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def goes_to(self, manifest: Manifest) -> None:
-        """Say which model looks at it, as soon as that is known."""
+        """Record which model segments it, as soon as that is known."""
         self.model, self.classes = manifest.name, manifest.classes
 
     def found(self, segments: Segments) -> None:
-        """Keep what is to be told of `segments`: not the masks, which would stay in memory with it."""
+        """Keep what logs and metrics need of `segments`, but not the masks, which would stay in memory."""
         self.size, self.class_ids, self.scores = segments.size, segments.class_ids, segments.scores
 
 
 @dataclass
 class Record:
-    """What is known of a request.
+    """What is known about a request.
 
     Attributes:
-        request_id: the caller's X-Request-Id when it is sane, else a new one.
-        trace: the caller's, or the span that app/monitoring/spans.py has begun for it; None: there is none.
+        request_id: the caller's X-Request-Id if it is well-formed, otherwise a new one.
+        trace: the caller's, or the span that app/monitoring/spans.py has started for the request; None if
+            there is neither.
         started: in seconds of `time.perf_counter`.
         started_ns: the same moment in nanoseconds since 1970.
-        pictures: those that went to a model, or were on their way.
-        refusals: why it, or a picture of it, was refused: kinds of errors.
-        failure: the exception that made it a 500, or a 503 for lack of memory.
+        pictures: those that went to a model, or were being prepared for one.
+        refusals: why the request, or pictures of it, were refused: the errors' kinds.
+        failure: the exception that caused a 500, or a 503 for lack of memory.
     """
 
     request_id: str
@@ -88,12 +89,12 @@ class Record:
     failure: BaseException | None = None
 
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """The seconds since the request started."""
         return time.perf_counter() - self.started
 
 
 def current_record() -> Record:
-    """The running request's."""
+    """The running request's record."""
     if "record" not in g:
         offered = request.headers.get("X-Request-Id", "")
         known = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
@@ -108,7 +109,7 @@ def request_id() -> str:
 
 
 def follow(size: int) -> Picture:
-    """Begin the account of a picture of `size` bytes."""
+    """Add a picture of `size` bytes to the running request's record."""
     picture = Picture(size)
     current_record().pictures.append(picture)
     return picture
@@ -131,24 +132,24 @@ def trace_of(headers: Headers) -> Trace | None:
 def route() -> str:
     """The running request's route as it is written in the code, or "unknown".
 
-    Never the URL: a query or a file name may be private, and callers could make up any number of them.
+    Never the URL: a query or a file name may be private, and callers could invent any number of URLs.
     """
     return request.url_rule.rule if request.url_rule else "unknown"
 
 
 def method() -> str:
-    """The running request's method, or "other" for one that HTTP does not know."""
+    """The running request's method, or "other" if HTTP does not define it."""
     return request.method if request.method in _METHODS else "other"
 
 
 def is_probe() -> bool:
-    """Whether the running request is a platform's regular question for the service's state."""
-    asked = route()  # the Open Inference Protocol has probes of its own
+    """Whether the running request is a health check or a metrics scrape."""
+    asked = route()  # the Open Inference Protocol has its own probes
     return request.blueprint == "operations" or asked.startswith("/v2/health/") or asked.endswith("/ready")
 
 
 def register(app: Flask) -> None:
-    """Put the request id on every answer of `app`. Before all else, so that the clock starts first."""
+    """Add the request id to every answer of `app`. Call it first, so that the clock starts first."""
 
     @app.before_request
     def start_clock() -> None:

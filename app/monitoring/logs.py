@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stdout, as Cloud Logging and Error Reporting read them."""
+"""Logs: one JSON object per line on stdout, in the format of Cloud Logging and Error Reporting."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from app.monitoring.current_request import Picture, Record
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_TEXT = 20_000  # characters: of a stack trace; an entry of Cloud Logging holds 256 kB
+_LONGEST_TEXT = 20_000  # characters, for stack traces; Cloud Logging's limit is 256 kB per entry
 _LONGEST_USER_AGENT = 200
 
 
 class JsonFormatter(logging.Formatter):
     """A log record as a structured entry (cloud.google.com/logging/docs/structured-logging).
 
-    JSON escapes line ends and quotes: no text, whoever it comes from, makes a second entry.
+    JSON escapes line ends and quotes, so that no text from a caller can forge a second entry.
     """
 
     def __init__(self, project: str | None = None) -> None:
-        """`project`: of Google Cloud, where the traces are; None: a trace is its bare id."""
+        """`project`: the Google Cloud project of the traces; None: traces are written as bare ids."""
         super().__init__()
         self._traces = f"projects/{project}/traces/" if project else ""
 
@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
                 if request_record.trace.span_id:
                     entry["logging.googleapis.com/spanId"] = request_record.trace.span_id
                 entry["logging.googleapis.com/trace_sampled"] = request_record.trace.sampled
-        if record.exc_info and record.exc_info[0]:  # under this name Error Reporting looks for it
+        if record.exc_info and record.exc_info[0]:  # Error Reporting looks for the name stack_trace
             entry["stack_trace"] = _cut("".join(traceback.format_exception(*record.exc_info)))
         elif record.stack_info:
             entry["stack"] = _cut(record.stack_info)
@@ -57,9 +57,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure() -> None:
-    """Log to stdout: JSON, or plain lines where a person reads them on a terminal.
+    """Log to stdout: JSON, or plain lines if stdout is a terminal.
 
-    Whoever embeds the app and has set up logging before (tests, another server) keeps what they have.
+    Logging that a program embedding the app (tests, another server) has already set up is kept.
     """
     root = logging.getLogger()
     if root.handlers:
@@ -77,7 +77,7 @@ def configure() -> None:
 
 
 def register(app: Flask) -> None:
-    """Log a line for every request of `app`, except for probes that go well."""
+    """Log a line for every request to `app`, except for successful probes."""
 
     @app.after_request
     def log_request(response: Response) -> Response:
@@ -120,19 +120,19 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
 def _picture(picture: Picture) -> dict[str, Any]:
     stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
     known = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
-    if picture.size is None:  # it was refused on its way
+    if picture.size is None:  # it was refused before it was segmented
         return known
     width, height = picture.size
     return {**known, "width": width, "height": height, "segments": len(picture.scores)}
 
 
 def _text(number: int | None) -> str | None:
-    """A size as Cloud Logging wants it: JSON's numbers do not hold 64 bits."""
+    """A size as text, as Cloud Logging requires: JSON numbers cannot hold all 64-bit integers."""
     return None if number is None else str(number)
 
 
 def _level(status: int) -> int:
-    # Somebody tries out keys, more is asked than can be given, or another's server has failed.
+    # Someone may be guessing keys, there is too much load, or another server has failed.
     if status in (401, 429, 502, 503, 504):
         return logging.WARNING
     return logging.ERROR if status >= 500 else logging.INFO
@@ -146,7 +146,7 @@ def _severity(level: int) -> str:
 
 
 def _cut(text: str) -> str:
-    """`text`, without its middle where it is too long: a stack trace says most at its ends."""
+    """`text`, without its middle if it is too long: the ends of a stack trace are the most informative."""
     half = _LONGEST_TEXT // 2
     return text if len(text) <= _LONGEST_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
 

@@ -1,4 +1,4 @@
-"""Metrics: what the service counts, for Prometheus; docs/monitoring.md explains each."""
+"""Metrics: what the service counts, for Prometheus; docs/monitoring.md explains each metric."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _EXTENSION = "maskserve_metrics"
 
-# From a probe's milliseconds to the longest that a request may take.
+# Histogram buckets, from a probe's milliseconds to the longest time that a request may take.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 240)
 _SCORES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _BYTES = tuple(4**power for power in range(5, 14))  # 1 KiB to 64 MiB
@@ -36,12 +36,12 @@ _PIXELS = (1e4, 1e5, 2.5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8)
 class Metrics:
     """The metrics of one process, and of those that share PROMETHEUS_MULTIPROC_DIR with it.
 
-    A label takes few values, all of them the service's own: nobody can make up more by asking.
+    Labels have few values, all defined by the service: callers cannot create new ones.
     """
 
     def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
-        """`loaded`: the models that are, by now."""
-        disable_created_metrics()  # a second series for each, that nobody asks for
+        """`loaded`: returns the models that are loaded by now."""
+        disable_created_metrics()  # a second series for each metric, which nobody uses
         self._processes = _processes()
         self._models = _Models(loaded)
         self.registry = registry = CollectorRegistry()
@@ -57,53 +57,51 @@ class Metrics:
             made.set(0)
             return made
 
-        # Nobody is to read a file that is half made.
+        # Locked, so that no other process reads a half-written file.
         with self._processes.alone() if self._processes else nullcontext():
             self._requests = counter("requests_total", "Requests answered.", "route", "method", "status")
             self._request_seconds = histogram(
-                "request_seconds", "From a request's head to its answer.", _SECONDS, "route"
+                "request_seconds", "Seconds from a request's headers to its answer.", _SECONDS, "route"
             )
-            self._in_flight = gauge("requests_in_flight", "Requests being answered, without probes.")
+            self._in_flight = gauge("requests_in_flight", "Requests being answered, except probes.")
             self._refusals = counter(
                 "refusals_total", "Requests, or images of a batch, that were refused.", "reason"
             )
             self._states = {
-                "arriving": gauge("uploads_arriving", "Requests that are being received, or fetch an image."),
-                "waiting": gauge(
-                    "queue_depth", "Images that wait for their inference, or for their next tile."
-                ),
-                "running": gauge("inferences_running", "Inferences, of an image or a tile, that run."),
+                "arriving": gauge("uploads_arriving", "Requests being received or fetching an image."),
+                "waiting": gauge("queue_depth", "Images waiting for their inference or their next tile."),
+                "running": gauge("inferences_running", "Running inferences, each of an image or a tile."),
             }
             self._stage_seconds = histogram(
-                "stage_seconds", "What the stages of an image took.", _SECONDS, "model", "stage"
+                "stage_seconds", "Seconds that each stage of an image took.", _SECONDS, "model", "stage"
             )
             self._segments = counter("segments_total", "Segments found.", "model", "class")
             self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
-            self._image_bytes = histogram("image_bytes", "Sizes of image files.", _BYTES)
+            self._image_bytes = histogram("image_bytes", "Sizes of image files, in bytes.", _BYTES)
             self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
             self._self_tests = counter(
-                "self_tests_total", "Self-tests after requests had failed, by how they ended.", "outcome"
+                "self_tests_total", "Self-tests run because requests had failed, by outcome.", "outcome"
             )
             for outcome in ("passed", "failed"):
                 self._self_tests.labels(outcome)
-            counter("processes_started_total", "Processes started, replaced ones included.").inc()
+            counter("processes_started_total", "Processes started, including replacements.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
         return self._states[state].track_inprogress()
 
     def self_test(self, outcome: str) -> None:
-        """A self-test has "passed" or "failed"."""
+        """Count a self-test that "passed" or "failed"."""
         self._self_tests.labels(outcome).inc()
 
     def begin(self) -> None:
-        """A request has come."""
+        """Count a request that has arrived."""
         if not current_request.is_probe():
             g.in_flight = self._in_flight
             self._in_flight.inc()
 
     def answer(self, record: Record, status: int) -> None:
-        """A request was answered with `status`."""
+        """Count a request that was answered with `status`."""
         route = current_request.route()
         self._requests.labels(route, current_request.method(), str(status)).inc()
         self._request_seconds.labels(route).observe(record.seconds())
@@ -116,7 +114,7 @@ class Metrics:
         self._image_bytes.observe(picture.bytes)
         for stage, milliseconds in picture.stopwatch.milliseconds.items():
             self._stage_seconds.labels(picture.model, stage).observe(milliseconds / 1000)
-        if picture.size is None:  # it was refused on its way
+        if picture.size is None:  # it was refused before it was segmented
             return
         width, height = picture.size
         self._image_pixels.observe(width * height)
@@ -127,15 +125,18 @@ class Metrics:
             scores.observe(score)
 
     def exposition(self) -> bytes:
-        """All that is known now, of every process, in Prometheus' text format.
+        """The current metrics of all processes, in Prometheus' text format.
 
-        Where the folder of the processes has gone, or cannot be read, of this one alone.
+        If the processes' folder is missing or cannot be read, the metrics of this process only.
         """
         if self._processes is not None:
             try:
                 return self._of_all(self._processes)
             except OSError as error:
-                logger.warning("/metrics tells of this process alone: %s", error)
+                logger.warning(
+                    "/metrics covers this process only, because PROMETHEUS_MULTIPROC_DIR cannot be read: %s",
+                    error,
+                )
         return self._collect(self.registry, [os.getpid()])
 
     def _of_all(self, processes: Processes) -> bytes:
@@ -150,20 +151,24 @@ class Metrics:
 
 
 def _processes() -> Processes | None:
-    """Those that count together; None where this one counts alone, as one does whose disk is full."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client looks for the same
+    """The processes that share metrics; None if this process counts alone, for example on a full disk."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client reads the same variable
     if not folder:
         return None
     try:
         return Processes(Path(folder))
     except OSError as error:
-        logger.warning("this process counts for itself, and /metrics of the others lacks it: %s", error)
+        logger.warning(
+            "this process keeps its metrics in memory, and /metrics of other processes lacks them, because"
+            " PROMETHEUS_MULTIPROC_DIR cannot be used: %s",
+            error,
+        )
         counts.keep_in_memory()
         return None
 
 
 class _Models(Collector):
-    """The loaded models, each as a 1."""
+    """One sample with the value 1 for each loaded model."""
 
     def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
         self._loaded = loaded
@@ -179,9 +184,9 @@ class _Models(Collector):
 
 
 def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]]) -> Metrics:
-    """Count the requests of `app`. What else it does, the metrics have to be told.
+    """Count the requests to `app`. Everything else has to be reported to the returned metrics.
 
-    `loaded`: its models that are loaded by now.
+    `loaded`: returns the models that are loaded by now.
     """
     metrics = Metrics(loaded)
     app.extensions[_EXTENSION] = metrics
@@ -204,6 +209,6 @@ def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]]) -> Metrics:
 
 
 def current_metrics() -> Response:
-    """The metrics of the running app, as an answer."""
+    """The metrics of the running app, as a response."""
     metrics: Metrics = current_app.extensions[_EXTENSION]
     return Response(metrics.exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4)

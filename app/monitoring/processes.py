@@ -1,4 +1,4 @@
-"""Processes: which of the service's are alive, what each uses, and what the dead ones had counted."""
+"""Processes: which of the service's processes are alive, what each uses, and what ended ones had counted."""
 
 from __future__ import annotations
 
@@ -17,51 +17,54 @@ from app.monitoring import counts
 from app.monitoring.counts import CountsFile
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where a container sees the limits that it was given."""
+"""Where a container sees its own resource limits."""
 
-_UNLIMITED = 2**62  # version 1 of cgroups has no word for it, but a number near 2 ** 63
+_UNLIMITED = 2**62  # version 1 of cgroups writes a number near 2 ** 63 for "no limit"
 
 
 class Processes:
     """The processes that keep their metrics in one folder (prometheus_client's multiprocess mode).
 
-    A process is alive as long as it holds the lock on its file PID.alive: the kernel frees that lock however
-    the process ends, and a number that was given out anew takes no other process for it, as /proc would.
+    A process is alive as long as it holds the lock on its file PID.alive, which the kernel releases however
+    the process ends. /proc would not do, because another process may have received the same PID since.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Join the processes of `folder`, which is made where there is none.
+        """Join the processes of `folder`, which is created if it is missing.
 
         Raises:
-            OSError: the folder, or this process's files in it, cannot be had.
+            OSError: the folder, or this process's files in it, cannot be created or belong to another user.
         """
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        if os.fstat(self._folder).st_uid not in (os.geteuid(), 0):  # in /tmp anybody may have put it there
+        if os.fstat(self._folder).st_uid not in (os.geteuid(), 0):  # in /tmp, anyone may have created it
             raise PermissionError(f"{folder} belongs to another user")
-        fcntl.flock(self._folder, fcntl.LOCK_SH)  # so systemd takes nothing of it for old (tmpfiles.d(5))
+        fcntl.flock(self._folder, fcntl.LOCK_SH)  # so that systemd does not clean it up (tmpfiles.d(5))
         self._lock = folder / "lock"
         self._lock.touch()
         with self.alone():
-            self._bury_the_dead()  # one of them may have had this process's number
+            self._bury_the_dead()  # one of them may have had this process's PID
             self._alive = (folder / f"{os.getpid()}.alive").open("w")
             fcntl.flock(self._alive, fcntl.LOCK_EX)
             counts.prepare(folder)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no other process look at the folder, or change what it holds of the dead, meanwhile."""
+        """Lock the folder against other processes in the `with` block."""
         with self._lock.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def living(self) -> list[int]:
-        """The living, by number. What the dead had counted is kept. Call it `alone`."""
+        """The PIDs of the living processes, sorted. Counts of ended ones are kept. Call it in `alone`."""
         return sorted(int(path.stem) for path in self._bury_the_dead())
 
     def _bury_the_dead(self) -> list[Path]:
-        """The files of the living. A dead process for whose counts there is no room stays as it is."""
+        """Add up the counts of ended processes; returns the files of the living ones.
+
+        If there is no disk space for that, the files of an ended process stay as they are.
+        """
         living = []
         for path in self.folder.glob("*.alive"):
             with path.open() as file:
@@ -78,7 +81,7 @@ class Processes:
         return living
 
     def _add_to_the_dead(self, kind: str, process: str) -> None:
-        """Into one file: else each process ever replaced would leave one for every scrape to read.
+        """Add the counts of an ended process to a common file, so that scrapes need not read ever more files.
 
         Raises:
             OSError: nothing was added.
@@ -96,7 +99,7 @@ class Processes:
 
 
 class Usage(Collector):
-    """CPU time, memory and files of processes, each under its number, and how much memory they may have."""
+    """CPU time, memory and open files of processes, by PID, and the container's memory limit."""
 
     def __init__(self, processes: list[int], cgroup: Path = CGROUP) -> None:
         self._processes = processes
@@ -113,12 +116,12 @@ class Usage(Collector):
         limit = memory_limit(self._cgroup)
         if limit is not None:
             yield GaugeMetricFamily(
-                "maskserve_memory_limit_bytes", "Memory that the container may have.", value=limit
+                "maskserve_memory_limit_bytes", "Memory limit of the container.", value=limit
             )
 
 
 def memory_limit(cgroup: Path = CGROUP) -> int | None:
-    """The bytes of memory that a container may have; None: no limit, or no cgroup."""
+    """The container's memory limit in bytes; None if there is no limit or no cgroup."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2 and 1
         try:
             text = (cgroup / name).read_text().strip()

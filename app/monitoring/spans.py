@@ -1,4 +1,4 @@
-"""Traces: a span for each request and its stages, sent to an OpenTelemetry collector where one is named."""
+"""Traces: a span for each request and its stages, sent to an OpenTelemetry collector if one is configured."""
 
 from __future__ import annotations
 
@@ -25,22 +25,27 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL = "http/protobuf"
 
-_LONGEST_TEXT = 200  # characters of what the caller wrote
+_LONGEST_TEXT = 200  # characters of text from the caller
 _NANOSECONDS = 1_000_000_000
-_FLUSH_SECONDS = 2.0  # a collector that hangs must not hold up the end
+_FLUSH_SECONDS = 2.0  # a collector that hangs must not delay the process's end
 
 
 def register(app: Flask) -> None:
-    """Trace the requests of `app`, probes excepted, if the environment names a collector.
+    """Trace the requests to `app`, except probes, if the environment names a collector.
 
-    Its variables are OpenTelemetry's own (OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME, …).
-    Call it in the process that serves: the thread that sends would not survive a fork.
+    The variables are OpenTelemetry's own (OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME, …).
+    Call it in the process that serves requests: the sending thread would not survive a fork.
     """
     if not any(os.environ.get(name) for name in _ENDPOINTS):
         return
     protocol = next(filter(None, map(os.environ.get, _PROTOCOLS)), _PROTOCOL)
     if protocol != _PROTOCOL:
-        logger.warning("no traces are sent: set %s=%s, not %s", _PROTOCOLS[0], _PROTOCOL, protocol)
+        logger.warning(
+            "no traces are sent, because the protocol is not supported: set %s=%s, not %s",
+            _PROTOCOLS[0],
+            _PROTOCOL,
+            protocol,
+        )
         return
     provider = _provider()
     tracer = provider.get_tracer("maskserve")
@@ -59,21 +64,21 @@ def register(app: Flask) -> None:
 
 
 def flush(app: Flask) -> None:
-    """Send what `app` has not sent yet: for a server that ends its processes without Python's own end."""
+    """Send the remaining spans of `app`: for servers that end processes without Python's exit handlers."""
     if _EXTENSION in app.extensions:
         _flush(app.extensions[_EXTENSION])
 
 
 def _flush(provider: TracerProvider) -> None:
-    """Send what is left, within _FLUSH_SECONDS: opentelemetry-sdk 1.45 keeps no limit of its own."""
+    """Send the remaining spans, within _FLUSH_SECONDS: opentelemetry-sdk 1.45 ignores its own time limit."""
     flushing = threading.Thread(target=provider.force_flush, name="flushing", daemon=True)
     flushing.start()
     flushing.join(_FLUSH_SECONDS)
 
 
 def _provider() -> TracerProvider:
-    """What makes spans and sends them in batches, the last of them at Python's end."""
-    # Not above: who sends no traces needs none of it.
+    """A provider that sends spans in batches, the last of them when Python exits."""
+    # Imported here, because they are not needed without a collector.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
@@ -87,7 +92,7 @@ def _provider() -> TracerProvider:
 
 
 def _begin(tracer: Tracer, record: Record) -> Span:
-    """The server's span of the running request, below its caller's, and noted in `record` for the log."""
+    """Start the running request's span, a child of the caller's, and note it in `record` for the log."""
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -120,7 +125,7 @@ def _begin(tracer: Tracer, record: Record) -> Span:
 
 
 def _end(tracer: Tracer, span: Span, record: Record, response: Response) -> None:
-    """End `span`, with a child for each stage of each picture, which are over by now."""
+    """End `span`, after adding a child for each completed stage of each picture."""
     from opentelemetry.trace import StatusCode, set_span_in_context
 
     if not span.is_recording():

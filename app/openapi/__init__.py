@@ -1,1 +1,1 @@
-"""The OpenAPI document: what the service takes and answers, for programs and people to read."""
+"""The OpenAPI document: a description of the service's requests and answers, for programs and people."""

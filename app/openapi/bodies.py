@@ -1,4 +1,4 @@
-"""Schemas of what requests carry: images in their several forms, and the objects around them."""
+"""Schemas of request bodies: the forms of an image, and the objects that contain them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGE: Schema = {
     "format": "image",
     "description": "an image file in base64, or a data: URL of it",
 }
-URL: Schema = {"type": "string", "format": "uri", "description": "where an image is"}
+URL: Schema = {"type": "string", "format": "uri", "description": "the URL of an image"}
 
 NAMED_IMAGES: dict[str, Schema] = {
     "image": IMAGE,
@@ -29,11 +29,11 @@ NAMED_IMAGES: dict[str, Schema] = {
         "description": "an image in a bucket",
     },
 }
-"""The members of a JSON object, of which one says which image it means."""
+"""The members of a JSON object that can name its image; exactly one must be present."""
 
 
 def object_schema(properties: Mapping[str, Schema], required: Sequence[str] = ()) -> Schema:
-    """The schema of a JSON object, or of a form, with these members and no others."""
+    """The schema of a JSON object, or of a form, with only these members."""
     return {
         "type": "object",
         "properties": dict(properties),

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1: the document that describes the service's routes, made from the schemas that check them."""
+"""OpenAPI 3.1: the document that describes the service's routes, made from the schemas that validate them."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ _ANSWERS: list[type[BaseModel]] = [
 ]
 
 _PROBLEMS = {
-    400: "No image, two images, bad JSON or a bad parameter: says which, and what is allowed",
+    400: "No image, two images, invalid JSON or a wrong parameter; detail says which, and what is allowed",
     401: "X-API-Key is missing or wrong",
-    403: "A URL, bucket or path that the service does not allow",
+    403: "The service does not allow this URL, bucket or path",
     404: "No such model, object or file",
-    408: "The upload comes too slowly",
+    408: "The upload is too slow",
     413: "Too many bytes, pixels, frames, parts or images",
-    415: "Not an image, or not of a type that is accepted",
-    422: "An image that cannot be decoded (truncated, corrupt), that the model cannot take, or that no model"
-    " knows where MASKSERVE_GATE is refuse",
+    415: "Not an image, or not of an accepted type",
+    422: "An image that cannot be decoded (truncated, corrupt), that the model cannot process, or that no"
+    " model recognises while MASKSERVE_GATE is refuse",
     429: "Too many requests; see Retry-After",
     431: "The request line and headers are too long",
     502: "The URL or bucket failed",
-    503: "The queue is full, memory is short, or the models are not ready; see Retry-After",
+    503: "The queue is full, there is not enough memory, or the models are not ready; see Retry-After",
     504: "The URL or bucket took too long",
 }
 
 _SEMANTIC = ("split", "min_area")
-"""Parameters that only semantic models take."""
+"""Parameters that only semantic models accept."""
 
 _ID = str.maketrans("/:{}", "____")
 
 
 def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation]]]) -> dict[str, Any]:
-    """The OpenAPI document of a service with these models and settings.
+    """The OpenAPI document of `service`, for its loaded models and settings.
 
-    `topics`: what describes the operations of each, in order. Those that compute come first.
+    `topics`: functions that describe the operations of a topic, in order; operations that compute come first.
     """
     tasks = {model.bundle.manifest.task for model in service.segmenters.values()}
     formats = formats_for(*tasks)
@@ -107,7 +107,7 @@ def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema
 
 
 def _without_null(schema: Schema) -> Schema:
-    """A schema as callers see it: what they leave out, they need not say is null."""
+    """A schema as callers see it: parameters are left out instead of being null."""
     kept = {name: value for name, value in schema.items() if name not in ("anyOf", "title", "default")}
     for choice in schema.get("anyOf", []):
         if choice != {"type": "null"}:
@@ -118,7 +118,7 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _with_null(schema: Any) -> Any:
-    """The schema of a JSON body, in which null stands for a parameter that is left out."""
+    """The schema of a JSON body, in which a parameter may also be null, which means that it is left out."""
     if isinstance(schema, list):
         return [_with_null(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Schemas of what the service answers beside the output formats, for its OpenAPI document."""
+"""Schemas of the service's answers, except the output formats, for its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Problem(JsonObject):
 
 
 class InferenceProblem(JsonObject):
-    """What went wrong, as KServe V2 says it."""
+    """What went wrong, in the form of KServe V2."""
 
     error: str = Field(description="what was wrong, and what to do")
 
 
 class Timings(JsonObject):
-    """Milliseconds a stage."""
+    """Milliseconds per stage."""
 
     decode: float
     queue: float
@@ -36,14 +36,14 @@ class Timings(JsonObject):
 
 
 class Notice(JsonObject):
-    """What to know before trusting the answer."""
+    """A warning to read before trusting the answer."""
 
     code: Literal["unfamiliar", "truncated", "cut", "pages", "rows"] = Field(
-        description="unfamiliar: the picture is unlike those of the training; truncated: more segments were"
-        " found than are in the answer; cut: the picture's file ends too early; pages: the first of several"
-        " pages was used; rows: the pages look like rows of one picture"
+        description="unfamiliar: the picture is unlike those that the model was trained on; truncated: more"
+        " segments were found than are in the answer; cut: the picture's file ends too early; pages: only the"
+        " first of several pages was used; rows: the pages look like rows of one picture"
     )
-    message: str = Field(description="in a few sentences, with what to do")
+    message: str = Field(description="a few sentences, including what to do")
 
 
 class Answer(Found):
@@ -52,12 +52,12 @@ class Answer(Found):
     request_id: str
     overlay: str | None = Field(default=None, description="base64, with include=overlay")
     picture: str | None = Field(default=None, description="base64, with include=picture")
-    warnings: list[Notice] | None = Field(default=None, description="only where there are any")
+    warnings: list[Notice] | None = Field(default=None, description="present only if there are any")
     timings_ms: Timings
 
 
 class Refusal(JsonObject):
-    """What stands in place of an answer for an image that could not be answered."""
+    """The error that takes the place of an image's answer in a batch."""
 
     error: Problem
 
@@ -83,7 +83,7 @@ class ModelDescription(JsonObject):
     classes: list[str]
     licence: str
     description: str
-    quality: dict[str, Any] | None = Field(description="as it was measured; null where it was not")
+    quality: dict[str, Any] | None = Field(description="measured quality; null if it was not measured")
     input: dict[str, Any]
 
 
@@ -100,26 +100,26 @@ class Alive(JsonObject):
 
 
 class Ready(JsonObject):
-    """Every configured model is loaded and passed its self-test."""
+    """Every configured model is loaded and has passed its self-test."""
 
     status: str
     models: list[str]
 
 
 class LiveInference(Alive):
-    """The process answers, in KServe V2's words too."""
+    """The process answers, with KServe V2's member `live`."""
 
     live: bool
 
 
 class ReadyInference(Ready):
-    """Every configured model is ready, in KServe V2's words too."""
+    """Every configured model is ready, with KServe V2's member `ready`."""
 
     ready: bool
 
 
 class Tensor(BaseModel):
-    """A tensor of KServe V2; binary data follow the JSON."""
+    """A tensor of KServe V2; binary data comes after the JSON."""
 
     name: str
     datatype: str
@@ -150,7 +150,7 @@ class ModelState(JsonObject):
 
 
 class Server(JsonObject):
-    """What serves."""
+    """The server's name, version and supported extensions."""
 
     name: str
     version: str
@@ -158,7 +158,7 @@ class Server(JsonObject):
 
 
 class TensorKind(JsonObject):
-    """What a tensor is to be; -1 is any number."""
+    """A tensor's name, type and shape; -1 stands for any number."""
 
     name: str
     datatype: str
@@ -176,7 +176,7 @@ class ModelTensors(JsonObject):
 
 
 class ConfiguredTensor(JsonObject):
-    """What a tensor is to be; -1 is any number."""
+    """A tensor's name, type and shape; -1 stands for any number."""
 
     name: str
     data_type: str
@@ -184,7 +184,7 @@ class ConfiguredTensor(JsonObject):
 
 
 class ModelConfiguration(JsonObject):
-    """A model in the words of Triton's model configuration."""
+    """A model as Triton's model configuration describes it."""
 
     name: str
     platform: str

@@ -1,1 +1,1 @@
-"""What reads a request: its bytes, within limits of size and time, become images and parameters."""
+"""Reads requests: turns their bytes, within limits of size and time, into images and parameters."""

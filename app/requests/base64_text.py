@@ -12,8 +12,8 @@ _DATA_URL = re.compile(r'\s*+data:(?:[^,"]|"[^"]*"){0,200}?;\s*base64\s*,', re.I
 _OTHER_URL = re.compile(r"\s*+(data:|[a-z]{2,5}://)", re.IGNORECASE)
 _ODD = re.compile(rb"[^A-Za-z0-9+/_\-=\s]")
 
-# Those that encodeURIComponent and its like make of a data: URL. (`unquote` takes a text apart at each
-# percent sign, which may be millions of parts.)
+# The escapes that encodeURIComponent and similar functions make in a data: URL. (`unquote` would split the
+# text at each percent sign, perhaps into millions of parts.)
 _ESCAPES = [
     (escape, character)
     for character in "+/=:;, \r\n"
@@ -22,11 +22,11 @@ _ESCAPES = [
 
 
 class NotBase64(ValueError):
-    """Text that is not base64: says what is wrong with it, and where."""
+    """Text that is not base64; the message says what is wrong, and where."""
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes of base64, bare or in a data: URL. Raises NotBase64."""
+    """The bytes of base64 text, bare or in a data: URL. Raises NotBase64."""
     if "%" in text:
         for escape, character in _ESCAPES:
             text = text.replace(escape, character)
@@ -45,15 +45,15 @@ def decode_base64(text: str) -> bytes:
 def _complaint_about_url(scheme: str) -> str:
     if scheme.lower() == "data:":
         return "the data: URL has no ;base64 before its comma"
-    return f"it begins with {scheme}; an image elsewhere is named by url or gcs_uri"
+    return f"it begins with {scheme}; name an image on another server by url or gcs_uri"
 
 
 def _complaint(text: str, encoded: bytes, start: int) -> str:
-    """What is wrong with `encoded`, the part of `text` from `start` on. Characters are counted from 1."""
+    """What is wrong with `encoded`, which is `text` from `start` on. Characters are counted from 1."""
     if odd := _ODD.search(encoded):
         place = start + odd.start()
         return f"character {place + 1:,} is {text[place]!r}"
     padding = encoded.rstrip(b"=" + _SPACES).find(b"=")
     if padding >= 0:
-        return f"it goes on after the = that ends it, character {start + padding + 1:,}"
-    return "it breaks off: its last group of four has one character only"
+        return f"it continues after the = that ends it, character {start + padding + 1:,}"
+    return "it is incomplete: its last group of four characters has only one"

@@ -1,4 +1,4 @@
-"""Body: the bytes of a request, read within limits of size and time, or drained where they are refused."""
+"""Body: reads the bytes of a request within limits of size and time, or drains them if they are refused."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from app.serving.request_deadline import seconds_left
 from app.serving.streams import stream_of
 
 _PIECE_BYTES = 64 * 1024
-_PIECE_SECONDS = 10.0  # for each of these: who drips holds a place from others
+_PIECE_SECONDS = 10.0  # limit for each piece: a trickling client keeps a place from others
 _REFUSED_DRAIN_SECONDS = 1.0
-_AWAITS_CONTINUE = "front.awaits_continue"  # of environ: the client sends no body before it is asked for it
-_REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can hold
+_AWAITS_CONTINUE = "front.awaits_continue"  # in environ: the client sends no body before 100 Continue
+_REFUSED_DRAINS = 4  # at once; uwsgi.ini has eight threads more than uploads and queue can occupy
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Let a refused upload of `app` read its answer: most clients send all before they listen."""
+    """Drain refused uploads to `app`, because most clients read the answer only after sending everything."""
     drains = threading.BoundedSemaphore(_REFUSED_DRAINS)
 
     @app.after_request
     def drain_refused(response: Response) -> Response:
-        # Short, and few at once, because whoever was refused does hold a thread, which probes may need; and
-        # who was too slow already is not waited for again.
+        # Short, and few at once, because a refused request still occupies a thread, which probes may need.
+        # A client that was already too slow is not waited for again.
         if (
             not _is_all_read()
             and response.status_code != HTTPStatus.REQUEST_TIMEOUT
@@ -55,7 +55,7 @@ def read_body(room: int, limit: int, settings: Settings) -> bytes:
 
 
 def _joined(pieces: Iterator[bytes]) -> bytes:
-    body = io.BytesIO()  # it gives its bytes away without a copy
+    body = io.BytesIO()  # getvalue does not copy
     for piece in pieces:
         body.write(piece)
     return body.getvalue()
@@ -63,23 +63,23 @@ def _joined(pieces: Iterator[bytes]) -> bytes:
 
 @contextmanager
 def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterator[bytes]]:
-    """The pieces of the running request's body. Use it while the request is received (`receiving`).
+    """The pieces of the running request's body. Use it inside `receiving`.
 
-    What is left of it when the `with` block fails is read and forgotten.
+    If the `with` block fails, the rest of the body is read and discarded.
 
     Args:
-        room: the most bytes that it may have.
-        limit: the most that its images may have, which is what the caller is told.
-        settings: for how long it may take.
+        room: the most bytes that the body may have.
+        limit: the most bytes that its images may have; error messages give this number.
+        settings: the time limits.
 
     Raises:
-        Busy: it has lost its place to another caller, or others take the memory.
-        BadBody: it is not compressed as it says.
-        TooLarge: it has more, as it came or once decompressed.
-        UnsupportedCoding: it is compressed in another way than those that are known.
-        UploadTooSlow: it takes longer.
+        Busy: the request lost its place to another caller, or other requests use up the memory.
+        BadBody: the body is not compressed as its Content-Encoding says.
+        TooLarge: the body has more bytes than `room`, as sent or after decompression.
+        UnsupportedCoding: the Content-Encoding is not supported.
+        UploadTooSlow: the body took too long.
     """
-    # Where a body is longer than what is drained, the drain waits for nothing but what comes now.
+    # A body longer than the amount that is drained cannot be drained completely: wait only briefly for it.
     is_endless = (request.content_length or 0) > 2 * room
     piece_seconds = _REFUSED_DRAIN_SECONDS if is_endless else _PIECE_SECONDS
     length = request.content_length
@@ -90,7 +90,7 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
     ):
         try:
             coding = coding_of(request.headers.get("Content-Encoding", ""))
-            # Compressing what cannot be compressed makes it longer.
+            # Compression makes incompressible data longer.
             room_on_the_way = 2 * room if coding else room
             too_large = TooLarge.in_bytes(limit)
             if length is not None and length > room_on_the_way:
@@ -107,13 +107,13 @@ def arriving_body(room: int, limit: int, settings: Settings) -> Iterator[Iterato
         except (UploadTooSlow, ClientDisconnected):
             raise
         except Exception as error:
-            clear_frames(error.__traceback__)  # of what has arrived, which would stay in memory meanwhile
+            clear_frames(error.__traceback__)  # they hold the received bytes, which would stay in memory
             _drain(pieces, 2 * room)
             raise
 
 
 def _within(room: int, pieces: Iterator[bytes], too_large: TooLarge) -> Iterator[bytes]:
-    """The pieces. Raises `too_large` beyond `room` bytes together."""
+    """Pass on the pieces; raises `too_large` if they have more than `room` bytes together."""
     for piece in pieces:
         room -= len(piece)
         if room < 0:
@@ -122,21 +122,21 @@ def _within(room: int, pieces: Iterator[bytes], too_large: TooLarge) -> Iterator
 
 
 def _held(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces. Raises Busy where all requests have too many bytes."""
+    """Pass on the pieces; raises Busy if all requests together have too many bytes in memory."""
     for piece in pieces:
         hold(len(piece))
         yield piece
 
 
 def _is_all_read() -> bool:
-    """Whether nothing of the body is left to read, as far as that is known."""
+    """Whether the body has been read completely, as far as that is known."""
     is_exhausted: bool = getattr(request.stream, "is_exhausted", not request.content_length)
     return is_exhausted
 
 
 def _drain(pieces: Iterator[bytes], at_most: int) -> None:
-    """Read and forget what is left of the body: closing on unread bytes would reset the connection."""
-    if _AWAITS_CONTINUE in request.environ:  # it was never asked for
+    """Read and discard the rest of the body: closing with unread bytes would reset the connection."""
+    if _AWAITS_CONTINUE in request.environ:  # the client was never told to send it
         return
     with suppress(UploadTooSlow, ClientDisconnected):
         while at_most > 0 and (piece := next(pieces, b"")):
@@ -144,11 +144,11 @@ def _drain(pieces: Iterator[bytes], at_most: int) -> None:
 
 
 def _pieces(seconds: float, piece_seconds: float = _PIECE_SECONDS) -> Generator[bytes, None, None]:
-    """The body as it comes, for at most `seconds`, and `piece_seconds` for each piece. Raises UploadTooSlow.
+    """The body in pieces, within `seconds`, and within `piece_seconds` for each piece. Raises UploadTooSlow.
 
-    A read waits until all that it asked for is there, so a deadline that is looked at between two reads is
-    not met by a client that sends a byte now and then. When the time is over, the connection is therefore
-    closed for reading, which ends the read that waits and leaves the way open for the answer.
+    A read blocks until all requested bytes have arrived, so a deadline that is checked between reads does not
+    stop a client that sends a byte now and then. At the deadline, the connection is therefore shut for
+    reading, which ends the blocked read while the answer can still be sent.
     """
     end = time.monotonic() + seconds
     while piece := _read_piece(min(end, time.monotonic() + piece_seconds)):
@@ -169,7 +169,7 @@ def _read_piece(until: float) -> bytes:
         raise _too_slow() from error
     finally:
         alarm.cancel()
-        alarm.join()  # or it could close the connection of a later request, which has the same number
+        alarm.join()  # otherwise it could shut a later request's connection with the same descriptor
     if time.monotonic() > until:
         raise _too_slow()
     stream.is_whole = _is_all_read()

@@ -1,4 +1,4 @@
-"""Codings: bodies that came compressed (Content-Encoding), taken apart as they come."""
+"""Codings: decompresses bodies with a Content-Encoding while they arrive."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from app.errors import BadBody, UnsupportedCoding
 
 _PIECE_BYTES = 64 * 1024
 _GZIP_BEGINS = b"\x1f"
-_MOST_STREAMS = 1000  # of tiny ones a body could hold a million, each of which takes its time
+_MOST_STREAMS = 1000  # a body could hold a million tiny streams, which would take long to decompress
 _GZIP, _ZLIB, _BARE = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 def coding_of(header: str) -> str | None:
-    """What a Content-Encoding names: gzip, deflate, or None for none at all. Raises UnsupportedCoding."""
+    """The coding in a Content-Encoding header: gzip, deflate or None. Raises UnsupportedCoding."""
     named = [name for name in (part.strip().lower() for part in header.split(",")) if name != "identity"]
     match [name for name in named if name]:
         case []:
@@ -24,17 +24,17 @@ def coding_of(header: str) -> str | None:
         case ["deflate"]:
             return "deflate"
     raise UnsupportedCoding(
-        f"A body with Content-Encoding {header[:40]} is not accepted; send it with gzip, deflate or as it is."
+        f"Content-Encoding {header[:40]} is not supported; use gzip or deflate, or do not compress the body."
     )
 
 
 def decoded(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """What `pieces` were before they were compressed by `coding`, at most 64 KiB at once.
+    """Decompress `pieces`, which are compressed with `coding`; yields at most 64 KiB at once.
 
-    A gzip body may be several streams, one after the other, and may end with zeros (RFC 1952).
+    A gzip body may consist of several streams, and may end with zeros (RFC 1952).
 
     Raises:
-        BadBody: they are not what `coding` makes, break off, or go on after its end.
+        BadBody: the body is not valid `coding`, is incomplete, or continues after its end.
     """
     inflate = None
     streams = 0
@@ -51,7 +51,7 @@ def decoded(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
             yield from _inflated(inflate, rest, coding)
             rest = inflate.unused_data
     if inflate is not None and not inflate.eof:
-        raise BadBody(f"The body breaks off: its {coding} has no end.")
+        raise BadBody(f"The body breaks off: its {coding} data is incomplete.")
 
 
 def _inflated(inflate: zlib._Decompress, rest: bytes, coding: str) -> Iterator[bytes]:
@@ -68,16 +68,16 @@ def _inflated(inflate: zlib._Decompress, rest: bytes, coding: str) -> Iterator[b
 
 
 def _next_stream(rest: bytes, coding: str, streams: int) -> bytes:
-    """What comes after the end of a stream, from where the next one begins; empty where none does."""
+    """The bytes after the end of a stream, from the start of the next stream; empty if none follows."""
     if coding == "gzip":
         rest = rest.lstrip(b"\0")
         if not rest or (rest.startswith(_GZIP_BEGINS) and streams < _MOST_STREAMS):
             return rest
-    raise BadBody(f"The body goes on after the end of its {coding}; send it as one stream.")
+    raise BadBody(f"The body continues after the end of its {coding} data; send it as one stream.")
 
 
 def _window(coding: str, begun: bytes) -> int:
-    """How zlib is to read it. Some clients send deflate without the header that it should have (RFC 9110)."""
+    """The window bits for zlib. Some clients send deflate without the header that RFC 9110 requires."""
     if coding == "gzip":
         return _GZIP
     has_header = begun[0] & 0x0F == zlib.DEFLATED and int.from_bytes(begun[:2]) % 31 == 0

@@ -1,4 +1,4 @@
-"""Form: multipart/form-data, whose parts are told apart by name: pictures and parameters."""
+"""Form: multipart/form-data, whose parts are pictures or parameters according to their names."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _PICTURE_FIELD = re.compile(r"(image|file)s?(\[\d*\])?", re.IGNORECASE)
 _CHARSETS = ("ascii", "us-ascii", "utf-8", "iso-8859-1")
 _PLAIN_TRANSFERS = ("", "binary", "8bit", "7bit")
 _LONGEST_ECHO = 80  # characters of a name that are repeated to the caller
-# One that escapes nothing, as in a path of Windows, or the second byte of a character in Shift-JIS.
+# A backslash that escapes nothing, as in a Windows path or as the second byte of a Shift-JIS character.
 _BARE_BACKSLASH = re.compile(rb'\\(?!")|\\(?="[ \t]*(?:[;\r\n]|$))')
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a form brought.
+    """The content of a form.
 
     Attributes:
-        images: in order, each a whole file.
-        names: those that the images' files had, as far as they can be shown; empty where one had none.
+        images: the image files, in order.
+        names: the images' file names, without unprintable characters; empty for a file without a name.
         fields: the text fields, each with all its values.
-        document: the fields that are JSON.
+        document: the values of the fields that are JSON.
     """
 
     images: list[bytes] = field(default_factory=list)
@@ -47,19 +47,19 @@ class Form:
 
 
 def read_form(pieces: Iterator[bytes], boundary: str | None, settings: Settings) -> Form:
-    """The form that comes in `pieces`, with `boundary` between its parts.
+    """The form in `pieces`, with `boundary` between its parts.
 
     Raises:
-        BadBody: it is none, breaks off, or has a part that cannot be read.
-        BadParameter: a field that is there as text and as JSON.
-        NoImage: a file in a field for something else, or text in one for pictures.
+        BadBody: not a form, incomplete, or with a part that cannot be read.
+        BadParameter: a field is given both as text and as JSON.
+        NoImage: a file in a field that is not for pictures, or text in a picture field.
         TooLarge: a picture of more than MASKSERVE_MAX_BYTES, or more parts or text than a form may have.
-        UnsupportedCoding: a part that is compressed.
+        UnsupportedCoding: a part is compressed.
     """
     if not boundary:
         raise BadBody(
-            "The Content-Type, multipart/form-data, names no boundary. Let the client set this header by"
-            " itself: it knows what it puts between the parts."
+            "The Content-Type, multipart/form-data, names no boundary. Do not set this header yourself: the"
+            " client library sets it with the boundary that it uses."
         )
     form = Form()
     for part in _parts(pieces, boundary, settings):
@@ -78,13 +78,13 @@ def read_form(pieces: Iterator[bytes], boundary: str | None, settings: Settings)
 
 
 class _Part:
-    """One part, once its head is read.
+    """One part, whose headers have been read.
 
     Attributes:
-        name: of the field.
-        file_name: without folders, as far as it can be shown; empty where it has none.
-        is_picture: by its name.
-        is_json: by its type.
+        name: the field's name.
+        file_name: without folders and unprintable characters; empty if the part has none.
+        is_picture: whether the field is for pictures, according to its name.
+        is_json: whether the part is JSON, according to its type.
     """
 
     def __init__(self, head: Field | File) -> None:
@@ -95,7 +95,7 @@ class _Part:
         self.file_name = _shown(given or "")
         self.is_picture = bool(_PICTURE_FIELD.fullmatch(self.name))
         self._is_file = given is not None
-        self._content = io.BytesIO()  # it gives its bytes away without a copy
+        self._content = io.BytesIO()  # getvalue does not copy
         kind, parameters = parse_options_header(head.headers.get("Content-Type"))
         self.is_json = is_json(kind.lower())
         self._charset = parameters.get("charset", "").lower()
@@ -103,19 +103,19 @@ class _Part:
         if self._is_file and not self.is_picture and self.name not in Parameters.model_fields:
             raise NoImage(
                 f"The form has a file in the field {_echo(self.name)}, not in the field 'image':"
-                " rename it, or send it as text if it is a parameter."
+                " rename the field, or send it as text if it is a parameter."
             )
         self._check(kind, head.headers.get("Content-Encoding", ""))
 
     def _check(self, kind: str, coding: str) -> None:
         if kind.lower().startswith("multipart/"):
             raise BadBody(
-                f"The part {_echo(self.name)} has parts of its own ({kind[:40]}); send each file as one part"
+                f"The part {_echo(self.name)} contains parts itself ({kind[:40]}); send each file as one part"
                 " of the form."
             )
         if coding_of(coding) is not None:
             raise UnsupportedCoding(
-                f"The part {_echo(self.name)} is compressed by itself; compress the whole body, or nothing."
+                f"The part {_echo(self.name)} is compressed; compress the whole body instead, or nothing."
             )
         if self._transfer not in (*_PLAIN_TRANSFERS, "base64"):
             raise BadBody(
@@ -125,7 +125,7 @@ class _Part:
 
     @property
     def is_left_empty(self) -> bool:
-        """Whether it is a file input of a browser in which nobody has chosen a file."""
+        """Whether it is a browser's file input without a chosen file."""
         return self._is_file and not self.file_name and not self._content.tell()
 
     def write(self, data: bytes) -> None:
@@ -133,7 +133,7 @@ class _Part:
 
     @property
     def data(self) -> bytes:
-        """What it has brought. Raises BadBody."""
+        """The part's content. Raises BadBody."""
         if self._transfer != "base64":
             return self._content.getvalue()
         try:
@@ -144,7 +144,7 @@ class _Part:
             ) from error
 
     def picture(self, most_bytes: int) -> bytes:
-        """The file. Raises NoImage if it is but text, and TooLarge."""
+        """The picture's file. Raises NoImage if it is plain text, and TooLarge."""
         data = self.data
         if len(data) > most_bytes:
             raise TooLarge.in_bytes(most_bytes, self.file_name)
@@ -177,7 +177,7 @@ def _parts(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Iterat
 
 
 def _events(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Iterator[Event]:
-    """The form's heads and data, as they come; what follows its last boundary is passed over."""
+    """The headers and data of the form's parts, as they arrive; bytes after the last boundary are ignored."""
     decoder = _Decoder(boundary.encode("latin-1", "replace"), settings.max_field_bytes, settings.max_parts)
     try:
         for piece in pieces:
@@ -190,10 +190,10 @@ def _events(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Itera
         if decoder.state is not State.PREAMBLE:
             raise _too_much(settings) from error
     except ValueError as error:
-        raise BadBody("A part of the form has no Content-Disposition, which would name it.") from error
+        raise BadBody("A part of the form has no Content-Disposition header with its name.") from error
     if decoder.state is State.PREAMBLE:
         raise BadBody(
-            "The body has no line with the boundary that its Content-Type, multipart/form-data, names:"
+            "The body has no line with the boundary from its Content-Type, multipart/form-data:"
             f" --{boundary[:_LONGEST_ECHO]}"
         )
     if decoder.state is not State.EPILOGUE:
@@ -204,7 +204,7 @@ def _events(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Itera
 
 
 class _Decoder(MultipartDecoder):
-    """Werkzeug's, for names in any encoding: only UTF-8 is shown as it is."""
+    """Werkzeug's decoder, extended to accept names in any encoding; bytes that are not UTF-8 are replaced."""
 
     def __init__(self, boundary: bytes, most_bytes: int, most_parts: int) -> None:
         super().__init__(boundary, most_bytes, max_parts=most_parts)

@@ -1,4 +1,4 @@
-"""Instances: the ways in which clients of Vertex AI and KServe V1 put an image into JSON."""
+"""Instances: the forms in which clients of Vertex AI and KServe V1 put an image into JSON."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from app.requests.sources import NAMES, Image
 
 BASE64_NAMES = ("b64", "content", "data", "image_bytes", "img_bytes")
-"""Members that hold an image in base64, beside `image`."""
+"""Members that hold an image in base64, in addition to `image`."""
 
 BINARY = "b64"
-"""TensorFlow Serving's only member of an object that stands for bytes: `{"b64": …}`, under any name."""
+"""TensorFlow Serving's form for bytes, under any name: an object with only this member, `{"b64": …}`."""
 
-_TYPE = "mimeType"  # AutoML's, beside content: what a file is, its bytes say
+_TYPE = "mimeType"  # AutoML's member beside content; ignored, since a file's bytes determine its type
 
 
 def split_instance(instance: str | Mapping[str, Any]) -> tuple[Image, dict[str, Any]]:
-    """Of an instance, the part that says which image it means, named as elsewhere, and the parameters.
+    """Split an instance into its image, in the form that `Sources.read` accepts, and its parameters.
 
     An instance that is text is the image itself, in base64.
     """
@@ -33,7 +33,7 @@ def _names_image(name: str, value: object) -> bool:
 
 
 def _in_base64(named: Mapping[str, Any]) -> dict[str, str] | None:
-    """The one text in `named` as `image`; None where it is none, or not alone, for the reader to refuse."""
+    """The only text in `named` as `image`; None if it is not text or not the only one (refused later)."""
     if len(named) != 1:
         return None
     ((name, value),) = named.items()

@@ -1,4 +1,4 @@
-"""Intake: an HTTP request becomes images and parameters, within limits of size and time."""
+"""Intake: turns an HTTP request into images and parameters, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.requests.unreadable import neither, no_json, no_picture, was_changed_by
 from model.pictures.headers import is_picture
 
 _FORM = "multipart/form-data"
-_ENVELOPE_BYTES = 64 * 1024  # room around the images, for a form's boundaries or JSON's other members
+_ENVELOPE_BYTES = 64 * 1024  # allowance beside the images, for a form's boundaries or other JSON members
 
 _ACCEPTED = (
     "Send it as multipart/form-data in the field 'image',"
@@ -29,13 +29,13 @@ _ACCEPTED = (
 
 @dataclass(frozen=True)
 class Upload:
-    """What a request brought.
+    """The content of a request.
 
     Attributes:
-        images: in order, each a whole file, or the part of a JSON object that says where it is.
-        names: those of the images' files, in the same order, where a form has told them.
+        images: in order; each is a whole file, or the part of a JSON object that names the image.
+        names: the images' file names, in the same order, if the request is a form.
         fields: the form's text fields, each with all its values.
-        document: what else a JSON body has, and the form's fields that are JSON.
+        document: the other members of a JSON body, or the form's fields that are JSON.
     """
 
     images: list[Image]
@@ -53,16 +53,16 @@ class Upload:
 
 
 def receive(settings: Settings) -> Upload:
-    """What the running request brought, of which one image is wanted, in any of the accepted ways.
+    """The content of the running request, which should have one image, in any of the accepted forms.
 
-    Many clients send a picture or JSON under no type, or one that says nothing: a body is looked at.
+    Many clients send a picture or JSON with no type or a meaningless one, so the body itself is examined.
 
     Raises:
-        BadBody: a form or JSON that cannot be read.
-        NoImage: an image field that holds text.
-        NotAnImage: a body that is neither.
+        BadBody: the form or JSON cannot be read.
+        NoImage: an image field holds text.
+        NotAnImage: the body is neither a picture nor JSON.
         TooLarge: more than MASKSERVE_MAX_BYTES, or more parts than a form may have.
-        UploadTooSlow: more time than MASKSERVE_UPLOAD_TIMEOUT.
+        UploadTooSlow: the upload took longer than MASKSERVE_UPLOAD_TIMEOUT.
     """
     kind = request.mimetype
     if kind == _FORM:
@@ -84,17 +84,17 @@ def receive(settings: Settings) -> Upload:
 
 
 def receive_form(settings: Settings) -> Upload:
-    """What the running request brought in a form. Raises ServiceError as `receive`."""
+    """The content of the running request, which must be a form. Raises ServiceError as `receive`."""
     if request.mimetype != _FORM:
-        raise NotAnImage("The page takes a form; programs use /api/v1/segment.")
+        raise NotAnImage("This route accepts only the page's form; programs use /api/v1/segment.")
     return _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
 
 
 def receive_several(settings: Settings) -> Upload:
-    """The images of a batch: several parts of a form, or JSON's `images`, each an object as `receive` takes.
+    """The images of a batch: several parts of a form, or JSON's `images`, a list of objects as for `receive`.
 
     Raises:
-        TooLarge: more images than MASKSERVE_MAX_BATCH, or bytes than MASKSERVE_MAX_BATCH_BYTES.
+        TooLarge: more images than MASKSERVE_MAX_BATCH, or more bytes than MASKSERVE_MAX_BATCH_BYTES.
         ServiceError: as `receive`.
     """
     if request.mimetype == _FORM:
@@ -110,7 +110,7 @@ def receive_several(settings: Settings) -> Upload:
 
 
 def check_batch(images: int, settings: Settings) -> None:
-    """Raise NoImage or TooLarge unless so many images may come in one request."""
+    """Raise NoImage or TooLarge unless one request may have so many images."""
     if not images:
         raise NoImage("The request has no image.")
     if images > settings.max_batch:
@@ -148,5 +148,5 @@ def _is_binary(media_type: str) -> bool:
 
 
 def _base64_bytes(max_bytes: int) -> int:
-    """Room for an image of `max_bytes` in base64 with line breaks, and for what is beside it."""
+    """The most bytes of a JSON body whose image has `max_bytes`, in base64 with line breaks."""
     return max_bytes * 4 // 3 * 78 // 76 + _ENVELOPE_BYTES

@@ -1,4 +1,4 @@
-"""JSON in bodies: parsed only when it is no deeper and of no more parts than any request needs."""
+"""JSON in bodies: parsed only if it has no more levels and parts than any request needs."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from app.configuration.settings import Settings
 from app.errors import BadBody, TooLarge
 
 MOST_TOKENS = 10_000
-"""Brackets, commas and strings of a body: a list of ten million lists would take gigabytes once parsed."""
+"""The most brackets, commas and strings in a body: ten million lists in a list would take gigabytes."""
 
-# A string without an end is one token too, up to the body's: else each quote in it would begin a search anew.
+# An unterminated string is one token up to the body's end; otherwise each quote in it would restart a search.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some clients put it before UTF-8
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some clients send it before UTF-8
 _BEGINNING = re.compile(rb"(?:%b)?[ \t\r\n]*+[{\[]" % _BYTE_ORDER_MARK)
 
 
 def is_json(media_type: str) -> bool:
-    """Whether a body of this type, in lower case, is JSON."""
+    """Whether `media_type`, in lower case, is one of JSON."""
     return media_type in ("application/json", "text/json") or media_type.endswith("+json")
 
 
 def looks_like_json(body: bytes) -> bool:
-    """Whether a body of no useful type begins as an object or a list."""
+    """Whether a body begins like a JSON object or list."""
     return bool(_BEGINNING.match(body))
 
 
 def parse_object(body: bytes, settings: Settings) -> dict[str, Any]:
-    """The JSON object in `body`. Raises BadBody if it is none, and as `parse_value`."""
+    """The JSON object in `body`. Raises BadBody if it is not an object, and errors as `parse_value`."""
     document = parse_value(body, "The body", settings)
     if not isinstance(document, dict):
         raise BadBody('The body must be a JSON object, as in {"image": "…"}.')
@@ -39,12 +39,12 @@ def parse_object(body: bytes, settings: Settings) -> dict[str, Any]:
 
 
 def parse_value(text: bytes, what: str, settings: Settings) -> Any:
-    """What the JSON in `text` says.
+    """The value of the JSON in `text`.
 
     Args:
         text: in UTF-8.
-        what: it is, for errors.
-        settings: for the limits.
+        what: the name of this JSON in error messages.
+        settings: the limits.
 
     Raises:
         BadBody: it is not JSON, or nests deeper than MASKSERVE_MAX_JSON_DEPTH.
@@ -68,4 +68,4 @@ def _check_shape(body: bytes, max_depth: int) -> None:
         elif bracket in b"]}":
             depth -= 1
         if depth > max_depth:
-            raise BadBody(f"The JSON nests deeper than {max_depth} levels.")
+            raise BadBody(f"The JSON is nested more than {max_depth} levels deep.")

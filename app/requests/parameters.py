@@ -1,4 +1,4 @@
-"""Parameters: what a caller may ask of a segmentation, checked against one schema."""
+"""Parameters: the options of a segmentation request, validated against one schema."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from model.results.result import MOST_SEGMENTS, USUAL_CEILING, Split
 
 _LONGEST_ECHO = 40  # characters of a bad value that are repeated to the caller
 
-# Of one parameter, in all its values: ten million names of classes would take minutes, once for each image.
+# In all values of one parameter: ten million class names would take minutes to check, for each image.
 _LONGEST = 65_536  # characters
 
 
 def _as_list(value: object) -> object:
-    """One text is a list of one."""
+    """A single text becomes a list of one."""
     return [value] if isinstance(value, str) else value
 
 
 def _split_names(value: object) -> object:
-    """A list of single names, of text or lists of text that may have commas."""
+    """A list of single names, from a text or a list of texts, which may have commas."""
     parts = _as_list(value)
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
         return value
-    return _names_in(parts) or parts  # an empty text is no name, for the schema to refuse
+    return _names_in(parts) or parts  # an empty text is not a name; the schema refuses it
 
 
 def _names_in(texts: Sequence[str]) -> list[str]:
@@ -48,7 +48,7 @@ def _names_in(texts: Sequence[str]) -> list[str]:
 
 
 def _whole(value: object) -> object:
-    """JSON's 3.0 is a whole number too."""
+    """JSON's 3.0 counts as a whole number, too."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -78,14 +78,15 @@ Output = Annotated[
 
 
 class Parameters(BaseModel):
-    """The parameters of POST /api/v1/segment. A title says what is allowed, for errors to repeat."""
+    """The parameters of POST /api/v1/segment. Error messages repeat the titles, which say what is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: str | None = Field(
         default=None,
         title="the name of a loaded model, or auto",
-        description="Which model; auto: the first whose gate accepts the picture; else the first configured.",
+        description="The model; auto chooses the first one whose gate accepts the picture. Default: the first"
+        " configured model.",
     )
     threshold: float | None = Field(
         default=None,
@@ -93,92 +94,95 @@ class Parameters(BaseModel):
         le=1,
         allow_inf_nan=False,
         title="a number from 0 to 1",
-        description="The lowest score kept; else the model's own.",
+        description="The lowest score to keep. Default: the model's own.",
     )
     classes: Annotated[list[str] | None, List] = Field(
         default=None,
         min_length=1,
         title="one or more class names, as a list or separated by commas",
-        description="The classes to keep, as a list or separated by commas; else all. A value that is the"
-        " name of a class means that class, commas and all.",
+        description="The classes to keep, as a list or separated by commas. Default: all. A value that equals"
+        " the name of a class means that class, even if the name has commas.",
     )
     max_segments: Annotated[int | None, Whole, AfterValidator(_within_ceiling)] = Field(
         default=None,
         ge=1,
         le=MOST_SEGMENTS,
         title="a whole number from 1 to {most_segments}",
-        description="The most segments, best first; else the model's own limit for a picture of that size.",
+        description="The most segments, best first. Default: the model's own limit, which may depend on the"
+        " picture's size.",
     )
     split: Split | None = Field(
         default=None,
         title="class or parts",
-        description="Of semantic models: a segment a class, or one a connected part; else class.",
+        description="Semantic models only: one segment per class, or per connected part. Default: class.",
     )
     min_area: Annotated[int | None, Whole] = Field(
         default=None,
         ge=1,
         le=1_000_000_000,
         title="a whole number of pixels, 1 or more",
-        description="With split=parts, the fewest pixels that a part has; else 1.",
+        description="With split=parts: the fewest pixels of a part. Default: 1.",
     )
     mask_format: MaskFormat = Field(
         default="rle",
         title="rle, polygon, png or none",
-        description="Masks in JSON, or of coco: COCO run lengths, rings, a PNG of the box, or none.",
+        description="The form of masks in JSON and in coco: COCO run lengths, rings of points, a PNG of the"
+        " box, or none.",
     )
     output: Output | None = Field(
         default=None,
         title=_either(list(FORMATS)),
         description=f"{'; '.join(f'{name}: {one.what}' for name, one in FORMATS.items())}."
-        " Else as Accept says, else json.",
+        " Default: as the Accept header says, or else json.",
     )
     include: Annotated[list[Literal["overlay", "picture"]], Names] = Field(
         default=[],
         title="overlay or picture",
-        description="What JSON has too, in base64: the overlay, or the picture as it was read, upright and"
-        " in colours that any program can show.",
+        description="Pictures to add to the JSON answer, in base64: the overlay, or the picture as it was"
+        " read, upright and in colours that any program can show.",
     )
     page: Annotated[int | None, Whole] = Field(
         default=None,
         ge=0,
         le=1_000_000,
         title="a whole number, 0 for the first page or frame",
-        description="Which page or frame, from 0, thumbnails and smaller copies not counted; else the first.",
+        description="The page or frame, counted from 0 without thumbnails and smaller copies. Default: the"
+        " first.",
     )
     channel: Annotated[int | None, Whole] = Field(
         default=None,
         ge=0,
         le=1000,
         title="a whole number, 0 for the first channel",
-        description="One channel alone, from 0, as grey; else the picture in colour.",
+        description="Use only this channel, counted from 0, as grey. Default: the picture in colour.",
     )
     projection: Projection = Field(
         default="none",
         title="none, max or mean",
-        description="All pages or frames of a stack as one picture: of each place the brightest (max) or the"
-        " mean. Not together with page.",
+        description="Combine all pages or frames of a stack into one picture: the brightest value of each"
+        " pixel (max) or the mean. Cannot be used together with page.",
     )
     image_format: FileFormat | None = Field(
         default=None,
         title="png, jpeg or webp",
-        description="Of the overlay or picture; else as Accept says, else png.",
+        description="The format of the overlay or picture. Default: as the Accept header says, or else png.",
     )
     pixel_size: float | None = Field(
         default=None,
         gt=0,
         le=1_000_000,
         allow_inf_nan=False,
-        title="a number above 0, of micrometres",
-        description="How many micrometres a pixel is wide; csv then has lengths and areas in these too.",
+        title="a number of micrometres above 0",
+        description="The width of a pixel in micrometres; csv then also has lengths and areas in µm and µm².",
     )
 
     def classes_of(self, known: Sequence[str]) -> list[str] | None:
-        """The class names asked for, of a model that knows these; None: all.
+        """The requested class names, for a model with the classes `known`; None means all.
 
-        A value that is a class's name, "boat, small" say, is that one name; else commas separate names in it.
+        A value that equals a class's name, such as "boat, small", is one name; else commas separate names.
 
         Raises:
-            BadParameter: there is no name in it.
+            BadParameter: `classes` has no name in it.
         """
         if self.classes is None:
             return None
@@ -204,29 +208,29 @@ def parse_parameters(
 ) -> Parameters:
     """The parameters in `texts` (query, form), each name with all its values, and in a JSON object.
 
-    What comes later goes before: the body is nearer to the image than the query. `most_segments` is the most
-    that may be asked for.
+    Later sources take precedence, because the body is closer to the image than the query. `most_segments` is
+    the highest max_segments that is allowed.
 
     Raises:
-        BadParameter: naming each parameter that is unknown, repeated or out of range, and what is allowed.
+        BadParameter: names each parameter that is unknown, repeated or out of range, and what is allowed.
     """
     together: dict[str, Any] = {}
     for source in [*map(_from_texts, texts), document or {}]:
-        _check(source, most_segments)  # by itself: what another goes before must make sense too
+        _check(source, most_segments)  # separately: values that another source overrides must be valid, too
         together.update(source)
     parameters = _check(together, most_segments)
     if parameters.page is not None and parameters.projection != "none":
         raise BadParameter(
-            f"projection={parameters.projection} takes all pages together: leave page out, or the projection."
+            f"projection={parameters.projection} combines all pages: leave out page, or the projection."
         )
     return parameters
 
 
 def _from_texts(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The values that a query's or a form's texts stand for. Raises BadParameter."""
+    """The values in a query's or a form's texts. Raises BadParameter."""
     values: dict[str, Any] = {}
     for name, given in texts.items():
-        if len(given) > 1 and not _may_repeat(name):  # a second threshold could only be a mistake
+        if len(given) > 1 and not _may_repeat(name):  # a second threshold can only be a mistake
             raise BadParameter(f"{_echo(name)} is given {len(given)} times; give it once.")
         values[name] = list(given) if _may_repeat(name) else _from_text(name, given[0])
     return values
@@ -253,7 +257,7 @@ def _may_repeat(name: str) -> bool:
 
 
 def _from_text(name: str, text: str) -> str | float:
-    """A number where the schema wants one and `text` is one; else the text, for the schema to refuse."""
+    """The number in `text` if the schema expects a number; otherwise the text, which the schema checks."""
     if name not in _NUMBERS:
         return text
     number = number_in(text)
@@ -264,7 +268,7 @@ def _complaint(name: str, value: Any, most_segments: int = USUAL_CEILING) -> str
     definition = Parameters.model_fields.get(name)
     if definition is None:
         allowed = ", ".join(Parameters.model_fields)
-        return f"There is no parameter {_echo(name)}; there are {allowed}."
+        return f"There is no parameter {_echo(name)}; the parameters are {allowed}."
     is_list_of_names = isinstance(value, list) and _may_repeat(name)
     shown = ",".join(map(str, value)) if is_list_of_names else str(value)
     allowed = str(definition.title).format(most_segments=most_segments)

@@ -1,4 +1,4 @@
-"""Sources: the image that a request names (base64, a URL, an object in a bucket, a path) becomes bytes."""
+"""Sources: reads the image that a request names (base64, a URL, an object in a bucket, a path) as bytes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.fetching.transfer_deadline import TransferDeadline
 from app.requests.base64_text import NotBase64, decode_base64
 
 NAMES = ("image", "url", "gcs_uri")
-"""The ways in which JSON may say which image it means, on any route; `path` is /predict's own."""
+"""The JSON members that can name an image, on any route; `path` exists only on /predict."""
 
 Image = bytes | Mapping[str, Any]
-"""An image file, or the one member of a JSON object that says where it is."""
+"""An image file, or a mapping with the one JSON member that names the image."""
 
 
 def split(document: Mapping[str, Any]) -> tuple[Image, dict[str, Any]]:
-    """Of a JSON object, the part that says which image it means, and the parameters."""
+    """Split a JSON object into the members that name its image, and its parameters."""
     named = {name: value for name, value in document.items() if name in NAMES}
     return named, {name: value for name, value in document.items() if name not in NAMES}
 
@@ -45,22 +45,22 @@ class Sources:
         return not isinstance(image, bytes) and not self._fetchers.keys().isdisjoint(image)
 
     def read(self, image: Image, deadline: TransferDeadline | None = None, most: int | None = None) -> bytes:
-        """An image file's bytes; an image that was sent as such, or an object with one of NAMES, or a path.
+        """The bytes of an image file.
 
         Args:
-            image: that.
-            deadline: by when one from elsewhere must be here; None: within MASKSERVE_URL_TIMEOUT.
-            most: bytes that such a one may have; None: MASKSERVE_MAX_BYTES.
+            image: the bytes themselves, or an object with one of NAMES or `path`.
+            deadline: for fetching from another server. Default: MASKSERVE_URL_TIMEOUT from now.
+            most: the most bytes that a fetched file may have. Default: MASKSERVE_MAX_BYTES.
 
         Raises:
-            NoImage: it names none.
+            NoImage: `image` is empty or names no image.
             TooManyImages: it names several.
-            BadParameter: not text, not base64, no URL.
-            Forbidden: the settings do not allow this place.
-            NotFound: nothing is there.
-            TooLarge: it has more bytes.
-            FetchFailed: the other server does not give it.
-            FetchTimedOut: it takes too long.
+            BadParameter: the value is not text, not base64, or not a valid URL or path.
+            Forbidden: the settings do not allow this URL, bucket or path.
+            NotFound: there is no such object or file.
+            TooLarge: the file has more bytes than allowed.
+            FetchFailed: the other server did not return the image.
+            FetchTimedOut: the fetch took too long.
         """
         if isinstance(image, bytes):
             if not image:
@@ -69,7 +69,7 @@ class Sources:
         if not image:
             raise NoImage(f"The request has no image: give one of {', '.join(NAMES)}.")
         if len(image) > 1:
-            raise TooManyImages(f"The request has {' and '.join(image)}: give one of them.")
+            raise TooManyImages(f"The request has {' and '.join(image)}: give only one of them.")
         ((kind, value),) = image.items()
         if not isinstance(value, str):
             raise BadParameter(f"{kind} must be text.")
@@ -78,7 +78,7 @@ class Sources:
         return self._readers[kind](value)
 
     def _decode(self, text: str) -> bytes:
-        """The bytes of base64 text, or of a data: URL of it."""
+        """The bytes of base64 text, bare or in a data: URL."""
         if len(text) > 2 * self._settings.max_bytes:
             raise TooLarge.in_bytes(self._settings.max_bytes)
         try:

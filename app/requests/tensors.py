@@ -21,29 +21,29 @@ from app.requests.unreadable import no_json
 INPUT, OUTPUT = "image", "segments"
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
-"""Of a body with binary data: how many bytes of JSON go before that."""
+"""The header of a body with binary data that gives the length in bytes of the JSON before it."""
 
 ELEMENT_LENGTH = struct.Struct("<I")
-"""Of binary data: the bytes of an element, which follow."""
+"""In binary data, each element is preceded by its length in bytes in this form."""
 
-# Request parameters that are not the model's: how the answer is coded, and Triton's for schedulers.
+# Request parameters that are not segmentation parameters: the answer's coding, and Triton's scheduling hints.
 _BINARY_OUTPUT = "binary_data_output"
 _OF_SCHEDULERS = ("priority", "timeout", "sequence_id", "sequence_start", "sequence_end")
 
-_MOST_SIDES = 8  # of a shape
+_MOST_SIDES = 8  # the most dimensions of a shape
 _TEXT = frozenset(b"\t\n\r" + bytes(range(0x20, 0x7F)))
-_LOOKED_AT = 256  # bytes of an element: every kind of image file has others than text among so many
+_LOOKED_AT = 256  # bytes at the start of an element; in every image format, these include non-text bytes
 
 
 @dataclass(frozen=True)
 class Inference:
-    """What a request asks for.
+    """An inference request.
 
     Attributes:
         images: in order.
-        parameters: of the segmentation.
-        request_id: its own id, which the answer repeats.
-        wants_binary: the answer's tensor is to be binary.
+        parameters: the parameters of the segmentation.
+        request_id: the client's id, which the answer repeats.
+        wants_binary: whether the answer's tensor must be binary.
     """
 
     images: list[Image]
@@ -53,14 +53,14 @@ class Inference:
 
 
 def receive_inference(settings: Settings) -> Inference:
-    """What the running request asks for. Use it while the request is received (`receiving`).
+    """The inference in the running request. Use it inside `receiving`.
 
-    Its type may be any but a picture's or a form's: Triton's client sends none.
+    Its type may be any but that of a picture or form: Triton's client sends none.
 
     Raises:
-        BadBody, BadParameter: it is not what the protocol says.
-        NoImage, TooLarge: no element, or more than a batch may have.
-        NotAnImage: a body that cannot be a request of this protocol.
+        BadBody, BadParameter: the request does not follow the protocol.
+        NoImage, TooLarge: it has no element, or more than a batch may have.
+        NotAnImage: the body cannot be a request of this protocol.
     """
     if request.mimetype.startswith(("image/", "multipart/")):
         raise NotAnImage(f"A body of type {request.mimetype} is not accepted here; send application/json.")
@@ -89,32 +89,34 @@ def _parts(body: bytes) -> tuple[bytes, memoryview]:
     if said is None:
         return body, memoryview(b"")
     if not (said.isascii() and said.isdigit()):
-        raise BadBody(f"{LENGTH_HEADER} must be a whole number: the bytes of JSON before the binary data.")
+        raise BadBody(f"{LENGTH_HEADER} must be a whole number, the length in bytes of the JSON.")
     if len(said) > 18 or int(said) > len(body):
         raise BadBody(f"{LENGTH_HEADER} is {said[:18]}, but the body has {len(body):,} bytes.")
     return body[: int(said)], memoryview(body)[int(said) :]
 
 
 def _wants_binary(document: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
-    """Whether the output is to be binary: as `outputs` says, else the request. Raises ServiceError."""
+    """Whether the output must be binary, from `outputs` or else from the request. Raises ServiceError."""
     wanted = parameters.get(_BINARY_OUTPUT, False)
     outputs = document.get("outputs") or []
     if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise BadBody(f'outputs must be a list of objects, as in [{{"name": "{OUTPUT}"}}].')
     for output in outputs:
         if output.get("name") != OUTPUT:
-            raise BadParameter(f"There is no output {str(output.get('name'))[:40]!r}; there is {OUTPUT}.")
+            raise BadParameter(
+                f"There is no output {str(output.get('name'))[:40]!r}; the output is {OUTPUT}."
+            )
         how = output.get("parameters") or {}
         if not isinstance(how, dict) or not set(how) <= {"binary_data"}:
-            raise BadBody("An output's parameters may only be binary_data.")
+            raise BadBody("An output may have only one parameter, binary_data.")
         wanted = how.get("binary_data", wanted)
     if not isinstance(wanted, bool):
-        raise BadBody("Whether output is binary must be true or false.")
+        raise BadBody("binary_data and binary_data_output must be true or false.")
     return wanted
 
 
 def _images(document: Mapping[str, Any], rest: memoryview, settings: Settings) -> list[Image]:
-    """The elements of the one input."""
+    """The elements of the only input."""
     match document.get("inputs"):
         case [{"name": name, "datatype": datatype, "shape": [*shape]} as tensor]:
             pass
@@ -136,18 +138,18 @@ def _images(document: Mapping[str, Any], rest: memoryview, settings: Settings) -
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if not isinstance(parameters, dict) or not _is_known(parameters):
         raise BadBody(
-            "The input's parameters may be content_type, which must be base64, and binary_data_size, the"
-            " bytes after the JSON. Tensors in shared memory are not read."
+            "The input may have only the parameters content_type, which must be base64, and binary_data_size,"
+            " the number of bytes after the JSON. Tensors in shared memory are not supported."
         )
     if (size or 0) != len(rest):
         raise BadBody(
-            f"The input's binary_data_size is {size or 0}, but {len(rest)} bytes come after the JSON that"
-            f" {LENGTH_HEADER} tells of."
+            f"The input's binary_data_size is {size or 0}, but {len(rest)} bytes come after the JSON, whose"
+            f" length is in {LENGTH_HEADER}."
         )
     if size is None:
         return _from_json(tensor.get("data"), count)
     if "data" in tensor:
-        raise BadBody("The input has both data and binary_data_size; give one of them.")
+        raise BadBody("The input has both data and binary_data_size; give only one of them.")
     return [_image(element) for element in _elements(rest, count, settings.max_bytes)]
 
 
@@ -161,7 +163,7 @@ def _is_known(parameters: Mapping[str, Any]) -> bool:
 
 
 def _from_json(data: object, count: int) -> list[Image]:
-    """Base64 texts; lists in lists, as a shape of several sides may have them, are one list."""
+    """The base64 texts in `data`; nested lists, for shapes of several dimensions, are flattened."""
     if not isinstance(data, list):
         raise BadBody("The input must have data, a list of base64 texts.")
     elements = list(_flat(data))
@@ -179,7 +181,7 @@ def _flat(data: list[Any]) -> Iterator[Any]:
 
 
 def _elements(rest: memoryview, count: int, most_bytes: int) -> Iterator[bytes]:
-    """The elements of a binary tensor, each after its length. Raises BadBody, TooLarge."""
+    """The elements of a binary tensor, each preceded by its length. Raises BadBody or TooLarge."""
     for number in range(1, count + 1):
         if len(rest) < ELEMENT_LENGTH.size:
             raise BadBody(f"The binary data ends before element {number} of {count}.")
@@ -188,7 +190,7 @@ def _elements(rest: memoryview, count: int, most_bytes: int) -> Iterator[bytes]:
         if size > len(rest):
             raise BadBody(
                 f"Element {number} of the binary data should have {size:,} bytes, but {len(rest):,} are left."
-                " Each element begins with its length, 4 bytes in little-endian order."
+                " Each element must begin with its length, 4 bytes in little-endian order."
             )
         if size > most_bytes:
             raise TooLarge.in_bytes(most_bytes)
@@ -199,7 +201,7 @@ def _elements(rest: memoryview, count: int, most_bytes: int) -> Iterator[bytes]:
 
 
 def _image(element: bytes) -> Image:
-    """An image file as it is, or base64 text of one: NumPy arrays of texts are sent as bytes, too."""
+    """An element as an image file, or as base64 text: clients send NumPy arrays of texts as bytes, too."""
     if element and _TEXT.issuperset(element[:_LOOKED_AT]):
         return {"image": element.decode("ascii", "replace")}
     return element

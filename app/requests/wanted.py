@@ -1,4 +1,4 @@
-"""Wanted: in which form a request is to be answered, as its parameters or its Accept say."""
+"""Wanted: the form of the answer to a request, according to its parameters or its Accept header."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.formats.registry import FORMATS, JSON, OVERLAY, Format, Options
 
 _OVERLAYS: dict[str, FileFormat] = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 
-# JSON first: it is the answer to Accept: */*. Formats that Accept may not choose share their media types.
+# JSON comes first, as the answer to Accept: */*. Formats that share a media type cannot be chosen by Accept.
 _ACCEPTED: dict[str, Format] = {
     media_type: one for one in (JSON, *FORMATS.values()) if one.by_accept for media_type in one.media_types
 }
@@ -21,12 +21,12 @@ _ACCEPTED: dict[str, Format] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the answer is to be.
+    """The form of an answer.
 
     Attributes:
-        output: in which format.
-        options: of that format.
-        included: what the JSON carries too, "overlay" or "picture".
+        output: the format.
+        options: the options of the format.
+        included: the pictures to add to JSON, "overlay" or "picture".
     """
 
     output: Format
@@ -40,31 +40,31 @@ class Wanted:
 
     @property
     def picture_format(self) -> FileFormat | None:
-        """The kind of file that holds the whole picture, if any does."""
+        """The file format in which the answer has the whole picture, if it does."""
         return self.options.image_format if self.included else self.output.picture_format(self.options)
 
 
 def wanted_by(parameters: Parameters) -> Wanted:
-    """What the running request wants: as its parameters say, else its Accept, else JSON, and PNG."""
+    """The answer's form for the running request: from its parameters, else from Accept, else JSON and PNG."""
     output = request.accept_mimetypes.best_match(_ACCEPTED, default=JSON.media_types[0])
     image = request.accept_mimetypes.best_match(_OVERLAYS, default="image/png")
     return _wanted(parameters, _ACCEPTED[output], _OVERLAYS[image])
 
 
 def wanted_as_overlay(parameters: Parameters) -> Wanted:
-    """What /predict/upload wants: a PNG of the overlay, whatever Accept says, but for its parameters."""
+    """The answer's form on /predict/upload: an overlay as PNG unless parameters, not Accept, differ."""
     return _wanted(parameters, OVERLAY, "png")
 
 
 def wanted_of_several(parameters: Parameters) -> Wanted:
-    """What a request with several images wants: they are answered in one JSON. Raises BadParameter."""
+    """The answer's form for a request with several images, always JSON. Raises BadParameter."""
     if parameters.output not in (None, JSON.name):
-        raise BadParameter(f"output must be json where there are several images, not {parameters.output}.")
+        raise BadParameter(f"output must be json for a request with several images, not {parameters.output}.")
     return _wanted(parameters, JSON, "png")
 
 
 def _wanted(parameters: Parameters, output: Format, image_format: FileFormat) -> Wanted:
-    """What the parameters say, and where they leave it open, this output and format."""
+    """The form that the parameters choose; `output` and `image_format` are the defaults."""
     if parameters.output is not None:
         output = FORMATS[parameters.output]
     options = Options(parameters.mask_format, parameters.image_format or image_format, parameters.pixel_size)

@@ -1,4 +1,4 @@
-"""The REST interface, /api/v1: segment a picture or several, describe the models."""
+"""The REST interface, /api/v1: segments one or several pictures, describes the models."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def segment() -> Response:
 
 @api.post("/batch")
 def batch() -> dict[str, Any]:
-    """Several pictures in; for each, in order, its segments as JSON or what is wrong with it."""
+    """Several pictures in; for each, in order, its segments as JSON or an error."""
     service = current_service()
     with receiving():
         upload = receive_several(service.settings)
     images = [(image, {}) if isinstance(image, bytes) else split(image) for image in upload.images]
     texts = dict(request.args.lists()), upload.fields
     results = answer_each(images, upload.document, *texts)
-    for name, result in zip(upload.names, results, strict=False):  # JSON has no names of files
+    for name, result in zip(upload.names, results, strict=False):  # only forms have file names
         if name and "error" in result:
             result["error"]["detail"] = f"{name}: {result['error']['detail']}"
     return {"results": results}
@@ -79,7 +79,7 @@ def described(terms: Terms) -> list[Operation]:
         Operation(
             "/api/v1/batch",
             "post",
-            "Segment several pictures, each answered or refused by itself",
+            "Segment several pictures, each of which is answered or refused separately",
             answer=schemas.BatchAnswer,
             problems=COMPUTES,
             bodies={

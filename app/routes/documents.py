@@ -1,4 +1,4 @@
-"""What the service says of itself: /openapi.json for programs, /docs for people."""
+"""The API's documentation: /openapi.json for programs, /docs for people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DESCRIBED = (
 
 
 class _Rendered(NamedTuple):
-    """A document: for which models, and as it is sent."""
+    """A rendered document, and the models that it describes."""
 
     segmenters: Mapping[str, Segmenter]
     text: bytes
@@ -43,7 +43,7 @@ def openapi() -> Response:
 
 @documents.get("/docs")
 def docs() -> Response:
-    """The same, as a page."""
+    """The same as a page."""
     return _once("text/html", _page)
 
 
@@ -52,7 +52,7 @@ def _page(described: dict[str, Any]) -> bytes:
 
 
 def _once(mimetype: str, render: Callable[[dict[str, Any]], bytes]) -> Response:
-    """The document, rendered once for the models that are loaded: it takes 20 ms, and needs no key."""
+    """The document, rendered once for the loaded models: rendering takes 20 ms, and callers need no key."""
     service = current_service()
     known: dict[str, _Rendered] = current_app.extensions.setdefault(_EXTENSION, {})
     rendered = known.get(mimetype)

@@ -26,7 +26,7 @@ _PLATFORM = "maskserve"
 
 @open_inference.get("")
 def describe_server() -> dict[str, Any]:
-    """What serves."""
+    """The server's name, version and supported extensions."""
     return {
         "name": "maskserve",
         "version": "1",
@@ -36,13 +36,13 @@ def describe_server() -> dict[str, Any]:
 
 @open_inference.get("/health/live")
 def live_v2() -> dict[str, Any]:
-    """As /livez, in the protocol's words too."""
+    """As /livez, with the protocol's member `live`."""
     return {**live(), "live": True}
 
 
 @open_inference.get("/health/ready")
 def ready_v2() -> dict[str, Any]:
-    """As /readyz, in the protocol's words too."""
+    """As /readyz, with the protocol's member `ready`."""
     return {**ready(), "ready": True}
 
 
@@ -63,13 +63,13 @@ def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @open_inference.get("/models/<name>/config")
 @open_inference.get("/models/<name>/versions/<version>/config")
 def configure_v2(name: str, version: str | None = None) -> dict[str, Any]:
-    """The same in the words of Triton's model configuration."""
+    """The same in the form of Triton's model configuration."""
     manifest = _manifest(name, version)
     return {
         "name": manifest.name,
         "platform": _PLATFORM,
         "backend": _PLATFORM,
-        "max_batch_size": 0,  # that the shape has no side before those in dims
+        "max_batch_size": 0,  # the shape has no batch dimension before those in dims
         "input": [{"name": INPUT, "data_type": "TYPE_STRING", "dims": [-1]}],
         "output": [{"name": OUTPUT, "data_type": "TYPE_STRING", "dims": [-1]}],
     }
@@ -78,7 +78,7 @@ def configure_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @open_inference.get("/models/<name>/ready")
 @open_inference.get("/models/<name>/versions/<version>/ready")
 def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
-    """A model is ready."""
+    """Whether a model is ready."""
     check_ready()
     return {"name": _manifest(name, version).name, "ready": True}
 
@@ -86,7 +86,7 @@ def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @open_inference.post("/models/<name>/infer")
 @open_inference.post("/models/<name>/versions/<version>/infer")
 def infer(name: str, version: str | None = None) -> Response:
-    """One tensor of images in; one of JSON answers out."""
+    """One tensor of images in; one tensor of JSON answers out."""
     service = current_service()
     with receiving():
         asked = receive_inference(service.settings)
@@ -105,7 +105,9 @@ def _manifest(name: str, version: str | None) -> Manifest:
 
 def _check_version(manifest: Manifest, version: str | None) -> None:
     if version not in (None, manifest.version):
-        raise ModelNotFound(f"There is no such version of {manifest.name}; there is {manifest.version}.")
+        raise ModelNotFound(
+            f"There is no such version of {manifest.name}; it has version {manifest.version}."
+        )
 
 
 def described(terms: Terms) -> list[Operation]:
@@ -120,7 +122,7 @@ def described(terms: Terms) -> list[Operation]:
             problems=COMPUTES,
             bodies={JSON_BODY: _inference_schema(terms)},
         ),
-        Operation("/v2", "get", "KServe V2: what serves", answer=schemas.Server, problems=(401,)),
+        Operation("/v2", "get", "KServe V2: the server", answer=schemas.Server, problems=(401,)),
         Operation(
             "/v2/models/{name}",
             "get",
@@ -152,7 +154,7 @@ def described(terms: Terms) -> list[Operation]:
 
 
 def _inference_schema(terms: Terms) -> Schema:
-    """Of a request in JSON alone."""
+    """The schema of a request in JSON without binary data."""
     flag: Schema = {"type": "boolean"}
     tensor = object_schema(
         {

@@ -1,4 +1,4 @@
-"""Operations: the probes that a platform asks whether the process lives and is ready, and metrics."""
+"""Operations: the probes by which a platform checks that the process is alive and ready, and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ operations = Blueprint("operations", __name__)
 
 @operations.get("/livez")
 def live() -> dict[str, Any]:
-    """The process answers, and has not failed its self-tests for minutes."""
+    """The process answers, and its self-tests have not been failing for minutes."""
     current_health().check_alive()
     return {"status": "alive"}
 
@@ -31,13 +31,13 @@ def ready() -> dict[str, Any]:
 
 
 def check_ready() -> None:
-    """Raise NotReady where it is not."""
+    """Raise NotReady if the service is not ready for requests."""
     current_health().check_ready()
 
 
 @operations.get("/metrics")
 def metrics() -> Response:
-    """What all processes counted, for Prometheus."""
+    """The metrics of all processes, for Prometheus."""
     return current_metrics()
 
 

@@ -1,6 +1,6 @@
-"""The browser page: a viewer for the pictures of a visit, and for browsers without JavaScript a form.
+"""The browser page: a viewer for several pictures, and a plain form for browsers without JavaScript.
 
-The viewer is in static/viewer; it speaks to /api/v1. The form posts here and is answered with a page.
+The viewer is in static/viewer and calls /api/v1. The form is posted here and answered with a page.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _SAMPLE_FOLDER = Path(__file__).parents[1] / "static" / "samples"
 
 _MODULES = sorted(path.name for path in (Path(__file__).parents[1] / "static" / "viewer").glob("*.js"))
 
-# The page asks for all that might be wanted once, and filters by itself. Below this score nothing is.
+# The page requests all objects with at least this score once, and then filters them by itself.
 _LOWEST_THRESHOLD = 0.1
 
-# It runs its own modules, speaks to its own service, and shows pictures that it was given.
+# The page runs its own modules, calls its own service, and shows pictures that the user chose.
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data: blob:;"
     " style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -69,7 +69,7 @@ def index() -> Response:
 
 @pages.post("/")
 def segment() -> str:
-    """The form, sent: a page with the picture, its objects and what they took to find."""
+    """The answer to the form: a page with the picture, its objects and the time it took to find them."""
     service = current_service()
     with receiving():
         upload = receive_form(service.settings)
@@ -91,7 +91,7 @@ def segment() -> str:
 
 @pages.errorhandler(Exception)
 def show_problem(error: Exception) -> Response:
-    """An error, on the page, with the form to try again."""
+    """The page with an error and the form to try again."""
     problem = problem_of(error)
     return _index(problem.status, dict(problem.headers), problem=problem, request_id=request_id())
 
@@ -114,7 +114,7 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
 
 
 def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
-    """What static/viewer reads as `page`."""
+    """The data that static/viewer reads as `page`."""
     settings = current_service().settings
     return {
         "segment_url": url_for("api.segment"),
@@ -129,12 +129,12 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
 
 
 def _automatic(segmenters: Mapping[str, Segmenter]) -> str | None:
-    """What to name instead of a model, to have one chosen; None where there is no choice."""
+    """The value of `model` for automatic choice; None if only one model is loaded."""
     return AUTO if len(segmenters) > 1 else None
 
 
 def _choice(manifest: Manifest) -> dict[str, Any]:
-    """A model to choose, as the page tells of it."""
+    """A model that can be chosen, as the page describes it."""
     return {
         "name": manifest.name,
         "description": manifest.description,
@@ -153,7 +153,7 @@ def _hex(colour: Colour) -> str:
 
 
 def _quality(manifest: Manifest) -> str | None:
-    """How good it was measured to be, in a line."""
+    """The model's measured quality, in one line."""
     measured = (manifest.quality or {}).get("all", {})
     if measured.get("image IoU") is not None:
         return f"IoU {measured['image IoU']:.2f} on {measured['images']} pictures"
@@ -166,7 +166,7 @@ def _render(template: str, **values: Any) -> str:
     service = current_service()
     return render_template(
         template,
-        # empty while the models load
+        # Empty while the models load.
         manifests=[segmenter.bundle.manifest for segmenter in (service.models.loaded or {}).values()],
         samples=SAMPLES,
         key_field=keys.KEY_FIELD if service.settings.api_keys else None,
@@ -183,7 +183,7 @@ def _sample(name: str) -> bytes:
 
 
 def _findings(finding: Finding) -> dict[str, Any]:
-    """What result.html shows of what was found, apart from the picture."""
+    """The values for result.html, except the picture."""
     segments = finding.segments
     names = [finding.class_names[class_id] for class_id in segments.class_ids]
     areas = segments.areas().tolist()
@@ -204,7 +204,7 @@ def _findings(finding: Finding) -> dict[str, Any]:
         "warnings": [
             warning["message"]
             for warning in warnings_about(finding)
-            if warning["code"] != TRUNCATED  # said by the title, and a form has no parameters
+            if warning["code"] != TRUNCATED  # the page says it already, and its form has no parameters
         ],
         "total": finding.result.found,
         "timings": timings_of(finding),
@@ -213,19 +213,19 @@ def _findings(finding: Finding) -> dict[str, Any]:
 
 
 def _reason(finding: Finding) -> str | None:
-    """Why this model answered, in a sentence, where it was chosen; static/viewer/words.js says the same."""
+    """Why this model answered, if it was chosen automatically; static/viewer/words.js says the same."""
     name, verdict = finding.manifest.name, finding.verdict
     if verdict is None or not _automatic(current_service().segmenters):
         return None
     if finding.chosen_by == "default":
-        return f"No loaded model knows such pictures, so {name} answered."
+        return f"No loaded model recognises such pictures, so {name} answered."
     if verdict.label in finding.class_names:
         return f"Chosen automatically: {name}, which found “{verdict.label}”."
     return f"Chosen automatically: {name}, for a picture of the kind “{verdict.label}”."
 
 
 def _percent(part: float) -> str:
-    """Of 1, as text: "31 %", and "0.4 %" of little."""
+    """A share (0 to 1) as text: "31 %", or "0.4 %" if it is small."""
     return f"{100 * part:.{0 if part >= 0.0995 else 1}f} %"
 
 

@@ -1,4 +1,4 @@
-"""The contracts of platforms: Vertex AI's custom container, and KServe V1, the same on other routes."""
+"""Platforms' protocols: Vertex AI's custom containers, and KServe V1, which is the same on other routes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ platforms = Blueprint("platforms", __name__)
 
 
 class _NoVerb(BaseConverter):
-    """A part of a path before the colon that Google's custom verbs begin with."""
+    """A path segment without a colon, since Google's custom verbs begin with one."""
 
     regex = "[^/:]+"
-    part_isolating = True  # or a slash after it would belong to it
+    part_isolating = True  # otherwise a following slash would be part of the match
 
 
 def predict() -> dict[str, Any]:
-    """Vertex AI's instances in; a prediction for each out."""
+    """Vertex AI's instances in; one prediction for each out."""
     instances, parameters = _receive_instances()
     return {"predictions": answer_each(instances, parameters)}
 
 
 @platforms.post("/v1/models/<no_verb:name>:predict")
 def predict_v1(name: str) -> dict[str, Any]:
-    """KServe V1's instances in; a prediction for each out."""
+    """KServe V1's instances in; one prediction for each out."""
     instances, parameters = _receive_instances()
     current_service().await_manifest(name)
     return {"predictions": answer_each(instances, parameters, model=name)}
@@ -55,7 +55,7 @@ def list_v1() -> dict[str, Any]:
 
 @platforms.get("/v1/models/<no_verb:name>")
 def describe_v1(name: str) -> dict[str, Any]:
-    """KServe V1's word that a model is ready."""
+    """Whether a model is ready, in KServe V1's form."""
     check_ready()
     return {"name": current_service().segmenter_named(name).bundle.manifest.name, "ready": True}
 
@@ -66,9 +66,9 @@ def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, 
     with receiving():
         document = receive_batch_json(service.settings)
     instances, parameters = document.pop("instances", None), document.pop("parameters", None) or {}
-    document.pop("signature_name", None)  # of TensorFlow Serving's clients; here there is one alone
+    document.pop("signature_name", None)  # sent by TensorFlow Serving's clients; models here have only one
     if document:
-        raise BadBody(f"Beside instances and parameters there must be nothing, not {', '.join(document)}.")
+        raise BadBody(f"The JSON may have only instances and parameters, not {', '.join(document)}.")
     if not isinstance(instances, list) or not all(isinstance(instance, dict | str) for instance in instances):
         raise BadBody('The JSON must have a list of objects or texts, as in {"instances": [{"b64": "…"}]}.')
     if not isinstance(parameters, dict):
@@ -81,7 +81,7 @@ def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, 
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Add the platforms' routes to `app`, last, since Vertex AI's may be any. Raises BadSetting."""
+    """Add the platforms' routes to `app`. Call it last: Vertex AI's routes may be any. Raises BadSetting."""
     app.url_map.converters["no_verb"] = _NoVerb
     app.register_blueprint(platforms)
     for name, route, method, view, same in (
@@ -92,11 +92,11 @@ def register(app: Flask, settings: Settings) -> None:
             continue
         there = _view_at(app, route, method)
         if there is None:
-            # By its endpoint's name one of app/routes/operations.py, where probes are.
+            # The endpoint's name puts it among the probes of app/routes/operations.py.
             endpoint = "operations.vertex" if view is ready else "vertex"
             app.add_url_rule(route, endpoint, view, methods=[method])
         elif there not in same:
-            raise BadSetting(f"{name}: {method} {route} is a route of the service already; choose another")
+            raise BadSetting(f"{name}: {method} {route} is already a route of the service; choose another")
 
 
 def _view_at(app: Flask, route: str, method: str) -> Callable[..., Any] | None:

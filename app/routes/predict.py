@@ -1,4 +1,4 @@
-"""The short forms under /predict, which client scripts already use."""
+"""The simple routes under /predict, which existing client scripts use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ predict = Blueprint("predict", __name__, url_prefix="/predict")
 
 @predict.post("/upload")
 def upload() -> Response:
-    """One picture in; its overlay out, as PNG unless asked otherwise."""
+    """One picture in; its overlay out, as PNG unless a parameter says otherwise."""
     return answer_one(wanted_by=wanted_as_overlay)
 
 
@@ -42,16 +42,16 @@ def path() -> Response:
 
 @predict.post("/batch")
 def batch() -> dict[str, Any]:
-    """A list of URLs, or of paths, in; for each its segments out, or what is wrong with it."""
+    """A list of URLs, or of paths, in; for each its segments out, or an error."""
     service = current_service()
     with receiving():
         document = receive_batch_json(service.settings)
     lists = {name: document.pop(name) for name in ("urls", "paths") if name in document}
     if len(lists) != 1:
-        raise BadBody("The JSON must have a list in urls, or one in paths.")
+        raise BadBody("The JSON must have a list in either urls or paths.")
     ((name, values),) = lists.items()
     if not isinstance(values, list):
-        raise BadBody(f"{name} must be a list of text.")
+        raise BadBody(f"{name} must be a list of texts.")
     if name == "paths":
         _check_paths_are_read()
     check_batch(len(values), service.settings)

@@ -1,1 +1,1 @@
-"""How a process starts, bears load and ends."""
+"""How a process starts, handles load and ends."""

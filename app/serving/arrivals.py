@@ -1,4 +1,4 @@
-"""Arrivals: requests whose bytes are on their way, as an upload or from where an image is fetched."""
+"""Arrivals: requests that are being received, as an upload or by fetching an image."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from app.errors import ServiceError
 from app.fetching.progress import Progress
 from app.serving.places import Place
 
-_GRACE_SECONDS = 0.5  # in which nothing need have come: a mobile network's round trip takes less
-_LEAST_PACE = 32 * 1024  # bytes a second: at less, two megabytes take longer than an upload may
+_GRACE_SECONDS = 0.5  # without bytes, before a transfer counts as stalled; more than a mobile round trip
+_LEAST_PACE = 32 * 1024  # bytes per second; at a lower pace, 2 MB take longer than an upload may
 
 
 class Source(Protocol):
-    """What bytes come from."""
+    """Where the bytes of a request come from."""
 
     def progress(self) -> Progress | None:
-        """How they come; None: all are there, or it is unknown."""
+        """The transfer's progress; None if it is complete or unknown."""
 
     def cut(self) -> None:
-        """End the wait for more of them."""
+        """End the wait for more bytes."""
 
     def too_slow(self) -> ServiceError:
-        """What is to be answered when it was cut for being slow."""
+        """The error to answer with if the transfer was cut for being slow."""
 
 
 class Arrival(Place):
-    """A place of a request that receives, which it may lose while it waits for bytes."""
+    """The place of a request that is being received; it can be lost while the request waits for bytes."""
 
     def __init__(self, caller: str, level: int = 0) -> None:
         super().__init__(caller, level)
@@ -39,7 +39,7 @@ class Arrival(Place):
 
     @contextmanager
     def awaits(self, source: Source) -> Iterator[None]:
-        """Receive from `source` in the `with` block. Raises what is to be answered if the place is lost."""
+        """Receive from `source` in the `with` block. Raises the error to answer with if the place is lost."""
         with self._lock:
             self.check()
             self._source = source
@@ -48,7 +48,7 @@ class Arrival(Place):
         finally:
             with self._lock:
                 self._source = None
-            self.check()  # in place of whatever the cut has made of the wait
+            self.check()  # replaces any exception that the cut has caused in the wait
 
     def lose(self, error: ServiceError) -> None:
         """See `Place`."""

@@ -1,4 +1,4 @@
-"""Bodies: the bytes that requests have brought, which stay in memory until they are answered, bounded."""
+"""Bodies: limits the received bytes of all requests, which stay in memory until they are answered."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections import Counter
 from app.errors import Busy
 from app.serving.arrivals import Arrival
 
-_CALLERS_PART = 2  # of the room: callers with more than this make room first
-_SMALL_PART = 64  # of the room: a request of fewer bytes is always let in, and such requests are not many
+_CALLERS_PART = 2  # callers who use more than 1/2 of the room make room first
+_SMALL_PART = 64  # requests of at most 1/64 of the room are always admitted; their number is limited anyway
 
-_FULL = "Too many large requests are here at once. Try again later."
+_FULL = "Too many large requests arrived at once. Try again later."
 
 
 class Bodies:
-    """Room for so many bytes of requests.
+    """Room for a limited number of bytes of all requests together.
 
-    Where it is full, a large request that is still being received makes room for the others: one that has
-    stalled, else one of a caller with more than half of the room, else the one with the fewest bytes. So as
-    many get through as fit; if each were refused that finds no room, all would be. Nobody waits for room.
+    If the room is full, a large request that is still being received is refused to make room: one that has
+    stalled, else one of a caller with more than half of the room, else the one with the fewest bytes. Thus as
+    many requests succeed as fit; if instead every request that finds no room were refused, all might be. No
+    request waits for room.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._bodies: list[Body] = []  # the oldest first; without those that have made room
+        self._bodies: list[Body] = []  # the oldest first, without those that were refused to make room
         self._lock = threading.Lock()
 
     def begin(self, caller: str) -> Body:
@@ -61,7 +62,7 @@ class Bodies:
         return sum(body.bytes for body in self._bodies)
 
     def _next_to_go(self, growing: Body) -> Body:
-        """Whichever makes room, perhaps `growing` itself."""
+        """The body that is refused to make room, perhaps `growing` itself."""
         of_callers: Counter[str] = Counter()
         for body in self._bodies:
             of_callers[body.caller] += body.bytes
@@ -73,7 +74,7 @@ class Bodies:
         return min(
             (
                 body
-                for body in reversed(self._bodies)  # of equals the youngest
+                for body in reversed(self._bodies)  # the youngest of equals
                 if body is growing or (body.is_received() and not self._is_small(body))
             ),
             key=merit,
@@ -84,9 +85,9 @@ class Body:
     """The bytes of one request.
 
     Attributes:
-        caller: whose it is.
-        bytes: how many there are.
-        arrival: as which they come, or have come.
+        caller: the caller of the request.
+        bytes: the number of bytes received.
+        arrival: the place that the request had, or has, while receiving them.
     """
 
     def __init__(self, bodies: Bodies, caller: str) -> None:
@@ -96,22 +97,22 @@ class Body:
         self._bodies = bodies
 
     def grow(self, more: int, arrival: Arrival) -> None:
-        """Take room for `more` bytes, which `arrival` has brought. Raises Busy, also if it has made room."""
+        """Take room for `more` bytes received by `arrival`. Raises Busy, also if it made room before."""
         self._bodies.grow(self, more, arrival)
 
     def end(self) -> None:
-        """The request is over."""
+        """Free the room, since the request is over."""
         self._bodies.end(self)
 
     def is_received(self) -> bool:
-        """Whether more of it may come, and it could thus be told to make room."""
+        """Whether it is still being received, so that it can be refused to make room."""
         return self.arrival is not None and self.arrival.may_be_lost()
 
     def has_stalled(self) -> bool:
-        """Whether it would be told too late if that waited for its next bytes."""
+        """Whether its transfer has stalled, so that it would free its room too late at its next bytes."""
         return self.arrival is not None and self.arrival.stalled() is not None
 
     def make_room(self) -> None:
-        """Have it refused: at once if it has stalled, else with its next bytes, and it is answered."""
+        """Refuse the request: at once if it has stalled, otherwise when its next bytes arrive."""
         if self.arrival and self.has_stalled():
             self.arrival.lose(Busy(_FULL, 1))

@@ -1,4 +1,4 @@
-"""Chunks: a body of unknown length (RFC 9112, section 7.1), where the server leaves them to the app."""
+"""Chunks: decodes chunked bodies (RFC 9112, section 7.1), for servers that leave this to the app."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LONGEST_SIZE = 16  # hexadecimal digits
 
 
 class Chunks:
-    """What is in the chunks of a stream.
+    """The content of a chunked stream.
 
-    They have neither extensions nor trailers: whatever stands before the server has taken these out (front/).
+    Chunks have neither extensions nor trailers, which the front (front/) has removed.
 
     Attributes:
-        is_exhausted: the last one has been read.
+        is_exhausted: whether the last chunk has been read.
     """
 
     def __init__(self, stream: IO[bytes] | Stream) -> None:
@@ -30,7 +30,7 @@ class Chunks:
         self._left = 0  # bytes of the chunk
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes, or fewer at the end. Raises OSError where that does not come."""
+        """The next `size` bytes, or fewer at the end. Raises OSError if the body is broken or incomplete."""
         pieces = []
         while size > 0 and not self.is_exhausted:
             if not self._left:
@@ -72,7 +72,7 @@ def _broken() -> OSError:
 
 
 def put_together(app: Flask) -> None:
-    """Have a body in chunks read as any other, whatever the server of `app` does about them."""
+    """Make chunked bodies readable like any other, whether or not the server of `app` decodes them."""
     app.wsgi_app = _put_together(app.wsgi_app)  # type: ignore[method-assign,assignment]
 
 

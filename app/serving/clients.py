@@ -1,4 +1,4 @@
-"""Clients: whether who asked still waits for the answer."""
+"""Clients: whether a request's client is still waiting for the answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from app.serving.connections import CLOSE_WAIT, Connection, find, look_again
 class Client:
     """The client of one request.
 
-    The front (front/) keeps the client's connection to itself, and leaves it open until the answer is sent. A
-    client that closes it while it waits has left, and the kernel tells of it. One that closes its sending
-    side alone looks the same, and is taken for one: else clients that have left would be worked for.
+    The front (front/) holds the client's connection and leaves it open until the answer is sent. If the
+    client closes it before, the client has left, and the kernel knows. A client that closes only its sending
+    side looks the same and counts as having left; otherwise the service would work for clients that are gone.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        """`environ` is the request's, as WSGI has it."""
-        # Behind proxies that are trusted, the address is that of the caller; the connection is the proxy's.
+        """`environ`: the request's WSGI environment."""
+        # With trusted proxies, REMOTE_ADDR is the caller's address, but the connection is that of the proxy.
         direct = environ.get("werkzeug.proxy_fix.orig", environ)
         self._address: str = direct.get("REMOTE_ADDR", "")
         self._port = _port(environ.get("REMOTE_PORT", ""))
@@ -26,9 +26,9 @@ class Client:
         self._is_looked_for = True
 
     def has_left(self) -> bool:
-        """Whether the client has closed the connection; False where nobody can tell."""
+        """Whether the client has closed the connection; False if this is not known."""
         if self._is_looked_for:
-            self._is_looked_for = False  # what is not there at first does not come
+            self._is_looked_for = False  # a connection that is not found at first is never found
             self._seen = self._found()
             return self._seen is not None and self._seen.state == CLOSE_WAIT
         if self._seen is None:

@@ -1,4 +1,4 @@
-"""Connections: what the kernel knows of this machine's TCP connections over IPv4."""
+"""Connections: what the kernel knows about this machine's TCP connections over IPv4."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-# sock_diag(7): a question takes 20 µs where the connection is known as a whole, our own address included, and
-# a millisecond or more where all have to be looked through. /proc/net/tcp takes 40 ms with ten thousand.
+# sock_diag(7): a query takes 20 µs if both ends of the connection are given, including our own address, and a
+# millisecond or more if all connections must be searched. /proc/net/tcp takes 40 ms with ten thousand.
 _SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST, _DUMP = 0x001, 0x300
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _QUESTION = struct.Struct("=BBxxI48s")  # family, protocol, states, connection
-_ANSWER = struct.Struct("=xBxx48s8xI8x")  # state, connection, bytes that are not acknowledged
+_ANSWER = struct.Struct("=xBxx48s8xI8x")  # state, connection, unacknowledged bytes
 _CONNECTION = struct.Struct("!HH4s12x4s12x4s8s")  # local port, remote port, local, remote, interface, cookie
 _ANY_STATE = 0xFFFFFFFF
 _ANY_COOKIE = b"\xff" * 8
 _PATIENCE_SECONDS = 1.0
 
-# Kernels without sock_diag (gVisor) have this table: number, local address, remote address, state, queues, …
+# For kernels without sock_diag (gVisor). Columns: number, local address, remote address, state, queues, …
 _TABLE = Path("/proc/net/tcp")
 _ROW = rb": [0-9A-F]{8}:%b ([0-9A-F]{8}):(%b) ([0-9A-F]{2}) ([0-9A-F]{8}):"
 _FRESH_SECONDS = 0.25
-_SHARE_OF_TIME = 20  # of which one part at most goes into reading it
+_SHARE_OF_TIME = 20  # at most 1/20 of the time goes into reading the table
 
 ESTABLISHED = 1
 CLOSE_WAIT = 8  # the client has closed its side
 
 
 class Connection(NamedTuple):
-    """One of them.
+    """One TCP connection.
 
     Attributes:
         remote: address and port of the other end.
-        state: as the kernel numbers them (ESTABLISHED, …).
+        state: the kernel's number (ESTABLISHED, …).
         unsent: bytes that the other end has not acknowledged.
-        identity: by which it is found again.
+        identity: the key to look the connection up again.
     """
 
     remote: tuple[str, int]
@@ -54,12 +54,12 @@ class Connection(NamedTuple):
     identity: bytes
 
 
-_our_addresses: list[bytes] = []  # at which connections were found, latest first
+_our_addresses: list[bytes] = []  # local addresses of connections found before, the latest first
 _MOST_ADDRESSES = 4
 
 
 def connections(local_port: int, remote_port: int | None = None) -> list[Connection]:
-    """Those of a port of this machine, with all remote ports or one; none where the kernel does not tell."""
+    """The connections of a local port, with any remote port or one; empty if the kernel does not tell."""
     try:
         return _ask(_identity(local_port, remote_port or 0), _DUMP)
     except OSError:
@@ -67,7 +67,7 @@ def connections(local_port: int, remote_port: int | None = None) -> list[Connect
 
 
 def find(local_port: int, remote: tuple[str, int]) -> Connection | None:
-    """The connection of a port of this machine with `remote`; None: the kernel tells of none."""
+    """The connection between a local port and `remote`; None if the kernel knows of none."""
     try:
         address = socket.inet_aton(remote[0])
     except OSError:  # not IPv4
@@ -75,7 +75,7 @@ def find(local_port: int, remote: tuple[str, int]) -> Connection | None:
     with suppress(OSError):
         for ours in tuple(_our_addresses):
             for connection in _ask(_identity(local_port, remote[1], ours, address)):
-                if connection.remote == remote:  # or it is the socket that listens
+                if connection.remote == remote:  # otherwise it is the listening socket
                     return connection
     for connection in connections(local_port, remote[1]):
         if connection.remote == remote:
@@ -94,7 +94,7 @@ def _identity(local_port: int, remote_port: int, local: bytes = b"", remote: byt
 
 
 def look_again(connection: Connection) -> Connection | None:
-    """What has become of one; None: it is gone."""
+    """The present state of `connection`; None if it is gone."""
     try:
         return next(iter(_ask(connection.identity)), None)
     except OSError:
@@ -103,7 +103,7 @@ def look_again(connection: Connection) -> Connection | None:
 
 
 def _ask(identity: bytes, flags: int = 0) -> list[Connection]:
-    """The connections that `identity` fits. Raises OSError where the kernel does not answer."""
+    """The connections that match `identity`. Raises OSError if the kernel does not answer."""
     question = _QUESTION.pack(socket.AF_INET, socket.IPPROTO_TCP, _ANY_STATE, identity)
     header = _HEADER.pack(_HEADER.size + len(question), _SOCK_DIAG_BY_FAMILY, _REQUEST | flags, 0, 0)
     found: list[Connection] = []
@@ -139,7 +139,7 @@ _stale_at = 0.0
 
 
 def _read(local_port: int, remote_port: int | None) -> list[Connection]:
-    """The same from the kernel's table."""
+    """The same as `connections`, from the kernel's table."""
     local = b"%04X" % local_port
     remote = b"[0-9A-F]{4}" if remote_port is None else b"%04X" % remote_port
     found = []

@@ -1,4 +1,4 @@
-"""Cores: how many one process may use, which in a container are often fewer than the machine has."""
+"""Cores: how many cores one process may use; in a container often fewer than the machine has."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where a container sees the limits that it was given."""
+"""Where a container sees its own resource limits."""
 
 
 def share_of_cores(processes: int, cgroup: Path = CGROUP) -> int | None:
-    """Threads for an inference, 1 or more, where `processes` processes share the cores that they may use.
+    """Threads per inference, 1 or more, if `processes` processes share the available cores.
 
-    None where one process has every core it can see: its engine knows best how many threads these bear
-    (it leaves out hyper-threads and the memory of other sockets, and may pin the rest).
+    None if one process has all the cores that it can see: the engine then chooses the number of threads best
+    (it leaves out hyper-threads and other sockets, and may pin threads to cores).
     """
     visible = _visible_cores()
     limit = cpu_limit(cgroup)
@@ -23,10 +23,11 @@ def share_of_cores(processes: int, cgroup: Path = CGROUP) -> int | None:
 
 
 def cpu_limit(cgroup: Path = CGROUP) -> int | None:
-    """The cores' worth of time that a container may use, rounded up; None: no limit, or no cgroup.
+    """The container's CPU limit in cores, rounded up; None if there is no limit or no cgroup.
 
-    More threads than that use it up early in each period, and then all of them stand still until the next.
-    Affinity says nothing of it, nor does OpenVINO look (github.com/openvinotoolkit/openvino/issues/37838).
+    More threads than this use up the quota early in each period, and then all are throttled until the next.
+    Affinity does not show the limit, and OpenVINO ignores it
+    (github.com/openvinotoolkit/openvino/issues/37838).
     """
     try:
         if (cgroup / "cpu.max").exists():  # version 2: "150000 100000", or "max 100000"
@@ -41,5 +42,5 @@ def cpu_limit(cgroup: Path = CGROUP) -> int | None:
 
 
 def _visible_cores() -> int:
-    """Those that the scheduler may put this process on (taskset, cpuset)."""
+    """The number of cores that the scheduler may run this process on (taskset, cpuset)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

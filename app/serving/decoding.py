@@ -1,4 +1,4 @@
-"""Decoding: pictures of requests are decoded in other processes, a few at once, within a bound of memory."""
+"""Decoding: decodes requests' pictures in other processes, a few at once, within a memory limit."""
 
 from __future__ import annotations
 
@@ -15,47 +15,51 @@ from model.pictures.limits import most_memory_needed
 from model.stopwatch import Stopwatch
 
 AT_ONCE = 4
-"""Small pictures that are decoded, and headers that are read: two a core of a small machine."""
+"""The most small pictures being decoded, or headers being read, at once: two per core of a small machine."""
 
 KEPT = 1
-"""So many of these for callers who have none: their first picture waits for no other caller's slow ones."""
+"""The number of these turns reserved for callers that have none, so that a caller's first picture does not
+wait for other callers' slow ones."""
 
 SMALL_BYTES = 128 * 2**20
-"""What decoding a small picture takes at most."""
+"""The most memory for decoding a small picture."""
 
 SLOW_PIXELS = 4_000_000
-"""A picture is slow if several pages are decoded for it, with more pixels than these together. Most pictures
-of a single page that have more are large."""
+"""A picture is slow if several pages are decoded for it, with more pixels than this together. Most pictures
+of a single page with more pixels are large."""
 
 SLOW_AT_ONCE = 2
-"""Slow pictures that are decoded: one a core of a small machine. The other turns are left to quick ones."""
+"""The most slow pictures being decoded at once: one per core of a small machine. The other turns are left to
+quick ones."""
 
 KEPT_BYTES, SHOWN_BYTES, INCLUDED_BYTES = 6, 18, 36
-"""A pixel of a decoded large picture, until it is answered: 3 for the picture, some for what is found in it;
-where the answer shows it, what that is drawn on and encoded from (most as WebP); where JSON carries it, the
-file itself, which noise makes as large as the picture, and its copies as text."""
+"""Bytes of memory per pixel of a decoded large picture, until it is answered: 3 for the picture, and some for
+its segments. SHOWN_BYTES if the answer shows the picture: also the copy that is drawn on and encoded (WebP
+needs the most). INCLUDED_BYTES if JSON includes it: also the file, which is as large as the picture if that
+is noisy, and its copies as text."""
 
 
 class Decoding:
-    """Who may decode now, shared equally among callers.
+    """Turns for decoding, shared equally among callers.
 
-    A small picture needs one of a few turns, and what it takes is as good as nothing once it is decoded. A
-    large one, as its header shows, takes turns of their own, which weigh as much as it may take: together no
-    more than the largest of all. Until its answer is made it keeps as much as its pixels take.
+    A small picture needs one of a few turns, and negligible memory once it is decoded. A large one, according
+    to its header, takes a separate kind of turn, whose weight is the memory that decoding may need; all of
+    these together weigh no more than the largest allowed picture. Until it is answered, a large picture keeps
+    the memory for its pixels.
 
-    A late frame of an animation takes little memory but a long time. Of such slow pictures only two are
-    decoded at once, whoever sent them, so that other small pictures do not wait for them.
+    A late frame of an animation needs little memory but much time. Only two such slow pictures are decoded at
+    once, no matter who sent them, so that other small pictures do not wait for them.
     """
 
     def __init__(self, limits: Limits, max_bytes: int, decoders: Decoders | None = None) -> None:
-        """`max_bytes`: of the largest file; without `decoders`, those of this process."""
+        """`max_bytes`: the size of the largest file; `decoders`: default: those of this process."""
         self._decoders = decoders or decoders_of_this_process()
         self._small = Turns(AT_ONCE, KEPT)
         self._slow = Turns(SLOW_AT_ONCE)
         self._large = Turns(most_memory_needed(limits, max_bytes))
 
     def start(self) -> None:
-        """Begin to start the processes, which the first picture would have to wait for."""
+        """Start the processes in the background, so that the first picture need not wait for them."""
         self._decoders.start()
 
     @contextmanager
@@ -68,16 +72,16 @@ class Decoding:
         kept_bytes: int,
         before_pixels: Callable[[Size, int, bool], object],
     ) -> Iterator[Decode]:
-        """What decodes the picture of a request of `caller`, of which memory is taken until the block ends.
+        """A function that decodes the picture of a request of `caller`; its memory is reserved until the end.
 
-        `kept_bytes` is how much of it for each pixel, once that is decoded. `before_pixels` is told before
-        their (width, height), how many pages of that size there are to decode, and whether this needs the
-        memory of a large picture; it may refuse them.
+        `kept_bytes` is the memory per pixel after decoding. `before_pixels` is called before decoding with
+        (width, height), the number of pages of that size to decode, and whether the picture is large; it may
+        raise an error to refuse the picture.
 
-        What it waits is measured as "queue". It raises as `Decoders.decode`, and
+        The time spent waiting is measured as "queue". The function raises what `Decoders.decode` does, and
 
-            Busy: no turn came within `timeout` seconds each, or within that of `patience`.
-            ClientLeft: as `patience` tells.
+            Busy: a turn did not come within `timeout` seconds, or the request's time is over.
+            ClientLeft: the client left.
         """
         with (
             ExitStack() as kept,
@@ -105,7 +109,7 @@ class Decoding:
 
                     def header_read(size: tuple[int, int], needed: int, pages: int) -> None:
                         nonlocal is_known
-                        if is_known:  # another decoder tries
+                        if is_known:  # called again because another decoder tries
                             return
                         is_known = True
                         weight = max(needed, kept_bytes * math.prod(size))

@@ -1,4 +1,4 @@
-"""Ending: a process that is asked to end finishes what it has before its server may end it."""
+"""Ending: a process that is asked to stop finishes its requests before its server may stop it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ logger = logging.getLogger(__name__)
 
 _REQUEST_TO_END = signal.SIGHUP
 
-# What the listen queue held arrives within this.
+# Connections still in the listen queue arrive within this time.
 _LINGER_SECONDS, _MOST_LINGERS = 1.0, 3
 
 
 def register(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
-    """Let `app` hear that its process is to end, where the server leaves that to it.
+    """Let `app` handle the request to stop its process, if the server leaves that to the app.
 
-    A server says so by blocking SIGHUP (uwsgi.ini does). uWSGI's own way is to accept nothing from that
-    moment on, while clients still come: these would wait until the last process is gone.
+    A server does so by blocking SIGHUP, as uwsgi.ini does. uWSGI itself would stop accepting connections at
+    once, while clients still connect: these would wait until the last process has ended.
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
@@ -38,7 +38,7 @@ def register(app: Flask, health: Health, admission: Admission, running: Running,
 
 def _end(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
     signal.sigwait({_REQUEST_TO_END})
-    logger.info("asked to end: finishing what is here")
+    logger.info("asked to stop: finishing the requests in progress, then this process ends")
     health.is_ending = True
     for _ in range(_MOST_LINGERS):
         count = running.count
@@ -48,7 +48,7 @@ def _end(app: Flask, health: Health, admission: Admission, running: Running, sen
     admission.close()
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)
-    spans.flush(app)  # the server ends the process without Python's own end
-    # Now the server may do what it does: stop its threads, each after its answer.
+    spans.flush(app)  # the server ends the process without Python's exit handlers
+    # Now the server may act as usual and stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)

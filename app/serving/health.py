@@ -1,4 +1,4 @@
-"""Health: whether requests still go well. Where all of late have failed, the models test themselves again."""
+"""Health: whether requests succeed. If all recent ones have failed, the models' self-tests are run again."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from app.serving.turns import Turns
 logger = logging.getLogger(__name__)
 
 FAILURES = 5
-"""So many requests in a row have to fail in the service before it doubts itself."""
-SECONDS_BETWEEN_TESTS = 4.0  # less than between the probes of most platforms
+"""After so many consecutive requests with an internal error, the service is not ready."""
+SECONDS_BETWEEN_TESTS = 4.0  # less than most platforms' interval between probes
 SECONDS_TO_RECOVER = 180.0
-"""After so long without a self-test that passes, only a new process can help."""
+"""If self-tests have been failing for this long, only a new process can help."""
 
 _DOUBTED = (
-    f"The last {FAILURES} requests or more have failed in the service. It tests itself, and is ready again"
-    " when that goes well."
+    f"At least the last {FAILURES} requests have failed with an internal error. The service is running its"
+    " self-tests and is ready again when they pass."
 )
-_HOPELESS = "The service fails its self-tests, and has done so for minutes: it has to be started anew."
+_HOPELESS = "The service's self-tests have been failing for minutes: restart it."
 
 _EXTENSION = "maskserve_health"
 
 
 class Health:
-    """What has become of the requests of late, and of the self-tests that their failures have led to.
+    """The outcomes of recent requests, and of the self-tests that their failures have caused.
 
-    A service that is not ready gets no requests that could show it well again. So it tests itself whenever
-    somebody asks for its state, in the background and in turn with requests, until that goes well.
+    A service that is not ready gets no requests that could show that it has recovered. Therefore it runs its
+    self-tests whenever its state is requested, in the background and in turn with requests, until they pass.
 
     Attributes:
-        is_ending: the process has been asked to end, and should get no more to do.
+        is_ending: the process has been asked to stop, and should get no more requests.
     """
 
     tell: Callable[[str], object] = staticmethod(lambda outcome: None)
-    """Told how each self-test ended: "passed" or "failed"."""
+    """Called with the outcome of each self-test, "passed" or "failed"."""
 
     def __init__(self, models: Models, turns: Turns, clock: Callable[[], float] = time.monotonic) -> None:
-        """`turns`: those of the network, of which a self-test takes one; `clock` gives seconds."""
+        """`turns`: the network's turns, of which each self-test takes one; `clock`: returns seconds."""
         self.is_ending = False
         self._models = models
         self._turns = turns
@@ -56,11 +56,11 @@ class Health:
         self._is_doubted = False
         self._testing_since: float | None = None
         self._tested_at = -SECONDS_BETWEEN_TESTS
-        # When the first of the self-tests began that failed, one after another.
+        # When the first self-test of the present series of failures began.
         self._hopeless_since: float | None = None
 
     def note(self, record: Record, status: int) -> None:
-        """A request was answered with `status`. Refusals, and requests without images, say nothing here."""
+        """Record that a request was answered with `status`; ignores refusals and requests without images."""
         found = any(picture.size is not None for picture in record.pictures)
         failed = record.failure is not None and (status >= HTTPStatus.INTERNAL_SERVER_ERROR or not found)
         with self._lock:
@@ -71,22 +71,26 @@ class Health:
                 self._failures += 1
                 if self._failures >= FAILURES and not self._is_doubted:
                     self._is_doubted = True
-                    logger.error("not ready: %d requests in a row have failed in the service", self._failures)
+                    logger.error(
+                        "not ready: %d requests in a row have failed with an internal error (see the log"
+                        " entries above); running self-tests until they pass",
+                        self._failures,
+                    )
 
     def check_ready(self) -> None:
-        """Raise NotReady if asked to end, while models are loaded, or where all requests of late have failed.
+        """Raise NotReady if asked to stop, while models are loading, or if all recent requests have failed.
 
-        In the last case a self-test says whether that is over.
+        In the last case a self-test is started, which finds out whether the failure is over.
         """
         if self.is_ending:
-            raise NotReady("The service is ending.")
+            raise NotReady("The service is shutting down.")
         self._models.all()
         if self._is_doubted:
             self._begin_test()
             raise NotReady(_DOUBTED)
 
     def check_alive(self) -> None:
-        """Raise NotReady where self-tests have failed for so long that only a new process can help."""
+        """Raise NotReady if self-tests have been failing for so long that only a new process can help."""
         if not self._is_doubted:
             return
         self._begin_test()
@@ -104,7 +108,7 @@ class Health:
         threading.Thread(target=self._test, name="self-test", daemon=True).start()
 
     def _test(self) -> None:
-        """Have every model find what it must."""
+        """Run the self-test of every model."""
         began = self._clock()
         failure: Exception | None = None
         try:
@@ -112,7 +116,7 @@ class Health:
                 for segmenter in self._models.all().values():
                     segmenter.self_test()
         except Busy:
-            outcome = None  # others had all the turns
+            outcome = None  # requests took all the turns
         except Exception as error:
             outcome, failure = "failed", error
         else:
@@ -124,19 +128,23 @@ class Health:
                 self._is_well()
             elif outcome == "failed" and self._hopeless_since is None:
                 self._hopeless_since = began
-                logger.error("the self-test fails: %s", failure, exc_info=failure)
+                logger.error(
+                    "the self-test failed and is repeated; if it keeps failing for minutes, /livez fails: %s",
+                    failure,
+                    exc_info=failure,
+                )
         if outcome is not None:
             self.tell(outcome)
 
     def _is_well(self) -> None:
         if self._is_doubted:
-            logger.warning("ready again")
+            logger.warning("ready again: a self-test passed or an image was answered")
         self._is_doubted = False
         self._hopeless_since = None
 
 
 def register(app: Flask, models: Models, turns: Turns) -> Health:
-    """Watch how the requests of `app` end. Arguments as those of `Health`."""
+    """Watch the outcomes of requests to `app`. Arguments are as for `Health`."""
     health = Health(models, turns)
     app.extensions[_EXTENSION] = health
 
@@ -149,11 +157,11 @@ def register(app: Flask, models: Models, turns: Turns) -> Health:
 
 
 def health_of(app: Flask) -> Health:
-    """That of `app`."""
+    """The health of `app`."""
     health: Health = app.extensions[_EXTENSION]
     return health
 
 
 def current_health() -> Health:
-    """That of the running app."""
+    """The health of the running app."""
     return health_of(current_app)

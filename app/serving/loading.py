@@ -1,4 +1,4 @@
-"""Loading: models come up beside serving, so that probes and the end are heard meanwhile."""
+"""Loading: loads models in the background, so that probes and signals are answered meanwhile."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 _NOT_READY = "The models are still being loaded. Try again in a moment."
 _BUCKET = "gs://"
-_FAILED = 22  # by which uWSGI (need-app in uwsgi.ini) knows that a worker will never serve, and ends them all
+_FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all workers
 
 
 class Models:
     """The models by name, the first the default.
 
     Attributes:
-        loaded: all of them, each past its self-test; None while any is still on its way.
+        loaded: all models, after they have passed their self-tests; None while any is still loading.
     """
 
     def __init__(self, loaded: Mapping[str, Segmenter] | None = None) -> None:
@@ -39,22 +39,22 @@ class Models:
             self._are_loaded.set()
 
     def all(self) -> Mapping[str, Segmenter]:
-        """All of them. Raises NotReady while they load."""
+        """All models. Raises NotReady while they load."""
         if self.loaded is None:
             raise NotReady(_NOT_READY)
         return self.loaded
 
     def wait(self, patience: Patience, seconds: float) -> None:
-        """Return when all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
+        """Wait until all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
         if self.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
             raise NotReady(_NOT_READY)
 
     def load(self, settings: Settings) -> None:
-        """Begin to load the models that `settings` names; one that cannot be served ends the process.
+        """Start loading the models that `settings` names; a model that cannot be served ends the process.
 
         Raises:
-            BadSetting: a model that there is not.
-            BundleError: one whose manifest is not valid.
+            BadSetting: there is no such model.
+            BundleError: a model's manifest is not valid.
         """
         sources = (settings.storage_uri,) if settings.storage_uri else settings.models
         for source in sources:
@@ -66,8 +66,8 @@ class Models:
                 raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
         threads = settings.inference_threads or share_of_cores(settings.processes)
         if threads is not None:
-            cv2.setNumThreads(threads)  # or each process would resize its masks on every core
-        # A daemon, so that it holds up nobody's end.
+            cv2.setNumThreads(threads)  # otherwise each process would resize its masks on all cores
+        # A daemon, so that it does not delay the process's end.
         threading.Thread(
             target=self._load_all, args=(sources, settings, threads), name="loading", daemon=True
         ).start()
@@ -79,8 +79,8 @@ class Models:
                 name = _fetched(source)
                 if name in loaded:
                     raise BadSetting(
-                        f"MASKSERVE_MODELS: {source} has the name of another of these models, {name}; leave"
-                        " one of them out, or give one another name in its model.json"
+                        f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
+                        " leave one of them out, or change its name in its model.json"
                     )
                 loaded[name] = _loaded(name, settings, threads, may_differ=len(sources) > 1)
             check_room(settings)
@@ -93,17 +93,23 @@ class Models:
         else:
             self.loaded = loaded
             self._are_loaded.set()
-            logger.info("ready: %s", ", ".join(loaded))
+            logger.info("ready: loaded the models %s", ", ".join(loaded))
 
 
 def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool) -> Segmenter:
-    """The model, run as the settings say; one of several that cannot be is run in its own way."""
+    """The model with the engine and precision from the settings; with its own if these do not fit one of
+    several models."""
     try:
         return load(name, engine=settings.engine, precision=settings.precision, threads=threads, tested=True)
     except ChoiceError as error:
         if not may_differ:
             raise
-        logger.warning("MASKSERVE_ENGINE and MASKSERVE_PRECISION do not fit the model %s: %s", name, error)
+        logger.warning(
+            "MASKSERVE_ENGINE and MASKSERVE_PRECISION do not fit the model %s, which runs with its defaults"
+            " instead: %s",
+            name,
+            error,
+        )
         return load(name, threads=threads, tested=True)
 
 
@@ -113,10 +119,10 @@ def _end() -> NoReturn:
 
 
 def _fetched(source: str) -> str:
-    """The name of a model, which is fetched first where `source` is a folder in a bucket."""
+    """The name of a model, which is first fetched if `source` is a folder in a bucket."""
     if not source.startswith(_BUCKET):
         return source
-    from app.fetching.gcs import fetch_bundle  # type: ignore[import-not-found,unused-ignore]  # only who needs it
+    from app.fetching.gcs import fetch_bundle  # type: ignore[import-not-found,unused-ignore]  # only if needed
 
     name: str = fetch_bundle(source, model_dir())
     return name

@@ -1,4 +1,4 @@
-"""Memory: what a process has, held against what MASKSERVE_WORKER_MEMORY lets it have, and its lack."""
+"""Memory: a process's resident memory against MASKSERVE_WORKER_MEMORY, and errors for lack of memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 _STATM = Path("/proc/self/statm")
 
-# What OpenVINO's errors say in the end, whichever part of it got no memory; and Python, which got no stack.
+# In errors of OpenVINO, whichever part got no memory, and of Python without memory for a thread's stack.
 _LACK = re.compile("bad_alloc|Failed to allocate|can't alloc|can't start new thread")
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Log once that the process of `app` is replaced for its memory, which its server does without a word."""
+    """Log once that the process of `app` is replaced because of its memory: its server does not log this."""
     limit = settings.worker_memory
     if limit is None:
         return
@@ -33,8 +33,8 @@ def register(app: Flask, settings: Settings) -> None:
         if not is_told and (size := resident_mebibytes()) >= limit:
             is_told = True
             logger.warning(
-                "this process has %d MiB resident, and MASKSERVE_WORKER_MEMORY is %d: it finishes what it has"
-                " and is replaced",
+                "this process has %d MiB resident, and MASKSERVE_WORKER_MEMORY is %d: it finishes its"
+                " requests and is replaced",
                 size,
                 limit,
             )
@@ -42,17 +42,17 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def check_room(settings: Settings) -> None:
-    """Call it with the models loaded. Raises BadSetting where they alone are beyond the limit."""
+    """Raise BadSetting if the loaded models alone exceed MASKSERVE_WORKER_MEMORY. Call it after loading."""
     limit, size = settings.worker_memory, resident_mebibytes()
     if limit is not None and size >= limit:
         raise BadSetting(
             f"MASKSERVE_WORKER_MEMORY is {limit}, but with its models loaded a process has {size} MiB"
-            " resident, and would be replaced for ever: set it to twice that, or unset it"
+            " resident, and would be replaced again and again: set it to twice that, or unset it"
         )
 
 
 def resident_mebibytes() -> int:
-    """The memory that this process has, as its server counts it; 0 where nobody can tell."""
+    """The resident memory of this process, counted as its server does; 0 if it is not known."""
     try:
         pages = int(_STATM.read_text().split()[1])
     except OSError:  # not Linux
@@ -61,7 +61,7 @@ def resident_mebibytes() -> int:
 
 
 def lacks(error: BaseException) -> bool:
-    """Whether `error` says that there was not enough memory."""
+    """Whether `error` means that there was not enough memory."""
     if isinstance(error, cv2.error):
         return error.code == cv2.Error.STS_NO_MEM
     if type(error) is RuntimeError:

@@ -1,4 +1,4 @@
-"""Patience: how long a request waits for something, and whether it still makes sense to wait."""
+"""Patience: the conditions that end a request's wait (its deadline, its client, its place)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def _never() -> bool:
 
 
 def _nothing_to_check() -> None:
-    """A request that cannot lose its place."""
+    """The default `check_place`, for a request that cannot lose its place."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """What ends a request's wait.
+    """The conditions that end a request's wait.
 
     Attributes:
-        until: when its time is over (of time.monotonic).
-        has_left: whether its client has.
-        check_place: raises what is to be answered if it has lost its place.
+        until: the request's deadline (of time.monotonic).
+        has_left: returns whether its client has left.
+        check_place: raises the error to answer with if the request has lost its place.
     """
 
     until: float = math.inf
@@ -35,29 +35,29 @@ class Patience:
     check_place: Callable[[], None] = _nothing_to_check
 
     def check(self) -> None:
-        """Raise Busy when the time is over or the place lost, and ClientLeft when nobody waits."""
+        """Raise Busy if the deadline has passed or the place is lost, ClientLeft if the client has left."""
         if time.monotonic() > self.until:
             raise Busy(
-                "The time of the request is over. Send smaller or fewer pictures, or try again later.",
+                "The time for this request ran out. Send smaller or fewer pictures, or try again later.",
                 math.inf,
             )
         self.check_place()
         if self.has_left():
-            raise ClientLeft("its picture was worked on")
+            raise ClientLeft("its picture was being processed")
 
     def wait(self, happens: Callable[[float], bool], at_most: float) -> bool:
-        """Whether something happens within `at_most` seconds and while there is patience.
+        """Whether an event happens within `at_most` seconds and before the deadline.
 
         Args:
-            happens: waits as many seconds as it is given, and says whether it has happened.
+            happens: waits up to the given number of seconds; returns whether the event has happened.
             at_most: seconds, for this wait.
 
         Raises:
             Busy: the request has lost its place.
-            ClientLeft: nobody waits for the answer any more.
+            ClientLeft: the client has left.
         """
         end = min(self.until, time.monotonic() + at_most)
-        look = 0.0  # the first look is at once: a connection that is never seen cannot be missed
+        look = 0.0  # look at once: the loss of a connection that was never seen cannot be noticed
         while (left := end - time.monotonic()) > 0:
             if happens(min(look, left)):
                 return True

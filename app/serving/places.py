@@ -1,4 +1,4 @@
-"""Places: so many requests at once, shared by caller when they are short."""
+"""Places: a limited number of requests at once, shared among callers when places are short."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from app.errors import Busy, ServiceError
 from app.serving.tenure import Tenure
 
-_OF_THE_LATEST = 0.1  # share in the average of how long places are held
-_LONGER_SECONDS = 5.0  # than a newcomer had places; a photo over a good line takes less than one
+_OF_THE_LATEST = 0.1  # weight of the latest value in the moving average of how long places are held
+_LONGER_SECONDS = 5.0  # by which others must have held places longer; uploading a photo takes under 1 s
 
 
 class Place:
-    """A request's place, which it may lose.
+    """A request's place, which it may lose to another request.
 
     Attributes:
-        caller: whose request it is.
-        level: how long it may take: 0 for the shortest. Only `Places` changes it.
+        caller: the caller of the request.
+        level: how long the request may take, 0 for the shortest. Only `Places` changes it.
     """
 
     def __init__(self, caller: str, level: int = 0) -> None:
@@ -31,61 +31,65 @@ class Place:
         self._lost: ServiceError | None = None
 
     def settle(self) -> None:
-        """Keep the place, now that its picture is worked on. Raises ServiceError if it is lost already."""
+        """Keep the place for good, since work on the picture begins. Raises ServiceError if it is lost."""
         self._is_settled = True
         if self._lost:
             raise self._lost
 
     def check(self) -> None:
-        """Raise what is to be answered, if the place is lost."""
+        """Raise the error to answer with, if the place is lost."""
         if self._lost and not self._is_settled:
             raise self._lost
 
     def lose(self, error: ServiceError) -> None:
-        """Answer `error` as soon as the request is looked at."""
+        """Take the place away; the request will be answered with `error`."""
         self._lost = error
 
     def may_be_lost(self) -> bool:
-        """Whether the request only waits."""
+        """Whether the request is only waiting, so that it may lose its place."""
         return not self._is_settled
 
     def tenure(self) -> float:
-        """For how many seconds its caller has kept it from others, as far as that is the caller's doing."""
+        """For how many seconds the caller has kept the place from others by being slow."""
         return 0.0
 
     def stalled(self) -> tuple[float, ServiceError] | None:
-        """How fast it goes on, in bytes a second, if so slowly that anybody may have the place instead; and
-        what is to be answered then."""
+        """The pace in bytes per second, if it is so low that any request may take the place, and the error
+        to answer with; None otherwise."""
         return None
 
 
 class Places:
-    """A number of places, only some of which are for requests that take long: the others turn over quickly.
+    """A number of places, only some of which are for requests that take long, so the others free up soon.
 
-    Where all are held, a newcomer may get the place of another request: of the slowest of those that have
-    stalled, whoever sent it; else of the youngest that only waits of the caller with the most places, if this
-    caller then still has as many as the newcomer's. Else, where more than five sixths are held by callers who
-    had places for longer lately than the newcomer's, the youngest of these: many who are slow keep nobody out
-    who is quick, and yet most of them come to an end. Requests that take long share their places in the same
-    way.
+    If all are held, a new request may take the place of another request, the first of these that exists:
+
+    1. the slowest of the stalled requests, whoever sent it;
+    2. the youngest waiting request of the caller with the most places, if this caller then still has at least
+       as many as the new request's caller;
+    3. if more than five sixths of the places are held by callers who recently held places for longer than the
+       new request's caller: the youngest waiting request of these callers. This way many slow callers cannot
+       keep out quick ones, and most of the slow requests still succeed.
+
+    Requests that take long share their places in the same way.
     """
 
     def __init__(self, numbers: Sequence[int], complaints: Sequence[str]) -> None:
         """
         Args:
-            numbers: of places for requests of each level and those above it; the first is that of all places.
-            complaints: why there is no place, by level, each a sentence for the caller.
+            numbers: for each level, the places for requests of this level and above; the first is the total.
+            complaints: for each level, a sentence that tells the caller why there is no place.
         """
         self._numbers = numbers
         self._complaints = complaints
         self._held: list[Place] = []  # the oldest first
         self._tenure = Tenure()
-        self._mean_seconds = [0.0] * len(numbers)  # that a place is held by requests of that level and above
+        self._mean_seconds = [0.0] * len(numbers)  # how long requests of this level and above hold a place
         self._lock = threading.Lock()
 
     @contextmanager
     def hold(self, place: Place) -> Iterator[None]:
-        """Hold `place`, a new one, for the length of the `with` block. Raises Busy where there is none."""
+        """Hold `place`, a new one, during the `with` block. Raises Busy if none is free."""
         with self._lock:
             self._make_room(place.caller, range(place.level + 1))
             self._held.append(place)
@@ -100,10 +104,10 @@ class Places:
                         self._mean_seconds[level] += _OF_THE_LATEST * (held - self._mean_seconds[level])
 
     def lift(self, place: Place, level: int) -> None:
-        """Raise `place`, which is held, to `level`; one that is as high already stays what it is.
+        """Raise `place`, which is held, to `level`, if it is lower.
 
         Raises:
-            Busy: no place is left for so long a request.
+            Busy: no place of that level is free.
             ServiceError: the place was lost before.
         """
         with self._lock:
@@ -112,15 +116,15 @@ class Places:
             place.level = max(place.level, level)
 
     def check_room(self, caller: str, level: int = 0) -> None:
-        """Raise Busy if `caller` would get no place of that level now."""
+        """Raise Busy if `caller` would not get a place of that level now."""
         with self._lock:
             for each in range(level + 1):
                 if self._is_full(each) and not self._loser(caller, each):
                     raise self._busy(each)
 
     def _make_room(self, caller: str, levels: range) -> None:
-        """Take a place from another request where one is needed. Raises Busy where none is to lose it."""
-        for level in reversed(levels):  # what is lost at one level is free at those below it, too
+        """Take a place from another request, if needed. Raises Busy if no request may lose its place."""
+        for level in reversed(levels):  # a place that is freed at one level is free at lower levels, too
             if not self._is_full(level):
                 continue
             if not (loser := self._loser(caller, level)):
@@ -134,19 +138,20 @@ class Places:
         self._tenure.add(place.caller, place.tenure())
 
     def _loser(self, caller: str, level: int) -> tuple[Place, ServiceError] | None:
-        """Whose place a newcomer of `caller` gets, and what the loser is to be told."""
+        """The place that a new request of `caller` takes over, and the error for its present holder."""
         if stalled := self._stalled(level):
             _, place, error = stalled
             return place, error
         if excess := self._excess(caller, level):
-            return excess, self._made_room(level, "You have the most requests here")
+            return excess, self._made_room(level, "You have the most requests in progress")
         if longer := self._longer(caller, level):
-            return longer, self._made_room(level, "Your requests have taken long lately")
+            return longer, self._made_room(level, "Your recent requests have taken long")
         return None
 
     def _made_room(self, level: int, why: str) -> Busy:
         return Busy(
-            f"{self._complaints[level]} {why}: this one made room for another caller.", self._seconds(level)
+            f"{self._complaints[level]} {why}, so this one made room for another caller.",
+            self._seconds(level),
         )
 
     def _of(self, level: int) -> list[Place]:
@@ -157,7 +162,7 @@ class Places:
         return len(self._of(level)) >= self._numbers[level]
 
     def _stalled(self, level: int) -> tuple[float, Place, ServiceError] | None:
-        """The slowest of those that have stalled, how fast it goes on and what it is to be told."""
+        """The slowest stalled request: its pace in bytes per second, its place, and the error for it."""
         found = [(*stalled, place) for place in self._of(level) if (stalled := place.stalled())]
         if not found:
             return None
@@ -165,7 +170,7 @@ class Places:
         return pace, place, error
 
     def _excess(self, caller: str, level: int) -> Place | None:
-        """The youngest request that waits of the caller who has the most, and too many beside `caller`."""
+        """The youngest waiting request of the caller with the most, if `caller` has at least two fewer."""
         of_level = self._of(level)
         held = Counter(place.caller for place in of_level)
         in_excess = [
@@ -176,7 +181,7 @@ class Places:
         return max(in_excess, key=lambda place: held[place.caller], default=None)
 
     def _longer(self, caller: str, level: int) -> Place | None:
-        """The youngest request that waits of callers who had places for longer, if they hold too many."""
+        """The youngest waiting request of callers who held places for longer, if these hold too many."""
         of_level = self._of(level)
         tenures: dict[str, float] = defaultdict(float)
         for place in of_level:
@@ -192,7 +197,7 @@ class Places:
         return Busy(f"{self._complaints[level]} Try again later.", self._seconds(level))
 
     def _seconds(self, level: int) -> float:
-        """How long it likely takes until a place of that level is free."""
+        """The expected time in seconds until a place of that level is free."""
         now = time.monotonic()
         ages = sum(now - place.since for place in self._of(level)) / self._numbers[level]
         return max(self._mean_seconds[level], ages) / self._numbers[level]

@@ -1,4 +1,4 @@
-"""Reception: the running request is let in, its bytes are held, and then it takes a place."""
+"""Reception: admits the running request, accounts for its bytes in memory, and then gives it a place."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.serving.bodies import Bodies
 from app.serving.places import Place
 
 BATCHES_AT_ONCE = 4
-"""Of the largest: what all requests together may have in memory as it came."""
+"""The received bytes of all requests together may be as many as those of this number of largest batches."""
 
 _EXTENSION = "maskserve_reception"
 
 
 class Reception:
-    """Who is let in, and room for what they bring."""
+    """The admission of requests, and the room for their bytes."""
 
     def __init__(self, admission: Admission, settings: Settings) -> None:
         self.admission = admission
@@ -29,7 +29,7 @@ class Reception:
 
 
 def register(app: Flask, reception: Reception) -> None:
-    """Receive the requests of `app`; what each has brought is forgotten once it is answered."""
+    """Receive the requests to `app`; a request's room is freed when it has been answered."""
     app.extensions[_EXTENSION] = reception
 
     @app.teardown_request
@@ -40,15 +40,15 @@ def register(app: Flask, reception: Reception) -> None:
 
 @contextmanager
 def receiving() -> Iterator[None]:
-    """Receive the running request, and what it names, in the `with` block. Raises Busy."""
+    """Receive the running request, and the images that it names, in the `with` block. Raises Busy."""
     with _reception().admission.upload(caller(), request.content_length or 0) as g.arrival:
         yield
 
 
 def awaiting(source: Source) -> AbstractContextManager[None]:
-    """Wait for bytes from `source` in the `with` block, which must lie in that of `receiving`.
+    """Wait for bytes from `source` in the `with` block, which must lie inside that of `receiving`.
 
-    Raises Busy, or what `source` says of being too slow, if the request loses its place meanwhile.
+    Raises Busy, or the error of `source` for being too slow, if the request loses its place meanwhile.
     """
     awaited: AbstractContextManager[None] = g.arrival.awaits(source)
     return awaited
@@ -57,26 +57,26 @@ def awaiting(source: Source) -> AbstractContextManager[None]:
 def hold(more: int) -> None:
     """Take room for `more` bytes of the running request, until it is answered. Raises Busy.
 
-    Call it while the request is received (`receiving`).
+    Call it inside `receiving`.
     """
     reception = _reception()
     if "body" not in g:
         g.body = reception.bodies.begin(caller())
     g.body.grow(more, g.arrival)
-    if g.arrival.may_be_lost():  # more of it may come
+    if g.arrival.may_be_lost():  # it is still being received
         reception.admission.lift_upload(g.arrival, g.body.bytes)
 
 
 @contextmanager
 def admitted(images: int = 1) -> Iterator[None]:
-    """Hold a place for the running request, with so many images, in the `with` block. Raises Busy."""
+    """Hold a place for the running request, which has `images` images, in the `with` block. Raises Busy."""
     length = g.body.bytes if "body" in g else 0
     with _reception().admission.admit(caller(), length, images) as g.place:
         yield
 
 
 def place() -> Place:
-    """That of the running request, which is `admitted`."""
+    """The place of the running request, which must be `admitted`."""
     held: Place = g.place
     return held
 

@@ -1,4 +1,4 @@
-"""Request deadline: the time that a request has as a whole, its upload, fetch and wait included."""
+"""Request deadline: the time limit for a whole request, including its upload, fetch and wait."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from app.configuration.settings import Settings
 
 
 def request_deadline() -> float:
-    """When the running request's time is over (of time.monotonic): by then all must have begun."""
+    """The running request's deadline (of time.monotonic); work that has not begun by then is refused."""
     moment: float = g.deadline
     return moment
 
 
 def seconds_left() -> float:
-    """The seconds until then; 0 or less: what has not begun is told 503."""
+    """The seconds until the deadline, 0 or less once it has passed."""
     return request_deadline() - time.monotonic()
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Give each request of `app` MASKSERVE_REQUEST_TIMEOUT."""
+    """Give each request to `app` the deadline of MASKSERVE_REQUEST_TIMEOUT."""
 
     @app.before_request
     def set_deadline() -> None:

@@ -1,4 +1,4 @@
-"""Running: the requests in progress. One that hangs ends the process, for nothing else would end it."""
+"""Running: the requests in progress. A request that hangs ends the process; nothing else can stop it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Running:
-    """The requests that a process works on, and since when.
+    """The requests that a process is working on, with their start times.
 
     Attributes:
-        count: how many have begun, ever.
+        count: the number of requests that have begun so far.
 
-    uWSGI's own `harakiri` keeps one time for all threads of a process, which every request that ends resets:
-    with a probe now and then it never comes.
+    uWSGI's own `harakiri` has one timer for all threads of a process, and every request that ends resets it,
+    so that a probe now and then keeps it from ever firing.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -38,7 +38,7 @@ class Running:
         app.wsgi_app = self._counted(app.wsgi_app)  # type: ignore[method-assign,assignment]
 
     def wait_for_those_before(self, moment: float) -> None:
-        """Return when no request is left that began before `moment` (of time.monotonic)."""
+        """Wait until all requests that began before `moment` (of time.monotonic) have ended."""
         with self._changed:
             self._changed.wait_for(lambda: all(begun > moment for begun in self._begun.values()))
 
@@ -67,5 +67,5 @@ class Running:
         faulthandler.cancel_dump_traceback_later()
         if oldest is not None:
             left = max(0.001, self._begun[oldest] + self._timeout - time.monotonic())
-            # Not a thread of Python's: what hangs may never let one run. It logs where each thread stands.
+            # Not a Python thread, which a hanging request might block. It logs the stacks of all threads.
             faulthandler.dump_traceback_later(left, exit=True, file=sys.__stderr__ or 2)

@@ -1,6 +1,6 @@
-"""Sending: large answers are handed to the server as files, so that slow readers hold no threads.
+"""Sending: hands large answers to the server as files, so that slow clients do not occupy threads.
 
-uWSGI with `offload-threads` sends files beside the threads that answer; another server as it likes.
+With `offload-threads`, uWSGI sends files outside the threads that answer; other servers may do otherwise.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# What the sockets on the way to the client hold for sure: the thread is free at once, even if nobody reads.
+# Socket buffers always hold this much, so that the thread is free at once even if the client does not read.
 _SMALL_BYTES = 64 * 1024
-# Of one process: any single answer, and dozens of usual ones.
+# Per process: enough for any single answer, or for dozens of usual ones.
 MOST_BYTES = 128 * 2**20
 _LOOK_SECONDS = 0.2
 
 LONGEST_SECONDS = 20.0
-"""How long a process that ends waits for its clients to read."""
+"""How long a process that is shutting down waits for its clients to read."""
 
 
 @dataclass(eq=False)
 class _Answer:
-    """A large answer that is on its way.
+    """A large answer that is being sent.
 
     Attributes:
-        file: a second opening of its file, by which is seen when the server has closed the first.
-        bytes: in memory.
-        caller: the network that it goes to.
+        file: its file, opened a second time to detect when the server has closed the first.
+        bytes: its size in memory.
+        caller: the network of the client.
         since: when it was handed over (of time.monotonic).
     """
 
@@ -53,7 +53,7 @@ class _Answer:
     since: float
 
     def is_sent(self) -> bool:
-        """Whether nobody else has its file open any more."""
+        """Whether the server has closed its file."""
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -61,20 +61,24 @@ class _Answer:
         return True
 
     def cut(self) -> None:
-        """Free its memory. Whoever sends it finds the end of the file there, and closes the connection."""
-        logger.warning("an answer is cut off after %.0f s, to make room", time.monotonic() - self.since)
+        """Free its memory. The server then finds the file's end and closes the connection."""
+        logger.warning(
+            "an answer was cut off, because its client had not read it within %.0f s and its memory was"
+            " needed for other answers",
+            time.monotonic() - self.since,
+        )
         self.file.truncate(0)
         self.bytes = 0
 
 
 class Sending:
-    """The large answers that are on their way to their clients, in memory that is bounded.
+    """The large answers that are being sent to their clients, in a limited amount of memory.
 
-    Where there is no room for one more, that caller's oldest is cut off who takes most room for most time.
+    If there is no room for another, the oldest answer of the caller with the most byte-seconds is cut off.
     """
 
     def __init__(self, worker_memory: int | None = None, most_bytes: int = MOST_BYTES) -> None:
-        """`worker_memory`: resident mebibytes from which on the server replaces the process."""
+        """`worker_memory`: the resident MiB at which the server replaces the process; None: never."""
         self._worker_memory = worker_memory
         self._most_bytes = most_bytes
         self._answers: list[_Answer] = []  # the oldest first
@@ -82,12 +86,12 @@ class Sending:
         self._changed = threading.Condition()
 
     def take_over(self, app: Flask) -> None:
-        """Have the large answers of `app` sent so, where its server sends files."""
+        """Send the large answers of `app` this way, if its server can send files."""
         if hasattr(os, "memfd_create"):
             app.wsgi_app = self._sent(app.wsgi_app)  # type: ignore[method-assign,assignment]
 
     def finish(self, seconds: float) -> None:
-        """Return when the system has taken all of them, or after `seconds`."""
+        """Wait until all answers have been sent, at most `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._answers, seconds)
 
@@ -115,9 +119,9 @@ class Sending:
         return sent
 
     def _file(self, parts: Iterable[bytes], address: str) -> IO[bytes]:
-        """A file of `parts`, noted as on its way until nobody has it open."""
+        """A file of `parts`, which counts as being sent until the server closes it."""
         file = os.fdopen(os.memfd_create("answer"), "w+b")
-        # The server's duplicate of the descriptor shares the lock; who opens the file anew does not.
+        # A duplicate of the descriptor in the server shares the lock; a second opening of the file does not.
         fcntl.flock(file, fcntl.LOCK_EX)
         again = open(f"/proc/self/fd/{file.fileno()}", "r+b", buffering=0)  # noqa: SIM115  # closed once sent
         file.writelines(parts)
@@ -131,7 +135,7 @@ class Sending:
             if not self._is_looking:
                 self._is_looking = True
                 threading.Thread(target=self._look, name="sending", daemon=True).start()
-            # However large it is, half of the room stays with the others.
+            # However large it is, the others keep half of the room.
             room = self._most_bytes - min(newest.bytes, self._most_bytes // 2)
             while sum(one.bytes for one in self._answers) > room:
                 self._first_to_go(newest.since).cut()
@@ -145,7 +149,7 @@ class Sending:
         return next(one for one in self._answers if one.bytes and one.caller == most)
 
     def _look(self) -> None:
-        """Free the memory of those that are sent, until none is left."""
+        """Free the memory of answers as they are sent, until none are left."""
         while True:
             time.sleep(_LOOK_SECONDS)
             with self._changed:

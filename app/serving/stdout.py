@@ -1,4 +1,4 @@
-"""Stdout: Python's is the process's own again, under a server that puts stderr in its place."""
+"""Stdout: makes Python write to the process's stdout again, under a server that replaced it by stderr."""
 
 from __future__ import annotations
 

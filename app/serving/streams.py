@@ -1,4 +1,4 @@
-"""Streams: how an upload is coming along, as the kernel sees it, and its end."""
+"""Streams: reads request bodies, reports uploads' progress as the kernel sees it, and can cut them off."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _Result = TypeVar("_Result")
 # Of struct tcp_info (linux/tcp.h): tcpi_last_data_recv, in milliseconds, and tcpi_bytes_received.
 _TCP_INFO = struct.Struct("=52xI72xQ")
 
-_STREAM = "app.stream"  # of environ
-_HEAD_BYTES = "front.head_bytes"  # of environ: what came before the body
+_STREAM = "app.stream"  # in environ
+_HEAD_BYTES = "front.head_bytes"  # in environ: the number of bytes before the body
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 def stream_of(environ: WSGIEnvironment) -> Stream:
-    """That of a request, which is read from it from now on."""
+    """The stream of a request's body; from now on, the body is read through it."""
     if _STREAM not in environ:
         head_bytes = int(environ.get(_HEAD_BYTES, 0))
         environ["wsgi.input"] = environ[_STREAM] = Stream(environ["wsgi.input"], head_bytes)
@@ -35,23 +35,23 @@ def stream_of(environ: WSGIEnvironment) -> Stream:
 
 
 class Stream:
-    """What a request's body is read from. Where there is no connection behind it, nothing is known of it.
+    """The stream that a request's body is read from. Without a connection behind it, its progress is unknown.
 
     Attributes:
-        is_whole: the body has been read to its end; whoever reads it says so.
+        is_whole: whether the body has been read to its end; set by its reader.
     """
 
     def __init__(self, stream: IO[bytes], head_bytes: int) -> None:
-        """`head_bytes`: those that came before the body."""
+        """`head_bytes`: the number of bytes before the body."""
         self.is_whole = False
         self._stream = stream
         self._head_bytes = head_bytes
         self._read = 0
         self._waited = 0.0
-        self._waits: tuple[int, float] | None = None  # for so many bytes, since then
+        self._waits: tuple[int, float] | None = None  # the total bytes that a read waits for, and its start
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes, or fewer at the end. Raises OSError where that does not come."""
+        """The next `size` bytes, or fewer at the end. Raises OSError if the body is incomplete."""
         begun = time.monotonic()
         self._waits = self._read + size, begun
         try:
@@ -63,10 +63,10 @@ class Stream:
         return data
 
     def progress(self) -> Progress | None:
-        """How the body comes; None: all of it is there, or it is unknown.
+        """The upload's progress; None if it is complete or unknown.
 
-        The kernel is asked because a read tells nothing: it waits until all is there that it asked for, and
-        then perhaps for its turn with the interpreter.
+        It is taken from the kernel, because a read does not show it: a read waits until all requested bytes
+        have arrived, and then perhaps for the interpreter's lock.
         """
         if self.is_whole:
             return None
@@ -82,33 +82,35 @@ class Stream:
         if received < 0:  # some kernels count nothing (gVisor)
             return None
         waits_for = now - begun if received < awaited else 0.0
-        # While nothing was read, the client may have been unable to send.
+        # Time outside reads does not count: the client may have been unable to send.
         return Progress(received, self._waited + waits_for, min(quiet_milliseconds / 1000, waits_for))
 
     def fileno(self) -> int:
-        """The connection that it comes from. Raises OSError where there is none."""
+        """The descriptor of the connection. Raises OSError if there is none."""
         return self._stream.fileno()
 
     def ask_for(self) -> None:
-        """Tell the client, which waits for that, to send the body."""
+        """Tell the client to send the body, by answering its Expect: 100-continue."""
         self._on_socket(lambda connection: connection.sendall(_CONTINUE))
 
     def cut(self) -> None:
-        """End a read that waits, and leave the way open for the answer."""
+        """End a blocked read; the answer can still be sent."""
         self._on_socket(lambda connection: connection.shutdown(socket.SHUT_RD))
 
     def too_slow(self) -> UploadTooSlow:
-        """What is to be answered when it was cut for being slow."""
-        return UploadTooSlow("The upload stalled while another request needed its place.")
+        """The error to answer with if the upload was cut for being slow."""
+        return UploadTooSlow(
+            "The upload was too slow, and another request needed its place. Try again later."
+        )
 
     def _on_socket(self, act: Callable[[socket.socket], _Result]) -> _Result | None:
         try:
             connection = socket.socket(fileno=self._stream.fileno())
-        except (AttributeError, OSError):  # none there
+        except (AttributeError, OSError):  # no connection
             return None
         try:
             return act(connection)
         except OSError:
             return None
         finally:
-            connection.detach()  # it is the server's
+            connection.detach()  # it belongs to the server

@@ -1,4 +1,4 @@
-"""Tenure: for how long callers have had places lately."""
+"""Tenure: for how long callers have held places recently."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PERIOD_SECONDS = 60.0
 
 
 class Tenure:
-    """The seconds that callers had places in this period and the one before; what is older is forgotten."""
+    """The seconds that callers held places in this period and the previous one; older ones are forgotten."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -16,12 +16,12 @@ class Tenure:
         self._now: dict[str, float] = {}
 
     def add(self, caller: str, seconds: float) -> None:
-        """Take down that `caller` had a place for so long."""
+        """Record that `caller` held a place for `seconds`."""
         self._forget()
         self._now[caller] = self._now.get(caller, 0.0) + seconds
 
     def seconds(self, caller: str) -> float:
-        """How long it had places lately, all of them together."""
+        """The seconds that `caller` held places recently, all places together."""
         self._forget()
         return self._before.get(caller, 0.0) + self._now.get(caller, 0.0)
 

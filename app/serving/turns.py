@@ -1,4 +1,4 @@
-"""Turns: who goes next, so that no caller, and no request of a caller, takes more than an equal share."""
+"""Turns: which request goes next, so that no caller, and no request of a caller, gets more than its share."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from app.serving.patience import Patience
 
 _PATIENT = Patience()
 
-_OF_THE_LATEST = 0.2  # share in the average of how long turns take
+_OF_THE_LATEST = 0.2  # weight of the latest value in the moving average of how long turns take
 
 
 class Turns:
-    """So many turns at once, shared equally among callers, and by each caller among its requests.
+    """A limited number of turns at once, shared equally among callers, and each caller's among its requests.
 
-    This is start-time fair queueing (Goyal, Vin and Cheng, 1996) on two levels. The next turn goes to
-    whoever has had the fewest seconds. A newcomer is treated as if it had had as many as the one whose turn
-    began last, so it is next, and at least as many as anyone who has left: a stream of newcomers together
-    gets the share of those that are there at once, however many come and go.
+    This is start-time fair queueing (Goyal, Vin and Cheng, 1996) on two levels. The next turn goes to the
+    caller, or the caller's request, that has used the fewest seconds. A new one is treated as if it had used
+    as many as the one whose turn began last, so that it is next, and at least as many as any that has left,
+    so that a stream of new ones gets only the share of those present at once, however many come and go.
     """
 
     def __init__(self, capacity: int = 1, kept: int = 0) -> None:
-        """`capacity`: what the weights of the turns that run at once add up to at most.
+        """`capacity`: the greatest sum of the weights of the turns that run at once.
 
-        `kept`: how much of it is left to callers with no turn, where turns weigh 1.
+        `kept`: the part of it that is reserved for callers without a turn, if turns weigh 1.
         """
         self.capacity = capacity
         self._kept = kept
         self._free = capacity
         self._callers: dict[str, _Caller] = {}
         self._peers = _Peers()
-        self._waiting: list[Request] = []  # in the order in which they asked
+        self._waiting: list[Request] = []  # in order of arrival
         self._mean_seconds = 0.0  # of a turn
         self._lock = threading.Lock()
 
@@ -62,28 +62,28 @@ class Turns:
 
     @contextmanager
     def turn(self, caller: str, patience: Patience = _PATIENT, at_most: float = math.inf) -> Iterator[None]:
-        """The only turn of a request. Arguments and errors as those of `Request.turn`.
+        """The only turn of a request. Arguments and errors are as for `Request.turn`.
 
         Raises:
-            Busy: at once, if the line is so long that the turn would hardly come in time.
+            Busy: at once, if the queue is so long that the turn is not expected in time.
         """
         if (expected := self.expected_wait(caller)) > at_most:
-            raise Busy("Too many are waiting for their turn. Try again later.", expected)
+            raise Busy("Too many requests are waiting for their turn. Try again later.", expected)
         with self.join(caller) as request, request.turn(patience, at_most):
             yield
 
     def expected_wait(self, caller: str) -> float:
-        """About how many seconds the next request of `caller` would wait for a turn."""
+        """The estimated seconds that the next request of `caller` would wait for a turn."""
         with self._lock:
             if self._is_open_to(self._callers.get(caller)):
                 return 0.0
             waiting = Counter(request.owner for request in self._waiting)
             own = waiting.pop(self._callers[caller], 0) if caller in self._callers else 0
             ahead = own + sum(min(others, own + 1) for others in waiting.values())
-            return (ahead + 0.5) * self._mean_seconds / self.capacity  # half, on average, of those that run
+            return (ahead + 0.5) * self._mean_seconds / self.capacity  # running turns: half done on average
 
     def ask(self, request: Request, weight: int = 1) -> threading.Event:
-        """Line up for a turn; the event is set when it begins."""
+        """Queue for a turn; the returned event is set when the turn begins."""
         with self._lock:
             now = time.monotonic()
             request.weight = min(weight, self.capacity)
@@ -95,7 +95,7 @@ class Turns:
             return request.has_begun
 
     def end(self, request: Request) -> None:
-        """End the turn, or leave the line."""
+        """End the turn, or leave the queue."""
         with self._lock:
             now = time.monotonic()
             if request.has_begun.is_set():
@@ -108,14 +108,14 @@ class Turns:
             self._begin_next(now)
 
     def lighten(self, request: Request, weight: int) -> None:
-        """Let a turn that runs weigh no more than this."""
+        """Reduce the weight of a running turn to at most `weight`."""
         with self._lock:
             self._free += max(0, request.weight - weight)
             request.weight = min(request.weight, weight)
             self._begin_next(time.monotonic())
 
     def _is_open_to(self, owner: _Caller | None) -> bool:
-        """Whether a turn is free that this caller, or a new one, may have."""
+        """Whether a turn is free for this caller, or for a new caller (None)."""
         return self._free > (self._kept if owner and owner.share.is_running else 0)
 
     def _begin_next(self, now: float) -> None:
@@ -124,7 +124,7 @@ class Turns:
             own = [waiting for waiting in may_begin if waiting.owner is owner]
             chosen = min(own, key=lambda waiting: waiting.share.seconds(now))
             if chosen.weight > self._free:
-                return  # for whoever is lighter, too: the heavy would never begin
+                return  # also for lighter ones; otherwise a heavy turn might never begin
             self._waiting.remove(chosen)
             self._free -= chosen.weight
             chosen.begun = now
@@ -134,7 +134,7 @@ class Turns:
 
 
 class Request:
-    """One request, while it takes turns."""
+    """One request while it takes turns."""
 
     def __init__(self, turns: Turns, owner: _Caller) -> None:
         self.owner = owner
@@ -152,17 +152,17 @@ class Request:
         while_waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
         weight: int = 1,
     ) -> Iterator[None]:
-        """Hold a turn for the length of the `with` block.
+        """Hold a turn during the `with` block.
 
         Args:
-            patience: of the request.
+            patience: the conditions that end the request's wait.
             at_most: seconds, for this wait.
-            while_waiting: entered for as long as the turn has to be waited for; not if it need not.
-            weight: how much of the capacity it takes; more than there is counts as all.
+            while_waiting: entered while the request waits for the turn, if it has to wait.
+            weight: the part of the capacity that the turn takes, at most all of it.
 
         Raises:
             Busy: no turn came in time.
-            ServiceError: as `patience` tells.
+            ServiceError: raised by `patience`.
         """
         patience.check()
         asked = time.monotonic()
@@ -171,14 +171,14 @@ class Request:
             if not has_begun.is_set():
                 with while_waiting():
                     if not patience.wait(has_begun.wait, at_most):
-                        # Whoever comes back sooner finds a line that is as long.
+                        # A retry before this time would find a queue of the same length.
                         raise Busy("No turn came in time. Try again later.", time.monotonic() - asked)
             yield
         finally:
             self._turns.end(self)
 
     def lighten(self, weight: int) -> None:
-        """Let the turn that runs weigh no more than this."""
+        """Reduce the weight of the running turn to at most `weight`."""
         self._turns.lighten(self, weight)
 
 
@@ -186,9 +186,9 @@ class _Caller:
     """A caller with requests.
 
     Attributes:
-        share: its own.
-        peers: what its requests share.
-        requests: how many they are.
+        share: the caller's share of the turns.
+        peers: the state that its requests' shares have in common.
+        requests: the number of its requests.
     """
 
     def __init__(self, share: _Share) -> None:
@@ -198,11 +198,11 @@ class _Caller:
 
 
 class _Peers:
-    """Those that share alike.
+    """The state that equal shares (all callers, or all requests of a caller) have in common.
 
     Attributes:
-        latest: the seconds that the one had had whose turn began last.
-        gone: the most seconds that anyone had had who left.
+        latest: the seconds that the one whose turn began last had used at that time.
+        gone: the most seconds that any that has left had used.
     """
 
     def __init__(self) -> None:
@@ -211,24 +211,24 @@ class _Peers:
 
 
 class _Share:
-    """The seconds of turns that a caller or a request has had, or is treated as having had."""
+    """The seconds of turns that a caller or a request has used, or is treated as having used."""
 
     def __init__(self, peers: _Peers) -> None:
         self._peers = peers
         self._running = 0
-        self._seconds = peers.gone  # of turns that are over; less the beginning of each that is not
+        self._seconds = peers.gone  # of finished turns, minus the start time of each running one
 
     def seconds(self, now: float) -> float:
-        """Those until `now`."""
+        """The seconds used until `now`."""
         return self._seconds + self._running * now
 
     @property
     def is_running(self) -> bool:
-        """Whether a turn is."""
+        """Whether a turn is running."""
         return self._running > 0
 
     def ask(self, now: float) -> None:
-        """Give up what was not asked for while others had their turns."""
+        """Forfeit the share of the time in which no turn was requested while others had theirs."""
         self._seconds += max(0.0, self._peers.latest - self.seconds(now))
 
     def begin(self, now: float) -> None:

@@ -163,7 +163,7 @@ def test_two_models_of_one_name_end_the_process(
     loadable.update(a=StubSegmenter("a"))
     client = create_app(settings=Settings(models=sources)).test_client()
     assert exits.get(timeout=5) == 22
-    assert f"MASKSERVE_MODELS: {sources[1]} has the name of another of these models, a" in caplog.text
+    assert f"MASKSERVE_MODELS: {sources[1]} has the same name as another of these models, a" in caplog.text
     assert client.get("/readyz").status_code == 503
 
 

@@ -55,8 +55,8 @@ def test_a_picture_of_something_else_comes_back_with_a_warning(client: FlaskClie
     (warning,) = answer["warnings"]
     assert warning["message"] == (
         "This picture does not look like those that nuclei was trained on (cell nuclei in fluorescence and "
-        "stained micrographs). What was found may be wrong. To have one of nuclei, people chosen that knows "
-        "it, ask with model=auto."
+        "stained micrographs). What was found may be wrong. To choose a suitable one of nuclei, people "
+        "automatically, set model=auto."
     )
 
 

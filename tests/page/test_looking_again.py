@@ -30,7 +30,7 @@ def look_at_page(page: Page, number: int) -> None:
     if page.locator("#layers").is_hidden():
         page.locator("#more-layers summary").click()
     page.get_by_label("Page", exact=True).fill(str(number))
-    page.get_by_role("button", name="Look there").click()
+    page.get_by_role("button", name="Apply").click()
 
 
 def asked_by_the_table(page: Page) -> dict[str, list[str]]:
@@ -53,8 +53,8 @@ def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
     expect(paged.locator("#advice")).to_contain_text("of which the first was used")
     paged.locator("#more-layers summary").click()
     expect(paged.locator("#page-count")).to_have_text("The file has 3 pages or frames.")
-    paged.get_by_label("Or all pages").select_option("max")
-    paged.get_by_role("button", name="Look there").click()
+    paged.get_by_label("Combine all pages").select_option("max")
+    paged.get_by_role("button", name="Apply").click()
     expect(paged.locator("#curl")).to_contain_text("projection=max")
     expect(paged.locator("#advice")).not_to_contain_text("of which the first was used")
     slide(paged, "#threshold", 1)
@@ -70,7 +70,7 @@ def test_a_page_that_there_is_not_leaves_the_one_before(browse: Browse, paged: P
     expect(paged.locator("#status")).to_have_attribute("data-state", "failed")
     assert near(colour_of(paged, POINT), PAGES[0])
     assert "page" not in asked_by_the_table(paged)
-    paged.get_by_role("button", name="Back to what was found").click()
+    paged.get_by_role("button", name="Back to the last result").click()
     expect(paged.locator("#status")).to_be_hidden()
     expect(paged.get_by_label("Page", exact=True)).to_have_value("0")
     expect(paged.locator(".strip [aria-current] .state")).to_have_text("5")

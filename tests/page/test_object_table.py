@@ -94,7 +94,7 @@ def test_micrometres_turn_up_everywhere_and_go_again(shown: Page) -> None:
     expect(shown.locator("#typical")).to_have_text("400 µm²")
     expect(shown.locator("#total")).to_have_text("2,025 µm²")
     expect(shown.locator("#areas figcaption")).to_have_text("Area, µm²")
-    assert "px" not in shown.locator("#panel").inner_text().split("Objects")[1].split("Take away")[0]
+    assert "px" not in shown.locator("#panel").inner_text().split("Objects")[1].split("Download")[0]
     shown.get_by_label("A pixel is").fill("")
     assert shown.locator("#panel").inner_text() == before
 

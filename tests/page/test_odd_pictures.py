@@ -140,12 +140,12 @@ def test_another_page_or_channel_of_a_file_can_be_looked_at(page: Page) -> None:
     page.get_by_text("Another page or channel").click()
     page.get_by_role("spinbutton", name="Page").fill("1")
     with page.expect_response(lambda response: "page=1" in response.url):
-        page.get_by_role("button", name="Look there").click()
+        page.get_by_role("button", name="Apply").click()
     await_answer(page, "pages.tif")
     assert near(colour_of(page, (x, y)), (200, 30, 60))
     page.get_by_role("spinbutton", name="Channel").fill("1")
     with page.expect_response(lambda response: "channel=1" in response.url):
-        page.get_by_role("button", name="Look there").click()
+        page.get_by_role("button", name="Apply").click()
     await_answer(page, "pages.tif")
     red, green, blue = colour_of(page, (x, y))
     assert red == green == blue
@@ -159,7 +159,7 @@ def test_a_page_that_a_file_does_not_have_is_told_and_the_next_try_works(browse:
     page.get_by_text("Another page or channel").click()
     for number in ("7", "1"):
         page.get_by_role("spinbutton", name="Page").fill(number)
-        page.get_by_role("button", name="Look there").click()
+        page.get_by_role("button", name="Apply").click()
         if number == "7":
             expect(page.locator("#status")).to_have_attribute("data-state", "failed")
             expect(page.locator("#status-detail")).to_contain_text("2 pages")

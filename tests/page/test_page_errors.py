@@ -47,7 +47,7 @@ def test_what_is_no_picture_is_told_and_the_next_one_works(
     ("size", "title", "detail"),
     [
         (0, "The file is empty", "Choose another"),
-        (2 * 2**20, "The picture is too large", "It has 2.0 MB, and this service takes 1.0."),
+        (2 * 2**20, "The picture is too large", "It has 2.0 MB; the limit of this service is 1.0 MB."),
     ],
 )
 def test_what_cannot_go_through_is_not_even_sent(

@@ -1,10 +1,10 @@
-/** Colours: those of the overlay, given by the same rule. See pick_colours in model/formats/overlay.py. */
+/** Colours: assigns the overlay's colours by the same rule as pick_colours in model/formats/overlay.py. */
 
 import { page } from "./page.js";
 
 const NEIGHBOUR_GAP = 6; // pixels: boxes this near each other get different colours
 
-/** Give each segment a `colour`, as CSS writes it, that its neighbours do not have. */
+/** Give each segment a `colour`, in CSS notation, that differs from its neighbours' colours. */
 export function giveColours(segments) {
   const turns = page.palette.length;
   const choices = [];
@@ -30,7 +30,7 @@ export function giveColours(segments) {
   });
 }
 
-/** Give each segment the `colour` of its class; `colours` has one for each class, from class id 1 on. */
+/** Give each segment the `colour` of its class; `colours` has one for each class, starting at class id 1. */
 export function giveClassColours(segments, colours) {
   for (const segment of segments) segment.colour = colours[segment.class_id - 1];
 }

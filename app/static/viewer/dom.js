@@ -1,6 +1,6 @@
-/** The little that is needed to make and find elements. */
+/** Functions to create and find elements. */
 
-/** The element with this id; the page is written with all of them. */
+/** The element with this id; the page has all of them from the start. */
 export function byId(id) {
   return document.getElementById(id);
 }
@@ -28,10 +28,10 @@ export function swatch(colour) {
   return element;
 }
 
-/** Let the browser save `blob` under this name. */
+/** Make the browser save `blob` under this name. */
 export function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
-  // The browser reads the link after this turn; by then it has hold of the blob.
+  // The browser reads the link only after this turn of the event loop; by the timeout it has the blob.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -1,4 +1,4 @@
-/** Downloads: what is shown, as files for other programs. The service makes each, as for any caller. */
+/** Downloads: the objects shown, as files for other programs. The service makes them, as for any caller. */
 
 import { byId, make, save } from "./dom.js";
 import { outline } from "./outlines.js";
@@ -38,13 +38,13 @@ async function take(button) {
   const use = button.querySelector("small");
   const { textContent: words } = use;
   button.dataset.busy = "yes";
-  use.textContent = "being made…";
+  use.textContent = "in progress…";
   problem.hidden = true;
   enable();
   try {
     save(await segment(file, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
   } catch (error) {
-    problem.textContent = `${error.title ?? "That did not work"}. ${error.detail ?? ""}`;
+    problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
   } finally {
     delete button.dataset.busy;
@@ -55,7 +55,7 @@ async function take(button) {
 
 function parameters(output) {
   const wanted = { ...visit.current.parameters(), output };
-  // It shows one class: the chosen one, or the one that covers the most.
+  // This format shows one class: that of the chosen object, or the one that covers the most.
   if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
   if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
   return wanted;
@@ -65,7 +65,7 @@ function largest(segments) {
   return segments.reduce((most, one) => (one.area > most.area ? one : most));
 }
 
-/** The chosen object alone, the rest transparent, from the pixels that the browser has. */
+/** Save the chosen object alone, on a transparent background, from the pixels in the browser. */
 async function takeOne() {
   const { current, selected } = visit;
   const [x, y, width, height] = selected.box;
@@ -89,12 +89,12 @@ function showCurl() {
   curl.textContent = `curl${key} -F ${quote(`image=@${asCurlReads(picture.name)}`)} ${quote(url.href)}`;
 }
 
-/** A file's name as curl's -F reads it back: a comma or semicolon would end it. */
+/** A file's name, quoted for curl's -F, which a comma or semicolon would end. */
 function asCurlReads(name) {
   return /[,;"]/.test(name) ? `"${name.replaceAll(/["\\]/g, "\\$&")}"` : name;
 }
 
-/** As a POSIX shell reads it back. */
+/** `text`, quoted for a POSIX shell. */
 function quote(text) {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -104,7 +104,7 @@ async function copyCurl() {
     await navigator.clipboard.writeText(curl.textContent);
     copy.textContent = "Copied";
   } catch {
-    // Browsers have a clipboard only for https and localhost: the text is chosen, for Ctrl+C.
+    // Browsers offer the clipboard only on https and localhost. Otherwise select the text, for Ctrl+C.
     getSelection().selectAllChildren(curl);
     copy.textContent = "Press Ctrl+C";
   }

@@ -1,8 +1,8 @@
 /**
- * Filters: the lowest score, and the classes. Both work on what is here; the service is not asked again.
+ * Filters: the lowest score, and the classes. Both filter the answer in the browser, without a new request.
  *
- * Of pixels there is no score to filter by: their probabilities stay in the service. Their classes can be
- * split into connected parts, which the service does.
+ * Answers of semantic models have no score to filter by: the probabilities of pixels stay in the service. Their
+ * classes can be split into connected parts, which the service does.
  */
 
 import { byId, make, swatch } from "./dom.js";
@@ -22,7 +22,7 @@ threshold.addEventListener("input", () => {
   filter();
 });
 parts.addEventListener("change", () => {
-  const { name: model } = visit.current.answer.model; // which was asked to begin with, or was chosen
+  const { name: model } = visit.current.answer.model; // the model that answered, requested or chosen
   again(visit.current, { model, split: parts.checked ? "parts" : null });
 });
 on("current", show);

@@ -5,14 +5,14 @@ import { objectAt } from "./outlines.js";
 import { redraw, viewport } from "./stage.js";
 import { light, select, visit } from "./visit.js";
 
-const WHEEL_STEP = 1.0015; // a pixel of the wheel
-const PINCH_STEP = 1.01; // a pixel that a touchpad's pinch reports
+const WHEEL_STEP = 1.0015; // zoom factor per pixel of the wheel
+const PINCH_STEP = 1.01; // zoom factor per pixel that a touchpad's pinch reports
 const KEY_STEP = 1.25;
 const KEY_MOVE = 60; // CSS pixels
-const STILL = 5; // CSS pixels: a pointer that moves less has tapped
+const STILL = 5; // CSS pixels; a pointer that moves less is a tap
 
 const view = byId("view");
-const pointers = new Map(); // those that are down: id → [x, y]
+const pointers = new Map(); // pressed pointers: id → [x, y]
 let moved = 0;
 
 view.addEventListener("wheel", onWheel, { passive: false });
@@ -24,22 +24,22 @@ view.addEventListener("pointerleave", () => light(null));
 view.addEventListener("dblclick", (event) => zoom(2, ...at(event)));
 view.addEventListener("keydown", onKey);
 
-/** Zoom by this factor, around a point of the view or its middle. */
+/** Zoom by this factor around a point of the view, or around its middle. */
 export function zoom(factor, x, y) {
   change(() => viewport.zoom(factor, x, y));
 }
 
-/** The whole picture. */
+/** Show the whole picture. */
 export function fit() {
   change(() => viewport.fit());
 }
 
-/** A pixel of the picture on each of the screen. */
+/** Show each pixel of the picture as one pixel of the screen. */
 export function showPixels() {
   change(() => viewport.showPixels());
 }
 
-/** Choose an object, and see it. */
+/** Choose an object, and bring it into view. */
 export function reveal(segment) {
   select(segment);
   if (segment) change(() => viewport.reveal(segment.box));
@@ -48,7 +48,7 @@ export function reveal(segment) {
 function change(how) {
   if (!viewport.picture) return;
   how();
-  // A finger scrolls the page past a picture that fits, and moves one that does not.
+  // A finger scrolls the page if the picture fits, and moves the picture if it does not.
   view.classList.toggle("zoomed", !viewport.fits);
   redraw();
 }
@@ -78,7 +78,7 @@ function onMove(event) {
     change(() => viewport.move(now[0] - before[0], now[1] - before[1]));
 }
 
-/** One of two fingers has gone from `before` to `now`. */
+/** One of two fingers has moved from `before` to `now`. */
 function pinch(before, now, other) {
   const distance = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
   const middle = ([x, y]) => [(x + other[0]) / 2, (y + other[1]) / 2];
@@ -122,7 +122,7 @@ const keys = {
   Escape: () => select(null),
 };
 
-/** Choose the next object or the one before, by score. */
+/** Choose the next or the previous object, in order of score. */
 function step(by) {
   const objects = visit.current?.shown ?? [];
   if (!objects.length) return;

@@ -1,13 +1,13 @@
-/** Histogram: how a measure is spread over all objects, and over those that are shown. */
+/** Histogram: the distribution of a measurement over all objects, and over the objects shown. */
 
 import { makeSvg } from "./dom.js";
 
 const BARS = 24;
-const WIDTH = 240; // units of the drawing, which is stretched to its place
+const WIDTH = 240; // units of the drawing, which is stretched to fit
 const HEIGHT = 64;
 
 export class Histogram {
-  /** @param figure with an svg, and a figcaption, and elements of the classes "low" and "high" */
+  /** @param figure has an svg, a figcaption, and elements with the classes "low" and "high" */
   constructor(figure) {
     this.figure = figure;
     const svg = figure.querySelector("svg");
@@ -22,7 +22,7 @@ export class Histogram {
     svg.append(...this.all, ...this.kept);
   }
 
-  /** Take these objects, and spread their measure over the range; what is beyond falls into the last bar. */
+  /** Show the distribution of `measure` over these objects; values beyond `range` go into the last bar. */
   spread(objects, measure, range) {
     this.range = range;
     this.measure = measure;
@@ -31,7 +31,7 @@ export class Histogram {
     this.#draw(this.all, counts);
   }
 
-  /** Mark those of the objects that are shown. */
+  /** Highlight the distribution of the objects shown. */
   mark(objects) {
     this.#draw(this.kept, this.#count(objects));
   }
@@ -55,7 +55,7 @@ export class Histogram {
 
   #draw(bars, counts) {
     bars.forEach((bar, at) => {
-      // One object among hundreds can still be seen.
+      // A single object among hundreds stays visible.
       const height = counts[at] && Math.max(2, (HEIGHT * counts[at]) / this.highest);
       bar.setAttribute("height", height);
       bar.setAttribute("y", HEIGHT - height);

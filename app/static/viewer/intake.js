@@ -1,4 +1,4 @@
-/** Intake: files are dropped anywhere, chosen, pasted, taken with the camera, or samples. */
+/** Intake: takes files that are dropped, chosen, pasted or taken with the camera, and samples. */
 
 import { byId } from "./dom.js";
 import { visit } from "./visit.js";
@@ -6,7 +6,7 @@ import { add } from "./worklist.js";
 
 const form = byId("upload");
 const drop = byId("drop");
-let depth = 0; // elements that something is dragged over, one in another
+let depth = 0; // number of nested elements that a file is dragged over
 
 for (const input of document.querySelectorAll("input[type=file]"))
   input.addEventListener("change", () => {
@@ -14,7 +14,7 @@ for (const input of document.querySelectorAll("input[type=file]"))
     input.value = ""; // so that the same file can be chosen again
   });
 byId("find").addEventListener("click", (event) => {
-  event.preventDefault(); // a chosen file is on its way already
+  event.preventDefault(); // a file is sent as soon as it is chosen
   byId("image").click();
 });
 for (const button of document.querySelectorAll(".sample")) button.addEventListener("click", takeSample);
@@ -58,7 +58,7 @@ function take(files) {
 async function takeSample(event) {
   event.preventDefault();
   const image = event.currentTarget.querySelector("img");
-  const response = await fetch(image.src, { cache: "force-cache" }); // it is seen, so it is here
+  const response = await fetch(image.src, { cache: "force-cache" }); // the page shows it already
   const name = new URL(image.src).pathname.split("/").pop();
   take([new File([await response.blob()], name, { type: "image/png" })]);
 }

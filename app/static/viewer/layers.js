@@ -1,11 +1,11 @@
-/** Layers: which page of a file with several, or all of them, and which channel of it alone. */
+/** Layers: chooses one page of a file, or all pages combined, and all channels or one. */
 
 import { byId } from "./dom.js";
 import { number } from "./units.js";
 import { on, visit } from "./visit.js";
 import { again } from "./worklist.js";
 
-const MANY = /\.(tiff?|gif|png|webp|avif|heic|heif)$/i; // what may have more than one page or frame
+const MANY = /\.(tiff?|gif|png|webp|avif|heic|heif)$/i; // files that may have more than one page or frame
 
 const form = byId("layers");
 const { page, projection, channel } = form.elements;

@@ -1,4 +1,4 @@
-/** The page, alive. Without this script its form still works, and answers with a page of its own. */
+/** The page's entry point. Without JavaScript, its form still works and is answered with another page. */
 
 import "./intake.js";
 import "./stage.js";

@@ -1,4 +1,4 @@
-/** The model panel: which model answered and why, how long it took, the other models, and whether to trust it. */
+/** Model panel: which model answered and why, how long it took, the other models, and the answer's warnings. */
 
 import { byId, make } from "./dom.js";
 import { page } from "./page.js";
@@ -7,7 +7,7 @@ import { on, visit } from "./visit.js";
 import { reason } from "./words.js";
 import { again } from "./worklist.js";
 
-const MOST_OTHERS = 3; // that are offered above; all are below
+const MOST_OTHERS = 3; // other models offered above the results; the panel below has all
 
 const facts = byId("model-facts");
 const timings = byId("timings");
@@ -22,7 +22,7 @@ choices.addEventListener("change", (event) => {
 });
 on("current", show);
 
-/** Have this model look at the picture, or whichever is chosen by itself. */
+/** Segment the picture with this model, or with one that the service chooses. */
 function use(model) {
   again(visit.current, { model, split: null });
 }
@@ -30,7 +30,7 @@ function use(model) {
 function show() {
   const picture = visit.current;
   const answer = picture?.answer;
-  const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // said by showCut
+  const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // see showCut
   advice.hidden = !warnings.length;
   if (!answer) return;
   const { name, version, engine, precision } = answer.model;
@@ -46,7 +46,7 @@ function show() {
   showCut();
 }
 
-/** Where the answer could not carry all that was found: how much of it is here. */
+/** If more was found than the answer has: say how much, and how much of it is shown. */
 function showCut() {
   const { answer, isOfPixels, segments } = visit.current;
   cut.hidden = !answer.truncated;
@@ -55,7 +55,7 @@ function showCut() {
   cut.textContent = `${number(answer.found)} were found${asked}; the best ${number(segments.length)} are here.`;
 }
 
-/** Where there are several models: which one answered and why, with the others a click away. */
+/** If several models are loaded: say which one answered and why, with links to the others. */
 function showReason({ answer, asked }) {
   chosen.hidden = !page.automatic;
   if (chosen.hidden) return;

@@ -1,11 +1,11 @@
 /**
- * Whether browsers may show a file otherwise than the service sees it. They cut the 16 bits of a PNG to the
- * upper 8, which leaves a micrograph black, and turn a picture upright by the EXIF of a JPEG alone, or of some
- * other formats too.
+ * Finds files that browsers may show differently from what the service reads. Browsers keep only the upper 8 of
+ * the 16 bits of a PNG, which leaves a micrograph black. Some turn a picture upright according to EXIF only in
+ * JPEG, others also in other formats.
  */
 
-const HEAD = 65536; // bytes; where AVIF and HEIC list what they hold
-const WEBP_HAS_EXIF = 8; // of the flags
+const HEAD = 65536; // bytes, which include AVIF's and HEIC's table of contents
+const WEBP_HAS_EXIF = 8; // bit in the flags
 
 export async function isShownOtherwise(file) {
   const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
@@ -14,7 +14,7 @@ export async function isShownOtherwise(file) {
   return text(head, 4, 4) === "ftyp" && text(head, 0, HEAD).includes("Exif");
 }
 
-/** Whether a PNG has EXIF, as such or as ImageMagick wrote it. */
+/** Whether a PNG has EXIF, in its own chunk or in the form that ImageMagick wrote. */
 function tellsOrientation(buffer) {
   const view = new DataView(buffer);
   const bytes = new Uint8Array(buffer);

@@ -1,15 +1,15 @@
-/** Outlines: an object's rings as paths for a canvas, with no more points than the zoom can show. */
+/** Outlines: objects' rings as paths for a canvas, with no more points than are visible at the current zoom. */
 
 const kept = new WeakMap(); // segment → Map of level → Path2D
 
 /**
  * The path of an object, in pixels of its picture; holes by the even-odd rule.
  *
- * The service's rings follow the edges of pixels exactly. Seen at a scale below 1, most of their points fall
- * together: they are left out, by powers of two, and each path is made once.
+ * The service's rings follow the edges of pixels exactly. At a scale below 1, most of their points coincide and
+ * are left out, at resolutions that are powers of two. Each path is made once.
  *
- * @param segment with `mask`: rings [x1, y1, x2, y2, …]
- * @param scale screen pixels a pixel of the picture
+ * @param segment has `mask`: rings [x1, y1, x2, y2, …]
+ * @param scale screen pixels per pixel of the picture
  */
 export function outline(segment, scale) {
   const level = Math.max(0, Math.floor(-Math.log2(scale)));
@@ -19,7 +19,7 @@ export function outline(segment, scale) {
   return levels.get(level);
 }
 
-/** The path through the rings' points that are at least `step` pixels apart; the whole of it for 1. */
+/** The path through the rings' points that are at least `step` pixels apart; through all points if it is 1. */
 function trace(rings, step) {
   const path = new Path2D();
   for (const ring of rings) {
@@ -37,11 +37,11 @@ function trace(rings, step) {
   return path;
 }
 
-const COVERAGE_SIDE = 512; // pixels: exact enough for a tenth of a percent
+const COVERAGE_SIDE = 512; // pixels, enough for an accuracy of a tenth of a percent
 
 const probe = document.createElement("canvas").getContext("2d");
 
-/** The object at the point (x, y) of the picture, the best score first; null where there is none. */
+/** The object at the point (x, y) of the picture, with the best score if several overlap; null if none. */
 export function objectAt(segments, x, y) {
   for (const segment of segments) {
     const [left, top, width, height] = segment.box;
@@ -51,15 +51,15 @@ export function objectAt(segments, x, y) {
   return null;
 }
 
-/** The part of 1 of a picture that these objects cover; what two cover counts once. */
+/** The share (0 to 1) of a picture that these objects cover; overlaps count once. */
 export function coverage(segments, { width, height }) {
   const canvas = coverage.canvas ?? (coverage.canvas = document.createElement("canvas"));
   canvas.width = Math.min(width, COVERAGE_SIDE);
   canvas.height = Math.min(height, COVERAGE_SIDE);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.scale(canvas.width / width, canvas.height / height);
-  context.globalCompositeOperation = "lighter"; // objects that touch share a pixel without losing of it
-  // Points that are left out move an outline by an eighth of a pixel here at most.
+  context.globalCompositeOperation = "lighter"; // adds up the shares of objects that touch in a pixel
+  // Points that are left out move an outline by at most an eighth of a pixel here.
   const scale = 8 * Math.max(canvas.width / width, canvas.height / height);
   for (const segment of segments) context.fill(outline(segment, scale), "evenodd");
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);

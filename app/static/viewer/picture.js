@@ -1,4 +1,4 @@
-/** A picture of the visit: its file, how far it has come, and the objects that were found in it. */
+/** A picture of the visit: its file, its state, and the objects found in it. */
 
 import { giveClassColours, giveColours } from "./colours.js";
 import { coverage } from "./outlines.js";
@@ -8,30 +8,30 @@ let count = 0;
 
 export class Picture {
   /**
-   * waiting → sending → working → done, or failed with a `problem`, or cancelled; pausing is waiting for a
-   * service that said when to come back.
+   * waiting → sending → working → done, or failed with a `problem`, or cancelled; pausing: waiting to retry,
+   * because the service is busy.
    */
   state = "waiting";
-  sent = 0; // of 1
-  since = 0; // when the state began, as performance.now() counts
+  sent = 0; // share of the upload, 0 to 1
+  since = 0; // when the state began, in the time of performance.now()
   problem = null; // { title, detail, again: whether trying again may help }
   abort = null; // AbortController of the running request
   answer = null;
   /**
-   * What is asked for: { model, page, channel, projection, split }. Page and channel count from 0; page null
-   * is the first, channel null all. Projection of all pages is "max", "mean" or null, split "parts" or null.
+   * The request: { model, page, channel, projection, split }. Pages and channels are numbered from 0; page null
+   * means the first, channel null means all. projection is "max", "mean" or null, split is "parts" or null.
    */
   asked = null;
-  answered = null; // the same, as the answer is of
+  answered = null; // the request that `answer` belongs to
   segments = []; // as in the answer, best first, each with its colour
-  shown = []; // those that pass the filter
-  covered = 0; // the part of 1 of the picture that these cover
+  shown = []; // the segments that pass the filter
+  covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
   isNative = false; // the browser can show the file itself
-  showable = null; // the file itself, or, where the browser cannot show that, one of the same picture
+  showable = null; // the file itself, or if the browser cannot show that, another file of the same picture
   thumbnail = null; // an object URL
-  prepared = null; // a promise: the two above are as good as they can be without an answer
+  prepared = null; // a promise: the two above are set, as far as possible without an answer
 
   constructor(file, name, model) {
     this.id = ++count;
@@ -40,7 +40,7 @@ export class Picture {
     this.asked = { model, page: null, channel: null, projection: null, split: null };
   }
 
-  /** The name without its ending, for the names of what is taken away. */
+  /** The name without its extension, for the names of downloads. */
   get stem() {
     return this.name.replace(/\.[^.]+$/, "") || "picture";
   }
@@ -54,38 +54,38 @@ export class Picture {
     this.since = performance.now();
   }
 
-  /** Whether the answer is of a model that tells the class of each pixel, and knows no objects. */
+  /** Whether the answer is from a semantic model, which finds the class of each pixel and no objects. */
   get isOfPixels() {
     return this.answer?.model.task === "semantic";
   }
 
-  /** What a segment is: an "object", all that has a "class", or a connected "part" of that. */
+  /** What a segment is: an "object", all pixels of a "class", or a connected "part" of a class. */
   get kind() {
     if (!this.isOfPixels) return "object";
     return this.answered.split === "parts" ? "part" : "class";
   }
 
   /**
-   * How many there are, where that is more than could be shown: the answer has the best of them. Null where
-   * all are here that pass the threshold, as those left out score no better than the last.
+   * The number of objects found, if the answer has only the best of them. Null if all objects that pass the
+   * threshold are in the answer: those left out score no better than the last one in it.
    */
   get total() {
     if (!this.answer?.truncated || this.hiddenClasses.size) return null;
     return this.threshold > this.segments.at(-1).score ? null : this.answer.found;
   }
 
-  /** The part of 1 of the picture that so many pixels are. */
+  /** The share (0 to 1) of the picture that so many pixels are. */
   share(area) {
     const { width, height } = this.answer.image;
     return area / (width * height);
   }
 
-  /** The part of 1 of the picture that is shown of its classes; where they overlap, it counts twice. */
+  /** The share (0 to 1) of the picture that the segments shown cover; overlaps count twice. */
   get covered() {
     return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
   }
 
-  /** Take the service's answer, with masks as polygons. */
+  /** Store the service's answer, which has masks as polygons. */
   accept(answer) {
     this.answer = answer;
     this.answered = this.asked;
@@ -109,8 +109,8 @@ export class Picture {
   }
 
   /**
-   * The classes that were found, each with how many pass the threshold, hidden or not: the most first, or
-   * what covers the most.
+   * The classes found, each with the number of segments that pass the threshold, hidden or not; sorted by this
+   * number, or by covered area.
    */
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
@@ -123,13 +123,13 @@ export class Picture {
     );
   }
 
-  /** Whether the browser has to be given the picture that it asks for. */
+  /** Whether the answer must include the picture, because the browser cannot show it by itself. */
   get wantsPicture() {
     const { page: number, channel, projection } = this.asked;
     return !this.isNative || number > 0 || channel !== null || projection !== null;
   }
 
-  /** What the service is to be asked for, so that it finds just what is shown. */
+  /** The request parameters with which the service returns exactly the objects shown. */
   parameters() {
     const parameters = source({ ...this.answered, model: this.answer.model.name });
     if (!this.isOfPixels) parameters.threshold = this.threshold;
@@ -138,19 +138,19 @@ export class Picture {
     return parameters;
   }
 
-  /** Let go of what a browser does not collect by itself. */
+  /** Release what the browser does not free by itself. */
   forget() {
     this.abort?.abort();
     if (this.thumbnail) URL.revokeObjectURL(this.thumbnail);
   }
 }
 
-/** How many pixels the segments of a class have. */
+/** The number of pixels in the segments of a class. */
 export function areaOf(name, segments) {
   return segments.reduce((sum, segment) => (segment.class === name ? sum + segment.area : sum), 0);
 }
 
-/** The parameters that say which picture, and what may be found in it. */
+/** The parameters that select the picture, the model and the kind of segments. */
 export function source({ model, page: number, channel, projection, split }) {
   const parameters = { model, max_segments: page.most_segments };
   if (number !== null) parameters.page = number;

@@ -1,14 +1,14 @@
-/** Requests to the service: a picture goes up, and an answer or a problem comes down. */
+/** Requests to the service: sends a picture, returns the answer or throws a problem. */
 
 import { page } from "./page.js";
 
-/** What went wrong, in words for the person at the browser. */
+/** An error with a message for the user. */
 export class Problem extends Error {
   /**
    * @param title what happened, in a few words
    * @param detail what to do
-   * @param status the answer's status; 0 where there was no answer
-   * @param retryAfter seconds after which the service wants to be asked again, if it said so
+   * @param status the answer's status; 0 if there was no answer
+   * @param retryAfter seconds after which to try again, if the service said so
    */
   constructor(title, detail, status = 0, retryAfter = null) {
     super(title);
@@ -21,7 +21,7 @@ export class Problem extends Error {
   }
 }
 
-/** The address that is asked for these parameters; each value of a list is given by itself. */
+/** The URL of a request with these parameters; a list becomes one parameter per value. */
 export function address(parameters) {
   const values = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
   return `${page.segment_url}?${new URLSearchParams(values)}`;
@@ -30,20 +30,20 @@ export function address(parameters) {
 /**
  * Send a picture to be segmented.
  *
- * fetch() cannot tell how much of an upload is through, so this is an XMLHttpRequest.
+ * fetch() cannot report an upload's progress, so this uses XMLHttpRequest.
  *
  * @param file the picture, a Blob
  * @param parameters of POST /api/v1/segment
- * @param options key: the API key; signal: an AbortSignal; onSent: called with the part of 1 that is up;
- *   type: of the response, as XMLHttpRequest names it
- * @returns the answer: parsed JSON, or a Blob where `type` is "blob"
+ * @param options key: the API key; signal: an AbortSignal; onSent: called with the share (0 to 1) that is sent;
+ *   type: the type of the answer, "json" or "blob"
+ * @returns the answer: parsed JSON, or a Blob if `type` is "blob"
  * @throws Problem, or the signal's AbortError
  */
 export function segment(file, parameters, { key = "", signal, onSent = () => {}, type = "json" } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", address(parameters));
-    request.responseType = "blob"; // a problem is JSON whatever was asked for
+    request.responseType = "blob"; // problems are JSON, whatever `type` is
     request.setRequestHeader("Content-Type", "application/octet-stream");
     if (key) request.setRequestHeader(page.key_header, key);
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
@@ -71,10 +71,10 @@ async function problemOf(request) {
     const { title, detail, status } = JSON.parse(written);
     return new Problem(title, detail, status, retryAfter);
   } catch {
-    // Not the service's: a proxy on the way, or a part of an answer.
+    // Not an answer of the service, but one of a proxy, or an incomplete one.
     return new Problem(
-      `The answer was ${request.status}`,
-      "Something between this page and the service has answered instead. Try again in a while.",
+      `The answer had status ${request.status}`,
+      "It did not come from the service, but from a proxy in between. Try again later.",
       request.status,
       retryAfter,
     );

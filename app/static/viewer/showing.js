@@ -1,24 +1,24 @@
-/** What the browser can show of a picture's file: a bitmap for the stage, a thumbnail for the list. */
+/** Showing: turns a picture's file into a bitmap for the stage and a thumbnail for the list. */
 
 import { isShownOtherwise } from "./otherwise.js";
 
-const THUMBNAIL_SIDE = 160; // pixels, the longer: twice what is seen, for fine screens
+const THUMBNAIL_SIDE = 160; // pixels of the longer side: twice the displayed size, for high-resolution screens
 
 let kept = { showable: null, bitmap: null };
 
 /** Find out whether the browser can show the file, and make its thumbnail. */
 export async function prepare(picture) {
   try {
-    if (await isShownOtherwise(picture.file)) return; // it comes with the answer
+    if (await isShownOtherwise(picture.file)) return; // the answer will include the picture
     await makeThumbnail(picture, picture.file);
     picture.isNative = true;
     picture.showable = picture.file;
   } catch {
-    // A TIFF, say: the service will send it back as what it has seen. Or no picture: the service will say so.
+    // A TIFF, for example: the service will return the picture as it read it. Or not a picture: it will say so.
   }
 }
 
-/** What to show once there is this answer: the file itself, or the picture that has come with the answer. */
+/** The file to show with this answer: the picture's own file, or the picture included in the answer. */
 export async function showableOf(picture, answer) {
   if (!answer.picture) return picture.file;
   const bytes = Uint8Array.from(atob(answer.picture), (letter) => letter.charCodeAt(0));
@@ -28,10 +28,10 @@ export async function showableOf(picture, answer) {
   return showable;
 }
 
-/** The picture as a promise of an ImageBitmap, or null while there is none. The last one asked for is kept. */
+/** A promise of the picture's ImageBitmap, or null if there is none yet. The last one is cached. */
 export function bitmapOf({ showable }) {
   if (!showable) return null;
-  // Whoever shows the one before lets go of it: it may still be drawn.
+  // The previous bitmap is closed by the stage, which may still be drawing it.
   if (kept.showable !== showable) kept = { showable, bitmap: createImageBitmap(showable) };
   return kept.bitmap;
 }

@@ -1,8 +1,8 @@
 /**
  * Stage: the picture and its objects on two canvases, sharp at any zoom.
  *
- * The lower canvas has the picture and all objects, and is drawn when these or the view change. The upper has
- * the object that is lit up, and is drawn as the pointer passes.
+ * The lower canvas has the picture and all objects, and is redrawn when these or the view change. The upper
+ * canvas has the highlighted objects, and is redrawn as the pointer moves.
  */
 
 import { byId } from "./dom.js";
@@ -11,12 +11,12 @@ import { bitmapOf } from "./showing.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 
-const LINE_WIDTH = 1.5; // CSS pixels, as all here
+const LINE_WIDTH = 1.5; // CSS pixels, like the other lengths here
 const LABEL_HEIGHT = 17;
 const LABEL_MARGIN = 5;
-const LABEL_PART = 1 / 5; // of an object's box that its label may hide
+const LABEL_PART = 1 / 5; // share of an object's box that its label may hide
 const LABEL_FONT = "600 11px system-ui, sans-serif";
-const BLOCKS_FROM = 3; // screen pixels a pixel: from here on pixels are seen as such, not smoothed
+const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
 
 export const viewport = new Viewport();
 
@@ -25,7 +25,7 @@ const upper = byId("lit-canvas").getContext("2d");
 const frame = byId("view");
 
 let bitmap = null;
-let reduced = null; // the same, with fewer pixels, for when it is seen small: {bitmap, scale}
+let reduced = null; // a copy with fewer pixels, for small scales: {canvas, scale}
 let requested = false;
 
 on("filter view", redraw);
@@ -35,7 +35,7 @@ on("pictures", showIfNew);
 new ResizeObserver(fitFrame).observe(frame);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-/** Draw all anew, before the next frame. */
+/** Redraw everything before the next frame. */
 export function redraw() {
   if (requested) return;
   requested = true;
@@ -55,7 +55,7 @@ function showIfNew() {
 async function show() {
   const picture = visit.current;
   const next = picture && (await bitmapOf(picture));
-  if (picture !== visit.current) return; // meanwhile
+  if (picture !== visit.current) return; // it has changed meanwhile
   shown = picture?.showable ?? null;
   if (next !== bitmap) {
     bitmap?.close();
@@ -73,7 +73,7 @@ function fitFrame() {
     canvas.height = Math.round(height * devicePixelRatio);
   }
   if (bitmap && width && height) viewport.resize(sizeOf(visit.current), { width, height });
-  drawLower(); // now: a canvas that is resized is empty until it is drawn
+  drawLower(); // at once, because a resized canvas is empty
   redrawLit();
 }
 
@@ -112,7 +112,7 @@ function drawPicture() {
   lower.drawImage(suited(pixel), 0, 0, width, height);
 }
 
-/** The bitmap, or where it is seen small, one with fewer pixels: to draw 50 million takes too long. */
+/** The bitmap, or a copy with fewer pixels if the scale is small: drawing 50 million pixels takes too long. */
 function suited(pixel) {
   if (pixel > 0.5) return bitmap;
   const scale = 2 ** Math.ceil(Math.log2(pixel));
@@ -132,7 +132,7 @@ function drawObjects() {
   const scale = viewport.scale * devicePixelRatio;
   usePictureUnits(lower);
   lower.lineJoin = "round";
-  // As in the overlay: the best score on top, and all outlines over all fills.
+  // As in the overlay: the best score on top, and all outlines above all fills.
   if (view.opacity > 0) {
     lower.globalAlpha = view.opacity;
     for (let at = seen.length - 1; at >= 0; at--) {
@@ -150,7 +150,7 @@ function drawObjects() {
   if (view.labels) drawLabels(seen);
 }
 
-/** A label on each object that is larger than it, where it hides no better object's. */
+/** Draw a label on each object that is large enough, unless it would hide the label of a better object. */
 function drawLabels(segments) {
   useScreenUnits(lower);
   lower.font = LABEL_FONT;
@@ -198,7 +198,7 @@ function redrawLit() {
   if (visit.lit && visit.lit !== visit.selected) drawLit(visit.lit, 0.35);
 }
 
-/** An object lit up: filled with its colour, in a line of white between two of black. */
+/** Highlight an object: fill it with its colour, and outline it in white between black lines. */
 function drawLit(segment, opacity) {
   usePictureUnits(upper);
   const path = outline(segment, viewport.scale * devicePixelRatio);

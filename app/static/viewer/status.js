@@ -1,4 +1,4 @@
-/** Status: what is going on with the picture that is looked at, over the stage, and aloud. */
+/** Status: the state of the current picture, shown over the stage and announced to screen readers. */
 
 import { byId } from "./dom.js";
 import { area } from "./units.js";
@@ -7,14 +7,14 @@ import { capitalised, found, reason } from "./words.js";
 import { again, cancel, goBack } from "./worklist.js";
 
 const TICK = 100; // milliseconds
-const QUIET = 600; // milliseconds without another change before a count is said aloud
+const QUIET = 600; // milliseconds without another change before a count is announced
 
-// What a person at a browser can do about it; what has happened, the service says.
+// By status: what the user can do. The service's message says what has happened.
 const REMEDIES = {
-  413: "Make it smaller, or cut out a part of it.",
-  401: "Give it here; it stays in this page.",
+  413: "Make the picture smaller, or crop it.",
+  401: "Enter the key here; it is kept only in this page.",
   415: "Choose another file, or save this one as PNG or JPEG.",
-  422: "Open it in another program and save it anew, or choose another.",
+  422: "Open the picture in another program and save it again, or choose another one.",
 };
 
 const box = byId("status");
@@ -32,7 +32,7 @@ cancelButton.addEventListener("click", () => cancel(visit.current));
 backButton.addEventListener("click", () => goBack(visit.current));
 againButton.addEventListener("click", () => {
   const { current } = visit;
-  // What ends one picture's request often ends all others' too, as when the service is started anew.
+  // The cause of a failure often affects all pictures, for example when the service restarts.
   for (const picture of visit.pictures) if (picture.state === "failed" && picture.problem.again) again(picture);
   if (current.finished) again(current);
 });
@@ -46,7 +46,7 @@ on("filter", sayCount);
 on("selection", saySelected);
 setInterval(tick, TICK);
 addEventListener("online", () => {
-  // What failed for want of a connection is taken up again.
+  // Retry the pictures that failed without a connection.
   for (const picture of visit.pictures)
     if (picture.state === "failed" && picture.problem.status === 0) again(picture);
 });
@@ -77,13 +77,13 @@ function show() {
 function wordsFor(picture) {
   switch (picture.state) {
     case "waiting":
-      return ["Waiting for its turn", "Pictures go one after the other."];
+      return ["Waiting for its turn", "Pictures are sent one after the other."];
     case "sending":
       return ["Sending", ""];
     case "working":
       return ["Looking for objects", ""];
     case "pausing":
-      return ["The service is busy", "It has asked to wait a little. This goes on by itself."];
+      return ["The service is busy", "The page will try again by itself in a moment."];
     case "failed":
       return [picture.problem.title, `${picture.problem.detail} ${REMEDIES[picture.problem.status] ?? ""}`.trim()];
     case "cancelled":
@@ -120,7 +120,7 @@ function saySelected() {
   lastSelected = selected;
 }
 
-/** What was found, and by which model where nobody has named it. */
+/** What was found, and by which model, if the service chose it. */
 function outcomeOf(picture) {
   const { answer } = picture;
   return answer.model.chosen_by === "gate" ? `${foundIn(picture)}. ${reason(answer)}` : foundIn(picture);

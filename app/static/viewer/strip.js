@@ -1,11 +1,11 @@
-/** Strip: the pictures of this visit, each with how far it is. They are kept in this page and nowhere else. */
+/** Strip: the pictures of this visit, each with its state. They are kept only in this page. */
 
 import { byId, make } from "./dom.js";
 import { number, percent } from "./units.js";
 import { lookAt, on, remove, visit } from "./visit.js";
 
 const list = byId("pictures");
-const items = new Map(); // picture → its parts
+const items = new Map(); // picture → its elements
 
 on("pictures filter", show);
 
@@ -61,7 +61,7 @@ function stateOf(picture) {
     case "working":
       return "working";
     case "pausing":
-      return "waiting for a place";
+      return "service busy";
     case "done":
       return picture.kind === "class" ? percent(picture.covered) : number(picture.shown.length);
     default:

@@ -1,4 +1,4 @@
-/** Summary: what was found, how much of the picture it covers, and how it is spread. */
+/** Summary: what was found, how much of the picture it covers, and the distributions of area and score. */
 
 import { byId, make, swatch } from "./dom.js";
 import { Histogram } from "./histogram.js";
@@ -25,7 +25,7 @@ function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
   const { segments } = picture;
-  // A few giants would press all others into one bar: the last bar takes what is beyond.
+  // Otherwise a few giants would squeeze all others into one bar; the last bar takes the larger areas.
   const sorted = segments.map((segment) => segment.area).sort((a, b) => a - b);
   const most = sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1;
   areas.spread(segments, (segment) => segment.area, [0, Math.max(1, most)]);
@@ -43,7 +43,7 @@ function update() {
   scores.mark(shown);
   showAreas(picture);
   document.title = `${heading.textContent} in ${picture.name} – MaskServe`;
-  // A class is no object: there is nothing typical about it, and nothing to spread.
+  // For whole classes, a median area and distributions make no sense.
   histograms.hidden = kind === "class" || segments.length === 0;
   typical.parentElement.hidden = kind === "class";
 }
@@ -61,7 +61,7 @@ function showAreas(picture) {
   scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, kind)} kept` : "");
 }
 
-/** A row a class, where there are several: how many, and how much of the area or of the picture. */
+/** One row per class, if there are several: counts and areas, or shares of the picture. */
 function showClasses(picture) {
   const names = picture.classCounts().map(([name]) => name);
   byClass.hidden = names.length < 2;

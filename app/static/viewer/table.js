@@ -1,4 +1,4 @@
-/** Table: a row for each object, sorted as one likes, and linked to the picture. */
+/** Table: one row per object, sortable, and linked to the picture. */
 
 import { byId, make, swatch } from "./dom.js";
 import { reveal } from "./gestures.js";
@@ -11,14 +11,14 @@ const scroller = byId("table");
 const section = scroller.closest("section");
 const headings = [...byId("headings").children];
 
-// By the heading's data-by: what a row is sorted by.
+// Sort keys, by the heading's data-by.
 const measures = {
   id: (segment) => segment.id,
   class: (segment) => segment.class,
   score: (segment) => segment.score,
   area: (segment) => segment.area,
   size: (segment) => Math.max(segment.box[2], segment.box[3]),
-  place: (segment) => segment.box[1] * 1e6 + segment.box[0], // as one reads: from above, then from the left
+  place: (segment) => segment.box[1] * 1e6 + segment.box[0], // in reading order
 };
 const DESCENDING_FIRST = new Set(["score", "area", "size"]);
 
@@ -42,13 +42,13 @@ body.addEventListener("keydown", moveFocus);
 function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
-  section.hidden = picture.kind === "class"; // a row would pretend to be an object
+  section.hidden = picture.kind === "class"; // a class is not an object
   section.querySelector("h2").textContent = `${capitalised(picture.kind)}s`;
   for (const heading of headings) {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();
   }
-  // A column that says the same in each row only takes room.
+  // A column with the same text in each row only wastes space.
   scroller.classList.toggle("one-class", picture.classCounts().length < 2);
   rows = new Map(picture.segments.map((segment) => [segment, row(segment)]));
   order();
@@ -111,7 +111,7 @@ function mark() {
   if (wanted && !wanted.matches(":hover, :focus-within")) scrollTo(wanted);
 }
 
-/** Scroll the table, and never the page. */
+/** Scroll the table, but not the page. */
 function scrollTo(element) {
   const head = scroller.querySelector("thead").offsetHeight;
   const { offsetTop: top, offsetHeight: height } = element;
@@ -120,7 +120,7 @@ function scrollTo(element) {
     scroller.scrollTop = top + height - scroller.clientHeight;
 }
 
-/** Of all rows one can be reached by Tab; from there on it goes by arrow keys. */
+/** Make one row reachable by Tab; the arrow keys move between rows. */
 function makeReachable() {
   const buttons = [...body.querySelectorAll("tr:not([hidden]) button")];
   const reachable = body.querySelector("button[tabindex='0']");

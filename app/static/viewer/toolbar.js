@@ -1,4 +1,4 @@
-/** Toolbar: how the picture is looked at. */
+/** Toolbar: the controls of the view. */
 
 import { byId } from "./dom.js";
 import { fit, showPixels, zoom } from "./gestures.js";

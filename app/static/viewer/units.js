@@ -1,18 +1,18 @@
-/** Units: pixels, or micrometres where somebody has said how many a pixel has. */
+/** Units: pixels, or micrometres if the user has entered the width of a pixel. */
 
 import { visit } from "./visit.js";
 
-/** What an area of that many pixels is, as text. */
+/** An area of so many pixels as text, with its unit. */
 export function area(pixels) {
   return `${bareArea(pixels)} ${areaUnit()}`;
 }
 
-/** A number of pixels in the unit of lengths, without the unit. */
+/** A length of so many pixels as text, without the unit. */
 export function bareLength(pixels) {
   return number(pixels * (visit.micrometres ?? 1));
 }
 
-/** A number of pixels in the unit of areas, without the unit. */
+/** An area of so many pixels as text, without the unit. */
 export function bareArea(pixels) {
   return number(pixels * (visit.micrometres ?? 1) ** 2);
 }
@@ -28,7 +28,7 @@ export function areaUnit() {
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
-/** A number with three digits that count, or all before the point, and a comma at the thousands. */
+/** A number with three significant digits, or with all integer digits, and commas at the thousands. */
 export function number(value) {
   return (Math.abs(value) >= 100 ? whole : short).format(value);
 }
@@ -38,7 +38,7 @@ export function counted(count, noun, plural = `${noun}s`) {
   return `${number(count)} ${count === 1 ? noun : plural}`;
 }
 
-/** "31 %", and "0.4 %" of little. */
+/** A share (0 to 1) as text: "31 %", or "0.4 %" if it is small. */
 export function percent(part) {
   return `${(100 * part).toFixed(part < 0.0995 ? 1 : 0)} %`;
 }

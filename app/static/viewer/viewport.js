@@ -1,15 +1,15 @@
-/** Viewport: which part of a picture is seen, and how large. Lengths on the screen are in CSS pixels. */
+/** Viewport: which part of a picture is in view, and at what scale. Screen lengths are in CSS pixels. */
 
-const LARGEST_PIXEL = 40; // CSS pixels that a pixel of the picture may take
+const LARGEST_PIXEL = 40; // the most CSS pixels per pixel of the picture
 const MARGIN = 48; // CSS pixels of the picture that stay in view, however it is moved
 
 export class Viewport {
-  scale = 1; // CSS pixels a pixel of the picture
-  left = 0; // where the picture's corner is
+  scale = 1; // CSS pixels per pixel of the picture
+  left = 0; // position of the picture's top left corner
   top = 0;
-  fits = true; // the whole picture is in view, and stays so when the window changes
+  fits = true; // the whole picture is in view, and stays in view when the window changes
 
-  /** Say how large the picture and the view are; a view that fitted fits again. */
+  /** Set the sizes of the picture and the view; if the picture fitted before, fit it again. */
   resize(picture, view) {
     const isNew = picture.width !== this.picture?.width || picture.height !== this.picture?.height;
     const grownX = isNew ? 0 : (view.width - this.view.width) / 2;
@@ -22,7 +22,7 @@ export class Viewport {
 
   get fittingScale() {
     const { picture, view } = this;
-    // A small picture is not blown up to blocks: at most 4 times.
+    // A small picture is enlarged at most 4 times, so that its pixels do not become blocks.
     return Math.min(view.width / picture.width, view.height / picture.height, 4);
   }
 
@@ -33,12 +33,12 @@ export class Viewport {
     this.top = (this.view.height - this.picture.height * this.scale) / 2;
   }
 
-  /** One pixel of the picture on one of the screen, around the middle of the view. */
+  /** Show each pixel of the picture as one pixel of the screen, around the middle of the view. */
   showPixels() {
     this.zoom(1 / devicePixelRatio / this.scale);
   }
 
-  /** Make it `factor` times larger; the point (x, y) of the view stays where it is. */
+  /** Zoom by `factor`; the point (x, y) of the view stays where it is. */
   zoom(factor, x = this.view.width / 2, y = this.view.height / 2) {
     const smallest = Math.min(this.fittingScale, 1 / devicePixelRatio);
     const scale = Math.min(Math.max(this.scale * factor, smallest), LARGEST_PIXEL);
@@ -57,7 +57,7 @@ export class Viewport {
     this.top = clamp(this.top + y, MARGIN - picture.height * scale, view.height - MARGIN);
   }
 
-  /** Bring a box [x, y, width, height] of the picture into view, if it is not, and no further than needed. */
+  /** Bring a box [x, y, width, height] of the picture into view, moving the picture no further than needed. */
   reveal([x, y, width, height]) {
     const { scale, view } = this;
     const across = missing(this.left + x * scale, width * scale, view.width);
@@ -65,7 +65,7 @@ export class Viewport {
     if (across || down) this.move(across, down);
   }
 
-  /** The point of the picture that is seen at (x, y), in its pixels. */
+  /** The point of the picture at (x, y) of the view, in pixels of the picture. */
   toPicture(x, y) {
     return [(x - this.left) / this.scale, (y - this.top) / this.scale];
   }
@@ -83,7 +83,7 @@ export class Viewport {
   }
 }
 
-/** How far something at `start` and `length` long has to move to be seen; what is too long goes to the middle. */
+/** How far an interval from `start` with this length must move to be in view; one too long is centred. */
 function missing(start, length, view) {
   if (start >= 0 && start + length <= view) return 0;
   if (length + 2 * MARGIN > view) return (view - length) / 2 - start;

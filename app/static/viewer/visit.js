@@ -1,15 +1,15 @@
 /**
- * The visit: its pictures, which of them is looked at, and how.
+ * The visit: its pictures, the current one, and how it is viewed.
  *
- * The parts of the page never call each other. One changes the visit and tells what has changed; those that
- * show it listen:
+ * The parts of the page do not call each other. A part changes the visit and announces what has changed; the
+ * parts that show it listen:
  *
- *   pictures   a picture came, went, or got further
- *   current    another picture is looked at, or the one that is has been answered
+ *   pictures   a picture was added or removed, or its state has changed
+ *   current    another picture is the current one, or the current one has been answered
  *   filter     other objects of the current picture are shown
- *   selection  another object is lit up
+ *   selection  another object is highlighted or chosen
  *   view       the same objects are drawn in another way
- *   units      another size of a pixel is known, or none
+ *   units      the size of a pixel was entered, changed or removed
  */
 
 import { page } from "./page.js";
@@ -21,18 +21,18 @@ export const visit = {
   selected: null, // the object that was chosen
   model: page.automatic ?? page.models[0]?.name,
   key: "",
-  micrometres: null, // a pixel, where somebody has said it
+  micrometres: null, // width of a pixel, if the user has entered it
   view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null },
 };
 
 const listeners = {};
 
-/** Call `listener` after each of these changes. */
+/** Call `listener` after each of these changes, whose names are separated by spaces. */
 export function on(changes, listener) {
   for (const change of changes.split(" ")) (listeners[change] ??= []).push(listener);
 }
 
-/** Something has changed. A listener that fails is reported, and stops neither the others nor the teller. */
+/** Announce a change. An error in a listener is reported, and stops neither the others nor the caller. */
 export function tell(change, ...details) {
   for (const listener of listeners[change] ?? [])
     try {
@@ -42,7 +42,7 @@ export function tell(change, ...details) {
     }
 }
 
-/** Look at this picture, or at none. */
+/** Make this picture the current one, or none. */
 export function lookAt(picture) {
   if (picture === visit.current) return;
   visit.current = picture;
@@ -51,7 +51,7 @@ export function lookAt(picture) {
   tell("pictures");
 }
 
-/** Light up an object, or none, as the pointer passes. */
+/** Highlight an object, or none, as the pointer moves. */
 export function light(object) {
   if (object === visit.lit) return;
   visit.lit = object;
@@ -65,7 +65,7 @@ export function select(object) {
   tell("selection");
 }
 
-/** Take a picture out of the visit; what is beside it is looked at instead. */
+/** Remove a picture from the visit; if it was the current one, its neighbour becomes current. */
 export function remove(picture) {
   const at = visit.pictures.indexOf(picture);
   visit.pictures.splice(at, 1);

@@ -1,4 +1,4 @@
-/** The work list: the pictures of the visit go to the service one by one, oldest first. */
+/** The work list: sends the pictures of the visit to the service one by one, oldest first. */
 
 import { page } from "./page.js";
 import { Picture, source } from "./picture.js";
@@ -6,20 +6,20 @@ import { Problem, segment } from "./requests.js";
 import { prepare, showableOf } from "./showing.js";
 import { lookAt, select, tell, visit } from "./visit.js";
 
-const PATIENCE = 600; // seconds in which a busy service is asked again by itself
+const PATIENCE = 600; // seconds during which the page retries if the service is busy
 const DEFAULT_PAUSE = 2; // seconds
-const LONGEST_PAUSE = 10; // seconds, unless the service wants a longer one
+const LONGEST_PAUSE = 10; // seconds, unless the service asks for a longer one
 
 let running = false;
 let preparing = Promise.resolve();
 
-/** Add files to the visit, look at the first of them, and work through them. */
+/** Add files to the visit, show the first of them, and process all. */
 export function add(files) {
   const pictures = [...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model));
   if (!pictures.length) return;
   visit.pictures.push(...pictures);
   pictures.forEach(refuseEarly);
-  // One after the other, the first first: a hundred at once would take a hundred times the memory.
+  // One after the other, in order: a hundred at once would take a hundred times the memory.
   for (const picture of pictures)
     picture.prepared = preparing = preparing
       .then(() => picture.finished || prepare(picture))
@@ -28,7 +28,7 @@ export function add(files) {
   work();
 }
 
-/** Put a picture on the list again: after a problem, or with other wishes, { model, page, channel }. */
+/** Put a picture on the list again, after a problem or with other parameters, such as { model, page }. */
 export function again(picture, wishes = {}) {
   picture.abort?.abort();
   picture.asked = { ...picture.asked, ...wishes };
@@ -38,7 +38,7 @@ export function again(picture, wishes = {}) {
   work();
 }
 
-/** Take a picture off the list, or end its request. It stays in the visit, with what was found before. */
+/** Take a picture off the list, or abort its request. It stays in the visit, with its last result. */
 export function cancel(picture) {
   picture.abort?.abort();
   if (picture.answer) return goBack(picture);
@@ -46,7 +46,7 @@ export function cancel(picture) {
   changed(picture);
 }
 
-/** Leave it at what was found before. */
+/** Go back to the picture's last result. */
 export function goBack(picture) {
   picture.asked = picture.answered;
   picture.problem = null;
@@ -74,30 +74,30 @@ async function take(picture) {
     picture.accept(answer);
     if (picture === visit.current) select(null);
   } catch (error) {
-    if (abort.signal.aborted) return; // whoever did that has said what becomes of the picture
+    if (abort.signal.aborted) return; // the code that aborted has set the picture's state
     picture.problem = asProblem(error);
     picture.move("failed");
   }
   changed(picture);
 }
 
-/** What is already known not to go through need not be sent. */
+/** Refuse files that the service is known to refuse, without sending them. */
 function refuseEarly(picture) {
   const { size } = picture.file;
   if (size > page.max_bytes) {
-    const words = `It has ${megabytes(size)} MB, and this service takes ${megabytes(page.max_bytes)}.`;
+    const words = `It has ${megabytes(size)} MB; the limit of this service is ${megabytes(page.max_bytes)} MB.`;
     picture.problem = new Problem("The picture is too large", words, 413);
   } else if (size === 0) {
-    picture.problem = new Problem("The file is empty", "There is nothing in it. Choose another picture.", 400);
+    picture.problem = new Problem("The file is empty", "Choose another picture.", 400);
   } else return;
   picture.move("failed");
 }
 
-/** The answer; a service that is busy is asked again when it says. */
+/** The answer; if the service is busy, retries after the time that it asks for. */
 async function ask(picture, signal) {
   const start = performance.now();
   for (let pauses = 0; ; pauses++) {
-    signal.throwIfAborted(); // while the browser read the picture, say
+    signal.throwIfAborted(); // it may have been aborted while the browser read the picture
     try {
       picture.sent = 0;
       picture.move("sending");
@@ -119,14 +119,14 @@ async function ask(picture, signal) {
   }
 }
 
-/** Asked once with a low threshold: from then on the page filters objects by itself. */
+/** The parameters to send. The threshold is low, because the page filters the objects by itself afterwards. */
 function wanted(picture) {
   const tellsPixels = page.models.find(({ name }) => name === picture.asked.model)?.task === "semantic";
   return {
     ...source(picture.asked),
     ...(tellsPixels ? {} : { threshold: page.lowest_threshold }),
     mask_format: "polygon",
-    // What the browser cannot show comes back as a file that it can.
+    // A picture that the browser cannot show is returned as a file that it can show.
     ...(picture.wantsPicture ? { include: "picture", image_format: "png" } : {}),
   };
 }
@@ -159,5 +159,5 @@ function asProblem(error) {
 }
 
 function megabytes(bytes) {
-  return (Math.ceil((10 * bytes) / 2 ** 20) / 10).toFixed(1); // a little too much is more
+  return (Math.ceil((10 * bytes) / 2 ** 20) / 10).toFixed(1); // rounded up, so that it exceeds the limit
 }

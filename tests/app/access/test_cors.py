@@ -193,5 +193,5 @@ def test_origins_are_as_browsers_send_them(text: str) -> None:
     ],
 )
 def test_an_origin_that_no_browser_sends_is_refused_with_what_to_write(text: str) -> None:
-    with pytest.raises(BadSetting, match=r"such as https://example\.com or .* without path, slash"):
+    with pytest.raises(BadSetting, match=r"such as https://example\.com or .* without path, trailing slash"):
         Settings.from_environment({"MASKSERVE_CORS_ORIGINS": text})

@@ -323,7 +323,7 @@ def test_without_a_limit_nobody_is_counted(png: bytes) -> None:
 
 def test_several_processes_without_redis_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     limited(processes=3)
-    assert "each of the 3 processes counts by itself" in caplog.text
+    assert "each of the 3 processes counts separately" in caplog.text
 
 
 def test_one_process_is_not_warned_of(caplog: pytest.LogCaptureFixture, png: bytes) -> None:

@@ -29,8 +29,8 @@ def client_of(*names: str) -> FlaskClient:
 @pytest.mark.parametrize(
     ("names", "advice"),
     [
-        (("stub",), "load the model coco: python -m model fetch coco, then MASKSERVE_MODELS=stub,coco."),
-        (("stub", "more"), "To have one of stub, more chosen that knows it, ask with model=auto."),
+        (("stub",), "load the model coco: python -m model fetch coco, then set MASKSERVE_MODELS=stub,coco."),
+        (("stub", "more"), "To choose a suitable one of stub, more automatically, set model=auto."),
         (("stub", "coco"), "For everyday photos choose the model coco (model=coco)."),
         (("coco",), "What was found may be wrong."),  # it is the one for photos
     ],

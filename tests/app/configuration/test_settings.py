@@ -160,9 +160,9 @@ def test_a_secret_is_shown_neither_with_the_settings_nor_in_a_complaint() -> Non
         ({"MASKSERVE_URL_FETCH": "allowlist"}, "MASKSERVE_URL_HOSTS must name hosts"),
         (
             {"MASKSERVE_MAX_BATCH_BYTES": "1000"},
-            "MASKSERVE_MAX_BATCH_BYTES must be MASKSERVE_MAX_BYTES at least",
+            "MASKSERVE_MAX_BATCH_BYTES must be at least MASKSERVE_MAX_BYTES",
         ),
-        ({"MASKSERVE_PATH_ROOT": "/no/such/folder"}, "MASKSERVE_PATH_ROOT must be a folder"),
+        ({"MASKSERVE_PATH_ROOT": "/no/such/folder"}, "MASKSERVE_PATH_ROOT must be an existing folder"),
         ({"MASKSERVE_URL_HOSTS": "https://x.example/"}, "MASKSERVE_URL_HOSTS must be host names"),
         ({"MASKSERVE_GCS_BUCKETS": "gs://x"}, "MASKSERVE_GCS_BUCKETS must be bucket names"),
     ],

@@ -77,7 +77,7 @@ def test_what_is_compressed_is_refused_and_not_inflated(serve: Serve) -> None:
 
 @pytest.mark.parametrize("kind", ["text/html", "text/html; charset=utf-8", "application/json", "images/png"])
 def test_a_page_is_not_an_image(serve: Serve, kind: str) -> None:
-    with pytest.raises(NotAnImage, match="leads to no image"):
+    with pytest.raises(NotAnImage, match="does not lead to an image"):
         serve({"/": ok(b"<html>", f"Content-Type: {kind}")}).fetcher().fetch(f"http://{HOST}/")
 
 
@@ -116,7 +116,7 @@ def test_a_host_that_refuses_is_told_without_its_addresses() -> None:
     with pytest.raises(FetchFailed) as failed:
         internet.fetcher().fetch(f"http://{HOST}/")
 
-    assert failed.value.detail == "The host of the URL cannot be connected to."
+    assert failed.value.detail == "The connection to the host of the URL failed."
     assert [address for address, _ in internet.connected] == [PUBLIC, "1.1.1.1"]
 
 

@@ -154,7 +154,7 @@ def test_a_socket_is_refused(root: Path, settings: Settings, monkeypatch: pytest
 
 
 def test_a_device_is_refused() -> None:
-    with pytest.raises(Forbidden, match="other than a file"):
+    with pytest.raises(Forbidden, match="not that of a regular file"):
         read_path("null", Settings(path_root="/dev"))
 
 

@@ -38,7 +38,7 @@ def test_the_docs_have_every_metric_and_no_other(
     families: Families,
 ) -> None:
     families.setdefault(  # where the tests have no limit
-        "maskserve_memory_limit_bytes", ("gauge", "Memory that the container may have.", frozenset())
+        "maskserve_memory_limit_bytes", ("gauge", "Memory limit of the container.", frozenset())
     )
     page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(maskserve_\w+)` \| (\w+) \| (.*) \| (.*) \|$", page, re.MULTILINE)

@@ -51,11 +51,11 @@ def test_base64_is_read_however_it_is_written(write: Callable[[str], str]) -> No
         ("data:image/png;base64,eH*4", "character 25 is '*'"),
         ("eHh4%zzeHh4", "character 5 is '%'"),
         ("eA==eA==", "after the = that ends it, character 3"),
-        ("eHh4e", "breaks off"),
+        ("eHh4e", "is incomplete"),
         ("data:image/png,eHh4", "no ;base64"),
         ("data:", "no ;base64"),
-        ("https://x.example/a.png", "named by url or gcs_uri"),
-        ("gs://bucket/a.png", "named by url or gcs_uri"),
+        ("https://x.example/a.png", "by url or gcs_uri"),
+        ("gs://bucket/a.png", "by url or gcs_uri"),
     ],
 )
 def test_what_is_no_base64_is_said_with_its_place(text: str, complaint: str) -> None:

@@ -102,12 +102,12 @@ BAD = {
     "not gzip": ("gzip", b"hello", "not gzip"),
     "not deflate": ("deflate", b"\xff\xff", "not deflate"),
     "gzip in name only": ("gzip", zlib.compress(b"x"), "not gzip"),
-    "breaks off": ("gzip", GZIPPED[:-9], "no end"),
+    "breaks off": ("gzip", GZIPPED[:-9], "is incomplete"),
     "a checksum that does not fit": ("gzip", GZIPPED[:-8] + bytes(8), "not gzip"),
-    "goes on": ("gzip", GZIPPED + b"more", "goes on"),
-    "too many streams": ("gzip", gzip.compress(b"") * 1001, "goes on"),
-    "a second stream that breaks off": ("gzip", GZIPPED + GZIPPED[:-9], "no end"),
-    "a second stream of deflate": ("deflate", zlib.compress(bytes(1000)) * 2, "goes on"),
+    "goes on": ("gzip", GZIPPED + b"more", "continues after"),
+    "too many streams": ("gzip", gzip.compress(b"") * 1001, "continues after"),
+    "a second stream that breaks off": ("gzip", GZIPPED + GZIPPED[:-9], "is incomplete"),
+    "a second stream of deflate": ("deflate", zlib.compress(bytes(1000)) * 2, "continues after"),
 }
 
 

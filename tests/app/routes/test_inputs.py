@@ -180,8 +180,8 @@ BAD_JSON = {
     "two images": ('{"image": "eA==", "url": "https://x.example"}', 400, "image and url"),
     "a number for an image": ('{"image": 7}', 400, "image must be text"),
     "not base64": ('{"image": "x!"}', 400, "base64, or a data: URL with base64: character 2 is '!'"),
-    "base64 that breaks off": ('{"image": "eHh4e"}', 400, "breaks off"),
-    "a URL for an image": ('{"image": "https://x.example/a.png"}', 400, "named by url or gcs_uri"),
+    "base64 that breaks off": ('{"image": "eHh4e"}', 400, "is incomplete"),
+    "a URL for an image": ('{"image": "https://x.example/a.png"}', 400, "by url or gcs_uri"),
     "an empty image": ('{"image": ""}', 400, "empty"),
     "a data: URL without base64": ('{"image": "data:image/png,x"}', 400, "base64"),
     "not an image": ('{"image": "eHh4eA=="}', 415, "JPEG"),
@@ -192,7 +192,7 @@ BAD_JSON = {
     "a list for a number": ('{"image": "eA==", "page": [1]}', 400, "page must be"),
     "a list for a word": ('{"image": "eA==", "projection": ["max"]}', 400, "not \"['max']\"."),
     "a path, which only /predict reads": ('{"path": "/etc/passwd"}', 400, "no parameter 'path'"),
-    "deeper than 16": ('{"image": ' + "[" * 16 + "]" * 16 + "}", 400, "deeper than 16"),
+    "deeper than 16": ('{"image": ' + "[" * 16 + "]" * 16 + "}", 400, "more than 16 levels deep"),
     "a million lists": ('{"image": [' + "[]," * 60_000 + "[]]}", 413, "parts"),
     "a text of escapes without an end": ('{"image": "' + '\\"' * 90_000, 400, "not JSON"),
     "brackets in text are none": ('{"image": "' + "[" * 99 + '"}', 400, "base64"),
@@ -268,7 +268,7 @@ def test_a_picture_that_takes_longer_than_a_request_may_is_given_up_between_tile
     client = create_app({"stub": segmenter}, Settings(request_timeout=0.2)).test_client()
     response = client.post("/api/v1/segment", data=png, content_type="image/png")
     assert response.status_code == 503
-    assert "time of the request is over" in response.get_json()["detail"]
+    assert "time for this request ran out" in response.get_json()["detail"]
 
 
 def test_an_empty_part_of_a_batch_keeps_its_place(client: FlaskClient, png: bytes) -> None:
@@ -313,7 +313,7 @@ BAD_BATCHES = {
         "/v1/models/stub:predict",
         {"instances": [{}], "parameters": {"model": "other"}},
         400,
-        "as the route says",
+        "as in the route",
     ),
     "instances that are numbers": ("/vertex", {"instances": [1]}, 400, "list of objects or texts"),
     "a model that there is not": ("/v1/models/x:predict", {"instances": [{}]}, 404, "stub"),

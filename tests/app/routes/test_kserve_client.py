@@ -65,7 +65,7 @@ def test_a_picture_is_segmented(outcomes: dict[str, Any], call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "words"), [("bad parameter", "threshold must be"), ("no such model", "there are: stub")]
+    ("call", "words"), [("bad parameter", "threshold must be"), ("no such model", "loaded models are: stub")]
 )
 def test_it_tells_what_an_error_says(outcomes: dict[str, Any], call: str, words: str) -> None:
     assert words in outcomes[call]

@@ -209,7 +209,7 @@ BAD_BINARY: dict[str, tuple[dict[str, Any], int, str]] = {
     "an output as classification": (
         {"outputs": [{"name": "segments", "parameters": {"classification": 3}}]},
         400,
-        "may only be binary_data",
+        "only one parameter, binary_data",
     ),
     "binary, or not, by a number": ({"parameters": {"binary_data_output": 1}}, 400, "true or false"),
     "an id that is a number": ({"id": 7}, 400, "id must be text"),

@@ -169,7 +169,7 @@ def test_pixel_size_and_channels_are_told(client: FlaskClient) -> None:
         ("?page=3", "There is no page 3; the file has 3 pages: ask for 0 to 2."),
         (
             "?page=0&projection=max",
-            "projection=max takes all pages together: leave page out, or the projection.",
+            "projection=max combines all pages: leave out page, or the projection.",
         ),
         ("?projection=median", "projection must be none, max or mean, not 'median'."),
     ],

@@ -201,7 +201,7 @@ BAD_PARAMETERS = [
     ("include=", "include must be overlay or picture, not ''."),
     ("page=-1", "page must be a whole number"),
     ("channel=red", "channel must be a whole number"),
-    ("treshold=0.5", "There is no parameter 'treshold'; there are model, threshold"),
+    ("treshold=0.5", "There is no parameter 'treshold'; the parameters are model, threshold"),
     ("threshold=" + "9" * 5000, "9…'"),  # what is repeated to the caller is short
 ]
 
@@ -243,7 +243,7 @@ def test_a_model_that_there_is_not_is_404_and_names_those_there_are(
     client: FlaskClient, png: bytes, name: str
 ) -> None:
     problem = assert_problem(post(client, png, f"?model={name}"), 404)
-    assert problem["detail"] == "There is no such model; there are: stub."
+    assert problem["detail"] == "There is no such model. The loaded models are: stub."
     assert post(client, png).status_code == 200
 
 

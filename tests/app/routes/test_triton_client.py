@@ -126,7 +126,7 @@ REFUSED = {
     "another output": (
         lambda client: client.infer("stub", [tensor(b"x")], outputs=[InferRequestedOutput("masks")]),
         "400",
-        "there is segments",
+        "the output is segments",
     ),
     "a bad parameter": (
         lambda client: client.infer("stub", [tensor(b"x")], parameters={"treshold": 0.5}),

@@ -104,7 +104,7 @@ def test_the_ceiling_bounds_the_model_s_own_limit_and_what_may_be_asked_for(png:
     answer = post(client, png).get_json()
     assert (len(answer["segments"]), answer["truncated"], answer["found"]) == (1, True, 2)
     assert answer["warnings"][0]["message"].endswith(
-        "This service answers 1 at most: for more, send the picture in parts."
+        "This service returns at most 1: for more, send the picture in parts."
     )
     refused = post(client, png, "?max_segments=2")
     assert refused.status_code == 400

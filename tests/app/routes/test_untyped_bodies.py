@@ -75,7 +75,7 @@ TOLD = {
     "base64": ("text/plain", IN_BASE64.encode(), "base64"),
     "base64 in lines": ("text/plain", base64.encodebytes(PNG), "base64"),
     "a data: URL": ("text/plain", f"data:image/png;base64,{IN_BASE64}".encode(), "base64"),
-    "fields": (CURL, f"image={IN_BASE64}&threshold=0.5".encode(), "holds no files"),
+    "fields": (CURL, f"image={IN_BASE64}&threshold=0.5".encode(), "cannot hold files"),
     "a PNG that curl's -d has changed": (CURL, without_zeros_and_line_ends(PNG), "--data-binary"),
     "a JPEG that curl's -d has changed": (
         CURL,

@@ -54,7 +54,7 @@ def test_a_health_route_that_is_the_same_already_is_left_be(route: str) -> None:
     ],
 )
 def test_a_route_that_is_another_already_ends_the_start_and_is_named(name: str, route: str) -> None:
-    with pytest.raises(BadSetting, match=f"{name}: (GET|POST) {route} is a route of the service"):
+    with pytest.raises(BadSetting, match=f"{name}: (GET|POST) {route} is already a route of the service"):
         service({name: route})
 
 

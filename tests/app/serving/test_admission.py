@@ -160,7 +160,7 @@ def test_closed_to_uploads_what_has_begun_goes_on() -> None:
     admission = Admission(queue=1, timeout=60)
     with inference(admission) as one:
         admission.close()
-        with pytest.raises(Busy, match="ending"), admission.upload("one"):
+        with pytest.raises(Busy, match="shutting down"), admission.upload("one"):
             pass
         with one.lane(SMALL), one.turn():
             pass

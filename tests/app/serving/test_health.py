@@ -97,7 +97,7 @@ def test_it_is_not_ready_while_all_fails_and_ready_again_after_a_self_test(
     fail(client, png, 1)
     assert broken.self_tests == 0  # only when somebody asks
     for path in READY:
-        assert "tests itself" in assert_refused(client, path)
+        assert "running its self-tests" in assert_refused(client, path)
     await_test(app)
     assert statuses(client, READY) == {503} and statuses(client, ALIVE) == {200}
     assert broken.self_tests == 1  # not with every probe

@@ -162,7 +162,7 @@ def test_callers_who_are_long_at_it_keep_five_sixths_of_the_places_from_a_newcom
             take(places, stack, "new")
     else:
         take(places, stack, "new")
-        with pytest.raises(Busy, match="long lately"):
+        with pytest.raises(Busy, match="have taken long"):
             taken[loser].check()
         with pytest.raises(Busy):
             take(places, stack, "newer")

@@ -178,4 +178,4 @@ def test_a_client_that_closes_its_sending_side_is_told_to_keep_it_open(tmp_path:
         with connection.makefile("rb") as answered:
             answer = answered.read()
     assert answer.startswith(b"HTTP/1.1 499 ")
-    assert b"Keep both sides open until the answer has come." in answer
+    assert b"Keep both sides open until the answer has arrived." in answer

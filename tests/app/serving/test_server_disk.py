@@ -92,7 +92,7 @@ def test_without_room_on_the_disk_the_service_serves_counts_in_memory_and_ends_w
         assert serves(server, png) and requests_counted(server) == 1
         replace_worker(server)
         assert serves(server, png) and requests_counted(server) == 1
-        assert server.log.count("counts for itself") == 2  # each process once
+        assert server.log.count("keeps its metrics in memory") == 2  # each process once
         assert ends_well(server)
     assert "Traceback" not in server.log and "signal 7" not in server.log
 

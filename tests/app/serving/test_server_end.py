@@ -84,7 +84,7 @@ def test_sigterm_while_models_load_serves_who_waits_for_them(tmp_path: Path, png
         pending = pool.submit(server.segment, png)
         server.wait_for("requests_in_flight", 1)
         server.process.terminate()
-        wait_until(lambda: "asked to end" in server.log, 30)
+        wait_until(lambda: "asked to stop" in server.log, 30)
         gate.touch()
         assert pending.result()[0] == 200
         assert server.process.wait(20) == 0
