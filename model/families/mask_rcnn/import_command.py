@@ -154,7 +154,7 @@ def _excluded(words: str | None) -> list[str]:
     if needed:
         raise ValueError(
             f"--exclude {','.join(needed)}: a model needs these layers. Exclude only layers of the file that "
-            "are not part of the network; for classes of your own, use train --weights FILE --exclude LAYERS"
+            "are not part of the network; for classes of your own, train with --weights FILE --exclude LAYERS"
         )
     return names
 

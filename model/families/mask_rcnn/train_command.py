@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warmup-steps", type=int, help="steps to reach the peak learning rate")
     parser.add_argument("--seed", type=int, help="random seed; another seed gives another result")
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=300, help="time between checkpoints (default: 300)"
+        "--checkpoint-seconds", type=float, default=300, help="seconds between checkpoints (default: 300)"
     )
     parser.add_argument("--upright", action="store_true", help="for photos: no quarter turns, no inversion")
 

@@ -1,4 +1,4 @@
-"""Weight files: reads the layers of a Keras HDF5 file, whatever version and session of Keras wrote it."""
+"""Weight files: reads the layers of a Keras HDF5 file, of any version and session of Keras."""
 
 from __future__ import annotations
 

@@ -78,5 +78,5 @@ def _rise(pixels: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 def _next(starts: Sequence[int], index: int, end: int) -> int:
-    """Where the next tile begins, or the picture ends."""
+    """The start of the next tile, or the end of the picture."""
     return starts[index + 1] if index + 1 < len(starts) else end

@@ -86,7 +86,7 @@ def core_of(plan: FitPlan, column: int, row: int) -> Tile:
 
 
 def _core(starts: Sequence[int], side: int, index: int, start: int, end: int) -> tuple[int, int]:
-    """From the middle of the overlap with the previous tile to the middle of the overlap with the next."""
+    """(start, end) of a core, in the middle of the overlaps with the previous and the next tile."""
     if index > 0:
         start = (starts[index] + starts[index - 1] + side) // 2
     if index + 1 < len(starts):

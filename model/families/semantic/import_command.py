@@ -18,15 +18,15 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
     """Add the options that only this family has."""
     add = group.add_argument
     return [
-        add("--size", type=_size, metavar="WxH", help="input size, if the file accepts any size"),
-        add("--divisor", type=int, help="of both sides, if it accepts any size (default: 32)"),
+        add("--size", type=_size, metavar="WxH", help="input size, if the model accepts any size"),
+        add("--divisor", type=int, help="of the input's sides, if it accepts any size (default: 32)"),
         add("--max-side", type=int, help="pictures with a longer side shrink (default: 1024)"),
         add("--fit", choices=get_args(Fit), help="how pictures are brought to a fixed size (default: pad)"),
         add("--channels", choices=get_args(Channels), help="input channels (default: rgb, or grey)"),
-        add("--value-range", type=_value_range, metavar="0-1|0-255|-1-1", help="of its input (default: 0-1)"),
+        add("--value-range", type=_value_range, metavar="0-1|0-255|-1-1", help="of the input (default: 0-1)"),
         add("--mean", type=_numbers, help="subtracted per channel, in that range; comma-separated"),
         add("--std", type=_numbers, help="divides the difference, per channel; comma-separated"),
-        add("--activation", choices=get_args(Activation), help="function still to be applied to its output"),
+        add("--activation", choices=get_args(Activation), help="activation that the output still needs"),
         add(
             "--background",
             type=_background,
@@ -34,7 +34,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
             help="the channel that is the background; none: every pixel has a class; implied: pixels where "
             "no class reaches the threshold",
         ),
-        add("--output", metavar="NAME", help="which output to use, if the file has several maps"),
+        add("--output", metavar="NAME", help="the output to use, if the model has several maps"),
         add(
             "--mirror", action="store_const", const=True, help="run the mirrored picture too (twice the time)"
         ),
@@ -44,7 +44,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
             const=True,
             help="with --fit scale: run again on the enlarged part with objects (twice the time)",
         ),
-        add("--layout", type=_layout, metavar="nchw|nhwc", help="of its input, if the file does not tell"),
+        add("--layout", type=_layout, metavar="nchw|nhwc", help="of the input, if the file does not tell"),
     ]
 
 

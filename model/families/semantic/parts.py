@@ -113,14 +113,14 @@ def _parts_of(
     )
     areas = stats[:, cv2.CC_STAT_AREA]
     large = areas >= min_area
-    large[0] = False  # number 0 are the pixels without the class
+    large[0] = False  # number 0: the pixels without the class
     sums = _sums(numbers, painting.certainty(class_id, box), count) / CERTAIN
     if not large[1:].all():
         small = ~large
         small[0] = False
         painting.remove(class_id, box, small[numbers])
         _correct(painting, class_id, int(areas[large].sum()), float(sums[large].sum()), stats[large])
-    # No pixel is below the threshold, so the mean is not either; but rounding to bytes may make it so.
+    # No pixel is below the threshold, so neither is the mean; but rounding to bytes can put it below.
     scores = np.clip(sums / np.maximum(areas, 1), threshold, 1)
     best = np.flatnonzero(large)
     best = best[np.argsort(-scores[best], kind="stable")[:most]]

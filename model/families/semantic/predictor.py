@@ -38,7 +38,7 @@ class Seen:
         plan: how it is scaled and cut.
         scaled: uint8 (H, W, 3), RGB, of `plan.scaled` pixels.
         channels: uint8 (H, W, C), the same in the network's channels.
-        values: convert these to the network's input values.
+        values: the network's input values for the grey levels of `channels`.
         stopwatch: measures "infer".
         turn: returns a context manager that is held while the network computes.
     """

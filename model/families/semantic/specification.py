@@ -246,7 +246,7 @@ class _Specifier:
                     if graph.ending.kind == "class_ids"
                     else f"ends in a {graph.ending.kind}"
                 )
-                raise GraphError(f"{graph.name} already {kind}: omit --activation, or give none")
+                raise GraphError(f"{graph.name} already {kind}: omit --activation, or give --activation none")
             if graph.ending.kind == "class_ids":
                 return "none", "class_ids"
             if not several:

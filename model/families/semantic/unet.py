@@ -47,7 +47,7 @@ def build_unet(config: UNetConfig, encoder_weights: str | Path | None = None) ->
     if encoder_weights is not None and config.encoder != "mobilenet":
         raise ValueError(
             "encoder_weights are MobileNet's, but the encoder is "
-            f"{config.encoder!r}: set encoder='mobilenet' or leave the weights out"
+            f"{config.encoder!r}: set encoder='mobilenet' or omit encoder_weights"
         )
     width, height = config.size or (None, None)
     picture = keras.Input((height, width, config.in_channels), dtype="float32", name="picture")

@@ -27,7 +27,7 @@ def split(steps: Sequence[Step], where: str) -> tuple[Step | None, list[Step]]:
     Steps before a normalization are dropped if they do not affect it: scaling by one factor for all channels.
 
     Raises:
-        GraphError: a step before the normalization would change its result.
+        GraphError: a step before the normalization is unknown, or would change its result.
     """
     kept = [step for step in steps if step.name != "ensure_dtype"]
     places = [index for index, step in enumerate(kept) if is_normalization(step)]

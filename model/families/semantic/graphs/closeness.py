@@ -47,7 +47,7 @@ def error_between(answer: npt.NDArray, expected: npt.NDArray) -> float:
 
 
 def check_finite(graph: Graph, answer: npt.NDArray) -> None:
-    """Raise GraphError if the answer for noise has values that are not finite."""
+    """Raise GraphError if the answer for noise has values that are not finite, which cannot be drawn."""
     share = float(np.mean(~np.isfinite(answer)))
     if share:
         raise GraphError(

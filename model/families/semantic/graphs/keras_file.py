@@ -139,7 +139,7 @@ def _converted(path: Path, name: str) -> Source:
 
 
 def _scales_down(model: Any) -> bool:
-    """Whether one of the layers divides by 255 or 127.5."""
+    """Whether one of the layers divides by 255, by 127.5 or the like."""
     scales = (getattr(layer, "scale", None) for layer in model._flatten_layers())
     return any(isinstance(scale, float) and 0 < abs(scale) <= LARGEST_FACTOR for scale in scales)
 

@@ -53,7 +53,7 @@ def _refuse_what_might_run(folder: Path) -> None:
     saved = SavedModel()
     try:
         saved.ParseFromString((folder / "saved_model.pb").read_bytes())
-    except Exception:  # protobuf's DecodeError, which cannot be named here: it is part of TensorFlow
+    except Exception:  # protobuf's DecodeError; protobuf is installed only as a part of TensorFlow
         raise GraphError(f"{folder.name}/saved_model.pb is damaged or cut off: copy it again") from None
     refuse_other_operations(saved, folder.name)
 

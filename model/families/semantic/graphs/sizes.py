@@ -15,7 +15,7 @@ from model.families.semantic.graphs.source import Layout
 
 DIVISORS = (1, 2, 4, 8, 16, 32, 64, 128)
 LEAST_SCALE = Fraction(1, 32)
-"""The least scale of a map; smaller outputs are labels of the whole picture."""
+"""The least scale of a map; a smaller output labels the whole picture, which one fixed size cannot show."""
 LEAST_SIDE = 64  # pixels; a deep network may reduce smaller pictures to nothing
 
 

@@ -40,7 +40,7 @@ def _upsampling(node: Any) -> list[ov.Output]:
     """MediaPipe's transposed convolution with bias: picture NHWC, kernel OHWI of 2 × 2, stride 2."""
     picture, kernel, bias = (node.get_input(index) for index in range(3))
     sides = list(kernel.get_partial_shape())[1:3]
-    if [str(side) for side in sides] != ["2", "2"]:  # for other kernels the padding is not documented
+    if [str(side) for side in sides] != ["2", "2"]:  # only MediaPipe's code shows how others are padded
         raise ValueError(f"{UPSAMPLING} is supported only with a kernel of 2 x 2")
     planes = ops.transpose(picture, ops.constant([0, 3, 1, 2]))
     filters = ops.transpose(kernel, ops.constant([3, 0, 1, 2]))
