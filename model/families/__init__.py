@@ -1,1 +1,1 @@
-"""Families: the kinds of model that there are, a folder each."""
+"""Families: the kinds of model that this project can run, one folder each."""

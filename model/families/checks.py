@@ -1,4 +1,4 @@
-"""Checks that every family makes of what it is asked."""
+"""Checks of a prediction's arguments that all families share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from model.results.result import UnknownClass
 
 
 def ids_of(names: Sequence[str], classes: Sequence[str]) -> set[int]:
-    """The class ids of `names` among a model's `classes`, of which the first is the background.
+    """The class ids of `names`; the first of a model's `classes` is the background.
 
     Raises:
-        UnknownClass: the model does not know one of them; says which it knows.
+        UnknownClass: the model does not have one of the names; the message lists those it has.
     """
     known = list(classes[1:])
     for name in names:
@@ -25,10 +25,10 @@ def ids_of(names: Sequence[str], classes: Sequence[str]) -> set[int]:
 
 
 def check_copy(image: npt.NDArray[np.uint8], size: Size, enough: Size, model: str) -> None:
-    """Raise ValueError unless `image` is a picture of `size`, or a copy of it with `enough` pixels."""
+    """Raise ValueError unless `image` has a size from `enough` to `size`: the picture or a reduced copy."""
     height, width = image.shape[:2]
     if not (enough[0] <= width <= size[0] and enough[1] <= height <= size[1]):
         raise ValueError(
-            f"a copy of a picture of {size[0]} x {size[1]} pixels has {enough[0]} x {enough[1]} of them at "
-            f"least for the model {model}, not {width} x {height}"
+            f"the image has {width} x {height} pixels: the model {model} needs the picture of {size[0]} x "
+            f"{size[1]}, or a copy of at least {enough[0]} x {enough[1]}"
         )

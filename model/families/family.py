@@ -1,4 +1,4 @@
-"""Family: what a kind of model gives, so that everything outside its folder can do without its name."""
+"""Family: the interface of a kind of model, so that code outside its folder need not name it."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 Turn = Callable[[], AbstractContextManager[object]]
-"""Gives what is held while a network computes: where several pictures share it, they take turns by tile."""
+"""Returns a context manager to hold while a network computes; pictures that share it take turns by tile."""
 
 
 class NoReference(ValueError):
-    """A model that TensorFlow cannot run: all there is are its compiled stages."""
+    """The model has only compiled stages, which TensorFlow cannot run."""
 
 
 class Predictor(Protocol):
-    """A model that answers for pictures."""
+    """A model that segments pictures."""
 
     def enough(self, size: Size) -> Size:
-        """To what (width, height) a picture of `size` may be reduced without a loss to the network."""
+        """The (width, height) to which a picture of `size` may be reduced without a loss to the network."""
 
     def work(self, size: Size) -> int:
-        """How many pixels the network sees of a picture of `size` (width, height).
+        """The number of pixels that the network processes for a picture of `size` (width, height).
 
-        Those of all tiles, enlargement and padding included; without a second look, which some pictures get
-        for what is found in them.
+        Counts all tiles, with enlargement and padding, but not the second look that some pictures get
+        depending on what is found in them.
 
         Raises:
             UnsuitablePicture: the model cannot take a picture of that size.
@@ -56,35 +56,35 @@ class Predictor(Protocol):
         stopwatch: Stopwatch,
         turn: Turn,
     ) -> Result:
-        """What is in a picture.
+        """Segment a picture.
 
         Args:
             image: uint8 (H, W, 3), RGB: the picture, or a reduced copy that `enough` allows.
-            wishes: what the caller asks for.
+            wishes: the options of the request.
             size: (width, height) of the picture; the result is in its pixels.
             stopwatch: measures the stages "infer" and "masks".
-            turn: entered each time that the network computes, for a tile or the whole picture; what it raises
-                ends the work.
+            turn: entered each time the network computes, for a tile or the whole picture; an exception that
+                it raises ends the prediction.
 
         Raises:
-            UnknownClass: `wishes` names a class that the model does not know; says which it knows.
-            ValueError: `image` is no copy that `enough` allows.
+            UnknownClass: `wishes` names a class that the model does not have; the message lists its classes.
+            ValueError: `image` is smaller than `enough` allows, or larger than `size`.
         """
 
 
 InputsOf = Callable[[str, npt.NDArray[np.uint8]], list[npt.NDArray] | None]
-"""From the name of a stage and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
+"""Maps a stage's name and an image, uint8 (H, W, 3), RGB, to the stage's inputs; None: it is not reached."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A model that was made from somebody's file, and that nobody else finds yet.
+    """A model made from an imported file, not yet published under its name.
 
     Attributes:
         bundle: the model's folder and manifest.
         reference: its network, run by the reference engine of its family.
-        summary: what it is, in a few words.
-        sentences: what was assumed of it, to be checked.
+        summary: a description in a few words.
+        sentences: the assumptions that were made, for the user to check.
     """
 
     bundle: Bundle
@@ -94,13 +94,13 @@ class Imported:
 
 
 class ImportPart(Protocol):
-    """A family's part of `python -m model import`; a module can be one."""
+    """A family's part of `python -m model import`; a module can serve as one."""
 
     def add_arguments(self, group: argparse._ArgumentGroup) -> list[argparse.Action]:
-        """Add the options of this family alone; their defaults are None."""
+        """Add the options that only this family has; their defaults are None."""
 
     def recognises(self, path: Path) -> bool:
-        """Whether a file, or folder, holds a model of this family."""
+        """Whether a file or folder holds a model of this family."""
 
     def make(
         self,
@@ -113,31 +113,31 @@ class ImportPart(Protocol):
         """Make the bundle.
 
         Args:
-            path: the file, or folder, that holds the model.
+            path: the file or folder that holds the model.
             folder: where to write the bundle.
-            arguments: what was asked, this family's options and those of all.
+            arguments: the command's arguments, this family's options and the common ones.
             about: manifest values.
-            replaced: of the model of this family whose place the new one takes: what is not asked, and says
-                nothing of the weights, is as there.
+            replaced: the manifest of the model of this family that the new one replaces. Options that are
+                not given, and do not describe the weights, are taken from it.
 
         Raises:
-            ValueError: the file is not whole, or something asked contradicts it; says what would fit.
+            ValueError: the file is incomplete, or an option contradicts it; the message says what would fit.
         """
 
 
 class Training(Protocol):
-    """A family's part of `python -m model train`; a module can be one."""
+    """A family's part of `python -m model train`; a module can serve as one."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the family's own arguments."""
 
     def run(self, arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> int:
-        """Train; the exit status.
+        """Train, and return the exit status.
 
         Args:
-            arguments: what was asked.
-            published: the published model of a name, fetched if it is not there; raises ValueError where that
-                cannot be done.
+            arguments: the command's arguments.
+            published: returns the published model of a name, downloaded if necessary; raises ValueError if
+                that fails.
         """
 
 
@@ -145,11 +145,11 @@ class Family(Protocol):
     """A kind of model.
 
     Attributes:
-        name: as `family` in a bundle's model.json.
-        task: of its models.
-        importing: how one is made from somebody's file; None: not here.
-        training: how one is trained; None: not here.
-        reference_engine: what runs the network to which other engines and precisions are held.
+        name: the value of `family` in a bundle's model.json.
+        task: the task of its models.
+        importing: imports a model from a file; None: not supported.
+        training: trains a model; None: not supported.
+        reference_engine: the engine whose answers other engines and precisions are compared with.
     """
 
     @property
@@ -168,23 +168,23 @@ class Family(Protocol):
     def reference_engine(self) -> Literal["tensorflow", "openvino"]: ...
 
     def check(self, manifest: Manifest) -> None:
-        """Raise ValueError, saying what would be right, unless the manifest makes a model of this family."""
+        """Raise ValueError, saying what would be right, if the manifest does not fit this family."""
 
     def input_policy(self, manifest: Manifest) -> dict[str, Any]:
-        """How pictures are brought to the network's size, for callers who want to know."""
+        """How pictures are brought to the network's size, as shown to clients."""
 
     def stages(self, manifest: Manifest) -> Sequence[StageSpec]:
-        """What engines compile and run."""
+        """The stages that engines compile and run."""
 
     def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
         """The shape (1, H, W, C) of the largest picture that the first stage will see.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the size of pictures has no limit.
         """
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
-        """The network run by TensorFlow from the bundle's weights, to which other engines are held.
+        """The network, run by TensorFlow from the bundle's weights, as a reference for other engines.
 
         Raises:
             ModuleNotFoundError: TensorFlow is not installed.
@@ -192,13 +192,13 @@ class Family(Protocol):
         """
 
     def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
-        """The stages by name as OpenVINO models, in full precision, to be compiled from."""
+        """The stages by name as OpenVINO models in full precision, ready to compile."""
 
     def predictor(self, manifest: Manifest, runner: Runner) -> Predictor:
         """The model, run by `runner`."""
 
     def inputs_of(self, manifest: Manifest, reference: Runner) -> InputsOf:
-        """What reaches the stages when `reference` runs them, for int8 to be made from."""
+        """The stages' inputs when `reference` runs them, for int8 calibration."""
 
     def import_file(
         self,
@@ -209,16 +209,16 @@ class Family(Protocol):
         wanted: Mapping[str, Any],
         about: Mapping[str, Any],
     ) -> Imported:
-        """Make a bundle from a file of somebody's.
+        """Make a bundle from a model file.
 
         Args:
-            path: the file, or folder.
+            path: the file or folder.
             folder: where to write the bundle.
             name: of the bundle.
             classes: class names, background first.
-            wanted: values of the family's config that the file cannot tell.
+            wanted: values of the family's config that the file does not contain.
             about: manifest values: licence, source, threshold, …
 
         Raises:
-            ValueError: the file is not whole, or something wanted contradicts it; says what would fit.
+            ValueError: the file is incomplete, or `wanted` contradicts it; the message says what would fit.
         """

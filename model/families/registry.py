@@ -1,4 +1,4 @@
-"""The registry: every family, a line each."""
+"""The registry: every family, one line each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_named(name: str) -> Family:
-    """The family of that name. Raises ValueError, naming those there are, if there is none."""
+    """The family of that name. Raises ValueError, which lists the known names, if there is none."""
     try:
         return FAMILIES[name]
     except KeyError:
-        raise ValueError(f"there is no family {name!r} of models; there are: {', '.join(FAMILIES)}") from None
+        raise ValueError(f"there is no model family {name!r}; there are: {', '.join(FAMILIES)}") from None

@@ -126,7 +126,7 @@ def test_where_a_copy_would_not_be_the_same_every_pixel_is_wanted(
     segmenter = changed(tiny_segmenter, config, **manifest_values)
 
     assert segmenter.enough((1024, 512)) == (1024, 512)
-    with pytest.raises(ValueError, match="1024 x 512 of them at least for the model tiny, not 256 x 128"):
+    with pytest.raises(ValueError, match=r"256 x 128 pixels: the model tiny .* at least 1024 x 512"):
         segmenter.predict(noise(256, 128), size=(1024, 512))
 
 
@@ -142,7 +142,7 @@ def test_where_a_copy_would_not_be_the_same_every_pixel_is_wanted(
 def test_a_copy_of_too_few_or_too_many_pixels_is_refused(
     tiny_segmenter: Segmenter, noise: Noise, width: int, height: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"has 128 x 64 of them at least .* not {width} x {height}"):
+    with pytest.raises(ValueError, match=f"has {width} x {height} pixels: .* at least 128 x 64"):
         tiny_segmenter.predict(noise(width, height), size=(1000, 500))
 
 

@@ -1,4 +1,4 @@
-"""Anchors: the boxes at every cell of the pyramid that region proposals start from."""
+"""Anchors: the boxes at every cell of the pyramid from which region proposals start."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from model.families.mask_rcnn.config import Config
 
 
 def pyramid_anchors(config: Config, height: int, width: int) -> Floats:
-    """float32 (A, 4), read-only: normalised y1 x1 y2 x2 of all anchors for a picture of these pixels.
+    """float32 (A, 4), read-only: normalised y1 x1 y2 x2 of all anchors for a picture of that size in pixels.
 
-    Ordered by level (finest first), then row, column and ratio: the order in which the RPN answers
+    Ordered by level (finest first), then row, column and ratio: the order of the RPN's outputs
     (Matterport `generate_pyramid_anchors`).
     """
     return _anchors(
@@ -22,7 +22,7 @@ def pyramid_anchors(config: Config, height: int, width: int) -> Floats:
 
 
 def level_sizes(config: Config, height: int, width: int) -> list[int]:
-    """How many anchors each level has for a picture of these pixels, finest first."""
+    """The number of anchors on each level for a picture of that size in pixels, finest level first."""
     cells = [-(-height // stride) * -(-width // stride) for stride in config.backbone_strides]
     return [count * config.anchors_per_location for count in cells]
 

@@ -1,4 +1,4 @@
-"""Augmentation: one labelled image → a square training picture, never twice the same."""
+"""Augmentation: one labelled image → a square training picture, changed at random each time."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from model.families.mask_rcnn.targets import Truth
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may change about a picture; probabilities 0…1, the rest factors and grey levels.
+    """What may change about a picture: probabilities from 0 to 1, factors, and grey levels.
 
     The defaults suit micrographs, which have no up and no fixed sign of contrast. `UPRIGHT` suits photos.
-    Raises ValueError, saying what would be right, for values that cannot be.
+    Raises ValueError, saying what would be right, for impossible values.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -39,13 +39,13 @@ class Augmentation:
     invert: float = 0.08  # grey pictures only: bright on dark ↔ dark on bright
     blur: float = 0.15
     noise: float = 0.25
-    least_visible: float = 0.1  # an object of which the crop shows a smaller share is left to the background
+    least_visible: float = 0.1  # objects of which the crop shows a smaller share count as background
 
     def __post_init__(self) -> None:
         for name in ("zoom", "contrast", "gamma"):
             low, high = getattr(self, name)
             if not 0 < low <= high < math.inf:
-                raise ValueError(f"{name} {low, high}: give the lowest factor, above 0, then the highest")
+                raise ValueError(f"{name} {low, high}: give the lowest factor (above 0), then the highest")
         for name in ("grey", "invert", "blur", "noise", "least_visible"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")
@@ -68,12 +68,12 @@ UNCHANGED = Augmentation(
     blur=0.0,
     noise=0.0,
 )
-"""To measure with: only which part is seen, and whether mirrored, is left to chance."""
+"""For validation: only the part that is seen, and whether it is mirrored, are random."""
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """What the square shows; boxes are int32 x1 y1 x2 y2 in its pixels, half-open."""
+    """The content of the square; boxes are int32 x1 y1 x2 y2 in its pixels, half-open."""
 
     window: npt.NDArray[np.int32]  # (1, 4): where the image lies in the square
     boxes: npt.NDArray[np.int32]  # (N, 4)
@@ -85,7 +85,7 @@ class _Scene:
 def augment(
     sample: Sample, size: int, config: Config, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[Floats, Truth]:
-    """A random part of the image at about the scale that detection uses, and the objects in it.
+    """A random part of the image, at about the scale that detection uses, and the objects in it.
 
     Returns:
         float32 (size, size, 3), mean subtracted; and at most `max_gt_instances` objects.
@@ -106,7 +106,7 @@ def augment(
 def _crop(
     image: npt.NDArray, sample: Sample, side: int, least_visible: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray, _Scene]:
-    """A random square of `side` pixels of the sample's `image`, black where it reaches beyond."""
+    """A random square of `side` pixels of the sample's `image`, black where it extends beyond the image."""
     height, width = image.shape[:2]
     top = int(rng.integers(min(0, height - side), max(0, height - side) + 1))
     left = int(rng.integers(min(0, width - side), max(0, width - side) + 1))
@@ -121,7 +121,7 @@ def _crop(
             continue
         rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
         if min(rows[-1] - rows[0], columns[-1] - columns[0]) < 1:
-            continue  # one pixel thin: a box without extent in normalised coordinates has no deltas
+            continue  # one pixel wide: such a box has no extent in normalised coordinates, hence no deltas
         part = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         part_y1 = max(box[1], y1) + rows[0] - top
         part_x1 = max(box[0], x1) + columns[0] - left
@@ -149,7 +149,7 @@ def _turn(
     boxes = np.concatenate([scene.window, scene.boxes, scene.crowd_boxes])
     flip_columns = rng.random() < 0.5
     flip_rows = augmentation.vertical_flip and rng.random() < 0.5
-    transpose = augmentation.quarter_turns and rng.random() < 0.5  # with the flips, all eight ways round
+    transpose = augmentation.quarter_turns and rng.random() < 0.5  # with the flips: all eight orientations
     if flip_columns:
         image, masks = image[:, ::-1], [mask[:, ::-1] for mask in masks]
         boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], axis=1)
@@ -192,7 +192,7 @@ def _change_intensity(picture: npt.NDArray, augmentation: Augmentation, rng: np.
 
 
 def _black_beyond(picture: Floats, window_xyxy: npt.NDArray) -> Floats:
-    """The picture, black around the window as detection pads it, whatever noise or inversion made of that."""
+    """The picture, with the padding black again as in detection, after noise or inversion changed it."""
     x1, y1, x2, y2 = window_xyxy
     black = np.zeros_like(picture)
     black[y1:y2, x1:x2] = picture[y1:y2, x1:x2]

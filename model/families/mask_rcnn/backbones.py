@@ -9,26 +9,26 @@ SMALL_STAGE_WIDTHS = (48, 80, 128, 192)
 
 
 def build_backbone(name: str, picture: KerasTensor, train_bn: bool) -> list[KerasTensor]:
-    """C2…C5 of `picture` (B, H, W, 3), mean already subtracted."""
+    """C2…C5 of `picture` (B, H, W, 3), whose mean is already subtracted."""
     if name == "resnet_small":
         return _resnet_small(picture, train_bn)
     return _resnet(picture, RESNET_STAGE4_BLOCKS[name], train_bn)
 
 
 def batch_norm(features: KerasTensor, name: str, train_bn: bool) -> KerasTensor:
-    """Batch normalisation that only learns where the config says so (Matterport `BatchNorm`).
+    """Batch normalisation that learns only if the config says so (Matterport `BatchNorm`).
 
-    Matterport trains with one or two pictures a step, too few for statistics of their own.
+    Matterport trains with one or two pictures a step, too few for batch statistics.
     """
     layer = layers.BatchNormalization(name=name)
     return layer(features) if train_bn else layer(features, training=False)
 
 
 def _resnet(picture: KerasTensor, stage4_blocks: int, train_bn: bool) -> list[KerasTensor]:
-    """ResNet-50 or -101 (He et al. 2015) as Matterport's `resnet_graph` lays it out.
+    """ResNet-50 or -101 (He et al. 2015), laid out as Matterport's `resnet_graph`.
 
-    Two habits of its weight files: convolutions carry a bias although batch norm follows, and the
-    stride sits on the first 1 × 1 convolution of a stage, as in the original Caffe release.
+    Its weight files require two things: convolutions have a bias although batch norm follows, and the
+    stride is on the first 1 × 1 convolution of a stage, as in the original Caffe release.
     """
     features = layers.ZeroPadding2D(3, name="conv1_pad")(picture)
     features = layers.Conv2D(64, 7, strides=2, name="conv1")(features)
@@ -47,7 +47,7 @@ def _resnet(picture: KerasTensor, stage4_blocks: int, train_bn: bool) -> list[Ke
 def _bottleneck(
     features: KerasTensor, width: int, block: str, stride: int, project: bool, train_bn: bool
 ) -> KerasTensor:
-    """1 × 1, 3 × 3, 1 × 1 around a shortcut, which the first block of a stage projects."""
+    """1 × 1, 3 × 3 and 1 × 1 convolutions with a shortcut, which the first block of a stage projects."""
     inner = layers.Conv2D(width, 1, strides=stride, name=f"res{block}_branch2a")(features)
     inner = layers.ReLU()(batch_norm(inner, f"bn{block}_branch2a", train_bn))
     inner = layers.Conv2D(width, 3, padding="same", name=f"res{block}_branch2b")(inner)
@@ -62,9 +62,9 @@ def _bottleneck(
 
 
 def _resnet_small(picture: KerasTensor, train_bn: bool) -> list[KerasTensor]:
-    """Two plain 3 × 3 residual blocks a stage (ResNet-18's form), narrow where the picture is large.
+    """Two plain 3 × 3 residual blocks a stage (as in ResNet-18), with few channels at high resolution.
 
-    The stem reaches stride 4 in one convolution: at full and half resolution even few channels would cost
+    The stem reaches stride 4 in one convolution: at full and half resolution even a few channels would cost
     as much as a whole stage.
     """
     features = _conv_norm(picture, SMALL_STAGE_WIDTHS[0], 7, 4, "conv1", "bn_conv1", train_bn)

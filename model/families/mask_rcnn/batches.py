@@ -1,4 +1,4 @@
-"""Batches: what one training step sees, a function of the seed and the step alone."""
+"""Batches: the pictures and targets of one training step, which depend only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.families.mask_rcnn.targets import Truth, rpn_targets
 
 Batch = dict[str, npt.NDArray]
 SAMPLES_IN_MEMORY_BYTES = 1 << 30
-"""Room for decoded images kept for the next epoch, were all as large as the first."""
+"""Memory for decoded images kept for the next epoch, assuming that all are as large as the first."""
 BATCHES_AHEAD = 3
 
 
@@ -28,10 +28,10 @@ class BatchSource:
     """Draws training batches from a data set.
 
     A batch holds, for B pictures of S × S pixels with A anchors and room for N objects: `picture`
-    float32 (B, S, S, 3); `rpn_match` int32 (B, A) and `rpn_deltas` float32 (B, A, 4) as `rpn_targets`;
+    float32 (B, S, S, 3); `rpn_match` int32 (B, A) and `rpn_deltas` float32 (B, A, 4) as in `rpn_targets`;
     `boxes` float32 (B, N, 4), `class_ids` int32 (B, N), `mini_masks` uint8 (B, N, 56, 56) and
-    `crowd_boxes` float32 (B, N, 4) as `Truth`, padded with class 0 and with boxes of no extent; `seed`
-    int32 (B,), what chance inside the step starts from.
+    `crowd_boxes` float32 (B, N, 4) as in `Truth`, padded with class 0 and with boxes of no extent; `seed`
+    int32 (B,), the random seed used inside the step.
     """
 
     data: DataSet
@@ -42,7 +42,7 @@ class BatchSource:
     seed: int
 
     def batches(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
-        """(step, batch) for first ≤ step < last, made a few steps ahead of their use."""
+        """Yield (step, batch) for first ≤ step < last; batches are prepared a few steps ahead."""
         draw = _Draw(self)
         with ThreadPoolExecutor(max_workers=1) as executor:
             waiting = [executor.submit(draw, step) for step in range(first, min(first + BATCHES_AHEAD, last))]
@@ -53,7 +53,7 @@ class BatchSource:
                 yield step, batch
 
     def in_order(self) -> Iterator[Batch]:
-        """Each sample once, the same whenever asked for; the first again where the last batch has room."""
+        """Yield each sample once, the same on every call; the first samples again fill the last batch."""
         draw = _Draw(self)
         for first in range(0, len(self.data), self.batch_size):
             indices = np.arange(first, first + self.batch_size) % len(self.data)
@@ -61,7 +61,7 @@ class BatchSource:
 
 
 class _Draw:
-    """Makes the batch of a step; remembers decoded samples."""
+    """Makes the batch of a step; caches decoded samples."""
 
     def __init__(self, source: BatchSource) -> None:
         self.source = source
@@ -97,7 +97,7 @@ class _Draw:
 
 
 def _sampling_weights(kinds: list[str | None]) -> npt.NDArray[np.float64]:
-    """A kind that is n times rarer is drawn √n times less often, so that rare kinds are learnt too."""
+    """A kind that is n times rarer is drawn only √n times less often, so that rare kinds are learned too."""
     counts = Counter(kinds)
     weights = np.array([counts[kind] ** -0.5 for kind in kinds])
     return weights / weights.sum()

@@ -1,4 +1,4 @@
-"""Box arithmetic on y1 x1 y2 x2 arrays: normalise, encode and decode deltas, IoU, NMS."""
+"""Box arithmetic on y1 x1 y2 x2 arrays: normalising, encoding and decoding deltas, IoU, NMS."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 MAX_LOG_SCALE = float(np.log(1000 / 16))
-"""Bound on a delta's log height and width, so that an untrained network cannot overflow exp (Detectron)."""
+"""Upper bound of a delta's log height and width: an untrained network must not overflow exp (Detectron)."""
 
 
 def normalize(boxes_yxyx: npt.NDArray, height: int, width: int) -> Floats:
-    """Pixels, half-open, to Matterport's normalised coordinates, in which the last pixel is 1.
+    """Convert half-open pixel boxes to Matterport's normalised coordinates, in which the last pixel is 1.
 
     The ends lie one pixel outside the box, hence the shift (Matterport `norm_boxes`).
     """
@@ -56,7 +56,7 @@ def clip(boxes_yxyx: Floats, window_yxyx: npt.NDArray) -> Floats:
 
 
 def iou(boxes_a: npt.NDArray, boxes_b: npt.NDArray) -> Floats:
-    """float32 (A, B): intersection over union of every pair; works for yxyx and xyxy alike."""
+    """float32 (A, B): intersection over union of every pair; works for both yxyx and xyxy."""
     sides = [
         np.minimum(boxes_a[:, None, axis + 2], boxes_b[None, :, axis + 2])
         - np.maximum(boxes_a[:, None, axis], boxes_b[None, :, axis])
@@ -70,7 +70,10 @@ def iou(boxes_a: npt.NDArray, boxes_b: npt.NDArray) -> Floats:
 
 
 def non_maximum_suppression(boxes_yxyx: Floats, threshold: float, limit: int) -> npt.NDArray[np.int64]:
-    """Indices of at most `limit` boxes, none over `threshold` IoU with a better one; best first."""
+    """Indices of at most `limit` boxes, best first, none with an IoU over `threshold` with a better one.
+
+    The boxes must be ordered, best first.
+    """
     count = len(boxes_yxyx)
     if not count:
         return np.zeros(0, np.int64)
@@ -79,8 +82,8 @@ def non_maximum_suppression(boxes_yxyx: Floats, threshold: float, limit: int) ->
     rank_as_score = np.arange(count, 0, -1, dtype=np.float32) / count  # OpenCV wants scores above zero
     looked_at = min(2 * limit, count)
     while True:
-        # The better boxes decide alone which of them stay: often these are enough to fill the limit.
-        # OpenCV takes arrays; its stubs know only of lists.
+        # Whether a box stays depends only on better ones, so the best few are often enough for the limit.
+        # OpenCV takes arrays; its type stubs list only sequences.
         kept = cv2.dnn.NMSBoxes(origin_and_size[:looked_at], rank_as_score[:looked_at], 0.0, threshold)  # type: ignore[arg-type]
         if len(kept) >= limit or looked_at == count:
             return np.asarray(kept, np.int64).reshape(-1)[:limit]

@@ -1,4 +1,4 @@
-"""Calibration: what each stage of a Mask R-CNN sees of a picture, for int8 to be made from."""
+"""Calibration: the inputs of each stage of a Mask R-CNN for a picture, from which int8 is calibrated."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.stages import BOX_HEAD, TRUNK, EngineStages
 
 ROIS_OF_A_PICTURE = 256
-"""That the box head is calibrated with: the best proposals, among which the objects are."""
+"""The number of proposals with which the box head is calibrated: the best ones, which contain the objects."""
 
 
 class StageInputs:
-    """What reaches the stages, as the reference has it."""
+    """The stages' inputs, computed by the reference network."""
 
     def __init__(self, reference: Runner, config: Config) -> None:
         self.stages = EngineStages(reference, config)
         self.config = config
 
     def __call__(self, stage: str, image: npt.NDArray[np.uint8]) -> list[npt.NDArray] | None:
-        """What reaches the stage for an RGB image (H, W, 3); None: nothing."""
+        """The stage's inputs for an RGB image (H, W, 3); None: the stage is not reached."""
         molded = mold(image, self.config)
         if stage == TRUNK:
             return [molded.picture]

@@ -1,4 +1,4 @@
-"""Config: every number that shapes a Mask R-CNN, under Matterport's names in lower case."""
+"""Config: every value that defines a Mask R-CNN, under Matterport's names in lower case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESIZE_MODES = ("square", "pad64", "crop", "none", "fit64")
 NORMALIZATIONS = ("mean_pixel", "contrast")
 LOSSES = ("rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss")
 COARSEST_STRIDE = 64
-"""Pixels between cells of P6: both sides of what the trunk sees are multiples of it."""
+"""Pixels between cells of P6: both sides of the trunk's input are multiples of it."""
 
 COUNTS = (
     *("top_down_pyramid_size", "fpn_classif_fc_layers_size", "rpn_width", "mask_width"),
@@ -40,7 +40,7 @@ NOT_NEGATIVE = (
 
 @dataclass(frozen=True)
 class Config:
-    """The defaults are Matterport's; what they lack is marked "here".
+    """The defaults are Matterport's; fields that Matterport does not have are marked "here".
 
     Boxes in standard deviations and window arithmetic are y1 x1 y2 x2, as in Matterport.
     Raises ValueError, saying what would be right, for values that do not fit together.
@@ -64,20 +64,20 @@ class Config:
     image_min_dim: int = 800
     image_max_dim: int = 1024
     image_min_scale: float = 0.0
-    image_max_scale: float = 0.0  # here: what a small picture is enlarged by at most; 0: no limit
-    least_object_size: int = 0  # here: pixels a side as the network sees them; if most are smaller, it looks
-    closer_scale: float = 0.0  # here: again at this scale, in tiles; 0: it does not
-    image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture to its own range
+    image_max_scale: float = 0.0  # here: the largest factor by which a picture is enlarged; 0: no limit
+    least_object_size: int = 0  # here: pixels a side in the network's input; if most objects are smaller,
+    closer_scale: float = 0.0  # here: the picture is segmented again at this scale, in tiles; 0: never
+    image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture's grey levels
     mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)  # RGB, 0…255
 
     # Region proposals
-    rpn_anchor_scales: tuple[int, ...] = (32, 64, 128, 256, 512)  # side in pixels, a level each
+    rpn_anchor_scales: tuple[int, ...] = (32, 64, 128, 256, 512)  # side in pixels, one per level
     rpn_anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # width / height
     rpn_anchor_stride: int = 1
     rpn_nms_threshold: float = 0.7
     rpn_bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
-    rpn_min_confidence: float = 0.0  # here: weaker proposals are not looked at when it detects
-    pre_nms_limit_per_level: int | None = None  # here: of each level; less work for NMS, other answers
+    rpn_min_confidence: float = 0.0  # here: detection ignores weaker proposals
+    pre_nms_limit_per_level: int | None = None  # here: for each level; NMS is faster, answers differ
     pre_nms_limit: int = 6000
     post_nms_rois_training: int = 2000
     post_nms_rois_inference: int = 1000
@@ -116,20 +116,20 @@ class Config:
 
     @property
     def positive_rois_per_image(self) -> int:
-        """How many of `train_rois_per_image` may lie on an object; the mask head trains on these."""
+        """The most of `train_rois_per_image` that may lie on an object; the mask head trains on these."""
         return max(1, int(self.train_rois_per_image * self.roi_positive_ratio))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Config:
-        """The Config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
+        """The Config that `to_json` wrote. Raises ValueError for an unknown name or a wrong type."""
         return made_of(cls, values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values that `json` writes; `from_json` reads them back."""
+        """Plain values that `json` can write and `from_json` reads back."""
         return dataclasses.asdict(self)
 
     def _make_tuples(self) -> None:
-        """Matterport's configs have lists and arrays, which neither compare nor hash as these values must."""
+        """Matterport's configs have lists and arrays, but these values must be comparable and hashable."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
@@ -140,34 +140,35 @@ class Config:
     def _check_signs(self) -> None:
         for name in COUNTS:
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} {getattr(self, name)}: it counts something, so at least 1")
+                raise ValueError(f"{name} {getattr(self, name)}: give at least 1")
         per_level = self.pre_nms_limit_per_level
         if per_level is not None and per_level < 1:
             raise ValueError(f"pre_nms_limit_per_level {per_level}: give at least 1, or null for no limit")
         for name in POSITIVE:
             values = getattr(self, name)
             if not all(value > 0 for value in (values if isinstance(values, tuple) else (values,))):
-                raise ValueError(f"{name} {values}: give only what is above 0")
+                raise ValueError(f"{name} {values}: give only values above 0")
         for name in NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} {getattr(self, name)}: give 0 or more")
         if set(self.loss_weights) != set(LOSSES) or not all(w >= 0 for w in self.loss_weights.values()):
             raise ValueError(
-                f"loss_weights {dict(self.loss_weights)}: weigh each of {', '.join(LOSSES)} by 0 or more"
+                f"loss_weights {dict(self.loss_weights)}: give a weight of 0 or more for each of "
+                f"{', '.join(LOSSES)}"
             )
 
     def _check_pyramid(self) -> None:
         if self.backbone_strides != (4, 8, 16, 32, 64):
             raise ValueError(
-                f"backbone_strides {self.backbone_strides}: every backbone here has (4, 8, 16, 32, 64)"
+                f"backbone_strides {self.backbone_strides}: only (4, 8, 16, 32, 64) is supported"
             )
         if len(self.rpn_anchor_scales) != len(self.backbone_strides):
             raise ValueError(
-                f"rpn_anchor_scales has {len(self.rpn_anchor_scales)} values: "
-                f"the pyramid has {len(self.backbone_strides)} levels and needs one each"
+                f"rpn_anchor_scales has {len(self.rpn_anchor_scales)} values: give "
+                f"{len(self.backbone_strides)}, one for each level of the pyramid"
             )
         if self.rpn_anchor_stride != 1:
-            raise ValueError(f"rpn_anchor_stride {self.rpn_anchor_stride}: only 1 is built")
+            raise ValueError(f"rpn_anchor_stride {self.rpn_anchor_stride}: only 1 is supported")
         if not self.rpn_anchor_ratios:
             raise ValueError("rpn_anchor_ratios is empty: give at least one, such as (1.0,)")
 

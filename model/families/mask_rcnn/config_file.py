@@ -1,4 +1,4 @@
-"""Config files: values for a Config as people have them, of this project or of Matterport's library."""
+"""Config files: values for a Config in the formats of this project and of Matterport's library."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ NOT_FOR_SERVING = {
     *("rpn_train_anchors_per_image", "train_rois_per_image", "roi_positive_ratio", "post_nms_rois_training"),
     *("learning_rate", "learning_momentum", "weight_decay", "gradient_clip_norm", "loss_weights"),
 }
-"""Of Matterport's names, in lower case, those on which no answer depends."""
+"""Matterport's names, in lower case, that do not affect a model's answers."""
 MODE_OF_PADDING = {"True": "square", "False": "none"}
-"""From IMAGE_PADDING of Matterport's first version to the resize mode that took its place."""
+"""IMAGE_PADDING of Matterport's first version → the resize mode that replaced it."""
 LINE = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*) {2,}(?P<value>.*)")
-"""As `config.display()` prints: the name, spaces up to a column, the value."""
+"""A line that `config.display()` prints: the name, spaces up to a column, the value."""
 
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """What a file says of a Config.
+    """The contents of a config file.
 
     Attributes:
-        values: of the fields of Config, to be checked by it.
-        not_needed: names of Matterport's on which no answer depends.
+        values: for the fields of Config, which checks them.
+        not_needed: Matterport's names that do not affect a model's answers.
         unknown: other names in upper case.
     """
 
@@ -52,38 +52,39 @@ class ConfigFile:
 
     @property
     def sentence(self) -> str:
-        """What was passed over; empty: nothing."""
+        """The names that were ignored; empty if there are none."""
         words = []
         if self.not_needed:
-            words.append(f"not needed to serve: {', '.join(self.not_needed)}")
+            words.append(f"not needed for serving: {', '.join(self.not_needed)}")
         if self.unknown:
-            words.append(f"not known here: {', '.join(self.unknown)}")
+            words.append(f"unknown: {', '.join(self.unknown)}")
         return "; ".join(words)
 
 
 def read_config_file(path: Path) -> ConfigFile:
-    """The values in a file of JSON or YAML, or of what `config.display()` printed.
+    """Read the values in a JSON or YAML file, or in the output of `config.display()`.
 
-    Names are Config's, or Matterport's in upper case; of these, what serving does not need is passed over.
+    Names are Config's, or Matterport's in upper case; Matterport's names that serving does not need are
+    ignored.
 
     Raises:
-        ValueError: the file is not there or in no form that is known; says which are.
+        ValueError: the file does not exist or has an unknown format; the message lists the known ones.
     """
     if not path.is_file():
         raise ValueError(
-            f"--config {path} {'names a folder' if path.is_dir() else 'is not there'}: give a file"
+            f"--config {path} {'is a folder' if path.is_dir() else 'does not exist'}: give a file"
         )
     if path.suffix == ".py":
         raise ValueError(
-            f"--config {path.name} is Python, which is not run here: name a file with what its "
-            'config.display() prints, or with its values as JSON, such as {"IMAGE_MAX_DIM": 512}'
+            f"--config {path.name} is Python code, which import does not run: give a file with the output of "
+            'its config.display(), or with its values as JSON, such as {"IMAGE_MAX_DIM": 512}'
         )
     try:
         found = _parsed(text_of(path)[0])
     except ValueError as error:
         raise ValueError(
-            f"--config {path.name} is neither JSON nor YAML with a value a name, nor what config.display() "
-            f"prints ({error})"
+            f"--config {path.name} is not JSON or YAML with names and values, nor the output of "
+            f"config.display() ({error})"
         ) from None
     values: dict[str, Any] = {}
     not_needed, unknown = [], []
@@ -110,15 +111,15 @@ def _parsed(text: str) -> Mapping[str, Any]:
     except json.JSONDecodeError:
         values = _yaml(text)
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise ValueError("it holds no names with values")
+        raise ValueError("it has no names with values")
     return values
 
 
 def _yaml(text: str) -> object:
-    import yaml  # not where models are only served
+    import yaml  # not installed where models are only served
 
     class Loader(yaml.SafeLoader):
-        """Also knows tuples, which Matterport's configs have."""
+        """Also reads tuples, which Matterport's configs contain."""
 
     Loader.add_constructor(
         "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node)
@@ -130,11 +131,11 @@ def _yaml(text: str) -> object:
 
 
 def _plain(value: object) -> object:
-    """A value that may have been printed: "[0.1 0.1 0.2 0.2]" of an array, "(56, 56)" of a tuple."""
+    """The value of a string that Python printed, such as an array's "[0.1 0.1 0.2 0.2]" or "(56, 56)"."""
     if not isinstance(value, str):
         return value
     words = value.strip()
-    if re.fullmatch(r"\[[^,]*\]", words):  # NumPy prints no commas
+    if re.fullmatch(r"\[[^,]*\]", words):  # NumPy prints arrays without commas
         words = re.sub(r"(?<=[\d.])\s+(?=[-\d.])", ", ", words)
     try:
         return ast.literal_eval(words)

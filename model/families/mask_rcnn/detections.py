@@ -1,4 +1,4 @@
-"""Detections: the box head's answers for all RoIs → the objects of one picture."""
+"""Detections: the box head's outputs for all RoIs → the objects of one picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Detections:
         boxes: float32 (D, 4), y1 x1 y2 x2, normalised to the picture that the network saw.
         class_ids: int32 (D,), never 0.
         scores: float32 (D,), 0 to 1.
-        left_out: how many more there are, beyond the most instances wanted.
+        left_out: the number of further objects, beyond `detection_max_instances`.
     """
 
     boxes: Floats
@@ -33,7 +33,7 @@ class Detections:
 
     @classmethod
     def none(cls) -> Detections:
-        """Of a picture without objects."""
+        """The detections of a picture without objects."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
@@ -52,10 +52,11 @@ def refine(
         class_logits: (R, classes).
         deltas: (R, classes, 4) in units of `bbox_std_dev`.
         window: (4,) normalised y1 x1 y2 x2 of the picture without its padding.
-        config: for the standard deviations, least confidence, NMS threshold a class, and most instances.
+        config: gives the standard deviations, least confidence, NMS threshold within a class, and the most
+            instances.
         class_ids: keep only these; None: all but background.
 
-    As Matterport's `refine_detections_graph`, less its padding with zeros.
+    Does what Matterport's `refine_detections_graph` does, without its padding with zeros.
     """
     probabilities = _softmax(class_logits)
     best_class = np.argmax(probabilities, axis=1).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Diverging: what can be seen of why a training's loss is not finite, and what to do."""
+"""Diverging: the likely cause of a training loss that is not finite, and what to do."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from model.families.mask_rcnn.weight_files import some
 
 USUAL_AT_MOST = 1e6
-"""Larger weights, or larger deviations in a batch norm, come of a training that was about to diverge."""
+"""Larger weights, or larger deviations in a batch norm, are signs of a training run about to diverge."""
 
 
 def suspects(variables: Sequence[keras.Variable]) -> str:
-    """The names of weights that are finite and still cannot be right, with what is wrong; else empty."""
+    """The names of weights that are finite but cannot be right, with the reason; empty if there are none."""
     found = []
     for variable in variables:
         values = keras.ops.convert_to_numpy(variable)
@@ -39,33 +39,33 @@ def why_not_finite(
     kept: int,
     suspected: str,
 ) -> str:
-    """What can be seen of why a loss is not finite, and what to do; the weights to start from were.
+    """The likely cause of a loss that is not finite, and what to do; the initial weights must be finite.
 
     Args:
-        step: at which it came.
+        step: at which the loss was not finite.
         values: "loss" and the losses that it is the sum of.
-        objects: how many the pictures so far showed.
+        objects: the number of objects in all pictures so far.
         learning_rate: at this step.
         kept: the step of the last checkpoint; 0: there is none.
-        suspected: of the weights to start from, as of `suspects`.
+        suspected: the result of `suspects` for the initial weights.
     """
     names = ", ".join(name for name, value in values.items() if name != "loss" and not np.isfinite(value))
     checkpoint = f"The checkpoint of step {kept} is kept" if kept else "There is no checkpoint yet"
     told = (
-        f"the loss is {values['loss']} at step {step} ({names or 'their sum'}). {checkpoint}; history.csv "
-        "has the losses so far. "
+        f"the loss is {values['loss']} at step {step} ({names or 'the sum of its parts'}). {checkpoint}; "
+        "history.csv has the losses so far. "
     )
     if not objects:
-        return told + "No picture so far showed an object to learn: look at the labels of --data"
+        return told + "No picture so far showed an object to learn: check the labels of --data"
     if suspected:
-        return told + f"The weights to start from are odd in {suspected}: start from other --weights"
+        return told + f"The initial weights have unusual values in {suspected}: start from other --weights"
     if step == 1:
         return told + (
-            "Nothing had been learned yet, the weights were finite and the pictures showed objects: look at "
+            "Nothing had been learned yet, the weights were finite and the pictures showed objects: check "
             "mean_pixel and loss_weights in --recipe"
         )
     return told + (
-        "The weights were finite at the start and the pictures showed objects, so that the learning rate, "
-        f"{learning_rate:.2g} here, is the likely cause: start anew, in another --out, with a tenth of it as "
-        "--learning-rate"
+        "The initial weights were finite and the pictures showed objects, so the likely cause is the "
+        f"learning rate, {learning_rate:.2g} at this step: start again in another --out, with a tenth of it "
+        "as --learning-rate"
     )

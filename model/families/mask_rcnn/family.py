@@ -1,4 +1,4 @@
-"""The family of Mask R-CNN."""
+"""MaskRCNNFamily: Mask R-CNN models as a family."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class MaskRCNNFamily:
         config = _config(manifest)
         if config.num_classes != len(manifest.classes):
             raise ValueError(
-                f"config has num_classes {config.num_classes}, classes has {len(manifest.classes)} names; "
-                "both count the background"
+                f"config has num_classes {config.num_classes}, but classes has {len(manifest.classes)} "
+                "names: the numbers must be equal, as both include the background"
             )
 
     def input_policy(self, manifest: Manifest) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class MaskRCNNFamily:
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""
-        # Here, not above: who needs no TensorFlow must neither wait for it nor have it installed.
+        # Imported here: serving with OpenVINO must neither wait for TensorFlow nor need it installed.
         from model.engines.tensorflow import limit_threads
         from model.families.mask_rcnn.network import MaskRCNN, runner_of
 

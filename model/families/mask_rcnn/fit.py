@@ -1,4 +1,4 @@
-"""Fit: how a picture of one size is brought to the network, worked out once for whoever needs to know."""
+"""Fit: how a picture of a given size is scaled, padded and cut into tiles for the network."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from model.pictures.tiles import Tile, cut
 from model.results.result import UnsuitablePicture
 
 COARSE_STRIDE = 256
-"""Sides are multiples of it where an engine wants few shapes: three lengths up to 1024, not seven."""
+"""Sides are multiples of it if an engine wants few shapes: three lengths up to 1024 instead of seven."""
 MOST_TILES = 64
-"""About so many at most: a picture that needs more (of 1 x 5,000 pixels, say) shrinks, or takes minutes."""
+"""Approximate limit: pictures that need more (such as 1 x 5,000 pixels) shrink; else they take minutes."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One picture, or tile, as it lies in what the network sees.
+    """How one picture or tile is placed in the network's input.
 
     Attributes:
         size: (width, height) of the picture in its own pixels.
         shape: (height, width) to which it is scaled.
-        padding: rows above and below it, columns left and right of it.
+        padding: (rows above, rows below), (columns left, columns right).
     """
 
     size: Size
@@ -34,12 +34,12 @@ class Fit:
 
     @property
     def scale(self) -> float:
-        """By how much it is enlarged."""
+        """The factor by which it is enlarged."""
         return self.shape[1] / self.size[0]
 
     @property
     def padded_shape(self) -> tuple[int, int]:
-        """(height, width) of what the network sees."""
+        """(height, width) of the network's input."""
         (top, bottom), (left, right) = self.padding
         return top + self.shape[0] + bottom, left + self.shape[1] + right
 
@@ -55,8 +55,8 @@ class Plan:
     """How a whole picture goes through the network.
 
     Attributes:
-        tiles: its parts, all of one size; one that is all of it, unless it is cut.
-        fit: of each of them.
+        tiles: parts of the picture, all of one size; a single tile if the picture is not cut.
+        fit: of each tile.
         enough: (width, height) to which the picture may be reduced without a loss to the network.
     """
 
@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def work(self) -> int:
-        """Pixels that the network sees."""
+        """The number of pixels that the network processes."""
         height, width = self.fit.padded_shape
         return len(self.tiles) * height * width
 
@@ -74,15 +74,15 @@ class Plan:
 def fit_of(size: Size, config: Config, few_shapes: bool = False) -> Fit:
     """How a picture of `size` (width, height) is scaled and padded (Matterport `resize_image`).
 
-    With `few_shapes` "fit64" pads more: to a multiple of `COARSE_STRIDE`, or the least or largest side of the
-    config if nearer.
+    With `few_shapes`, "fit64" pads more: to a multiple of `COARSE_STRIDE`, or to the config's least or
+    largest side if that is nearer.
 
     Raises:
-        UnsuitablePicture: the config's resize mode takes no picture of that size.
+        UnsuitablePicture: the config's resize mode does not accept a picture of that size.
     """
     width, height = size
     scale = scale_of(height, width, config)
-    shape = max(1, round(height * scale)), max(1, round(width * scale))  # one pixel also of 5,000 x 2
+    shape = max(1, round(height * scale)), max(1, round(width * scale))  # at least 1, even for 5,000 x 2
     return Fit(size, shape, _padding(*shape, config, few_shapes))
 
 
@@ -99,8 +99,8 @@ def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bo
     fit = fit_of(tiles[0].size, config, few_shapes)
     height, width = fit.shape
     shrinks = len(tiles) == 1 and scale_of(size[1], size[0], config) < 1
-    # Matterport's modes promise Matterport's very numbers; a range of grey levels is that of the picture's
-    # own pixels.
+    # Matterport's modes promise exactly Matterport's numbers, and a range of grey levels must be that of
+    # the picture's own pixels.
     reducible = config.image_resize_mode == "fit64" and config.image_normalization != "contrast"
     return Plan(tiles, fit, (width, height) if shrinks and reducible else size)
 
@@ -108,9 +108,10 @@ def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bo
 def closer_plan_of(
     size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False
 ) -> Plan | None:
-    """How a picture goes through the network whose objects `plan_of` shows too small, as far as is known.
+    """How a picture goes through the network if `plan_of` shows its objects too small.
 
-    None where it goes no larger: without tiles, without a `closer_scale`, or if the picture is as large so.
+    None if the picture cannot be shown larger: without tiles, without a `closer_scale`, or if `plan_of`
+    already shows it as large.
     """
     scale = config.closer_scale
     if tile_overlap is None or not scale:
@@ -123,7 +124,7 @@ def closer_plan_of(
 
 
 def scale_of(height: int, width: int, config: Config) -> float:
-    """By how much an image of these pixels is enlarged before the network sees it."""
+    """The factor by which an image of that size in pixels is enlarged before the network sees it."""
     scale = _full_scale_of(height, width, config)
     longest = max(height, width)
     if config.image_resize_mode in ("square", "fit64") and round(longest * scale) > config.image_max_dim:
@@ -139,15 +140,15 @@ def largest_picture(config: Config) -> tuple[int, int]:
     """
     if config.image_resize_mode not in ("square", "fit64"):
         raise ValueError(
-            f'image_resize_mode "{config.image_resize_mode}" lets pictures of any size through: '
-            'only "fit64" and "square" have a largest one, as compiled stages need'
+            f'image_resize_mode "{config.image_resize_mode}" has no largest picture, which compiled stages '
+            'need: use "fit64" or "square"'
         )
     side = _multiple(config.image_max_dim, COARSEST_STRIDE)
     return side, side
 
 
 def _full_scale_of(height: int, width: int, config: Config) -> float:
-    """As `scale_of`, were there no `image_max_dim`: the scale at which objects are best found."""
+    """As `scale_of`, but without `image_max_dim`: the scale at which objects are found best."""
     if config.image_resize_mode == "none":
         return 1.0
     scale = config.image_min_dim / min(height, width)
@@ -158,7 +159,7 @@ def _tiles(size: Size, config: Config, overlap: int | None) -> list[Tile]:
     width, height = size
     if overlap is None:
         return [Tile(0, 0, width, height)]
-    # A thin picture is enlarged no further than in one piece: its objects would be too large to be found.
+    # A thin picture is enlarged no further than if it were not cut: its objects would become too large.
     scale = max(1.0, config.image_min_scale, scale_of(height, width, config))
     side = max(
         int(config.image_max_dim / scale),
@@ -175,7 +176,7 @@ def _padding(
     mode = config.image_resize_mode
     if mode == "crop":
         raise UnsuitablePicture(
-            'image_resize_mode "crop" is for training; to detect, use "square" or "fit64"'
+            'image_resize_mode "crop" is for training; for detection, use "square" or "fit64"'
         )
     if mode == "none" and (height % COARSEST_STRIDE or width % COARSEST_STRIDE):
         raise UnsuitablePicture(
@@ -192,11 +193,11 @@ def _padding(
 
 
 def _coarse_side(side: int, config: Config) -> int:
-    """The least of few lengths that holds `side`; `image_min_dim`, which most sides have, is one of them."""
+    """The least of a few lengths that fits `side`; one is `image_min_dim`, the most frequent side."""
     ends = (_multiple(end, COARSEST_STRIDE) for end in (config.image_min_dim, config.image_max_dim))
     return min(length for length in (*ends, _multiple(side, COARSE_STRIDE)) if length >= side)
 
 
 def _multiple(length: int, stride: int) -> int:
-    """The least multiple of `stride` that is no less than `length`."""
+    """`length` rounded up to a multiple of `stride`."""
     return -(-length // stride) * stride

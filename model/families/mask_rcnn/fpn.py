@@ -1,4 +1,4 @@
-"""The feature pyramid: C2…C5 → P2…P6, all of one width (Lin et al. 2017, arXiv:1612.03144)."""
+"""The feature pyramid: C2…C5 → P2…P6, of equal channel counts (Lin et al. 2017, arXiv:1612.03144)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import KerasTensor, layers, ops
 
 
 def build_fpn(stages: list[KerasTensor], width: int) -> list[KerasTensor]:
-    """P2…P6 with `width` channels; P6 is every second cell of P5 and serves the RPN only."""
+    """P2…P6 with `width` channels; P6 is every second cell of P5 and is used only by the RPN."""
     merged = layers.Conv2D(width, 1, name="fpn_c5p5")(stages[-1])
     pyramid = [_smooth(merged, width, 5)]
     for level in (4, 3, 2):
@@ -23,9 +23,9 @@ def build_fpn(stages: list[KerasTensor], width: int) -> list[KerasTensor]:
 
 
 class Upsample(keras.layers.Layer):
-    """(B, H, W, C) → (B, 2H, 2W, C), each cell four times.
+    """(B, H, W, C) → (B, 2H, 2W, C), each cell repeated four times.
 
-    As a transposed convolution with ones: compiled runtimes have fast ones, and are slow at the repeats of
+    A transposed convolution with ones: compiled runtimes run it fast, but are slow at the repeats of
     `UpSampling2D`.
     """
 

@@ -1,4 +1,4 @@
-"""The two heads that look at RoIs: what it is and where (box head), and which pixels (mask head)."""
+"""The two heads: for each RoI, the box head finds the class and the box, the mask head the pixels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def build_box_head(
 ) -> tuple[KerasTensor, KerasTensor]:
     """Class logits (B, R, classes) and deltas (B, R, classes, 4) in units of std dev.
 
-    Matterport writes the two hidden layers as convolutions over the whole 7 × 7 grid; they are dense
-    layers, and run ten times faster as such.
+    Matterport writes the two hidden layers as convolutions over the whole 7 × 7 grid; as the equivalent
+    dense layers they run ten times faster.
     """
     aligned = RoIAlign(name="roi_align_classifier")([cells, *points])
     grid = config.pool_size**2 * config.top_down_pyramid_size

@@ -1,4 +1,4 @@
-"""History: the figures of a training run, a row a step, as a table and as curves."""
+"""History: the figures of a training run, one row per step, as a table and as curves."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from model.files.whole_files import whole_file
 
 Row = dict[str, float]
 VALIDATION = "val_"
-"""What the names of figures on pictures begin with from which the network does not learn."""
+"""Prefix of the names of figures measured on validation data."""
 
 
 class HistoryError(ValueError):
-    """A history whose file is damaged."""
+    """The file of a history is damaged."""
 
 
 class History:
-    """The rows so far: `step` and the losses of each step, and what was measured at some of them.
+    """The rows so far: `step` and the losses of each step, and at some steps the figures measured there.
 
     Attributes:
         rows: in the order of the steps.
     """
 
     def __init__(self, path: Path) -> None:
-        """Of the file `path`; nothing is read."""
+        """A history to be kept in the file `path`, which is not read yet."""
         self.path = path
         self.rows: list[Row] = []
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Remember figures of a step; those of the last step are added to its row."""
+        """Record figures of a step; if it is the last step recorded, they are added to its row."""
         if self.rows and self.rows[-1]["step"] == step:
             self.rows[-1].update(values)
         else:
             self.rows.append({"step": step, **values})
 
     def read(self, last: int) -> None:
-        """Read the rows up to the step `last`; none where there is no file, as nothing else depends on it.
+        """Read the rows up to the step `last`; a missing file gives no rows, as nothing else depends on it.
 
         Raises:
             HistoryError: the file is damaged.
@@ -55,7 +55,7 @@ class History:
             self.rows = [row for row in rows if row["step"] <= last]
         except (OSError, TypeError, ValueError, KeyError, csv.Error) as error:
             raise HistoryError(
-                f"{self.path} is damaged ({error}): delete it, and the run goes on without the losses so far"
+                f"{self.path} is damaged ({error}): delete it to continue the run without the losses so far"
             ) from error
 
     def write(self) -> None:
@@ -67,13 +67,13 @@ class History:
             writer.writerows(self.rows)
 
     def is_best(self, step: int) -> bool:
-        """Whether no earlier step had as good a mAP on validation data, or the same with less loss."""
+        """Whether the step beats all earlier ones on validation data: by mAP, and if equal by loss."""
         ranks = {row["step"]: _rank(row) for row in self.rows if f"{VALIDATION}loss" in row}
         return step in ranks and all(ranks[step] > rank for other, rank in ranks.items() if other < step)
 
     def draw(self, path: Path) -> None:
-        """Draw the losses and, beneath, the AP, if any, to a PNG."""
-        if not self.rows:  # somebody deleted it after the last step
+        """Draw the losses and, below them, the AP, if any, to a PNG."""
+        if not self.rows:  # the file was deleted after the last step
             return
         measured = [row for row in self.rows if f"{VALIDATION}loss" in row]
         aps = [name for name in ("val_mAP", "val_AP50") if any(name in row for row in measured)]
@@ -83,7 +83,7 @@ class History:
         for name in aps:
             having = [row for row in measured if name in row]
             axes[1].plot([row["step"] for row in having], [row[name] for row in having], "o-", label=name)
-            axes[1].set_ylabel("COCO's AP of masks")
+            axes[1].set_ylabel("mask AP (COCO)")
             axes[1].set_ylim(bottom=0)
         for one in axes:
             one.grid(alpha=0.3)
@@ -107,7 +107,7 @@ class History:
 
 
 def _parsed(row: Mapping[str, str]) -> Row:
-    """Numbers; a figure that was not measured at the step is left out."""
+    """The row as numbers, without figures that were not measured at the step."""
     return {
         name: int(value) if name == "step" else float(value) for name, value in row.items() if value != ""
     }

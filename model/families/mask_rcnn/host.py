@@ -1,4 +1,4 @@
-"""Calling NumPy from inside a training step, on whichever Keras backend runs it."""
+"""Calling NumPy from inside a training step, on any Keras backend."""
 
 from __future__ import annotations
 

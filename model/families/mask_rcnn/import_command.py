@@ -1,4 +1,4 @@
-"""What `python -m model import --task instance` asks, and does."""
+"""`python -m model import --task instance`: its options, and how it makes a bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.storage.manifest import Manifest
 
 H5_SUFFIXES = {".h5", ".hdf5"}
 OWN_LAYERS = ("mrcnn_", "rpn_")
-"""How layers are called in Matterport's weight files alone."""
+"""Prefixes of layer names that occur only in Matterport's weight files."""
 
 TOLD_BY_WEIGHTS = (
     *("backbone", "num_classes", "top_down_pyramid_size", "fpn_classif_fc_layers_size"),
@@ -27,33 +27,37 @@ TOLD_BY_WEIGHTS = (
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
-    """The options of this family alone."""
+    """Add the options that only this family has."""
     add = group.add_argument
     return [
-        add("--backbone", choices=BACKBONES, help="checked against the file (default: as there)"),
-        add("--min-dim", type=int, help="IMAGE_MIN_DIM of the training (default: 800)"),
-        add("--max-dim", type=int, help="IMAGE_MAX_DIM of the training (default: 1024)"),
-        add("--resize-mode", choices=RESIZE_MODES, help="default: fit64, as square but faster"),
+        add("--backbone", choices=BACKBONES, help="checked against the file (default: the file's)"),
+        add("--min-dim", type=int, help="IMAGE_MIN_DIM used in training (default: 800)"),
+        add("--max-dim", type=int, help="IMAGE_MAX_DIM used in training (default: 1024)"),
+        add("--resize-mode", choices=RESIZE_MODES, help="default: fit64, which is like square but faster"),
         add("--anchor-scales", type=_numbers, help="RPN_ANCHOR_SCALES, comma-separated"),
         add("--anchor-ratios", type=_numbers, help="RPN_ANCHOR_RATIOS, comma-separated"),
         add("--mean-pixel", type=_numbers, help="MEAN_PIXEL, comma-separated"),
         add(
             "--exclude",
             metavar="LAYERS",
-            help="layers of the file that are not the network's, comma-separated",
+            help="layers of the file that are not part of the network, comma-separated",
         ),
-        add("--config", type=Path, help="further Config values: JSON, YAML, or what config.display() prints"),
+        add(
+            "--config",
+            type=Path,
+            help="further Config values: a JSON or YAML file, or the output of config.display()",
+        ),
     ]
 
 
 def recognises(path: Path) -> bool:
-    """Whether the file holds the layers of a Mask R-CNN, or is one of HDF5 that cannot be read."""
+    """Whether the file holds the layers of a Mask R-CNN, or is an HDF5 file that cannot be read."""
     if path.suffix.lower() not in H5_SUFFIXES or not path.is_file() or not _is_hdf5(path):
         return False
     try:
         return any(name.startswith(OWN_LAYERS) for name in layer_names(path))
     except WeightsError:
-        return True  # making a model of it will say what is wrong
+        return True  # `make` will say what is wrong
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -81,17 +85,17 @@ def make(
         "mean_pixel": arguments.mean_pixel,
         "detection_min_confidence": arguments.threshold,
     }
-    layer_names(path)  # what is no weight file is refused before anything else is asked
+    layer_names(path)  # reject files that are not weight files before complaining about options
     exclude = _excluded(arguments.exclude)
     asked = _run_beside(path)
     if not arguments.classes and not asked and replaced is None:
-        raise ValueError("--classes is missing: name a text file with a class name a line")
+        raise ValueError("--classes is missing: give a text file with one class name per line")
     if arguments.classes:
         classes = _classes(arguments.classes)
     else:
         classes = asked["classes"] if asked or replaced is None else replaced.classes
     if arguments.resize_mode is None:
-        _say_what_square_costs("The run beside it", asked.get("config", {}))
+        _say_what_square_costs("The training run", asked.get("config", {}))
     wanted: dict[str, Any] = _taken_over(replaced, asked.get("config", {}))
     wanted |= _configured(arguments.config) if arguments.config else {}
     wanted |= {name: value for name, value in given.items() if value is not None}
@@ -104,9 +108,9 @@ def make(
 
 
 def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[str, Any]:
-    """Config values that need not be said: those of a training run, or of the model that is replaced.
+    """Default config values: those of a training run, or of the model that is replaced.
 
-    Its threshold takes precedence over that of a run, which nobody chose for serving.
+    The threshold of the replaced model takes precedence over the run's, which was not chosen for serving.
     """
     if replaced is None:
         return dict(of_run)
@@ -116,22 +120,22 @@ def _taken_over(replaced: Manifest | None, of_run: Mapping[str, Any]) -> dict[st
 
 
 def _classes(path: Path) -> list[str]:
-    """The class names in a file, background first; says what had to be understood."""
+    """The class names in a file, background first; prints how they were interpreted."""
     named = read_class_file(path)
     if named.sentence:
         print(named.sentence)
     if named.background:
         order = ", ".join(f"{number} {name}" for number, name in enumerate(named.classes[:4]))
         more = ", …" if len(named.classes) > 4 else ""
-        print(f"{path.name} does not name the background first, as it is counted: {order}{more}.")
+        print(f"{path.name} does not list the background first; the classes are numbered {order}{more}.")
     return named.classes
 
 
 def _configured(path: Path) -> dict[str, Any]:
-    """The values in a config file; says what of it was passed over, and what it costs."""
+    """The values in a config file; prints what was ignored, and what "square" costs."""
     found = read_config_file(path)
     if found.sentence:
-        print(f"Passed over in {path.name}: {found.sentence}.")
+        print(f"Ignored in {path.name}: {found.sentence}.")
     _say_what_square_costs(path.name, found.values)
     return found.values
 
@@ -139,8 +143,8 @@ def _configured(path: Path) -> dict[str, Any]:
 def _say_what_square_costs(source: str, config: Mapping[str, Any]) -> None:
     if config.get("image_resize_mode") == "square":
         print(
-            f'{source} has the resize mode "square", for Matterport\'s very numbers; --resize-mode fit64 '
-            "saves a quarter of the work for a 4:3 photo."
+            f'{source} has the resize mode "square", which gives exactly Matterport\'s numbers; '
+            "--resize-mode fit64 saves a quarter of the work for a 4:3 photo."
         )
 
 
@@ -149,14 +153,14 @@ def _excluded(words: str | None) -> list[str]:
     needed = [name for name in names if LAYER_NAME.fullmatch(name)]
     if needed:
         raise ValueError(
-            f"--exclude {','.join(needed)}: no model can be served without. import passes over layers of the "
-            "file that are not the network's; for classes of your own, train --weights FILE --exclude LAYERS"
+            f"--exclude {','.join(needed)}: a model needs these layers. Exclude only layers of the file that "
+            "are not part of the network; for classes of your own, train with --weights FILE --exclude LAYERS"
         )
     return names
 
 
 def _run_beside(weights: Path) -> dict[str, Any]:
-    """What `python -m model train` was asked, where the weights are a run's; else nothing."""
+    """The contents of run.json if the weights are those of a training run; else empty."""
     path = weights.parent / "run.json"
     asked: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return asked if {"config", "classes"} <= asked.keys() else {}

@@ -1,4 +1,4 @@
-"""Importing: a weight file becomes a bundle, and whatever does not fit the file is refused."""
+"""Importing: makes a bundle from a weight file; refuses options that do not fit the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BACKBONE_OF_STAGE4_BLOCKS = {6: "resnet50", 23: "resnet101", 2: "resnet_small"}
 
 
 def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, Any]:
-    """What a weight file says of its network, as Config values: backbone, classes and widths.
+    """The Config values that a weight file determines: backbone, number of classes and widths.
 
     Raises:
         WeightsError: these are not the weights of a Mask R-CNN.
@@ -47,7 +47,7 @@ def shape_in(stored: Mapping[str, LayerWeights], file_name: str) -> dict[str, An
         }
     except KeyError as missing:
         raise WeightsError(
-            f"{file_name} does not hold a whole Mask R-CNN (no {missing.args[0]}): "
+            f"{file_name} does not hold a complete Mask R-CNN (it has no {missing.args[0]}): "
             "save it with Matterport's model.keras_model.save_weights after training"
         ) from None
 
@@ -58,18 +58,18 @@ def config_for(
     """The Config for a weight file of that shape, as the user wants it.
 
     Raises:
-        ValueError: something wanted contradicts the file; says what would fit.
+        ValueError: `wanted` or `classes` contradicts the file; the message says what would fit.
     """
     if len(classes) != shape["num_classes"]:
         raise ValueError(
-            f"{file_name} has {shape['num_classes']} classes with the background, so "
-            f"{shape['num_classes'] - 1} names are needed, one a line; {len(classes) - 1} were given "
-            "(a background does not count if it is called BG or background)"
+            f"{file_name} has {shape['num_classes']} classes including the background, so "
+            f"{shape['num_classes'] - 1} names are needed, one per line; {len(classes) - 1} were given "
+            "(a background called BG or background is not counted)"
         )
     for name, value in wanted.items():
         if name in shape and value != shape[name]:
             raise ValueError(
-                f"{file_name} has {name} {shape[name]}, not {value}: leave it out or say {shape[name]}"
+                f"{file_name} has {name} {shape[name]}, not {value}: omit {name} or give {shape[name]}"
             )
     values = {"image_resize_mode": "fit64", **shape, **wanted}
     if values["image_resize_mode"] == "crop":
@@ -119,7 +119,7 @@ def import_weights(
     runner = runner_of(network)
     _run_each_stage(FiniteRunner(name, runner), config)
     file_name = "model.weights.h5"
-    if exclude:  # or nobody could read it later without saying so again
+    if exclude:  # else the bundle could not be read without `exclude`
         save_weights(network.layers, folder / file_name)
     else:
         shutil.copyfile(weights, folder / file_name)
@@ -141,7 +141,7 @@ def import_weights(
 
 
 def _run_each_stage(runner: Runner, config: Config) -> None:
-    """Run every stage once, for noise; in a picture without objects the mask head would be asked nothing."""
+    """Run every stage once on noise, with fixed RoIs: without any objects, the mask head would not run."""
     stages = EngineStages(runner, config)
     noise = np.random.default_rng(0).uniform(-128, 128, (1, TRIAL_SIDE, TRIAL_SIDE, 3)).astype(np.float32)
     features, _, _ = stages.trunk(noise)

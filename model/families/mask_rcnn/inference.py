@@ -1,4 +1,4 @@
-"""Inference: one picture through the three stages, with a little NumPy between them."""
+"""Inference: runs one picture through the three stages, with some NumPy between them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Features(NamedTuple):
     """P2…P5 of one picture, for the heads.
 
     Attributes:
-        cells: (1, cells, C), see `roi_align.cells_of`, in whatever form the engine keeps them.
+        cells: (1, cells, C), see `roi_align.cells_of`, in the engine's own form.
         picture_shape: height and width of the picture that the trunk saw.
     """
 
@@ -39,7 +39,7 @@ class Stages(Protocol):
     """The network as an engine runs it.
 
     Attributes:
-        few_shapes: whether each new shape of picture costs the engine so much that there should be few.
+        few_shapes: whether a new picture shape is so expensive for the engine that there should be few.
     """
 
     @property
@@ -66,19 +66,20 @@ def find_segments(
     stopwatch: Stopwatch | None = None,
     turn: Turn = nullcontext,
 ) -> Result:
-    """The objects of an RGB image (H, W, 3), in its pixels; those without a pixel are dropped.
+    """The objects of an RGB image (H, W, 3), in its pixels; objects whose mask is empty are dropped.
 
-    Of those left out, beyond the most instances wanted, no masks are made: some may be without a pixel.
+    Objects beyond the most instances wanted are counted in `left_out` without making their masks, so some
+    of those may be empty.
 
     Args:
         stages: the network.
         image: uint8 (H, W, 3), RGB.
-        config: the network's, with the least confidence and most instances wanted here.
+        config: the network's, with the least confidence and the most instances wanted here.
         class_ids: keep only these; None: all.
-        fit: of the picture that `image` is a reduced copy of; the answer is in its pixels. None: of `image`.
-        grey_range: of the whole picture, where `image` is part of a larger one (see `mold`).
+        fit: of the picture, if `image` is a reduced copy; the result is in its pixels. None: of `image`.
+        grey_range: of the whole picture, if `image` is a part of it (see `mold`).
         stopwatch: measures the stages "infer" and "masks".
-        turn: gives what is held while the network computes.
+        turn: returns a context manager that is held while the network computes.
     """
     stopwatch = stopwatch or Stopwatch()
     fit = fit or fit_of((image.shape[1], image.shape[0]), config, stages.few_shapes)
@@ -108,9 +109,9 @@ def find_segments(
 def infer(
     stages: Stages, molded: Molded, config: Config, class_ids: Collection[int] | None = None
 ) -> tuple[Detections, Floats]:
-    """The objects of one picture, of these classes (None: all), and their masks.
+    """The objects of one picture, of the given classes (None: all), and their masks.
 
-    The masks are probabilities, float32 (D, 28, 28); the mask head runs for these D alone.
+    The masks are probabilities, float32 (D, 28, 28); the mask head runs only for these D objects.
     """
     features, objectness, deltas = stages.trunk(molded.picture)
     anchors = pyramid_anchors(config, *molded.shape)

@@ -1,4 +1,4 @@
-"""Joining: objects that the borders of tiles have cut are made whole again."""
+"""Joining: merges the parts of objects that were cut by the borders of tiles."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ Box = tuple[int, int, int, int]
 """x1 y1 x2 y2 in pixels of the picture, half-open."""
 
 SAME_OBJECT_IOU = 0.5
-"""From this IoU on, within what both tiles saw, two segments of one class are the same object."""
+"""Two segments of one class are the same object from this IoU on, measured where their tiles overlap."""
 REMNANT_INSIDE = 0.75
-"""Where a tile's border cuts one of two segments: it is part of the other if so much of it lies inside."""
+"""If a tile's border cuts one of two segments: they are one object if this share of the smaller one lies in
+the other."""
 
 
 def join(tiles: Sequence[Tile], answers: Sequence[Segments], size: tuple[int, int]) -> Segments:
     """The objects of the whole picture, from those of its tiles.
 
-    Two segments of different tiles are one object where they agree within what both tiles saw: by IoU, or,
-    where the border of a tile cuts one of them, by how much of the smaller one lies in the other. It gets
-    the union of their pixels and the better score. A segment that agrees with none stays as it is.
+    Two segments of different tiles are one object if they agree where both tiles overlap: by IoU, or, if the
+    border of a tile cuts one of them, by the share of the smaller one that lies in the other. The object gets
+    the union of their pixels and the better score. A segment that agrees with no other is kept unchanged.
 
     Args:
-        tiles: where each answer lies.
-        answers: segments in the pixels of their tile.
+        tiles: the position of each answer.
+        answers: the segments of each tile, in its pixels.
         size: (width, height) of the picture.
     """
     origin_of = np.repeat(np.arange(len(tiles)), [len(answer) for answer in answers])
@@ -70,7 +71,7 @@ def _groups(
     class_ids: npt.NDArray[np.int32],
     cut_by_tile: npt.NDArray[np.bool_],
 ) -> list[list[int]]:
-    """Indices of segments by the object they belong to (connected components of "is the same")."""
+    """Indices of segments grouped by object (connected components of "is the same object")."""
     leader = list(range(len(boxes)))
 
     def find(index: int) -> int:
@@ -97,10 +98,10 @@ def _meeting(
     boxes: npt.NDArray[np.int32],
     class_ids: npt.NDArray[np.int32],
 ) -> Iterator[tuple[int, int, Tile]]:
-    """Segments of one class and of two tiles whose boxes meet in what both tiles saw, and where that is.
+    """Pairs of segments of one class whose boxes meet where their two tiles overlap, with that overlap.
 
-    Two tiles at a time, and of these only what lies there: all with all would be quadratic, and a large
-    picture of tissue has tens of thousands.
+    Only segments in the overlap of two tiles are compared: comparing all pairs would be quadratic, and a
+    large picture of tissue has tens of thousands of segments.
     """
     ends = np.searchsorted(origin_of, np.arange(len(tiles) + 1))
     for one, other in itertools.combinations(range(len(tiles)), 2):
@@ -121,7 +122,7 @@ def _meeting(
 def _inside(
     limits: npt.NDArray[np.int32], boxes: npt.NDArray[np.int32], start: int, end: int
 ) -> npt.NDArray[np.int64]:
-    """Which of boxes[start:end] have a part within `limits` (x1 y1 x2 y2)."""
+    """Indices of those of boxes[start:end] that have a part within `limits` (x1 y1 x2 y2)."""
     some = boxes[start:end]
     return start + np.flatnonzero(
         (some[:, :2] < limits[2:]).all(axis=1) & (some[:, 2:] > limits[:2]).all(axis=1)
@@ -134,7 +135,7 @@ def _cut_by_tile(
     boxes: npt.NDArray[np.int32],
     size: tuple[int, int],
 ) -> npt.NDArray[np.bool_]:
-    """Bool (N,): whether a segment ends where its tile does and the picture does not."""
+    """Bool (N,): whether a segment ends at a border of its tile that is not a border of the picture."""
     limits = np.array([(tile.x1, tile.y1, tile.x2, tile.y2) for tile in tiles], np.int32)[origin_of]
     return ((boxes == limits) & (limits != np.array([0, 0, *size]))).any(axis=1)
 
@@ -155,7 +156,7 @@ def _agreement(
     second_box: Box,
     second_mask: npt.NDArray[np.uint8],
 ) -> tuple[float, float]:
-    """IoU, and intersection over the smaller, of two box-local masks; only pixels in `region` count."""
+    """IoU, and intersection over the smaller area, of two box-local masks; only pixels in `region` count."""
     seen = (region.x1, region.y1, region.x2, region.y2)
     window = _common(seen, _common(first_box, second_box))
     common = cv2.countNonZero(

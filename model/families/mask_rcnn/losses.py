@@ -1,4 +1,4 @@
-"""The five losses of Mask R-CNN; each a mean over what counts, 0 where nothing does."""
+"""The five losses of Mask R-CNN; each is a mean over the items that count, or 0 if there are none."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from model.families.mask_rcnn.targets import NEUTRAL, POSITIVE
 
 
 def rpn_class_loss(match: Any, objectness: Any) -> Any:
-    """Cross-entropy of the used anchors. match: int32 (B, A) of 1, 0, -1; objectness: logits (B, A)."""
+    """Cross-entropy of the anchors in use. match: int32 (B, A) of 1, 0, -1; objectness: logits (B, A)."""
     truth = ops.cast(ops.equal(match, POSITIVE), "float32")
     loss = ops.binary_crossentropy(truth, objectness, from_logits=True)
     return _mean_where(loss, ops.not_equal(match, NEUTRAL))
 
 
 def rpn_bbox_loss(match: Any, target_deltas: Any, deltas: Any) -> Any:
-    """Smooth L1 of the objects' anchors. Deltas: (B, A, 4) in units of std dev."""
+    """Smooth L1 of the positive anchors. Deltas: (B, A, 4) in units of std dev."""
     return _mean_where(ops.mean(_smooth_l1(target_deltas - deltas), axis=-1), ops.equal(match, POSITIVE))
 
 

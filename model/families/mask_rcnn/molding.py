@@ -1,4 +1,4 @@
-"""Molding: a picture → what the trunk sees, and boxes back to the picture's own pixels."""
+"""Molding: converts a picture to the trunk's input, and boxes back to the picture's own pixels."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from model.pictures.bulk import bulk_of
 
 CONTRAST_PERCENTILES = (0.5, 99.8)
 LEAST_CONTRAST = 10.0
-"""Grey levels: a picture with a smaller range is noise, and is not stretched further than from this."""
+"""Grey levels: smaller ranges are noise, and are stretched only as much as a range of this size."""
 PERCENTILE_SAMPLE = 65_536
-"""Pixels looked at for the percentiles: enough for a stable tenth of a percent."""
+"""Pixels from which percentiles are computed: enough for a stable tenth of a percent."""
 
 GreyRange = tuple[float, float]
-"""The grey levels that become 0 and 255 where contrast is stretched."""
+"""The grey levels that become 0 and 255 when contrast is stretched."""
 
 
 @dataclass(frozen=True)
 class Molded:
-    """One picture as the trunk sees it.
+    """One picture as the trunk's input.
 
     Attributes:
         picture: float32 (1, H, W, 3), mean subtracted.
-        fit: how the image lies in `picture`.
+        fit: how the image is placed in `picture`.
     """
 
     picture: Floats
@@ -45,10 +45,10 @@ class Molded:
         return normalize(np.array(self.fit.window), *self.shape)
 
     def to_image_boxes(self, boxes: Floats) -> npt.NDArray[np.int32]:
-        """Normalised (N, 4) boxes to y1 x1 y2 x2 pixels of the image (Matterport `unmold_detections`)."""
+        """Normalised (N, 4) boxes → y1 x1 y2 x2 in pixels of the image (Matterport `unmold_detections`)."""
         window = self.normalized_window
         origin = window[:2]
-        extent = np.maximum(window[2:] - origin, np.finfo(np.float32).eps)  # 0 where it is one pixel wide
+        extent = np.maximum(window[2:] - origin, np.finfo(np.float32).eps)  # one pixel has an extent of 0
         width, height = self.fit.size
         return denormalize((boxes - np.tile(origin, 2)) / np.tile(extent, 2), height, width)
 
@@ -62,10 +62,10 @@ def mold(
     """Scale, pad and normalise an RGB image (H, W, 3) as the config says (Matterport `mold_inputs`).
 
     Args:
-        image: the picture, or a reduced copy of the one that `fit` is of.
+        image: the picture, or a reduced copy of it.
         config: the network's.
-        fit: of the picture; None: as `fit_of` has it.
-        grey_range: that of the whole picture, where `image` is part of a larger one.
+        fit: of the picture; None: the result of `fit_of`.
+        grey_range: of the whole picture, if `image` is a part of it; None: of `image`.
     """
     fit = fit or fit_of((image.shape[1], image.shape[0]), config)
     resized: npt.NDArray = _resize(image, *fit.shape, config.image_resize_mode)
@@ -77,9 +77,10 @@ def mold(
 
 
 def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | None:
-    """The grey levels to stretch from, for an RGB image (H, W, 3); None where the config does not stretch.
+    """The grey levels of an RGB image (H, W, 3) to stretch to 0…255; None if the config does not stretch.
 
-    Scale bars, writing and borders do not count: a white bar is more than the brightest 0.2 % of many images.
+    Scale bars, lettering and borders are ignored: a white bar covers more than the brightest 0.2 % of many
+    images.
     """
     if config.image_normalization != "contrast":
         return None
@@ -94,7 +95,7 @@ def grey_range_of(image: npt.NDArray[np.uint8], config: Config) -> GreyRange | N
 
 
 def _percentiles(levels: npt.NDArray[np.uint8], percents: Sequence[float]) -> list[float]:
-    """As `np.percentile`, in a quarter of its time: of so few levels each is counted, and none sorted."""
+    """Like `np.percentile`, but four times as fast: it counts the 256 levels instead of sorting pixels."""
     counts = cv2.calcHist([np.ascontiguousarray(levels).reshape(-1)], [0], None, [256], (0, 256))
     up_to = np.cumsum(counts.astype(np.int64))
     places = (up_to[-1] - 1) * np.array(percents) / 100
@@ -103,18 +104,18 @@ def _percentiles(levels: npt.NDArray[np.uint8], percents: Sequence[float]) -> li
 
 
 def stretch_contrast(picture: npt.NDArray, grey_range: GreyRange) -> Floats:
-    """float32 `picture` with these grey levels stretched to 0…255; those outside are kept, not cut.
+    """float32 `picture` with these grey levels stretched to 0…255; levels outside are not clipped.
 
-    So dim micrographs and bright ones look alike.
+    This makes dim and bright micrographs look alike.
     """
     low, high = grey_range
     return (picture.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
 
 
 def subtract_mean(picture: npt.NDArray, config: Config) -> Floats:
-    """float32 (…, 3): the picture less the mean pixel, as every network here expects it."""
-    mean = (*config.mean_pixel, 0.0)  # OpenCV's scalars have four channels, which its stubs do not know
-    pixels = picture.reshape(-1, 1, 3)  # OpenCV is several times faster at it than NumPy
+    """float32 (…, 3): the picture minus the mean pixel, as every network here expects it."""
+    mean = (*config.mean_pixel, 0.0)  # OpenCV's scalars have four channels; its type stubs lack them
+    pixels = picture.reshape(-1, 1, 3)  # OpenCV subtracts several times faster than NumPy
     less_mean = cv2.subtract(pixels, mean, dtype=cv2.CV_32F)  # type: ignore[call-overload]
     return np.asarray(less_mean).reshape(picture.shape)
 
@@ -130,23 +131,23 @@ def _resize(image: npt.NDArray[np.uint8], height: int, width: int, mode: str) ->
 
 
 def _resize_as_matterport(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Bilinear in float64, no anti-aliasing, black beyond the edge, cut (not rounded) to whole levels.
+    """Bilinear in float64, no anti-aliasing, black beyond the edge, truncated (not rounded) to whole levels.
 
-    This is `skimage.transform.resize(mode="constant", clip=True)` to the bit. OpenCV repeats the edge and
-    has float32 weights, after which the cut makes 119 of some 120s: enough to change a detection.
+    This equals `skimage.transform.resize(mode="constant", clip=True)` to the bit. OpenCV repeats the edge
+    and has float32 weights, after which truncation turns some 120s into 119: enough to change a detection.
     """
     columns = _bilinear_taps(image.shape[1], width)
     resized = np.zeros((height, width, image.shape[2]))
     for row, row_share in _bilinear_taps(image.shape[0], height):
         for column, column_share in columns:
             resized += image[row[:, None], column] * row_share[:, None, None] * column_share[:, None]
-    return np.maximum(resized, image.min()).astype(np.uint8)  # the black beyond darkens no further (`clip`)
+    return np.maximum(resized, image.min()).astype(np.uint8)  # the black darkens no further (`clip`)
 
 
 def _bilinear_taps(
     length: int, new_length: int
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    """For each new pixel the pixel before it and the one after: index and share, 0 where there is none."""
+    """For each new pixel, the pixels before and after it: index and share; 0 if there is no such pixel."""
     position = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
     before = np.floor(position).astype(np.int64)
     after_share = position - before

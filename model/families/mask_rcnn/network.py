@@ -40,7 +40,7 @@ class MaskRCNN:
     (['class_ids', 'masks', 'rois', 'scores'], (48, 64))
 
     Attributes:
-        config: what shaped it.
+        config: the Config it was built from.
         trunk_model: picture (B, H, W, 3) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
         box_model: [cells, *SamplingPoints of R RoIs] → [class logits (B, R, classes), their deltas (…, 4)].
         mask_model: [cells, *SamplingPoints of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
@@ -124,7 +124,7 @@ def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict
 
 
 def runner_of(network: MaskRCNN) -> TensorFlowRunner:
-    """The network as TensorFlow runs it, the reference that other engines are held to."""
+    """The network run by TensorFlow: the reference for other engines."""
     from model.engines.tensorflow import TensorFlowRunner  # a network may also be trained by other backends
 
     return TensorFlowRunner(STAGES, (network.trunk_model, network.box_model, network.mask_model))

@@ -1,4 +1,4 @@
-"""MaskRCNNPredictor: a picture through the network, whole or in tiles."""
+"""MaskRCNNPredictor: runs a picture through the network, whole or in tiles."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from model.stopwatch import Stopwatch
 from model.storage.manifest import Manifest
 
 TILES_TO_JUDGE = 8
-"""In about so many tiles, spread over the picture, is seen how large its objects are."""
+"""The approximate number of tiles, spread over the picture, in which the size of its objects is judged."""
 FEWEST_TO_JUDGE = 20
-"""Fewer objects say little about the others."""
+"""The least number of objects from which the size of the others is judged."""
 PLANS_KEPT = 64
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture, and what is the same however it is looked at.
+    """A picture, and the arguments that are the same for each tile and scale.
 
     Attributes:
         image: uint8 (H, W, 3), RGB, the picture or a reduced copy.
         class_ids: those wanted; None: all.
         grey_range: of the picture, see `molding.mold`.
         stopwatch: measures "infer" and "masks".
-        turn: is held while the network computes.
+        turn: returns a context manager that is held while the network computes.
     """
 
     image: npt.NDArray[np.uint8]
@@ -97,9 +97,9 @@ class MaskRCNNPredictor:
         return Result(whole.select(np.arange(kept)), left_out=count - kept)
 
     def _all_objects(self, seen: _Seen, plan: Plan, closer: Plan | None, least: float) -> Segments:
-        """Those with a score of `least` or more, and some below, however few are wanted.
+        """The objects with a score of `least` or more, and some below, regardless of how many are wanted.
 
-        Neither what an object looks like nor how closely it is looked at must depend on what is asked for.
+        Neither an object's mask nor the scale it is found at may depend on the options of the request.
         """
         lowest = min(least, SEAM_THRESHOLD if len(plan.tiles) > 1 else self.manifest.threshold)
 
@@ -118,10 +118,10 @@ class MaskRCNNPredictor:
             return joining.join(plan.tiles, answers, size)
 
     def _look(self, seen: _Seen, plan: Plan, index: int, least: float, most: int) -> Result:
-        """What is in a tile of the plan: the best `most` objects with a score of `least` or more."""
+        """The best `most` objects in a tile of the plan, with a score of `least` or more."""
         return find_segments(
             self.stages,
-            # Of a reduced copy there is one tile, all of it.
+            # A reduced copy has only one tile, the whole image.
             plan.tiles[index].of(seen.image) if len(plan.tiles) > 1 else seen.image,
             dataclasses.replace(self.config, detection_min_confidence=least, detection_max_instances=most),
             class_ids=seen.class_ids,
@@ -132,7 +132,7 @@ class MaskRCNNPredictor:
         )
 
     def _are_small(self, found: Iterable[Segments], scale: float) -> bool:
-        """Whether most of the sure objects are so small, as the network sees them, that it misses others."""
+        """Whether most objects over the threshold are so small in the network's input that it misses some."""
         areas = np.concatenate(
             [one.areas()[one.scores >= np.float32(self.manifest.threshold)] for one in found]
         )

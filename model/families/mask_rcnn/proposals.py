@@ -1,4 +1,4 @@
-"""Proposals: the RPN's answers for all anchors → the few RoIs that the heads look at."""
+"""Proposals: the RPN's outputs for all anchors → the few RoIs that the heads process."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def propose(
         objectness: (A,) logits.
         deltas: (A, 4) in units of `rpn_bbox_std_dev`.
         anchors: (A, 4) normalised y1 x1 y2 x2.
-        config: for the standard deviations, the limits before NMS and its threshold.
-        limit: most proposals to return.
-        level_sizes: how many of the anchors are on each level, finest first (`anchors.level_sizes`); None
-            takes them all for one level.
-        least_confidence: of the objectness as a probability, 0 to 1.
+        config: gives the standard deviations, the limits before NMS and its threshold.
+        limit: the most proposals to return.
+        level_sizes: the number of anchors on each level, finest first (`anchors.level_sizes`); None: treat
+            all anchors as one level.
+        least_confidence: the least objectness as a probability, 0 to 1.
 
-    As Matterport's `ProposalLayer`, less its padding with zeros.
+    Does what Matterport's `ProposalLayer` does, without its padding with zeros.
     """
     candidates = _best_of_levels(objectness, level_sizes, config.pre_nms_limit_per_level)
     candidates = candidates[_sigmoid(objectness[candidates]) >= least_confidence]
@@ -58,7 +58,7 @@ def _best_of_levels(
 
 
 def _best_first(scores: Floats, limit: int) -> np.ndarray:
-    """Indices of the `limit` highest scores, ties by position; sorts only what it returns."""
+    """Indices of the `limit` highest scores, ties by position; sorts only the scores that it returns."""
     if len(scores) > limit:
         candidates = np.sort(np.argpartition(-scores, limit - 1)[:limit])
     else:
@@ -67,4 +67,4 @@ def _best_first(scores: Floats, limit: int) -> np.ndarray:
 
 
 def _sigmoid(logits: Floats) -> npt.NDArray[np.floating]:
-    return 1 / (1 + np.exp(-np.clip(logits, -80, 80)))  # beyond, exp overflows float32
+    return 1 / (1 + np.exp(-np.clip(logits, -80, 80)))  # beyond this range, exp overflows float32

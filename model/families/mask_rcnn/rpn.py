@@ -1,4 +1,4 @@
-"""The region proposal network: one small head slid over every pyramid level (Ren et al. 2015)."""
+"""The region proposal network: one small head applied to every pyramid level (Ren et al. 2015)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from model.families.mask_rcnn.config import Config
 def build_rpn(pyramid: list[KerasTensor], config: Config) -> tuple[KerasTensor, KerasTensor]:
     """For the A anchors of all levels: objectness logits (B, A) and deltas (B, A, 4) in units of std dev.
 
-    Matterport's head answers two logits an anchor, background and object; their difference is the
-    objectness logit, whose sigmoid is the object's softmax.
+    Matterport's head gives two logits per anchor, background and object; their difference is the
+    objectness logit, whose sigmoid equals the object's softmax.
     """
     count = config.anchors_per_location
     shared = layers.Conv2D(config.rpn_width, 3, padding="same", activation="relu", name="rpn_conv_shared")

@@ -1,4 +1,4 @@
-"""RunFolder: what a training run leaves on disk, and how it goes on after being killed."""
+"""RunFolder: the files of a training run, from which it continues after being killed."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 STEP = "step"
 STEPS_TO_REPORTS = 4
-"""Steps get at least so many times the time that reports take, however slow the network is."""
+"""The least ratio of the time for training steps to the time for reports, however slow the network is."""
 DAMAGES = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
-"""As NumPy says that a file is no whole checkpoint."""
+"""The errors that NumPy raises for a damaged or incomplete checkpoint."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep the run folder, made if missing, to this process; the lock goes with the process, however it ends.
+    """Lock the run folder, created if missing, for this process; the lock ends with the process.
 
     Raises:
-        RunError: another process has it.
+        RunError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "run.lock").open("w") as file:
@@ -46,22 +46,22 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"{folder} is in use: another process trains there; wait for it, or name another folder "
-                "with --out"
+                f"{folder} is in use by another training process: wait until it ends, or give another "
+                "folder with --out"
             ) from None
         yield
 
 
 class RunFolder:
-    """`run.json` (what was asked), `checkpoint.npz`, `history.csv`, `losses.png`, `predictions/`, weights.
+    """`run.json` (the arguments), `checkpoint.npz`, `history.csv`, `losses.png`, `predictions/`, weights.
 
-    One process at a time may write to a folder: use it while `locked`.
+    Only one process at a time may write to a folder: use it inside `locked`.
 
     Args:
-        folder: made if missing.
-        asked: everything that decides the outcome, as plain values; a folder that holds a run with
-            other values is refused, but for the number of steps.
-        every_seconds: time between checkpoints, that for reports not counted.
+        folder: created if missing.
+        asked: everything that determines the outcome, as plain values. A folder that holds a run with other
+            values is refused; only the number of steps may differ.
+        every_seconds: time between checkpoints, not counting the time for reports.
     """
 
     def __init__(self, folder: Path, asked: Asked, every_seconds: float = 300) -> None:
@@ -76,19 +76,19 @@ class RunFolder:
 
     @property
     def weights_path(self) -> Path:
-        """The averaged weights as of the last report, or of the end."""
+        """The file of the averaged weights, as of the last report or the end."""
         return self.folder / "model.weights.h5"
 
     @property
     def best_path(self) -> Path:
-        """Those of the report that was the best on validation data."""
+        """The file of the averaged weights of the report that was best on validation data."""
         return self.folder / "best.weights.h5"
 
     def restore(self, state: Sequence[keras.Variable]) -> int:
-        """Fill `state` from the last checkpoint; the number of steps it has seen, 0 without one.
+        """Fill `state` from the last checkpoint and return its number of steps, or 0 if there is none.
 
         Raises:
-            RunError: a file is damaged; says which, and what to do.
+            RunError: a file is damaged; the message names it and says what to do.
         """
         path = self._checkpoint_path
         if not path.exists():
@@ -103,13 +103,13 @@ class RunFolder:
             raise RunError(str(error)) from error
         except DAMAGES as error:
             raise RunError(
-                f"{path} is damaged ({error}): put a whole copy in its place, or delete it to train from "
-                "the first step again"
+                f"{path} is damaged ({error}): replace it with an intact copy, or delete it to train again "
+                "from the first step"
             ) from error
         return step
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
-        """Remember one step's losses; they are written with the next checkpoint."""
+        """Record one step's losses; they are written with the next checkpoint."""
         self.history.add(step, values)
 
     def is_due(self, step: int, steps: int) -> bool:
@@ -117,20 +117,20 @@ class RunFolder:
         return step == steps or time.monotonic() - self._clock >= self.every_seconds
 
     def is_report_due(self, step: int, steps: int) -> bool:
-        """Whether it is time for a report: as for a checkpoint, but less often where it takes long."""
+        """Whether it is time for a report: as for a checkpoint, but less often if reports take long."""
         wait = max(self.every_seconds, STEPS_TO_REPORTS * self._report_seconds)
         return step == steps or time.monotonic() - self._reported >= wait
 
     def checkpoint(self, step: int, state: Sequence[keras.Variable]) -> None:
-        """Write everything that `restore` reads; each file appears whole or not at all.
+        """Write everything that `restore` reads; each file is written completely or not at all.
 
         Raises:
-            RunError: the state is not finite, so that no run could go on from it; the last one is kept.
+            RunError: the state is not finite, so a run could not continue from it; the last one is kept.
         """
         if broken := not_finite(state):
             raise RunError(
                 f"after step {step} the weights are not finite in {broken}; the last checkpoint is kept. "
-                "Start anew, in another --out, with a lower --learning-rate"
+                "Start again in another --out, with a lower --learning-rate"
             )
         self.history.write()
         arrays = {f"{index}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(state)}
@@ -143,19 +143,19 @@ class RunFolder:
         self._restart_clock()
 
     def report(self, step: int, save: Callable[[Path], None], measure: Callable[[], Measured]) -> None:
-        """Weights to use, their figures, the curves, and predictions beside the truth, as of this step.
+        """Write this step's weights, their figures, the curves, and predictions beside the ground truth.
 
         Args:
-            step: the last one.
+            step: the last one done.
             save: writes the weights to a file.
-            measure: what they are worth.
+            measure: evaluates the weights.
         """
         begun = time.monotonic()
         save(self.weights_path)
         measured = measure()
         if measured.figures:
             self.history.add(step, measured.figures)
-            # Before the history tells of it: after a kill in between, figures without weights would mislead.
+            # Before the history: if killed in between, its best figures would have no weights.
             if self.history.is_best(step):
                 save(self.best_path)
             self.history.write()
@@ -181,18 +181,18 @@ class RunFolder:
         if changed := run_json.differences(before, asked):
             raise RunError(
                 f"{self.folder} holds a run with {'; '.join(changed)}: "
-                "repeat its command to go on with it, or name another folder with --out"
+                "repeat its command to continue it, or give another folder with --out"
             )
         steps, done = asked.get("plan", {}).get("steps"), self.steps_done()
         if steps is not None and steps < done:
             raise RunError(
-                f"{self.folder} holds a run that has done {done} steps: go on with it with --steps {done} "
-                "or more, or name another folder with --out"
+                f"{self.folder} holds a run that has done {done} steps: continue it with --steps {done} "
+                "or more, or give another folder with --out"
             )
         run_json.write(self.folder, {**before, **asked})
 
     def steps_done(self) -> int:
-        """As the checkpoint says; 0 where there is none, or one that is damaged, as `restore` will tell."""
+        """The steps in the checkpoint; 0 if there is none, or if it is damaged, which `restore` reports."""
         if not self._checkpoint_path.exists():
             return 0
         try:
@@ -203,7 +203,7 @@ class RunFolder:
 
 
 def not_finite(state: Sequence[keras.Variable]) -> str:
-    """The names of the variables that hold NaN or infinity, the first few; empty if all are finite."""
+    """The names of the first few variables that hold NaN or infinity; empty if all are finite."""
     names = [variable.path for variable in state if not _is_finite(keras.ops.convert_to_numpy(variable))]
     return some(names)
 

@@ -1,4 +1,4 @@
-"""run.json: what a training run was asked, and whether a command asks for the same."""
+"""run.json: the arguments of a training run, and how they differ from those of another command."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 from model.files.whole_files import whole_file
 
 Asked = Mapping[str, Any]
-"""Everything that decides the outcome of a run, as `json` writes it."""
+"""Everything that determines the outcome of a run, as `json` writes it."""
 
 STEPS = "plan.steps"
-"""May change: a run can be made longer."""
+"""The value that may change: a run can be made longer."""
 PATHS = ("data", "validation", "weights")
 OPTIONS = (
     *(*PATHS, "exclude", "backbone", "layers", "optimizer", "steps", "batch_size", "picture_size"),
     *("learning_rate", "warmup_steps", "seed", "exif", "class_attribute"),
 )
-"""What the command line has an option for."""
+"""Values that have an option on the command line."""
 LONGEST_SHOWN = 80  # characters
 
 
 class RunError(ValueError):
-    """A run that cannot start or go on: its folder is another's or damaged, or its losses have no value."""
+    """A run cannot start or continue: its folder has another run or is damaged, or losses are not finite."""
 
 
 def read(folder: Path) -> Asked | None:
-    """What the run in `folder` was asked; None where there is none.
+    """The arguments of the run in `folder`; None if there is none.
 
     Raises:
         RunError: the file is damaged.
@@ -40,20 +40,20 @@ def read(folder: Path) -> Asked | None:
         return dict(json.loads(path.read_text()))
     except (TypeError, ValueError) as error:
         raise RunError(
-            f"{path} is damaged ({error}): put a whole copy in its place, or name another folder with --out"
+            f"{path} is damaged ({error}): replace it with an intact copy, or give another folder with --out"
         ) from error
 
 
 def write(folder: Path, asked: Asked) -> None:
-    """Write what is asked; the file appears whole or not at all."""
+    """Write the arguments; the file is written completely or not at all."""
     with whole_file(folder / "run.json") as part:
         part.write_text(json.dumps(asked, indent=2) + "\n")
 
 
 def differences(before: Asked, asked: Asked) -> list[str]:
-    """What is asked otherwise than before, but for the number of steps, in the words of the command line.
+    """The differences between a run's arguments and new ones, except the number of steps, as option names.
 
-    Values that were not kept at the time are not compared.
+    Values that an older run.json does not have are not compared.
     """
     old, new = dict(_leaves(before)), dict(_leaves(json.loads(json.dumps(asked))))
     return [
@@ -64,7 +64,7 @@ def differences(before: Asked, asked: Asked) -> list[str]:
 
 
 def option(name: str) -> str:
-    """The option of the command line for a value, such as --batch-size; else the value's own name."""
+    """The command-line option for a value, such as --batch-size; else the value's own name."""
     last = name.rpartition(".")[2]
     return f"--{last.replace('_', '-')}" if last in OPTIONS else last
 
@@ -78,7 +78,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _comparable(name: str, value: Any) -> Any:
-    """Paths are the same that lead to the same place."""
+    """The value, with paths resolved, so that different spellings of a path compare equal."""
     return Path(value).resolve() if name in PATHS and value else value
 
 

@@ -1,6 +1,7 @@
-"""Sampling: where RoIAlign reads the pyramid for each RoI, and how much each cell counts.
+"""Sampling: the cells that RoIAlign reads from the pyramid for each RoI, and their weights.
 
-On the host in float32: a network compiled for bf16 would round the coordinates too, by up to a whole cell.
+Computed on the host in float32: a network compiled for bf16 would also round the coordinates, by up to a
+whole cell.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from model.families.mask_rcnn.boxes import Floats
 STRIDES = (4, 8, 16, 32)
 """Pixels between the cells of P2…P5."""
 CANONICAL_SIZE = 224.0
-"""A RoI of this side in pixels reads P4 (FPN, equation 1)."""
+"""A RoI with this side in pixels reads from P4 (FPN, equation 1)."""
 
 Integers = npt.NDArray[np.int32]
 
@@ -26,7 +27,7 @@ class SamplingPoints(NamedTuple):
 
     Attributes:
         corners: int32 (…, R, size, size, 4): the cells around each point, as rows of `RoIAlign`'s cells.
-        weights: float32, of the same shape: the share of each, together 1.
+        weights: float32, of the same shape: the weights of these cells, which add up to 1.
     """
 
     corners: Integers
@@ -34,12 +35,12 @@ class SamplingPoints(NamedTuple):
 
 
 def sampling_points(rois: Floats, picture_shape: Sequence[int], size: int) -> SamplingPoints:
-    """One bilinear point a bin, the outer points on the RoI's edges, on the level that fits its size.
+    """One bilinear point per bin, the outer ones on the RoI's edges, on the level that fits its size.
 
     Args:
         rois: float32 (…, R, 4), normalised y1 x1 y2 x2.
         picture_shape: height and width of the picture that the trunk saw, multiples of 64.
-        size: bins a side.
+        size: bins per side.
 
     The level rule, k = 4 + log2(√area / (224 / √image area)), and the points are those of Matterport's
     `PyramidROIAlign` and of `crop_and_resize`, which it calls.
@@ -61,15 +62,15 @@ def sampling_points(rois: Floats, picture_shape: Sequence[int], size: int) -> Sa
 
 
 def _level_of(rois: Floats, picture_area: int) -> npt.NDArray[np.intp]:
-    """0 for P2 … 3 for P5."""
+    """The level of each RoI: 0 for P2 … 3 for P5."""
     area = (rois[..., 2] - rois[..., 0]) * (rois[..., 3] - rois[..., 1])
-    area = np.maximum(area, np.float32(1e-12))  # the zeros that pad a batch have no logarithm
+    area = np.maximum(area, np.float32(1e-12))  # padding has an area of 0, which has no logarithm
     level = 4 + np.round(np.log2(np.sqrt(area) * np.float32(np.sqrt(picture_area) / CANONICAL_SIZE)))
     return np.clip(level, 2, 5).astype(np.intp) - 2
 
 
 def _points(low: Floats, high: Floats, extent: Integers, size: int) -> tuple[Integers, Integers, Floats]:
-    """For `size` points from low to high: the cells on both sides (…, R, size), the far one's share."""
+    """For `size` points from low to high: the cells before and after (…, R, size), the latter's weight."""
     last = (extent - 1).astype(np.float32)[..., None]
     steps = np.linspace(0, 1, size, dtype=np.float32)
     position = np.clip((low[..., None] + (high - low)[..., None] * steps) * last, 0, last)

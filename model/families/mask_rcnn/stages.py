@@ -1,4 +1,4 @@
-"""The stages of a Mask R-CNN as engines compile and run them, RoIs sampled on the host."""
+"""The stages of a Mask R-CNN as engines compile and run them; RoIs are sampled on the host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.families.mask_rcnn.sampling import sampling_points
 
 TRUNK, BOX_HEAD, MASK_HEAD = "trunk", "box_head", "mask_head"
 ROI_ALIGN = (".*roi_align.*",)
-"""It only moves and averages features: there is nothing to win in int8."""
+"""Layers kept in full precision: they only move and average features, so int8 would gain nothing."""
 STAGES = (
     StageSpec(TRUNK, inputs=1, exact=ROI_ALIGN),
     StageSpec(BOX_HEAD, inputs=3, items_a_call=(256, 192, 128, 64), exact=ROI_ALIGN),
@@ -21,7 +21,7 @@ STAGES = (
 
 
 class EngineStages:
-    """`inference.Stages` over an engine."""
+    """`inference.Stages` run by an engine."""
 
     def __init__(self, runner: Runner, config: Config) -> None:
         self.few_shapes = runner.few_shapes

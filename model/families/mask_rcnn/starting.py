@@ -1,4 +1,4 @@
-"""Starting: the weights that a training starts from, and what they tell of the network."""
+"""Starting: the weights that training starts from, and the Config values that they determine."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ IMAGENET, COCO = "imagenet", "coco"
 
 @dataclass(frozen=True)
 class Start:
-    """What a training starts from.
+    """The weights that training starts from.
 
     Attributes:
-        weights: "imagenet", "coco", the path of a weight file, resolved, or "" for chance.
-        path: of the weight file, if it is one.
-        stored: what was read of it, by layer name.
+        weights: "imagenet", "coco", the resolved path of a weight file, or "" for random weights.
+        path: of the weight file, if there is one.
+        stored: the weights read from it, by layer name.
         exclude: layers that are not read.
-        config: values of a Config that the file tells, or the run that made it.
-        notes: what was decided, in sentences.
+        config: Config values from the file, or from the run that made it.
+        notes: sentences for the user about what was decided.
     """
 
     weights: str = ""
@@ -58,20 +58,20 @@ def start_of(
     classes: Sequence[str],
     published: Callable[[str], Bundle],
 ) -> Start:
-    """What `--weights` and `--exclude` mean for data with these classes, the background first.
+    """The Start that `--weights` and `--exclude` select.
 
     Args:
         weights: "imagenet", "coco" or the path of a file.
         exclude: names of layers that are not read.
-        classes: of the data.
-        published: the published model of a name, fetched if it is not there.
+        classes: of the data, the background first.
+        published: returns the published model of a name, downloaded if necessary.
 
     Raises:
-        ValueError: there are no such weights, or they have another number of classes.
+        ValueError: there are no such weights, or their number of classes differs from the data's.
     """
     if not weights:
         if exclude:
-            raise ValueError("--exclude names layers that are not read from --weights: say which weights")
+            raise ValueError("--exclude names layers that are not read from --weights: give --weights too")
         return Start()
     if weights == IMAGENET:
         return Start(IMAGENET, exclude=tuple(exclude), notes=("The backbone starts from ImageNet.",))
@@ -82,8 +82,8 @@ def start_of(
     count = start.config.get("num_classes", len(classes))
     if count != len(classes) and not set(CLASS_LAYERS) <= set(exclude):
         raise WeightsError(
-            f"{path.name} has {count} classes with the background, the data {len(classes)} "
-            f"({some(classes)}): correct the data's classes or, to learn them anew, add --exclude "
+            f"{path.name} has {count} classes including the background, but the data has {len(classes)} "
+            f"({some(classes)}): correct the data's classes or, to train new class layers, add --exclude "
             f"{','.join(CLASS_LAYERS)}"
         )
     config, notes = _run_beside(path, classes, exclude)
@@ -91,15 +91,15 @@ def start_of(
 
 
 def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
-    """Fill the network; sentences that say what was not read.
+    """Fill the network with weights, and return sentences about the layers that were not read.
 
     Args:
-        start: where from.
+        start: the weights.
         network: to be trained.
-        stage: which layers learn, of `LAYER_STAGES`.
+        stage: which layers learn, a key of `LAYER_STAGES`.
 
     Raises:
-        WeightsError: the weights do not fit; or a layer starts from chance that does not learn.
+        WeightsError: the weights do not fit; or a layer would start with random weights and not learn.
     """
     backbone = [layer.name for layer in network.layers if not re.fullmatch(LAYER_STAGES["heads"], layer.name)]
     if start.weights == IMAGENET:
@@ -116,30 +116,30 @@ def load_start(start: Start, network: MaskRCNN, stage: str) -> list[str]:
     idle = [name for name in left if not re.fullmatch(LAYER_STAGES[stage], name)]
     if idle:
         raise WeightsError(
-            f"{some(idle)} would start from chance and never learn: train it too, with --layers "
-            f"{_least_stage(idle)}, or do not leave it out"
+            f"{some(idle)} would keep random weights and not learn: use --layers {_least_stage(idle)} to "
+            "train these layers too, or do not exclude them"
         )
     notes = list(start.notes)
     if start.path is not None and not left:
         notes.append(f"All {len(network.layers)} layers start from {start.path.name}.")
     if left:
-        notes.append(f"{len(left)} of {len(network.layers)} layers start from chance: {some(left)}.")
+        notes.append(f"{len(left)} of {len(network.layers)} layers start with random weights: {some(left)}.")
     if unused:
-        notes.append(f"Layers of the file that the network does not have, not read: {some(unused)}.")
+        notes.append(f"Ignored layers of the file that the network does not have: {some(unused)}.")
     return notes
 
 
 def _load_what_there_is(
     layers: Sequence[keras.Layer], start: Start, file_name: str, backbone: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """Names of the layers that are left as they are, and of those that the file alone has."""
+    """Fill layers that the file has; return the names of the others, and of those that only the file has."""
     names = [layer.name for layer in layers]
     unused = [name for name in start.stored if name not in names]
     left = [name for name in names if name not in start.stored]
     if lacking := [name for name in left if name in backbone and name not in start.exclude]:
         raise WeightsError(
-            f"{file_name} lacks layers of the backbone: {some(lacking)}. It may be cut off: copy it again; "
-            "or leave them to chance with --exclude"
+            f"{file_name} lacks layers of the backbone: {some(lacking)}. If it is cut off, copy it again; "
+            "to start these layers with random weights, name them in --exclude"
         )
     wanted = [layer for layer in layers if layer.name in start.stored]
     fill(wanted, {layer.name: start.stored[layer.name] for layer in wanted}, file_name)
@@ -147,7 +147,7 @@ def _load_what_there_is(
 
 
 def _start_from_file(weights: str, path: Path, exclude: Sequence[str]) -> Start:
-    """What a weight file gives and tells; it is read once, here."""
+    """The Start for a weight file; the file is read only here."""
     layers = stored_layers(path)
     stored = by_name(layers, exclude, path.name)
     excluded = dict.fromkeys([*exclude, *(layer.name for layer in layers if layer.is_called(exclude))])
@@ -155,50 +155,50 @@ def _start_from_file(weights: str, path: Path, exclude: Sequence[str]) -> Start:
 
 
 def _shape_of(layers: Sequence[StoredLayer], exclude: Sequence[str], path: Path) -> dict[str, Any]:
-    """What the layers of a file tell of the network, as Config values; of a backbone alone its name."""
+    """The Config values that a file's layers determine; for a backbone without heads only its name."""
     from model.families.mask_rcnn.importing import BACKBONE_OF_STAGE4_BLOCKS, shape_in  # needs OpenVINO
 
-    models = [name for name in exclude if not LAYER_NAME.fullmatch(name)]  # excluded layers still tell widths
+    models = [name for name in exclude if not LAYER_NAME.fullmatch(name)]  # excluded layers still give widths
     stored = {layer.name: layer.arrays for layer in layers if not layer.is_called(models)}
     if all(name in stored for name in CLASS_LAYERS):
         return shape_in(stored, path.name)
     if any(name.startswith("conv4_block") for name in stored):
         raise WeightsError(
-            f"{path.name} is a ResNet of Keras' own: say --weights imagenet, which reads it from "
+            f"{path.name} is a ResNet published by Keras: use --weights imagenet, which reads it from "
             "~/.keras/models"
         )
     blocks = sum(name.startswith("res4") and name.endswith("branch2a") for name in stored)
     if blocks not in BACKBONE_OF_STAGE4_BLOCKS:
-        shape_in(stored, path.name)  # raises, saying so
+        shape_in(stored, path.name)  # raises WeightsError
     return {"backbone": BACKBONE_OF_STAGE4_BLOCKS[blocks]}
 
 
 def _run_beside(
     path: Path, classes: Sequence[str], exclude: Sequence[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The config of the run that made the weights, if one did, with what to say of it."""
+    """The config of the training run that made the weights, if any, and notes about it."""
     try:
         asked = run_json.read(path.parent) or {}
     except run_json.RunError as error:
-        raise ValueError(f"{error}; or move {path.name} to a folder of its own") from None
+        raise ValueError(f"{error}; or move {path.name} to a separate folder") from None
     if not {"config", "classes"} <= asked.keys():
         return {}, ()
-    notes = [f"Its config, where nothing else is said, is that of the run in {path.parent}."]
+    notes = [f"Config values that are not given are taken from the run in {path.parent}."]
     if list(asked["classes"]) != list(classes) and CLASS_LAYERS[0] not in exclude:
         notes.append(
-            f"Its classes were {some(asked['classes'][1:])}, those of the data are {some(classes[1:])}: "
-            "the heads start from the former; to start them from chance, add --exclude "
+            f"That run's classes are {some(asked['classes'][1:])}, the data's are {some(classes[1:])}: the "
+            "heads start from the run's weights; to start them with random weights, add --exclude "
             f"{','.join(CLASS_LAYERS)}."
         )
     return dict(asked["config"]), tuple(notes)
 
 
 def _coco(published: Callable[[str], Bundle]) -> Bundle:
-    """Matterport's release for COCO."""
+    """Matterport's published COCO model."""
     try:
         return published(COCO)
     except ValueError as error:
-        raise WeightsError(f"{error}, or name the file here: --weights FILE") from None
+        raise WeightsError(f"{error}, or give a file with --weights FILE") from None
 
 
 def _start_from_coco(bundle: Bundle, exclude: Sequence[str], classes: Sequence[str]) -> Start:
@@ -206,11 +206,11 @@ def _start_from_coco(bundle: Bundle, exclude: Sequence[str], classes: Sequence[s
     if bundle.manifest.classes == list(classes):
         return _start_from_file(COCO, path, exclude)
     start = _start_from_file(COCO, path, [*exclude, *CLASS_LAYERS])
-    note = f"The data has other classes than COCO, so that {', '.join(CLASS_LAYERS)} are not read."
+    note = f"The data's classes differ from COCO's, so {', '.join(CLASS_LAYERS)} are not read."
     return replace(start, notes=(note,))
 
 
 def _least_stage(names: Sequence[str]) -> str:
-    """The stage that trains the fewest layers, these among them."""
+    """The stage that trains the fewest layers, but all of these."""
     stages = ("heads", "5+", "4+", "3+", "all")
     return next(s for s in stages if all(re.fullmatch(LAYER_STAGES[s], name) for name in names))

@@ -1,4 +1,4 @@
-"""Targets: what the RPN and the heads should have answered, given the objects that are really there."""
+"""Targets: the correct outputs of the RPN and the heads, given the ground truth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POSITIVE, NEUTRAL, NEGATIVE = 1, 0, -1
 RPN_POSITIVE_IOU, RPN_NEGATIVE_IOU = 0.7, 0.3  # Faster R-CNN, section 3.1.2
 ROI_POSITIVE_IOU = 0.5
 PADDING_CLASS = -1
-"""The class id of slots that hold no RoI; the losses leave them out."""
+"""The class id of slots without a RoI; the losses ignore them."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Truth:
         boxes: float32 (N, 4), normalised y1 x1 y2 x2.
         class_ids: int32 (N,), 1 and up.
         mini_masks: uint8 (N, 56, 56) of 0 and 1: each object's mask, stretched from its box to that size.
-        crowd_boxes: float32 (M, 4), normalised y1 x1 y2 x2: many objects that nobody told apart. What
-            touches one is not background.
+        crowd_boxes: float32 (M, 4), normalised y1 x1 y2 x2: groups of objects not annotated individually.
+            Boxes that touch one are not background.
     """
 
     boxes: Floats
@@ -59,9 +59,9 @@ def rpn_targets(
     """Match anchors to objects (Matterport `build_rpn_targets`).
 
     Returns:
-        int32 (A,): 1 object, -1 background, 0 not used; of the used ones there are at most
-        `rpn_train_anchors_per_image`, at most half of them objects. And float32 (A, 4): for the objects'
-        anchors, the deltas in units of `rpn_bbox_std_dev`.
+        int32 (A,): 1 object, -1 background, 0 not used. At most `rpn_train_anchors_per_image` anchors are
+        used, at most half of them as objects. And float32 (A, 4): for the objects' anchors, the deltas in
+        units of `rpn_bbox_std_dev`.
     """
     match = np.where(_touches(anchors, truth.crowd_boxes), NEUTRAL, NEGATIVE).astype(np.int32)
     deltas = np.zeros((len(anchors), 4), np.float32)
@@ -71,7 +71,7 @@ def rpn_targets(
         nearest = overlaps.argmax(axis=1)
         best = overlaps[np.arange(len(anchors)), nearest]
         match[best >= RPN_NEGATIVE_IOU] = NEUTRAL
-        # Every object gets its best anchors, however little these overlap it.
+        # Every object gets its best anchors, even if they overlap it only a little.
         of_object = overlaps.max(axis=0)
         rows, columns = np.nonzero((overlaps == of_object) & (of_object > 0))
         match[rows], nearest[rows] = POSITIVE, columns
@@ -86,10 +86,10 @@ def rpn_targets(
 
 
 def roi_targets(proposals: Floats, truth: Truth, config: Config, rng: np.random.Generator) -> RoITargets:
-    """Choose RoIs to train the heads on and say what each should become (`DetectionTargetLayer`).
+    """Choose RoIs to train the heads on, with the targets of each (Matterport `DetectionTargetLayer`).
 
-    Unlike Matterport, the objects' own boxes count as proposals too, so that the heads have something
-    to learn from before the RPN does (as in Detectron and torchvision).
+    Unlike in Matterport, the objects' own boxes are proposals too, so that the heads can learn before the
+    RPN finds objects (as in Detectron and torchvision).
     """
     count, positives_wanted = config.train_rois_per_image, config.positive_rois_per_image
     result = RoITargets(
@@ -124,9 +124,9 @@ def roi_targets(proposals: Floats, truth: Truth, config: Config, rng: np.random.
 
 
 def _touches(boxes: Floats, crowd_boxes: Floats) -> npt.NDArray[np.bool_]:
-    """Which of A boxes share any area with a crowd: bool (A,).
+    """Bool (A,): whether each of A boxes shares any area with a crowd.
 
-    Matterport asks for an IoU of 0.001, which a small box in the midst of a large crowd does not reach.
+    Matterport requires an IoU of 0.001, which a small box in the middle of a large crowd does not reach.
     """
     return iou(boxes, crowd_boxes).max(axis=1, initial=0.0) > 0
 
@@ -136,7 +136,7 @@ def _mask_in_roi(
 ) -> Floats:
     """The object's mask seen through the RoI: sampled at the centres of the RoI's cells, 0 outside its box.
 
-    Cell centres, because `masks.paste` puts the answer back by cell centres.
+    Cell centres, because `masks.paste` also places the predicted mask by cell centres.
     """
     rows, columns = shape
     y = roi[0] + (np.arange(rows, dtype=np.float32) + 0.5) * (roi[2] - roi[0]) / rows
@@ -157,7 +157,7 @@ def _mask_in_roi(
 
 
 def _keep_only(match: npt.NDArray[np.int32], value: int, limit: int, rng: np.random.Generator) -> None:
-    """Turn all but `limit` random entries of `value` neutral."""
+    """Set all but `limit` random entries with `value` to neutral."""
     found = np.flatnonzero(match == value)
     if len(found) > limit:
         match[rng.choice(found, len(found) - limit, replace=False)] = NEUTRAL

@@ -1,4 +1,4 @@
-"""`python -m model train --task instance`: a Mask R-CNN learns from labelled images."""
+"""`python -m model train --task instance`: trains a Mask R-CNN on labelled images."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ from model.storage.problems import problems_in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
+    """Add the command's arguments."""
     parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument(
         "--validation",
         type=Path,
-        help="also measure on these images, and keep the weights that do best there",
+        help="also evaluate on these images, and keep the weights with the best result",
     )
     parser.add_argument(
         "--validation-pictures",
         type=int,
         default=50,
         metavar="NUMBER",
-        help="measure on so many of them at most (default: 50)",
+        help="evaluate on at most this many of them (default: 50)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="run folder; name it again to go on")
-    parser.add_argument("--recipe", type=Path, help="JSON with a config and a plan to start from")
+    parser.add_argument("--out", type=Path, required=True, help="run folder; give it again to continue")
+    parser.add_argument("--recipe", type=Path, help="JSON file with values of the config and the plan")
     parser.add_argument(
         "--weights",
         metavar="imagenet|coco|FILE",
-        help="start from these: a backbone that knows ImageNet, Matterport's model of COCO, or a file (.h5, "
-        "Matterport's or a run's)",
+        help="weights to start from: a backbone trained on ImageNet, Matterport's COCO model, or a file "
+        "(.h5, Matterport's or a run's)",
     )
     parser.add_argument("--exclude", default="", help="layers not to read from --weights, comma-separated")
     parser.add_argument("--backbone", choices=BACKBONES, help="default: that of --weights, else resnet101")
     parser.add_argument("--layers", choices=LAYER_STAGES, help="which layers learn")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, help="default: adamw; Matterport's is sgd")
-    parser.add_argument("--steps", type=int, help="training steps in all; more than before: go on longer")
-    parser.add_argument("--batch-size", type=int, help="pictures a step")
+    parser.add_argument("--steps", type=int, help="training steps in all; raise it to extend a finished run")
+    parser.add_argument("--batch-size", type=int, help="pictures per step")
     parser.add_argument("--picture-size", type=int, help="side of a training picture in pixels")
-    parser.add_argument("--learning-rate", type=float, help="at its highest")
-    parser.add_argument("--warmup-steps", type=int, help="steps until it is there")
-    parser.add_argument("--seed", type=int, help="another seed, another run")
+    parser.add_argument("--learning-rate", type=float, help="peak learning rate")
+    parser.add_argument("--warmup-steps", type=int, help="steps to reach the peak learning rate")
+    parser.add_argument("--seed", type=int, help="random seed; another seed gives another result")
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=300, help="time between checkpoints (default: 300)"
+        "--checkpoint-seconds", type=float, default=300, help="seconds between checkpoints (default: 300)"
     )
-    parser.add_argument("--upright", action="store_true", help="photos: no quarter turns, no inversion")
+    parser.add_argument("--upright", action="store_true", help="for photos: no quarter turns, no inversion")
 
 
 def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> int:
-    """Train, going on with the run if the folder holds it already."""
+    """Train; continue the run if the folder already holds it."""
     _check_numbers(arguments)
     recipe = _read_recipe(arguments.recipe) if arguments.recipe else Recipe()
     reading = Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
     watched = open_data(arguments.validation, named_alike) if arguments.validation else data
     if watched.classes != data.classes:
         raise DataError(
-            f"--data has {', '.join(data.classes[1:])}; --validation has {', '.join(watched.classes[1:])}: "
-            "they must be the same, in the same order"
+            f"--data has the classes {', '.join(data.classes[1:])}, but --validation has "
+            f"{', '.join(watched.classes[1:])}: both must have the same classes in the same order"
         )
     begun = run_json.read(arguments.out)
     plan = _plan(arguments, recipe.plan, begun)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
     config = _config(arguments, recipe.config, start, begun, len(data.classes))
     check_objects(data, config.max_gt_instances)
 
-    # After the arguments are known to be good, since TensorFlow takes seconds to import.
+    # After the arguments have been checked, since TensorFlow takes seconds to import.
     import keras
 
     from model.families.mask_rcnn.network import MaskRCNN
@@ -109,17 +109,17 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
     network = MaskRCNN(config)
     for note in load_start(start, network, plan.layers):
         print(note)
-    del start  # and the arrays of a weight file with it, hundreds of megabytes
+    del start  # frees the arrays of the weight file, hundreds of megabytes
     held_out = watched is not data
     validation = Validation(watched, plan, pictures=arguments.validation_pictures, held_out=held_out)
-    # Last of all, so that a command that is refused leaves nothing behind.
+    # Last, so that a refused command leaves no files behind.
     with locked(arguments.out):
         run_folder = RunFolder(arguments.out, asked, arguments.checkpoint_seconds)
         try:
             train(network, data, plan, run_folder, validation)
         except Stopped as stopped:
-            print(f"{stopped}: repeat the command to go on from there", file=sys.stderr)
-            return 128 + stopped.signal  # as a shell says it
+            print(f"{stopped}: repeat the command to continue from there", file=sys.stderr)
+            return 128 + stopped.signal  # the shell's convention
     print(f"Weights: {run_folder.weights_path}")
     if run_folder.best_path.exists():
         print(f"Best on --validation: {run_folder.best_path}")
@@ -128,7 +128,7 @@ def run(arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> in
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What a recipe file holds: values of a Config and of a Plan."""
+    """The contents of a recipe file: values of a Config and of a Plan."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -137,7 +137,7 @@ class Recipe:
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    """What is neither of the network nor of the plan."""
+    """Check the numbers that belong to neither the config nor the plan."""
     if arguments.validation_pictures < 1:
         raise ValueError(f"--validation-pictures {arguments.validation_pictures} must be at least 1")
     if not arguments.checkpoint_seconds >= 0:
@@ -148,7 +148,7 @@ def _read_recipe(path: Path) -> Recipe:
     try:
         return TypeAdapter(Recipe).validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(f"{path} is no recipe: {problems_in(error)}") from None
+        raise ValueError(f"{path} is not a valid recipe: {problems_in(error)}") from None
 
 
 def _config(
@@ -164,28 +164,28 @@ def _config(
     in_file = start.config.get("backbone")
     if in_file and values.get("backbone", in_file) != in_file:
         raise ValueError(
-            f"{arguments.weights} has the backbone {in_file}, not {values['backbone']}: leave --backbone "
-            f"out, or say {in_file}"
+            f"{arguments.weights} has the backbone {in_file}, not {values['backbone']}: omit --backbone, or "
+            f"give {in_file}"
         )
     with _words_of_the_command_line(given):
         usual = {"image_resize_mode": _usual_resize_mode(begun)}
         config = Config.from_json({**usual, **start.config, **values, "num_classes": classes})
     if not config.train_bn and not start.weights:
         raise ValueError(
-            "batch norm does not learn (train_bn is false), so a network cannot start from nothing: "
-            "start from trained --weights, such as imagenet or coco, or from a --recipe with train_bn, as "
-            "model/recipes/nuclei.json"
+            "batch norm does not learn (train_bn is false), so a network cannot start with random weights: "
+            "start from trained --weights, such as imagenet or coco, or use a --recipe with train_bn, such "
+            "as model/recipes/nuclei.json"
         )
     if config.image_resize_mode in ("crop", "none"):
         raise ValueError(
-            f"image_resize_mode {config.image_resize_mode!r}: training cuts its own crops, at the scale of "
-            'detection; use "fit64" or "square"'
+            f"image_resize_mode {config.image_resize_mode!r} is not supported, as training makes its own "
+            'crops at the scale of detection: use "fit64" or "square"'
         )
     return config
 
 
 def _usual_resize_mode(begun: run_json.Asked | None) -> str:
-    """That of bundles, since a run becomes one; a run that has begun keeps its own."""
+    """The resize mode of bundles, since a run becomes a bundle; a run that has begun keeps its own."""
     return begun.get("config", {}).get("image_resize_mode", "fit64") if begun else "fit64"
 
 
@@ -198,12 +198,12 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any], begun: run_json
     }
     values = {**recipe, **given}
     if "steps" not in values:
-        raise ValueError("--steps is missing: say how many training steps, such as --steps 5000")
+        raise ValueError("--steps is missing: give the number of training steps, such as --steps 5000")
     if arguments.upright:
         values["augmentation"] = UPRIGHT
     steps, warmup = values["steps"], values.get("warmup_steps", Plan.warmup_steps)
     if arguments.warmup_steps is None and isinstance(steps, int) and isinstance(warmup, int):
-        # A short run, a short warm-up; one that is made longer has had its own.
+        # A short run gets a short warm-up; a run that is made longer keeps its own.
         had = begun.get("plan", {}).get("warmup_steps") if begun else None
         values["warmup_steps"] = min(warmup, steps // 5 if had is None else had)
     with _words_of_the_command_line(given):
@@ -212,7 +212,7 @@ def _plan(arguments: argparse.Namespace, recipe: dict[str, Any], begun: run_json
 
 @contextmanager
 def _words_of_the_command_line(given: Mapping[str, Any]) -> Iterator[None]:
-    """What is said of a value that an option gave calls it by the option: "--batch-size 0 must be …"."""
+    """Name the option in error messages about a value that an option gave: "--batch-size 0 must be …"."""
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Training: a schedule, and a loop that survives being stopped or killed."""
+"""Training: the training loop, which can be stopped or killed and continued, and its schedule."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from model.families.mask_rcnn.weights import save_weights
 
 
 def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validation: Validation) -> None:
-    """Train `network` in place, from the run folder's last checkpoint on, if it has one.
+    """Train `network` in place, continuing from the run folder's last checkpoint, if there is one.
 
-    Killed at any moment and started again with the same arguments, it ends with the same weights as if it
-    had never stopped (on one machine and backend): each step's batch follows from the seed and the step,
-    and a checkpoint holds everything else.
+    A run that is killed at any moment and started again with the same arguments ends with the same weights
+    as if it had never stopped (on one machine and backend): each step's batch depends only on the seed and
+    the step, and a checkpoint holds everything else.
 
     Raises:
         Stopped: by SIGINT or SIGTERM; a checkpoint of the last step has been written.
-        RunError: the run cannot go on; says why.
+        RunError: the run cannot continue; the message says why.
     """
     choose_layers(network.layers, plan.layers)
     trainer = TrainingNetwork(network)
@@ -42,8 +42,8 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
     state = [*trainer.variables, *trainer.optimizer.variables]
     first = run.restore(state)
     if broken := not_finite(state):
-        what_to_do = "delete checkpoint.npz to train anew" if first else "start from other --weights"
-        raise RunError(f"the weights to start from are not finite in {broken}: {what_to_do}")
+        what_to_do = "delete checkpoint.npz to start again" if first else "start from other --weights"
+        raise RunError(f"the initial weights are not finite in {broken}: {what_to_do}")
     suspected = suspects(trainer.variables)
     source = BatchSource(
         data, network.config, plan.augmentation, plan.batch_size, plan.picture_size, plan.seed
@@ -51,7 +51,7 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
     objects = 0
     with stoppable() as stop, _bar(first, plan.steps) as bar:
         report = partial(_report, trainer, network, plan, run, validation, stop, bar)
-        if first == plan.steps:  # it may have been killed between its last checkpoint and the report
+        if first == plan.steps:  # the run may have been killed between its last checkpoint and the report
             report(first)
         for step, batch in source.batches(first, plan.steps):
             trainer.reset_metrics()
@@ -60,7 +60,7 @@ def train(network: MaskRCNN, data: DataSet, plan: Plan, run: RunFolder, validati
             objects += int(np.count_nonzero(batch["class_ids"]))
             run.record(step + 1, values)
             if not np.isfinite(values["loss"]):
-                run.history.write()  # as far as it came; the next start reads it up to the checkpoint's step
+                run.history.write()  # includes this step; a restart reads it up to the checkpoint's step
                 cause = why_not_finite(
                     step + 1,
                     values,
@@ -91,17 +91,17 @@ def choose_layers(layers: Sequence[keras.Layer], stage: str) -> None:
 
 
 class _Bar(tqdm):
-    """The steps of a run, with the time that reports take."""
+    """Progress bar for the steps of a run; its estimate includes the time for reports."""
 
     def forget_the_start(self) -> None:
-        """Leave out of the estimate what came before the second step: the first compiles the network."""
+        """Exclude the first step from the estimate, as it compiles the network."""
         self.initial = self.n
         self.unpause()
         self.start_t = self.last_print_t
 
 
 def _bar(first: int, steps: int) -> _Bar:
-    """The mean over all of a run, so that what is left is told with the reports that will come."""
+    """A progress bar whose estimate uses the mean over the whole run, so that it includes future reports."""
     return _Bar(total=steps, initial=first, unit="step", desc="train", smoothing=0)
 
 
@@ -115,7 +115,7 @@ def _report(
     bar: _Bar,
     step: int,
 ) -> None:
-    """What the network is worth at this step, measured with its averaged weights."""
+    """Evaluate the network at this step with its averaged weights, and write the report."""
     done = 0
 
     def before_each() -> None:
@@ -134,7 +134,7 @@ def _report(
 
 
 class _AveragedWeights:
-    """While open, the network holds the running average of its weights, which predicts better."""
+    """While open, the network has the running average of its weights, which gives better predictions."""
 
     def __init__(self, trainer: TrainingNetwork, plan: Plan) -> None:
         self.variables = trainer.trainable_variables

@@ -1,4 +1,4 @@
-"""TrainingNetwork: a Mask R-CNN with its losses, as Keras trains it."""
+"""TrainingNetwork: a Mask R-CNN with its losses, as a Keras model to train."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.families.mask_rcnn.targets import Truth, roi_targets
 
 
 class TrainingNetwork(keras.Model):
-    """A MaskRCNN that answers its five losses on a `BatchSource` batch."""
+    """A MaskRCNN whose outputs are its five losses on a `BatchSource` batch."""
 
     def __init__(self, network: MaskRCNN) -> None:
         super().__init__(name="training")
@@ -60,7 +60,7 @@ class TrainingNetwork(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The weighted sum of the five (Keras calls it from its own train step)."""
+        """The weighted sum of the five losses (called by Keras' own train step)."""
         total = sum(weight * y_pred[name] for name, weight in self.config.loss_weights.items())
         self.averages["loss"].update_state(total)
         for name, value in y_pred.items():
@@ -68,9 +68,9 @@ class TrainingNetwork(keras.Model):
         return total
 
     def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
-        """What the heads train on, chosen on the host where no gradient flows.
+        """The heads' targets, chosen on the host, through which no gradient flows.
 
-        Class ids, deltas and masks, then the `SamplingPoints` of the box head and those of the mask head.
+        Class ids, deltas and masks, then the `SamplingPoints` of the box head and of the mask head.
         """
         config = self.config
         count, size = batch["picture"].shape[:2]

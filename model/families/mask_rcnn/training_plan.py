@@ -1,4 +1,4 @@
-"""Plan: how a network is trained, beyond its Config."""
+"""Plan: the training options that are not part of a Config."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ LAYER_STAGES = {
     "5+": r"(res5|bn5).*|mrcnn_.*|rpn_.*|fpn_.*",
     "all": r".*",
 }
-"""Which layers learn, by name (Matterport `train(layers=…)`)."""
+"""Patterns for the names of the layers that learn (Matterport `train(layers=…)`)."""
 
 OPTIMIZERS = ("sgd", "adamw")
 LARGEST_SEED = 2**32 - 1
-"""What NumPy's own seed can be."""
+"""The largest seed that NumPy accepts."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train: everything beyond its network's Config.
+    """How to train a network, apart from its Config.
 
-    The learning rate climbs in a line to the config's over `warmup_steps`, then falls along a cosine to a
-    hundredth. Raises ValueError, saying what would be right, for values that cannot be.
+    The learning rate rises linearly to the config's over `warmup_steps`, then falls along a cosine to a
+    hundredth of it. Raises ValueError, saying what would be right, for impossible values.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -67,7 +67,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Plan:
-        """The Plan of a recipe's or a run's values; raises ValueError for an unknown name or a wrong type."""
+        """The Plan with a recipe's or run's values. Raises ValueError for an unknown name or a wrong type."""
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Validation: what a network in training is worth on pictures that it does not learn from."""
+"""Validation: evaluates a network in training on pictures that it does not learn from."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ PICTURES_SHOWN = 8
 
 @dataclass(frozen=True)
 class Measured:
-    """What a network was worth.
+    """The result of evaluating a network.
 
     Attributes:
-        figures: "val_loss", each loss of its own, "val_mAP" and "val_AP50" (COCO's, of masks, 0 to 1, where
-            there are objects); empty for pictures that it learns from.
-        evaluation: of the pictures to look at.
-        pictures: these.
+        figures: "val_loss", its parts, "val_mAP" and "val_AP50" (COCO's, of masks, 0 to 1, if there are
+            objects); empty if the network learns from the pictures.
+        evaluation: of the pictures to show.
+        pictures: the pictures to show.
     """
 
     figures: dict[str, float]
@@ -41,13 +41,13 @@ class Measured:
 
 
 class Validation:
-    """Measures a network in training, on the same pictures each time.
+    """Evaluates a network in training, on the same pictures each time.
 
     Args:
         data: the pictures.
         plan: of the training.
-        pictures: at most so many of them, evenly spaced.
-        held_out: whether they are none that the network learns from; else a few are drawn, and none measured.
+        pictures: the most pictures to use; they are evenly spaced.
+        held_out: whether the network does not learn from them; if it does, a few are shown, none measured.
     """
 
     def __init__(self, data: DataSet, plan: Plan, *, pictures: int = 50, held_out: bool = True) -> None:
@@ -57,13 +57,13 @@ class Validation:
 
     @property
     def parts(self) -> int:
-        """How many times `before_each` is called."""
+        """The number of times that `before_each` is called."""
         return len(self.data) + (-(-len(self.data) // self._plan.batch_size) if self.held_out else 0)
 
     def measure(
         self, trainer: TrainingNetwork, network: MaskRCNN, before_each: Callable[[], None]
     ) -> Measured:
-        """The network as it is now; `before_each` is called before each picture and batch, and may raise."""
+        """Evaluate the network as it is; `before_each` runs before each picture and batch and may raise."""
         config = network.config
         unsure = dataclasses.replace(
             config, detection_min_confidence=min(UNSURE, config.detection_min_confidence)
@@ -83,7 +83,7 @@ class Validation:
         )
 
     def _losses(self, trainer: TrainingNetwork, before_each: Callable[[], None]) -> dict[str, float]:
-        """The mean losses of a part of each picture, which is the same each time."""
+        """The mean losses of a part of each picture, the same part each time."""
         plan = self._plan
         source = BatchSource(
             self.data, trainer.config, UNCHANGED, plan.batch_size, plan.picture_size, plan.seed

@@ -1,4 +1,4 @@
-"""Weight files: the layers in an HDF5 file of Keras, whatever library and session wrote it."""
+"""Weight files: reads the layers of a Keras HDF5 file, of any version and session of Keras."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ LayerWeights = Mapping[str, npt.NDArray]
 """One layer's arrays by their Keras names: kernel, bias, gamma, beta, moving_mean, moving_variance."""
 
 CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
-"""The layers whose shape follows the number of classes."""
+"""The layers whose shape depends on the number of classes."""
 WITHOUT_WEIGHTS = ("mrcnn_bbox", "anchors")
-"""Not the network's, whatever a file has of them: Matterport's own examples exclude the first; forks for
-TensorFlow 2 keep the second, which follow from the config, as if they were learned."""
+"""Ignored in files, as they are not the network's: Matterport's own examples exclude the first; forks for
+TensorFlow 2 save the second as if it were learned, although anchors follow from the config."""
 NAMED_AT_MOST = 8
 LAYER_NAME = re.compile(
     r"conv1|bn_conv1|(res|bn)[2-5][a-z]_branch(1|2[abc])|fpn_c[2-5]p[2-5]|fpn_p[2-5]"
     r"|rpn_(conv_shared|class_raw|bbox_pred)|mrcnn_(class_(conv|bn)[12]|class_logits|bbox_fc)"
     r"|mrcnn_mask(_(conv|bn)[1-4]|_deconv)?"
 )
-"""How Matterport calls the layers of a Mask R-CNN."""
+"""Matterport's names for the layers of a Mask R-CNN."""
 SESSION_SUFFIX = re.compile(r"_\d+$")
-"""What Keras adds to the name of each further layer, or variable, of that name in a session."""
+"""The suffix that Keras adds if a layer or variable of that name already exists in the session."""
 KERAS_1_VARIABLES = {
     "W": "kernel",
     "b": "bias",
     "running_mean": "moving_mean",
-    "running_std": "moving_variance",  # Keras 1 called it so, and kept the variance
+    "running_std": "moving_variance",  # Keras 1 stored the variance under this name
 }
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 READING_ERRORS = (OSError, RuntimeError, KeyError)
-"""As h5py says that there is no file, or that its bytes make no sense."""
-HEAD = 512  # bytes that are looked at in a file of another kind
+"""The errors that h5py raises if a file is missing or damaged."""
+HEAD = 512  # bytes read from a file of another kind to recognise it
 
 
 class WeightsError(ValueError):
-    """A weight file that does not fit the network, or is none."""
+    """A weight file does not fit the network, or the file is not a weight file."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class StoredLayer:
     """A layer with weights in a file.
 
     Attributes:
-        name: as Matterport calls it, whatever the session added; of another layer that of its group.
+        name: Matterport's name, without a session's suffix; for other layers the name of the group.
         path: of its group in the file.
         arrays: its weights.
     """
@@ -61,7 +61,7 @@ class StoredLayer:
     arrays: LayerWeights
 
     def is_called(self, names: Collection[str]) -> bool:
-        """Whether one of `names` is the layer's, its path, or that of a model that it is part of."""
+        """Whether `names` has the layer's name, its path, or the name of a model that contains it."""
         groups = self.path.split("/")
         return not {self.name, self.path, *groups, *map(_without_session, groups)}.isdisjoint(names)
 
@@ -75,7 +75,7 @@ def stored_layers(path: str | Path) -> list[StoredLayer]:
     path = Path(path)
     try:
         with h5py.File(path, "r") as file:
-            weights = file.get("model_weights")  # beside them lies what the optimizer remembers
+            weights = file.get("model_weights")  # the other groups are the optimizer's state
             weights = weights if isinstance(weights, h5py.Group) else file
             return [layer for layer in _layers(_arrays(weights)) if layer.name not in WITHOUT_WEIGHTS]
     except READING_ERRORS as error:
@@ -87,11 +87,11 @@ def read_weights(path: str | Path, exclude: Collection[str] = ()) -> dict[str, L
 
     Args:
         path: the file.
-        exclude: names of layers, or of models within the file, or paths of layers there, to pass over.
+        exclude: names or paths of layers in the file, or names of models in it, to ignore.
 
     Raises:
         WeightsError: the file is missing or cannot be read, has two layers of one name, or holds values
-            that are not finite; `exclude` names what neither a Mask R-CNN nor the file has.
+            that are not finite; or `exclude` has a name that neither a Mask R-CNN nor the file has.
     """
     return by_name(stored_layers(path), exclude, Path(path).name)
 
@@ -99,7 +99,7 @@ def read_weights(path: str | Path, exclude: Collection[str] = ()) -> dict[str, L
 def by_name(
     layers: Sequence[StoredLayer], exclude: Collection[str], file_name: str
 ) -> dict[str, LayerWeights]:
-    """The weights of those `layers` of a file that `exclude` does not name; see `read_weights`."""
+    """The weights of a file's `layers`, without those that `exclude` names; see `read_weights`."""
     _check_exclude(exclude, layers)
     kept = [layer for layer in layers if not layer.is_called(exclude)]
     _check_names(kept, file_name)
@@ -108,7 +108,7 @@ def by_name(
 
 
 def layer_names(path: Path) -> list[str]:
-    """What the groups in a weight file are called; raises WeightsError for one that cannot be read."""
+    """The names of the groups in a weight file. Raises WeightsError if it cannot be read."""
     names: list[str] = []
     try:
         with h5py.File(path, "r") as file:
@@ -119,14 +119,14 @@ def layer_names(path: Path) -> list[str]:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of `names`, and how many more there are."""
+    """The first few of `names`, and the number of further ones, as text."""
     shown = ", ".join(names[:NAMED_AT_MOST])
     rest = len(names) - NAMED_AT_MOST
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def _arrays(weights: h5py.Group) -> dict[str, npt.NDArray]:
-    """The arrays of numbers below a group by their paths; each once, however many links lead to it."""
+    """The numeric arrays below a group by their paths; each once, even if several links lead to it."""
     found: dict[str, npt.NDArray] = {}
 
     def keep(path: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -138,13 +138,13 @@ def _arrays(weights: h5py.Group) -> dict[str, npt.NDArray]:
 
 
 def _layers(arrays: Mapping[str, npt.NDArray]) -> Iterator[StoredLayer]:
-    """The layers that arrays with such paths belong to."""
-    by_place: dict[tuple[str, str], dict[str, npt.NDArray]] = {}  # by the layer's group, and its path
+    """The layers to which arrays with these paths belong."""
+    by_place: dict[tuple[str, str], dict[str, npt.NDArray]] = {}  # by the layer's group and its path
     for group, paths in _groups(list(arrays), 0):
         name = _without_session(group.rpartition("/")[2])
         for path in paths:
             variable = _variable(path, name)
-            twice = variable in by_place.get((group, group), {})  # kernel and kernel_1: of two layers, then
+            twice = variable in by_place.get((group, group), {})  # kernel and kernel_1: two layers
             by_place.setdefault((group, path if twice else group), {})[variable] = arrays[path]
     for (group, place), variables in by_place.items():
         name = group.rpartition("/")[2]
@@ -156,14 +156,15 @@ def _layers(arrays: Mapping[str, npt.NDArray]) -> Iterator[StoredLayer]:
 def _groups(paths: Sequence[str], depth: int) -> Iterator[tuple[str, list[str]]]:
     """The groups that are layers, with the paths of their arrays.
 
-    That is the highest group with the name of a layer, whatever stands below it (the name again, with a
-    session's suffix, or what TimeDistributed wraps), unless it has several variables of one name: then it is
-    a model of that name. Of other names it is the group that holds the arrays.
+    A layer is the highest group with the name of a known layer. Groups below it are part of it (its name
+    again, with a session's suffix, or the layer that TimeDistributed wraps), unless there are several
+    variables of one name: then the group is a model with that name. For unknown names, the layer is the
+    group that holds the arrays.
     """
     children: dict[str, list[str]] = {}
     for path in paths:
         parts = path.split("/")
-        if len(parts) - 1 <= depth:  # lies in this group, which is no layer of ours
+        if len(parts) - 1 <= depth:  # an array of this group, which is not a known layer
             yield path.rpartition("/")[0] or parts[-1], [path]
         else:
             children.setdefault(parts[depth], []).append(path)
@@ -177,7 +178,7 @@ def _groups(paths: Sequence[str], depth: int) -> Iterator[tuple[str, list[str]]]
 
 
 def _variable(path: str, layer: str) -> str:
-    """What Keras 2 calls the variable of a layer that lies at `path`."""
+    """Keras 2's name for the variable at `path`, which belongs to `layer`."""
     name = path.rpartition("/")[2].partition(":")[0]
     name = _without_session(name.removeprefix(f"{layer}_"))
     return KERAS_1_VARIABLES.get(name, name)
@@ -196,7 +197,7 @@ def _check_exclude(exclude: Collection[str], layers: Sequence[StoredLayer]) -> N
     ]
     if unknown:
         raise WeightsError(
-            f"no layer to exclude is called {some(unknown)}: correct the name; those that follow the "
+            f"no layer to exclude is called {some(unknown)}: correct the name; the layers that depend on the "
             f"number of classes are {', '.join(CLASS_LAYERS)}"
         )
 
@@ -210,14 +211,14 @@ def _check_names(layers: Sequence[StoredLayer], file_name: str) -> None:
         told = [f"{name} ({' and '.join(at)})" for name, at in twice.items()]
         others = [_model_of(path, name) for name, at in twice.items() for path in at[1:]]
         raise WeightsError(
-            f"{file_name} has more than one layer of a name, so that nobody can tell which is meant: "
-            f"{some(told)}. Save the Mask R-CNN by itself, with model.keras_model.save_weights in a new "
-            f"session, or pass over the others, such as --exclude {','.join(dict.fromkeys(others))}"
+            f"{file_name} has several layers with the same name: {some(told)}. Save the Mask R-CNN by "
+            "itself, with model.keras_model.save_weights in a new session, or exclude the other layers, "
+            f"such as --exclude {','.join(dict.fromkeys(others))}"
         )
 
 
 def _model_of(path: str, layer: str) -> str:
-    """The model that a layer in a file is part of; its path, if it is part of none."""
+    """The model in the file that contains the layer; the layer's path if there is none."""
     first = path.partition("/")[0]
     return path if first == layer else first
 
@@ -228,8 +229,8 @@ def _check_values(layers: Sequence[StoredLayer], file_name: str) -> None:
     ]
     if broken:
         raise WeightsError(
-            f"{file_name} has values that are not finite (NaN or infinity), so that the network would find "
-            f"nothing. Layers: {some(broken)}. The training diverged, or the file was damaged: take the "
+            f"{file_name} has values that are not finite (NaN or infinity), so the network would find "
+            f"nothing. Layers: {some(broken)}. The training diverged, or the file was damaged: use the "
             "weights of an earlier epoch"
         )
 
@@ -238,7 +239,7 @@ def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{path.name}: there is no such file"
     if path.is_dir():
-        return f"{path.name} is a folder: name the weight file (.h5) in it"
+        return f"{path.name} is a folder: give the weight file (.h5) in it"
     if isinstance(error, PermissionError):
         return f"{path.name} cannot be read: no permission"
     with path.open("rb") as file:
@@ -249,7 +250,5 @@ def _unreadable(path: Path, error: Exception) -> str:
     cut = re.search(r"truncated file: eof = (\d+),.* stored_eof = (\d+)", str(error))
     if cut:
         there, whole = map(int, cut.groups())
-        return (
-            f"{path.name} is cut off: {there:,} of its {whole:,} bytes are there. Copy or download it again"
-        )
+        return f"{path.name} is cut off: it has {there:,} of its {whole:,} bytes. Copy or download it again"
     return f"{path.name} is damaged inside ({error}): copy or download it again"

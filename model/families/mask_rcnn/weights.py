@@ -1,4 +1,4 @@
-"""Weights: files by layer name, Matterport's and this project's, into Keras layers and out of them."""
+"""Weights: loads Matterport's and this project's weight files into Keras layers by name, and saves them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Sequence[str] = ()) -> None:
-    """Fill `layers` from the file, all but those that `exclude` names; nothing is changed on an error.
+    """Fill `layers` from the file, except those that `exclude` names; on an error nothing is changed.
 
     Args:
         layers: of the network.
         path: of the file.
-        exclude: layers, or models within the file, to leave out.
+        exclude: names of layers, or of models in the file, to ignore.
 
     Raises:
-        WeightsError: a layer is missing, left over or of another shape, or `exclude` names one that neither
-            the network nor the file has.
+        WeightsError: a layer is missing, left over or of another shape, or `exclude` has a name that
+            neither the network nor the file has.
     """
     in_file = stored_layers(path)
     stored = by_name(in_file, exclude, Path(path).name)
@@ -40,7 +40,7 @@ def load_weights(layers: Sequence[keras.Layer], path: str | Path, exclude: Seque
 
 
 def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file_name: str) -> None:
-    """Fill `layers` with all that a file of that name had stored; nothing is changed on an error.
+    """Fill `layers` with everything `stored` in a file of that name; on an error nothing is changed.
 
     Raises:
         WeightsError: a layer is missing, left over or of another shape.
@@ -49,8 +49,8 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
     problems = []
     if classes := _other_classes(wanted, stored):
         problems.append(
-            f"It has {classes[0]} classes (background included), the network {classes[1]}: set "
-            f"num_classes={classes[0]} to use it as it is, or keep your own classes with "
+            f"It has {classes[0]} classes (including the background), but the network has {classes[1]}: set "
+            f"num_classes={classes[0]} to use the file unchanged, or keep your own classes with "
             f"exclude={list(CLASS_LAYERS)} (--exclude {','.join(CLASS_LAYERS)}) and train the heads."
         )
     missing = [name for name in wanted if name not in stored]
@@ -61,14 +61,14 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
             problems.append(f"{heading}: {some(names)}.")
     if problems and not (missing or misshapen or classes):
         words = ",".join(left_over) if len(left_over) <= NAMED_AT_MOST else "LAYERS"
-        problems.append(f"If they are not the network's, exclude them (--exclude {words}).")
+        problems.append(f"If these layers are not part of the network, exclude them (--exclude {words}).")
     if problems:
         raise WeightsError(f"{file_name} does not fit this network. " + " ".join(problems))
     _assign(wanted, stored)
 
 
 def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
-    """Write `layers` by name, as `read_weights` reads them; the file appears whole or not at all."""
+    """Write `layers` by name for `read_weights`; the file is written completely or not at all."""
     with whole_file(Path(path)) as part, h5py.File(part, "w") as file:
         for layer in layers:
             for variable in layer.weights:
@@ -78,7 +78,7 @@ def save_weights(layers: Sequence[keras.Layer], path: str | Path) -> None:
 def _other_classes(
     wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights]
 ) -> tuple[int, int] | None:
-    """How many classes, with the background, the file has and the network, if not as many."""
+    """The numbers of classes, including the background, of the file and the network; None if equal."""
     name = CLASS_LAYERS[0]
     if name not in wanted or "bias" not in stored.get(name, {}):
         return None
@@ -89,7 +89,7 @@ def _other_classes(
 def _misshapen(
     wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights], but: Sequence[str] = ()
 ) -> list[str]:
-    """What the file has in another shape than the network, or not, of the layers that both have."""
+    """The variables, in layers that both have, that the file lacks or has in another shape."""
     return [
         f"{name}/{variable.name} is {_shape(stored[name].get(variable.name))}, not {tuple(variable.shape)}"
         for name, layer in wanted.items()
@@ -106,7 +106,7 @@ def _assign(wanted: Mapping[str, keras.Layer], stored: Mapping[str, LayerWeights
 
 
 def _fits(array: npt.NDArray | None, shape: tuple[int, ...]) -> bool:
-    """Whether the array is of that shape, or is a whole-grid convolution for what is a dense layer here."""
+    """Whether the array has that shape, or is a convolution over the whole grid for a dense layer."""
     if array is None:
         return False
     if len(shape) == 2 and array.ndim == 4:

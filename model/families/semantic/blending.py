@@ -1,4 +1,4 @@
-"""Tiles' probabilities made those of the whole picture: weighted means, in which no seam is seen."""
+"""Blending: combines tiles' probabilities into the whole picture's, by weighted means without seams."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from model.pictures.tiles import Tile
 
 
 def blend(plan: FitPlan, halo: int, planes_of: Callable[[Tile], Floats]) -> Iterator[Block]:
-    """Blocks that cover the picture, each as soon as no further tile reaches into it.
+    """Yield blocks that cover the picture, each as soon as no further tile overlaps it.
 
-    What is held meanwhile is what later tiles overlap: some columns of the last tile, and as many rows of
-    the picture.
+    Only the parts that later tiles overlap are kept in memory: some columns of the last tile, and some rows
+    of the picture.
 
     Args:
-        plan: of the picture's fit.
-        halo: pixels along a tile's borders whose answer is not used, where the picture goes on.
-        planes_of: a tile → its probabilities, float32 (K, h, w), at the picture's scale; may be changed.
+        plan: how the picture is cut into tiles.
+        halo: pixels along a tile's borders whose answer is not used, except at the picture's own borders.
+        planes_of: a tile → its probabilities, float32 (K, h, w), at the picture's scale; may be overwritten.
     """
     width, height = plan.scaled
     across = windows(plan.columns, plan.seen[0], width, halo)
     down = windows(plan.rows, plan.seen[1], height, halo)
-    above: Floats | None = None  # (K, rows, width): the part of the tiles above that reaches into this row
+    above: Floats | None = None  # (K, rows, width): the part of the tiles above that overlaps this row
     for row in range(len(plan.rows)):
-        left: Floats | None = None  # (K, h, columns): the same of the tiles to the left
+        left: Floats | None = None  # (K, h, columns): the same for the tile to the left
         done_below = _next(plan.rows, row, height)
         carried: Floats | None = None
         for column in range(len(plan.columns)):
@@ -49,9 +49,9 @@ def blend(plan: FitPlan, halo: int, planes_of: Callable[[Tile], Floats]) -> Iter
 
 
 def windows(starts: Sequence[int], side: int, length: int, halo: int) -> list[Floats]:
-    """How much each pixel of each tile counts along one axis; of each pixel of the picture the sum is 1.
+    """The weights of each tile's pixels along one axis; for each pixel of the picture they add up to 1.
 
-    From one tile to the next they change smoothly over what both see, without their halos. At the
+    They change smoothly from one tile to the next where both overlap, without their halos. At the
     picture's own ends they are 1.
     """
     ends = [min(start + side, length) for start in starts]
@@ -70,7 +70,7 @@ def windows(starts: Sequence[int], side: int, length: int, halo: int) -> list[Fl
 
 
 def _rise(pixels: np.ndarray, low: int, high: int) -> np.ndarray:
-    """0 before `low`, 1 from `high` on, between them half a wave of a cosine."""
+    """0 before `low`, 1 from `high` on, and half a cosine wave in between."""
     if low >= high:
         return (pixels >= low).astype(np.float64)
     share = np.clip((pixels + 0.5 - low) / (high - low), 0, 1)
@@ -78,5 +78,5 @@ def _rise(pixels: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 def _next(starts: Sequence[int], index: int, end: int) -> int:
-    """Where the next tile begins, or the picture ends."""
+    """The start of the next tile, or the end of the picture."""
     return starts[index + 1] if index + 1 < len(starts) else end

@@ -1,6 +1,6 @@
-"""Blocks: the probabilities of a picture's pixels, a part of the picture at a time.
+"""Blocks: the probabilities of a picture's pixels, one part of the picture at a time.
 
-Of 20 classes and 24 million pixels all probabilities together would take 2 GB.
+For 20 classes and 24 million pixels, all probabilities at once would take 2 GB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from model.pictures.tiles import Tile
 Floats = npt.NDArray[np.float32]
 
 STRIP_PIXELS = 1 << 18
-"""About so many pixels in a strip: a plane of floats of it, 1 MB, stays in the processor's cache."""
+"""The approximate number of pixels in a strip: one plane of floats, 1 MB, stays in the processor's cache."""
 ROUNDING = 1e-6
 
 
@@ -30,8 +30,8 @@ class Block:
     Attributes:
         where: the part, in pixels of the picture.
         plane: index of a channel → its probabilities, float32 (h, w).
-        at_most: float32 (K,), what no pixel's probability exceeds, by channel.
-        best_at_least: what the best channel of each pixel reaches.
+        at_most: float32 (K,), an upper bound of each channel's probabilities.
+        best_at_least: a lower bound of the best channel's probability at any pixel.
     """
 
     where: Tile
@@ -47,11 +47,11 @@ def block_of_planes(where: Tile, planes: Floats) -> Block:
 
 @dataclass(frozen=True)
 class ScoreMap:
-    """Probabilities at the network's scale, to be read at the picture's.
+    """Probabilities at the network's scale, to be read at the scale of a part of the picture.
 
     Attributes:
-        planes: float32 (K, rows, columns), whose upper left corner is that of the part of the picture.
-        cell: (width, height) of one of its cells in pixels of the picture.
+        planes: float32 (K, rows, columns); their upper left corner is that of the part.
+        cell: (width, height) of one cell in pixels of the picture.
         size: (width, height) of the part of the picture.
     """
 
@@ -61,12 +61,12 @@ class ScoreMap:
 
     @classmethod
     def of(cls, planes: Floats, seen: Size, scaled: Size, size: Size) -> ScoreMap:
-        """That of a network's answer (K, rows, columns) to an array.
+        """The map for a network's output (K, rows, columns).
 
         Args:
-            planes: probabilities of the whole array, padding included.
-            seen: (width, height) of the array.
-            scaled: (width, height) of the part in its upper left corner that is no padding.
+            planes: probabilities of the whole input array, including padding.
+            seen: (width, height) of the input array.
+            scaled: (width, height) of the part in its upper left corner that is not padding.
             size: (width, height) of that part in the picture.
         """
         cells = planes.shape[2], planes.shape[1]
@@ -75,14 +75,14 @@ class ScoreMap:
 
     @property
     def is_at_scale(self) -> bool:
-        """Whether a cell is a pixel, so that `planes` are what would be read."""
+        """Whether each cell is one pixel, so that `planes` can be used directly."""
         return self.planes.shape[1:] == self.size[::-1] and self.cell == (1, 1)
 
     def strips(self) -> Iterator[Block]:
         """The part of the picture from top to bottom."""
         for part in strips_of(self.size):
             above, below, _ = self._rows(part.y1, part.y2)
-            # Each value is a weighted mean of these cells: none is above their highest.
+            # Each value is a weighted mean of these cells, so it cannot exceed their maximum.
             bounds = _bounds(self.planes[:, above[0] : below[-1] + 1])
             yield Block(part, partial(self.read, y1=part.y1, y2=part.y2), *bounds)
 
@@ -95,12 +95,12 @@ class ScoreMap:
             rows = rows + share[:, np.newaxis] * (plane[below] - rows)
         if self.cell[0] == 1:
             return rows[:, : self.size[0]]
-        # By the factor, not to a width: the last cell may reach beyond the picture, and is cut.
+        # By a factor, not to a width: the last cell may extend beyond the picture, and is cut.
         wide = cv2.resize(rows, None, fx=self.cell[0], fy=1, interpolation=cv2.INTER_LINEAR)
         return np.asarray(wide)[:, : self.size[0]]
 
     def _rows(self, y1: int, y2: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
-        """For rows of the picture the rows of cells above and below, and the share of those below."""
+        """For rows of the picture, the rows of cells above and below, and the weight of those below."""
         last = self.planes.shape[1] - 1
         centres = np.clip((np.arange(y1, y2) + 0.5) / self.cell[1] - 0.5, 0, last)
         above = np.floor(centres).astype(np.int64)
@@ -108,12 +108,12 @@ class ScoreMap:
 
 
 def cell_size(cells: Size, seen: Size, scaled: Size, size: Size) -> tuple[float, float]:
-    """(width, height) in pixels of the picture of each of the cells that a network's answer has.
+    """(width, height) of one cell of a network's output, in pixels of the picture.
 
     Args:
-        cells: columns and rows of the answer.
-        seen: (width, height) of the array that it saw, padding included.
-        scaled: (width, height) of the part in its upper left corner that is no padding.
+        cells: columns and rows of the output.
+        seen: (width, height) of the input array, including padding.
+        scaled: (width, height) of the part in its upper left corner that is not padding.
         size: (width, height) of that part in the picture.
     """
     width, height = (seen[i] / cells[i] * size[i] / scaled[i] for i in (0, 1))
@@ -121,7 +121,7 @@ def cell_size(cells: Size, seen: Size, scaled: Size, size: Size) -> tuple[float,
 
 
 def strips_of(size: Size) -> Iterator[Tile]:
-    """Strips that cover a part of a picture of `size` (width, height), from top to bottom."""
+    """Yield strips that cover a part of a picture of `size` (width, height), from top to bottom."""
     width, height = size
     rows = max(1, STRIP_PIXELS // width)
     for y1 in range(0, height, rows):

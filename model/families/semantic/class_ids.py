@@ -1,4 +1,4 @@
-"""Graphs that give class ids: there is nothing to blend, each pixel has one answer."""
+"""Class ids as a graph's output: each pixel has one answer, so there is nothing to blend."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Labels = npt.NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class CodeMap:
-    """Class ids at the network's scale, to be read at the picture's.
+    """Class ids at the network's scale, to be read at the scale of a part of the picture.
 
     Attributes:
-        ids: uint16 (rows, columns), whose upper left corner is that of the part of the picture.
-        cell: (width, height) of one of its cells in pixels of the picture.
+        ids: uint16 (rows, columns); its upper left corner is that of the part.
+        cell: (width, height) of one cell in pixels of the picture.
         size: (width, height) of the part of the picture.
     """
 
@@ -34,17 +34,17 @@ class CodeMap:
     def of(
         cls, codes: npt.NDArray, class_ids: Sequence[int], seen: Size, scaled: Size, size: Size
     ) -> CodeMap:
-        """That of a network's answer; numbers that are no class of the model's are background.
+        """The map for a network's output; numbers that are not a class of the model become background.
 
         Args:
-            codes: whole numbers (1, rows, columns), of whatever type.
-            class_ids: by number.
-            seen: (width, height) of the array that the network saw, padding included.
-            scaled: (width, height) of the part in its upper left corner that is no padding.
+            codes: whole numbers (1, rows, columns), of any type.
+            class_ids: the class id of each number.
+            seen: (width, height) of the network's input array, including padding.
+            scaled: (width, height) of the part in its upper left corner that is not padding.
             size: (width, height) of that part in the picture.
 
         Raises:
-            ValueError: `codes` is of another shape.
+            ValueError: `codes` has another shape.
         """
         if codes.ndim == 4 and codes.shape[3] == 1:
             codes = codes[..., 0]
@@ -59,11 +59,11 @@ class CodeMap:
         return cls(ids, cell_size((ids.shape[1], ids.shape[0]), seen, scaled, size), size)
 
     def parts(self, tile: Tile, core: Tile) -> Iterator[tuple[Tile, Labels]]:
-        """Class ids (h, w) of the pixels of `core`, from top to bottom, each that of the nearest cell.
+        """Yield class ids (h, w) of the pixels of `core`, from top to bottom, read from the nearest cells.
 
         Args:
-            tile: where the map lies in the picture.
-            core: the part of it that is wanted.
+            tile: the position of the map in the picture.
+            core: the part of the tile that is wanted.
         """
         columns = self._nearest(core.x1 - tile.x1, core.x2 - tile.x1, axis=0)
         for strip in strips_of(core.size):
@@ -72,13 +72,13 @@ class CodeMap:
             yield where, self.ids[rows].take(columns, axis=1)
 
     def _nearest(self, start: int, end: int, axis: int) -> npt.NDArray[np.int64]:
-        """The cells of these pixels, along one axis."""
+        """The nearest cells of these pixels along one axis."""
         cells = ((np.arange(start, end) + 0.5) / self.cell[axis]).astype(np.int64)
         return np.minimum(cells, self.ids.shape[1 - axis] - 1)
 
 
 def core_of(plan: FitPlan, column: int, row: int) -> Tile:
-    """The pixels of a tile that no other tile's middle is nearer to; the cores cover the picture."""
+    """The pixels that are nearest to the middle of this tile of all tiles; the cores cover the picture."""
     tile = plan.tile(column, row)
     x1, x2 = _core(plan.columns, plan.seen[0], column, tile.x1, tile.x2)
     y1, y2 = _core(plan.rows, plan.seen[1], row, tile.y1, tile.y2)
@@ -86,7 +86,7 @@ def core_of(plan: FitPlan, column: int, row: int) -> Tile:
 
 
 def _core(starts: Sequence[int], side: int, index: int, start: int, end: int) -> tuple[int, int]:
-    """From the middle of what it shares with the tile before to that with the next."""
+    """(start, end) of a core, in the middle of the overlaps with the previous and the next tile."""
     if index > 0:
         start = (starts[index] + starts[index - 1] + side) // 2
     if index + 1 < len(starts):

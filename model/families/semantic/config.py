@@ -1,4 +1,4 @@
-"""SemanticConfig: what a graph takes and what it gives, all that its file does not say included."""
+"""SemanticConfig: a graph's input and output, including everything that its file does not specify."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ Activation = Literal["none", "sigmoid", "softmax"]
 Background = Literal["none", "implied"] | int
 
 LARGEST_SIDE = 4096
-"""Pixels of a side that a network may see at once: 64 channels of a layer then take 4 GiB already."""
-MORE_PIXELS = "a network sees no more at once, as it would run out of memory"
+"""The longest side in pixels of a network's input: one layer with 64 channels already takes 4 GiB then."""
+MORE_PIXELS = "a larger input would run out of memory"
 
 
 def most_overlap(size: tuple[int, int]) -> int:
-    """Pixels that tiles of `size` may share at most: with more, the same would be run over and over."""
+    """The most pixels that tiles of `size` may share: with more, most of the work would be repeated."""
     return min(size) * 7 // 8
 
 
 @dataclass(frozen=True)
 class SemanticConfig:
-    """Of a graph that takes float32 (1, H, W, C) and gives (1, H', W', K) or, with "class_ids", (1, H', W').
+    """For a graph with input float32 (1, H, W, C) and output (1, H', W', K), or (1, H', W') of class ids.
 
     Raises ValueError, saying what would be right, for values that do not fit together.
 
     Attributes:
-        gives: "binary" (one channel, of the one class), "classes" (exclusive channels), "labels" (channels
-            that may overlap) or "class_ids" (an integer a pixel).
-        size: (width, height) that the graph sees; None: any whose sides are multiples of `divisor`.
-        divisor: of both sides, where `size` is None; tiles begin at multiples of it, so that a network
-            halves their pixels in the same places as those of the whole picture.
-        max_side: the longest side of a picture that the graph sees, where `size` is None; larger ones shrink.
+        gives: "binary" (one channel, for the only class), "classes" (exclusive channels), "labels"
+            (channels that may overlap) or "class_ids" (one integer per pixel).
+        size: (width, height) of the input; None: any size whose sides are multiples of `divisor`.
+        divisor: of both sides, if `size` is None; tiles begin at multiples of it, so that a network halves
+            their pixels in the same places as those of the whole picture.
+        max_side: the longest side of the input, if `size` is None; larger pictures shrink.
         fit: "scale" (stretched to `size`), "pad" (scaled to fit, then padded) or "tile" (parts of `size`, at
             the picture's own scale).
-        tile_overlap: pixels that neighbouring tiles share, at least.
-        halo: pixels along a tile's borders whose answer is not used, where the picture goes on.
-        channels: what the C channels are.
-        value_range: to which 0…255 is brought first.
-        mean: subtracted a channel, in `value_range` and the order of the channels; empty: nothing.
-        std: by which the rest is divided a channel; empty: nothing.
-        normalization: of each picture by itself, after that.
-        per_channel: whether `normalization` looks at each channel by itself, not at all of them together.
-        percentiles: of "percentiles", those that become 0 and 1.
-        activation: what is still to be applied to what the graph gives.
+        tile_overlap: the least number of pixels that neighbouring tiles share.
+        halo: pixels along a tile's borders whose answer is not used, except at the picture's own borders.
+        channels: the kind of the C channels.
+        value_range: the range to which 0…255 is scaled first.
+        mean: subtracted per channel, in `value_range` and the order of the channels; empty: nothing.
+        std: divides the difference, per channel; empty: nothing.
+        normalization: applied after that, with statistics of each picture.
+        per_channel: whether `normalization` uses statistics of each channel, not of all channels together.
+        percentiles: for "percentiles", the two that become 0 and 1.
+        activation: the function still to be applied to the graph's output.
         background: the channel (with "class_ids": the number) that is the background, "implied" (it has no
-            channel: a pixel in which no class reaches the threshold; with "class_ids" it is 0) or "none"
-            (there is no background, every pixel has a class).
-        mirror: whether the mirrored picture goes through too, and the mean of both counts.
-        look_again: whether what was found in the whole picture goes through again, alone and so larger,
-            and the mean of both counts; with "scale" only.
-        refine_edges: whether edges are fitted to those of the whole picture (guided filter).
+            channel: pixels where no class reaches the threshold; with "class_ids" it is 0) or "none" (there
+            is no background, every pixel has a class).
+        mirror: whether to run the mirrored picture too, and use the mean of both.
+        look_again: whether to run the part of the picture with objects again, enlarged, and use the mean of
+            both; only with "scale".
+        refine_edges: whether to align edges with those of the picture at full size (guided filter).
     """
 
     gives: Gives = "binary"
@@ -92,14 +92,14 @@ class SemanticConfig:
 
     @property
     def channel_count(self) -> int:
-        """C, of what the graph takes."""
+        """C, the number of input channels."""
         return 1 if self.channels == "grey" else 3
 
     def class_ids(self, classes: int) -> tuple[int, ...]:
-        """The class id of each channel that the graph gives, or of each number with "class_ids".
+        """The class id of each output channel, or of each number with "class_ids".
 
         Args:
-            classes: how many the model has, the background included.
+            classes: the number of the model's classes, including the background.
         """
         if isinstance(self.background, int):
             background = self.background
@@ -110,11 +110,11 @@ class SemanticConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SemanticConfig:
-        """The config that `to_json` wrote; raises ValueError for an unknown name or a wrong type."""
+        """The config that `to_json` wrote. Raises ValueError for an unknown name or a wrong type."""
         return made_of(cls, values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values that `json` writes; `from_json` reads them back."""
+        """Plain values that `json` can write and `from_json` reads back."""
         return dataclasses.asdict(self)
 
     def _check_size(self) -> None:
@@ -124,16 +124,19 @@ class SemanticConfig:
             if getattr(self, name) > LARGEST_SIDE:
                 raise ValueError(f"{name} {getattr(self, name)}: give at most {LARGEST_SIDE}; {MORE_PIXELS}")
         if self.size is not None and min(self.size) < 1:
-            raise ValueError(f"size {self.size}: width and height are at least 1")
+            raise ValueError(f"size {self.size}: width and height must be at least 1")
         if self.size is not None and max(self.size) > LARGEST_SIDE:
-            raise ValueError(f"size {self.size}: width and height are at most {LARGEST_SIDE}; {MORE_PIXELS}")
+            raise ValueError(
+                f"size {self.size}: width and height must be at most {LARGEST_SIDE}; {MORE_PIXELS}"
+            )
         if self.size is None and self.fit == "scale":
             raise ValueError('fit "scale" needs the size to stretch pictures to: give size, or use fit "pad"')
         if self.size is None and self.fit == "tile":
             raise ValueError('fit "tile" needs the size of a tile: give size, such as 512 x 512')
         if self.size is None and self.max_side < self.divisor:
             raise ValueError(
-                f"max_side {self.max_side} is below divisor {self.divisor}: give max_side that much at least"
+                f"max_side {self.max_side} is below divisor {self.divisor}: give max_side {self.divisor} or "
+                "more"
             )
 
     def _check_tiles(self) -> None:
@@ -147,7 +150,7 @@ class SemanticConfig:
         if 2 * self.halo > most:
             raise ValueError(
                 f'halo {self.halo} on both sides leaves less than an eighth of {tile}: use fit "pad" '
-                f"(--fit pad), or a halo of {most // 2} at most"
+                f"(--fit pad), or a halo of at most {most // 2}"
             )
         if self.tile_overlap > most:
             raise ValueError(
@@ -155,8 +158,8 @@ class SemanticConfig:
             )
         if 2 * self.halo > self.tile_overlap:
             raise ValueError(
-                f"halo {self.halo} takes more of both neighbours than tile_overlap {self.tile_overlap}: "
-                f"give tile_overlap {2 * self.halo} or more"
+                f"halo {self.halo} of each tile needs more than tile_overlap {self.tile_overlap}: give "
+                f"tile_overlap {2 * self.halo} or more"
             )
 
     def _check_values(self) -> None:
@@ -166,14 +169,17 @@ class SemanticConfig:
                 raise ValueError(f"{name} {values}: give finite numbers")
             if values and len(values) != self.channel_count:
                 raise ValueError(
-                    f"{name} has {len(values)} values, channels {self.channels!r} "
-                    f"{'is' if self.channel_count == 1 else 'are'} {self.channel_count}: give one a channel"
+                    f"{name} has {len(values)} values, but channels {self.channels!r} "
+                    f"{'is' if self.channel_count == 1 else 'are'} {self.channel_count}: give one value per "
+                    "channel"
                 )
         if not all(value > 0 for value in self.std):
-            raise ValueError(f"std {self.std}: give only what is above 0")
+            raise ValueError(f"std {self.std}: give only values above 0")
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
-            raise ValueError(f"percentiles {self.percentiles}: give a lower and a higher one, 0 to 100")
+            raise ValueError(
+                f"percentiles {self.percentiles}: give a lower and a higher one, both from 0 to 100"
+            )
 
     def _check_activation(self) -> None:
         if self.gives == "class_ids":
@@ -186,12 +192,12 @@ class SemanticConfig:
                     )
         if self.activation == "softmax" and self.gives == "binary":
             raise ValueError(
-                'activation "softmax" makes a single channel 1 everywhere: use "sigmoid", or gives '
-                '"classes" if the graph has a channel for the background too'
+                'activation "softmax" makes a single channel 1 everywhere: use "sigmoid", or use gives '
+                '"classes" if the graph also has a channel for the background'
             )
         if self.activation == "softmax" and self.gives == "labels":
             raise ValueError(
-                'activation "softmax" makes classes exclude each other: use "sigmoid", or gives "classes"'
+                'activation "softmax" makes classes exclusive: use "sigmoid", or use gives "classes"'
             )
 
     def _check_background(self) -> None:
@@ -199,8 +205,8 @@ class SemanticConfig:
             raise ValueError(f"background {self.background}: channels are counted from 0")
         if self.gives == "binary" and self.background != "implied":
             raise ValueError(
-                f'background {self.background!r} with gives "binary": its one channel is the class, so the '
-                'background is "implied"'
+                f'background {self.background!r} with gives "binary": its only channel is the class, so use '
+                '"implied"'
             )
         if self.gives == "labels" and self.background == "none":
             raise ValueError(
@@ -212,10 +218,10 @@ class SemanticConfig:
             return
         if self.fit != "scale":
             raise ValueError(
-                f'look_again enlarges what was found in a picture stretched to size; fit is "{self.fit}": '
-                'use fit "scale", or leave look_again out'
+                f'look_again needs fit "scale", and fit is "{self.fit}": use fit "scale", or omit look_again'
             )
         if self.background == "none":
             raise ValueError(
-                'look_again enlarges what is not background, and background is "none": leave look_again out'
+                'look_again enlarges the part that is not background, and background is "none": omit '
+                "look_again"
             )

@@ -1,4 +1,4 @@
-"""The family of semantic models."""
+"""SemanticFamily: semantic segmentation models as a family."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class SemanticFamily:
         count = len(manifest.classes)
         if config.gives == "binary" and count != 2:
             raise ValueError(
-                f'gives "binary" has one class, classes names {count - 1}: name one beside "background", or '
-                'use gives "classes" or "labels"'
+                f'gives "binary" has one class, but classes has {count - 1}: give one besides "background", '
+                'or use gives "classes" or "labels"'
             )
         if isinstance(config.background, int) and config.background >= count:
             raise ValueError(
-                f"background {config.background}: with {count} classes channels are 0 to {count - 1}"
+                f"background {config.background}: with {count} classes, the channels are 0 to {count - 1}"
             )
         if manifest.tile_overlap is not None:
             raise ValueError("tile_overlap belongs in the config of a semantic model: move it there")
@@ -77,7 +77,7 @@ class SemanticFamily:
         )
 
     def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
-        """See `families.family.Family`. The compiled stages are all there is."""
+        """See `families.family.Family`. These are the bundle's compiled stages."""
         from model.engines.core import new_core
 
         core = new_core()

@@ -1,4 +1,4 @@
-"""FitPlan: how one picture is brought to what the network sees, and back; made once, asked by all."""
+"""FitPlan: how one picture is scaled, padded and cut into tiles for the network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from model.families.semantic.config import SemanticConfig
 from model.pictures.tiles import Tile
 
 LENGTHS_A_SIDE = 4
-"""Where an engine wants few shapes, a side of what the network sees has one of so many lengths."""
+"""If an engine wants few shapes, the sides of the network's input have one of this many lengths."""
 
 CLOSER = 2
-"""A copy of a picture that is looked at again has so many times the network's width and height, at least."""
+"""For a second look, a reduced copy has at least this multiple of the network's width and height."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class FitPlan:
     """How a picture goes through the network.
 
     Attributes:
-        size: of the picture; answers are in its pixels.
-        scaled: what it is scaled to, `size` itself with tiles.
-        seen: of each array that the network sees: a part of the scaled picture in its upper left corner,
-            the rest padding.
-        columns: where the tiles' left edges are in the scaled picture, ascending.
-        rows: where their upper edges are.
-        enough: to what a copy of the picture may be reduced; `size` where every pixel counts.
+        size: of the picture; results are in its pixels.
+        scaled: the size to which it is scaled; with tiles, `size`.
+        seen: the size of each input array: a part of the scaled picture in its upper left corner, and
+            padding.
+        columns: the tiles' left edges in the scaled picture, ascending.
+        rows: the tiles' upper edges in the scaled picture, ascending.
+        enough: the least size of a reduced copy of the picture; `size` if every pixel is needed.
     """
 
     size: Size
@@ -39,7 +39,7 @@ class FitPlan:
 
     @property
     def tiles(self) -> int:
-        """How many there are; 1 where the whole picture is seen at once."""
+        """The number of tiles; 1 if the network sees the whole picture at once."""
         return len(self.columns) * len(self.rows)
 
     @property
@@ -58,7 +58,7 @@ def plan_fit(size: Size, config: SemanticConfig, few_shapes: bool = False) -> Fi
     Args:
         size: of the picture.
         config: of the network.
-        few_shapes: pad more where the network takes any size, so that it sees few different ones.
+        few_shapes: if the network takes any size, pad more, so that it sees few different sizes.
     """
     if config.fit == "tile":
         seen = seen_at_most(config)
@@ -69,14 +69,14 @@ def plan_fit(size: Size, config: SemanticConfig, few_shapes: bool = False) -> Fi
         return FitPlan(size, size, seen, columns, rows, size)
     scaled = _scaled(size, config)
     enough = size
-    if not config.refine_edges:  # which looks at all of the picture's pixels
+    if not config.refine_edges:  # refining edges needs all of the picture's pixels
         closer = CLOSER if config.look_again else 1
         enough = min(size[0], closer * scaled[0]), min(size[1], closer * scaled[1])
     return FitPlan(size, scaled, _seen(scaled, config, few_shapes), (0,), (0,), enough)
 
 
 def seen_at_most(config: SemanticConfig) -> Size:
-    """The largest array that the network sees, (width, height)."""
+    """(width, height) of the network's largest input."""
     if config.size is not None:
         return config.size
     side = _multiple(config.max_side, config.divisor)
@@ -84,10 +84,10 @@ def seen_at_most(config: SemanticConfig) -> Size:
 
 
 def starts(length: int, side: int, overlap: int, grid: int) -> list[int]:
-    """Where tiles of `side` pixels begin on a line of `length`, neighbours sharing `overlap` or more.
+    """The starts of tiles of `side` pixels along a line of `length`; neighbours share `overlap` or more.
 
-    All are multiples of `grid`, if a tile is long enough for that; so the last one may reach beyond the end,
-    by less than `grid`.
+    All are multiples of `grid`, if a tile is long enough for that, so the last tile may extend beyond the
+    end by less than `grid`.
     """
     if length <= side:
         return [0]
@@ -120,5 +120,5 @@ def _seen(scaled: Size, config: SemanticConfig, few_shapes: bool) -> Size:
 
 
 def _multiple(length: int, step: int) -> int:
-    """The least multiple of `step` that is no less than `length`."""
+    """`length` rounded up to a multiple of `step`."""
     return -(-length // step) * step

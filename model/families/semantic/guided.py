@@ -1,7 +1,7 @@
-"""Guided filter: edges of probabilities moved to those of the picture (He, Sun, Tang 2010).
+"""Guided filter: moves the edges of probabilities to those of the picture (He, Sun, Tang 2010).
 
-In its fast form (He, Sun 2015): the filter's two coefficients are found at the network's scale and read at
-the picture's, where they are applied to its own grey levels.
+This is its fast form (He, Sun 2015): the filter's two coefficients are computed at the network's scale,
+interpolated to the picture's, and applied to the picture's grey levels.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from model.families.family import Size
 from model.families.semantic.blocks import Block, Floats, ScoreMap, strips_of
 from model.pictures.tiles import Tile
 
-RADIUS = 2  # cells of the network's answer
-EPSILON = 1e-3  # of grey levels 0 to 1: what varies less is no edge
+RADIUS = 2  # cells of the network's output
+EPSILON = 1e-3  # variance of grey levels from 0 to 1 below which there is no edge
 SIDE = 2 * RADIUS + 1
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The picture that shows where edges are.
+    """The picture whose edges are used.
 
     Attributes:
-        coarse: float32 (rows, columns), grey levels 0 to 1, a value for each cell of the network's answer,
-            padding included.
-        image: uint8 (H, W, 3), RGB, of the size that the answer is read at.
+        coarse: float32 (rows, columns), grey levels 0 to 1, a value for each cell of the network's output,
+            including padding.
+        image: uint8 (H, W, 3), RGB, of the size at which the output is read.
     """
 
     coarse: Floats
@@ -40,12 +40,12 @@ class Guide:
     def of(
         cls, scaled: npt.NDArray[np.uint8], seen: Size, cells: Size, image: npt.NDArray[np.uint8]
     ) -> Guide:
-        """That for a network's answer.
+        """The guide for a network's output.
 
         Args:
-            scaled: uint8 (h, w, 3), RGB, what the network saw without the padding.
-            seen: (width, height) with it.
-            cells: columns and rows of the answer.
+            scaled: uint8 (h, w, 3), RGB, the network's input without padding.
+            seen: (width, height) of the input with padding.
+            cells: columns and rows of the output.
             image: the same part of the picture at its own scale.
         """
         height, width = scaled.shape[:2]
@@ -56,13 +56,13 @@ class Guide:
         return cls(np.asarray(coarse, np.float32) * np.float32(1 / 255), image)
 
     def grey(self, y1: int, y2: int) -> Floats:
-        """float32 (y2 - y1, W), 0 to 1."""
+        """Grey levels of these rows: float32 (y2 - y1, W), 0 to 1."""
         grey = cv2.cvtColor(self.image[y1:y2], cv2.COLOR_RGB2GRAY)
         return np.asarray(grey, np.float32) * np.float32(1 / 255)
 
 
 class RefinedMap:
-    """A ScoreMap whose edges follow the picture; as ScoreMap, it is read in strips."""
+    """A ScoreMap whose edges follow the picture; like ScoreMap, it is read in strips."""
 
     def __init__(self, scores: ScoreMap, guide: Guide) -> None:
         self._scores = scores
@@ -86,7 +86,7 @@ class RefinedMap:
 
 
 def _coefficients(planes: Floats, guide: Floats) -> tuple[Floats, Floats]:
-    """(K, rows, columns) each: slope and offset that make grey levels probabilities, locally smooth."""
+    """Slopes and offsets, (K, rows, columns) each, that map grey levels to probabilities, locally smooth."""
     mean_guide = _mean_around(guide)
     variance = _mean_around(guide * guide) - mean_guide * mean_guide + np.float32(EPSILON)
     slopes, offsets = np.empty_like(planes), np.empty_like(planes)

@@ -1,4 +1,4 @@
-"""What `python -m model import --task semantic` asks, and does."""
+"""`python -m model import --task semantic`: its options, and how it makes a bundle."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from model.storage.manifest import Manifest
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
-    """The options of this family alone."""
+    """Add the options that only this family has."""
     add = group.add_argument
     return [
-        add("--size", type=_size, metavar="WxH", help="the size of all pictures, where the file takes any"),
-        add("--divisor", type=int, help="what both sides are multiples of, where it takes any (default: 32)"),
+        add("--size", type=_size, metavar="WxH", help="input size, if the model accepts any size"),
+        add("--divisor", type=int, help="of the input's sides, if it accepts any size (default: 32)"),
         add("--max-side", type=int, help="pictures with a longer side shrink (default: 1024)"),
-        add("--fit", choices=get_args(Fit), help="how pictures come to a fixed size (default: pad)"),
-        add("--channels", choices=get_args(Channels), help="what its channels are (default: rgb, or grey)"),
-        add("--value-range", type=_value_range, metavar="0-1|0-255|-1-1", help="of its input (default: 0-1)"),
-        add("--mean", type=_numbers, help="subtracted a channel, in that range, comma-separated"),
-        add("--std", type=_numbers, help="by which the rest is divided, comma-separated"),
-        add("--activation", choices=get_args(Activation), help="what is still to be applied to its answer"),
+        add("--fit", choices=get_args(Fit), help="how pictures are brought to a fixed size (default: pad)"),
+        add("--channels", choices=get_args(Channels), help="input channels (default: rgb, or grey)"),
+        add("--value-range", type=_value_range, metavar="0-1|0-255|-1-1", help="of the input (default: 0-1)"),
+        add("--mean", type=_numbers, help="subtracted per channel, in that range; comma-separated"),
+        add("--std", type=_numbers, help="divides the difference, per channel; comma-separated"),
+        add("--activation", choices=get_args(Activation), help="activation that the output still needs"),
         add(
             "--background",
             type=_background,
             metavar="none|INDEX|implied",
-            help="the channel that is the background; none: every pixel has a class; implied: where no class "
-            "reaches the threshold",
+            help="the channel that is the background; none: every pixel has a class; implied: pixels where "
+            "no class reaches the threshold",
         ),
-        add("--output", metavar="NAME", help="which output to use, where the file has several maps"),
+        add("--output", metavar="NAME", help="the output to use, if the model has several maps"),
         add(
             "--mirror", action="store_const", const=True, help="run the mirrored picture too (twice the time)"
         ),
@@ -42,16 +42,14 @@ def add_arguments(group: argparse._ArgumentGroup) -> list[argparse.Action]:
             "--look-again",
             action="store_const",
             const=True,
-            help="with --fit scale: enlarge what was found and look again (twice the time)",
+            help="with --fit scale: run again on the enlarged part with objects (twice the time)",
         ),
-        add(
-            "--layout", type=_layout, metavar="nchw|nhwc", help="of its input, where the file leaves it open"
-        ),
+        add("--layout", type=_layout, metavar="nchw|nhwc", help="of the input, if the file does not tell"),
     ]
 
 
 def recognises(path: Path) -> bool:
-    """Whatever no other family knows: reading it will say what is wrong."""
+    """True: this family is the last one asked; reading the file will say what is wrong."""
     return True
 
 
@@ -92,13 +90,13 @@ def _classes(path: Path, background: Background | None) -> list[str]:
     """The class names in a file, without the background.
 
     Raises:
-        ValueError: the background is not first, so that names and channels might not go together.
+        ValueError: the background is not first, so names and channels might not correspond.
     """
     named = read_class_file(path)
     if named.background and named.background != background:
         raise ValueError(
-            f"{path.name} names the background after {named.background} others, and names stand in the order "
-            f"of the network's channels: say --background {named.background}, or put it where it belongs"
+            f"{path.name} lists the background after {named.background} other names, which must be in the "
+            f"order of the network's channels: give --background {named.background}, or correct the order"
         )
     if named.sentence:
         print(named.sentence)
@@ -108,7 +106,7 @@ def _classes(path: Path, background: Background | None) -> list[str]:
 def _size(words: str) -> tuple[int, int]:
     width, cross, height = words.lower().partition("x")
     if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f"{words!r} is no size: say WIDTHxHEIGHT, such as 512x512")
+        raise argparse.ArgumentTypeError(f"{words!r} is not a size: give WIDTHxHEIGHT, such as 512x512")
     return int(width), int(height)
 
 
@@ -116,7 +114,7 @@ def _value_range(word: str) -> ValueRange:
     for value in get_args(ValueRange):
         if word == value:
             return value
-    raise argparse.ArgumentTypeError(f"{word!r} is none of {', '.join(get_args(ValueRange))}")
+    raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(get_args(ValueRange))}")
 
 
 def _background(word: str) -> Background:
@@ -124,12 +122,14 @@ def _background(word: str) -> Background:
         return word  # type: ignore[return-value]
     if word.isdecimal():
         return int(word)
-    raise argparse.ArgumentTypeError(f"{word!r} is neither none, implied nor the number of a channel, from 0")
+    raise argparse.ArgumentTypeError(
+        f"{word!r} is not none, implied or the number of a channel (counted from 0)"
+    )
 
 
 def _layout(word: str) -> str:
     if word.upper() not in ("NCHW", "NHWC"):
-        raise argparse.ArgumentTypeError(f"{word!r} is neither nchw nor nhwc")
+        raise argparse.ArgumentTypeError(f"{word!r} is not nchw or nhwc")
     return word.upper()
 
 
@@ -137,4 +137,4 @@ def _numbers(words: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in words.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{words!r} are no numbers with commas between them") from None
+        raise argparse.ArgumentTypeError(f"{words!r} is not a comma-separated list of numbers") from None

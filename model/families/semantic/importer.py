@@ -1,4 +1,4 @@
-"""Importing: a foreign model's file becomes a bundle, or is refused with what would fit."""
+"""Importing: makes a bundle from a foreign model's file, or says why the file cannot be used."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def import_semantic(
         path: a file or folder of a kind that `graphs.recognition` knows.
         folder: where to write the bundle.
         name: of the bundle: lower-case letters, digits, dot, dash and underscore.
-        options: what the user says of the model.
-        about: manifest values: licence, source, version, …; they take precedence over what the file says.
-        replaced: of the semantic model whose place the new one takes: what nobody says is as there, if that
-            fits the file.
+        options: the user's options.
+        about: manifest values: licence, source, version, …; they take precedence over the file's.
+        replaced: the manifest of the semantic model that the new one replaces: options that neither the
+            user nor the file gives are taken from it, if they fit the file.
 
     Raises:
-        FileNotFoundError: nothing is at `path`.
-        GraphError: the file cannot be used, or contradicts `options`; says what would fit.
+        FileNotFoundError: `path` does not exist.
+        GraphError: the file cannot be used, or contradicts `options`; the message says what would fit.
     """
     kind = kind_of(path)
     with tqdm(
@@ -102,12 +102,12 @@ def import_semantic(
 def _specified(
     graph: Graph, options: Options, told: Mapping[str, Any] | None, replaced: Manifest | None
 ) -> Specification:
-    """The specification, with what nobody says as in the model that is replaced, if that fits the file."""
+    """The specification; missing options are taken from the replaced model, if they fit the file."""
     if replaced is not None:
         try:
             return specify(graph, options.completed(replaced, told or {}), told)
         except (GraphError, ValueError):
-            pass  # another kind of graph: it starts afresh
+            pass  # another kind of graph: use the defaults
     return specify(graph, options, told)
 
 
@@ -126,19 +126,19 @@ def _noise(graph: Graph, config: SemanticConfig) -> Floats:
 
 
 def _compare(graph: Graph, picture: Floats, answer: npt.NDArray, package: Package | None) -> list[str]:
-    """Hold the graph's answer to its file's own runtime and its test tensors; what was found out."""
+    """Compare the graph's answer with the file's own runtime and its test tensors; sentences for the user."""
     check_finite(graph, answer)
     sentences = []
     if graph.run is not None:
         check_against(graph.run, graph, picture, answer)
-        sentences.append("It answers as its file does in TensorFlow.")
+        sentences.append("Its answers in OpenVINO and TensorFlow agree.")
     if package:
         sentences.append(package.check(graph))
     return sentences
 
 
 def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> list[str]:
-    """Write the graph, its weights in 16 bits unless that costs too much."""
+    """Write the graph, with weights in 16 bits unless that changes its answers too much."""
     path = (bundle / WEIGHTS).with_suffix(".xml")
     path.parent.mkdir(parents=True)
     save_model(graph.model, path, in_16_bits=True)
@@ -147,7 +147,7 @@ def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> l
         return []
     save_model(graph.model, path, in_16_bits=False)
     if not np.isfinite(lost):
-        return ["Its weights are kept in 32 bits: some are too large for 16."]
+        return ["Its weights are kept in 32 bits: some are too large for 16 bits."]
     return [f"Its weights are kept in 32 bits: 16 would change its answers by {lost:.1%} of their range."]
 
 
@@ -164,7 +164,7 @@ def _manifest(name: str, specification: Specification, about: Mapping[str, Any])
         "licence": "unknown",
         "config": {key: value for key, value in config.items() if value != defaults[key]},
         "weights": WEIGHTS,
-        # What bf16 loses is not known before `export` has measured it with pictures.
+        # The loss from bf16 is unknown until `export` has measured it with pictures.
         "exports": {"f32": {"passed": True}, "bf16": {"passed": False}},
         **about,
     }

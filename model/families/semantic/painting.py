@@ -1,4 +1,4 @@
-"""Paintings: what a picture's pixels are, put together block by block."""
+"""Paintings: the classes of a picture's pixels, assembled block by block."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CERTAIN = 255  # a probability of 1, in planes of bytes
 
 @dataclass
 class Tally:
-    """What is known of the pixels of one class.
+    """The statistics of one class's pixels.
 
     Attributes:
-        pixels: how many there are.
+        pixels: their number.
         total: the sum of their probabilities.
-        box: the smallest that holds them all.
+        box: their bounding box.
     """
 
     pixels: int
@@ -51,30 +51,30 @@ class Probability:
         self._class_id = class_id
 
     def add(self, block: Block, class_ids: Sequence[int]) -> None:
-        """Put in a part of the picture; `class_ids` are those of the block's channels."""
+        """Add a part of the picture; `class_ids` are those of the block's channels."""
         probabilities = block.plane(class_ids.index(self._class_id))
         block.where.of(self.plane)[:] = cv2.convertScaleAbs(probabilities, alpha=CERTAIN)
 
     def add_ids(self, where: Tile, ids: Labels) -> None:
-        """Put in a part whose class ids (h, w) are certain."""
+        """Add a part whose class ids (h, w) are certain."""
         where.of(self.plane)[:] = (ids == self._class_id) * np.uint8(CERTAIN)
 
 
 class Painting:
-    """The classes of a picture's pixels; what differs between the two kinds is in the subclasses.
+    """The classes of a picture's pixels; base of the two kinds below.
 
     Attributes:
         labels: uint16 (H, W), class ids, 0 background.
-        tallies: class id → what is known of it, for classes that occur.
+        tallies: class id → its statistics, for classes that occur.
     """
 
     def __init__(self, size: Size, class_ids: Sequence[int], threshold: float, kept: Collection[int]) -> None:
-        """An empty one.
+        """Create an empty painting.
 
         Args:
             size: (width, height) of the picture.
-            class_ids: by channel of the blocks.
-            threshold: lowest probability for a pixel's class.
+            class_ids: the class id of each channel of the blocks.
+            threshold: the lowest probability for a pixel's class.
             kept: ids of the classes that are wanted.
         """
         self.labels: Labels = np.zeros((size[1], size[0]), np.uint16)
@@ -88,19 +88,19 @@ class Painting:
         raise NotImplementedError
 
     def mask(self, class_id: int, box: Tile) -> Mask:
-        """uint8 (h, w) of 0 and 1: where in `box` the class is."""
+        """uint8 (h, w) of 0 and 1: the pixels of `box` that have the class."""
         raise NotImplementedError
 
     def certainty(self, class_id: int, box: Tile) -> Bytes:
-        """uint8 (h, w): probabilities of the class, 0 to 255, where it is."""
+        """uint8 (h, w): the class's probabilities, 0 to 255, at the pixels of `box` that have it."""
         raise NotImplementedError
 
     def remove(self, class_id: int, box: Tile, where: npt.NDArray[np.bool_]) -> None:
-        """Take the class from pixels of `box`; `tallies` are the caller's to correct."""
+        """Remove the class from pixels of `box`; the caller must update `tallies`."""
         raise NotImplementedError
 
     def _count(self, class_id: int, mask: Mask, probabilities: Floats, where: Tile) -> None:
-        """Note pixels of a class in a part of the picture; at least one."""
+        """Add pixels of a class (at least one) in a part of the picture to its tally."""
         total = float((probabilities * mask).sum())
         x, y, width, height = cv2.boundingRect(mask)
         box = Tile(where.x1 + x, where.y1 + y, where.x1 + x + width, where.y1 + y + height)
@@ -114,7 +114,7 @@ class Painting:
 
 
 class ExclusiveClasses(Painting):
-    """A pixel has the most probable class, if that is probable enough."""
+    """Each pixel has the most probable class, if its probability reaches the threshold."""
 
     def __init__(
         self,
@@ -124,12 +124,12 @@ class ExclusiveClasses(Painting):
         kept: Collection[int],
         certainties: bool = False,
     ) -> None:
-        """As Painting; with `certainties`, `certainty` can be asked for."""
+        """As for Painting; `certainty` works only with `certainties`."""
         super().__init__(size, class_ids, threshold, kept)
         self._certainties: Bytes | None = np.zeros_like(self.labels, np.uint8) if certainties else None
 
     def add(self, block: Block) -> None:
-        # Most channels of most blocks are too improbable to be the best of any pixel: not even read.
+        # Most channels of most blocks cannot be the best one at any pixel: these are not even read.
         channels = np.flatnonzero(block.at_most >= block.best_at_least).tolist()
         if not any(self._class_ids[channel] in self._kept for channel in channels):
             return
@@ -144,7 +144,7 @@ class ExclusiveClasses(Painting):
         self._paint(block.where, ids, best, {self._class_ids[channel] for channel in channels})
 
     def add_ids(self, where: Tile, ids: Labels) -> None:
-        """Paint a part whose class ids (h, w) the network itself gives, each with a probability of 1."""
+        """Paint a part whose class ids (h, w) come from the network, each with a probability of 1."""
         self._paint(
             where, ids, np.ones(ids.shape, np.float32), set(np.flatnonzero(np.bincount(ids.ravel())).tolist())
         )
@@ -154,7 +154,7 @@ class ExclusiveClasses(Painting):
 
     def certainty(self, class_id: int, box: Tile) -> Bytes:
         if self._certainties is None:
-            raise ValueError("certainties were not kept: say so when the painting is begun")
+            raise ValueError("certainties were not kept: create the painting with certainties=True")
         return box.of(self._certainties)
 
     def remove(self, class_id: int, box: Tile, where: npt.NDArray[np.bool_]) -> None:
@@ -173,7 +173,7 @@ class ExclusiveClasses(Painting):
 
 
 class OverlappingLabels(Painting):
-    """A pixel has every class that is probable enough; in `labels` it has the most probable of them."""
+    """Each pixel has every class that reaches the threshold; `labels` has the most probable of them."""
 
     def __init__(self, size: Size, class_ids: Sequence[int], threshold: float, kept: Collection[int]) -> None:
         super().__init__(size, class_ids, threshold, kept)

@@ -1,4 +1,4 @@
-"""Segments of a painting: one a class that occurs, or one a connected part."""
+"""Segments of a painting: one per class that occurs, or one per connected part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.results.masks import Mask
 from model.results.segments import Segments
 
 CHUNK_PIXELS = 1 << 20
-"""So many are added up at once: np.bincount makes 16 bytes of each."""
+"""The number of pixels that are summed at once: np.bincount needs 16 bytes for each."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Part:
 
 
 class PaintedMasks(Sequence[Mask]):
-    """The masks of whole classes, each made when it is asked for.
+    """The masks of whole classes, each made on access.
 
-    Twenty classes that are scattered over 24 million pixels would take half a gigabyte.
+    All masks of twenty classes scattered over 24 million pixels would take half a gigabyte.
     """
 
     def __init__(self, painting: Painting, parts: Sequence[tuple[int, Tile]]) -> None:
-        """Of (class id, box) pairs; the painting must not change any more."""
+        """Create masks for (class id, box) pairs; the painting must not change afterwards."""
         self._painting = painting
         self._parts = parts
 
@@ -58,9 +58,9 @@ class PaintedMasks(Sequence[Mask]):
 
 
 def class_segments(painting: Painting, size: Size, most: int) -> tuple[Segments, int]:
-    """One segment a class that occurs, the `most` best by the mean probability of their pixels.
+    """One segment per class that occurs: the `most` best by the mean probability of their pixels.
 
-    With them comes the number of those that are left out.
+    Also returns the number of segments left out.
     """
     tallies = sorted(painting.tallies.items(), key=lambda item: -item[1].mean)[:most]
     masks = PaintedMasks(painting, [(class_id, tally.box) for class_id, tally in tallies])
@@ -77,13 +77,13 @@ def class_segments(painting: Painting, size: Size, most: int) -> tuple[Segments,
 def part_segments(
     painting: Painting, size: Size, most: int, min_area: int, threshold: float
 ) -> tuple[Segments, int]:
-    """One segment a connected part of a class, the `most` best by the mean probability of their pixels.
+    """One segment per connected part of a class: the `most` best by the mean probability of their pixels.
 
-    With them comes the number of those that are left out.
+    Also returns the number of segments left out.
 
-    Pixels are connected by their sides and corners. Parts of less than `min_area` pixels are taken out of the
-    painting too, so that label map and segments tell the same; those beyond `most` stay in it. A score may be
-    off by 0.002, as probabilities are kept in bytes.
+    Pixels are connected by their sides and corners. Parts of less than `min_area` pixels are also removed
+    from the painting, so that the label map agrees with the segments; those beyond `most` stay in it. A
+    score may be off by 0.002, as probabilities are kept in bytes.
     """
     parts: list[Part] = []
     found = 0
@@ -106,21 +106,21 @@ def part_segments(
 def _parts_of(
     painting: Painting, class_id: int, tally: Tally, most: int, min_area: int, threshold: float
 ) -> tuple[list[Part], int]:
-    """The `most` best of a class, and how many it has."""
+    """The `most` best parts of a class, and the number of all its parts."""
     box = tally.box
     count, numbers, stats, _ = cv2.connectedComponentsWithStats(
         painting.mask(class_id, box), connectivity=8, ltype=cv2.CV_32S
     )
     areas = stats[:, cv2.CC_STAT_AREA]
     large = areas >= min_area
-    large[0] = False  # number 0 is what is not of the class
+    large[0] = False  # number 0: the pixels without the class
     sums = _sums(numbers, painting.certainty(class_id, box), count) / CERTAIN
     if not large[1:].all():
         small = ~large
         small[0] = False
         painting.remove(class_id, box, small[numbers])
         _correct(painting, class_id, int(areas[large].sum()), float(sums[large].sum()), stats[large])
-    # No pixel is below the threshold, so neither is the mean; in bytes some are.
+    # No pixel is below the threshold, so neither is the mean; but rounding to bytes can put it below.
     scores = np.clip(sums / np.maximum(areas, 1), threshold, 1)
     best = np.flatnonzero(large)
     best = best[np.argsort(-scores[best], kind="stable")[:most]]
@@ -134,7 +134,7 @@ def _parts_of(
 
 
 def _correct(painting: Painting, class_id: int, pixels: int, total: float, stats: npt.NDArray) -> None:
-    """The tally of what is left of a class."""
+    """Update the tally of a class after parts were removed."""
     if not pixels:
         del painting.tallies[class_id]
         return
@@ -145,7 +145,7 @@ def _correct(painting: Painting, class_id: int, pixels: int, total: float, stats
 
 
 def _sums(numbers: npt.NDArray, certainties: Bytes, count: int) -> npt.NDArray[np.float64]:
-    """float64 (count,): the sums of the certainties of pixels by number, int32 (h, w); 0 is left out."""
+    """float64 (count,): the sums of certainties by the pixels' `numbers`, int32 (h, w); 0 is ignored."""
     sums = np.zeros(count)
     rows = max(1, CHUNK_PIXELS // numbers.shape[1])
     for y in range(0, len(numbers), rows):

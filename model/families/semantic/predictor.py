@@ -1,4 +1,4 @@
-"""SemanticPredictor: a picture → its classes and the segments made of them."""
+"""SemanticPredictor: a picture → its class map and segments."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from model.storage.manifest import Manifest
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture as the network is going to see it, whole or a tile at a time.
+    """A picture prepared for the network, to be run whole or in tiles.
 
     Attributes:
-        plan: of its fit.
+        plan: how it is scaled and cut.
         scaled: uint8 (H, W, 3), RGB, of `plan.scaled` pixels.
         channels: uint8 (H, W, C), the same in the network's channels.
-        values: what the network sees of these.
+        values: the network's input values for the grey levels of `channels`.
         stopwatch: measures "infer".
-        turn: is held while the network computes.
+        turn: returns a context manager that is held while the network computes.
     """
 
     plan: FitPlan
@@ -81,8 +81,8 @@ class SemanticPredictor:
     ) -> Result:
         """See `families.family.Predictor`.
 
-        Small parts (`wishes.min_area`) are in no output; the other parts all are in the class map, however
-        few segments are wanted. The probabilities of a network that gives class ids are 0 and 1.
+        Parts smaller than `wishes.min_area` are in no output; all other parts are in the class map, even if
+        fewer segments are wanted. The probabilities of a network that gives class ids are 0 and 1.
         """
         plan = self._plan(size)
         check_copy(image, size, plan.enough, self._manifest.name)
@@ -110,7 +110,7 @@ class SemanticPredictor:
             return self._result(painting, size, wishes, probability)
 
     def picture_of(self, image: Bytes) -> Floats:
-        """float32 (1, H, W, C): what the network sees of an image; of one that needs tiles, the first."""
+        """float32 (1, H, W, C): the network's input for an image; if it needs tiles, for the first tile."""
         plan = self._plan((image.shape[1], image.shape[0]))
         seen = self._seen(image, plan, Stopwatch(), nullcontext)
         return seen.values.apply(plan.tile(0, 0).of(seen.channels), plan.seen)
@@ -157,7 +157,7 @@ class SemanticPredictor:
         return planes
 
     def _score_map(self, seen: Seen, tile: Tile, size: Size, image: Bytes) -> ScoreMap | RefinedMap:
-        """What the network says of a part of the scaled picture; in the picture it is `image`, of `size`."""
+        """The network's answer for a tile; `image`, of `size`, is the same part of the unscaled picture."""
         plan = seen.plan
         with seen.turn(), seen.stopwatch.measure("infer"):
             planes = self._look(tile.of(seen.channels), seen)
@@ -171,7 +171,7 @@ class SemanticPredictor:
             return RefinedMap(scores, Guide.of(tile.of(seen.scaled), plan.seen, cells, image))
 
     def _with_second_look(self, planes: Floats, image: Bytes, seen: Seen) -> Floats:
-        """float32 (K, h, w): what the network says of `image`, after what it said of it at first."""
+        """float32 (K, h, w): the probabilities for `image` after a second look; `planes` are the first's."""
         where = frame(planes, self._background, seen.plan.size)
         if where is None:
             return planes
@@ -181,7 +181,7 @@ class SemanticPredictor:
             return averaged(planes, closer, where)
 
     def _look(self, channels: Bytes, seen: Seen) -> Floats:
-        """float32 (K, h, w): probabilities of uint8 (H, W, C), padding included."""
+        """float32 (K, h, w): probabilities for uint8 (H, W, C), including padding."""
         picture = seen.values.apply(channels, seen.plan.seen)
         planes = self._probabilities(picture)
         if not self._config.mirror:
@@ -193,13 +193,13 @@ class SemanticPredictor:
         expected = len(self._class_ids)
         if scores.ndim != 4 or scores.shape[3] != expected:
             raise ValueError(
-                f"the network of {self._manifest.name} gives an array of {scores.shape}: its classes and "
-                f"config need (1, height, width, {expected})"
+                f"the network of {self._manifest.name} gives an array of {scores.shape}, but its classes and "
+                f"config require (1, height, width, {expected})"
             )
         return to_probabilities(scores, self._config.activation)
 
     def _class_id_blocks(self, seen: Seen) -> Iterator[tuple[Tile, npt.NDArray[np.uint16]]]:
-        """Class ids (h, w) of the parts of the picture; where tiles overlap, each has its half."""
+        """Yield class ids (h, w) of the parts of the picture; overlaps of tiles are split in the middle."""
         plan = seen.plan
         for row in range(len(plan.rows)):
             for column in range(len(plan.columns)):
@@ -220,6 +220,6 @@ class SemanticPredictor:
         else:
             segments, left_out = class_segments(painting, size, most)
         means = {class_id: tally.mean for class_id, tally in sorted(painting.tallies.items())}
-        painting.labels.setflags(write=False)  # masks are read from it
+        painting.labels.setflags(write=False)  # masks are read from it later
         class_map = ClassMap(painting.labels, means, probability.plane if probability else None)
         return Result(segments, class_map, left_out)

@@ -1,4 +1,4 @@
-"""A picture's values as the network wants them: channels, range, mean and deviation, padding."""
+"""Preprocessing: converts a picture to the network's channels and value range, normalises and pads it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 LEAST_RANGE = 1e-6
-"""Added to what a picture's values are divided by, as bioimage.io's reference does: some are of one grey."""
+"""Added to the divisor of a picture's values, as in bioimage.io's reference: some have one grey level."""
 
 
 def scale(image: Bytes, size: Size) -> Bytes:
-    """uint8 (H, W, 3) at `size` (width, height); averages where it shrinks, so that nothing aliases."""
+    """uint8 (H, W, 3) at `size` (width, height); averages pixels when shrinking, to avoid aliasing."""
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
@@ -29,7 +29,7 @@ def scale(image: Bytes, size: Size) -> Bytes:
 
 
 def to_channels(image: Bytes, config: SemanticConfig) -> Bytes:
-    """uint8 (H, W, C) of RGB (H, W, 3): the channels that the network takes."""
+    """RGB (H, W, 3) → uint8 (H, W, C), the network's channels."""
     if config.channels == "grey":
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
     if config.channels == "bgr":
@@ -39,7 +39,7 @@ def to_channels(image: Bytes, config: SemanticConfig) -> Bytes:
 
 @dataclass(frozen=True)
 class Values:
-    """What each of the 256 grey levels of a picture is to the network.
+    """The network's input value for each of a picture's 256 grey levels.
 
     Attributes:
         table: float32 (256, C).
@@ -49,7 +49,7 @@ class Values:
 
     @classmethod
     def of(cls, channels: Bytes, config: SemanticConfig) -> Values:
-        """Those for a picture uint8 (H, W, C): all of it, even if the network sees a part at a time."""
+        """The values for a whole picture, uint8 (H, W, C), even if the network sees one part at a time."""
         levels = np.arange(256, dtype=np.float64)[:, np.newaxis].repeat(config.channel_count, axis=1)
         if config.value_range == "0-1":
             levels /= 255
@@ -66,10 +66,10 @@ class Values:
         return cls(levels.astype(np.float32))
 
     def apply(self, channels: Bytes, seen: Size) -> Floats:
-        """float32 (1, H, W, C) of `seen` (width, height): a part of the picture, and padding.
+        """float32 (1, H, W, C) of `seen` (width, height): a part of the picture, padded.
 
-        The padding mirrors the picture: of 116 photos of people, letterboxed to a square, MediaPipe's Selfie
-        Segmentation has a mean IoU of 0.855 so, 0.851 with zeros and 0.843 with the last pixels repeated.
+        The padding mirrors the picture: on 116 photos of people, letterboxed to a square, MediaPipe's Selfie
+        Segmentation has a mean IoU of 0.855 with it, 0.851 with zeros and 0.843 with repeated last pixels.
         """
         height, width = channels.shape[:2]
         border = (0, seen[1] - height, 0, seen[0] - width)
@@ -81,7 +81,7 @@ class Values:
 
 
 def _histogram(channels: Bytes) -> npt.NDArray[np.float64]:
-    """(256, C): how many pixels have each grey level."""
+    """(256, C): the number of pixels with each grey level."""
     planes = [cv2.calcHist([channels], [c], None, [256], [0, 256]) for c in range(channels.shape[2])]
     return np.stack([np.ravel(plane) for plane in planes], axis=1).astype(np.float64)
 
@@ -89,7 +89,7 @@ def _histogram(channels: Bytes) -> npt.NDArray[np.float64]:
 def _origin_and_extent(
     levels: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], config: SemanticConfig
 ) -> tuple[float, float]:
-    """What is subtracted from all values, and what they are then divided by."""
+    """The number subtracted from all values, and the number by which they are then divided."""
     if config.normalization == "zero_mean_unit_variance":
         mean = float((levels * counts).sum() / counts.sum())
         return mean, float(np.sqrt(((levels - mean) ** 2 * counts).sum() / counts.sum()))
@@ -98,7 +98,7 @@ def _origin_and_extent(
 
 
 def _percentile(levels: npt.NDArray[np.float64], counts: npt.NDArray[np.float64], percent: float) -> float:
-    """As np.percentile of values of which there are so many each, without having them all."""
+    """Like np.percentile, but for values given with their counts."""
     order = np.argsort(levels, axis=None)
     up_to = np.cumsum(counts.ravel()[order])
     place = (up_to[-1] - 1) * percent / 100

@@ -1,4 +1,4 @@
-"""Specification: what a file tells of its model, what its user says, and defaults become one config."""
+"""Specification: combines facts from a model's file, the user's options and defaults into one config."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model.families.semantic.graphs.source import GraphError, Layout
 from model.storage.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5
-"""Where a class must be likelier than not; of classes that exclude each other the likeliest is taken."""
+"""For models in which a class must be more likely than not; exclusive classes need no threshold."""
 
 TAKEN_OVER = (
     *("fit", "channels", "value_range", "mean", "std"),
@@ -32,14 +32,14 @@ TAKEN_OVER = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the user says of a model; None: nothing.
+    """The user's options for a model; None: not given.
 
     Attributes:
         classes: names, without the background.
         layout: of the input.
         output: the name of the output to use.
 
-    The others are as in SemanticConfig, and `threshold` as in a manifest.
+    The other attributes are as in SemanticConfig, and `threshold` as in a manifest.
     """
 
     classes: Sequence[str] | None = None
@@ -61,7 +61,7 @@ class Options:
     look_again: bool | None = None
 
     def completed(self, manifest: Manifest, told: Mapping[str, Any]) -> Options:
-        """These options, and for what neither they nor the file say (`told`) those of another model."""
+        """These options; those that neither the user nor the file (`told`) gives are from another model."""
         config = SemanticConfig.from_json(manifest.config)
         others: dict[str, Any] = {"classes": manifest.classes[1:], "threshold": manifest.threshold}
         others |= {name: getattr(config, name) for name in TAKEN_OVER}
@@ -69,26 +69,26 @@ class Options:
             others |= {"divisor": config.divisor, "max_side": config.max_side, "fit": None}
         if config.fit == "tile":
             others["tile_overlap"] = config.tile_overlap
-        if config.channels == "grey":  # which the file tells
+        if config.channels == "grey":  # known from the file
             others["channels"] = None
         silent = {field.name for field in fields(self) if getattr(self, field.name) is None}
         return replace(self, **{name: others[name] for name in silent & others.keys() - told.keys()})
 
     @property
     def channel_count(self) -> int | None:
-        """C, where the channels were said."""
+        """C, if the channels are given."""
         return None if self.channels is None else 1 if self.channels == "grey" else 3
 
 
 @dataclass(frozen=True)
 class Specification:
-    """What becomes a bundle's manifest.
+    """The values for a bundle's manifest.
 
     Attributes:
         config: of the family.
         classes: names, "background" first.
-        threshold: lowest score that a pixel counts with.
-        sentences: what was assumed, for the user to check.
+        threshold: the lowest score at which a pixel gets a class.
+        sentences: the assumptions that were made, for the user to check.
     """
 
     config: SemanticConfig
@@ -101,18 +101,18 @@ def specify(graph: Graph, options: Options, told: Mapping[str, Any] | None = Non
     """The whole specification of an import.
 
     Args:
-        graph: what was read.
-        options: what the user says.
-        told: what a description beside the graph says: values of SemanticConfig, "classes", "threshold".
+        graph: the graph that was read.
+        options: the user's.
+        told: values from a description beside the graph: those of SemanticConfig, "classes", "threshold".
 
     Raises:
-        GraphError: what the user says contradicts the file; says what would fit.
+        GraphError: the options contradict the file; the message says what would fit.
     """
     return _Specifier(graph, options, dict(told or {})).specification()
 
 
 class _Specifier:
-    """Decides value by value, and notes what was assumed."""
+    """Chooses the values one by one, and records assumptions."""
 
     def __init__(self, graph: Graph, options: Options, told: dict[str, Any]) -> None:
         self.graph = graph
@@ -134,14 +134,14 @@ class _Specifier:
             self.values[name] = self._said(name, False)
         threshold = self._said("threshold", None)
         if threshold is None:
-            # Where no class need reach anything, an implied background would never be found.
+            # Without a threshold, an implied background would never occur.
             needed = gives in ("binary", "labels") or (gives == "classes" and background == "implied")
             threshold = PROBABILITY_THRESHOLD if needed else 0.0
         config = SemanticConfig(**{key: value for key, value in self.values.items() if value is not None})
         return Specification(config, ["background", *names], threshold, tuple(self.sentences))
 
     def _said(self, name: str, default: Any, sentence: str = "") -> Any:
-        """What the user or the file says; else the default, with a sentence."""
+        """The value from the user or else the file; else the default, which the sentence reports."""
         for value in (getattr(self.options, name), self.told.get(name)):
             if value is not None:
                 return value
@@ -150,15 +150,15 @@ class _Specifier:
         return default
 
     def _refuse_contradictions(self) -> None:
-        """Of what is said of a model by the user and by the description beside it."""
+        """Raise GraphError if the user's options contradict the description beside the graph."""
         for field in fields(self.options):
             asked, told = getattr(self.options, field.name), self.told.get(field.name)
             if field.name in ("classes", "threshold", "max_side", "fit", "tile_overlap", "divisor", "size"):
-                continue  # a matter of taste, or of names
+                continue  # these may be chosen freely, or are only names
             if asked is not None and told is not None and _plain(asked) != _plain(told):
                 raise GraphError(
-                    f"{self.graph.name} says that {field.name} is {_plain(told)}, not {_plain(asked)}: leave "
-                    f"--{field.name.replace('_', '-')} out"
+                    f"{self.graph.name} says that {field.name} is {_plain(told)}, not {_plain(asked)}: omit "
+                    f"--{field.name.replace('_', '-')}"
                 )
 
     def _input(self) -> None:
@@ -166,26 +166,26 @@ class _Specifier:
         if graph.channels == 1:
             self.values["channels"] = "grey"
         else:
-            sentence = "Its three channels are taken for red, green, blue (--channels bgr if they are not)."
+            sentence = "Its three channels are assumed to be red, green, blue (if not: --channels bgr)."
             self.values["channels"] = self._said("channels", "rgb", sentence)
         asked = self.options.value_range
         if graph.takes_bytes:
             if asked not in (None, "0-255"):
                 raise GraphError(
-                    f"{graph.name} takes whole numbers from 0 to 255: leave --value-range out, or say 0-255"
+                    f"{graph.name} takes whole numbers from 0 to 255: omit --value-range, or give 0-255"
                 )
             self.values["value_range"] = "0-255"
         elif graph.scales_down:
-            sentence = "It scales its input itself, so it gets values from 0 to 255 (--value-range)."
+            sentence = "It scales its own input, so it gets values from 0 to 255 (change with --value-range)."
             self.values["value_range"] = self._said("value_range", "0-255", sentence)
         else:
-            sentence = "Values are taken to be from 0 to 1 (--value-range 0-255 or -1-1 if they are not)."
+            sentence = "Its input is assumed to be from 0 to 1 (if not: --value-range 0-255 or -1-1)."
             self.values["value_range"] = self._said("value_range", "0-1", sentence)
         is_normalized = self.told.get("normalization", "none") != "none"
         for name in ("mean", "std"):
             self.values[name] = self._said(name, ())
         if not is_normalized and not self.values["mean"] and not self.values["std"] and not graph.takes_bytes:
-            self.sentences.append("No mean is subtracted and nothing divided by a deviation (--mean, --std).")
+            self.sentences.append("Its input is not normalised by a mean and a deviation (--mean, --std).")
 
     def _size(self) -> None:
         graph, options = self.graph, self.options
@@ -193,8 +193,8 @@ class _Specifier:
             for name in ("divisor", "max_side"):
                 if getattr(options, name) is not None:
                     raise GraphError(
-                        f"{graph.name} takes pictures of {graph.size[0]} x {graph.size[1]} only: leave "
-                        f"--{name.replace('_', '-')} out"
+                        f"{graph.name} only takes pictures of {graph.size[0]} x {graph.size[1]}: omit "
+                        f"--{name.replace('_', '-')}"
                     )
             self.values["size"] = graph.size
             sentence = (
@@ -207,11 +207,11 @@ class _Specifier:
         if self.values["fit"] == "tile":
             usual = SemanticConfig.tile_overlap
             overlap = max(min(usual, min(self.values["size"]) // 2), 2 * (self.values.get("halo") or 0))
-            sentence = f"Neighbouring tiles share {overlap} pixels at least (--tile-overlap)."
+            sentence = f"Neighbouring tiles share at least {overlap} pixels (change with --tile-overlap)."
             overlap = self._said("tile_overlap", overlap, sentence if overlap != usual else "")
             self.values["tile_overlap"] = overlap
         elif options.tile_overlap is not None:
-            raise GraphError("--tile-overlap is for --fit tile: say that too, or leave it out")
+            raise GraphError("--tile-overlap needs --fit tile: give that too, or omit --tile-overlap")
 
     def _open_size(self, least: int) -> None:
         graph, options = self.graph, self.options
@@ -222,21 +222,21 @@ class _Specifier:
         if divisor is None:
             divisor = usual if usual % least == 0 else least
         if divisor < 1:
-            raise GraphError(f"--divisor {divisor}: give a multiple of {least}, or leave it out")
+            raise GraphError(f"--divisor {divisor}: give a multiple of {least}, or omit it")
         if divisor % least:
             raise GraphError(
                 f"{graph.name} takes pictures whose sides are multiples of {least}, which {divisor} is not: "
-                f"leave --divisor out, or give a multiple of {least}"
+                f"omit --divisor, or give a multiple of {least}"
             )
         self.values |= {"size": None, "divisor": divisor, "fit": "pad"}
         sentence = (
             f"Pictures of any size are padded to multiples of {divisor}; those with a side over "
-            f"{SemanticConfig.max_side} pixels shrink to that (--max-side)."
+            f"{SemanticConfig.max_side} pixels are reduced to that (change with --max-side)."
         )
         self.values["max_side"] = self._said("max_side", SemanticConfig.max_side, sentence)
 
     def _answer(self) -> tuple[Activation, Gives]:
-        """What is still to be applied to the answer, and what it then is."""
+        """The activation still to be applied to the output, and the kind of the result."""
         graph, asked = self.graph, self._said("activation", None)
         several = graph.outputs != 1
         if graph.ending.kind != "logits":
@@ -246,7 +246,7 @@ class _Specifier:
                     if graph.ending.kind == "class_ids"
                     else f"ends in a {graph.ending.kind}"
                 )
-                raise GraphError(f"{graph.name} {kind} already: leave --activation out, or say none")
+                raise GraphError(f"{graph.name} already {kind}: omit --activation, or give --activation none")
             if graph.ending.kind == "class_ids":
                 return "none", "class_ids"
             if not several:
@@ -255,14 +255,14 @@ class _Specifier:
         if not several:
             if asked == "softmax":
                 raise GraphError(
-                    f"{graph.name} gives one channel, of which a softmax is 1 everywhere: say --activation "
+                    f"{graph.name} gives one channel, for which a softmax is 1 everywhere: give --activation "
                     "sigmoid"
                 )
-            sentence = "It ends without an activation, so a sigmoid is applied (--activation none if not)."
+            sentence = "It ends without an activation, so a sigmoid is applied (else: --activation none)."
             return asked or self._assumed("sigmoid", sentence), "binary"
         sentence = (
             "It ends without an activation, so a softmax over its channels is applied (--activation sigmoid "
-            "if classes may overlap, none if they are probabilities already)."
+            "if classes may overlap, none if its outputs are already probabilities)."
         )
         activation = asked or self._assumed("softmax", sentence)
         return activation, "labels" if activation == "sigmoid" else "classes"
@@ -272,7 +272,7 @@ class _Specifier:
         return value
 
     def _classes(self, gives: Gives) -> tuple[Background, list[str]]:
-        """What the background is, and the names of the classes."""
+        """The background, and the names of the classes."""
         graph, asked = self.graph, self.options.background
         names = list(self._said("classes", None) or [])
         count = graph.outputs or graph.ending.channels
@@ -283,18 +283,18 @@ class _Specifier:
         else:
             default = "none" if len(names) == count else 0
         background = default if asked is None else asked
-        if count is None:  # class ids, and nothing tells how many
+        if count is None:  # class ids of an unknown number of classes
             if not names:
                 raise GraphError(
-                    f"{graph.name} gives class ids, and nothing tells how many: name the classes in a file, "
-                    "--classes FILE"
+                    f"{graph.name} gives class ids, but not the number of classes: name the classes in a "
+                    "file, --classes FILE"
                 )
             self._say_background(background, gives)
             return background, names
         if gives == "binary" and background != "implied":
             raise GraphError(
-                f"{graph.name} gives one channel, that of the class, so the background has none: leave "
-                "--background out, or say implied"
+                f"{graph.name} gives only one channel, which is the class, so the background has none: omit "
+                "--background, or give implied"
             )
         wanted = count - (isinstance(background, int) or (gives == "class_ids" and background == "implied"))
         if isinstance(background, int) and background >= count:
@@ -302,7 +302,7 @@ class _Specifier:
                 f"{graph.name} has the channels 0 to {count - 1}, so {background} cannot be the background"
             )
         if wanted < 1:
-            raise GraphError(f"{graph.name} gives nothing beside the background: no class is left to find")
+            raise GraphError(f"{graph.name} gives only the background: there is no class to find")
         if not names:
             return background, self._assumed_names(wanted, background, gives)
         if len(names) != wanted:
@@ -311,12 +311,12 @@ class _Specifier:
         return background, names
 
     def _say_background(self, background: Background, gives: Gives) -> None:
-        """That one was chosen, where it was."""
+        """Report the background, if it was assumed."""
         if isinstance(background, int) and self.options.background is None:
             what = "The number" if gives == "class_ids" else "Channel"
             self.sentences.append(
-                f"{what} {background} is taken for the background, which is not among the names "
-                "(--background)."
+                f"{what} {background} is assumed to be the background, which is not among the names "
+                "(change with --background)."
             )
 
     def _assumed_names(self, count: int, background: Background, gives: Gives) -> list[str]:
@@ -325,8 +325,8 @@ class _Specifier:
         also = ""
         if isinstance(background, int) and self.options.background is None:
             what = "the number" if gives == "class_ids" else "channel"
-            also = f", and {what} {background} is taken for the background (--background)"
-        self.sentences.append(f"Nothing names its classes: called {shown}{also}; --classes FILE names them.")
+            also = f", and {what} {background} is assumed to be the background (--background)"
+        self.sentences.append(f"Its classes have no names: called {shown}{also}; --classes FILE names them.")
         return names
 
     def _wrong_count(self, count: int, wanted: int, given: int, background: Background, gives: Gives) -> str:
@@ -335,7 +335,7 @@ class _Specifier:
         if gives in ("classes", "class_ids") and not asked:
             fits = f"{count - 1} names, if one of them is the background, or {count}"
         elif isinstance(background, int):
-            fits += f" beside the background, {background}"
+            fits += f" besides the background, {background}"
         what = "numbers" if gives == "class_ids" else "channel" + "s" * (count != 1)
         return f"{self.graph.name} gives {count} {what}, so {fits} would fit; {given} were given"
 

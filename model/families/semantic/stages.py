@@ -1,4 +1,4 @@
-"""Stages: a semantic model is one graph, from a picture to the scores of its pixels."""
+"""Stages: a semantic model has one stage, the graph from a picture to the scores of its pixels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ STAGES = (StageSpec("trunk", inputs=1),)
 
 
 def largest_picture(config: SemanticConfig) -> tuple[int, int, int, int]:
-    """The shape (1, H, W, C) of the largest picture that the graph sees."""
+    """The shape (1, H, W, C) of the graph's largest input."""
     width, height = seen_at_most(config)
     return 1, height, width, config.channel_count

@@ -1,11 +1,11 @@
 """U-Net (Ronneberger et al. 2015, arXiv:1505.04597) as a functional Keras model of built-in layers only.
 
-Two things differ from the paper: convolutions are padded ("same"), so that the output is as large as the
-picture, and there may be batch or group norm.
+It differs from the paper in two ways: convolutions are padded ("same"), so that the output is as large as
+the picture, and batch or group norm may be used.
 
-Layers are named after the stride at which they work, so that weights can be loaded by name:
-`encoder_stride2_conv1`, `bottleneck_norm2`, `decoder_stride1_up`, `logits`. Those of the MobileNet encoder
-keep the names of keras.applications: `conv1`, `conv_dw_1`, ….
+Layers are named after their stride, so that weights can be loaded by name: `encoder_stride2_conv1`,
+`bottleneck_norm2`, `decoder_stride1_up`, `logits`. The layers of the MobileNet encoder keep the names of
+keras.applications: `conv1`, `conv_dw_1`, ….
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ MOBILENET_FEATURES = (
 
 
 def build_unet(config: UNetConfig, encoder_weights: str | Path | None = None) -> keras.Model:
-    """The network that `config` describes, with random weights, or MobileNet's from a file.
+    """The network that `config` describes, with random weights, or with MobileNet's weights from a file.
 
     It takes pictures float32 (B, H, W, in_channels), whose sides are multiples of `config.divisor` and whose
-    values lie in `config.value_range` (-1…1 for MobileNet), and gives float32 (B, H, W, out_channels), also
-    where the rest is computed in 16 bits (`mixed_bfloat16`).
+    values lie in `config.value_range` (-1…1 for MobileNet), and gives float32 (B, H, W, out_channels), even
+    if the rest is computed in 16 bits (`mixed_bfloat16`).
 
     Args:
-        config: what to build.
+        config: describes the network.
         encoder_weights: of the MobileNet encoder, alpha 0.75 without its top: a file written by Keras,
             `.weights.h5` or the older `.h5`. None: random.
 
     Raises:
-        ValueError: `encoder_weights` is missing, is no weight file or is of another network; or the encoder
-            is not MobileNet.
+        ValueError: `encoder_weights` is missing, is not a weight file or is of another network; or the
+            encoder is not MobileNet.
     """
     if encoder_weights is not None and config.encoder != "mobilenet":
         raise ValueError(
             "encoder_weights are MobileNet's, but the encoder is "
-            f"{config.encoder!r}: set encoder='mobilenet' or leave the weights out"
+            f"{config.encoder!r}: set encoder='mobilenet' or omit encoder_weights"
         )
     width, height = config.size or (None, None)
     picture = keras.Input((height, width, config.in_channels), dtype="float32", name="picture")
@@ -59,7 +59,7 @@ def build_unet(config: UNetConfig, encoder_weights: str | Path | None = None) ->
 
 
 def _plain_encoder(picture: KerasTensor, config: UNetConfig) -> dict[int, KerasTensor]:
-    """Features by stride: 1, 2, … and, as the last, the bottleneck."""
+    """Features by stride: 1, 2, … and finally the bottleneck."""
     features = {1: _double_conv(picture, config.width, "encoder_stride1", config)}
     for level in range(1, config.levels + 1):
         stride = 2**level
@@ -89,12 +89,12 @@ def _load_mobilenet(encoder: keras.Model, path: Path) -> None:
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
             f"{path.name} does not hold the weights of MobileNet v1 with alpha {MOBILENET_ALPHA} and without "
-            "its top, as Keras writes them (.weights.h5 or .h5): use such a file, or none for random weights"
+            "its top, as Keras writes them (.weights.h5 or .h5): give such a file, or none for random weights"
         ) from error
 
 
 def _decoder(features: dict[int, KerasTensor], config: UNetConfig) -> KerasTensor:
-    """From the coarsest features up to full resolution, joined at each stride with the encoder's, if any."""
+    """From the coarsest features to full resolution, joined at each stride with the encoder's, if any."""
     coarsest = max(features)
     merged = features[coarsest]
     for level in range(coarsest.bit_length() - 2, -1, -1):
@@ -138,7 +138,7 @@ def _double_conv(features: KerasTensor, width: int, name: str, config: UNetConfi
 
 
 def _output(features: KerasTensor, config: UNetConfig) -> KerasTensor:
-    """Scores a pixel; always float32, since losses and thresholds suffer from 16 bits."""
+    """Scores per pixel; always float32, since losses and thresholds suffer from 16 bits."""
     scores = layers.Conv2D(config.out_channels, 1, dtype="float32", name="logits")(features)
     if config.output == "logits":
         return scores

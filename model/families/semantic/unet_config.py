@@ -1,4 +1,4 @@
-"""UNetConfig: every choice that shapes a U-Net. Needs no Keras, so that options are checked at once."""
+"""UNetConfig: the options of a U-Net. Does not import Keras, so that options can be checked quickly."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class UNetConfig:
     """The defaults are those of Ronneberger et al. 2015 (arXiv:1505.04597), with batch norm and for RGB.
 
     Attributes:
-        encoder: "plain" (two 3 × 3 convolutions a level) or "mobilenet" (MobileNet v1, alpha 0.75, whose
+        encoder: "plain" (two 3 × 3 convolutions per level) or "mobilenet" (MobileNet v1, alpha 0.75, whose
             ImageNet weights can be loaded).
-        depth: how often the picture is halved. Default: 4; with MobileNet always 5.
+        depth: the number of times that the picture is halved. Default: 4; with MobileNet always 5.
         base_width: channels at full resolution; each halving doubles them. Default: 64; with MobileNet, where
             it applies to the decoder only, 16.
         norm: after each convolution. "batch" (the default) costs nothing once exported, since it is folded
-            into the convolutions. "group" is for training with one or two pictures a step; its statistics are
-            those of the whole input, so answers change with padding and from tile to tile. "none" is the
-            paper's. MobileNet's own layers always have batch norm.
-        norm_groups: of "group", into how many groups the channels are split.
-        upsampling: "transposed" (a 2 × 2 transposed convolution, the paper's) or "resize" (each cell four
-            times, then a 3 × 3 convolution: slower, but leaves no checkerboard).
+            into the convolutions. "group" is for training with one or two pictures per step; it uses
+            statistics of the whole input, so answers change with padding and from tile to tile. "none" is as
+            in the paper. MobileNet's own layers always have batch norm.
+        norm_groups: for "group", the number of groups into which the channels are split.
+        upsampling: "transposed" (a 2 × 2 transposed convolution, as in the paper) or "resize" (each cell
+            repeated four times, then a 3 × 3 convolution: slower, but without checkerboard artefacts).
         in_channels: of the picture.
-        out_channels: of the output, one a class.
+        out_channels: of the output, one per class.
         output: "logits" (to train with `from_logits=True`), "sigmoid" or "softmax".
         size: (width, height) of the picture in pixels, multiples of `divisor`. None: any such size.
 
@@ -74,7 +74,7 @@ class UNetConfig:
         if self.norm == "group" and self.width % self.norm_groups:
             raise ValueError(
                 f"norm_groups {self.norm_groups} does not divide base_width {self.width}: "
-                f"make base_width a multiple of it"
+                f"make base_width a multiple of norm_groups"
             )
         if self.output == "softmax" and self.out_channels == 1:
             raise ValueError(
@@ -84,22 +84,22 @@ class UNetConfig:
 
     @property
     def levels(self) -> int:
-        """`depth`, the default filled in."""
+        """`depth`, or its default."""
         return DEFAULT_DEPTH[self.encoder] if self.depth is None else self.depth
 
     @property
     def width(self) -> int:
-        """`base_width`, the default filled in."""
+        """`base_width`, or its default."""
         return DEFAULT_BASE_WIDTH[self.encoder] if self.base_width is None else self.base_width
 
     @property
     def divisor(self) -> int:
-        """Both sides of a picture must be multiples of it: 2 to the power of `depth`."""
+        """2 to the power of `depth`; both sides of a picture must be multiples of it."""
         return 2**self.levels
 
     @property
     def value_range(self) -> ValueRange:
-        """The range that pixels should be in; for MobileNet the one that its ImageNet weights expect."""
+        """The range of the input values; for MobileNet, the one that its ImageNet weights expect."""
         return "-1-1" if self.encoder == "mobilenet" else "0-1"
 
     def _check_mobilenet(self) -> None:
@@ -108,7 +108,7 @@ class UNetConfig:
         if self.levels != MOBILENET_DEPTH:
             raise ValueError(
                 f"depth is {self.levels}: the MobileNet encoder halves the picture {MOBILENET_DEPTH} times; "
-                "leave depth out or use encoder='plain'"
+                "omit depth or use encoder='plain'"
             )
         if self.in_channels != MOBILENET_CHANNELS:
             raise ValueError(

@@ -127,13 +127,13 @@ def with_what_is_not_finite(path: Path) -> None:
         (lambda path: path.write_text("no weights"), "is a text file, not a model"),
         (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is cut off: 10,000 of its "),
         (lambda path: path.unlink(), "there is no such file"),
-        (lacking("mrcnn_class_logits"), "does not hold a whole Mask R-CNN (no mrcnn_class_logits)"),
+        (lacking("mrcnn_class_logits"), "does not hold a complete Mask R-CNN (it has no mrcnn_class_logits)"),
         (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape
         (lacking("res4b_branch2a"), "resnet50, resnet101, resnet_small (stage 4 has 1 blocks)"),
         (with_other_shape, "Other shape: fpn_p2/kernel"),
         (
             with_another_layer,
-            "Left over: spare. If they are not the network's, exclude them (--exclude spare)",
+            "Left over: spare. If these layers are not part of the network, exclude them (--exclude spare)",
         ),
         (with_what_is_not_finite, "Layers: mrcnn_mask."),
     ],
@@ -167,21 +167,21 @@ def test_a_file_that_is_no_whole_mask_rcnn_is_refused_and_nothing_is_left(
         (["--name", "../mine"], "use at most 63 lower-case letters"),  # would leave the folder
         (
             ["--backbone", "resnet101"],
-            "backbone resnet_small, not resnet101: leave it out or say resnet_small",
+            "backbone resnet_small, not resnet101: omit backbone or give resnet_small",
         ),
         (["--threshold", "1.5"], "outside 0…1"),
         (["--min-dim", "2000"], "above image_max_dim 1024"),
         (["--resize-mode", "square", "--max-dim", "1000"], "such as 1024"),
         (["--resize-mode", "crop"], 'use "fit64" or "square"'),  # it could never detect
         (["--resize-mode", "none"], 'use "fit64", or "square" with --min-dim and --max-dim'),  # nearly never
-        (["--config", "no-such.json"], "--config no-such.json is not there"),
-        (["--anchor-scales", "8,16"], "the pyramid has 5 levels"),
+        (["--config", "no-such.json"], "--config no-such.json does not exist"),
+        (["--anchor-scales", "8,16"], "give 5, one for each level"),
         (["--anchor-ratios", "1"], "Other shape: rpn_"),  # the file has three
         (["--tile-overlap", "3"], "tile_overlap: Input should be greater"),
         (["--max-segments", "70000"], "max_segments: Input should be less"),
         (["--max-segments-per-megapixel", "-1"], "max_segments_per_megapixel: Input should be greater"),
         (["--self-test", "no-such.png"], "no-such.png"),  # found out before anything is made
-        (["--exclude", "spare,mrcnn_mask"], "--exclude mrcnn_mask: no model can be served without"),
+        (["--exclude", "spare,mrcnn_mask"], "--exclude mrcnn_mask: a model needs these layers."),
         (["--exclude", "spare"], "no layer to exclude is called spare"),
     ],
 )
@@ -223,7 +223,7 @@ def test_a_wrong_count_of_class_names_is_answered_with_the_right_one(
     status = main(["import", str(tiny_weights), "--name", "mine", "--classes", str(classes)])
 
     assert status == 1
-    assert f"so 3 names are needed, one a line; {given} were given" in capsys.readouterr().err
+    assert f"so 3 names are needed, one per line; {given} were given" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
 
 
@@ -262,7 +262,7 @@ def test_a_whole_model_is_imported_with_matterports_own_config_and_without_what_
     assert stored.keys() == expected.keys()
     np.testing.assert_array_equal(stored["mrcnn_mask"]["kernel"], expected["mrcnn_mask"]["kernel"])
     said = capsys.readouterr().out
-    assert "Passed over in config.txt: not needed to serve: GPU_COUNT." in said
+    assert "Ignored in config.txt: not needed for serving: GPU_COUNT." in said
     assert 'config.txt has the resize mode "square"' in said
     values = Config.from_json(bundle.manifest.config)
     assert (values.image_min_dim, values.image_max_dim) == (128, 128)  # the command line goes before the file
@@ -280,8 +280,8 @@ def test_a_background_that_is_not_first_is_understood_and_the_order_said(
     assert (
         "classes.txt is not in UTF-8 and was read as Latin-1 (Windows-1252), with names such as" in said.out
     )
-    assert "not name the background first, as it is counted: 0 background, 1 Größe, 2 fibre." in said.out
-    assert "so 3 names are needed, one a line; 2 were given (a background does not count" in said.err
+    assert "background first; the classes are numbered 0 background, 1 Größe, 2 fibre." in said.out
+    assert "so 3 names are needed, one per line; 2 were given (a background called BG" in said.err
 
 
 def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:

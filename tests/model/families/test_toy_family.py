@@ -174,5 +174,5 @@ def test_a_family_that_is_not_there_is_named_with_those_that_are(
     toy: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(FAMILIES, "toy")
-    with pytest.raises(catalog.BundleError, match=r"no family 'toy'.*mask_rcnn, semantic"):
+    with pytest.raises(catalog.BundleError, match=r"no model family 'toy'.*mask_rcnn, semantic"):
         catalog.find("spot")

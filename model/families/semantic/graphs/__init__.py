@@ -1,1 +1,1 @@
-"""Foreign models become OpenVINO graphs, all with the same input and output, and facts about them."""
+"""Reads foreign models as OpenVINO graphs, all with the same input and output, and facts about them."""

@@ -1,4 +1,4 @@
-"""bioimage.io folders: a graph in one of the other formats, and a description of what it takes and gives."""
+"""bioimage.io folders: a graph in one of the other formats, and a description of its input and output."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Package:
     """A bioimage.io folder.
 
     Attributes:
-        description: what it says.
+        description: the folder's description.
         tensor: the output that is used.
         source: its graph.
-        output: the graph's name of that output, if there are several.
-        unpacked: the folder that the graph was unpacked to, if so, which goes with it.
+        output: the graph's name for that output, if there are several.
+        unpacked: the folder to which the graph was unpacked, if it was; deleted with this object.
     """
 
     description: Description
@@ -51,14 +51,14 @@ class Package:
 
     @property
     def layout(self) -> Layout | None:
-        """Of the input, as the description has it."""
+        """The layout of the input, from the description."""
         axes = self.description.input.axes
         layouts: dict[str, Layout] = {"bcyx": "NCHW", "byxc": "NHWC"}
         return layouts.get(axes)
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(width, height) that the description fixes."""
+        """(width, height), if the description fixes it."""
         height, width = self.description.input.sides
         return (width, height) if isinstance(height, int) and isinstance(width, int) else None
 
@@ -73,19 +73,21 @@ class Package:
 
     @cached_property
     def _after(self) -> tuple[list[Step], float | None]:
-        """The steps that join the graph, and the threshold if that comes last."""
+        """The steps to add to the graph, and the threshold if that comes last."""
         steps = [step for step in self.tensor.steps if step.name != "ensure_dtype"]
         threshold = None
         if steps and steps[-1].name == "binarize":
             values = np.unique(np.asarray(steps[-1].kwargs["threshold"], np.float64))
             if len(values) > 1:
-                raise GraphError(f"{self.description.name} has a threshold a channel: only one is possible")
+                raise GraphError(
+                    f"{self.description.name} has a threshold for each channel: only one for all is supported"
+                )
             threshold = float(values[0])
             steps = steps[:-1]
         return steps, threshold
 
     def told(self, graph: Graph) -> Mapping[str, Any]:
-        """What the description says, as `specification.specify` takes it."""
+        """The description's values, as `specification.specify` takes them."""
         taken = self.description.input
         normalization, joined = self._before
         told: dict[str, Any] = {"halo": self.tensor.halo or None, "threshold": self._after[1]}
@@ -101,14 +103,14 @@ class Package:
         if steps:
             told["divisor"] = math.lcm(*steps)
         if graph.size:
-            told["fit"] = "tile"  # what is small under a microscope stays as small
+            told["fit"] = "tile"  # micrographs must keep their scale
         names = list(self.tensor.channel_names)
         if graph.outputs and len(names) == graph.outputs:
             told["classes"] = names[1:] if names[0].lower() in BACKGROUND_NAMES else names
         return told
 
     def completed(self, graph: Graph) -> Graph:
-        """The graph with those steps of the description inside that pictures do not go through before."""
+        """The graph, with those steps of the description added that are not part of preprocessing."""
         before, (after, _) = self._before[1], self._after
         if not before and not after:
             return graph
@@ -123,34 +125,34 @@ class Package:
             user.replace_source_output(value)
         answer = model.outputs[0].get_node().input_value(0)
         if after and graph.ending.kind == "class_ids":
-            raise GraphError(f"{name} has the step {after[0].name} after class ids: not possible")
+            raise GraphError(f"{name} has the step {after[0].name} after class ids, which is not supported")
         for step in after:
             answer = bioimage_steps.applied(answer, step, name)
         made = ov.Model([ops.result(answer)], [picture], "trunk")
         return dataclasses.replace(graph, model=made, ending=ending_of(made.outputs[0]), run=None)
 
     def check(self, graph: Graph) -> str:
-        """Run the description's test; a sentence about how it went.
+        """Run the description's test, and return a sentence about its result.
 
         Raises:
-            GraphError: the graph does not give what it should.
+            GraphError: the graph's output differs from the expected one.
         """
         taken, given = self.description.input, self.tensor
         if taken.test is None or given.test is None:
-            return "Its description has no test tensors, so it was not tested."
+            return "It was not tested, as its description has no test tensors."
         picture = as_floats(_as_nhwc(_array(taken.test), taken.axes))
         if self._before[0]:
             picture = bioimage_steps.normalized(picture, self._before[0])
         sides = graph.size[::-1] if graph.size else picture.shape[1:3]
         if picture.shape[1:] != (*sides, graph.channels):
             raise GraphError(
-                f"{self.description.name}: the test's picture has the shape {picture.shape[1:]}, the graph "
-                f"takes {(*sides, graph.channels)}"
+                f"{self.description.name}: the test's picture has the shape {picture.shape[1:]}, but the "
+                f"graph takes {(*sides, graph.channels)}"
             )
         try:
             answer = answer_of(graph.model, picture)
         except RuntimeError:
-            raise GraphError(f"{self.description.name}: the graph does not take the test's picture") from None
+            raise GraphError(f"{self.description.name}: the graph cannot run on the test's picture") from None
         expected = _as_nhwc(_array(given.test), given.axes)
         threshold = self._after[1]
         if threshold is not None:
@@ -163,7 +165,7 @@ class Package:
         name = self.description.name
         if answer.shape != expected.shape:
             raise GraphError(
-                f"{name}: the test's answer has the shape {expected.shape}, the graph gives {answer.shape}"
+                f"{name}: the test's output has the shape {expected.shape}, the graph gives {answer.shape}"
             )
         allowed = self.description.tolerances[self.tensor.name]
         off = ~np.isclose(answer, expected, rtol=allowed.relative, atol=allowed.absolute)
@@ -171,11 +173,11 @@ class Package:
             raise GraphError(
                 f"{name} fails its own test: {np.mean(off):.2%} of the values are off by more than "
                 f"{allowed.absolute:g} + {allowed.relative:g} of the value, the worst by "
-                f"{np.abs(answer - expected).max():.3g}: the description and the weights do not belong "
-                "together, or OpenVINO does not run them right"
+                f"{np.abs(answer - expected).max():.3g}. The description and the weights do not belong "
+                "together, or OpenVINO does not run the model correctly"
             )
         worst = np.abs(answer - expected).max()
-        return f"It passes the test in its description (largest difference {worst:.2g})."
+        return f"It passes the test of its description (largest difference {worst:.2g})."
 
 
 def read_package(path: Path, output: str | None = None) -> Package:
@@ -183,17 +185,17 @@ def read_package(path: Path, output: str | None = None) -> Package:
 
     Args:
         path: of the folder, or of the description in it.
-        output: the name of the output to use, where there are several.
+        output: the name of the output to use, if there are several.
 
     Raises:
-        GraphError: it is damaged, or no model that can be used; says what would do.
+        GraphError: it is damaged or cannot be used; the message says what to do.
     """
     folder = path if path.is_dir() else path.parent
     description = read_description(folder)
     outputs = {tensor.name: index for index, tensor in enumerate(description.outputs)}
     if output is None and len(outputs) > 1:
         raise GraphError(
-            f"{description.name} has {len(outputs)} outputs: choose one with --output, of "
+            f"{description.name} has {len(outputs)} outputs: choose one with --output from "
             f"{', '.join(outputs)}"
         )
     if output is not None and output not in outputs:
@@ -220,10 +222,10 @@ def _read_weights(description: Description) -> tuple[Source, tempfile.TemporaryD
                 raise GraphError(f"{path.name} unpacks to more than {LARGEST_BUNDLE >> 30} GiB")
             archive.extractall(unpacked.name)
     except zipfile.BadZipFile:
-        raise GraphError(f"{path.name} is no zip file, or was cut short: download the model again") from None
+        raise GraphError(f"{path.name} is not a zip file, or is cut off: download the model again") from None
     found = next(Path(unpacked.name).rglob("saved_model.pb"), None)
     if found is None:
-        raise GraphError(f"{path.name} has no saved_model.pb in it: it is no SavedModel")
+        raise GraphError(f"{path.name} has no saved_model.pb in it, so it is not a SavedModel")
     return read_saved_model(found.parent), unpacked
 
 
@@ -231,13 +233,13 @@ def _array(path: Path) -> npt.NDArray:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, EOFError, OSError) as error:
-        raise GraphError(f"{path.name} is no array of numpy ({error}): download the model again") from None
+        raise GraphError(f"{path.name} is not a NumPy array ({error}): download the model again") from None
 
 
 def _as_nhwc(array: npt.NDArray, axes: str) -> npt.NDArray:
     """The first picture of an array with those axes, as (1, H, W, C)."""
     if array.ndim != len(axes):
-        raise GraphError(f"a test tensor has the shape {array.shape}, its axes are {axes}")
+        raise GraphError(f"a test tensor has the shape {array.shape}, but its axes are {axes}")
     if "b" in axes:
         array, axes = array.take(0, axes.index("b")), axes.replace("b", "")
     if "c" not in axes:

@@ -1,4 +1,4 @@
-"""The description of a bioimage.io model, `rdf.yaml` of format 0.4 or 0.5, in one form."""
+"""The description of a bioimage.io model: reads `rdf.yaml` of format 0.4 or 0.5 into one form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LETTERS = {"batch": "b", "channel": "c", "index": "i", "time": "t"}
 
 @dataclass(frozen=True)
 class Step:
-    """One step before or after the network, `kwargs["axes"]` a string such as "xy" if given."""
+    """One step before or after the network; `kwargs["axes"]`, if given, is a string such as "xy"."""
 
     name: str
     kwargs: Values
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far the test's answer may be off: of so many values in a million more."""
+    """How far the test's output may be off; `per_million` of a million values may be off by more."""
 
     relative: float = 1e-3
     absolute: float = 1e-3
@@ -43,14 +43,14 @@ class Tensor:
 
     Attributes:
         name: unique.
-        axes: a letter each, such as "bcyx".
-        sides: of height and width: a fixed length, or (minimum, step), or None where it follows the input.
+        axes: one letter each, such as "bcyx".
+        sides: height and width: a fixed length, or (minimum, step), or None if it follows the input.
         dtype: of its values.
-        value_range: least and largest value, where they are said.
+        value_range: least and largest value, if given.
         steps: before the network, or after it.
-        test: the file with a test's values, `.npy`.
-        halo: pixels along the borders whose answer is worth less.
-        channel_names: where they are said.
+        test: the `.npy` file with a test's values.
+        halo: pixels along the borders whose answer is less reliable.
+        channel_names: if given.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Description:
-    """What a bioimage.io folder says of its model."""
+    """The description of the model in a bioimage.io folder."""
 
     folder: Path
     name: str
@@ -76,47 +76,49 @@ class Description:
     weights_format: str
     weights: Path
     tolerances: Mapping[str, Tolerance]
-    """Of each output's test, with the weights that are used."""
+    """Of each output's test, for the weights that are used."""
 
 
 def read_description(folder: Path) -> Description:
-    """What the folder of a bioimage.io model says.
+    """Read the description in the folder of a bioimage.io model.
 
     Raises:
-        GraphError: it is damaged, of another format, or of a model that is none of pictures.
+        GraphError: it is damaged, has another format, or describes a model that does not take pictures.
     """
     path = next(folder / name for name in BIOIMAGE_FILES if (folder / name).is_file())
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         return _description(folder, values)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GraphError(f"{folder.name}/{path.name} is no YAML: {' '.join(str(error).split())}") from None
+        raise GraphError(
+            f"{folder.name}/{path.name} is not valid YAML: {' '.join(str(error).split())}"
+        ) from None
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
         if isinstance(error, GraphError):
             raise
         raise GraphError(
-            f"{folder.name}/{path.name} is not as the format says ({type(error).__name__}: {error}): check "
+            f"{folder.name}/{path.name} does not follow the format ({type(error).__name__}: {error}): check "
             "it with bioimageio.spec"
         ) from None
 
 
 def _description(folder: Path, values: Any) -> Description:
     if not isinstance(values, dict) or values.get("type", "model") != "model":
-        raise GraphError(f"{folder.name} describes no model")
+        raise GraphError(f"{folder.name} does not describe a model")
     form = str(values.get("format_version", ""))
     if not form.startswith(("0.4", "0.5")):
         raise GraphError(
-            f"{folder.name} has format_version {form or 'none'}: 0.4 and 0.5 can be read; bioimageio.spec "
-            "updates older ones"
+            f"{folder.name} has format_version {form or 'none'}, but only 0.4 and 0.5 can be read; "
+            "bioimageio.spec can update older ones"
         )
     tensor = _Reader(folder, new=form.startswith("0.5")).tensor
     inputs, outputs = values["inputs"], values["outputs"]
     tests = [values.get(key) or [None] * len(inputs + outputs) for key in ("test_inputs", "test_outputs")]
     if len(inputs) != 1:
         names = ", ".join(str(one.get("id") or one.get("name")) for one in inputs)
-        raise GraphError(f"{folder.name} takes {len(inputs)} inputs ({names}): only one is possible")
+        raise GraphError(f"{folder.name} takes {len(inputs)} inputs ({names}): only one is supported")
     if not outputs:
-        raise GraphError(f"{folder.name} gives no outputs: one, a map of the picture, is needed")
+        raise GraphError(f"{folder.name} has no outputs: it needs one, a map of the picture")
     weights_format, weights = _weights(folder, values["weights"])
     given = [tensor(one, test, "postprocessing") for one, test in zip(outputs, tests[1], strict=False)]
     config = _mapping(values, "config")
@@ -157,7 +159,7 @@ def _tolerance(config: Values, weights_format: str, output: str) -> Tolerance:
 
 
 def _mapping(values: Values, key: str) -> Values:
-    """What is said under `key`, nothing if it is not; raises TypeError for what is no mapping."""
+    """The mapping under `key`, empty if missing; raises TypeError if it is not a mapping."""
     found = values.get(key) or {}
     if not isinstance(found, Mapping):
         raise TypeError(f"{key} is {found!r}, not a mapping")
@@ -165,7 +167,7 @@ def _mapping(values: Values, key: str) -> Values:
 
 
 def _listed(values: Values, key: str) -> Sequence[Values]:
-    """The mappings in the list under `key`; raises TypeError for anything else."""
+    """The mappings in the list under `key`, empty if missing; raises TypeError for anything else."""
     found = values.get(key) or []
     if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
         raise TypeError(f"{key} is {found!r}, not a list of mappings")
@@ -179,18 +181,18 @@ def _weights(folder: Path, entries: Values) -> tuple[str, Path]:
             expected = entries[form].get("sha256")
             if expected and sha256_of(path) != expected:
                 raise GraphError(
-                    f"{folder.name}/{path.name} is not the file that the description means (sha256 differs): "
+                    f"{folder.name}/{path.name} is not the file in the description (its sha256 differs): "
                     "download the model again"
                 )
             return form, path
     raise GraphError(
-        f"{folder.name} has its weights as {', '.join(entries) or 'nothing'}: {', '.join(READABLE_WEIGHTS)} "
-        "can be read. Where PyTorch is, bioimageio.core's add_weights adds ONNX"
+        f"{folder.name} has weights in the formats: {', '.join(entries) or 'none'}; only "
+        f"{', '.join(READABLE_WEIGHTS)} can be read. With PyTorch, bioimageio.core's add_weights can add ONNX"
     )
 
 
 def file_in(folder: Path, source: Any) -> Path:
-    """The file in the folder that a description names; of an address on the web, its last part."""
+    """The file in the folder that a description names; for a web address, the last part of its path."""
     words = str(source["source"] if isinstance(source, dict) else source)
     path = folder / (words.rpartition("/")[2] if "://" in words else words)
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -201,7 +203,7 @@ def file_in(folder: Path, source: Any) -> Path:
 
 
 class _Reader:
-    """Reads tensors of one of the two formats."""
+    """Reads tensors in one of the two formats."""
 
     def __init__(self, folder: Path, *, new: bool) -> None:
         self.folder = folder
@@ -213,8 +215,7 @@ class _Reader:
         name = str(values.get("id") or values.get("name"))
         if set(axes) - set("bcyx") or not {"y", "x"} <= set(axes):
             raise GraphError(
-                f"{self.folder.name}: {name} has the axes {axes}; pictures have batch, channel, y and x, no "
-                "more"
+                f"{self.folder.name}: {name} has the axes {axes}; pictures have only batch, channel, y and x"
             )
         test = (values.get("test_tensor") or {}) if self.new else test
         data = values.get("data") or {}

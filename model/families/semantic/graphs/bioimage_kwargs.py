@@ -1,4 +1,4 @@
-"""What the steps of a bioimage.io description may be told: checked where it is read, before it is used."""
+"""Checks of the arguments of steps in a bioimage.io description, made when it is read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 NUMBERS = {"min", "max", "eps", "min_percentile", "max_percentile"}
 LISTS = {"gain", "offset", "mean", "std", "threshold"}
-"""A number each, or one a channel."""
+"""Each is one number, or one per channel."""
 NEEDED = {"binarize": ("threshold",), "fixed_zero_mean_unit_variance": ("mean", "std")}
 
 
 def check_kwargs(step: str, kwargs: Mapping[str, Any]) -> None:
-    """Raise ValueError if a step is told what it cannot use.
+    """Raise ValueError if a step has arguments that it cannot use.
 
     Args:
         step: its name.
@@ -22,11 +22,11 @@ def check_kwargs(step: str, kwargs: Mapping[str, Any]) -> None:
     """
     axes = kwargs.get("axes", "")
     if not isinstance(axes, str) or set(axes) - set("bcyx"):
-        raise ValueError(f"the step {step} has the axes {axes!r}")
+        raise ValueError(f"the step {step} has the axes {axes!r}, which are not among b, c, y, x")
     for key in sorted(kwargs.keys() & (NUMBERS | LISTS)):
         values = _as_numbers(kwargs[key])
         if values is None or (key in NUMBERS and values.ndim):
-            wanted = "a number" if key in NUMBERS else "a number, or one a channel"
+            wanted = "a number" if key in NUMBERS else "a number, or one per channel"
             raise ValueError(f"the step {step} has the {key} {kwargs[key]!r}, which is not {wanted}")
     is_fixed = step == "zero_mean_unit_variance" and kwargs.get("mode") == "fixed"
     for key in NEEDED["fixed_zero_mean_unit_variance"] if is_fixed else NEEDED.get(step, ()):
@@ -35,7 +35,7 @@ def check_kwargs(step: str, kwargs: Mapping[str, Any]) -> None:
 
 
 def _as_numbers(value: Any) -> np.ndarray | None:
-    """float64 of finite values; None for anything else."""
+    """The values as float64, if they are finite numbers; else None."""
     try:
         numbers = np.asarray(value, np.float64)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Steps of a bioimage.io model before and after its network: what a config says, and what joins the graph."""
+"""Steps of a bioimage.io model before and after its network: as config values, or added to the graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.families.semantic.graphs.source import GraphError
 Floats = npt.NDArray[np.float32]
 
 NORMALIZATIONS = {"zero_mean_unit_variance": "zero_mean_unit_variance", "scale_range": "percentiles"}
-"""Steps that look at the whole picture, and what SemanticConfig calls them."""
+"""Steps that use statistics of the whole picture, and their names in SemanticConfig."""
 LEAST_RANGE = 1e-6  # the format's own default
 CHANNEL_AXIS = 3
 
@@ -24,10 +24,10 @@ CHANNEL_AXIS = 3
 def split(steps: Sequence[Step], where: str) -> tuple[Step | None, list[Step]]:
     """The normalization of each picture, if there is one, and the steps that follow it.
 
-    What comes before a normalization is left out if it changes nothing: another scale, the same for all.
+    Steps before a normalization are dropped if they do not affect it: scaling by one factor for all channels.
 
     Raises:
-        GraphError: a step that is not known, or that would change what is normalized.
+        GraphError: a step before the normalization is unknown, or would change its result.
     """
     kept = [step for step in steps if step.name != "ensure_dtype"]
     places = [index for index, step in enumerate(kept) if is_normalization(step)]
@@ -36,12 +36,14 @@ def split(steps: Sequence[Step], where: str) -> tuple[Step | None, list[Step]]:
     for step in kept[: places[-1]]:
         scales = step.name == "scale_linear" and _is_one_positive(step.kwargs.get("gain", 1.0))
         if not scales and not is_normalization(step):
-            raise GraphError(f"{where} has the step {step.name} before {kept[places[-1]].name}: not possible")
+            raise GraphError(
+                f"{where} has the step {step.name} before {kept[places[-1]].name}, which is not supported"
+            )
     return kept[places[-1]], kept[places[-1] + 1 :]
 
 
 def is_normalization(step: Step) -> bool:
-    """Whether the step looks at all of a picture's values."""
+    """Whether the step uses statistics of the picture's values."""
     return step.name in NORMALIZATIONS and step.kwargs.get("mode") != "fixed"
 
 
@@ -56,7 +58,7 @@ def told_by(step: Step, channels: int) -> dict[str, Any]:
 
 
 def normalized(picture: Floats, step: Step) -> Floats:
-    """float32 (1, H, W, C) after a normalization, by the format's own definition."""
+    """float32 (1, H, W, C) after a normalization, as the format defines it."""
     axes = tuple("byxc".index(axis) for axis in step.kwargs.get("axes", "cyx") if axis != "b")
     least = float(step.kwargs.get("eps", LEAST_RANGE))
     if step.name == "scale_range":
@@ -67,18 +69,18 @@ def normalized(picture: Floats, step: Step) -> Floats:
 
 
 def applied(value: ov.Output, step: Step, where: str) -> ov.Output:
-    """The values, NHWC, after a step that becomes part of the graph.
+    """The values, NHWC, after a step that is added to the graph.
 
     Raises:
-        GraphError: a step that is not known, or has not one value a channel.
+        GraphError: the step is unknown, or its number of values does not fit the channels.
     """
     kwargs, channels = step.kwargs, list(value.get_partial_shape())[CHANNEL_AXIS]
     for key in ("gain", "offset", "mean", "std", "threshold"):
         count = np.size(kwargs.get(key, 0))
         if count != 1 and channels.is_static and channels != count:
             raise GraphError(
-                f"{where} has the step {step.name} with {count} values of {key}, for {channels} "
-                "channels: give one, or one a channel"
+                f"{where} has the step {step.name} with {count} values of {key} for {channels} "
+                "channels: give one value, or one per channel"
             )
     match step.name:
         case "scale_linear":
@@ -96,11 +98,13 @@ def applied(value: ov.Output, step: Step, where: str) -> ov.Output:
             return ops.sigmoid(value).output(0)
         case "softmax":
             return ops.softmax(value, CHANNEL_AXIS).output(0)
-    raise GraphError(f"{where} has the step {step.name}, which is not known: export the model with it inside")
+    raise GraphError(
+        f"{where} has the unknown step {step.name}: export the model with this step as part of the network"
+    )
 
 
 def _constant(values: Any) -> ov.Node:
-    """A number, or one a channel, to combine with NHWC."""
+    """A constant of one number, or one per channel, to combine with NHWC."""
     return ops.constant(np.asarray(values, np.float32).reshape(-1))
 
 

@@ -1,4 +1,4 @@
-"""Closeness: whether two ways to run a graph give the same."""
+"""Closeness: whether two ways to run a graph give the same output."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from model.families.semantic.graphs.graph import Floats, Graph
 from model.families.semantic.graphs.source import GraphError
 
 LARGEST_ERROR = 2e-3
-"""Of the range of the answers: two engines that differ by more run different networks."""
+"""As a share of the answers' range: two engines that differ by more run different networks."""
 LARGEST_ROUNDING = 5e-4
-"""Of the same, that weights in 16 bits may cost."""
+"""As a share of the answers' range: the largest change that is accepted for weights in 16 bits."""
 LARGEST_SHARE = 0.01
-"""Of the pixels that may have another class id: where two scores tie, chance decides."""
+"""The share of pixels whose class id may differ, as the choice between equal scores is arbitrary."""
 LEAST_SIDE = 128  # pixels of the noise for a graph that takes any size
 
 
 def answer_of(model: ov.Model, picture: Floats) -> npt.NDArray:
-    """What a normalised graph gives for float32 (1, H, W, C), in full precision."""
+    """A normalised graph's output for float32 (1, H, W, C), in full precision."""
     compiled = new_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.array(compiled(picture)[0])
 
 
 def noise_for(graph: Graph, divisor: int, largest_value: float) -> Floats:
-    """float32 (1, H, W, C) from 0 to `largest_value`, of a size that the graph takes."""
+    """float32 (1, H, W, C) noise from 0 to `largest_value`, of a size that the graph takes."""
     side = -(-LEAST_SIDE // divisor) * divisor
     width, height = graph.size or (side, side)
     shape = (1, height, width, graph.channels)
@@ -36,7 +36,7 @@ def noise_for(graph: Graph, divisor: int, largest_value: float) -> Floats:
 
 
 def error_between(answer: npt.NDArray, expected: npt.NDArray) -> float:
-    """The largest difference as a share of the range of `expected`; of class ids the share that differs."""
+    """The largest difference as a share of the range of `expected`; for class ids, the share that differs."""
     if answer.shape != expected.shape:
         return float("inf")
     if expected.dtype.kind in "iu":
@@ -47,13 +47,13 @@ def error_between(answer: npt.NDArray, expected: npt.NDArray) -> float:
 
 
 def check_finite(graph: Graph, answer: npt.NDArray) -> None:
-    """Raise GraphError if an answer to noise has values that are no numbers, which could never be drawn."""
+    """Raise GraphError if the answer for noise has values that are not finite, which cannot be drawn."""
     share = float(np.mean(~np.isfinite(answer)))
     if share:
         raise GraphError(
-            f"{graph.name} answers with values that are no finite numbers ({share:.1%} of them, for noise as "
-            "its picture): if it wants other values, say --value-range, --mean and --std; else its weights "
-            "are damaged, or an operation such as a logarithm gets what it cannot take"
+            f"{graph.name} gives values that are not finite numbers ({share:.1%} of them, for a picture of "
+            "noise): if it expects other input values, give --value-range, --mean and --std; else its "
+            "weights are damaged, or an operation such as a logarithm gets invalid values"
         )
 
 
@@ -63,17 +63,18 @@ def check_against(
     """Compare the graph's answer with that of its file's own runtime.
 
     Raises:
-        GraphError: it gives something else.
+        GraphError: the answers differ.
     """
     error = error_between(answer, run(picture))
     allowed = LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ERROR
     if not error <= allowed:
         raise GraphError(
-            f"{graph.name} answers otherwise in OpenVINO than in TensorFlow (by {error:.1%}): this version "
-            "of OpenVINO does not run it right; export it another way, such as ONNX or a SavedModel"
+            f"{graph.name} gives different answers in OpenVINO and in TensorFlow (by {error:.1%}): this "
+            "version of OpenVINO does not run it correctly; export it in another format, such as ONNX or "
+            "SavedModel"
         )
 
 
 def rounding_of(model: ov.Model, picture: Floats, answer: npt.NDArray) -> float:
-    """How far `model`, whose weights were rounded to 16 bits, is from `answer`, as `error_between`."""
+    """The `error_between` `answer` and that of `model`, whose weights were rounded to 16 bits."""
     return error_between(answer_of(model, picture), answer)

@@ -1,4 +1,4 @@
-"""Endings: what the last operations of a graph say of its answer, and the first ones of its input."""
+"""Endings: what a graph's last operations show about its output, and its first ones about its input."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ PASSED = {
     "Identity",
     "FakeQuantize",
 }
-"""Operations that move values, or round them, but leave a probability one."""
+"""Operations that move or round values; a probability is still a probability after them."""
 COMPARISONS = {"Greater", "GreaterEqual", "Less", "LessEqual", "LogicalNot", "LogicalAnd", "LogicalOr"}
 LARGEST_FACTOR = 1 / 100
-"""A graph that begins by multiplying with less (1/255, 1/127.5) takes values to 255."""
+"""A graph that begins by multiplying by less (1/255, 1/127.5) takes values up to 255."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What a graph's last operation is.
+    """The kind of a graph's last operation.
 
     Attributes:
-        kind: "logits" where no operation says that it is anything else.
-        channels: that it chose from or weighed against each other, where that is known.
+        kind: "logits" unless an operation shows that it is something else.
+        channels: the number of channels that a softmax or a choice of class ids has as input, if known.
     """
 
     kind: EndsIn
@@ -47,7 +47,7 @@ class Ending:
 
 
 def ending_of(output: ov.Output) -> Ending:
-    """What the values of `output` are, going back to the first operation that makes others of them."""
+    """The kind of the values of `output`, found by going back to the last operation that computes them."""
     node = output.get_node()
     kind = node.get_type_name()
     if kind == "Sigmoid" or kind == "HardSigmoid" or (kind == "Clamp" and _is_share(node)):
@@ -70,14 +70,14 @@ def ending_of(output: ov.Output) -> Ending:
 
 
 def is_quantized(output: ov.Output) -> bool:
-    """Whether whole numbers stand for others, by a scale that they do not carry."""
+    """Whether the whole numbers of `output` are quantized values, whose scale is not in the output."""
     node = output.get_node()
     kind = node.get_type_name()
     return kind == "FakeQuantize" or (kind in PASSED and is_quantized(node.input_value(0)))
 
 
 def scales_down(parameter: ov.Node) -> bool:
-    """Whether a graph begins by dividing its input by 255 or so: then it takes values from 0 to 255."""
+    """Whether a graph begins by dividing its input by about 255, so that it takes values from 0 to 255."""
     value = parameter.output(0)
     for _ in range(8):  # conversions, transpositions and a subtraction may come first
         users = list(value.get_target_inputs())
@@ -103,7 +103,7 @@ def _is_share(clamp: ov.Node) -> bool:
 
 
 def _is_softmax(divide: ov.Node) -> bool:
-    """Whether it divides exponentials by their sum, as some exporters write a softmax."""
+    """Whether the node divides exponentials by their sum, as some exporters write a softmax."""
     above, below = divide.input_value(0), divide.input_value(1).get_node()
     if above.get_node().get_type_name() != "Exp" or below.get_type_name() != "ReduceSum":
         return False

@@ -1,4 +1,4 @@
-"""Graph: a foreign model with the input and output that all have, and what its file says of it."""
+"""Graph: a foreign model with the common input and output, and the facts known from its file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Graph:
-    """A model, normalised, and what is known of it.
+    """A normalised model, and facts about it.
 
     Attributes:
         name: of the file it comes from, for messages.
-        model: takes float32 (1, H, W, C) and gives float32 (1, H', W', K); where it gives class ids, int32
-            (1, H', W').
+        model: takes float32 (1, H, W, C) and gives float32 (1, H', W', K), or int32 (1, H', W') of class ids.
         size: (width, height) that it takes; None: any whose sides are multiples of `divisor`.
-        divisor: the least that was found to do, where `size` is None.
+        divisor: the least one found to work, if `size` is None.
         channels: C, 1 or 3.
-        outputs: K; None where it gives class ids.
-        ending: what its last operation is.
-        takes_bytes: whether its input is of whole numbers, 0 to 255.
-        scales_down: whether it begins by dividing its input by 255 or so.
-        run: the same in the file's own runtime, where there is one: float32 (1, H, W, C) → as `model`.
-        sentences: what was chosen on the way that its user should know.
+        outputs: K; None if it gives class ids.
+        ending: the kind of its last operation.
+        takes_bytes: whether its input is whole numbers from 0 to 255.
+        scales_down: whether it begins by dividing its input by about 255.
+        run: runs it in the file's own runtime, if there is one: float32 (1, H, W, C) → as `model` gives.
+        sentences: choices that were made, for the user to check.
     """
 
     name: str
@@ -48,4 +47,4 @@ class Graph:
 
 
 OutputLayout = Literal["NCHW", "NHWC", "NHW"]
-"""How an output has its channels: first, last, or none."""
+"""The place of an output's channels: first, last, or none."""

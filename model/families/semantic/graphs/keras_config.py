@@ -1,4 +1,4 @@
-"""What a Keras file says of its layers: checked before Keras sees it, and made ready for Keras 3."""
+"""The config of layers in a Keras file: checked before Keras reads it, and converted for Keras 3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.families.semantic.graphs.source import GraphError
 
 CODE_LAYERS = {"Lambda", "__lambda__"}
 OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}
-"""What Keras 2 made of bare TensorFlow functions between layers: Keras 3 does not read them."""
+"""Keras 2's layers for TensorFlow functions called between layers; Keras 3 cannot read them."""
 MODULES = (
     "keras.layers",
     "keras.models",
@@ -23,7 +23,7 @@ MODULES = (
     "keras.src",
     "keras.dtype_policies",
 )
-"""Where a layer, or a value of one, may come from; `keras.utils`, say, has functions that download files."""
+"""Modules that a layer or its values may come from; others, such as `keras.utils`, can download files."""
 FORBIDDEN_MODULES = ("keras.src.utils", "keras.src.saving", "keras.src.legacy")
 BUILT_IN = {"keras", "builtins", "tensorflow.keras.layers", None}
 PLAIN_CLASSES = {"__tuple__", "__tensor__", "__keras_tensor__", "__numpy__", "slice", "__ellipsis__"}
@@ -32,7 +32,7 @@ Values = dict[str, Any]
 
 
 def refuse_code(config: Values, file_name: str) -> None:
-    """Raise GraphError if anything in `config`, the JSON of a model, would run code of its own."""
+    """Raise GraphError if anything in `config`, the JSON of a model, would run the file's own code."""
     for part in _parts(config):
         name = part["class_name"]
         values = part.get("config")
@@ -40,26 +40,26 @@ def refuse_code(config: Values, file_name: str) -> None:
         if name in CODE_LAYERS:
             raise GraphError(
                 f"{file_name} holds Python code (the Lambda layer {shown!r}), which is never run: replace it "
-                "by a layer of Keras, such as Rescaling, Resizing or Activation, and save the model again"
+                "with a Keras layer, such as Rescaling, Resizing or Activation, and save the model again"
             )
         if name in OPERATION_LAYERS:
             raise GraphError(
-                f"{file_name} has a bare TensorFlow operation between its layers ({shown!r}, {name}), which "
-                "only Keras 2 reads: there, export the model as a SavedModel with model.export(FOLDER)"
+                f"{file_name} has a TensorFlow operation between its layers ({shown!r}, {name}), which only "
+                "Keras 2 can read: with Keras 2, export the model as a SavedModel with model.export(FOLDER)"
             )
         if not _is_of_keras(part):
             origin = f"{part.get('module') or part.get('registered_name')}".rstrip(".")
             raise GraphError(
-                f"{file_name} needs code that is not in it ({name}, of {origin}): where that code is, export "
-                "the model as a SavedModel with model.export(FOLDER), or as ONNX"
+                f"{file_name} needs code that is not in the file ({name}, of {origin}): where that code is "
+                "available, export the model as a SavedModel with model.export(FOLDER), or as ONNX"
             )
 
 
 def without_training(value: Any) -> Any:
-    """The JSON of a model without what it was compiled with, at every depth.
+    """The JSON of a model without its compile settings, at every depth.
 
-    Keras compiles a model inside another as soon as it reads it, whatever `load_model` is asked: it would
-    look for a loss of somebody's own, which serving does not need.
+    Keras compiles nested models when it reads them, even if `load_model` has compile=False: it would look
+    for custom losses, which serving does not need.
     """
     if isinstance(value, list):
         return [without_training(item) for item in value]
@@ -69,7 +69,7 @@ def without_training(value: Any) -> Any:
 
 
 def for_keras_3(config: Values) -> Values:
-    """The config of a model of Keras 2 without what the layers of Keras 3 do not take."""
+    """The config of a Keras 2 model without arguments that Keras 3's layers do not accept."""
     import keras
 
     def cleaned(value: Any) -> Any:
@@ -88,7 +88,7 @@ def for_keras_3(config: Values) -> Values:
 
 
 def _accepted(values: Values, layer: type) -> Values:
-    """The values without those that `layer` does not know, if they ask for nothing."""
+    """The values without those that `layer` does not accept, if they have no effect."""
     if layer.__name__ == "InputLayer":
         return {key: value for key, value in values.items() if key not in ("ragged", "sparse", "type_spec")}
     known = set(_arguments(layer)) | {"batch_input_shape", "alpha", "layers", "layer"}

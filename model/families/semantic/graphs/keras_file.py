@@ -1,4 +1,4 @@
-"""Keras files: `.keras` of Keras 3, and whole models as `.h5` of Keras 2 and 3."""
+"""Keras files: Keras 3's `.keras`, and whole models as `.h5` from Keras 2 and 3."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_keras(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(CONFIG).file_size > LARGEST_CONFIG:
-                raise GraphError(f"{path.name} claims a config.json of more than {LARGEST_CONFIG >> 20} MiB")
+                raise GraphError(f"{path.name} has a config.json of more than {LARGEST_CONFIG >> 20} MiB")
             if sum(part.file_size for part in archive.infolist()) > LARGEST_FILE:
                 raise GraphError(f"{path.name} unpacks to more than {LARGEST_FILE >> 30} GiB")
             config = without_training(json.loads(archive.read(CONFIG)))
@@ -48,7 +48,7 @@ def read_keras(path: Path) -> Source:
 
 
 def _copy_with(config: Any, path: Path, copy: Path) -> None:
-    """Copy a `.keras` file, with another config.json."""
+    """Copy a `.keras` file, replacing its config.json."""
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as made:
         made.writestr(CONFIG, json.dumps(config))
         for name in sorted(set(archive.namelist()) - {CONFIG}):
@@ -60,7 +60,7 @@ def read_keras_h5(path: Path) -> Source:
     """The graph of a whole model as `.h5`.
 
     Raises:
-        GraphError: it is damaged, holds weights alone, or code, or needs layers that Keras does not have.
+        GraphError: it is damaged, holds only weights, holds code, or needs layers that Keras does not have.
     """
     try:
         with h5py.File(path) as file:
@@ -70,8 +70,8 @@ def read_keras_h5(path: Path) -> Source:
         raise _damaged(path, error) from None
     if config is None:
         raise GraphError(
-            f"{path.name} holds weights without the network that they belong to: where it was made, save the "
-            "whole model with model.save(FILE.keras), not model.save_weights"
+            f"{path.name} holds only weights, without their network: where it was made, save the whole model "
+            "with model.save(FILE.keras) instead of model.save_weights"
         )
     config = without_training(config)
     refuse_code(config, path.name)
@@ -92,23 +92,23 @@ def _converted(path: Path, name: str) -> Source:
     import tensorflow as tf
 
     if keras.backend.backend() != "tensorflow":
-        raise GraphError(f"{name} is read with TensorFlow: unset KERAS_BACKEND, or set it to tensorflow")
+        raise GraphError(f"reading {name} needs TensorFlow: unset KERAS_BACKEND, or set it to tensorflow")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras raises, the file is at fault
         raise GraphError(
-            f"{name} cannot be read by Keras {keras.__version__} ({reason(error)}): if it is whole, export "
-            "the model, where it was made, as a SavedModel or as ONNX"
+            f"{name} cannot be read by Keras {keras.__version__} ({reason(error)}): if the file is not "
+            "damaged, export the model as a SavedModel or as ONNX where it was made"
         ) from None
-    if not getattr(model, "inputs", None):  # a Sequential that was never built has none, not even a list
+    if not getattr(model, "inputs", None):  # a Sequential that was never built lacks the attribute
         raise GraphError(
-            f"{name} was saved before it was built, so it neither says what it takes nor has weights: give "
-            "it an Input, or call it once with a picture, train it, and save it again"
+            f"{name} was saved before it was built, so it has no input shape and no weights: give it an "
+            "Input, or call it once with a picture, then train it and save it again"
         )
     if len(model.inputs) != 1:
         taken = ", ".join(f"{one.name} {tuple(one.shape)}" for one in model.inputs)
         raise GraphError(
-            f"{name} takes {len(model.inputs)} inputs ({taken}): only one, the picture, is possible"
+            f"{name} takes {len(model.inputs)} inputs ({taken}): only one, the picture, is supported"
         )
 
     names = list(getattr(model, "output_names", ()))
@@ -125,8 +125,8 @@ def _converted(path: Path, name: str) -> Source:
         function = tf.function(answers).get_concrete_function(spec)
         converted = ov.convert_model(function, extension=extensions())
     except Exception as error:
-        raise GraphError(f"{name} cannot be turned into an OpenVINO graph ({reason(error)})") from None
-    given = converted.outputs[: len(function.outputs)]  # behind them the converter lists sizes on the way
+        raise GraphError(f"{name} cannot be converted to OpenVINO ({reason(error)})") from None
+    given = converted.outputs[: len(function.outputs)]  # after them the converter adds intermediate sizes
     names = names or [f"output {index}" for index in range(len(given))]
     for output, output_name in zip(given, names, strict=False):
         output.set_names({output_name})
@@ -139,18 +139,16 @@ def _converted(path: Path, name: str) -> Source:
 
 
 def _scales_down(model: Any) -> bool:
-    """Whether one of the layers divides by 255, or by half of it."""
+    """Whether one of the layers divides by 255, by 127.5 or the like."""
     scales = (getattr(layer, "scale", None) for layer in model._flatten_layers())
     return any(isinstance(scale, float) and 0 < abs(scale) <= LARGEST_FACTOR for scale in scales)
 
 
 def _as_expected(model: Any, picture: Any) -> Any:
-    """The picture in the structure that the model wants: files of Keras 2 want a list of one."""
+    """The picture in the structure that the model expects: for files of Keras 2, a list of one."""
     structure = getattr(model, "_inputs_struct", None)
     return [picture] if isinstance(structure, list) else picture
 
 
 def _damaged(path: Path, error: Exception) -> GraphError:
-    return GraphError(
-        f"{path.name} is damaged, or was cut short ({reason(error)}): copy or download it again"
-    )
+    return GraphError(f"{path.name} is damaged or cut off ({reason(error)}): copy or download it again")

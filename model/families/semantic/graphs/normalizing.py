@@ -1,4 +1,4 @@
-"""Normalizing: a graph as its file has it gets the input and output that all have."""
+"""Normalizing: converts a graph from a file to the common input and output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.families.semantic.graphs.sizes import DIVISORS, Trial, map_layout, ru
 from model.families.semantic.graphs.source import GraphError, Layout, Source, as_floats, reason
 
 CHANNELS = (1, 3)
-"""A picture has grey, or red, green and blue."""
+"""The channels of a picture: grey, or red, green and blue."""
 NCHW_TO_NHWC = [0, 2, 3, 1]
 NHWC_TO_NCHW = [0, 3, 1, 2]
 
@@ -29,18 +29,18 @@ def normalize(
     channels: int | None = None,
     size: tuple[int, int] | None = None,
 ) -> Graph:
-    """The graph of a file with the input and output that all have.
+    """The graph of a file, with the common input and output.
 
     Args:
-        source: what was read.
-        output: the name of the output to use, where the file has several maps.
-        layout: of the input, where the file leaves it open.
-        channels: of the picture, where the file leaves that open.
-        size: (width, height) of all pictures, where the file takes any.
+        source: the graph that was read.
+        output: the name of the output to use, if the file has several maps.
+        layout: of the input, if the file does not specify it.
+        channels: of the picture, if the file does not specify them.
+        size: (width, height) of the input, if the file accepts any size.
 
     Raises:
-        GraphError: it takes or gives something else than a picture and a map of it, or what was asked
-            contradicts the file; says what would fit.
+        GraphError: the input is not a picture, no output is a map of it, or an argument contradicts the
+            file; the message says what would fit.
     """
     name, model = source.name, source.model
     parameter = _only_input(source)
@@ -50,12 +50,12 @@ def normalize(
     for kept, wanted in zip((height, width), asked, strict=True):
         if kept is not None and kept != wanted:
             fixed = f"{width or 'any'} x {height or 'any'}"
-            raise GraphError(f"{name} takes pictures of {fixed}: leave --size out, or give that")
+            raise GraphError(f"{name} takes pictures of {fixed}: omit --size, or give that size")
     height, width = asked
     if (height is None) != (width is None):
         raise GraphError(
-            f"{name} takes pictures of {width or 'any width'} x {height or 'any height'}: give the size of "
-            "all with --size WIDTHxHEIGHT"
+            f"{name} takes pictures of {width or 'any width'} x {height or 'any height'}: fix the size with "
+            "--size WIDTHxHEIGHT"
         )
     _reshape(source, layout, channels, height, width)
     divisor, trials = _trials(source, layout, channels, height, width)
@@ -97,21 +97,21 @@ def _only_input(source: Source) -> ov.Node:
     if len(parameters) != 1:
         listed = "; ".join(_described(one) for one in source.model.inputs) or "none"
         raise GraphError(
-            f"{source.name} takes {len(parameters)} inputs ({listed}): only one, the picture, is possible. "
-            "Export the model with the others fixed"
+            f"{source.name} takes {len(parameters)} inputs ({listed}): only one, the picture, is supported. "
+            "Export the model with fixed values for the others"
         )
     (parameter,) = parameters
     shape = parameter.get_partial_shape()
     if shape.rank.is_dynamic or len(list(shape)) != 4:
         raise GraphError(
-            f"{source.name} takes {_described(parameter.output(0))}, which is no batch of pictures: four "
+            f"{source.name} takes {_described(parameter.output(0))}, which is not a batch of pictures: four "
             "dimensions are needed, (N, C, H, W) or (N, H, W, C)"
         )
     return parameter
 
 
 def _input_layout(source: Source, wanted: Layout | None, channels: int | None) -> tuple[Layout, int]:
-    """The layout of the input and its channels: by their number, else as usual for the kind of file."""
+    """The input's layout and number of channels: found by their number, else usual for the kind of file."""
     dimensions = list(source.model.inputs[0].get_partial_shape())
     found: dict[Layout, int | None] = {"NCHW": _static(dimensions[1]), "NHWC": _static(dimensions[3])}
     known = [layout for layout, length in found.items() if length in CHANNELS]
@@ -122,23 +122,23 @@ def _input_layout(source: Source, wanted: Layout | None, channels: int | None) -
     wanted = wanted or source.layout
     if wanted is None:
         raise GraphError(
-            f"{source.name} takes {shown}, and nothing says where its channels are: say --layout nchw or nhwc"
+            f"{source.name} takes {shown}, where the channels' place is unknown: give --layout nchw or nhwc"
         )
     length = found[wanted]
     if length is not None and length not in CHANNELS:
         raise GraphError(
-            f"{source.name} takes {shown}, so {length} channels: pictures have 1 (grey) or 3 (colours)"
+            f"{source.name} takes {shown}, with {length} channels: pictures have 1 (grey) or 3 (colour)"
         )
     if length is not None and channels is not None and length != channels:
         fits = "--channels grey" if length == 1 else "--channels rgb or bgr"
         raise GraphError(
-            f"{source.name} takes {length} channel{'s' * (length > 1)}, not {channels}: say {fits}"
+            f"{source.name} takes {length} channel{'s' * (length > 1)}, not {channels}: give {fits}"
         )
     return wanted, length or channels or 3
 
 
 def _reshape(source: Source, layout: Layout, channels: int, height: int | None, width: int | None) -> None:
-    """Give the graph its batch of 1 and what is known of its size."""
+    """Set the graph's batch to 1, and its size as far as it is known."""
     sides = [-1 if side is None else side for side in (height, width)]
     shape = [1, channels, *sides] if layout == "NCHW" else [1, *sides, channels]
     try:
@@ -146,20 +146,21 @@ def _reshape(source: Source, layout: Layout, channels: int, height: int | None, 
     except RuntimeError as error:
         raise GraphError(
             f"{source.name} cannot take one picture of {_shown(height, width)} ({reason(error)}): it takes "
-            f"{_described(source.model.inputs[0])}; export it for one picture, or give another --size"
+            f"{_described(source.model.inputs[0])}; export it for a batch of one, or give another --size"
         ) from None
 
 
 def _trials(
     source: Source, layout: Layout, channels: int, height: int | None, width: int | None
 ) -> tuple[int | None, Sequence[Trial]]:
-    """The least divisor of an open size, and pictures that the graph took."""
+    """The least divisor if the size is open, and trials of pictures that the graph took."""
     model = source.model
     if height is not None and width is not None:
         if max(height, width) > LARGEST_SIDE:
             raise GraphError(
-                f"{source.name} would see pictures of {width} x {height}: {LARGEST_SIDE} pixels a side are "
-                "the most, as it would run out of memory; give a smaller --size, or export it for one"
+                f"{source.name} would take pictures of {width} x {height}, but sides of more than "
+                f"{LARGEST_SIDE} pixels would run out of memory: give a smaller --size, or export the model "
+                "for a smaller one"
             )
         trial = tried(model, layout, channels, height, width)
         if trial is None or not runs(model, layout, channels, height, width):
@@ -176,16 +177,16 @@ def _trials(
         if runs(model, layout, channels, trials[0].height, trials[0].width):
             return divisor, trials
     raise GraphError(
-        f"{source.name} leaves the size of its pictures open, but gives no map that fits them for sides that "
-        f"are multiples of {', '.join(map(str, DIVISORS))}: give the size it was made for with --size "
-        "WIDTHxHEIGHT; convolutions without padding, which give smaller maps, are not possible"
+        f"{source.name} accepts pictures of any size, but gives no map that fits them for sides that are "
+        f"multiples of {', '.join(map(str, DIVISORS))}: give the size it was made for with --size "
+        "WIDTHxHEIGHT; convolutions without padding, which give smaller maps, are not supported"
     )
 
 
 def _chosen(
     source: Source, trials: Sequence[Trial], wanted: str | None, usual: Layout
 ) -> tuple[int, OutputLayout]:
-    """Which output is used, and its layout."""
+    """The index of the output to use, and its layout."""
     outputs = source.model.outputs
     maps = {index: map_layout(trials, index, usual) for index in range(len(outputs))}
     listed = "; ".join(_described(output) for output in outputs)
@@ -196,19 +197,19 @@ def _chosen(
         layout = maps[named[0]]
         if layout is None:
             raise GraphError(
-                f"the output {wanted!r} of {source.name} is no map of the picture; it has: {listed}"
+                f"the output {wanted!r} of {source.name} is not a map of the picture (outputs: {listed})"
             )
         return named[0], layout
     possible = [(index, layout) for index, layout in maps.items() if layout is not None]
     if not possible:
         raise GraphError(
-            f"{source.name} gives {listed}, which is no map of its "
-            f"{_shown(trials[0].height, trials[0].width)} pictures: a value a pixel is needed, or one for "
-            "each block of pixels"
+            f"{source.name} gives {listed}, which is not a map of its "
+            f"{_shown(trials[0].height, trials[0].width)} pictures: it must have one value per pixel, or one "
+            "per block of pixels"
         )
     if len(possible) > 1:
         raise GraphError(
-            f"{source.name} has {len(possible)} maps: choose one with --output NAME, of {listed}"
+            f"{source.name} has {len(possible)} maps: choose one with --output NAME from {listed}"
         )
     return possible[0]
 
@@ -227,13 +228,13 @@ def _checked_ending(source: Source, output: ov.Output, layout: OutputLayout, sha
         ending = Ending("class_ids")
     if ending.kind == "class_ids" and count != 1:
         raise GraphError(
-            f"{source.name} gives {count} channels of whole numbers: one with the number of the class is "
-            "needed, or a score for each"
+            f"{source.name} gives {count} channels of whole numbers: it must give one channel with the "
+            "number of the class, or a score for each class"
         )
     if ending.kind == "softmax" and ending.channels == 1:
         raise GraphError(
             f"{source.name} ends in a softmax over one channel, which is 1 everywhere: export it with a "
-            "sigmoid, or without"
+            "sigmoid instead, or without an activation"
         )
     return ending
 
@@ -241,7 +242,7 @@ def _checked_ending(source: Source, output: ov.Output, layout: OutputLayout, sha
 def _wrapped(
     model: ov.Model, output: ov.Output, layout: Layout, given: OutputLayout, ending: Ending
 ) -> ov.Model:
-    """The graph from float32 NHWC to what all give."""
+    """The graph from a float32 NHWC picture to the common output."""
     (old,) = model.get_parameters()
     dimensions = list(old.get_partial_shape())
     if layout == "NCHW":

@@ -1,4 +1,4 @@
-"""ONNX files, and OpenVINO's own, which are read alike."""
+"""ONNX files and OpenVINO's own files, which OpenVINO reads in the same way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from model.families.semantic.graphs.source import GraphError, Source, reason
 
 
 def read_onnx(path: Path) -> Source:
-    """The graph of an ONNX file; data beside it is found by the names that the file gives.
+    """The graph of an ONNX file; external data is found by the file names that it has.
 
     Raises:
-        GraphError: it is damaged, lacks its data, or has operations that OpenVINO does not know.
+        GraphError: it is damaged, lacks its data, or has operations that OpenVINO does not support.
     """
     try:
         model = new_core().read_model(path)
@@ -22,10 +22,10 @@ def read_onnx(path: Path) -> Source:
 
 
 def read_openvino(path: Path) -> Source:
-    """The graph of an OpenVINO .xml; the .bin of the same name must lie beside it."""
+    """The graph of an OpenVINO .xml file; the .bin file of the same name must be in the same folder."""
     weights = path.with_suffix(".bin")
     if not weights.is_file():
-        raise GraphError(f"{weights.name}, the weights of {path.name}, is missing: put it beside that file")
+        raise GraphError(f"{weights.name}, the weights of {path.name}, is missing: put it in the same folder")
     try:
         model = new_core().read_model(path, weights)
     except RuntimeError as error:
@@ -38,7 +38,7 @@ def read_openvino(path: Path) -> Source:
 
 def _complaint(why: str) -> str:
     if "externally stored data" in why:
-        return f"keeps its weights in another file, which is missing or too short ({why}): put it beside"
+        return f"has its weights in another file, missing or too short ({why}): put that in the same folder"
     if "rule found" in why or "not supported" in why or "does not support" in why:
-        return f"has operations that OpenVINO does not know ({why}): export the model without them"
-    return f"cannot be read as ONNX ({why}): it is damaged, was cut short, or is something else"
+        return f"has operations that OpenVINO does not support ({why}): export the model without them"
+    return f"cannot be read as ONNX ({why}): it is damaged, cut off, or of another format"

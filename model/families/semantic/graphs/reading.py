@@ -1,4 +1,4 @@
-"""Reading: whatever kind of file it is, its graph."""
+"""Reading: the graph in a file of any supported kind."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def read_source(path: Path) -> Source:
     """The graph in a file or folder.
 
     Raises:
-        FileNotFoundError: there is none.
-        GraphError: it cannot be read, or must not be; says why and what to do.
+        FileNotFoundError: `path` does not exist.
+        GraphError: the file cannot or must not be read; the message says why and what to do.
     """
     kind = kind_of(path)
     if kind == "bioimage":
-        raise GraphError(f"{path.name} describes a bioimage.io model: name its folder")
+        raise GraphError(f"{path.name} describes a bioimage.io model: give its folder")
     return READERS[kind](path)

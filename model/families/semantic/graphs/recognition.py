@@ -1,4 +1,4 @@
-"""Recognition: what kind of model a path holds, by its content and not by its name alone."""
+"""Recognition: the kind of model that a path holds, by its content and not only by its name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ READABLE = (
     "or a bioimage.io folder"
 )
 BIOIMAGE_FILES = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
-HEAD = 512  # bytes that are looked at
+HEAD = 512  # bytes that are inspected
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 ZIP_MAGIC = b"PK\x03\x04"
 TFLITE_MAGIC = b"TFL3"  # after four bytes
@@ -25,11 +25,11 @@ PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 
 
 def kind_of(path: Path) -> Kind:
-    """What reads `path`.
+    """The kind of model at `path`.
 
     Raises:
-        FileNotFoundError: nothing is there.
-        GraphError: it is no model that can be read; says what it is and what would do.
+        FileNotFoundError: `path` does not exist.
+        GraphError: it is not a readable model; the message says what it is and what to do.
     """
     if path.is_dir():
         return _kind_of_folder(path)
@@ -40,7 +40,7 @@ def kind_of(path: Path) -> Kind:
     _refuse_what_is_no_model(path, head)
     if head.startswith(HDF5_MAGIC):
         return "hdf5"
-    if head[4:8] == TFLITE_MAGIC:  # first: names of classes may hang behind it as a zip file
+    if head[4:8] == TFLITE_MAGIC:  # before zip: a zip file with class names may be appended
         return "tflite"
     if head.startswith(ZIP_MAGIC):
         return _kind_of_zip(path)
@@ -51,20 +51,18 @@ def kind_of(path: Path) -> Kind:
     if path.name in BIOIMAGE_FILES:
         return "bioimage"
     if path.name == "saved_model.pb":
-        raise GraphError(f"{path.name} is one file of a SavedModel: name the folder that it is in")
+        raise GraphError(f"{path.name} is one file of a SavedModel: give the folder that it is in")
     if head.startswith(ONNX_STARTS) or path.suffix.lower() == ".onnx":
         return "onnx"
-    damaged = (
-        ": it is damaged, or was cut short" if path.suffix in (".keras", ".h5", ".hdf5", ".tflite") else ""
-    )
+    damaged = ": it is damaged or cut off" if path.suffix in (".keras", ".h5", ".hdf5", ".tflite") else ""
     raise GraphError(f"{path.name} is not a model that can be read{damaged}. Use {READABLE}")
 
 
 def pickle_advice(path: Path) -> str:
-    """What to do with a pickle, which is never opened: it may run any code."""
+    """What to do with a pickle, which is never opened, as it may run any code."""
     return (
-        f"{path.name} is a pickle, as torch.save writes it: opening it could run any code, and it may hold "
-        "no network but its weights. Where the model was trained, export it to ONNX and import that:\n"
+        f"{path.name} is a pickle file, as written by torch.save: opening it could run any code, and it may "
+        "hold weights without a network. Where the model was trained, export it to ONNX and import that:\n"
         "    model.eval()\n"
         '    torch.onnx.export(model, torch.zeros(1, 3, 512, 512), "model.onnx", opset_version=17, '
         'dynamic_axes={"image": {0: "batch", 2: "height", 3: "width"}}, input_names=["image"], '
@@ -79,8 +77,8 @@ def _kind_of_folder(path: Path) -> Kind:
         return "saved_model"
     found = ", ".join(sorted(child.name for child in path.iterdir())[:5]) or "nothing"
     raise GraphError(
-        f"{path.name} is a folder with neither saved_model.pb nor rdf.yaml (there is {found}): name a "
-        "SavedModel or bioimage.io folder, or a file in it"
+        f"{path.name} is a folder without saved_model.pb or rdf.yaml (it has {found}): give a SavedModel or "
+        "bioimage.io folder, or a file in it"
     )
 
 
@@ -89,14 +87,14 @@ def _kind_of_zip(path: Path) -> Kind:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile:
-        raise GraphError(f"{path.name} is damaged, or was cut short: copy it again") from None
+        raise GraphError(f"{path.name} is damaged or cut off: copy it again") from None
     files = {name.rpartition("/")[2] for name in names}
     if "config.json" in names and "model.weights.h5" in names:
         return "keras"
     if files & {"data.pkl", "constants.pkl"}:
         raise GraphError(pickle_advice(path))
     if files & {*BIOIMAGE_FILES, "saved_model.pb"}:
-        raise GraphError(f"{path.name} is packed: unpack it, and name the folder")
+        raise GraphError(f"{path.name} is packed: unpack it, and give the folder")
     raise GraphError(f"{path.name} is a zip file without a model in it. Use {READABLE}")
 
 
@@ -113,7 +111,7 @@ def _is_text(head: bytes) -> bool:
     try:
         words = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # not just a letter cut in two
+        if error.start < len(head) - 3:  # not only a character cut in two at the end
             return False
         words = head[: error.start].decode("utf-8")
     return all(letter.isprintable() or letter in "\t\r\n\f" for letter in words)

@@ -1,4 +1,4 @@
-"""Which operations a SavedModel may have: looked for in its file, before anything is loaded or run."""
+"""The operations that a SavedModel may have: checked in its file before anything is loaded or run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from model.families.semantic.graphs.source import GraphError
 
 PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
-"""Operations that call Python: refused as all others are, but with advice of their own."""
+"""Operations that call Python: refused like all unlisted ones, but with a message of their own."""
 
 _NAMES = """
 Placeholder PlaceholderWithDefault Const Identity IdentityN NoOp StopGradient PreventGradient
@@ -62,10 +62,10 @@ StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomGet
 StatelessRandomGetAlg StatelessRandomGetKeyCounterAlg
 """
 PLAIN = frozenset(_NAMES.split())
-"""What networks of pictures consist of. None of these reaches out of the process."""
+"""Operations of image networks. None of them reads or writes anything outside the process."""
 
 RESTORING = PLAIN | {"RestoreV2", "Restore", "RestoreSlice", "StringJoin", "ShardedFilename"}
-"""What reads a model's own variables: allowed in what the file names as its restoring, nowhere else."""
+"""Operations that read a model's own variables: allowed only in nodes that the file uses for restoring."""
 SAVING = RESTORING | {
     "SaveV2",
     "Save",
@@ -74,7 +74,7 @@ SAVING = RESTORING | {
     "RegexFullMatch",
     "StaticRegexFullMatch",
 }
-"""What writes them: allowed in what the file names as its saving, which is never run."""
+"""Operations that write them: allowed only in nodes that the file uses for saving, which never run."""
 
 SHOWN = 5  # operations that a message names
 
@@ -93,13 +93,13 @@ def refuse_other_operations(saved: Any, name: str) -> None:
     if others & PYTHON:
         raise GraphError(
             f"{name} calls Python code ({', '.join(sorted(others & PYTHON))}; tf.py_function or "
-            "tf.numpy_function), which is not in the file and would not be run: write that part in "
+            "tf.numpy_function), which is not in the file and cannot run: rewrite that part with "
             "TensorFlow's own operations and save the model again"
         )
     if others:
         raise GraphError(
-            f"{name} has operations that networks of pictures do without ({shown}) and that might read or "
-            "write files, so it is not run: save the model without that part, or export it as ONNX"
+            f"{name} has operations that image networks do not need ({shown}) and that might read or write "
+            "files, so it is refused: save the model without them, or export it as ONNX"
         )
 
 
@@ -124,7 +124,7 @@ def _other_operations(graph: Any) -> set[str]:
 
 
 def _of_the_saver(graph: Any) -> tuple[set[str], set[str]]:
-    """The names of the nodes that only saving needs, and of those that restoring needs but no signature."""
+    """The names of nodes needed only for saving, and of nodes needed for restoring but not by a signature."""
     nodes = {node.name: node for node in graph.graph_def.node}
     saver = graph.saver_def
     saving = _before([saver.save_tensor_name], nodes)
@@ -135,7 +135,7 @@ def _of_the_saver(graph: Any) -> tuple[set[str], set[str]]:
 
 
 def _before(names: Iterable[str], nodes: Mapping[str, Any]) -> set[str]:
-    """Those nodes, and all that they take their values from."""
+    """The named nodes, and all nodes from which they get their inputs."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -147,7 +147,7 @@ def _before(names: Iterable[str], nodes: Mapping[str, Any]) -> set[str]:
 
 
 def _reached(names: Iterable[str], functions: Mapping[str, Any]) -> set[str]:
-    """Those functions, and all that they call."""
+    """The named functions, and all functions that they call."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:

@@ -1,4 +1,4 @@
-"""Sizes: which pictures a graph takes, and what it gives for them, found out by trying."""
+"""Sizes: finds by trial which picture sizes a graph takes, and which outputs it gives for them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from model.families.semantic.graphs.source import Layout
 
 DIVISORS = (1, 2, 4, 8, 16, 32, 64, 128)
 LEAST_SCALE = Fraction(1, 32)
-"""Of a map; what is smaller is a label of the whole picture, which a fixed size may hide."""
-LEAST_SIDE = 64  # pixels; smaller pictures may vanish in a deep network
+"""The least scale of a map; a smaller output labels the whole picture, which one fixed size cannot show."""
+LEAST_SIDE = 64  # pixels; a deep network may reduce smaller pictures to nothing
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Trial:
 
 
 def tried(model: ov.Model, layout: Layout, channels: int, height: int, width: int) -> Trial | None:
-    """What a graph gives for one picture of that size; None if it cannot take it."""
+    """The graph's output shapes for one picture of that size; None if it cannot take it."""
     shape = [1, channels, height, width] if layout == "NCHW" else [1, height, width, channels]
     try:
         fixed = model.clone()
@@ -49,7 +49,7 @@ def tried(model: ov.Model, layout: Layout, channels: int, height: int, width: in
 
 
 def runs(model: ov.Model, layout: Layout, channels: int, height: int, width: int) -> bool:
-    """Whether a graph really takes a picture of that size, whatever its shapes promise."""
+    """Whether a graph really runs for a picture of that size, whatever its declared shapes."""
     shape = [1, channels, height, width] if layout == "NCHW" else [1, height, width, channels]
     try:
         fixed = model.clone()
@@ -61,7 +61,7 @@ def runs(model: ov.Model, layout: Layout, channels: int, height: int, width: int
 
 
 def tried_divisor(model: ov.Model, layout: Layout, channels: int, divisor: int) -> list[Trial] | None:
-    """Two pictures whose sides are odd multiples of `divisor`, if the graph takes both."""
+    """Trials of two pictures whose sides are odd multiples of `divisor`; None if the graph rejects one."""
     least = -(-LEAST_SIDE // divisor) | 1
     small, middle, large = (divisor * (least + more) for more in (0, 2, 4))
     trials = []
@@ -74,10 +74,10 @@ def tried_divisor(model: ov.Model, layout: Layout, channels: int, divisor: int) 
 
 
 def map_layout(trials: Sequence[Trial], index: int, usual: Layout) -> OutputLayout | None:
-    """How the output of that index has its channels; None if it is no map of the pictures.
+    """The layout of the output with that index; None if it is not a map of the pictures.
 
-    A map has a whole number of values for each pixel and side, or a pixel for a whole number of values: one
-    of another proportion does not lie on the picture as it should.
+    Along each side, a map has a whole number of values per pixel, or of pixels per value: with another
+    ratio it would not align with the picture.
     """
     possible = [layout for layout in ("NHW", "NCHW", "NHWC") if _scale(trials, index, layout) is not None]
     if not possible:

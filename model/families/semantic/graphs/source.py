@@ -1,4 +1,4 @@
-"""Source: a graph as its file has it, before anything is changed."""
+"""Source: a graph as read from its file, before any change."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import openvino as ov
 
 Layout = Literal["NCHW", "NHWC"]
 Run = Callable[[npt.NDArray], Mapping[str, npt.NDArray]]
-"""An input of the file's own layout and dtype → every output by name."""
+"""An input in the file's own layout and dtype → every output by name."""
 
 LONGEST_REASON = 300
-"""Characters of a library's complaint that a message repeats."""
+"""The most characters of a library's error message that a message repeats."""
 
 
 class GraphError(ValueError):
-    """A file that cannot become a model: what is wrong with it, and what to do."""
+    """A file cannot become a model; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A graph as its file has it.
+    """A graph as read from its file.
 
     Attributes:
         name: of the file, for messages.
         model: its graph.
-        layout: usual for this kind of file, where the numbers of channels do not tell.
-        run: the file's own runtime, where it is installed.
-        scales_down: whether a layer of the file divides its input by 255 or so, as far as layers are known:
-            in the graph that may have become a part of a convolution.
-        sentences: what was found out on the way that its user should know.
+        layout: the usual one for this kind of file, used if the numbers of channels are ambiguous.
+        run: runs the file in its own runtime, if that is installed.
+        scales_down: whether a layer in the file is known to divide its input by about 255; in the graph,
+            the division may have become part of a convolution.
+        sentences: findings that the user should know.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Source:
 
 
 def reason(error: Exception) -> str:
-    """The part of a library's complaint that helps: its last lines, without places in its source."""
+    """The useful part of a library's error message: its text without the places in the library's source."""
     lines = [line.strip() for line in str(error).splitlines()]
     noise = ("Exception from", "Check '", "FrontEnd API failed", "To facilitate", "Summary:", "Loading input")
     kept = " ".join(line for line in lines if line and not line.startswith(noise))
@@ -53,5 +53,5 @@ def reason(error: Exception) -> str:
 
 
 def as_floats(array: npt.NDArray) -> npt.NDArray[np.float32]:
-    """The array as float32, without a copy where it is that already."""
+    """The array as float32, without a copy if it already is."""
     return np.asarray(array, np.float32)

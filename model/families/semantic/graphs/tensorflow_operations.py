@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that OpenVINO's reader lacks, and that networks of pictures have."""
+"""TensorFlow operations that image networks use and that OpenVINO's reader lacks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from openvino.frontend.tensorflow import ConversionExtension
 
 
 def extensions() -> list[ConversionExtension]:
-    """What the reader of TensorFlow's graphs is to know besides."""
+    """Extensions for OpenVINO's reader of TensorFlow graphs."""
     return [ConversionExtension("Bitcast", _sign_of)]
 
 
 def _sign_of(node: Any) -> list[ov.Output]:
-    """Bitcast from float32 to int32, as a number of the same sign.
+    """Bitcast from float32 to int32, replaced by a number with the same sign.
 
-    `keras.ops.argmax` looks at the sign bit so, to tell -0 from 0, and at nothing else of it. A network that
-    looked at more would answer otherwise than in TensorFlow, which the import compares.
+    `keras.ops.argmax` uses it only to read the sign bit, to distinguish -0 from 0. A network that used other
+    bits would give different answers than in TensorFlow, which the import would notice.
     """
     value = node.get_input(0)
     if value.get_element_type() != ov.Type.f32 or node.get_attribute("type") != ov.Type.i32:
-        raise ValueError("Bitcast is known from float32 to int32 only")
+        raise ValueError("Bitcast is supported only from float32 to int32")
     return list(ops.convert(ops.sign(value), np.int32).outputs())

@@ -1,4 +1,4 @@
-"""TensorFlow Lite files, MediaPipe's own operation included."""
+"""TensorFlow Lite files, including MediaPipe's own operation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_tflite(path: Path) -> Source:
     """The graph of a .tflite file.
 
     Raises:
-        GraphError: it is damaged, or has operations that neither OpenVINO nor this file knows.
+        GraphError: it is damaged, or has operations that neither OpenVINO nor this module supports.
     """
     core = new_core()
     core.add_extension(ConversionExtension(UPSAMPLING, _upsampling))
@@ -31,17 +31,17 @@ def read_tflite(path: Path) -> Source:
     except (RuntimeError, ValueError) as error:
         raise GraphError(
             f"{path.name} cannot be read as TensorFlow Lite ({reason(error)}): it is damaged, or has "
-            "operations that OpenVINO does not know; then export the model as a SavedModel or ONNX"
+            "operations that OpenVINO does not support; in that case export the model as SavedModel or ONNX"
         ) from None
     return Source(path.name, model, layout="NHWC", run=_interpreter(path, model))
 
 
 def _upsampling(node: Any) -> list[ov.Output]:
-    """MediaPipe's transposed convolution with a bias: picture NHWC, kernel OHWI of 2 × 2, stride 2."""
+    """MediaPipe's transposed convolution with bias: picture NHWC, kernel OHWI of 2 × 2, stride 2."""
     picture, kernel, bias = (node.get_input(index) for index in range(3))
     sides = list(kernel.get_partial_shape())[1:3]
-    if [str(side) for side in sides] != ["2", "2"]:  # how others are padded, only MediaPipe's code says
-        raise ValueError(f"{UPSAMPLING} is known with a kernel of 2 x 2 only")
+    if [str(side) for side in sides] != ["2", "2"]:  # only MediaPipe's code shows how others are padded
+        raise ValueError(f"{UPSAMPLING} is supported only with a kernel of 2 x 2")
     planes = ops.transpose(picture, ops.constant([0, 3, 1, 2]))
     filters = ops.transpose(kernel, ops.constant([3, 0, 1, 2]))
     larger = ops.convolution_backprop_data(
@@ -51,14 +51,14 @@ def _upsampling(node: Any) -> list[ov.Output]:
 
 
 def _interpreter(path: Path, model: ov.Model) -> Run | None:
-    """TensorFlow's own interpreter; None where it is missing or does not know the file's operations."""
+    """Runs the file in TensorFlow's own interpreter; None if that is missing or lacks an operation."""
     if any(dimension.is_dynamic for dimension in list(model.inputs[0].get_partial_shape())[1:]):
         return None
     try:
         import tensorflow as tf
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the interpreter will move to another package one day
+            warnings.simplefilter("ignore")  # about its future move to another package
             interpreter = tf.lite.Interpreter(model_path=str(path))
         interpreter.allocate_tensors()
     except (ImportError, RuntimeError, ValueError):

@@ -89,8 +89,8 @@ def test_matterports_config_is_read_and_what_was_passed_over_is_named(tmp_path: 
     assert Config.from_json(found.values) == EXPECTED
     assert {"GPU_COUNT", "NAME", "IMAGE_SHAPE", "LOSS_WEIGHTS", "USE_MINI_MASK"} <= set(found.not_needed)
     assert found.unknown == ["MY_OWN_SETTING"]
-    assert found.sentence.startswith("not needed to serve: BATCH_SIZE, ")
-    assert found.sentence.endswith("; not known here: MY_OWN_SETTING")
+    assert found.sentence.startswith("not needed for serving: BATCH_SIZE, ")
+    assert found.sentence.endswith("; unknown: MY_OWN_SETTING")
 
 
 def test_own_names_are_left_to_config_to_check(tmp_path: Path) -> None:
@@ -130,9 +130,7 @@ def test_a_file_without_values_is_refused_in_a_line_that_says_what_would_do(
     path = tmp_path / "config.json"
     path.write_text(text)
 
-    with pytest.raises(
-        ValueError, match=r"^--config config.json is neither JSON nor YAML .*display"
-    ) as refused:
+    with pytest.raises(ValueError, match=r"^--config config.json is not JSON or YAML .*display") as refused:
         read_config_file(path)
     assert "\n" not in str(refused.value)
 
@@ -141,5 +139,5 @@ def test_python_is_not_run_and_what_to_name_instead_is_said(tmp_path: Path) -> N
     path = tmp_path / "balloon.py"
     path.write_text("class BalloonConfig(Config):\n    NUM_CLASSES = 2\n")
 
-    with pytest.raises(ValueError, match=r"balloon.py is Python, .*config\.display\(\) prints"):
+    with pytest.raises(ValueError, match=r"balloon.py is Python code, .*config\.display\(\)"):
         read_config_file(path)

@@ -117,7 +117,7 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(
     run: RunFolder, state: list[keras.Variable], damage
 ) -> None:
     damage(run.folder / "checkpoint.npz")
-    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged .* or delete it to train from the first"):
+    with pytest.raises(RunError, match=r"checkpoint\.npz is damaged .* or delete it to train again"):
         run.restore(state)
 
 
@@ -274,7 +274,7 @@ def test_a_folder_is_one_process_at_a_time_and_free_again_when_that_is_killed(tm
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with (
-            pytest.raises(RunError, match=r"run is in use: another process trains there"),
+            pytest.raises(RunError, match=r"run is in use by another training process"),
             locked(tmp_path / "run"),
         ):
             pass

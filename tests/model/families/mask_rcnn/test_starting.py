@@ -86,10 +86,8 @@ def test_the_config_of_the_run_that_made_the_weights_is_taken_on(file: Path, tmp
     (tmp_path / "run.json").write_text(json.dumps(asked))
     start = start_of(str(weights), [], CLASSES, catalog.find)
     assert (start.config["image_min_dim"], start.config["backbone"]) == (96, "resnet_small")
-    assert "is that of the run in" in start.notes[0]
-    assert (
-        "Its classes were ring, those of the data are disc: the heads start from the former" in start.notes[1]
-    )
+    assert "are taken from the run in" in start.notes[0]
+    assert "classes are ring, the data's are disc: the heads start from the run's weights" in start.notes[1]
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ValueError, match=r"run\.json is damaged .* or move model\.weights\.h5"):
         start_of(str(weights), [], CLASSES, catalog.find)
@@ -110,9 +108,9 @@ def test_what_the_file_lacks_starts_from_chance_and_is_named(
             wanted = old if layer.name in left else expected[layer.name][variable.name]
             np.testing.assert_array_equal(variable, wanted.reshape(variable.shape), err_msg=layer.name)
     assert notes[0].startswith(
-        f"{len(left)} of {len(fresh.layers)} layers start from chance: rpn_class_raw, mrcnn_"
+        f"{len(left)} of {len(fresh.layers)} layers start with random weights: rpn_class_raw, mrcnn_"
     )
-    assert notes[1] == "Layers of the file that the network does not have, not read: dense_7."
+    assert notes[1] == "Ignored layers of the file that the network does not have: dense_7."
 
 
 def test_a_file_is_read_once_and_may_then_be_gone(file: Path, fresh: MaskRCNN, tmp_path: Path) -> None:
@@ -134,7 +132,7 @@ def test_a_file_with_a_part_of_the_backbone_is_refused(file: Path, fresh: MaskRC
 @pytest.mark.parametrize(
     ("exclude", "stage", "told"),
     [
-        (("conv1",), "heads", "conv1 would start from chance and never learn: .* --layers all"),
+        (("conv1",), "heads", "conv1 would keep random weights and not learn: .* --layers all"),
         (("res4a_branch2a", "mrcnn_mask"), "5+", "res4a_branch2a would .* --layers 4\\+"),
         (("mrcnn_masks",), "all", "no layer to exclude is called mrcnn_masks"),
     ],
@@ -158,11 +156,13 @@ def test_what_is_left_out_may_be_broken_or_there_twice(file: Path, fresh: MaskRC
     start = start_of(str(weights), [*HEADS.split(","), "other_model"], CLASSES, catalog.find)
 
     assert start.config["rpn_width"] == 16
-    assert f"3 of {len(fresh.layers)} layers start from chance" in load_start(start, fresh, "heads")[0]
+    assert (
+        f"3 of {len(fresh.layers)} layers start with random weights" in load_start(start, fresh, "heads")[0]
+    )
 
 
 def test_nothing_to_exclude_from_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"--exclude names layers .* say which weights"):
+    with pytest.raises(ValueError, match=r"--exclude names layers .* give --weights too"):
         start_of(None, ["mrcnn_mask"], CLASSES, catalog.find)
 
 
@@ -232,7 +232,9 @@ def test_every_layer_of_the_backbone_is_read_from_a_file_laid_out_as_keras_publi
             np.testing.assert_array_equal(variable, expected[layer.name][variable.name], err_msg=layer.name)
     name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
     assert asked == [(name, imagenet.URL + name)]
-    with pytest.raises(WeightsError, match=r"notop\.h5 is a ResNet of Keras' own: say --weights imagenet"):
+    with pytest.raises(
+        WeightsError, match=r"notop\.h5 is a ResNet published by Keras: use --weights imagenet"
+    ):
         start_of(str(path), [], CLASSES, catalog.find)
 
 

@@ -30,10 +30,10 @@ def refusal(capsys: pytest.CaptureFixture[str], out: Path, *words: object) -> st
 @pytest.mark.parametrize(
     ("recipe", "told"),
     [
-        ("[]", "recipe.json is no recipe: Input should be an object"),
-        ("{", "recipe.json is no recipe: Invalid JSON"),
-        ({"plans": {}}, "recipe.json is no recipe: plans: Unexpected"),
-        ({"plan": [4]}, "recipe.json is no recipe: plan: "),
+        ("[]", "recipe.json is not a valid recipe: Input should be an object"),
+        ("{", "recipe.json is not a valid recipe: Invalid JSON"),
+        ({"plans": {}}, "recipe.json is not a valid recipe: plans: Unexpected"),
+        ({"plan": [4]}, "recipe.json is not a valid recipe: plan: "),
         ({"config": {**CONFIG, "backbones": "resnet50"}, "plan": PLAN}, "Config has no backbones"),
         ({"config": {**CONFIG, "learning_rate": "low"}, "plan": PLAN}, "learning_rate: "),
         ({"config": CONFIG, "plan": {**PLAN, "step": 4}}, "step: Unexpected"),
@@ -70,7 +70,7 @@ def test_validation_data_of_other_classes_are_refused(
     (tmp_path / "val/class.txt").write_text("yeast")
     words = ("--data", data_folder, "--validation", tmp_path / "val", "--recipe", recipe)
     message = refusal(capsys, tmp_path / "run", *words)
-    assert "--data has nucleus; --validation has yeast: they must be the same" in message
+    assert "--data has the classes nucleus, but --validation has yeast: both must have the same" in message
 
 
 @pytest.mark.parametrize("spoilt", ["data", "val"])
@@ -103,7 +103,7 @@ def test_binary_masks_are_refused(tmp_path: Path, recipe: Path, capsys: pytest.C
         (("--steps", 3, "--warmup-steps", 9), "--warmup-steps 9 must be fewer than --steps 3"),
         (("--warmup-steps", 9), "--warmup-steps 9 must be fewer than steps 4"),  # which the recipe says
         (("--seed", -1), "--seed -1 must be from 0"),
-        (("--learning-rate", 0), "--learning-rate 0.0: give only what is above 0"),
+        (("--learning-rate", 0), "--learning-rate 0.0: give only values above 0"),
         (("--validation-pictures", 0), "--validation-pictures 0 must be at least 1"),
         (("--checkpoint-seconds", -5), "--checkpoint-seconds -5 must be 0 or more"),
         (("--exclude", "mrcnn_mask"), "--exclude names layers that are not read from --weights"),
@@ -167,6 +167,6 @@ def test_after_a_refusal_the_corrected_command_has_the_folder(
         assert told in refusal(capsys, tmp_path / "run", *words, *more)
     corrected = (*words, "--steps", 1, "--weights", "start.weights.h5", "--exclude", "mrcnn_mask, conv1")
     assert main(["train", "--out", "run", *map(str, corrected)]) == 0
-    assert "layers start from chance: conv1, mrcnn_mask." in capsys.readouterr().out
+    assert "layers start with random weights: conv1, mrcnn_mask." in capsys.readouterr().out
     assert (tmp_path / "run/model.weights.h5").is_file()
     assert not (tmp_path / "run/best.weights.h5").exists()  # there were no --validation data

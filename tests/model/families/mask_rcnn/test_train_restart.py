@@ -163,7 +163,7 @@ def test_killed_before_its_last_report_a_run_still_gets_its_final_weights(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--steps", "3"], f"has done {STEPS} steps: go on with it with --steps {STEPS} or more"),
+        (["--steps", "3"], f"has done {STEPS} steps: continue it with --steps {STEPS} or more"),
         (["--seed", "5"], "holds a run with --seed 0, not 5: repeat its command"),
         (["--exclude", "mrcnn_mask"], "holds a run with --exclude (none), not mrcnn_mask:"),
         (["--exif", "ignore"], "holds a run with --exif (none), not ignore:"),
@@ -194,7 +194,7 @@ def test_a_signal_saves_the_step_and_ends_the_run_which_can_then_be_made_longer(
     assert main([*words, "--out", str(folder), "--steps", "2"]) == 128 + signal.SIGTERM
     told = capfd.readouterr().err
     assert "SIGTERM: saving a checkpoint after this step" in told
-    assert "stopped by SIGTERM: repeat the command to go on from there" in told
+    assert "stopped by SIGTERM: repeat the command to continue from there" in told
     with np.load(folder / "checkpoint.npz") as checkpoint:
         assert checkpoint["step"] == 2
     assert not (folder / "model.weights.h5").exists()

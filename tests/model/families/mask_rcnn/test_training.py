@@ -78,7 +78,7 @@ def test_weights_that_are_not_finite_are_named_before_the_first_step(tmp_path: P
     network = MaskRCNN(TINY)
     network.trunk_model.get_layer("conv1").kernel.assign(np.full((7, 7, 3, 48), np.nan))
     run = RunFolder(tmp_path / "run", {})
-    with pytest.raises(RunError, match=r"to start from are not finite in conv1/kernel: start from other"):
+    with pytest.raises(RunError, match=r"initial weights are not finite in conv1/kernel: start from other"):
         train(network, data, PLAN, run, Validation(data, PLAN))
     assert [path.name for path in run.folder.iterdir()] == ["run.json"]
 
@@ -139,7 +139,7 @@ def test_a_plan_that_cannot_be_is_refused(values: dict, told: str) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"zoom": (1.6, 0.6)}, r"zoom \(1\.6, 0\.6\): give the lowest factor, above 0, then the highest"),
+        ({"zoom": (1.6, 0.6)}, r"zoom \(1\.6, 0\.6\): give the lowest factor \(above 0\), then the highest"),
         ({"contrast": (0, 1)}, "contrast .* above 0"),
         ({"gamma": (-1, 1)}, "gamma .* above 0"),
         ({"gamma": (1, float("nan"))}, "gamma .* above 0"),

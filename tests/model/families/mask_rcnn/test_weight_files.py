@@ -195,7 +195,9 @@ def test_two_layers_of_one_name_are_refused_and_one_of_them_can_be_passed_over(
     with h5py.File(path, "a") as file:
         file[second] = np.zeros((1, 1, 4, 2))
 
-    with pytest.raises(WeightsError, match=f"two.h5 has more than one layer of a name.*{re.escape(told)}"):
+    with pytest.raises(
+        WeightsError, match=f"two.h5 has several layers with the same name.*{re.escape(told)}"
+    ):
         read_weights(path)
 
     assert_as_written(read_weights(path, exclude=[told.rpartition(" ")[2].strip(")")]))
@@ -253,8 +255,8 @@ def test_a_file_with_a_hole_is_called_damaged(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n", "is a Git LFS pointer"),
         (b"<!DOCTYPE html><title>Sign in</title>", "is a web page, not a model"),
         (b"\n<html><body>404</body></html>", "is a web page, not a model"),
-        (gzip.compress(b"weights", mtime=0), "is packed: unpack it first"),
-        (lzma.compress(b"weights"), "is packed: unpack it first"),
+        (gzip.compress(b"weights", mtime=0), "is compressed: decompress it first"),
+        (lzma.compress(b"weights"), "is compressed: decompress it first"),
         (b"PK\3\4 and so on", "is not a weight file: HDF5 (.h5) was expected"),
         (b"some words", "is not a weight file: HDF5 (.h5) was expected"),
     ],
@@ -269,7 +271,7 @@ def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, content: by
 
 
 def test_a_folder_and_a_file_that_is_not_there_are_called_so(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="is a folder: name the weight file"):
+    with pytest.raises(WeightsError, match="is a folder: give the weight file"):
         read_weights(tmp_path)
     with pytest.raises(WeightsError, match=r"gone.h5: there is no such file"):
         read_weights(tmp_path / "gone.h5")

@@ -321,7 +321,7 @@ def test_of_several_outputs_one_is_chosen_by_the_name_in_the_description(
     np.save(path / "out2.npy", np.maximum(np.load(path / "out.npy"), 0))
     (path / "rdf.yaml").write_text(yaml.safe_dump(values))
 
-    with pytest.raises(GraphError, match="2 outputs: choose one with --output, of scores, positive"):
+    with pytest.raises(GraphError, match="2 outputs: choose one with --output from scores, positive"):
         opened(path)
     package, graph, _ = opened(path, output="positive")
     assert "passes the test" in package.check(graph)
@@ -369,31 +369,34 @@ def with_a_pickled_test(path: Path, values: dict[str, Any]) -> None:
         (lacking("net.onnx"), r"lacks net\.onnx: download the model with all of its files"),
         (lacking("in.npy"), r"lacks in\.npy"),
         (lambda path, values: (path / "net.onnx").write_bytes(b"\x08\x01"), "sha256 differs"),
-        (saying(format_version="0.3.6"), "format_version 0.3.6: 0.4 and 0.5 can be read"),
-        (saying(type="dataset"), "describes no model"),
-        (saying(inputs=None), "is not as the format says"),
-        (saying(weights={"pytorch_state_dict": {}}), "has its weights as pytorch_state_dict: onnx,"),
+        (saying(format_version="0.3.6"), "format_version 0.3.6, but only 0.4 and 0.5"),
+        (saying(type="dataset"), "does not describe a model"),
+        (saying(inputs=None), "does not follow the format"),
+        (
+            saying(weights={"pytorch_state_dict": {}}),
+            "weights in the formats: pytorch_state_dict; only onnx,",
+        ),
         (saying(weights={"onnx": {"source": "../../net.onnx"}}), "outside its folder"),
         (having_inputs, "takes 2 inputs"),
         (in_three_dimensions, "the axes bczyx; pictures have"),
         (clipped_first, "the step clip before zero_mean_unit_variance"),
-        (with_a_step_of_its_own, "the step magic, which is not known"),
+        (with_a_step_of_its_own, "the unknown step magic"),
         (saying(outputs=[]), "gives no outputs"),
-        (saying(config=[1]), r"is not as the format says .*config is \[1\], not a mapping"),
+        (saying(config=[1]), r"does not follow the format .*config is \[1\], not a mapping"),
         (saying(config={"bioimageio": "x"}), "bioimageio is 'x', not a mapping"),
         (
             saying(config={"bioimageio": {"reproducibility_tolerance": {"a": 1}}}),
             "reproducibility_tolerance is .*, not a list",
         ),
         (saying(config={"bioimageio": {"test_kwargs": {"onnx": 3}}}), "onnx is 3, not a mapping"),
-        (with_a_step("scale_linear", gain={"a": 1}), "has the gain .*, which is not a number, or one a"),
+        (with_a_step("scale_linear", gain={"a": 1}), "has the gain .*, which is not a number, or one per"),
         (with_a_step("scale_linear", offset=float("nan")), "has the offset nan"),
         (with_a_step("scale_linear", gain=[1, 2, 3]), "with 3 values of gain, for 1 channels"),
         (with_a_step("clip", min=[1]), r"has the min \[1\], which is not a number"),
         (with_a_step("binarize"), "the step binarize lacks threshold"),
         (with_a_step("zero_mean_unit_variance", mode="fixed", mean=1), "lacks std"),
         (with_a_step("zero_mean_unit_variance", axes="zyx"), "has the axes 'zyx'"),
-        (with_a_pickled_test, r"in\.npy is no array"),
+        (with_a_pickled_test, r"in\.npy is not a NumPy array"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_refused_with_the_reason(
@@ -413,7 +416,7 @@ def test_a_folder_that_cannot_be_used_is_refused_with_the_reason(
 def test_what_is_no_yaml_is_said_to_be_none(folder: Folder) -> None:
     (folder.path / "rdf.yaml").write_text("inputs: [")
 
-    with pytest.raises(GraphError, match=r"membranes/rdf\.yaml is no YAML"):
+    with pytest.raises(GraphError, match=r"membranes/rdf\.yaml is not valid YAML"):
         opened(folder.path)
 
 
@@ -421,6 +424,6 @@ def test_options_that_contradict_the_description_are_refused(folder: Folder) -> 
     folder.steps = [NORMALIZED]
     folder.arrays(normalized)
 
-    with pytest.raises(GraphError, match=r"says that mean is \(\), not \(0\.5,\): leave --mean out"):
+    with pytest.raises(GraphError, match=r"says that mean is \(\), not \(0\.5,\): omit --mean"):
         opened(folder.write_05(), mean=(0.5,))
     assert isinstance(opened(folder.path)[2].config, SemanticConfig)

@@ -89,7 +89,7 @@ def test_outputs_that_keras_gives_by_name_keep_it(tmp_path: Path, answer: Answer
 
     path = saved(tmp_path, lambda picture: {"mask": picture * 3, "edge": layers.ReLU()(picture)})
 
-    with pytest.raises(GraphError, match=r"2 maps: choose one with --output NAME, of edge .*; mask "):
+    with pytest.raises(GraphError, match=r"2 maps: choose one with --output NAME from edge .*; mask "):
         read(path)
     graph = read(path, output="mask")
     assert answer(graph.model, np.ones((1, 2, 2, 3), np.float32)).max() == 3
@@ -243,7 +243,7 @@ def test_of_a_map_and_a_label_the_map_is_used_and_said_to_be(make_onnx: MakeOnnx
 def test_of_several_maps_one_must_be_chosen_by_its_name(make_onnx: MakeOnnx, answer: Answer) -> None:
     path = make_onnx(then=[("Sigmoid", {})], extra=[doubled()])
 
-    with pytest.raises(GraphError, match=r"2 maps: choose one with --output NAME, of mask .*; side "):
+    with pytest.raises(GraphError, match=r"2 maps: choose one with --output NAME from mask .*; side "):
         read(path)
     with pytest.raises(GraphError, match=r"no output 'edges'; it has: mask .*; side "):
         read(path, output="edges")
@@ -255,17 +255,17 @@ def test_of_several_maps_one_must_be_chosen_by_its_name(make_onnx: MakeOnnx, ans
     ("made", "asked", "says"),
     [
         ({"shape": ("n", 5, "h", "w")}, {}, "5 channels: pictures have 1"),
-        ({"shape": ("n", 3, "h", "w")}, {"channels": 1}, "takes 3 channels, not 1: say --channels rgb"),
-        ({"shape": ("n", 1, "h", "w")}, {"channels": 3}, "takes 1 channel, not 3: say --channels grey"),
+        ({"shape": ("n", 3, "h", "w")}, {"channels": 1}, "takes 3 channels, not 1: give --channels rgb"),
+        ({"shape": ("n", 1, "h", "w")}, {"channels": 3}, "takes 1 channel, not 3: give --channels grey"),
         ({"shape": (1, 3, 64, 96)}, {"size": (64, 64)}, "takes pictures of 96 x 64"),
-        ({}, {"size": (100_000, 64)}, "pictures of 100000 x 64: 4096 pixels a side are the most"),
-        ({"shape": (1, 3, 9000, 64)}, {}, "pictures of 64 x 9000: 4096 pixels a side are the most"),
-        ({"shape": (1, 3, 64, "w")}, {}, "give the size of all with --size"),
+        ({}, {"size": (100_000, 64)}, "pictures of 100000 x 64, but sides of more than 4096"),
+        ({"shape": (1, 3, 9000, 64)}, {}, "pictures of 64 x 9000, but sides of more than 4096"),
+        ({"shape": (1, 3, 64, "w")}, {}, "fix the size with --size"),
         ({"then": [("GlobalAveragePool", {})]}, {}, "gives no map"),
         (
             {"shape": (1, 3, 64, 64), "then": [("GlobalAveragePool", {})]},
             {},
-            "no map of its 64 x 64",
+            "not a map of its 64 x 64",
         ),
         ({"then": [("Softmax", {"axis": 1})]}, {}, "softmax over one channel, which is 1 everywhere"),
         (
@@ -329,7 +329,7 @@ def test_an_onnx_file_that_was_cut_short_or_lacks_its_data_says_so(make_onnx: Ma
         onnx.load(path), path, save_as_external_data=True, size_threshold=0, location="weights.data"
     )
     (path.parent / "weights.data").unlink()
-    with pytest.raises(GraphError, match=r"net.onnx keeps its weights in another file.*weights\.data"):
+    with pytest.raises(GraphError, match=r"net.onnx has its weights in another file.*weights\.data"):
         read_source(path)
 
     whole = make_onnx("whole.onnx")
@@ -339,7 +339,7 @@ def test_an_onnx_file_that_was_cut_short_or_lacks_its_data_says_so(make_onnx: Ma
 
 
 def test_an_operation_that_is_not_known_is_named(make_onnx: MakeOnnx) -> None:
-    with pytest.raises(GraphError, match=r"operations that OpenVINO does not know.*Frobnicate"):
+    with pytest.raises(GraphError, match=r"operations that OpenVINO does not support.*Frobnicate"):
         read_source(make_onnx(then=[("Frobnicate", {"domain": "acme"})]))
 
 
@@ -356,7 +356,7 @@ def test_openvino_files_without_their_weights_say_so(keras_files: KerasFiles, tm
 
 
 def test_weights_without_a_network_are_refused(keras_files: KerasFiles) -> None:
-    with pytest.raises(GraphError, match="holds weights without the network"):
+    with pytest.raises(GraphError, match="holds only weights, without their network"):
         read_source(keras_files.weights_only)
 
 

@@ -38,14 +38,14 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         ("net.onnx", holding(b"\n<!DOCTYPE html><html>Sign in</html>"), "is a web page"),
         ("net.h5", holding(b"just words"), "is a text file"),
         ("net.tflite", holding("wörter ".encode() * 200), "is a text file"),  # a letter cut at the end
-        ("net.tflite", holding(b"\x00\x01\x02\x03 no flatbuffer"), "damaged, or was cut short"),
-        ("net.onnx.gz", holding(gzip.compress(b"net")), "is packed"),
+        ("net.tflite", holding(b"\x00\x01\x02\x03 no flatbuffer"), "damaged or cut off"),
+        ("net.onnx.gz", holding(gzip.compress(b"net")), "is compressed"),
         ("net.keras", zipped("a.txt"), "without a model"),
-        ("net.keras", holding(b"PK\x03\x04 cut short"), "damaged, or was cut short"),
+        ("net.keras", holding(b"PK\x03\x04 cut short"), "damaged or cut off"),
         ("net.zip", zipped("net/rdf.yaml"), "unpack it"),
         ("net.zip", zipped("net/saved_model.pb"), "unpack it"),
         ("saved_model.pb", holding(b"\x08\x01"), "name the folder"),
-        ("folder", lambda path: path.mkdir(), "neither saved_model.pb nor rdf.yaml"),
+        ("folder", lambda path: path.mkdir(), "without saved_model.pb or rdf.yaml"),
     ],
 )
 def test_what_is_no_model_is_refused_with_what_it_is(

@@ -77,7 +77,7 @@ def test_every_kind_of_file_is_compared_with_its_own_runtime(
 ) -> None:
     assert main(["import", str(getattr(keras_files, kind)), "--name", "mine", "--background", "0"]) == 0
 
-    assert "It answers as its file does in TensorFlow." in capsys.readouterr().out
+    assert "Its answers in OpenVINO and TensorFlow agree." in capsys.readouterr().out
     model = ov.Core().read_model(model_dir / "mine" / "openvino" / "f32" / "trunk.xml")
     np.testing.assert_allclose(answer(model, keras_files.picture), keras_files.answer, atol=2e-3)
     assert manifest_of(model_dir / "mine")["config"]["gives"] == "classes"
@@ -110,14 +110,14 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
         (["--task", "instance", "--fit", "pad"], "--task instance, which has no --fit"),
         (["--name", "My Model"], "cannot name a model"),
         (["--threshold", "1.5"], "threshold: Input should be less"),
-        (["--activation", "softmax"], "say --activation sigmoid"),
+        (["--activation", "softmax"], "give --activation sigmoid"),
         (["--mean", "0.5,0.5"], "mean"),
         (["--mean", "inf,0,0"], "mean (inf, 0.0, 0.0): give finite numbers"),
         (["--max-side", "100000"], "max_side 100000: give at most 4096"),
-        (["--size", "100000x100000"], "4096 pixels a side are the most"),
+        (["--size", "100000x100000"], "sides of more than 4096 pixels"),
         (["--threshold", "nan"], "threshold"),
         (["--output", "edges"], "has no output 'edges'"),
-        (["--classes", "."], "names a folder: give a text file with a class name a line"),
+        (["--classes", "."], "is a folder: give a text file with a class name a line"),
         (["--divisor", "0"], "--divisor 0: give a multiple of 1"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_graph_whose_answers_are_no_numbers_is_refused(
 
     assert main(["import", str(path), "--name", "mine"]) == 1
 
-    assert "answers with values that are no finite numbers (100.0%" in capsys.readouterr().err
+    assert "gives values that are not finite numbers (100.0%" in capsys.readouterr().err
     assert list(model_dir.iterdir()) == []
 
 
@@ -191,10 +191,8 @@ def test_a_background_among_the_names_must_be_the_channel_that_is_named(
 
     for said in ([], ["--background", "0"]):
         assert main([*words, *said]) == 1
-        told = (
-            "classes.txt names the background after 1 others, and names stand in the order of the network's"
-        )
-        assert f"{told} channels: say --background 1" in capsys.readouterr().err
+        told = "classes.txt lists the background after 1 other names, which must be in the order of the"
+        assert f"{told} network's channels: give --background 1" in capsys.readouterr().err
 
     assert main([*words, "--background", "1"]) == 0
     assert manifest_of(model_dir / "mine")["classes"] == ["background", "person"]
@@ -209,7 +207,7 @@ def cut_short(content: bytes) -> bytes:
     [
         (cut_short, [], "net.h5 is cut off: "),
         (cut_short, ["--min-dim", "512"], "net.h5 is cut off: "),
-        (lambda content: b"\x80\x02}q\x00.", [], "net.h5 is a pickle, as torch.save writes it"),
+        (lambda content: b"\x80\x02}q\x00.", [], "net.h5 is a pickle file, as written by torch.save"),
         (lambda content: b"\x80\x02}q\x00.", ["--task", "instance"], "net.h5 is not a weight file"),
         (lambda content: b"", [], "net.h5 is empty"),
     ],

@@ -77,27 +77,27 @@ def test_the_config_is_what_file_user_and_defaults_say(
 @pytest.mark.parametrize(
     ("found", "asked", "says"),
     [
-        (graph("sigmoid"), {"activation": "sigmoid"}, "ends in a sigmoid already: leave --activation out"),
+        (graph("sigmoid"), {"activation": "sigmoid"}, "already ends in a sigmoid: omit --activation"),
         (graph("softmax", outputs=2), {"activation": "softmax"}, "ends in a softmax already"),
         (graph("class_ids", None, 2), {"activation": "softmax"}, "gives class ids already"),
-        (graph(), {"activation": "softmax"}, "one channel, .* say --activation sigmoid"),
-        (graph(takes_bytes=True), {"value_range": "0-1"}, "leave --value-range out, or say 0-255"),
-        (graph(**FIXED), {"divisor": 16}, "takes pictures of 64 x 48 only: leave --divisor out"),
-        (graph(**FIXED), {"max_side": 512}, "leave --max-side out"),
+        (graph(), {"activation": "softmax"}, "one channel, .* give --activation sigmoid"),
+        (graph(takes_bytes=True), {"value_range": "0-1"}, "omit --value-range, or give 0-255"),
+        (graph(**FIXED), {"divisor": 16}, "only takes pictures of 64 x 48: omit --divisor"),
+        (graph(**FIXED), {"max_side": 512}, "omit --max-side"),
         (graph(), {"divisor": 12}, "multiples of 8, which 12 is not"),
         (graph(), {"divisor": 0}, "--divisor 0: give a multiple of 8"),
         (graph(), {"divisor": -8}, "--divisor -8: give a multiple of 8"),
         (graph(), {"fit": "scale"}, "--fit scale needs --size"),
         (graph(), {"fit": "tile"}, "--fit tile needs --size"),
-        (graph(**FIXED), {"tile_overlap": 8}, "--tile-overlap is for --fit tile"),
+        (graph(**FIXED), {"tile_overlap": 8}, "--tile-overlap needs --fit tile"),
         (graph(outputs=4), {"classes": TWO}, "gives 4 channels, so 3 names, .* or 4 would fit; 2 were given"),
-        (graph(outputs=4), {"classes": TWO, "background": 1}, "3 names beside the background, 1 would fit"),
+        (graph(outputs=4), {"classes": TWO, "background": 1}, "3 names besides the background, 1 would fit"),
         (graph(outputs=4), {"background": 4}, "channels 0 to 3, so 4 cannot be the background"),
         (graph(), {"classes": TWO}, "gives 1 channel, so 1 name would fit; 2 were given"),
-        (graph("sigmoid"), {"background": 0}, "gives one channel, that of the class"),
-        (graph("class_ids", None, 1), {"background": 0}, "gives nothing beside the background"),
+        (graph("sigmoid"), {"background": 0}, "gives only one channel, which is the class"),
+        (graph("class_ids", None, 1), {"background": 0}, "gives only the background"),
         (graph("sigmoid", outputs=3), {"background": 3}, "channels 0 to 2, so 3 cannot be the background"),
-        (graph("class_ids", None), {}, "nothing tells how many: name the classes"),
+        (graph("class_ids", None), {}, "not the number of classes: name the classes"),
     ],
 )
 def test_a_contradiction_is_refused_with_what_would_fit(
@@ -122,7 +122,7 @@ def test_without_names_classes_are_numbered_and_the_user_is_told(
 
     assert made.classes == names
     assert made.threshold == threshold
-    assert any("Nothing names its classes" in sentence for sentence in made.sentences)
+    assert any("Its classes have no names" in sentence for sentence in made.sentences)
 
 
 def test_every_assumption_is_said_and_nothing_else() -> None:
@@ -150,11 +150,15 @@ def test_every_assumption_is_said_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("found", "asked", "says"),
     [
-        (graph("softmax", outputs=3), {"classes": TWO}, "Channel 0 is taken for the background"),
-        (graph("class_ids", None, 3), {"classes": TWO}, "The number 0 is taken for the background"),
-        (graph("class_ids", None), {"classes": TWO}, "The number 0 is taken for the background"),
-        (graph(**FIXED), {"fit": "tile"}, "Neighbouring tiles share 24 pixels at least (--tile-overlap)."),
-        (graph(scales_down=True), {}, "It scales its input itself, so it gets values from 0 to 255"),
+        (graph("softmax", outputs=3), {"classes": TWO}, "Channel 0 is assumed to be the background"),
+        (graph("class_ids", None, 3), {"classes": TWO}, "The number 0 is assumed to be the background"),
+        (graph("class_ids", None), {"classes": TWO}, "The number 0 is assumed to be the background"),
+        (
+            graph(**FIXED),
+            {"fit": "tile"},
+            "Neighbouring tiles share at least 24 pixels (change with --tile-overlap).",
+        ),
+        (graph(scales_down=True), {}, "It scales its own input, so it gets values from 0 to 255"),
     ],
 )
 def test_what_is_chosen_is_said(found: Graph, asked: dict[str, Any], says: str) -> None:
@@ -182,5 +186,5 @@ def test_what_a_description_says_is_taken_and_defended() -> None:
     assert made.threshold == 0.3
     assert (made.config.value_range, made.config.normalization) == ("0-255", "zero_mean_unit_variance")
     assert specify(found, Options(threshold=0.6), told).threshold == 0.6  # a matter of taste
-    with pytest.raises(GraphError, match=r"says that value_range is 0-255, not 0-1: leave --value-range out"):
+    with pytest.raises(GraphError, match=r"says that value_range is 0-255, not 0-1: omit --value-range"):
         specify(found, Options(value_range="0-1"), told)
