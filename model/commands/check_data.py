@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not is_of_pixels:
         findings += object_findings(data, objects, arguments.max_objects)
     for finding in sorted(findings, key=lambda finding: not finding.refused):
-        mark = "Must be put right" if finding.refused else "Note"
+        mark = "Must be fixed" if finding.refused else "Note"
         print(f"{mark}: {finding.sentence(NAMES_SHOWN)}")
     if any(finding.refused for finding in findings):
         return 1
