@@ -92,7 +92,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the output format (default: overlay); probability is for semantic models",
     )
     parser.add_argument(
-        "--image-format", choices=get_args(FileFormat), default="png", help="of the overlay (default: png)"
+        "--image-format",
+        choices=get_args(FileFormat),
+        default="png",
+        help="file format of the overlay (default: png)",
     )
     parser.add_argument(
         "--mask-format",
