@@ -1,4 +1,4 @@
-"""`python -m model export`: a model's stages compiled for OpenVINO, so that it serves without TensorFlow."""
+"""`python -m model export`: compile a model for OpenVINO, so that it can be served without TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         nargs="+",
         choices=PRECISIONS,
-        help="f32 is always made; default: bf16 and, with --calibration, int8",
+        help="precisions besides f32, which is always made (default: bf16 and, with --calibration, int8)",
     )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DATA",
-        help="pictures such as will come: a folder of them or, better, labelled data as for evaluate",
+        help="typical pictures: a folder of pictures or, better, labelled data as for evaluate",
     )
     add_reading(parser)
     parser.add_argument(
         "--minutes",
         type=at_least_one,
         default=MINUTES,
-        help="with --calibration, be done after so many: take fewer of the pictures where there is no time "
-        "for all, and end the search for layers that must stay exact where int8 loses too much "
+        help="time limit of the whole command with --calibration: if it is short, fewer pictures are used, and "
+        "the search for layers to keep exact, which is needed if int8 loses too much accuracy, ends early "
         f"(default: {MINUTES})",
     )
     parser.add_argument(
         "--no-accuracy-control",
         dest="controlled",
         action="store_false",
-        help="do not search for such layers: int8 in all of them, whatever that loses",
+        help="do not search: use int8 in all layers, however much accuracy that loses",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compile the stages and say what each precision loses."""
+    """Compile the stages and print the loss of each precision."""
     bundle = catalog.find(arguments.name)
     classes, reading = bundle.manifest.classes, reading_of(arguments)
     pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.name, precisions, pictures, arguments.minutes, controlled=arguments.controlled
         )
     except Stopped:
-        print("Stopped; what was made until then is kept:")
+        print("Stopped; the precisions that were completed are kept:")
         say_exports(catalog.find(arguments.name))
         raise
     say_exports(bundle)

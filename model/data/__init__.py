@@ -1,4 +1,4 @@
-"""Data sets to train on and to measure with: an image and its objects at a time, from a folder."""
+"""Data sets for training and evaluation, read from a folder one image with its objects at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotated: pictures and what is known to be in them, whatever the format of their files."""
+"""Annotated: the base class of annotated data sets of all formats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DONE = {"apply": "applied", "ignore": "ignored"}
 
 @dataclass(frozen=True)
 class Truth:
-    """What is in a picture: the fields of a `Sample` that the labels tell."""
+    """The objects in a picture: the fields of a `Sample` that come from the labels."""
 
     boxes: npt.NDArray[np.int32]
     class_ids: npt.NDArray[np.int32]
@@ -41,16 +41,16 @@ class Truth:
 
 
 class Annotated(ABC):
-    """A DataSet of pictures in files; a format says what is known of each.
+    """A DataSet of pictures in files, with labels in the format of a subclass.
 
     Attributes:
-        format_name: what the format is called.
-        path: the folder or file that it was opened from.
+        format_name: the name of the format.
+        path: the folder or file from which the data set was opened.
         classes: class names by class id; the first is "background".
         ids: the samples' ids, in order.
         kinds: the samples' kinds, in order.
-        sources: where each picture is, in order.
-        has_names: whether the data, or `Reading.classes`, name the classes, so that no name is made up.
+        sources: the location of each picture, in order.
+        has_names: whether the data or `Reading.classes` name the classes; otherwise a name is assumed.
     """
 
     format_name: ClassVar[str]
@@ -73,7 +73,7 @@ class Annotated(ABC):
 
     @abstractmethod
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
-        """What is in the picture at `index`, which has this (width, height).
+        """The objects in the picture at `index`, which has this (width, height).
 
         Raises:
             DataError: the labels cannot be read, or do not fit the picture.
@@ -81,7 +81,7 @@ class Annotated(ABC):
 
     @abstractmethod
     def class_ids(self, index: int) -> list[int]:
-        """The class of each object in the picture at `index`, crowds left out, without decoding the picture.
+        """The class of each object in the picture at `index`, except crowds, without decoding the picture.
 
         Raises:
             DataError: as `truth`.
@@ -89,33 +89,33 @@ class Annotated(ABC):
 
     @abstractmethod
     def _fits(self, index: int, size: tuple[int, int]) -> bool:
-        """Whether the labels can be those of a picture of this (width, height)."""
+        """Whether the labels can belong to a picture of this (width, height)."""
 
     @abstractmethod
     def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
-        """What to say of labels that are not those of a picture of this size; None: they are taken anyway."""
+        """The message for labels that do not fit a picture of this size; None if they are accepted anyway."""
 
     def _is_turned_too(self, index: int) -> bool:
-        """Whether the labels have an EXIF orientation of their own, and so are upright as the picture is."""
+        """Whether the labels have their own EXIF orientation, and so are upright like the picture."""
         return False
 
     def _is_empty(self, index: int) -> bool:
-        """Whether nothing is in the picture, so that any way up is right."""
+        """Whether the picture has no labels, so that either orientation is right."""
         return not self.class_ids(index)
 
     def _label_findings(self) -> Iterator[Finding]:
-        """What is odd about the labels; a format with more to say does."""
+        """Problems in the labels. Subclasses override this."""
         return iter(())
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, index: int) -> Sample:
-        """The sample at `index`, its picture as it was annotated.
+        """The sample at `index`, with its picture in the orientation in which it was annotated.
 
         Raises:
-            DataError: the picture or its labels cannot be read or do not fit each other, or which way up
-                it was annotated is not known.
+            DataError: the picture or its labels cannot be read or do not fit each other, or the orientation
+                in which it was annotated is unknown.
         """
         source = self.sources[index]
         try:
@@ -134,7 +134,7 @@ class Annotated(ABC):
         return Sample(id=self.ids[index], image=image, kind=self.kinds[index], **vars(truth))
 
     def header(self, index: int) -> Header:
-        """That of the picture at `index`; OSError or PictureError if it cannot be read."""
+        """The header of the picture at `index`; OSError or PictureError if it cannot be read."""
         with self.sources[index].open() as file:
             return pictures.read_header(file)
 
@@ -142,7 +142,7 @@ class Annotated(ABC):
         """(width, height) of the picture at `index` as it was annotated, from its header.
 
         Raises:
-            DataError: as `__getitem__`, as far as the header shows it.
+            DataError: as in `__getitem__`, if the header is enough to detect the problem.
         """
         try:
             header = self.header(index)
@@ -151,7 +151,7 @@ class Annotated(ABC):
         return header.stored if self._way_up(index, header) == "ignore" else header.upright
 
     def findings(self) -> Iterator[Finding]:
-        """What is odd about the data set, by the pictures' headers and all labels; some 0.2 ms a picture."""
+        """Problems of the data set, from the pictures' headers and all labels; about 0.2 ms per picture."""
         yield from self._class_findings()
         yield from self._picture_findings()
         yield from self._label_findings()
@@ -162,7 +162,7 @@ class Annotated(ABC):
             spellings[name.casefold()].append(name)
         for names in spellings.values():
             if len(names) > 1:
-                yield Finding(f"the classes {' and '.join(names)} differ by capital letters alone")
+                yield Finding(f"the classes {' and '.join(names)} differ only in case")
 
     def _picture_findings(self) -> Iterator[Finding]:
         unreadable, misfits, undecided = [], [], []
@@ -175,7 +175,7 @@ class Annotated(ABC):
                 continue
             try:
                 ways = self._ways(index, header)
-            except DataError:  # of a label that cannot be read, which is found with the labels
+            except DataError:  # a label that cannot be read; reported with the labels
                 continue
             if not ways:
                 misfits.append(self._misfit(index, header.upright) or source.name)
@@ -192,24 +192,24 @@ class Annotated(ABC):
         )
         yield from counted(
             as_stored,
-            "photo was annotated as it is stored, so its EXIF orientation is ignored",
-            "photos were annotated as they are stored, so their EXIF orientation is ignored",
+            "photo was annotated as it is stored; its EXIF orientation is ignored",
+            "photos were annotated as they are stored; their EXIF orientation is ignored",
         )
         yield from self._undecided_findings(undecided)
 
     def _undecided_findings(self, names: list[str]) -> list[Finding]:
         if not names:
             return []
-        one = "photo fits its labels both turned as its EXIF orientation asks and as it is stored"
-        many = "photos fit their labels both turned as their EXIF orientation asks and as they are stored"
+        one = "photo fits its labels both rotated by its EXIF orientation and as it is stored"
+        many = "photos fit their labels both rotated by their EXIF orientation and as they are stored"
         if self._settled is None:
             return counted(names, one, many, refused=True, advice=WHAT_TO_SAY)
-        why = f"--exif {self._exif}" if self._exif else "as the sizes of the other turned photos tell"
-        done = f"; EXIF orientation is {_DONE[self._settled]} ({why})"
+        why = f"--exif {self._exif}" if self._exif else "as for the other photos, whose sizes decide"
+        done = f"; the EXIF orientation is {_DONE[self._settled]} ({why})"
         return counted(names, one + done, many + done)
 
     def _ways(self, index: int, header: Header) -> tuple[Exif, ...]:
-        """The ways up in which the picture can have been annotated; none if its labels do not fit at all."""
+        """The orientations in which the picture can have been annotated; none if its labels fit neither."""
         ways = self._ways_that_fit(index, header)
         if len(ways) > 1 and (self._is_turned_too(index) or self._is_empty(index)):
             return ("apply",)
@@ -230,14 +230,13 @@ class Annotated(ABC):
             return ways[0]
         if self._settled is None:
             raise DataError(
-                f"{self.sources[index].name} is {turn_of(header)}, and its labels fit it either way up. "
-                f"{WHAT_TO_SAY}"
+                f"{self.sources[index].name} is {turn_of(header)}; its labels fit both ways. {WHAT_TO_SAY}"
             )
         return self._settled
 
     @cached_property
     def _settled(self) -> Exif | None:
-        """The way up of photos that fit their labels both ways; None if nothing tells."""
+        """The orientation of photos that fit their labels both ways; None if it cannot be determined."""
         if self._exif:
             return self._exif
         told = set()

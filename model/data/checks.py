@@ -1,4 +1,4 @@
-"""What is wrong with a data set as a whole, found before hours are spent on it."""
+"""Checks of a whole data set, which find problems before a long run starts."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ SAMPLES_LOOKED_AT = 50
 
 
 def check_data(data: Annotated) -> None:
-    """Say, on standard error, what is odd about a data set: sizes, EXIF orientation, what is left out.
+    """Report problems of a data set on standard error: sizes, EXIF orientation, labels that are left out.
 
-    Looks at the headers of all pictures, some 0.2 ms each, and at all labels.
+    Reads the headers of all pictures, about 0.2 ms each, and all labels.
 
     Raises:
-        DataError: pictures or labels cannot be read or do not fit each other; names them.
+        DataError: pictures or labels cannot be read or do not fit each other; the message names them.
     """
     say(data.findings(), data.path)
 
 
 def check_objects(data: Annotated, most_objects: int | None = None) -> None:
-    """See to it that a model of objects can learn from the data, and say what it will not learn.
+    """Check that an instance segmentation model can learn from the data, and report what it will not learn.
 
     Args:
         data: has passed `check_data`.
-        most_objects: of a picture that are learned, a network's max_gt_instances.
+        most_objects: the most objects of a picture that training uses, a network's max_gt_instances.
 
     Raises:
-        DataError: there is no object; or they are class maps, or masks of 0 and 255, in which a picture's
-            objects would all be learned as one.
+        DataError: there is no object; or the data are class maps, or masks of 0 and 255, in which all
+            objects of a picture would be learned as one.
     """
     say(object_findings(data, objects_in(data), most_objects), data.path)
 
 
 def objects_in(data: Annotated) -> list[list[int]]:
-    """The class of each object, picture by picture; none where labels cannot be read."""
+    """The class of each object, picture by picture; none for a picture whose labels cannot be read."""
     objects = []
     for index in tqdm(range(len(data)), desc="objects", unit="image", delay=3, leave=False):
         try:
             objects.append(data.class_ids(index))
-        except DataError:  # said by `check_data`
+        except DataError:  # reported by `check_data`
             objects.append([])
     return objects
 
@@ -56,24 +56,24 @@ def objects_in(data: Annotated) -> list[list[int]]:
 def object_findings(
     data: Annotated, objects: list[list[int]], most_objects: int | None = None
 ) -> Iterator[Finding]:
-    """What `check_objects` says, of what `objects_in` the data."""
+    """The findings that `check_objects` reports; `objects` is the result of `objects_in`."""
     if isinstance(data, ClassMapFolder):
         yield Finding(
-            f"{data.path / 'masks'} says of each pixel what it is, not which object it belongs to: put label "
-            "maps, in which objects have numbers of their own, into labels/",
+            f"{data.path / 'masks'} holds class maps, which do not tell objects of a class apart: put label "
+            "maps, in which each object has its own number, into labels/",
             refused=True,
         )
         return
     if not any(objects):
         yield Finding(
-            f"none of {len(data)} images holds an object: label them, or name other data", refused=True
+            f"none of the {len(data)} images has an object: label objects, or name other data", refused=True
         )
         return
     if isinstance(data, LabelMapFolder) and _have_one_number(data):
         yield Finding(
-            f"in {data.path / 'labels'} all objects of a picture have one number, as in a mask of 0 and 255: "
-            "number them 1, 2, 3, …, for example with scipy.ndimage.label(mask)[0] or "
-            "skimage.measure.label(mask), and save that as a 16-bit PNG",
+            f"in {data.path / 'labels'} all objects of a picture have the same number, as in a mask of 0 and "
+            "255: number them 1, 2, 3, …, for example with scipy.ndimage.label(mask)[0] or "
+            "skimage.measure.label(mask), and save the result as a 16-bit PNG",
             refused=True,
         )
         return
@@ -85,27 +85,27 @@ def object_findings(
 
 
 def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Finding]:
-    """Pictures with more objects than are learned."""
+    """Pictures with more objects than training uses."""
     names = [source.name for source in data.sources]
     crowded = [name for name, count in zip(names, counts, strict=True) if count > most_objects]
     objects = f"more than {most_objects:,} objects, up to {max(counts, default=0):,}"
     return counted(
         crowded,
-        f"picture holds {objects}",
-        f"pictures hold {objects}",
-        advice="No more are learned of what a training step shows of a picture: the others, chosen by "
-        "chance, count as background. Raise max_gt_instances in the config of a --recipe",
+        f"picture has {objects}",
+        f"pictures have {objects}",
+        advice="A training step uses no more objects of a picture; the rest, chosen at random, count as "
+        "background. Raise max_gt_instances in the config of a --recipe",
     )
 
 
 def _have_one_number(data: LabelMapFolder) -> bool:
-    """Whether, in a sample of the pictures, each has one number only, and in pieces."""
+    """Whether each of a sample of the pictures has only one number, whose pixels are not connected."""
     spread = np.linspace(0, len(data) - 1, min(SAMPLES_LOOKED_AT, len(data))).round()
     labelled = [masks for index in spread if (masks := data.objects(int(index))[1])]
     return bool(labelled) and all(len(masks) == 1 and _pieces_of(masks[0]) > 1 for masks in labelled)
 
 
 def _pieces_of(mask: cv2.typing.MatLike) -> int:
-    """How many pieces the mask falls into that do not even touch at a corner."""
+    """The number of connected parts of the mask; parts that touch at a corner are connected."""
     count, _ = cv2.connectedComponents(mask, connectivity=8)
-    return count - 1  # the background is one
+    return count - 1  # without the background

@@ -1,4 +1,4 @@
-"""The files of a folder of images: pictures, maps of numbers, names, kinds."""
+"""The files of a data folder: pictures, label maps and class maps, class names, kinds."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from model.pictures import Header, turned
 from model.pictures.opening import orientation_of
 
 MAP_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
-"""Of files whose pixels are numbers; a JPEG changes them."""
+"""Of label maps and class maps. Not JPEG, whose compression changes the numbers."""
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "icon\r"}
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def listed(folder: Path) -> list[Path]:
-    """The files of `folder` by name, without what operating systems leave (.DS_Store, ._a.jpg, Thumbs.db).
+    """The files of `folder` by name, except those that operating systems create (.DS_Store, Thumbs.db).
 
     Raises:
-        DataError: there are none.
+        DataError: the folder has no files.
     """
     files = sorted(file for file in folder.iterdir() if file.is_file() and not is_left_by_system(file))
     if not files:
@@ -36,21 +36,21 @@ def listed(folder: Path) -> list[Path]:
 
 
 def is_left_by_system(path: Path) -> bool:
-    """Whether an operating system made the file or folder by itself."""
+    """Whether an operating system created the file or folder."""
     return path.name.startswith(".") or path.name == "__MACOSX" or path.name.lower() in _LEFT_BY_SYSTEMS
 
 
 def map_beside(image: Path, folder: Path) -> Path:
-    """The map of numbers of an image, by the image's name; the PNG where there is none."""
+    """The path of an image's label map or class map, by the image's name; the PNG's if none exists."""
     candidates = [folder / f"{image.stem}{suffix}" for suffix in MAP_SUFFIXES]
     return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: str) -> None:
-    """See to it that every image has its map.
+    """Check that every image has its map.
 
     Raises:
-        DataError: names the first that has none, and what lies in its place.
+        DataError: an image has none; the message names the first one, and a file with a similar name.
     """
     lacking = [(image, path) for image, path in zip(images, maps, strict=True) if not path.is_file()]
     if not lacking:
@@ -58,34 +58,34 @@ def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: 
     image, path = lacking[0]
     others = sorted(file for file in path.parent.iterdir() if file.name.startswith(image.stem))
     found = f"; there is {path.parent.name}/{others[0].name}" if others else ""
-    more = f"; {len(lacking) - 1:,} more of {len(images):,} images have none" if len(lacking) > 1 else ""
+    more = f"; {len(lacking) - 1:,} more of the {len(images):,} images lack it" if len(lacking) > 1 else ""
     raise DataError(
-        f"images/{image.name} has no {path.parent.name}/{path.name} (nor .tif) in {root}, its {thing}"
+        f"images/{image.name} has no {thing} in {root}: expected {path.parent.name}/{path.name} (or .tif)"
         f"{found}{more}"
     )
 
 
 def read_numbers(path: Path, thing: str, things: str) -> npt.NDArray[np.uint16]:
-    """uint16 (H, W): a label map, each pixel the number of its `thing` (many: `things`).
+    """uint16 (H, W): a label map, each pixel the number of its `thing` (plural: `things`).
 
-    It stands as its own EXIF orientation says, which few have.
+    The map's own EXIF orientation, which few maps have, is applied.
 
     Raises:
-        DataError: it cannot be read, is not grey, or holds numbers that are none of 0…65535.
+        DataError: the file cannot be read, is not grey, or holds values other than 0…65535.
     """
     labels = read_pixels(path)
     if labels.ndim != 2:
-        hint = "; a JPEG changes them" if path.suffix.lower() in (".jpg", ".jpeg") else ""
+        hint = "; JPEG compression changes the numbers" if path.suffix.lower() in (".jpg", ".jpeg") else ""
         raise DataError(
-            f"{short(path)} has {labels.shape[2]} channels: a label map is grey, each pixel the "
+            f"{short(path)} has {labels.shape[2]} channels: a label map must be grey, each pixel the "
             f"number of its {thing}{hint}"
         )
     with np.errstate(invalid="ignore"):  # of NaN
         numbers = labels.astype(np.uint16)
     if not np.array_equal(numbers, labels):
         raise DataError(
-            f"{short(path)} holds values from {labels.min()} to {labels.max()}: a label map has "
-            f"whole numbers from 0 (background) to 65535; number its {things} anew from 1"
+            f"{short(path)} has values from {labels.min()} to {labels.max()}: a label map must have whole "
+            f"numbers from 0 (background) to 65535; renumber its {things} from 1"
         )
     return numbers
 
@@ -96,23 +96,23 @@ def values_in(numbers: npt.NDArray[np.uint16]) -> list[int]:
 
 
 def read_pixels(path: Path) -> npt.NDArray[Any]:
-    """(H, W) or (H, W, channels): the numbers in a picture file, whatever their type; not stretched.
+    """(H, W) or (H, W, channels): the numbers in a picture file, in their own type, not scaled.
 
     Raises:
-        DataError: it cannot be read, or has several pages.
+        DataError: the file cannot be read, or has several pages.
     """
     try:
         if _is_tiff(path):
-            # Not Pillow, which knows few of the types of numbers that a TIFF can have.
+            # Not Pillow, which supports few of the data types that a TIFF can have.
             pixels, orientation = _tiff_pixels(path)
         else:
-            # Not cv2, which turns the numbers of a label map saved with a palette into colours.
+            # Not cv2, which converts the numbers of a label map with a palette to colours.
             with Image.open(path) as picture:
                 orientation = orientation_of(picture)
                 pixels = np.asarray(picture)
     except DataError:
         raise
-    except Exception as error:  # hostile or broken files make Pillow and tifffile raise nearly anything
+    except Exception as error:  # Pillow and tifffile raise nearly any exception for damaged files
         raise DataError(f"{short(path)} cannot be read: {error}") from error
     if pixels.dtype == np.bool_:
         pixels = pixels.view(np.uint8)
@@ -120,7 +120,7 @@ def read_pixels(path: Path) -> npt.NDArray[Any]:
 
 
 def map_header(path: Path) -> Header:
-    """Size and orientation of a map of numbers, from the header of its file; DataError if it has none."""
+    """Size and orientation of a label map or class map, from its header; DataError if it cannot be read."""
     try:
         if _is_tiff(path):
             with tifffile.TiffFile(path) as file:
@@ -141,7 +141,7 @@ def _tiff_pixels(path: Path) -> tuple[npt.NDArray[Any], int]:
     with tifffile.TiffFile(path) as file:
         if len(file.pages) > 1:
             raise DataError(
-                f"{short(path)} has {len(file.pages)} pages: a label map has one; save each page as a file"
+                f"{short(path)} has {len(file.pages)} pages, a label map must have one: save each as a file"
             )
         pixels = file.pages.first.asarray()
         is_flat = pixels.ndim == 3 and pixels.shape[2] == 1
@@ -154,27 +154,27 @@ def _orientation_of(page: Any) -> int:
 
 
 def read_names(path: Path) -> list[str]:
-    """The class names in a text file, one a line, without the background; none where there is no file.
+    """The class names in a text file, one per line, without the background; none if there is no file.
 
     Raises:
-        DataError: the file is no text, or its names cannot be told apart.
+        DataError: the file is not text, or names occur twice.
     """
     return _class_file(path).names if path.is_file() else []
 
 
 def read_numbered_names(path: Path) -> list[str]:
-    """As `read_names`, of a file whose lines say which number a class has.
+    """As `read_names`, for a file whose line numbers are the class ids.
 
     Raises:
-        DataError: also where the background stands among the classes, so that their numbers are in doubt.
+        DataError: also if the background is not the first line, since the class ids would be ambiguous.
     """
     if not path.is_file():
         return []
     named = _class_file(path)
     if named.background:
         raise DataError(
-            f"the lines of {path} name the background among the classes: put it first, where it has the "
-            "number 0, or leave it out"
+            f"{path} lists the background after a class: put it on the first line, which is class 0, or "
+            "leave it out"
         )
     return named.names
 
@@ -184,14 +184,14 @@ def _class_file(path: Path) -> ClassFile:
         named = read_class_file(path)
     except ValueError as error:
         raise DataError(f"{error} (in {path.parent})") from error
-    if named.sentence:  # what is learned under a name that was guessed keeps it for good
+    if named.sentence:  # not guessed: a trained model keeps its class names for good
         raise DataError(f"{named.sentence} (in {path.parent})")
     check_classes(named.names, f"the lines of {path}")
     return named
 
 
 def read_kinds(path: Path) -> dict[str, str]:
-    """ID → kind, of a kind.json; nothing where there is none."""
+    """ID → kind, from a kind.json; empty if there is no file."""
     if not path.exists():
         return {}
     try:
@@ -199,10 +199,10 @@ def read_kinds(path: Path) -> dict[str, str]:
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}") from error
     if not isinstance(kind_by_id, dict):
-        raise DataError(f"{path} must hold an object of ID: kind, not a {type(kind_by_id).__name__}")
+        raise DataError(f"{path} must be a JSON object of ID: kind, not a {type(kind_by_id).__name__}")
     return kind_by_id
 
 
 def short(path: Path) -> str:
-    """The file and its folder, for messages."""
+    """The names of the file and its folder, for messages."""
     return f"{path.parent.name}/{path.name}"

@@ -1,4 +1,4 @@
-"""Findings: what is odd about a data set, each with how often and in which files."""
+"""Findings: problems of a data set, each with its count and the files concerned."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found, once or many times.
+    """One problem, which occurs once or several times.
 
     Attributes:
-        text: what was found and what becomes of it, with the count in it.
-        where: names of the files, or sentences that name them, one for each time; none where it is about
-            the data set as a whole.
-        refused: whether nothing can be learned or measured before it is put right.
-        advice: what to do about it, a sentence.
+        text: the problem, its count, and how the data are then read.
+        where: for each occurrence the name of the file, or a sentence that names it; empty if the problem
+            concerns the data set as a whole.
+        refused: whether the problem must be fixed before training or evaluation.
+        advice: how to fix the problem, as a sentence.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Finding:
 def counted(
     where: Sequence[str], one: str, many: str, *, refused: bool = False, advice: str = ""
 ) -> list[Finding]:
-    """A finding "1 " + `one` or "N " + `many`; none where it occurs nowhere."""
+    """A finding "1 " + `one` or "N " + `many`; an empty list if `where` is empty."""
     if not where:
         return []
     return [Finding(number_of(len(where), one, many), where, refused, advice)]
@@ -56,10 +56,10 @@ def number_of(count: int, one: str, many: str) -> str:
 
 
 def say(findings: Iterable[Finding], path: Path) -> None:
-    """Print what was found on standard error; the data set is at `path`.
+    """Print the findings about the data set at `path` on standard error.
 
     Raises:
-        DataError: findings that are refused, all of them.
+        DataError: at least one finding is refused; the message has all of these.
     """
     found = list(findings)
     for finding in found:

@@ -1,4 +1,4 @@
-"""Naming: the classes of data whose objects carry names and no numbers, as in VIA and LabelMe."""
+"""Naming: class ids for formats whose objects have class names without numbers, such as VIA and LabelMe."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from model.data.reading import Reading
 from model.data.sample import DataError, check_classes
 
 ONLY_CLASS = "object"
-"""The name of the class where nothing names it."""
+"""The class name if none is given."""
 
 
 def classes_of(found: Collection[str], folder: Path, reading: Reading, source: str) -> list[str]:
-    """Class names, the background first, in the order of their numbers.
+    """Class names in the order of their ids, the background first.
 
-    That of `reading.classes`; else of classes.txt or labels.txt (LabelMe's) in `folder`; else the alphabet's.
+    Their order is that of `reading.classes`, else that of classes.txt or LabelMe's labels.txt in `folder`,
+    else alphabetical.
 
     Args:
-        found: the names that objects carry.
-        folder: where a file with names may lie.
-        reading: whether the names are known already.
+        found: the class names of the objects.
+        folder: the folder that may have a file of names.
+        reading: may have the class names.
         source: where the names were found, for messages.
 
     Raises:
-        DataError: objects carry a name that is not among those given, or none at all.
+        DataError: an object has a class name that is not among those given, or no object has a class name.
     """
     if reading.classes:
         return _with_all_of(found, list(reading.classes), source, "the model, or --data, has")
@@ -43,7 +44,7 @@ def classes_of(found: Collection[str], folder: Path, reading: Reading, source: s
 def _names_in(folder: Path) -> list[str]:
     if names := read_names(folder / "classes.txt"):
         return names
-    # LabelMe's __ignore__ is no class.
+    # LabelMe's __ignore__ is not a class.
     return [name for name in read_names(folder / "labels.txt") if not name.startswith("_")]
 
 
@@ -51,27 +52,27 @@ def _with_all_of(found: Collection[str], classes: Sequence[str], source: str, wh
     others = sorted(set(found) - set(classes[1:]))
     if others:
         raise DataError(
-            f"{source} name {', '.join(others)}, but {whose} {', '.join(classes[1:])}: rename the one or add "
-            "to the other"
+            f"{source} have the classes {', '.join(others)}, but {whose} only {', '.join(classes[1:])}: "
+            "rename or add classes"
         )
     return list(classes)
 
 
 def only_class(folder: Path, reading: Reading) -> tuple[str, list[Finding]]:
-    """The one class of objects that carry no name, and what to say where it is assumed.
+    """The class of objects without a class name, and a finding if the class is assumed.
 
-    That of classes.txt in `folder`, else the only one of `reading.classes`, else "object".
+    It is the class in classes.txt in `folder`, else the only one of `reading.classes`, else "object".
 
     Raises:
-        DataError: there are several.
+        DataError: several classes are given.
     """
     named = _names_in(folder)
     wanted = named or list(reading.classes or ())[1:]
     if len(wanted) > 1:
         raise DataError(
-            f"the objects in {folder} carry no class, and there are {len(wanted)}, {', '.join(wanted)}: give "
-            "them a class, or name the one that all of them are in classes.txt"
+            f"the objects in {folder} have no class, but there are {len(wanted)} classes, "
+            f"{', '.join(wanted)}: give each object a class, or put the class of all of them into classes.txt"
         )
     name = wanted[0] if wanted else ONLY_CLASS
-    assumed = f"the objects carry no class: the class {name!r} is assumed; classes.txt can name it"
+    assumed = f"the objects have no class: the class {name!r} is assumed; to change it, add a classes.txt"
     return name, [] if named else [Finding(assumed)]

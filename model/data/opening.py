@@ -1,4 +1,4 @@
-"""Opening: the data set at a path, whatever its format."""
+"""Opening: opens the data set at a path, in any format of the registry."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ def open_data(path: str | Path, reading: Reading = NO_CHOICE) -> Annotated:
     """The data set at `path`, a folder or a file that describes one, in any format of the registry.
 
     Raises:
-        DataError: `path` is none of these; says what was expected, what is there, and what converts it.
+        DataError: `path` is in none of these formats; the message has the expected formats, and the content
+            found or a tool that converts it.
     """
     path = Path(path)
     if not path.exists():
-        raise DataError(f"{path} does not exist: name a folder of images with their masks")
+        raise DataError(f"{path} does not exist: name a folder with images and masks")
     if path.is_file() and path.suffix.lower() in ARCHIVE_SUFFIXES:
         raise DataError(f"{path} is an archive: unpack it first, then name the folder")
     place = Place(path)
@@ -35,39 +36,39 @@ def open_data(path: str | Path, reading: Reading = NO_CHOICE) -> Annotated:
         raise DataError(f"{path} {_what_else(place)}")
     if reading.class_attribute and not data_format.has_class_attribute:
         raise DataError(
-            f"{path} is {data_format.name}, which has no region attributes: leave --class-attribute out"
+            f"{path} is {data_format.name}, which has no region attributes: leave out --class-attribute"
         )
     return data_format.open(place, reading)
 
 
 def open_data_for(path: str | Path, classes: Sequence[str], reading: Reading = NO_CHOICE) -> Annotated:
-    """The data set at `path`, whose classes are those of a model, the background first.
+    """The data set at `path`, which must have the given classes of a model, the background first.
 
     Raises:
-        DataError: as `open_data`, or its classes are others.
+        DataError: as in `open_data`, or the data set has other classes.
     """
     data = open_data(path, replace(reading, classes=list(classes)))
     if data.classes != list(classes):
         raise DataError(
-            f"the model knows {', '.join(classes[1:])}; the data has {', '.join(data.classes[1:])}: "
+            f"the model has the classes {', '.join(classes[1:])}, the data {', '.join(data.classes[1:])}: "
             "they must be the same, in the same order"
         )
     return data
 
 
 def is_data(path: str | Path) -> bool:
-    """Whether something at `path` is in one of the formats; not whether its files are as they must be."""
+    """Whether the format of the data at `path` is recognised; does not check the files."""
     return format_of(Place(Path(path))) is not None
 
 
 def _what_else(place: Place) -> str:
-    """What to say of a place in no format that is read."""
+    """The message for a place that is in none of the supported formats."""
     layouts = "; ".join(one.layout for one in FORMATS)
     if told := what_it_is(place):
         return told
     if place.path.is_file():
-        place.document(place.path)  # raises where it is no JSON
-        return f"is no JSON of COCO, VIA or LabelMe: expected {layouts}"
+        place.document(place.path)  # raises if it is not JSON
+        return f"is not a JSON of COCO, VIA or LabelMe: expected {layouts}"
     inside = [
         (entry, data_format)
         for entry in sorted(place.path.iterdir())
@@ -77,15 +78,15 @@ def _what_else(place: Place) -> str:
         named = " and ".join(
             f"{entry.name}/ ({data_format.name})" for entry, data_format in inside[:ENTRIES_SHOWN]
         )
-        return f"holds data sets in {named}: name one of these folders"
+        return f"has data sets in {named}: name one of these folders"
     unread = [
         (entry, told)
         for entry in sorted(place.path.iterdir())
         if entry.is_dir() and not is_left_by_system(entry) and (told := what_it_is(Place(entry)))
     ]
     if unread:
-        return f"holds no data set that is read; {unread[0][0].name}/ {unread[0][1]}"
-    return f"holds no data set: expected {layouts}; found {_listing(place.path)}"
+        return f"has no data set in a supported format; {unread[0][0].name}/ {unread[0][1]}"
+    return f"has no data set: expected {layouts}; found {_listing(place.path)}"
 
 
 def _listing(folder: Path) -> str:

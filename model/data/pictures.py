@@ -1,4 +1,4 @@
-"""Pictures without labels, as a data set in which nothing is known to be."""
+"""Pictures without labels, as a data set without objects."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".tif",
 
 
 class PictureFolder:
-    """The image files of a folder, by name; for what needs pictures and no truth, such as calibration.
+    """The image files of a folder, by name; for uses that need no labels, such as calibration.
 
     Raises:
-        DataError: there is no picture in the folder.
+        DataError: the folder has no pictures.
     """
 
     kinds: list[str | None]
@@ -28,7 +28,7 @@ class PictureFolder:
         files = (path for path in folder.iterdir() if not is_left_by_system(path))
         self._paths = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
         if not self._paths:
-            raise DataError(f"{folder} holds no pictures: expected {', '.join(SUFFIXES)}")
+            raise DataError(f"{folder} has no pictures: expected {', '.join(SUFFIXES)}")
         self.ids = [path.stem for path in self._paths]
         self.kinds = [None] * len(self._paths)
 

@@ -1,4 +1,4 @@
-"""Reading: how a data set is to be read where its files leave a choice."""
+"""Reading: choices for data sets whose files can be read in more than one way."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ EXIF_CHOICES: tuple[Exif, ...] = get_args(Exif)
 
 @dataclass(frozen=True)
 class Reading:
-    """Choices for what the files of a data set do not tell.
+    """Choices that the files of a data set leave open.
 
     Attributes:
-        exif: of photos whose size does not tell, whether they were annotated upright, with their EXIF
-            orientation applied, or as they are stored, with it ignored; None: refuse them.
-        class_attribute: the region attribute of VIA that holds the class, where there are several.
-        classes: class names, the background first, by which objects are numbered where the data give them
-            names but no numbers, or no names at all; None: as each format says.
+        exif: for photos whose size does not decide: whether they were annotated upright, with their EXIF
+            orientation applied, or as they are stored, with it ignored; None: refuse such photos.
+        class_attribute: the region attribute of VIA that holds the class, if there are several.
+        classes: class names in the order of their ids, the background first, for data that have class names
+            without numbers, or no class names; None: each format's default.
     """
 
     exif: Exif | None = None
@@ -28,4 +28,4 @@ class Reading:
 
 
 NO_CHOICE = Reading()
-"""Sizes alone tell which way up; refused where they do not."""
+"""Only sizes decide the orientation; photos for which they do not are refused."""

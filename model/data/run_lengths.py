@@ -1,4 +1,4 @@
-"""Run lengths: COCO's, seen to be sound before pycocotools reads them: of others it makes random pixels."""
+"""Run lengths: validates COCO's before pycocotools, which decodes invalid ones to random pixels."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from model.data.sample import DataError
 
 
 def checked(segmentation: dict[str, Any], height: int, width: int) -> dict[str, Any]:
-    """COCO's compressed run lengths of run lengths as a list or compressed.
+    """COCO's compressed run lengths, from run lengths that are a list or compressed.
 
     Raises:
-        DataError: they do not cover the image's pixels.
+        DataError: they do not add up to the image's pixels.
     """
     if isinstance(segmentation["counts"], list):
         return coco_mask.frPyObjects(segmentation, height, width)
     runs = _uncompressed(segmentation["counts"])
     if not runs or min(runs) < 0 or sum(runs) != height * width:
-        raise DataError("has run lengths that are damaged: they do not add up to the image's pixels")
+        raise DataError("has invalid run lengths: they do not add up to the image's pixels")
     return segmentation
 
 
 def _uncompressed(counts: str) -> list[int]:
-    """The run lengths in COCO's text, which has six bits a character; empty if it is none of COCO's.
+    """The run lengths in COCO's text, which has six bits per character; empty if the text is invalid.
 
-    The lowest five bits first; the sixth says that more follow. From the fourth on, a length is written as
-    its difference from the last but one (`rleFrString` in COCO's maskApi.c).
+    The lowest five bits come first; the sixth bit tells that more follow. From the fourth length on, a length
+    is stored as its difference from the last but one (`rleFrString` in COCO's maskApi.c).
     """
     runs: list[int] = []
     value = shift = 0

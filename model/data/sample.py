@@ -1,4 +1,4 @@
-"""Sample and DataSet: what every data set, whatever its files, hands to training and evaluation."""
+"""Sample and DataSet: the interface of all data sets, used by training and evaluation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 class DataError(ValueError):
-    """A data set's files are not as they must be; the message names the file."""
+    """A data set's files are invalid; the message names the file."""
 
 
 def no_boxes() -> npt.NDArray[np.int32]:
@@ -26,21 +26,21 @@ def no_class_ids() -> npt.NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and the N objects that are really in it.
+    """One image and its N true objects.
 
     Attributes:
-        id: names the image within its data set.
+        id: identifies the image within its data set.
         image: uint8 (H, W, 3), RGB.
         boxes: int32 (N, 4), x1 y1 x2 y2 in pixels, half-open, tight around the mask.
         class_ids: int32 (N,), index into the data set's classes; 0 is background and never occurs.
         masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
-        kind: the sort of image it is ("fluorescence"), where the data says.
-        crowd_boxes: int32 (M, 4), regions of many objects that nobody told apart (COCO's `iscrowd`).
-            Training takes nothing there for background; evaluation counts nothing found inside one as false.
-        crowd_class_ids: int32 (M,), what the crowds are crowds of.
+        kind: the kind of the image ("fluorescence"), if the data have it.
+        crowd_boxes: int32 (M, 4), regions of many objects that are not annotated singly (COCO's `iscrowd`).
+            Training does not use them as background; evaluation does not count predictions inside as false.
+        crowd_class_ids: int32 (M,), the classes of the crowds.
         crowd_masks: M arrays uint8 of 0 and 1, as `masks`.
-        unknown: uint8 (H, W) of 0 and 1: pixels of which nobody says what they are (VOC's 255), which count
-            neither for nor against a class map; None where there are none.
+        unknown: uint8 (H, W) of 0 and 1: pixels without a known class (VOC's 255), which evaluation of class
+            maps ignores; None if there are none.
     """
 
     id: str
@@ -59,24 +59,25 @@ class Sample:
 
 
 def check_classes(names: Sequence[str], source: str) -> None:
-    """See to it that the objects' class names, without the background, can be told apart.
+    """Check the objects' class names, without the background.
 
     Raises:
-        DataError: there is none, or one is empty, occurs twice or is "background"; `source` says where.
+        DataError: there is no name, or one is empty, occurs twice or is "background"; the message starts
+            with `source`.
     """
     if not names:
-        raise DataError(f"{source} name no class: name at least one kind of object")
+        raise DataError(f"{source} have no class: name at least one")
     if not all(name.strip() for name in names):
-        raise DataError(f"{source} have an empty class name: name every kind of object")
+        raise DataError(f"{source} have an empty class name: name every class")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(f"{source} name {', '.join(twice)} more than once: give each class its own name")
+        raise DataError(f"{source} have {', '.join(twice)} more than once: give each class a unique name")
     if "background" in map(str.casefold, names):
-        raise DataError(f"{source} name 'background', which is never an object's class: take it out")
+        raise DataError(f"{source} have the class 'background', which no object can have: remove it")
 
 
 class DataSet(Protocol):
-    """Images with their objects, read one at a time: nothing is decoded before it is asked for."""
+    """Images with their objects. Each is decoded when it is accessed."""
 
     @property
     def classes(self) -> list[str]:

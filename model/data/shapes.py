@@ -1,4 +1,4 @@
-"""Shapes: objects drawn as outlines or run lengths, as COCO writes them, and data sets made of them."""
+"""Shapes: objects as polygons, run lengths or masks, and the base class of data sets of these."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from model.data.sample import DataError
 from model.data.sources import Source
 from model.results.masks import Mask
 
-MIN_POLYGON_COORDINATES = 6  # three points; pycocotools takes a list of four numbers for a box
+MIN_POLYGON_COORDINATES = 6  # three points; pycocotools would read a list of four numbers as a box
 FARTHEST = 100_000
-"""Pixels: a polygon's coordinates lie within this, as pycocotools takes memory for all its edge."""
+"""Pixels: the largest coordinate of a polygon. Pycocotools allocates memory for its whole edge."""
 THIN = 2.0
-"""Pixels: a polygon no wider or no higher may cover no pixel; others do."""
+"""Pixels: a polygon at most this wide or high may cover no pixel; a larger one covers some."""
 BEYOND = 1.5
-"""Pixels by which an outline may pass the picture's edge, as where it is drawn along it."""
+"""Pixels by which an outline may exceed the picture, for example if it is drawn along the edge."""
 
 
 @dataclass(frozen=True)
 class LocalMask:
-    """Pixels of an object from (x, y) on: uint8 of 0 and 1."""
+    """A mask whose upper left pixel is at (x, y): uint8 of 0 and 1."""
 
     x: int
     y: int
@@ -41,14 +41,14 @@ class LocalMask:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One object as it was drawn.
+    """One annotated object.
 
     Attributes:
         class_id: its class, from 1.
-        parts: polygons (x, y, x, y, … in pixels of the image), COCO's run lengths or LocalMasks, of which it
-            is the union.
-        name: which one of its picture it is, for messages.
-        is_crowd: whether it is many objects that nobody told apart.
+        parts: polygons (x, y, x, y, … in pixels of the image), COCO's run lengths or LocalMasks; the object
+            is their union.
+        name: identifies the shape within its picture, for messages.
+        is_crowd: whether it covers many objects that are not annotated singly.
     """
 
     class_id: int
@@ -59,13 +59,13 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What was drawn on one picture.
+    """The annotations of one picture.
 
     Attributes:
-        source: where the picture is.
-        size: (width, height) of the picture that it was drawn on; None where the data do not tell.
+        source: the picture's file.
+        size: (width, height) of the picture when it was annotated; None if the data do not record it.
         shapes: the objects.
-        ignored: areas in which nobody told what is there.
+        ignored: areas whose content is not annotated.
     """
 
     source: Source
@@ -75,7 +75,7 @@ class Drawing:
 
 
 class DrawnShapes(Annotated):
-    """A data set of drawings. Shapes that cover no pixel are left out; crowds are kept apart."""
+    """A data set of drawings. Shapes that cover no pixel are left out; crowds are separate from objects."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class DrawnShapes(Annotated):
         described_in: str,
         notes: Sequence[Finding] = (),
     ) -> None:
-        """`described_in` names what gives the sizes, for messages; `notes` were found on reading it."""
+        """`described_in` names the file with the sizes, for messages; `notes` are findings about it."""
         super().__init__(path, classes, ids, [drawing.source for drawing in drawings], reading)
         self.drawings = drawings
         self._described_in = described_in
@@ -98,7 +98,7 @@ class DrawnShapes(Annotated):
         drawing = self.drawings[index]
         objects = [shape for shape in drawing.shapes if not shape.is_crowd]
         crowds = [shape for shape in drawing.shapes if shape.is_crowd]
-        crowds += [  # whatever class is found there counts neither for nor against
+        crowds += [  # predictions of any class are ignored there
             Shape(class_id, shape.parts, shape.name, is_crowd=True)
             for shape in drawing.ignored
             for class_id in range(1, len(self.classes))
@@ -106,7 +106,7 @@ class DrawnShapes(Annotated):
         return Truth(*self._decoded(objects, size), *self._decoded(crowds, size))
 
     def class_ids(self, index: int) -> list[int]:
-        """As in `Annotated`, but an outline that covers no pixel counts if it has three points."""
+        """As in `Annotated`, but an outline that covers no pixel is included if it has three points."""
         shapes = [shape for shape in self.drawings[index].shapes if not shape.is_crowd]
         return [shape.class_id for shape in shapes if not all(map(_is_short, shape.parts))]
 
@@ -117,7 +117,7 @@ class DrawnShapes(Annotated):
     def _decoded(
         self, shapes: Sequence[Shape], size: tuple[int, int]
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], list[Mask]]:
-        """Boxes int32 (N, 4), class ids int32 (N,) and N box-local masks, those without a pixel left out."""
+        """Boxes int32 (N, 4), class ids int32 (N,) and N box-local masks, without those that are empty."""
         boxes, class_ids, masks = [], [], []
         for shape in shapes:
             rle = self._rle(shape, size)
@@ -144,11 +144,11 @@ class DrawnShapes(Annotated):
         return right <= size[0] + BEYOND and bottom <= size[1] + BEYOND
 
     def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
-        """None where the data tell no size: shapes that reach beyond the picture are cut off there."""
+        """None if the data have no size: shapes that exceed the picture are then clipped."""
         drawn_on = self.drawings[index].size
         if drawn_on is None:
             return None
-        hint = "; the picture seems to be turned by 90°" if drawn_on == size[::-1] else ""
+        hint = "; the picture seems to be rotated by 90°" if drawn_on == size[::-1] else ""
         return (
             f"{self.sources[index].name} is {size[0]} x {size[1]} pixels, "
             f"but {self._described_in} says {drawn_on[0]} x {drawn_on[1]}{hint}"
@@ -178,21 +178,21 @@ class DrawnShapes(Annotated):
                         without_pixels.append((name, shape.name))
                 except DataError as error:
                     damaged.append(str(error))
-        yield from counted(damaged, "mask is damaged", "masks are damaged", refused=True)
+        yield from counted(damaged, "mask is invalid", "masks are invalid", refused=True)
         yield from left_out(
             short, "polygon of fewer than three points", "polygons of fewer than three points"
         )
         yield from left_out(without_pixels, "object that covers no pixel", "objects that cover no pixel")
         yield from counted(
             beyond,
-            "picture has outlines that reach beyond its edge and are cut off there",
-            "pictures have outlines that reach beyond their edge and are cut off there",
-            advice="See that they have the size, and stand the way up, that was annotated",
+            "picture has outlines that exceed it and are clipped at its edge",
+            "pictures have outlines that exceed them and are clipped at their edge",
+            advice="Check that the pictures have the size and orientation with which they were annotated",
         )
         yield from counted(
             empty,
-            "picture has no object: it is learned from as background alone",
-            "pictures have no object: they are learned from as background alone",
+            "picture has no object: training uses it as background",
+            "pictures have no object: training uses them as background",
         )
 
 
@@ -204,7 +204,7 @@ def to_rle(parts: Sequence[Any], size: tuple[int, int]) -> dict[str, Any] | None
         size: (width, height) of the picture.
 
     Raises:
-        DataError: run lengths do not cover the picture's pixels (of which pycocotools makes random ones).
+        DataError: run lengths do not add up to the picture's pixels (pycocotools would decode random ones).
     """
     width, height = size
     polygons = [part for part in parts if isinstance(part, list) and len(part) >= MIN_POLYGON_COORDINATES]
@@ -219,7 +219,7 @@ def to_rle(parts: Sequence[Any], size: tuple[int, int]) -> dict[str, Any] | None
 
 
 def is_polygon(polygon: Any) -> bool:
-    """Whether it is a list of x, y, x, y, … that can be drawn."""
+    """Whether the value is a list of x, y, x, y, … that can be drawn."""
     return (
         isinstance(polygon, list)
         and set(map(type, polygon)) <= {int, float}
@@ -230,7 +230,7 @@ def is_polygon(polygon: Any) -> bool:
 
 
 def left_out(where: Sequence[tuple[str, str]], one: str, many: str, *, advice: str = "") -> list[Finding]:
-    """A finding of shapes, each with its file's name and its own, that are left out; none where none is."""
+    """A finding about shapes that are left out, as (name of the file, name of the shape); none if empty."""
     shapes_of = defaultdict(list)
     for file, shape in where:
         shapes_of[file].append(shape)
@@ -243,7 +243,7 @@ def _is_short(part: Any) -> bool:
 
 
 def _pasted(part: LocalMask, size: tuple[int, int]) -> Mask:
-    """uint8 (H, W): the part in the picture; what lies beyond its edge is cut off."""
+    """uint8 (H, W): the mask placed in the picture and clipped at its edge."""
     plane = np.zeros(size[::-1], np.uint8)
     x1, y1 = max(part.x, 0), max(part.y, 0)
     x2, y2 = min(part.x + part.mask.shape[1], size[0]), min(part.y + part.mask.shape[0], size[1])
@@ -253,7 +253,7 @@ def _pasted(part: LocalMask, size: tuple[int, int]) -> Mask:
 
 
 def _extent(shapes: Sequence[Shape]) -> tuple[float, float]:
-    """How far to the right and down the polygons of the shapes reach, in pixels."""
+    """The largest x and y of the shapes' polygons, in pixels."""
     polygons = [part for shape in shapes for part in shape.parts if isinstance(part, list) and part]
     return (
         max((max(polygon[0::2]) for polygon in polygons), default=0),
@@ -262,10 +262,10 @@ def _extent(shapes: Sequence[Shape]) -> tuple[float, float]:
 
 
 def _may_cover_nothing(shape: Shape, size: tuple[int, int]) -> bool:
-    """Whether it is worth the time to see: drawing every shape of COCO would take minutes."""
+    """Whether the shape must be drawn to find out: drawing all shapes of COCO would take minutes."""
     for part in shape.parts:
         if not isinstance(part, list):
-            return True  # run lengths are also checked for damage; that is fast
+            return True  # run lengths are validated too, which is fast
         xs, ys = part[0::2], part[1::2]
         if len(part) >= MIN_POLYGON_COORDINATES and _is_stout(xs, ys) and _is_inside(xs, ys, size):
             return False

@@ -1,4 +1,4 @@
-"""Sources: where the bytes of a data set's picture are."""
+"""Sources: the locations of a data set's picture files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from model.data.files import short
 
 
 class Source(Protocol):
-    """An image file, wherever it is kept."""
+    """An image file, on disk or inside another file."""
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The file's name, for messages."""
 
     def open(self) -> IO[bytes]:
-        """Its bytes; OSError if they cannot be had."""
+        """The file's bytes; OSError if they cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Some of the samples of a data set; themselves a DataSet."""
+"""Subset: some of the samples of a data set, as a DataSet."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ class Subset:
 
 
 def evenly_spaced(data: DataSet, count: int) -> Subset:
-    """At most `count` samples, at equal distances."""
+    """At most `count` samples, evenly spaced."""
     spread = np.linspace(0, len(data) - 1, min(count, len(data)))
     return Subset(data, [int(index) for index in spread.round()])

@@ -1,7 +1,7 @@
-"""Which way up: whether a photo was annotated upright, as its EXIF orientation asks, or as it is stored.
+"""Orientation: whether a photo was annotated upright, rotated as EXIF says, or as it is stored.
 
-Annotation tools do either. A picture that is turned without its masks teaches nonsense, so both are turned or
-neither is: the picture is read as the tool showed it.
+Annotation tools do either. Rotating a picture without its masks would spoil training, so the picture is read
+in the orientation in which the tool showed it.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from model.pictures import Header
 
 _TURNS = {
     2: "mirrored",
-    3: "turned by 180°",
+    3: "rotated by 180°",
     4: "upside down and mirrored",
-    5: "turned by 90° and mirrored",
-    6: "turned by 90°",
-    7: "turned by 90° and mirrored",
-    8: "turned by 90°",
+    5: "rotated by 90° and mirrored",
+    6: "rotated by 90°",
+    7: "rotated by 90° and mirrored",
+    8: "rotated by 90°",
 }
 
 WHAT_TO_SAY = (
-    "Look at one in the tool that it was annotated with: say --exif apply if it stands upright there, "
-    "--exif ignore if it does not"
+    "Look at such a photo in the tool with which it was annotated: add --exif apply if it is upright there, "
+    "--exif ignore if it is not"
 )
 
 
 def ways_that_fit(header: Header, fits: Callable[[tuple[int, int]], bool]) -> tuple[Exif, ...]:
-    """The ways in which a picture has the size that its annotations were drawn for.
+    """The orientations in which a picture has the size for which its annotations were drawn.
 
     Args:
         header: of the picture.
-        fits: whether the annotations can be those of a picture of this (width, height).
+        fits: whether the annotations can belong to a picture of this (width, height).
     """
-    if header.orientation == 1:  # both ways are one
+    if header.orientation == 1:  # both are the same
         return ("apply",) if fits(header.upright) else ()
     sizes: tuple[tuple[Exif, tuple[int, int]], ...] = (("apply", header.upright), ("ignore", header.stored))
     return tuple(way for way, size in sizes if fits(size))
 
 
 def turn_of(header: Header) -> str:
-    """What the orientation does to the picture, for messages."""
+    """A description of the picture's orientation, for messages."""
     return f"{_TURNS[header.orientation]} (EXIF orientation {header.orientation})"

@@ -1,4 +1,4 @@
-"""Publishing: a new model is made, compiled and tried where nobody finds it, then takes its place whole."""
+"""Publishing: makes, compiles and tests a new model in a hidden folder, then renames it into place."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MOST_TILES = 4
 
 @dataclass(frozen=True)
 class Published:
-    """A model that has taken its place.
+    """A model that has been published.
 
     Attributes:
-        bundle: in `model_dir`.
-        summary: what it is, in a few words.
-        sentences: what was assumed of it, what its self-test is, and how it differs from the one before it.
+        bundle: its bundle in `model_dir`.
+        summary: a description in a few words.
+        sentences: what was assumed, what its self-test is, and how it differs from the replaced model.
     """
 
     bundle: Bundle
@@ -53,16 +53,16 @@ def publish(
     replaced: Manifest | None = None,
     sample: npt.NDArray[np.uint8] | None = None,
 ) -> Published:
-    """Make a model in `model_dir`. One of that name stays, whole, until the new one can be served.
+    """Make a model in `model_dir`. An existing model of that name is kept until the new one can be served.
 
     Args:
-        name: of the bundle: lower-case letters, digits, dot, dash and underscore.
+        name: the name of the bundle: lower-case letters, digits, dot, dash and underscore.
         make: writes the bundle to a folder.
-        replaced: of the model of that name, where there is one.
-        sample: uint8 (H, W, 3), RGB, in which the model finds something; None: the picture that ships.
+        replaced: the manifest of the existing model of that name, if there is one.
+        sample: uint8 (H, W, 3), RGB, in which the model finds something; None: the included picture.
 
     Raises:
-        BundleError: the name cannot be used, or the network gives values that are not finite.
+        BundleError: the name is invalid, or the network's output is not finite.
         ValueError: the model finds nothing in `sample`, or what `make` raises.
     """
     with catalog.new_bundle(name) as folder:
@@ -86,7 +86,7 @@ def publish_fetched(wanted: published.Published) -> Published:
 def imported(
     wanted: published.Published, file: Path, folder: Path, replaced: Manifest | None = None
 ) -> Imported:
-    """A downloaded file made a bundle in `folder`, used as the model is used whose place it takes."""
+    """Make a bundle in `folder` from a downloaded file, with the settings of the model that it replaces."""
     about = wanted.about
     if replaced is not None:
         about = {**taken_over(replaced), **about, "threshold": replaced.threshold}
@@ -96,7 +96,7 @@ def imported(
 
 
 def manifest_of(name: str) -> Manifest | None:
-    """Of the model of that name; None where there is none, or one that cannot be read."""
+    """The manifest of the model of that name; None if there is none, or if it cannot be read."""
     try:
         return catalog.find(name).manifest
     except (UnknownModel, BundleError):
@@ -104,13 +104,13 @@ def manifest_of(name: str) -> Manifest | None:
 
 
 def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> list[str]:
-    """Give a new bundle its compiled stages and its self-test, and pass both; what is to be said of it."""
+    """Add compiled stages and a self-test to a new bundle, and run both; returns sentences for the user."""
     served, sentences = reference, []
     if not reference.bundle.manifest.exports:
         try:
             served = compile_new(reference)
         except ExportError as error:
-            sentences.append(f"Not compiled, so TensorFlow runs it: {error}")
+            sentences.append(f"The model is not compiled, so TensorFlow runs it: {error}")
     tested = Segmenter(served.bundle, RepeatedRunner(served.runner)).watched()
     picture = usual_sample(reference) if sample is None else sample
     _check_finite(tested, reference, picture)
@@ -122,11 +122,11 @@ def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> lis
 
 
 def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
-    """The sample picture, smaller where it would go through the network in many tiles."""
+    """The sample picture, made smaller if the network would process it in many tiles."""
     manifest, side = model.bundle.manifest, SIDE
     try:
         tile = math.prod(family_named(manifest.family).largest_picture(manifest)[1:3])
-    except ValueError:  # there is none, and so are there no tiles
+    except ValueError:  # no largest picture, so no tiles
         return sample_picture()
     while side > LEAST_SIDE and model.work((2 * side, side)) > MOST_TILES * tile:
         side //= 2
@@ -134,19 +134,18 @@ def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
 
 
 def _check_finite(served: Segmenter, reference: Segmenter, picture: npt.NDArray[np.uint8]) -> None:
-    """Raise BundleError if a stage gives values that are not finite; of the reference, if it does so too."""
-    all_there_is = Wishes(threshold=0.0)  # so that the heads get something to work on
+    """Raise BundleError if a stage gives values that are not finite; names the reference if it does so too."""
+    everything = Wishes(threshold=0.0)  # the lowest, so that the heads have input
     try:
-        served.predict(picture, all_there_is)
+        served.predict(picture, everything)
     except NotFinite:
-        reference.watched().predict(
-            picture, all_there_is
-        )  # broken weights are not the compiled stages' fault
+        # If the reference fails too, the weights are broken, and not the compiled stages.
+        reference.watched().predict(picture, everything)
         raise
 
 
 def _try_faster(bundle: Bundle) -> list[str]:
-    """Run the self-test in every other precision that passed so far; one that fails it passes no longer."""
+    """Run the self-test in each other precision that has passed; one that fails is marked as not passed."""
     exports, sentences = dict(bundle.manifest.exports), []
     faster = {precision for precision, export in exports.items() if export.passed} - {"f32"}
     for precision in faster & precisions_of_processor():
@@ -154,7 +153,7 @@ def _try_faster(bundle: Bundle) -> list[str]:
             Segmenter(bundle, open_stages(bundle, precision)).self_test()
         except BundleError as error:
             exports[precision] = exports[precision].model_copy(update={"passed": False})
-            sentences.append(f"Not used in {precision} unless asked for: {error}.")
+            sentences.append(f"{precision} is used only on request: {error}.")
     if sentences:
         update_manifest(bundle, exports=exports)
     return sentences

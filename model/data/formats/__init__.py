@@ -1,1 +1,1 @@
-"""Formats of data sets: a file each, and one registry that `open_data` asks."""
+"""Formats of data sets: one module per format, and the registry that `open_data` uses."""

@@ -1,4 +1,4 @@
-"""A folder of images with class maps: images/ID.*, masks/ID.png, optionally classes.txt and kind.json."""
+"""Class maps: a folder with images/ID.*, masks/ID.png, and optionally classes.txt and kind.json."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ from model.data.sources import PictureFile
 from model.pictures.tiles import Tile
 
 ONLY_CLASS = "foreground"
-"""The name of the class where nothing names it."""
+"""The class name if none is given."""
 WHITE = 255
 HALF_WHITE = 128
 UNKNOWN = 255
-"""VOC's number for pixels that nobody classified: borders, and what was hard to tell."""
+"""VOC's number for pixels without a class: borders and unclear areas."""
 SAME_SHAPE = 0.02
-"""Of two pictures' ratios of width to height, how far apart they may be where one is scaled: rounding."""
+"""Largest relative difference between the aspect ratios of an image and its scaled mask, due to rounding."""
 
 Numbers = npt.NDArray[np.uint16]
 
 
 class ClassMapFolder(Annotated):
-    """Images whose pixels have a class each.
+    """Images with a class for each pixel.
 
     `images/ID.*` is any picture, `masks/ID.png` (or .tif, .bmp) a grey picture of 8 or 16 bits: 0 is
-    background, any other number the line of `classes.txt` that names the class; 255 is nothing, as in VOC,
-    where it is the number of no class. With one class its pixels may be white (255) too, and grey ones along
-    its edges belong to the nearer of both. A mask of another size than its image is scaled, each pixel that
-    of the nearest. Samples come in the order of ID; each class that occurs is one object.
+    background, any other number the line of `classes.txt` that names the class. 255 is unknown, as in VOC,
+    unless it is the number of a class. If there is one class, its pixels may also be white (255); grey pixels
+    along its edges are then rounded to black or white. A mask whose size differs from its image is scaled, by
+    nearest neighbour. Samples are in the order of ID; each class that occurs is one object.
     """
 
     format_name = "class maps"
 
     def __init__(self, place: Place | str | Path, reading: Reading = NO_CHOICE) -> None:
-        """Lists the folder; decodes nothing. `reading.classes` counts where classes.txt is missing.
+        """Lists the folder; decodes nothing. `reading.classes` is used if classes.txt is missing.
 
         Raises:
             DataError: there are no images, an image has no mask, classes.txt is not a list of names, or
-                kind.json is no JSON object.
+                kind.json is not a JSON object.
         """
         path = Place.at(place).path
         images = listed(path / "images")
@@ -132,19 +132,19 @@ class ClassMapFolder(Annotated):
         yield from self._about_255(bordered, white, told)
 
     def _about_255(self, bordered: list[str], white: list[str], told: int) -> Iterator[Finding]:
-        """What 255 is taken for; `told` counts the maps that hold a class."""
+        """Findings about the meaning of 255; `told` counts the maps that have a class."""
         if bordered and not told:
-            text = f"no class map holds any of the {len(self.classes) - 1} classes, but 255"
-            numbers = f"Give each class the number of its line in {self.path / 'classes.txt'}"
+            text = f"no class map has any of the {len(self.classes) - 1} classes, only 255"
+            numbers = f"Number each class by its line in {self.path / 'classes.txt'}"
             yield Finding(text, bordered, refused=True, advice=numbers)
         elif bordered and white:
-            has = f"255 is the class in {len(white):,} class maps, and"
+            has = f"255 is the class in {len(white):,} class maps, but"
             text = f"{has} VOC's border, beside a class 1, in {len(bordered):,}"
             yield Finding(
-                text, [white[0], bordered[0]], refused=True, advice="Give the class the number 1 in all"
+                text, [white[0], bordered[0]], refused=True, advice="Use 1 for the class in all class maps"
             )
         else:
-            border = "pixels of 255, as VOC marks borders: they count for no class and not as background"
+            border = "pixels of 255, VOC's border: they are ignored, neither a class nor background"
             yield from counted(bordered, f"class map has {border}", f"class maps have {border}")
 
     def _is_empty(self, index: int) -> bool:
@@ -157,43 +157,43 @@ class ClassMapFolder(Annotated):
         return _are_alike(map_header(self._maps[index]).upright, size)
 
     def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
-        """Only a mask that is turned; any other size is scaled."""
+        """A message only for a rotated mask; other sizes are scaled."""
         mask = map_header(self._maps[index]).upright
         if _are_alike(mask, size) or not _are_alike(mask, size[::-1]):
             return None
         return (
             f"{short(self._maps[index])} is {mask[0]} x {mask[1]} pixels, {self.sources[index].name} is "
-            f"{size[0]} x {size[1]}: one of them seems to be turned by 90°"
+            f"{size[0]} x {size[1]}: one of them seems to be rotated by 90°"
         )
 
     def _values(self, index: int) -> list[int]:
-        """The numbers in the class map at `index`; kept, since reading it takes 10 ms."""
+        """The numbers in the class map at `index`; cached, since reading it takes 10 ms."""
         if index not in self._values_of:
             self._values_of[index] = values_in(read_numbers(self._maps[index], "class", "classes"))
         return self._values_of[index]
 
     def _told(self, numbers: Numbers, path: Path) -> tuple[Numbers, npt.NDArray[np.uint8]]:
-        """uint16 (H, W) class numbers, 0 where unknown; uint8 (H, W) 1 where unknown."""
+        """Two arrays (H, W): uint16 class numbers, 0 if unknown; uint8, 1 if unknown."""
         values = values_in(numbers)
         self._check(values, path)
         if self._is_white(values):
             return (numbers >= HALF_WHITE).astype(np.uint16), np.zeros(numbers.shape, np.uint8)
-        unknown = (numbers >= len(self.classes)).view(np.uint8)  # all of it is 255
+        unknown = (numbers >= len(self.classes)).view(np.uint8)  # all of these are 255
         return np.where(unknown, 0, numbers).astype(np.uint16), unknown
 
     def _is_white(self, values: list[int]) -> bool:
-        """Whether the only class is white; not where it is 1, so that 255 is what VOC leaves open."""
+        """Whether 255 is the only class; not if the class is 1, since 255 is then VOC's unknown."""
         is_voc = 1 in values and set(values) <= {0, 1, UNKNOWN}
         return len(self.classes) == 2 and values[-1] == WHITE and not is_voc
 
     def _check(self, values: list[int], path: Path) -> None:
-        """See to it that every number is a class, or tells nothing; DataError if not."""
+        """Check that every number is a class or VOC's unknown; DataError if not."""
         known = len(self.classes) - 1
         unnamed = [value for value in values if value > known and value != UNKNOWN]
         if unnamed and not self._is_white(values):
             raise DataError(
-                f"masks/{path.name} holds the class {unnamed[-1]}, of {known} that there are: name each "
-                f"class on a line of its own in {self.path / 'classes.txt'}, that of 1 first"
+                f"masks/{path.name} has the class {unnamed[-1]}, but only {known} are named: name each "
+                f"class on its own line in {self.path / 'classes.txt'}, class 1 first"
             )
 
 
@@ -202,7 +202,7 @@ def _scaled(plane: npt.NDArray, size: tuple[int, int]) -> npt.NDArray:
 
 
 def _are_alike(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Whether two (width, height) are of one shape, whatever their scale."""
+    """Whether two (width, height) have the same aspect ratio, up to rounding."""
     return abs(math.log(one[0] * other[1] / (one[1] * other[0]))) < SAME_SHAPE
 
 
@@ -213,5 +213,5 @@ def _recognises(place: Place) -> bool:
 
 
 FORMAT = DataFormat(
-    ClassMapFolder.format_name, "images/ and masks/ (a class a pixel)", _recognises, ClassMapFolder
+    ClassMapFolder.format_name, "images/ and masks/ (a class for each pixel)", _recognises, ClassMapFolder
 )

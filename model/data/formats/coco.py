@@ -1,4 +1,4 @@
-"""A COCO data set: an instances JSON and the images that it names."""
+"""COCO: an instances JSON and the images that it names."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from model.data.sources import PictureFile
 class CocoFolder(DrawnShapes):
     """Images with COCO annotations: polygons, run lengths as a list, or compressed run lengths.
 
-    Category ids become 1…K in their order, so COCO's own 80, numbered with gaps up to 90, become 1…80. The
-    root category that Roboflow adds, of which nothing is, does not count; nor does a background, as LabelMe's
-    converter adds, with what is annotated as that.
+    Category ids are renumbered to 1…K in their order, so COCO's 80, numbered with gaps up to 90, become 1…80.
+    The root category that Roboflow adds, which no object has, is ignored; so is a background category, as
+    LabelMe's converter adds, with its annotations.
     """
 
     format_name = "COCO"
@@ -32,12 +32,12 @@ class CocoFolder(DrawnShapes):
         """Reads the JSON and checks it; decodes no image and no mask.
 
         Args:
-            place: the instances JSON, or a folder with exactly one, in annotations/ or at its top.
-            reading: how to read photos that fit their annotations either way up.
+            place: the instances JSON, or a folder with exactly one, in annotations/ or at its top level.
+            reading: how to read photos that fit their annotations in both orientations.
 
         Raises:
-            DataError: no JSON or several, a JSON that is not COCO's, categories without a name of their
-                own, annotations without a mask, or images that are missing.
+            DataError: there is no JSON or more than one, the JSON is not COCO's, a category has no unique
+                name, an annotation has no mask, or images are missing.
         """
         place = Place.at(place)
         self.json_path = place.the_one(_jsons(place) or place.jsons, "COCO")
@@ -55,7 +55,7 @@ class CocoFolder(DrawnShapes):
         class_id_of = {category["id"]: i for i, category in enumerate(categories, start=1)}
         shapes_of: dict[object, list[Shape]] = defaultdict(list)
         for annotation in coco["annotations"]:
-            if annotation["category_id"] in class_id_of:  # else it is of the background
+            if annotation["category_id"] in class_id_of:  # else it is background
                 shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
         drawings = [
             Drawing(
@@ -82,20 +82,20 @@ class CocoFolder(DrawnShapes):
 
 
 def is_coco(document: Any) -> bool:
-    """Whether a JSON's content has the sections of COCO's, and is not panoptic."""
+    """Whether a JSON's content has the sections of a COCO JSON, and is not panoptic."""
     has_all = isinstance(document, dict) and {"images", "annotations", "categories"} <= set(document)
     return has_all and not is_panoptic(document)
 
 
 def is_panoptic(document: Any) -> bool:
-    """Whether a JSON's content is of COCO's panoptic format, whose masks lie in pictures beside it."""
+    """Whether a JSON's content is in COCO's panoptic format, whose masks are separate picture files."""
     annotations = document.get("annotations") if isinstance(document, dict) else None
     first = annotations[0] if isinstance(annotations, list) and annotations else None
     return isinstance(first, dict) and "segments_info" in first
 
 
 def _jsons(place: Place) -> list[Path]:
-    """The JSONs of COCO at a place; those of its own naming unread, since that takes seconds."""
+    """The COCO JSONs at a place. Several with COCO's file names are not read, since that takes seconds."""
     named = [
         path
         for path in place.jsons
@@ -117,7 +117,7 @@ def _shape(annotation: dict[str, Any], class_id_of: dict[int, int]) -> Shape:
 def _root_of_roboflow(
     categories: Sequence[dict[str, Any]], annotations: Sequence[dict[str, Any]]
 ) -> dict[str, Any] | None:
-    """The category that Roboflow makes of the project: no object's, and the supercategory of the others."""
+    """The category that Roboflow adds for the project: without objects, the supercategory of the others."""
     used = {annotation["category_id"] for annotation in annotations}
     parents = {category.get("supercategory") for category in categories}
     for category in categories:
@@ -130,8 +130,8 @@ def _root_of_roboflow(
 def _about_root(root: dict[str, Any] | None) -> list[Finding]:
     if root is None:
         return []
-    text = f"the category {root['name']!r} (id {root['id']}) is passed over"
-    return [Finding(f"{text}: it is no object's, but the root that Roboflow adds")]
+    text = f"the category {root['name']!r} (id {root['id']}) is ignored"
+    return [Finding(f"{text}: it is the root category that Roboflow adds, and no object has it")]
 
 
 def _about_background(
@@ -141,8 +141,8 @@ def _about_background(
     for category in background:
         count = sum(annotation["category_id"] == category["id"] for annotation in annotations)
         of_it = f", with its {number_of(count, 'annotation', 'annotations')}" if count else ""
-        text = f"the category {category['name']!r} (id {category['id']}) is passed over{of_it}"
-        findings.append(Finding(f"{text}: it is the background, which is everything that is no object"))
+        text = f"the category {category['name']!r} (id {category['id']}) is ignored{of_it}"
+        findings.append(Finding(f"{text}: background is everything that is not an object"))
     return findings
 
 
@@ -151,15 +151,15 @@ def _about_crowds(annotations: Sequence[dict[str, Any]], json_path: Path) -> lis
         return []
     return [
         Finding(
-            "every annotation is marked as a crowd, of which nothing is learned, as Datumaro and others mark "
-            "each mask that is no polygon: where each is one object, set 'iscrowd' to 0 in "
+            "every annotation is marked as a crowd, which training ignores. Datumaro and other tools mark "
+            "all masks that are not polygons as crowds: if each is one object, set 'iscrowd' to 0 in "
             f"{json_path.name}, or export polygons"
         )
     ]
 
 
 def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding]:
-    """Pictures beside those that the JSON lists; in a folder for itself only, as others keep all in one."""
+    """Findings about pictures in the JSON's folder that the JSON does not list."""
     known = {Path(name).name for name in file_names}
     suffixes = {Path(name).suffix for name in file_names}
     spare = [
@@ -167,13 +167,13 @@ def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding
     ]
     return counted(
         spare,
-        "picture beside the others is not in the JSON and passed over",
-        "pictures beside the others are not in the JSON and passed over",
+        "picture in the folder is not in the JSON and is ignored",
+        "pictures in the folder are not in the JSON and are ignored",
     )
 
 
 def _image_folder(json_path: Path, file_names: list[str]) -> Path:
-    """The first of the customary folders that holds the first image; all the others must be there too."""
+    """The first of the usual folders that has the first image; all other images must be there too."""
     split = json_path.stem.removeprefix("instances_")
     root = json_path.parent.parent if json_path.parent.name == "annotations" else json_path.parent
     customary = [root / split, root / "images" / split, root / "images", root]
@@ -190,7 +190,7 @@ def _image_folder(json_path: Path, file_names: list[str]) -> Path:
 
 FORMAT = DataFormat(
     CocoFolder.format_name,
-    "a COCO JSON in annotations/ or beside the images",
+    "a COCO JSON in annotations/ or next to the images",
     lambda place: bool(_jsons(place)),
     CocoFolder,
 )

@@ -1,4 +1,4 @@
-"""The JSON of a COCO data set: read, and known to be whole before anybody works with it."""
+"""COCO's JSON: validates it completely when it is read."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FIELDS: Mapping[str, Mapping[str, Kinds]] = {
     "annotations": {"id": ID, "image_id": ID, "category_id": (int,)},
     "categories": {"id": (int,), "name": (str,)},
 }
-"""The fields that are needed of each entry in each section, and their types."""
+"""The required fields of the entries in each section, and their types."""
 
 
 def check_coco(coco: Any, path: Path) -> dict[str, Any]:
-    """The content of a JSON, with every needed field of images, annotations and categories there and sound.
+    """The content of a JSON whose images, annotations and categories have all required fields, all valid.
 
-    Decodes no mask, but sees to it that each can be one.
+    Decodes no mask, but checks the format of each.
 
     Raises:
-        DataError: names the file, and the first image, annotation or category that is not as it must be.
+        DataError: the JSON is invalid; the message names the file and the first invalid entry.
     """
     missing = [section for section in FIELDS if not (isinstance(coco, dict) and section in coco)]
     if missing:
@@ -50,36 +50,36 @@ def _check_entries(entries: Any, section: str, fields: Mapping[str, Kinds], file
             if not isinstance(entry.get(name), kinds):
                 found = f"the '{name}' {entry[name]!r}" if name in entry else f"no '{name}'"
                 id_ = f" (id {entry['id']})" if "id" in entry and name != "id" else ""
-                expected = " or ".join({int: "a whole number", str: "a text"}[kind] for kind in kinds)
-                raise DataError(f"{where}{id_} has {found}: {expected} was expected")
+                expected = " or ".join({int: "a whole number", str: "a string"}[kind] for kind in kinds)
+                raise DataError(f"{where}{id_} has {found}: expected {expected}")
 
 
 def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
-    """Ids are unique, and each annotation has its image, its category and what can be its mask."""
+    """Check that ids are unique, and that each annotation has an image, a category and a mask."""
     images = {image["id"]: image for image in coco["images"]}
     category_ids = {category["id"] for category in coco["categories"]}
     for section, ids in (("images", images), ("categories", category_ids)):
         if len(ids) < len(coco[section]):
-            raise DataError(f"{file_name}: 'id's of {section} occur more than once: give each its own")
+            raise DataError(f"{file_name}: ids of {section} occur more than once: give each a unique 'id'")
     for image in coco["images"]:
         if min(image["height"], image["width"]) < 1:
             size = f"{image['width']} x {image['height']}"
             raise DataError(f"{file_name}: image {image['id']} is {size} pixels: give its true size")
     bare = [annotation["id"] for annotation in coco["annotations"] if not annotation.get("segmentation")]
     if bare:
-        # Dropped instead, the objects of a data set that has boxes only would be learned as background.
+        # Not ignored: the objects of a data set with boxes only would be learned as background.
         count = f"{len(bare):,} of {len(coco['annotations']):,}"
         raise DataError(
-            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as it "
-            f"is in {count}. Boxes alone teach no masks: draw outlines, or take these annotations out, and "
-            "their images too"
+            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as in "
+            f"{count} annotations. Boxes are not enough to learn masks: draw outlines, or remove these "
+            "annotations and their images"
         )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"
         if annotation["image_id"] not in images:
             raise DataError(f"{where} belongs to image {annotation['image_id']}, which is not listed")
         if annotation["category_id"] not in category_ids:
-            raise DataError(f"{where} is of category {annotation['category_id']}, which is not listed")
+            raise DataError(f"{where} has category {annotation['category_id']}, which is not listed")
         image = images[annotation["image_id"]]
         problem = _mask_problem(annotation["segmentation"], image["height"], image["width"])
         if problem:
@@ -90,16 +90,16 @@ def _mask_problem(segmentation: Any, height: int, width: int) -> str | None:
     if isinstance(segmentation, list):
         if all(map(is_polygon, segmentation)):
             return None
-        return "has a polygon that is none: a list of coordinates x, y, x, y, … in pixels was expected"
+        return "has an invalid polygon: expected a list of coordinates x, y, x, y, … in pixels"
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), list | str):
         return "has a mask that is neither polygons nor run lengths with 'size' and 'counts'"
     if segmentation.get("size") != [height, width]:
         return f"has a mask of height and width {segmentation.get('size')}, its image {[height, width]}"
     counts = segmentation["counts"]
     if isinstance(counts, str):
-        return None  # known when they are decoded
+        return None  # validated when they are decoded
     if not set(map(type, counts)) <= {int} or min(counts, default=0) < 0:
-        return "has run lengths that are none: whole numbers from 0 were expected in 'counts'"
+        return "has invalid run lengths: expected whole numbers from 0 in 'counts'"
     if sum(counts) != height * width:
-        return f"has run lengths of {sum(counts)} pixels in all, its image has {height * width}"
+        return f"has run lengths that add up to {sum(counts)} pixels, but its image has {height * width}"
     return None

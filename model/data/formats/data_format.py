@@ -1,4 +1,4 @@
-"""DataFormat: what the registry knows of each format of data sets."""
+"""DataFormat: the registry's entry for a format of data sets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from model.data.reading import Reading
 
 @dataclass(frozen=True)
 class DataFormat:
-    """A format that is read.
+    """A supported format.
 
     Attributes:
-        name: as its users call it.
-        layout: what lies where, for those who have something else.
-        recognises: whether a place holds such data; looks at names and at the first JSONs, raises nothing.
-        open: the data set; DataError if its files are not as they must be.
-        has_class_attribute: whether `Reading.class_attribute` means something to it.
+        name: its common name.
+        layout: a description of its files and folders, for messages.
+        recognises: whether a place has such data; checks names and the first JSONs, raises nothing.
+        open: opens the data set; DataError if its files are invalid.
+        has_class_attribute: whether it uses `Reading.class_attribute`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A folder of images with label maps: images/ID.png, labels/ID.png, optionally class.txt and kind.json."""
+"""Label maps: a folder with images/ID.png, labels/ID.png, and optionally class.txt and kind.json."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from model.results import masks
 
 DEFAULT_CLASS = "nucleus"
 OTHERS_SUFFIXES = (".txt", ".json", ".xml")
-"""Of files that other formats have in labels/."""
+"""Suffixes of the files that other formats have in labels/."""
 VOC_BORDER = 255
 MOST_OBJECTS_OF_VOC = 100
-"""In a picture; more, and 255 may be an object whose neighbours in number were deleted."""
+"""In a picture with VOC's border. With more, 255 may be an object before which others were deleted."""
 
 
 class LabelMapFolder(Annotated):
-    """Images of one class of objects, the objects numbered in a label map of the image's size.
+    """Images with objects of one class, numbered in a label map of the image's size.
 
     `images/ID.*` is any picture, `labels/ID.png` (or .tif, .bmp) a grey picture (0 background, 1…n objects;
-    gaps are fine), `kind.json` maps an ID to the sort of image it is, `class.txt` says what the objects are.
-    Samples come in the order of ID.
+    gaps are allowed), `kind.json` maps an ID to the kind of the image, `class.txt` names the class.
+    Samples are in the order of ID.
     """
 
     format_name = "label maps"
@@ -53,8 +53,8 @@ class LabelMapFolder(Annotated):
         """Lists the folder; decodes nothing.
 
         Raises:
-            DataError: there are no images, an image has no label map, class.txt is not one name, or
-                kind.json is no JSON object.
+            DataError: there are no images, an image has no label map, class.txt has more than one name, or
+                kind.json is not a JSON object.
         """
         path = Place.at(place).path
         images = listed(path / "images")
@@ -69,7 +69,7 @@ class LabelMapFolder(Annotated):
         self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def objects(self, index: int) -> tuple[npt.NDArray[np.int32], list[masks.Mask]]:
-        """Boxes int32 (N, 4) and box-local masks of the label map at `index`; DataError if it is none."""
+        """Boxes int32 (N, 4) and box-local masks of the label map at `index`; DataError if it is invalid."""
         numbers = read_numbers(self._maps[index], "object", "objects")
         if has_voc_border(values_in(numbers)):
             numbers[numbers == VOC_BORDER] = 0
@@ -88,7 +88,7 @@ class LabelMapFolder(Annotated):
             yield assumed_class(self.classes[1], "class.txt")
         yield from spare_maps(self.path / "labels", self._maps)
         unreadable, bordered = [], []
-        border = "255 beside objects numbered 1, 2, 3, …: it is taken for VOC's border, not for an object"
+        border = "255 beside objects numbered 1, 2, 3, …: it is read as VOC's border, not as an object"
         for index in tqdm(range(len(self)), desc="label maps", unit="map", delay=3, leave=False):
             try:
                 if has_voc_border(self._values(index)):
@@ -99,7 +99,7 @@ class LabelMapFolder(Annotated):
         yield from counted(bordered, f"label map has {border}", f"label maps have {border}")
 
     def _values(self, index: int) -> list[int]:
-        """The numbers in the label map at `index`; kept, since reading it takes 10 ms."""
+        """The numbers in the label map at `index`; cached, since reading it takes 10 ms."""
         if index not in self._values_of:
             self._values_of[index] = values_in(read_numbers(self._maps[index], "object", "objects"))
         return self._values_of[index]
@@ -115,20 +115,20 @@ class LabelMapFolder(Annotated):
         image = self.sources[index].name
         return (
             f"{short(self._maps[index])} is {width} x {height} pixels, {image} is {size[0]} x {size[1]}: "
-            f"they must be the same{turned_hint((width, height), size)}"
+            f"the sizes must be equal{turned_hint((width, height), size)}"
         )
 
 
 def class_of(path: Path, reading: Reading) -> tuple[bool, str]:
-    """Whether the objects' class name is assumed, and the name: in class.txt, else the only one wanted.
+    """Whether the class name is assumed, and the name: from class.txt, else the only one of `reading`.
 
     Raises:
-        DataError: class.txt is not one name.
+        DataError: class.txt has more than one name.
     """
     names = read_names(path / "class.txt")
     if len(names) > 1:
         raise DataError(
-            f"{path / 'class.txt'} has {len(names)} lines: a folder of label maps has one class, so one name"
+            f"{path / 'class.txt'} has {len(names)} names: label maps have only one class; leave one name"
         )
     if names:
         return False, names[0]
@@ -137,19 +137,19 @@ def class_of(path: Path, reading: Reading) -> tuple[bool, str]:
 
 
 def assumed_class(name: str, file: str) -> Finding:
-    """What to say of a class name that the data do not give."""
-    return Finding(f"no {file} says what the objects are: the class {name!r} is assumed")
+    """The finding for a class name that is missing in the data."""
+    return Finding(f"there is no {file} with the class name: the class {name!r} is assumed")
 
 
 def spare_maps(folder: Path, used: list[Path]) -> list[Finding]:
-    """Maps of no image."""
+    """A finding about maps without an image."""
     known = set(used)
     spare = [
         short(path)
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in MAP_SUFFIXES and path not in known and not is_left_by_system(path)
     ]
-    return counted(spare, "map has no image and is passed over", "maps have no image and are passed over")
+    return counted(spare, "map has no image and is ignored", "maps have no image and are ignored")
 
 
 def has_voc_border(values: list[int]) -> bool:
@@ -160,8 +160,8 @@ def has_voc_border(values: list[int]) -> bool:
 
 
 def turned_hint(labels: tuple[int, int], image: tuple[int, int]) -> str:
-    """What to say where one is high and the other as wide."""
-    return "; one of them seems to be turned by 90°" if labels == image[::-1] else ""
+    """A hint for a message about different sizes, if width and height are swapped."""
+    return "; one of them seems to be rotated by 90°" if labels == image[::-1] else ""
 
 
 def _recognises(place: Place) -> bool:

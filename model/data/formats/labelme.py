@@ -33,9 +33,8 @@ class LabelMeFolder(DrawnShapes):
     """Pictures with shapes of LabelMe: polygons, rectangles, circles and masks.
 
     Shapes with the same label and group_id are parts of one object. Points and lines have no area and are
-    left out; so is `_background_`. What is labelled `__ignore__` counts neither as an object nor as
-    background. The picture is the one in the JSON, where it is there, as LabelMe itself shows it, else the
-    file that the JSON names.
+    left out; so is `_background_`. Areas with the label `__ignore__` are neither object nor background. The
+    picture in the JSON, if there is one, takes precedence over the file that the JSON names, as in LabelMe.
     """
 
     format_name = "LabelMe"
@@ -44,11 +43,12 @@ class LabelMeFolder(DrawnShapes):
         """Reads the JSONs and checks them; decodes no image.
 
         Args:
-            place: the folder, or one JSON of LabelMe's.
-            reading: the classes' order, and how to read photos that fit their shapes either way up.
+            place: the folder, or one JSON of LabelMe.
+            reading: the order of the classes, and how to read photos that fit their shapes in both
+                orientations.
 
         Raises:
-            DataError: a JSON or a shape is not as LabelMe writes it, no shape has an area, or pictures are
+            DataError: a JSON or a shape is not in LabelMe's format, no shape has an area, or pictures are
                 missing.
         """
         place = Place.at(place)
@@ -57,7 +57,7 @@ class LabelMeFolder(DrawnShapes):
         files = [file for file in read if file is not None]
         folder = paths[0].parent if paths else place.path
         if not files:
-            raise DataError(f"{place.path} holds no JSON of LabelMe")
+            raise DataError(f"{place.path} has no JSON of LabelMe")
         objects = [shape for file in files for shape in file.shapes if _is_object(shape)]
         found = {shape.label for shape in objects}
         classes = classes_of(found, folder, reading, f"the shapes in {folder.name}")
@@ -72,8 +72,8 @@ class LabelMeFolder(DrawnShapes):
             notes=[
                 *counted(
                     [path.name for path, file in zip(paths, read, strict=True) if file is None],
-                    "JSON is not LabelMe's and is passed over",
-                    "JSONs are not LabelMe's and are passed over",
+                    "JSON is not LabelMe's and is ignored",
+                    "JSONs are not LabelMe's and are ignored",
                 ),
                 *_about_bare_pictures(files, sources),
                 *_about_left_out(files),
@@ -86,7 +86,7 @@ def _is_object(shape: LabelMeShape) -> bool:
 
 
 def _drawing(file: LabelMeFile, source: Source, classes: list[str]) -> Drawing:
-    """The picture's objects; parts of a group together, where its first part is."""
+    """The picture's objects; a group is at the place of its first part."""
     parts_of: dict[tuple[str, object], list[LabelMeShape]] = defaultdict(list)
     for shape in file.shapes:
         if has_area(shape) and shape.label != BACKGROUND:
@@ -105,7 +105,7 @@ def _drawing(file: LabelMeFile, source: Source, classes: list[str]) -> Drawing:
 
 
 def _sources(files: Sequence[LabelMeFile], folder: Path) -> list[Source]:
-    """Where each picture is; DataError if some are nowhere."""
+    """The location of each picture; DataError if some are missing."""
     sources: list[Source] = []
     missing = []
     for file in files:
@@ -119,13 +119,13 @@ def _sources(files: Sequence[LabelMeFile], folder: Path) -> list[Source]:
         named = missing[0].picture or f"{missing[0].path.stem}.*"
         raise DataError(
             f"{folder} lacks the pictures of {len(missing)} of {len(files)} JSONs, the first {named} of "
-            f"{missing[0].path.name}: put them beside their JSONs"
+            f"{missing[0].path.name}: put each next to its JSON"
         )
     return sources
 
 
 def _picture_path(file: LabelMeFile) -> Path | None:
-    """The picture that a JSON names, or one of its name beside it or in images/."""
+    """The picture that a JSON names, or one with the JSON's name next to it or in images/."""
     folder = file.path.parent
     name = Path(file.picture).name
     folders = [folder, folder / "images", folder.parent / "images", folder.parent]
@@ -135,7 +135,7 @@ def _picture_path(file: LabelMeFile) -> Path | None:
 
 
 def _about_bare_pictures(files: Sequence[LabelMeFile], sources: Sequence[Source]) -> list[Finding]:
-    """Pictures that LabelMe saved nothing for."""
+    """A finding about pictures without a JSON."""
     used = {source.path.resolve() for source in sources if isinstance(source, PictureFile)}
     stems = {file.path.stem for file in files}
     folders = {path.parent for path in used} or {files[0].path.parent}
@@ -147,8 +147,8 @@ def _about_bare_pictures(files: Sequence[LabelMeFile], sources: Sequence[Source]
     ]
     return counted(
         bare,
-        "picture has no JSON and is passed over, as not annotated yet",
-        "pictures have no JSON and are passed over, as not annotated yet",
+        "picture has no JSON and is ignored, as not annotated yet",
+        "pictures have no JSON and are ignored, as not annotated yet",
     )
 
 

@@ -1,4 +1,4 @@
-"""The JSON of LabelMe, one for each picture: its shapes, and maybe the picture itself."""
+"""LabelMe's JSON, one for each picture: the shapes, and optionally the picture itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from model.data.shapes import LocalMask, is_polygon
 from model.files.system_errors import reason
 
 IGNORED = "__ignore__"
-"""LabelMe's label of areas in which nobody told what is there."""
+"""LabelMe's label for areas whose content is not annotated."""
 BACKGROUND = "_background_"
-"""LabelMe's label of the background, which is no object."""
+"""LabelMe's label for the background."""
 
 Points = Sequence[tuple[float, float]]
 
@@ -31,11 +31,11 @@ class LabelMeShape:
     """One shape.
 
     Attributes:
-        number: which of its picture's it is, from 1.
+        number: its number in its picture, from 1.
         label: its class.
         kind: LabelMe's shape_type: "polygon", "rectangle", "circle", "mask", "point", "line", …
-        group: LabelMe's group_id: shapes of one group and label are parts of one object; None: it is whole.
-        content: the JSON's own object.
+        group: LabelMe's group_id: shapes with the same group and label are parts of one object; or None.
+        content: its JSON object.
     """
 
     number: int
@@ -47,13 +47,13 @@ class LabelMeShape:
 
 @dataclass(frozen=True)
 class LabelMeFile:
-    """What one JSON tells, without the picture in it.
+    """The content of one JSON, without the picture in it.
 
     Attributes:
-        path: of the JSON.
-        picture: the picture's path as LabelMe has it, relative to the JSON; empty if not told.
-        has_picture: whether the JSON holds the picture too.
-        size: (width, height) of the picture that was annotated; None if not told.
+        path: the path of the JSON.
+        picture: the picture's path relative to the JSON; empty if missing.
+        has_picture: whether the JSON also has the picture.
+        size: (width, height) of the annotated picture; None if missing.
         shapes: in the order of the JSON.
     """
 
@@ -66,7 +66,7 @@ class LabelMeFile:
 
 @dataclass(frozen=True)
 class EmbeddedPicture:
-    """The picture in a JSON's imageData: the very pixels that were annotated, as LabelMe shows them again."""
+    """The picture in a JSON's imageData: exactly the pixels that were annotated."""
 
     json_path: Path
 
@@ -80,11 +80,11 @@ class EmbeddedPicture:
                 base64.b64decode(json.loads(self.json_path.read_bytes())["imageData"], validate=True)
             )
         except ValueError as error:
-            raise OSError(f"its imageData is no base64: {error}") from error
+            raise OSError(f"its imageData is not base64: {error}") from error
 
 
 def is_labelme(document: Any) -> bool:
-    """Whether a JSON's content is of LabelMe."""
+    """Whether a JSON's content is in LabelMe's format."""
     return (
         isinstance(document, dict)
         and isinstance(document.get("shapes"), list)
@@ -93,10 +93,10 @@ def is_labelme(document: Any) -> bool:
 
 
 def read_labelme(path: Path) -> LabelMeFile | None:
-    """What a JSON tells; None if it is not LabelMe's.
+    """The content of a JSON; None if it is not LabelMe's.
 
     Raises:
-        DataError: it is not JSON, or a shape is not as LabelMe writes it.
+        DataError: the file is not JSON, or a shape is not in LabelMe's format.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -117,11 +117,11 @@ def read_labelme(path: Path) -> LabelMeFile | None:
 
 def _shape(number: int, content: Any, path: Path) -> LabelMeShape:
     if not isinstance(content, dict) or not isinstance(content.get("points"), list):
-        raise DataError(f"{path.name}: shape {number} has no 'points': LabelMe writes them for each shape")
+        raise DataError(f"{path.name}: shape {number} has no 'points', which LabelMe writes for each shape")
     label = content.get("label")
     if not isinstance(label, str) or not label.strip():
         raise DataError(f"{path.name}: shape {number} has no 'label': name its class in LabelMe")
-    kind = content.get("shape_type") or "polygon"  # which alone there was at first
+    kind = content.get("shape_type") or "polygon"  # the only kind in early versions
     return LabelMeShape(number, label.strip(), str(kind), content.get("group_id"), content)
 
 
@@ -130,7 +130,7 @@ def _polygon(points: Points) -> list[float]:
 
 
 def _rectangle(points: Points) -> list[float]:
-    if len(points) == 4:  # as some tools that write LabelMe's JSON have them
+    if len(points) == 4:  # some tools that write LabelMe's JSON give all corners
         return _polygon(points)
     (x1, y1), (x2, y2) = points
     return outlines.of_rectangle(x1, y1, x2, y2)
@@ -148,7 +148,7 @@ OUTLINES: Mapping[str, Callable[[Points], list[float]]] = {
     "oriented_rectangle": _polygon,
     "rotation": _polygon,  # an oriented rectangle in X-AnyLabeling
 }
-"""The kinds of shape that have an area, beside "mask"."""
+"""The kinds of shape that have an area, except "mask"."""
 
 
 def has_area(shape: LabelMeShape) -> bool:
@@ -157,27 +157,27 @@ def has_area(shape: LabelMeShape) -> bool:
 
 
 def part_of(shape: LabelMeShape, path: Path) -> list[float] | LocalMask:
-    """The pixels of a shape with an area, as a part of a `Shape`; DataError if its numbers make none."""
+    """The pixels of a shape with an area, as a part of a `Shape`; DataError if its numbers are invalid."""
     try:
         points = [(float(x), float(y)) for x, y in shape.content["points"]]
         if shape.kind == "mask":
             return _mask(points, shape.content["mask"])
         outline = OUTLINES[shape.kind](points)
-    except Exception as error:  # Pillow raises nearly anything for a mask that is none
+    except Exception as error:  # Pillow raises nearly any exception for an invalid mask
         raise DataError(
-            f"{path.name}: shape {shape.number} ({shape.label}) is no {shape.kind}: its points or its mask "
-            f"are not as LabelMe writes them ({type(error).__name__}: {error})"
+            f"{path.name}: shape {shape.number} ({shape.label}) is not a valid {shape.kind}: its points or "
+            f"its mask are not in LabelMe's format ({type(error).__name__}: {error})"
         ) from error
     if not is_polygon(outline):
         raise DataError(
-            f"{path.name}: shape {shape.number} ({shape.label}) has coordinates that are no pixels of a "
+            f"{path.name}: shape {shape.number} ({shape.label}) has coordinates that cannot be pixels of a "
             "picture"
         )
     return outline
 
 
 def _mask(points: Points, encoded: str) -> LocalMask:
-    """A picture in base64 whose upper left pixel lies at the first point."""
+    """A mask from a picture in base64, whose upper left pixel is at the first point."""
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
         mask = np.asarray(picture.convert("L")) > 0
     return LocalMask(round(points[0][0]), round(points[0][1]), mask.view(np.uint8))

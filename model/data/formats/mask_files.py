@@ -1,4 +1,4 @@
-"""A folder an image, with a mask file an object, as in the Data Science Bowl 2018: ID/images/, ID/masks/."""
+"""Mask files, as in the Data Science Bowl 2018: ID/images/ has the image, ID/masks/ one file per object."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ FOLDERS_LOOKED_AT = 5
 
 
 class MaskFilesFolder(Annotated):
-    """Images of one class of objects, each object a mask file of its own.
+    """Images with objects of one class, each object in a separate mask file.
 
-    `ID/images/` holds one picture, `ID/masks/` a picture for each object, in which the object is anything but
-    black; masks may overlap. `class.txt` and `kind.json` lie beside the folders, as for label maps. Folders
-    without masks/, as of a test set, are passed over.
+    `ID/images/` has one picture, `ID/masks/` one picture for each object, in which all pixels of the object
+    are not black; masks may overlap. `class.txt` and `kind.json` are next to the folders, as for label maps.
+    Folders without masks/, as in a test set, are ignored.
     """
 
     format_name = "mask files"
@@ -37,7 +37,7 @@ class MaskFilesFolder(Annotated):
         """Lists the folders; decodes nothing.
 
         Raises:
-            DataError: no folder has masks, or one has no picture or several.
+            DataError: no folder has masks, or a folder does not have exactly one picture.
         """
         path = Place.at(place).path
         folders = sorted(entry for entry in path.iterdir() if (entry / "images").is_dir())
@@ -74,8 +74,8 @@ class MaskFilesFolder(Annotated):
             yield assumed_class(self.classes[1], "class.txt")
         yield from counted(
             self._without_masks,
-            "folder has no masks/ and is passed over",
-            "folders have no masks/ and are passed over",
+            "folder has no masks/ and is ignored",
+            "folders have no masks/ and are ignored",
         )
         unreadable, empty = [], []
         paths = [path for paths in self._masks for path in paths]
@@ -86,10 +86,10 @@ class MaskFilesFolder(Annotated):
             except DataError as error:
                 unreadable.append(str(error))
         yield from counted(unreadable, "mask cannot be read", "masks cannot be read", refused=True)
-        yield from counted(empty, "mask is black and left out", "masks are black and left out")
+        yield from counted(empty, "mask is black and is left out", "masks are black and are left out")
 
     def _is_black(self, path: Path) -> bool:
-        """Whether a mask has no object; kept, since a picture may have hundreds."""
+        """Whether a mask has no object; cached, since a picture may have hundreds of masks."""
         if path not in self._black:
             self._black[path] = not _read_mask(path).any()
         return self._black[path]
@@ -111,7 +111,7 @@ def _read_mask(path: Path) -> Mask:
     """uint8 (H, W) of 0 and 1."""
     pixels = read_pixels(path)
     if pixels.ndim == 3:
-        pixels = pixels[..., : 3 if pixels.shape[2] > 2 else 1].max(axis=2)  # without opacity
+        pixels = pixels[..., : 3 if pixels.shape[2] > 2 else 1].max(axis=2)  # without alpha
     return (pixels > 0).view(np.uint8)
 
 
@@ -119,7 +119,7 @@ def _of_other_size(path: Path, mask: tuple[int, ...], picture: str, size: tuple[
     hint = turned_hint((mask[0], mask[1]), size)
     return (
         f"{_named(path)} is {mask[0]} x {mask[1]} pixels, {picture} is {size[0]} x {size[1]}: "
-        f"they must be the same{hint}"
+        f"the sizes must be equal{hint}"
     )
 
 
@@ -135,7 +135,7 @@ def _the_picture(folder: Path) -> Path:
     files = _files(folder / "images")
     if len(files) != 1:
         raise DataError(
-            f"{folder / 'images'} holds {len(files)} pictures: one was expected, and its masks in masks/"
+            f"{folder / 'images'} has {len(files)} pictures: expected one, and its masks in masks/"
         )
     return files[0]
 
@@ -151,7 +151,7 @@ def _recognises(place: Place) -> bool:
 
 
 def _has_mask_of_same_name(folder: Path) -> bool:
-    """As train/ and val/ with class maps have for each image."""
+    """Whether each image has a mask of the same name, as class maps in train/ and val/ have."""
     images, masks = ({path.stem for path in _files(folder / name)} for name in ("images", "masks"))
     return bool(images) and images <= masks
 

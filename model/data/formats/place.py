@@ -1,4 +1,4 @@
-"""Place: a folder or file that may hold a data set, looked at once for all formats."""
+"""Place: a folder or file that may be a data set, read once for all formats."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from model.data.sample import DataError
 from model.files.system_errors import reason
 
 JSONS_LOOKED_AT = 5
-"""Of a folder's JSONs, to tell its format; each of LabelMe's may hold a whole picture."""
+"""JSONs of a folder read to recognise its format. Few, since each of LabelMe's may contain a picture."""
 
 
 class Place:
-    """A path, and what formats ask of it.
+    """A path, with cached content for recognising formats.
 
     Attributes:
         path: the folder, or the file that describes the data.
@@ -29,7 +29,7 @@ class Place:
 
     @classmethod
     def at(cls, place: Place | str | Path) -> Place:
-        """The place at a path; a place stays itself, with what it has read."""
+        """The place at a path; a Place is returned as it is, with its cache."""
         return place if isinstance(place, Place) else cls(Path(place))
 
     def has_folders(self, *names: str) -> bool:
@@ -37,24 +37,24 @@ class Place:
 
     @cached_property
     def jsons(self) -> list[Path]:
-        """The files that may describe the data: the path itself; or in annotations/ by COCO's naming, at the
-        folder's top, or in the folders where tools put them.
+        """The files that may describe the data: the path itself if it is a file; else the JSONs of the first
+        of these that has any: annotations/ (with COCO's file names), the folder, annotations/, labels/.
         """
         if not self.path.is_dir():
             return [self.path]
         patterns = ("annotations/instances*.json", "*.json", "annotations/*.json", "labels/*.json")
         for pattern in patterns:
             files = sorted(file for file in self.path.glob(pattern) if not is_left_by_system(file))
-            # A kind.json belongs to folders of label maps and describes nothing by itself.
+            # A kind.json belongs to folders of label maps and does not describe a data set.
             if files := [file for file in files if file.name != "kind.json"]:
                 return files
         return []
 
     def document(self, path: Path) -> Any:
-        """The content of a JSON; kept, since one of COCO takes seconds to read.
+        """The content of a JSON; cached, since COCO's take seconds to read.
 
         Raises:
-            DataError: it is not JSON.
+            DataError: the file is not JSON.
         """
         if path not in self._documents:
             try:
@@ -64,23 +64,23 @@ class Place:
         return self._documents[path]
 
     def of_kind(self, is_one: Callable[[Any], bool]) -> list[Path]:
-        """Those of the first JSONs that a format knows as its own."""
+        """Those of the first JSONs whose content `is_one` accepts."""
         return [path for path, document in self._first() if is_one(document)]
 
     def the_one(self, files: Sequence[Path], name: str) -> Path:
-        """The only one of the JSONs of a format that keeps all pictures in one.
+        """The only JSON in `files`, for a format with one JSON for all pictures.
 
         Raises:
-            DataError: there are several, or none.
+            DataError: there is none, or more than one.
         """
         if len(files) == 1:
             return files[0]
         if not files:
             raise DataError(
-                f"{self.path} holds no {name} JSON, in annotations/instances*.json or beside the images"
+                f"{self.path} has no {name} JSON in annotations/instances*.json or next to the images"
             )
         names = ", ".join(str(file.relative_to(self.path)) for file in files)
-        raise DataError(f"{self.path} holds {len(files)} {name} JSONs: name one of {names}")
+        raise DataError(f"{self.path} has {len(files)} {name} JSONs: name one of {names}")
 
     def _first(self) -> Iterator[tuple[Path, Any]]:
         for path in self.jsons[:JSONS_LOOKED_AT]:

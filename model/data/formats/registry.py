@@ -1,4 +1,4 @@
-"""The formats of data sets that are read. To add one: write its file, with a FORMAT, and list it here."""
+"""The supported formats of data sets. To add one, write a module with a FORMAT and list it here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ FORMATS: tuple[DataFormat, ...] = (
     via.FORMAT,
     labelme.FORMAT,
 )
-"""In the order in which they are asked."""
+"""In the order in which they are tried."""
 
 
 def format_of(place: Place) -> DataFormat | None:
-    """The format of the data at a place; None if it is none of these."""
+    """The format of the data at a place; None if no format recognises it."""
     return next((one for one in FORMATS if one.recognises(place)), None)

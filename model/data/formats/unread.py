@@ -1,4 +1,4 @@
-"""Formats that are not read, each with what makes a format of it that is."""
+"""Unsupported formats, each with a way to convert it to a supported one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HEAD_BYTES = 2000
 
 @dataclass(frozen=True)
 class UnreadFormat:
-    """A format that people have and that is not read.
+    """A common format that is not supported.
 
     Attributes:
-        name: as its users call it.
-        recognises: the first file by which it is known; None if the place holds something else.
-        conversion: what makes COCO, or another format that is read, of it.
+        name: its common name.
+        recognises: the first file that identifies the format; None if the place is not in this format.
+        conversion: how to convert it to COCO or another supported format.
     """
 
     name: str
@@ -31,7 +31,7 @@ class UnreadFormat:
 
 
 def _files(place: Place, *patterns: str) -> Iterator[Path]:
-    """The first files of these patterns, or the place itself where it is one of them."""
+    """The first files that match the patterns, or the place itself if it matches."""
     if place.path.is_file():
         is_one = any(place.path.match(pattern) for pattern in patterns if "/" not in pattern)
         return iter([place.path] if is_one else [])
@@ -39,7 +39,7 @@ def _files(place: Place, *patterns: str) -> Iterator[Path]:
 
 
 def _with_text(*texts: str, among: tuple[str, ...]) -> Callable[[Place], Path | None]:
-    """Files of these patterns that have all of the texts near their beginning."""
+    """Finds a file that matches a pattern and has all of the texts near its beginning."""
 
     def find(place: Place) -> Path | None:
         for path in _files(place, *among):
@@ -69,7 +69,7 @@ def _is_label_studio(document: Any) -> bool:
     return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
 
 
-# Not as run lengths: those it marks as crowds. Not "-f coco", which writes other JSONs beside the instances.
+# Polygons, since it marks run lengths as crowds. Not "-f coco", which also writes JSONs other than instances.
 _DATUMARO = (
     'with Datumaro (pip install "datumaro[cli]"): datum convert -if {} -i FOLDER -f coco_instances -o OUT -- '
     "--save-media --segmentation-mode polygons"
@@ -79,7 +79,7 @@ UNREAD = (
     UnreadFormat(
         "COCO's panoptic format",
         _json(is_panoptic),
-        "panopticapi makes COCO instances of it (from github.com/cocodataset/panopticapi, run in its "
+        "convert it to COCO instances with panopticapi (from github.com/cocodataset/panopticapi, run in its "
         "folder): python converters/panoptic2detection_coco_format.py --things_only --input_json_file FILE "
         "--output_json_file instances.json",
     ),
@@ -92,9 +92,9 @@ UNREAD = (
     UnreadFormat(
         "VIA 3",
         _json(_has("project", "config", "metadata")),
-        "exports and projects of VIA 2 are read; a project cannot be carried over by VIA itself",
+        "only exports and projects of VIA 1 and 2 are; VIA itself cannot convert a project of VIA 3",
     ),
-    UnreadFormat("Label Studio's JSON", _json(_is_label_studio), "in Label Studio, Export as COCO"),
+    UnreadFormat("Label Studio's JSON", _json(_is_label_studio), "in Label Studio, export as COCO"),
     UnreadFormat(
         "Supervisely",
         lambda place: (
@@ -107,14 +107,14 @@ UNREAD = (
         _with_name(
             "gtFine/*/*/*_gtFine_polygons.json", "*/*/*_gtFine_polygons.json", "*_gtFine_polygons.json"
         ),
-        # Datumaro reads what each pixel is, and no objects.
-        "MMDetection makes COCO of it (from github.com/open-mmlab/mmdetection): python "
+        # Datumaro reads only the class of each pixel, no objects.
+        "convert it to COCO with MMDetection (from github.com/open-mmlab/mmdetection): python "
         "tools/dataset_converters/cityscapes.py FOLDER; then put each JSON into its leftImg8bit/SPLIT/",
     ),
     UnreadFormat(
         "VIA's CSV",
         _with_text("region_shape_attributes", among=("*.csv",)),
-        "in VIA, Annotation > Export Annotations (as json)",
+        "in VIA, use Annotation > Export Annotations (as json)",
     ),
     UnreadFormat(
         "CVAT's XML",
@@ -124,10 +124,10 @@ UNREAD = (
     UnreadFormat(
         "Pascal VOC",
         _with_text("<annotation", among=("*.xml", "Annotations/*.xml", "*/*.xml")),
-        "its boxes teach no masks. Where SegmentationObject/ is there, "
+        "its boxes are not enough to learn masks. If there is a SegmentationObject/, convert it "
         + _DATUMARO.format("voc_segmentation")
-        + "; or copy SegmentationClass/ to masks/, the pictures that it has maps for to images/, and write a "
-        "classes.txt, to measure models of classes",
+        + "; or, to evaluate semantic models, copy SegmentationClass/ to masks/ and the pictures of these "
+        "maps to images/, and write a classes.txt",
     ),
     UnreadFormat(
         "YOLO",
@@ -135,9 +135,9 @@ UNREAD = (
             _with_name("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt")(place)
             or _with_text("names:", among=("*.yaml", "*.yml"))(place)
         ),
-        "where its lines are polygons, supervision makes COCO of them (pip install supervision): "
+        "if its lines are polygons, convert them to COCO with supervision (pip install supervision): "
         'sv.DetectionDataset.from_yolo("images", "labels", "data.yaml", force_masks=True)'
-        '.as_coco(annotations_path="annotations.json"); boxes teach no masks',
+        '.as_coco(annotations_path="annotations.json"); boxes are not enough to learn masks',
     ),
     UnreadFormat(
         "TFRecord",
@@ -145,13 +145,13 @@ UNREAD = (
         _DATUMARO.format("tf_detection_api").replace("[cli]", "[cli,tf]"),
     ),
 )
-"""In the order in which they are asked."""
+"""In the order in which they are tried."""
 
 
 def what_it_is(place: Place) -> str | None:
-    """What to say of a place in a format that is not read; None if it is none of these."""
+    """The message for a place in an unsupported format; None if the format is not known."""
     for unread in UNREAD:
         if path := unread.recognises(place):
             named = path.name if path == place.path else path.relative_to(place.path)
-            return f"is {unread.name} ({named}), which is not read: {unread.conversion}"
+            return f"is {unread.name} ({named}), which is not supported: {unread.conversion}"
     return None

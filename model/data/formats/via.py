@@ -1,4 +1,4 @@
-"""VGG Image Annotator: an export or a project of version 1 or 2, and its images."""
+"""VGG Image Annotator (VIA): an export or a project of version 1 or 2, and its images."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ VALUES_SHOWN = 4
 class ViaFolder(DrawnShapes):
     """Images with regions of VIA: polygons, rectangles, circles and ellipses.
 
-    The class of a region is the value of its region attribute, whatever that is called; where there are
-    several, `reading.class_attribute` says which. Without any, all regions are of one class. Points and lines
-    have no area and are left out. Pictures without a region count as not yet annotated and are passed over,
-    as Matterport's tutorials do.
+    The class of a region is the value of its region attribute, which may have any name; if there are several,
+    `reading.class_attribute` selects one. If there is none, all regions have the same class. Points and lines
+    have no area and are left out. Pictures without a region are considered not annotated yet and ignored, as
+    in Matterport's tutorials.
     """
 
     format_name = "VIA"
@@ -42,13 +42,13 @@ class ViaFolder(DrawnShapes):
         """Reads the JSON and checks it; decodes no image.
 
         Args:
-            place: the JSON, or a folder with exactly one of VIA beside the images.
-            reading: which attribute is the class, the classes' order, and how to read photos that fit
-                their regions either way up.
+            place: the JSON, or a folder with exactly one of VIA next to the images.
+            reading: the attribute that is the class, the order of the classes, and how to read photos that
+                fit their regions in both orientations.
 
         Raises:
-            DataError: no JSON or several, regions that are not as VIA writes them, several attributes and no
-                choice, or images that are missing.
+            DataError: there is no JSON or more than one, regions are not in VIA's format, there are several
+                attributes but no choice, or images are missing.
         """
         place = Place.at(place)
         json_path = place.the_one(place.of_kind(is_via), "VIA")
@@ -57,7 +57,7 @@ class ViaFolder(DrawnShapes):
         annotated = [name for name, regions in pictures.items() if regions]
         if not annotated:
             raise DataError(
-                f"{json_path} has no region on any of its {len(pictures)} pictures: annotate some first"
+                f"{json_path} has no region in any of its {len(pictures)} pictures: annotate some first"
             )
         regions = [region for name in annotated for region in pictures[name]]
         with_area = [region for region in regions if region.kind in OUTLINES]
@@ -84,8 +84,8 @@ class ViaFolder(DrawnShapes):
                 *assumed,
                 *counted(
                     [name for name, regions in pictures.items() if not regions],
-                    "picture without a region is passed over, as not annotated yet",
-                    "pictures without a region are passed over, as not annotated yet",
+                    "picture has no region and is ignored, as not annotated yet",
+                    "pictures have no region and are ignored, as not annotated yet",
                 ),
                 *_about_left_out(regions, without_class, attribute),
             ],
@@ -94,10 +94,10 @@ class ViaFolder(DrawnShapes):
 
 
 def _class_attribute(regions: Sequence[Region], wanted: str | None, path: Path) -> str | None:
-    """The region attribute that holds the class; None if no attribute has any value.
+    """The region attribute that has the class; None if no attribute has any value.
 
     Raises:
-        DataError: several have values, or the one wanted has none.
+        DataError: several attributes have values, or `wanted` has none.
     """
     values: dict[str, Counter[str]] = defaultdict(Counter)
     for region in regions:
@@ -110,8 +110,8 @@ def _class_attribute(regions: Sequence[Region], wanted: str | None, path: Path) 
     if wanted is None and len(values) > 1:
         example = next(iter(values))
         raise DataError(
-            f"{path.name} has several region attributes, {_described(values)}: say which one is the class, "
-            f"for example --class-attribute {example}"
+            f"{path.name} has several region attributes, {_described(values)}: choose the one that is the "
+            f"class, for example --class-attribute {example}"
         )
     return wanted if wanted is not None else next(iter(values), None)
 
@@ -133,17 +133,17 @@ def _about_left_out(
         yield from left_out(where, f"{kind} (it has no area)", f"{kind}s (they have no area)")
     yield from left_out(
         [(region.picture, region.name) for region in without_class],
-        f"region without one value of {attribute!r}",
-        f"regions without one value of {attribute!r}",
-        advice="What they show is learned as background: give them a class in VIA",
+        f"region without a single value of {attribute!r}",
+        f"regions without a single value of {attribute!r}",
+        advice="Training uses them as background: give them a class in VIA",
     )
 
 
 def _picture_paths(names: Sequence[str], json_path: Path, document: Any) -> dict[str, Path]:
-    """Where each picture is: beside the JSON, in images/ there, or where a project says.
+    """The path of each picture: next to the JSON, in images/ there, or in the folder that a project names.
 
     Raises:
-        DataError: some are nowhere.
+        DataError: some pictures are missing.
     """
     root = json_path.parent
     roots = [
@@ -161,9 +161,9 @@ def _picture_paths(names: Sequence[str], json_path: Path, document: Any) -> dict
     missing = [name for name in names if name not in paths]
     if missing:
         advice = (
-            "download the pictures into that folder under the same names"
+            "download the pictures to that folder with the same names"
             if missing[0].startswith(("http:", "https:"))
-            else f"put them beside {json_path.name}"
+            else f"put them next to {json_path.name}"
         )
         raise DataError(
             f"{root} lacks {len(missing)} of {len(names)} pictures of {json_path.name}, the first "
@@ -174,7 +174,7 @@ def _picture_paths(names: Sequence[str], json_path: Path, document: Any) -> dict
 
 FORMAT = DataFormat(
     ViaFolder.format_name,
-    "a JSON of VIA beside the images",
+    "a JSON of VIA next to the images",
     lambda place: bool(place.of_kind(is_via)),
     ViaFolder,
     has_class_attribute=True,

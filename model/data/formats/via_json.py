@@ -1,4 +1,4 @@
-"""The JSON of VGG Image Annotator, versions 1 and 2: an export of the annotations, or a whole project."""
+"""VIA's JSON, versions 1 and 2: an export of the annotations, or a whole project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.data.sample import DataError
 from model.data.shapes import is_polygon
 
 _PICTURES = "_via_img_metadata"
-"""Where a project has what an export is as a whole."""
+"""The key of a project under which it has the content of an export."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Region:
     """One region.
 
     Attributes:
-        picture: the file name of its picture, as VIA has it.
-        number: which of its picture's it is, from 1.
+        picture: the file name of its picture in VIA.
+        number: its number in its picture, from 1.
         figure: VIA's shape_attributes: the name of the figure and its coordinates.
-        attributes: VIA's region_attributes, of the project's own making.
+        attributes: VIA's region_attributes, which each project defines.
     """
 
     picture: str
@@ -33,16 +33,16 @@ class Region:
 
     @property
     def kind(self) -> str:
-        """What figure it is: "polygon", "rect", "circle", "ellipse", "polyline", "point"."""
+        """The kind of figure: "polygon", "rect", "circle", "ellipse", "polyline", "point"."""
         return str(self.figure.get("name"))
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The region's name, for messages."""
         return f"region {self.number}"
 
     def value(self, attribute: str) -> str:
-        """What the attribute says; of checkboxes, the only one ticked; empty if it is no single thing."""
+        """The attribute's value, of checkboxes the one that is ticked; empty if there is not exactly one."""
         value = self.attributes.get(attribute)
         if isinstance(value, dict):
             ticked = [option for option, is_ticked in value.items() if is_ticked]
@@ -51,7 +51,7 @@ class Region:
 
 
 def is_via(document: Any) -> bool:
-    """Whether a JSON's content is of VIA 1 or 2."""
+    """Whether a JSON's content is in the format of VIA 1 or 2."""
     if not isinstance(document, dict) or not document:
         return False
     if isinstance(document.get(_PICTURES), dict):
@@ -64,7 +64,7 @@ def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
     """Each picture's file name and its regions, in the order of the JSON.
 
     Raises:
-        DataError: it is not as VIA writes it; names the picture.
+        DataError: the JSON is not in VIA's format; the message names the picture.
     """
     entries = document.get(_PICTURES, document)
     pictures: dict[str, list[Region]] = {}
@@ -72,10 +72,10 @@ def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
         name = entry.get("filename") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not name:
             raise DataError(
-                f"{path.name}: the entry {key!r} has no 'filename': VIA writes one for each picture"
+                f"{path.name}: the entry {key!r} has no 'filename', which VIA writes for each picture"
             )
         regions = entry.get("regions") or []
-        # VIA 1 numbers them in an object, VIA 2 lists them.
+        # An object with numbers as keys in VIA 1, a list in VIA 2.
         regions = list(regions.values()) if isinstance(regions, dict) else regions
         pictures.setdefault(name, [])
         for number, region in enumerate(regions, start=len(pictures[name]) + 1):
@@ -90,7 +90,7 @@ def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
 
 
 def default_folder(document: Any) -> str:
-    """Where a project says that its pictures are; empty if nowhere."""
+    """The folder of the pictures that a project names; empty if it names none."""
     settings = document.get("_via_settings")
     core = settings.get("core") if isinstance(settings, dict) else None
     folder = core.get("default_filepath") if isinstance(core, dict) else None
@@ -126,16 +126,17 @@ OUTLINES: Mapping[str, Callable[[Mapping[str, Any]], list[float]]] = {
 
 
 def outline_of(region: Region, path: Path) -> list[float]:
-    """The outline of a region with an area, x, y, x, y, … in pixels; DataError if its numbers make none."""
+    """The outline of a region with an area, x, y, x, y, … in pixels; DataError if its numbers are invalid."""
     try:
         outline = OUTLINES[region.kind](region.figure)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{path.name}: {region.name} of {region.picture} is no {region.kind}: its numbers are missing or "
-            f"odd ({type(error).__name__}: {error})"
+            f"{path.name}: {region.name} of {region.picture} is not a valid {region.kind}: its numbers are "
+            f"missing or invalid ({type(error).__name__}: {error})"
         ) from error
     if not is_polygon(outline):
         raise DataError(
-            f"{path.name}: {region.name} of {region.picture} has coordinates that are no pixels of a picture"
+            f"{path.name}: {region.name} of {region.picture} has coordinates that cannot be pixels of a "
+            "picture"
         )
     return outline

@@ -45,9 +45,9 @@ def test_all_findings_are_printed_and_the_exit_status_tells(
     assert main(["check-data", str(turned), "--max-objects", "1"]) == 1
     said = capsys.readouterr().out
     assert f"{turned}: COCO, 1 picture\n  thing: 2 objects\n" in said
-    assert "Must be put right: 1 photo fits its labels both" in said
+    assert "Must be fixed: 1 photo fits its labels both" in said
     assert "Note: left out: 1 polygon of fewer than three points: data/a.jpg (annotation 2)" in said
-    assert "Note: 1 picture holds more than 1 objects, up to 2: data/a.jpg" in said
+    assert "Note: 1 picture has more than 1 objects, up to 2: data/a.jpg" in said
 
     assert main(["check-data", str(turned), "--exif", "ignore"]) == 0
     said = capsys.readouterr().out
@@ -96,7 +96,7 @@ def test_every_command_refuses_what_cannot_be_known_and_takes_the_choice(
 
     assert main([*words, str(turned)]) == 1
     said = capsys.readouterr().err
-    assert "turned by 180° (EXIF orientation 3). Look at one in the tool" in said
+    assert "rotated by 180° (EXIF orientation 3). Look at such a photo in the tool" in said
     assert "--exif apply" in said
 
     main([*words, str(turned), "--exif", "apply"])

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not ther
 
 @pytest.mark.parametrize("name", ["coco_exif180", "labelmap_exif180"])
 def test_a_photo_turned_by_180_degrees_needs_to_be_told_of(name: str) -> None:
-    with pytest.raises(DataError, match=r"0\.jpg is turned by 180°.*--exif apply .*--exif ignore"):
+    with pytest.raises(DataError, match=r"0\.jpg is rotated by 180°.*--exif apply .*--exif ignore"):
         check_data(open_data(CASES / name))
     applied, ignored = (open_data(CASES / name, Reading(exif=exif))[0] for exif in EXIF_CHOICES)
     assert applied.boxes.tolist() == ignored.boxes.tolist()
@@ -25,7 +25,7 @@ def test_a_photo_turned_by_180_degrees_needs_to_be_told_of(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "classes", "objects", "said"),
     [
-        ("coco_roboflow_same_name", ["balloon"], [1, 1], "the root that Roboflow adds"),
+        ("coco_roboflow_same_name", ["balloon"], [1, 1], "the root category that Roboflow adds"),
         ("coco_two_point_polygon", ["a", "b"], [1, 1], "1.png (annotation 3)"),
         ("via1", ["object"], [13, 3], "the class 'object' is assumed"),
         ("labelme", ["car", "person"], [2, 7], ""),

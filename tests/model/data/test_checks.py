@@ -37,13 +37,13 @@ EMPTY = with_squares()
 
 def test_data_without_any_object_is_refused(tmp_path: Path) -> None:
     data = open_data(folder_of(tmp_path, EMPTY, EMPTY, EMPTY))
-    with pytest.raises(DataError, match="none of 3 images holds an object"):
+    with pytest.raises(DataError, match="none of the 3 images has an object"):
         check_objects(data)
 
 
 def test_masks_of_0_and_255_are_refused_with_what_to_do(tmp_path: Path) -> None:
     data = open_data(folder_of(tmp_path, with_squares(255, 255), EMPTY, with_squares(255, 255, 255)))
-    with pytest.raises(DataError, match=r"labels all objects .* have one number.*scipy\.ndimage\.label"):
+    with pytest.raises(DataError, match=r"labels all objects .* have the same number.*scipy\.ndimage\.label"):
         check_objects(data)
 
 

@@ -69,7 +69,7 @@ def test_a_picture_without_any_class_is_a_sample(tmp_path: Path) -> None:
 def test_a_number_that_no_line_names_is_refused(tmp_path: Path) -> None:
     data = ClassMapFolder(_folder(tmp_path, _classes_map(), "cat"))
 
-    with pytest.raises(DataError, match=r"masks/a\.png holds the class 2, of 1 that there are"):
+    with pytest.raises(DataError, match=r"masks/a\.png has the class 2, but only 1 are named"):
         data[0]
 
 
@@ -81,7 +81,7 @@ def test_the_background_may_stand_first_in_the_lines_that_number_the_classes(
 
 
 def test_a_background_among_the_classes_leaves_their_numbers_in_doubt(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="background among the classes: put it first"):
+    with pytest.raises(DataError, match="the background after a class: put it on the first line"):
         ClassMapFolder(_folder(tmp_path, _classes_map(), "cat\nbackground\ndog"))
 
 
@@ -89,7 +89,7 @@ def test_an_image_without_a_mask_is_named(tmp_path: Path) -> None:
     _folder(tmp_path, _classes_map())
     (tmp_path / "masks" / "a.png").rename(tmp_path / "masks" / "b.png")
 
-    with pytest.raises(DataError, match=r"images/a\.jpg has no masks/a\.png"):
+    with pytest.raises(DataError, match=r"images/a\.jpg has no class map in .*: expected masks/a\.png"):
         open_data(tmp_path)
 
 
@@ -101,5 +101,5 @@ def test_colours_are_no_classes(tmp_path: Path) -> None:
 
 
 def test_a_model_of_objects_does_not_learn_from_class_maps(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="not which object"):
+    with pytest.raises(DataError, match="do not tell objects of a class apart"):
         check_objects(ClassMapFolder(_folder(tmp_path, _classes_map(), "a\nb")))

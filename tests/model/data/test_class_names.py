@@ -66,7 +66,7 @@ def test_names_are_read_in_every_encoding_that_editors_write(path: Path, encodin
     assert bool(named.sentence) == guessed
     if guessed:
         assert named.sentence.startswith("classes.txt is not in UTF-8 and was read as ")
-        assert "Größe, café: if they look wrong, save it in UTF-8" in named.sentence
+        assert "Größe, café: if they look wrong, save the file in UTF-8" in named.sentence
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_name_given_twice_is_refused(path: Path, text: str, says: str) -> None
         (b"\xff\xfec\0e\0l", "is damaged, or not in UTF-16: save it in UTF-8"),
         (b"cell\x81\x8d\n", "is in an unknown encoding: save it in UTF-8"),
         (b"cell\x01\n", "is not a text file"),
-        (b'["cell", "fibre"]', "is a list in JSON or Python, .* write the names alone, one a line"),
+        (b'["cell", "fibre"]', "is a list in JSON or Python, .* write one name per line"),
         (b"class_names = ['BG', 'cell',\n  'fibre']\n", "is a list in JSON or Python"),
         (b'{"1": "cell"}', "is a list in JSON or Python"),
     ],

@@ -153,7 +153,7 @@ def test_reading_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no COCO JSON"):
+    with pytest.raises(DataError, match="has no COCO JSON"):
         CocoFolder(tmp_path)
 
 
@@ -166,40 +166,43 @@ def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
         (coco_json({"bbox": [1, 1, 3, 3]}), "annotation 0 has no mask"),
         (coco_json({"segmentation": []}), "annotation 0 has no mask"),
         (coco_json({"segmentation": [[0] * 6], "image_id": 6}), "annotation 0 belongs to image 6"),
-        (coco_json({"segmentation": [[0] * 6], "category_id": 8}), "annotation 0 is of category 8"),
-        (changed("images", id=...), "image number 1 in the list has no 'id': a whole number or a text"),
+        (coco_json({"segmentation": [[0] * 6], "category_id": 8}), "annotation 0 has category 8"),
+        (
+            changed("images", id=...),
+            "image number 1 in the list has no 'id': expected a whole number or a string",
+        ),
         (changed("images", height=...), r"image number 1 in the list \(id 5\) has no 'height'"),
-        (changed("images", height="12"), "has the 'height' '12': a whole number was expected"),
+        (changed("images", height="12"), "has the 'height' '12': expected a whole number"),
         (changed("images", width=0), "image 5 is 0 x 12 pixels"),
         (changed("images", file_name=...), "has no 'file_name'"),
         (changed("annotations", id=...), "annotation number 1 in the list has no 'id'"),
         (changed("annotations", image_id=...), r"\(id 0\) has no 'image_id'"),
         (changed("annotations", category_id=...), r"\(id 0\) has no 'category_id'"),
         (changed("categories", name=None), r"category number 1 in the list \(id 90\) has the 'name' None"),
-        (changed("categories", id=7), "'id's of categories occur more than once"),
+        (changed("categories", id=7), "ids of categories occur more than once"),
         ({**coco_json(), "images": {"5": {}}}, "'images' must be a list, not a dict"),
         ({**coco_json(), "annotations": [[]]}, "annotation number 1 in the list must be an object"),
         (segmented("outline"), "annotation 0 has a mask that is neither polygons nor run lengths"),
         (segmented({"size": [12, 16]}), "annotation 0 has a mask that is neither"),
         (segmented({"size": [12, 16], "counts": None}), "annotation 0 has a mask that is neither"),
-        (segmented([1, 1, 4, 1, 4, 4]), "annotation 0 has a polygon that is none"),
-        (segmented([[1, 1, 4, "1", 4, 4]]), "annotation 0 has a polygon that is none"),
-        (segmented([[1, 1, 4, 1, 4, 4, 5]]), "annotation 0 has a polygon that is none"),
-        (segmented([[1, 1, 4, float("nan"), 4, 4]]), "annotation 0 has a polygon that is none"),
-        (segmented([[1, 1, 4, 1e9, 4, 4]]), "annotation 0 has a polygon that is none"),
-        (segmented({"size": [12, 16], "counts": [3, -2, 191]}), "annotation 0 has run lengths that are none"),
+        (segmented([1, 1, 4, 1, 4, 4]), "annotation 0 has an invalid polygon"),
+        (segmented([[1, 1, 4, "1", 4, 4]]), "annotation 0 has an invalid polygon"),
+        (segmented([[1, 1, 4, 1, 4, 4, 5]]), "annotation 0 has an invalid polygon"),
+        (segmented([[1, 1, 4, float("nan"), 4, 4]]), "annotation 0 has an invalid polygon"),
+        (segmented([[1, 1, 4, 1e9, 4, 4]]), "annotation 0 has an invalid polygon"),
+        (segmented({"size": [12, 16], "counts": [3, -2, 191]}), "annotation 0 has invalid run lengths"),
         (
             segmented({"size": [12, 16], "counts": [3, 2.5, 186]}),
-            "annotation 0 has run lengths that are none",
+            "annotation 0 has invalid run lengths",
         ),
         (
             segmented({"size": [12, 16], "counts": [10, 5]}),
-            "run lengths of 15 pixels in all, its image has 192",
+            "run lengths that add up to 15 pixels, but its image has 192",
         ),
-        (segmented({"size": [12, 16], "counts": []}), "run lengths of 0 pixels in all"),
-        ({**coco_json(), "categories": []}, "name no class"),
+        (segmented({"size": [12, 16], "counts": []}), "run lengths that add up to 0 pixels"),
+        ({**coco_json(), "categories": []}, "have no class"),
         (changed("categories", name=" "), "have an empty class name"),
-        (changed("categories", name="cat"), "name cat more than once"),
+        (changed("categories", name="cat"), "have cat more than once"),
     ],
 )
 def test_a_json_that_is_not_as_it_must_be_is_refused_when_opened(
@@ -228,7 +231,7 @@ def test_text_that_is_no_json_is_refused(tmp_path: Path) -> None:
 def test_damaged_run_lengths_are_named_instead_of_decoded_to_anything(tmp_path: Path, counts: str) -> None:
     write(tmp_path, segmented({"size": [HEIGHT, WIDTH], "counts": counts}))
     with pytest.raises(
-        DataError, match=r"instances_val2017\.json: annotation 0 has run lengths that are dam"
+        DataError, match=r"instances_val2017\.json: annotation 0 has invalid run lengths: they do"
     ):
         CocoFolder(tmp_path)[0]
 

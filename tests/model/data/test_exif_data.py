@@ -78,7 +78,7 @@ def test_where_sizes_cannot_tell_the_photo_is_refused_until_exif_is_said(
     write(tmp_path, ALL[name], size, orientation, annotated_upright=annotated_upright)
     undecided = open_data(tmp_path)
     sentence = (
-        rf"a\.jpg is .*\(EXIF orientation {orientation}\).*--exif apply if it stands upright.*--exif ignore"
+        rf"a\.jpg is .*\(EXIF orientation {orientation}\).*--exif apply if it is upright.*--exif ignore"
     )
     with pytest.raises(DataError, match=sentence):
         check_data(undecided)
@@ -136,7 +136,7 @@ def test_the_other_photos_of_the_data_tell_where_one_cannot(
         assert_masks_lie_on_the_objects(data[index])
     done = "applied" if annotated_upright else "ignored"
     assert (
-        f"EXIF orientation is {done} (as the sizes of the other turned photos tell): images/half.jpg"
+        f"EXIF orientation is {done} (as for the other photos, whose sizes decide): images/half.jpg"
         in capsys.readouterr().err
     )
 
@@ -211,7 +211,7 @@ def test_a_scaled_class_map_tells_by_its_shape(tmp_path: Path) -> None:
 
 def test_a_class_map_that_is_turned_against_its_picture_is_refused(tmp_path: Path) -> None:
     drawn_formats.class_maps(tmp_path, photo_of(OBLONG, 1), OBLONG[::-1], (0, 0, 4, 4))
-    with pytest.raises(DataError, match=r"masks/a\.png is 32 x 48 .* one of them seems to be turned by 90"):
+    with pytest.raises(DataError, match=r"masks/a\.png is 32 x 48 .* one of them seems to be rotated by 90"):
         check_data(open_data(tmp_path))
 
 

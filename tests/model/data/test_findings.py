@@ -77,7 +77,7 @@ def test_sound_data_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_damaged_run_lengths_are_refused_before(tmp_path: Path) -> None:
     data = open_data(coco(tmp_path, [[SQUARE], {"size": [12, 16], "counts": "P"}]))
     with pytest.raises(
-        DataError, match=r"1 mask is damaged: annotations\.json: annotation 11 has run lengths"
+        DataError, match=r"1 mask is invalid: annotations\.json: annotation 11 has invalid run lengths"
     ):
         check_data(data)
 
@@ -90,7 +90,7 @@ def test_data_of_nothing_but_crowds_say_what_marked_them_so(
     for annotation in content["annotations"]:
         annotation["iscrowd"] = 1
     path.write_text(json.dumps(content))
-    with pytest.raises(DataError, match="none of 2 images holds an object"):
+    with pytest.raises(DataError, match="none of the 2 images has an object"):
         said_of(path, capsys)
     told = capsys.readouterr().err
     assert "every annotation is marked as a crowd" in told
@@ -119,7 +119,7 @@ def test_a_background_among_the_categories_is_no_class(
     assert data[0].class_ids.tolist() == [1]
     told = capsys.readouterr().err
     assert (
-        told.count(f"{background!r} (id 0) is passed over, with its 1 annotation: it is the background") == 1
+        told.count(f"{background!r} (id 0) is ignored, with its 1 annotation: background is everything") == 1
     )
 
 
@@ -144,7 +144,7 @@ def test_the_empty_root_category_of_roboflow_is_no_class(
     data = open_data(coco(tmp_path, [[SQUARE]], categories))
     check_data(data)
     assert data.classes[1:] == classes
-    assert ("the root that Roboflow adds" in capsys.readouterr().err) == (len(classes) == 1)
+    assert ("the root category that Roboflow adds" in capsys.readouterr().err) == (len(classes) == 1)
     assert data[0].class_ids.tolist() == [
         classes.index("cat") + 1 if len(data[0]) and categories[0]["id"] != 1 else 1
     ]
@@ -154,9 +154,7 @@ def test_pictures_that_are_not_in_the_json_are_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(coco(tmp_path, [[SQUARE]]) / "spare.png", np.zeros((4, 4), np.uint8))
-    assert "1 picture beside the others is not in the JSON and passed over: spare.png" in said_of(
-        tmp_path, capsys
-    )
+    assert "1 picture in the folder is not in the JSON and is ignored: spare.png" in said_of(tmp_path, capsys)
 
 
 def test_classes_without_an_object_and_spelt_alike_are_named(
@@ -165,7 +163,7 @@ def test_classes_without_an_object_and_spelt_alike_are_named(
     categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "Cat"}]
     said = said_of(coco(tmp_path, [[SQUARE]], categories), capsys)
     assert "1 class has no object: Cat" in said
-    assert "the classes cat and Cat differ by capital letters alone" in said
+    assert "the classes cat and Cat differ only in case" in said
 
 
 def label_maps(folder: Path, *maps: np.ndarray) -> Path:
@@ -188,8 +186,8 @@ def test_pictures_with_more_objects_than_are_learned_are_named(
     folder = label_maps(tmp_path, numbered(4), numbered(5), numbered(9))
     said = said_of(folder, capsys, most_objects=4)
     assert (
-        "2 pictures hold more than 4 objects, up to 9: images/1.png, images/2.png. No more are learned of "
-        "what a training step shows of a picture: the others, chosen by chance, count as background. Raise "
+        "2 pictures have more than 4 objects, up to 9: images/1.png, images/2.png. A training step uses no "
+        "more objects of a picture; the rest, chosen at random, count as background. Raise "
         "max_gt_instances in the config of a --recipe"
     ) in said
     assert "more than" not in said_of(folder, capsys, most_objects=9)
@@ -199,7 +197,9 @@ def test_the_class_that_is_assumed_of_label_maps_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = label_maps(tmp_path, numbered(2))
-    assert "no class.txt says what the objects are: the class 'nucleus' is assumed" in said_of(folder, capsys)
+    assert "there is no class.txt with the class name: the class 'nucleus' is assumed" in said_of(
+        folder, capsys
+    )
     assert not open_data(folder).has_names
     known = open_data_for(folder, ["background", "cell"])
     assert (known.has_names, known.classes) == (True, ["background", "cell"])
@@ -220,7 +220,7 @@ def test_the_border_of_voc_is_no_object(tmp_path: Path, capsys: pytest.CaptureFi
     data = open_data(folder)
     assert data[0].boxes.tolist() == [[0, 0, 16, 1], [0, 2, 16, 3]]
     assert data.class_ids(0) == [1, 1]
-    assert "1 label map has 255 beside objects numbered 1, 2, 3, …: it is taken for VOC's border" in said_of(
+    assert "1 label map has 255 beside objects numbered 1, 2, 3, …: it is read as VOC's border" in said_of(
         folder, capsys
     )
 
@@ -243,7 +243,7 @@ def test_pixels_of_a_class_map_that_nobody_classified_count_for_nothing(
     assert sample.boxes.tolist() == [[0, 0, 16, 1]]
     assert sample.unknown is not None
     assert sample.unknown.sum(axis=1).tolist() == [0, 16, 16, *[0] * 9]
-    assert "1 class map has pixels of 255, as VOC marks borders" in capsys.readouterr().err
+    assert "1 class map has pixels of 255, VOC's border" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -252,12 +252,12 @@ def test_pixels_of_a_class_map_that_nobody_classified_count_for_nothing(
         (
             "cat\ndog",
             [(255,), (0,)],
-            "no class map holds any of the 2 classes, but 255.*Give each class the number of its line",
+            "no class map has any of the 2 classes, only 255.*Number each class by its line",
         ),
         (
             "cat",
             [(1, 255), (255,)],
-            "255 is the class in 1 class maps, and VOC's border, beside a class 1, in 1",
+            "255 is the class in 1 class maps, but VOC's border, beside a class 1, in 1",
         ),
     ],
 )
@@ -277,9 +277,7 @@ def test_a_number_of_no_class_is_found_before_and_every_time(tmp_path: Path) -> 
         put(tmp_path / f"images/{name}.png", np.zeros((12, 16), np.uint8))
         put(tmp_path / f"masks/{name}.png", voc(1, 3 if name != "a" else 1))
     put(tmp_path / "classes.txt", "cat\ndog")
-    with pytest.raises(
-        DataError, match=r"2 class maps cannot be used: masks/b.png holds the class 3.*masks/c"
-    ):
+    with pytest.raises(DataError, match=r"2 class maps cannot be used: masks/b.png has the class 3.*masks/c"):
         check_data(open_data(tmp_path))
 
 
@@ -309,7 +307,7 @@ def test_a_label_map_of_several_pages_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "images/a.png", np.zeros((12, 16), np.uint8))
     (tmp_path / "labels").mkdir()
     tifffile.imwrite(tmp_path / "labels/a.tif", np.zeros((3, 12, 16), np.uint16), photometric="minisblack")
-    with pytest.raises(DataError, match=r"labels/a\.tif has 3 pages: a label map has one"):
+    with pytest.raises(DataError, match=r"labels/a\.tif has 3 pages, a label map must have one"):
         check_data(open_data(tmp_path))
 
 
@@ -333,7 +331,7 @@ def test_images_without_a_map_are_counted_with_what_lies_there(tmp_path: Path) -
     (folder / "labels/2.png").unlink()
     with pytest.raises(
         DataError,
-        match=r"images/1\.png has no labels/1\.png .*there is labels/1_mask\.jpg; 1 more of 3 images",
+        match=r"images/1\.png has no label map .*there is labels/1_mask\.jpg; 1 more of the 3 images",
     ):
         open_data(folder)
 
@@ -353,14 +351,16 @@ def test_a_picture_of_one_row_or_column_has_a_label_map(
 def test_a_name_of_odd_letters_is_no_pattern(tmp_path: Path) -> None:
     put(tmp_path / "images/a[1-3]*.png", np.zeros((4, 4), np.uint8))
     (tmp_path / "labels").mkdir()
-    with pytest.raises(DataError, match=r"images/a\[1-3\]\*\.png has no labels/a\[1-3\]\*\.png"):
+    with pytest.raises(
+        DataError, match=r"images/a\[1-3\]\*\.png has no label map in .*: expected labels/a\[1-3\]\*\.png"
+    ):
         open_data(tmp_path)
 
 
 def test_maps_without_an_image_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = label_maps(tmp_path, numbered(1), numbered(1))
     (folder / "images/1.png").unlink()
-    assert "1 map has no image and is passed over: labels/1.png" in said_of(folder, capsys)
+    assert "1 map has no image and is ignored: labels/1.png" in said_of(folder, capsys)
 
 
 def test_everything_that_must_be_put_right_is_said_at_once(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_palette_label_map_keeps_its_numbers(folder: Path) -> None:
 
 def test_a_missing_label_map_is_named_when_the_folder_is_opened(folder: Path) -> None:
     (folder / "labels/b.png").unlink()
-    with pytest.raises(DataError, match=r"images/b\.jpg has no labels/b\.png"):
+    with pytest.raises(DataError, match=r"images/b\.jpg has no label map in .*: expected labels/b\.png"):
         LabelMapFolder(folder)
 
 
@@ -129,7 +129,7 @@ def test_numbers_that_are_no_labels_are_refused_instead_of_wrapped(
 ) -> None:
     labels = np.resize(values, SIZE_HW)
     Image.fromarray(labels).save(folder / "labels/a.png", "TIFF")  # which has 32 bits, whatever its name
-    with pytest.raises(DataError, match=rf"labels/a\.png holds values {told}: .* anew from 1"):
+    with pytest.raises(DataError, match=rf"labels/a\.png has values {told}: .* renumber its objects from 1"):
         LabelMapFolder(folder)[0]
 
 
@@ -141,10 +141,10 @@ def test_32_bits_that_hold_small_numbers_are_taken(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "name no class"),
-        ("Background\n", "name no class"),
-        ('["cat"]', "class.txt is a list in JSON or Python, .* one a line"),
-        ("cat\ndog\n", "2 lines: a folder of label maps has one class"),
+        ("", "have no class"),
+        ("Background\n", "have no class"),
+        ('["cat"]', "class.txt is a list in JSON or Python, .* one name per line"),
+        ("cat\ndog\n", "2 names: label maps have only one class"),
     ],
 )
 def test_a_class_txt_that_is_not_one_class_is_refused(folder: Path, text: str, told: str) -> None:

@@ -182,7 +182,7 @@ def test_a_json_without_a_size_and_one_without_shapes_are_taken(
     said = capsys.readouterr().err
     assert [len(data[index]) for index in range(2)] == [1, 0]
     assert "1 picture has no object" in said
-    assert f"1 picture has no JSON and is passed over, as not annotated yet: {tmp_path.name}/c.png" in said
+    assert f"1 picture has no JSON and is ignored, as not annotated yet: {tmp_path.name}/c.png" in said
 
 
 def test_classes_come_in_the_order_of_labels_txt(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_classes_come_in_the_order_of_labels_txt(tmp_path: Path) -> None:
     assert open_data(tmp_path).classes == ["background", "cat", "dog"]
     put(tmp_path / "labels.txt", "__ignore__\n_background_\nhorse\ndog\ncat\n")
     assert open_data(tmp_path).classes == ["background", "horse", "dog", "cat"]
-    with pytest.raises(DataError, match="name dog, but the model, or --data, has cat"):
+    with pytest.raises(DataError, match="have the classes dog, but the model, or --data, has only cat"):
         open_data(tmp_path, Reading(classes=["background", "cat"]))
 
 
@@ -203,11 +203,14 @@ def test_classes_come_in_the_order_of_labels_txt(tmp_path: Path) -> None:
         ),
         (document(shape(None)), "a.json: shape 1 has no 'points'"),
         (document(shape(SQUARE, label=None)), "a.json: shape 1 has no 'label'"),
-        (document(shape([[1, 2, 3]])), r"a.json: shape 1 \(cat\) is no polygon"),
-        (document(shape([[1, 2]], "rectangle")), r"a.json: shape 1 \(cat\) is no rectangle"),
-        (document(shape([[1, 1], [2, 2]], "mask", mask="AAAA")), r"a.json: shape 1 \(cat\) is no mask"),
-        (document(shape([[1, 2], [3, float("inf")], [4, 5]])), "coordinates that are no pixels"),
-        (document(shape([[1, 1]], "point")), "name no class"),
+        (document(shape([[1, 2, 3]])), r"a.json: shape 1 \(cat\) is not a valid polygon"),
+        (document(shape([[1, 2]], "rectangle")), r"a.json: shape 1 \(cat\) is not a valid rectangle"),
+        (
+            document(shape([[1, 1], [2, 2]], "mask", mask="AAAA")),
+            r"a.json: shape 1 \(cat\) is not a valid mask",
+        ),
+        (document(shape([[1, 2], [3, float("inf")], [4, 5]])), "coordinates that cannot be pixels"),
+        (document(shape([[1, 1]], "point")), "have no class"),
     ],
 )
 def test_what_is_not_as_labelme_writes_it_is_refused_by_name(tmp_path: Path, content: Any, told: str) -> None:
@@ -221,7 +224,7 @@ def test_what_is_not_as_labelme_writes_it_is_refused_by_name(tmp_path: Path, con
 def test_a_labels_txt_in_another_encoding_is_named(tmp_path: Path) -> None:
     write(tmp_path, document(shape(SQUARE)))
     put(tmp_path / "labels.txt", "zèbre".encode("latin-1"))
-    told = r"labels\.txt is not in UTF-8 and was read as Latin-1 .* zèbre: if .* save it in UTF-8"
+    told = r"labels\.txt is not in UTF-8 and was read as Latin-1 .* zèbre: if .* save the file in UTF-8"
     with pytest.raises(DataError, match=told):
         open_data(tmp_path)
 

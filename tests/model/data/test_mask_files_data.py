@@ -62,8 +62,8 @@ def test_black_masks_and_folders_without_masks_are_counted(
     check_data(data)
     said = capsys.readouterr().err
     assert len(data[0]) == 2
-    assert "1 mask is black and left out: b/masks/2.png" in said
-    assert "1 folder has no masks/ and is passed over: d" in said
+    assert "1 mask is black and is left out: b/masks/2.png" in said
+    assert "1 folder has no masks/ and is ignored: d" in said
     assert "the class 'nucleus' is assumed" in said
 
 
@@ -76,7 +76,7 @@ def test_the_class_is_that_of_class_txt_or_of_the_model(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("b/masks/1.png", np.ones((16, 12), np.uint8), r"b/masks/1\.png is 12 x 16 pixels.*turned by 90"),
+        ("b/masks/1.png", np.ones((16, 12), np.uint8), r"b/masks/1\.png is 12 x 16 pixels.*rotated by 90"),
         ("b/masks/1.png", b"none", r"masks/1\.png cannot be read"),
         ("b/images/b.png", b"none", r"images/b\.png cannot be read"),
     ],
@@ -89,5 +89,5 @@ def test_a_file_that_does_not_do_is_named(folder: Path, name: str, content: obje
 
 def test_one_picture_a_folder_is_expected(folder: Path) -> None:
     put(folder / "c/images/other.png", filled(SIZE, ONE))
-    with pytest.raises(DataError, match=r"c/images holds 2 pictures: one was expected"):
+    with pytest.raises(DataError, match=r"c/images has 2 pictures: expected one"):
         MaskFilesFolder(folder)

@@ -24,7 +24,11 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Pascal VOC",
         "SegmentationObject/",
     ),
-    "voc, flat": ({"a.xml": "<annotation></annotation>", "a.jpg": PICTURE}, "Pascal VOC", "teach no masks"),
+    "voc, flat": (
+        {"a.xml": "<annotation></annotation>", "a.jpg": PICTURE},
+        "Pascal VOC",
+        "not enough to learn masks",
+    ),
     "cvat": (
         {"annotations.xml": "<?xml?><annotations><version>1.1</version></annotations>"},
         "CVAT's XML",
@@ -53,7 +57,7 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     "via 3": (
         {"via.json": {"project": {}, "config": {}, "attribute": {}, "file": {}, "metadata": {}, "view": {}}},
         "VIA 3",
-        "projects of VIA 2 are read",
+        "projects of VIA 1 and 2 are",
     ),
     "via csv": (
         {"via.csv": "#filename,file_size,file_attributes,region_count,region_id,region_shape_attributes\n"},
@@ -83,7 +87,7 @@ def fill(folder: Path, files: dict[str, Any]) -> None:
 def test_a_format_that_is_not_read_is_named_with_what_converts_it(tmp_path: Path, name: str) -> None:
     files, called, conversion = PLACES[name]
     fill(tmp_path, files)
-    with pytest.raises(DataError, match=rf"is {called} \(.*\), which is not read: .*{conversion}"):
+    with pytest.raises(DataError, match=rf"is {called} \(.*\), which is not supported: .*{conversion}"):
         open_data(tmp_path)
 
 
@@ -101,7 +105,7 @@ def test_a_file_of_it_is_known_too(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_of_such_folders_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "part", PLACES["voc"][0])
-    with pytest.raises(DataError, match=r"holds no data set that is read; part/ is Pascal VOC"):
+    with pytest.raises(DataError, match=r"has no data set in a supported format; part/ is Pascal VOC"):
         open_data(tmp_path)
 
 
@@ -109,9 +113,7 @@ def test_a_folder_of_such_folders_says_so(tmp_path: Path) -> None:
 def test_the_folder_to_name_is_said(tmp_path: Path, name: str) -> None:
     for split in ("train", "val"):
         ALL[name](tmp_path / split, b"", (8, 8), (1, 1, 4, 4))
-    with pytest.raises(
-        DataError, match=rf"holds data sets in train/ \({name}\) and val/ \({name}\): name one"
-    ):
+    with pytest.raises(DataError, match=rf"has data sets in train/ \({name}\) and val/ \({name}\): name one"):
         open_data(tmp_path)
 
 
@@ -127,7 +129,7 @@ def test_every_format_that_is_read_is_recognised(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"a.json": "{"}, r"holds no data set: expected images/ and labels/.*; found a\.json"),
+        ({"a.json": "{"}, r"has no data set: expected images/ and labels/.*; found a\.json"),
         ({"a.json": [1, 2]}, r"found a\.json"),
         ({}, "found nothing"),
         ({"Thumbs.db": b"\0"}, "found Thumbs"),
@@ -142,7 +144,7 @@ def test_what_is_nothing_known_says_what_was_expected(
 
 
 def test_a_file_that_is_nothing_known_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no JSON of COCO, VIA or LabelMe: expected"):
+    with pytest.raises(DataError, match="is not a JSON of COCO, VIA or LabelMe: expected"):
         open_data(put(tmp_path / "a.json", {"x": 1}))
     with pytest.raises(DataError, match="cannot be read as JSON"):
         open_data(put(tmp_path / "b.json", "{"))

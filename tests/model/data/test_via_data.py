@@ -113,7 +113,9 @@ def test_checkboxes_name_the_one_that_is_ticked(tmp_path: Path, capsys: pytest.C
     data = open_data(write(tmp_path, entry(regions)))
     check_data(data)
     assert data[0].class_ids.tolist() == [2, 1]
-    assert "left out: 1 region without one value of 'animal': a.jpg (region 3)" in capsys.readouterr().err
+    assert (
+        "left out: 1 region without a single value of 'animal': a.jpg (region 3)" in capsys.readouterr().err
+    )
 
 
 def test_attributes_that_are_empty_do_not_count(tmp_path: Path) -> None:
@@ -143,7 +145,7 @@ def test_without_any_attribute_one_class_is_assumed_and_said(
     data = open_data(tmp_path)
     check_data(data)
     assert (data.has_names, data.classes) == (False, ["background", "object"])
-    assert "the class 'object' is assumed; classes.txt can name it" in capsys.readouterr().err
+    assert "the class 'object' is assumed; to change it, add a classes.txt" in capsys.readouterr().err
     put(tmp_path / "classes.txt", "balloon\n")
     named = open_data(tmp_path)
     check_data(named)
@@ -152,7 +154,9 @@ def test_without_any_attribute_one_class_is_assumed_and_said(
     several = Reading(classes=["background", "balloon", "dog"])
     assert open_data(tmp_path, several).classes == ["background", "balloon", "dog"]
     (tmp_path / "classes.txt").unlink()
-    with pytest.raises(DataError, match=r"carry no class, and there are 2, balloon, dog: .* classes\.txt"):
+    with pytest.raises(
+        DataError, match=r"have no class, but there are 2 classes, balloon, dog: .* classes\.txt"
+    ):
         open_data(tmp_path, several)
 
 
@@ -163,7 +167,9 @@ def test_a_file_gives_the_classes_their_order_and_those_that_do_not_occur(tmp_pa
     assert data.classes == ["background", "dog", "horse", "cat"]
     assert data[0].class_ids.tolist() == [1, 3]
     put(tmp_path / "classes.txt", "dog\n")
-    with pytest.raises(DataError, match=r"name cat, but .*classes\.txt or labels\.txt has dog"):
+    with pytest.raises(
+        DataError, match=r"have the classes cat, but .*classes\.txt or labels\.txt has only dog"
+    ):
         open_data(tmp_path)
 
 
@@ -180,7 +186,7 @@ def test_pictures_without_a_region_are_passed_over_and_said(
     data = open_data(write(tmp_path, {**entry([region(SQUARE)]), **entry({}, "b.jpg")}, "a.jpg", "b.jpg"))
     check_data(data)
     assert data.ids == ["a.jpg"]
-    assert "1 picture without a region is passed over, as not annotated yet: b.jpg" in capsys.readouterr().err
+    assert "1 picture has no region and is ignored, as not annotated yet: b.jpg" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -208,13 +214,16 @@ def test_pictures_are_found_where_they_lie(tmp_path: Path, where: str, name: str
             r"lacks 1 of 1 pictures of via_region_data\.json, the first b\.jpg",
         ),
         (entry([region(SQUARE)], "https://x.org/b.jpg"), "download the pictures"),
-        (entry([]), "no region on any of its 1 pictures"),
-        (entry([region({**SQUARE, "all_points_x": [1, 2]})]), r"region 1 of a\.jpg is no polygon"),
-        (entry([region({"name": "rect", "x": 1, "y": 2})]), r"region 1 of a\.jpg is no rect: .*'width'"),
-        (entry([region({**CIRCLE, "r": "8"})]), r"region 1 of a\.jpg is no circle"),
-        (entry([region({**CIRCLE, "r": float("nan")})]), r"region 1 of a\.jpg is no circle"),
-        (entry([region({**CIRCLE, "r": float("inf")})]), r"region 1 of a\.jpg is no circle"),
-        (entry([region({**RECT, "x": 10**9})]), "coordinates that are no pixels"),
+        (entry([]), "no region in any of its 1 pictures"),
+        (entry([region({**SQUARE, "all_points_x": [1, 2]})]), r"region 1 of a\.jpg is not a valid polygon"),
+        (
+            entry([region({"name": "rect", "x": 1, "y": 2})]),
+            r"region 1 of a\.jpg is not a valid rect: .*'width'",
+        ),
+        (entry([region({**CIRCLE, "r": "8"})]), r"region 1 of a\.jpg is not a valid circle"),
+        (entry([region({**CIRCLE, "r": float("nan")})]), r"region 1 of a\.jpg is not a valid circle"),
+        (entry([region({**CIRCLE, "r": float("inf")})]), r"region 1 of a\.jpg is not a valid circle"),
+        (entry([region({**RECT, "x": 10**9})]), "coordinates that cannot be pixels"),
         (entry([{"region_attributes": {}}]), "region 1 of a.jpg has no 'shape_attributes'"),
         ({**entry([region(SQUARE)]), "b": {"regions": []}}, "the entry 'b' has no 'filename'"),
     ],
@@ -228,7 +237,7 @@ def test_what_is_not_as_via_writes_it_is_refused_by_name(tmp_path: Path, documen
 def test_of_an_export_and_its_project_one_must_be_named(tmp_path: Path) -> None:
     write(tmp_path, entry([region(SQUARE)]))
     write(tmp_path, {"_via_img_metadata": entry([region(RECT)])}, name="via_project.json")
-    with pytest.raises(DataError, match=r"holds 2 VIA JSONs: name one of via_project\.json, via_region_data"):
+    with pytest.raises(DataError, match=r"has 2 VIA JSONs: name one of via_project\.json, via_region_data"):
         open_data(tmp_path)
     assert open_data(tmp_path / "via_project.json")[0].boxes.tolist() == [[20, 5, 30, 11]]
 
@@ -239,14 +248,14 @@ def test_outlines_beyond_the_edge_are_cut_off_and_said(
     data = open_data(write(tmp_path, entry([region({**RECT, "x": 35, "width": 20})])))
     check_data(data)
     assert data[0].boxes.tolist() == [[35, 5, 40, 11]]
-    assert "1 picture has outlines that reach beyond its edge" in capsys.readouterr().err
+    assert "1 picture has outlines that exceed it" in capsys.readouterr().err
 
 
 def test_a_class_attribute_is_for_via_alone(tmp_path: Path) -> None:
     put(tmp_path / "images/a.png", np.zeros((4, 4), np.uint8))
     put(tmp_path / "labels/a.png", np.zeros((4, 4), np.uint8))
     with pytest.raises(
-        DataError, match="label maps, which has no region attributes: leave --class-attribute"
+        DataError, match="label maps, which has no region attributes: leave out --class-attribute"
     ):
         open_data(tmp_path, Reading(class_attribute="kind"))
 

@@ -122,5 +122,5 @@ def test_encodable_is_told_without_pixels() -> None:
 
 def test_what_opencv_cannot_encode_is_an_error_not_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.imencode", lambda *_: (False, ()))
-    with pytest.raises(CannotEncode, match="made no PNG of a picture of 7 x 5 pixels"):
+    with pytest.raises(CannotEncode, match="could not write 7 x 5 pixels as PNG"):
         encode_png(np.zeros((5, 7), np.uint8))

@@ -169,7 +169,7 @@ def test_a_model_of_that_name_is_replaced_only_if_asked(
     words = ["import", str(make_onnx()), "--name", "mine"]
     assert main(words) == 0
     assert main(words) == 1
-    assert "choose another --name, or --replace it" in capsys.readouterr().err
+    assert "choose another --name, or add --replace" in capsys.readouterr().err
     assert main([*words, "--replace"]) == 0
 
 
