@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes",
         type=at_least_one,
         default=MINUTES,
-        help="time limit of the whole command with --calibration: if it is short, fewer pictures are used, and "
-        "the search for layers to keep exact, which is needed if int8 loses too much accuracy, ends early "
+        help="time limit of the whole command with --calibration: if it is short, fewer pictures are used, "
+        "and the search for layers to keep exact, which is needed if int8 loses too much accuracy, ends early "
         f"(default: {MINUTES})",
     )
     parser.add_argument(

@@ -31,8 +31,8 @@ MOST_PICTURES = 200
 MINUTES = 25
 """The default time limit of an export."""
 SHARE_OF_REFERENCE = 0.13
-"""The share of the time in which the reference answers for the pictures. f32, bf16 and int8 are then measured on
-the same pictures, and each takes about as long or less. The rest of the time is for making int8."""
+"""The share of the time in which the reference answers for the pictures. f32, bf16 and int8 are then measured
+on the same pictures, and each takes about as long or less. The rest of the time is for making int8."""
 
 
 class ExportError(ValueError):

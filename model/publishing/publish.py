@@ -134,7 +134,7 @@ def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
 
 
 def _check_finite(served: Segmenter, reference: Segmenter, picture: npt.NDArray[np.uint8]) -> None:
-    """Raise BundleError if a stage gives values that are not finite; names the reference if it does so too."""
+    """Raise BundleError if a stage gives values that are not finite; of the reference if it does so too."""
     everything = Wishes(threshold=0.0)  # the lowest, so that the heads have input
     try:
         served.predict(picture, everything)
