@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=at_least_one,
         default=MINUTES,
         help="time limit of the whole command with --calibration: if it is short, fewer pictures are used, "
-        "and the search for layers to keep exact, which is needed if int8 loses too much accuracy, ends early "
+        "and the search for layers to keep exact, made if int8 loses too much accuracy, ends early "
         f"(default: {MINUTES})",
     )
     parser.add_argument(
