@@ -1,23 +1,23 @@
-# The production image: the service, one compiled model, no TensorFlow and no compiler.
+# The production image: the service and one compiled model, without TensorFlow and compiler.
 #
 #     docker build --tag maskserve .
-#     docker build --tag maskserve --build-arg BUNDLES=models --build-arg MODEL=parts .    # models/parts in place of nuclei
-#     docker build --tag maskserve-train --target train .    # trains, imports and exports models: python -m model
+#     docker build --tag maskserve --build-arg BUNDLES=models --build-arg MODEL=parts .    # models/parts instead of nuclei
+#     docker build --tag maskserve-train --target train .    # to train, import and export models
 #
-# A model can also come at start: MASKSERVE_MODELS=gs://bucket/models/parts at run time, without a build.
-# A package index other than PyPI: --secret id=pip.conf,src=… ; it is in no layer.
+# To load a model at run time instead of building it in, set MASKSERVE_MODELS=gs://bucket/models/parts.
+# To use a package index other than PyPI, pass --secret id=pip.conf,src=… (it is not stored in any layer).
 
-# By digest, or a build next month would be of something else: a newer one brings Debian's and Python's fixes.
+# Pinned by digest, so that builds are reproducible. Update it to get the fixes of Debian and Python.
 ARG BASE=docker.io/library/python:3.11.17-slim-bookworm@sha256:0a310eeecf4e1f5a0743f9a6520c90c88d089c903ca5fd283f501e3a805f5f89
 ARG BUNDLES=model/bundles
 ARG MODEL=nuclei
 
 
-# --- Packages: uWSGI compiles, with a compiler that stays here ----------------------------------------------
+# --- Packages: the compiler that uWSGI needs stays in this stage ----------------------------------------------
 
 FROM ${BASE} AS packages
-# Versions are not pinned: Debian's mirror drops each as soon as a fix for it is there.
-# Nothing but the C library beside them: uWSGI links whatever else it finds, and the last stage would lack it.
+# Versions are not pinned, because Debian's mirror removes a version as soon as it is superseded.
+# No other libraries: uWSGI would link to whatever it finds, which the last stage would then lack.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc libc6-dev \
@@ -28,8 +28,8 @@ COPY requirements-serve.txt ./
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements-serve.txt
 
-# Serving needs of OpenVINO the CPU and its own format. The rest, 90 MB, is for other devices and for exporting.
-# And of imagecodecs what a TIFF may hold. The rest, 50 MB, is for other files.
+# Removes what serving does not need: OpenVINO's plugins for other devices and its importers (90 MB), and codecs of
+# imagecodecs that do not occur in TIFF files (50 MB).
 FROM packages AS packages-serve
 RUN find /opt/venv -path '*/openvino/libs/*' \( -name '*_gpu_plugin.so' -o -name cache.json -o -name '*_npu_plugin.so' \
         -o -name '*_frontend.so.*' ! -name '*_ir_frontend.so.*' \) -delete \
@@ -43,7 +43,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements.txt
 
 
-# --- Code and model, readable whatever the mask of who checked them out -------------------------------------
+# --- Code and model, readable for all, whatever the umask of the checkout -----------------------------------
 
 FROM ${BASE} AS code
 WORKDIR /code
@@ -51,7 +51,7 @@ COPY uwsgi.ini ./
 COPY app app
 COPY front front
 COPY model model
-# Compiled here, since nothing can be written where it runs.
+# Compiled now, because the file system is read-only at run time.
 RUN rm -rf model/bundles \
     && python -m compileall -q --invalidation-mode unchecked-hash app front model \
     && chmod -R a+rX .
@@ -60,18 +60,19 @@ FROM ${BASE} AS bundle
 ARG BUNDLES
 ARG MODEL
 COPY ${BUNDLES}/${MODEL} /bundles/${MODEL}
-# Stages are compiled and measured where the pictures for that are, and come with the bundle: serving has no other engine.
+# The bundle must contain compiled stages, because this image has no other engine. (They are made and measured by
+# `python -m model export`, which needs pictures.)
 RUN [ -d "/bundles/${MODEL}/openvino" ] \
-    || { echo "model ${MODEL} has no compiled stages: python -m model export ${MODEL}" >&2; exit 1; } \
+    || { echo "Model ${MODEL} has no compiled stages. Run: python -m model export ${MODEL}" >&2; exit 1; } \
     && chmod -R a+rX /bundles
 
 
-# --- What both images have ----------------------------------------------------------------------------------
+# --- Common to both images ----------------------------------------------------------------------------------
 
 FROM ${BASE} AS runtime
 RUN groupadd --gid 10001 maskserve \
     && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /tmp --shell /usr/sbin/nologin maskserve
-# All that is ever written is below /tmp: the counts of /metrics, models that come by gs://.
+# Only /tmp is written to: metrics counters, and models from gs:// addresses.
 ENV HOME=/tmp \
     MASKSERVE_MODEL_DIR=/tmp/models \
     PATH=/opt/venv/bin:$PATH \
@@ -102,8 +103,8 @@ LABEL org.opencontainers.image.title="MaskServe" \
       org.opencontainers.image.description="Serves instance segmentation by HTTP" \
       org.opencontainers.image.revision=${REVISION}
 EXPOSE 8080
-# Ready, not only alive: who waits for a healthy container wants to send it pictures.
+# Checks readiness, not only liveness: a healthy container can take requests.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-I", "app/probe.py"]
-# Finishes what it has, and exits 0 (uwsgi.ini).
+# Finishes running and queued requests, then exits with 0 (uwsgi.ini).
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["uwsgi", "uwsgi.ini"]

@@ -25,7 +25,7 @@ from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
-from model import heap
+from model import malloc
 from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         BundleError: the manifest of a model is not valid.
     """
     if segmenters is None:
-        heap.keep_little()  # first, because a thread that has already allocated memory keeps its own heap
+        malloc.tune()  # first, because a thread that has already allocated memory keeps its own heap
     logs.configure()
     settings = settings or Settings.from_environment()
     for advice in settings.advice():

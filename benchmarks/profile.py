@@ -19,7 +19,7 @@ import openvino as ov
 from benchmarks.networks import CALIBRATION_PHOTOS, PHOTO
 from benchmarks.pictures import SAMPLE
 from benchmarks.roof import roof_gflops
-from model import catalog, heap
+from model import catalog, malloc
 from model.engines.conversion import convert, save
 from model.engines.openvino import OpenVINOPass, hint_for, precisions_of_processor, read_stage
 from model.engines.quantization import Calibration, quantize
@@ -211,7 +211,7 @@ def _networks() -> Iterator[tuple[str, Floats, dict[str, Path]]]:
 def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted: bool) -> ov.InferRequest:
     hint = hint_for(precision)
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint, "PERF_COUNT": counted}
-    heap.keep_little()
+    malloc.tune()
     core = ov.Core()
     model = read_stage(core, folder, STAGES, STAGES[0], hint)
     if precision == "int8":

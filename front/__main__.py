@@ -1,7 +1,7 @@
 """python -m front PORT [PATIENCE [DOOR]]: listen on PORT and forward requests to the workers, on port DOOR.
 
-PATIENCE is the idle timeout in seconds. DOOR defaults to the port on which the parent process listens. With PORT
-alone, only check that PORT is free.
+PATIENCE is the idle timeout in seconds. DOOR defaults to the port on which the parent process listens. With
+PORT alone, only check that PORT is free.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class Exchange(asyncio.BufferedProtocol):
             self._front.find_worker(self)
 
     def eof_received(self) -> bool:
-        """The client has closed its sending side. It may still read, so the service decides whether it has left."""
+        """The client has closed its sending side. It may still read; the service decides if it has left."""
         if self._head is None and self._received and self._closes_at is None:
             self.answer_here(HTTPStatus.BAD_REQUEST, "The request ended before its head was complete.")
         if self._head is not None and not self._body.is_whole and not self._is_answered:
@@ -186,8 +186,8 @@ class Exchange(asyncio.BufferedProtocol):
     def _await_taking(self) -> None:
         """Continue reading from the client once the worker's kernel has acknowledged what was sent.
 
-        While the listen queue is full, the kernel drops data of new connections, to be sent again; and it resets
-        a connection if a second piece arrives before the first.
+        While the listen queue is full, the kernel drops data of new connections, to be sent again; and it
+        resets a connection if a second piece arrives before the first.
         """
         if self._worker is None or self._transport.is_closing():
             return
@@ -249,7 +249,7 @@ class Exchange(asyncio.BufferedProtocol):
         self._finish()
 
     def _finish(self) -> None:
-        """Close when all is sent. Keep reading for a while: closing with unread data resets the connection."""
+        """Close when all is sent, but read on for a while: closing with unread data resets the connection."""
         self._closes_at = time.monotonic() + _LINGER_SECONDS
         with suppress(OSError):
             self._transport.write_eof()

@@ -141,7 +141,7 @@ def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:
-    """Values by name in capitals. Names with underscores are dropped: their variables would clash with others."""
+    """Values by name in capitals. Names with underscores are dropped: their variables would be ambiguous."""
     fields: dict[bytes, list[bytes]] = {}
     for line in lines:
         match = FIELD.fullmatch(line)

@@ -1,4 +1,4 @@
-"""Cloud Storage and Pub/Sub, the few calls that the function makes of them."""
+"""Cloud Storage and Pub/Sub: the few calls that the function needs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _SCOPES = (
 _CHUNK = 256 * 1024  # bytes
 _TIMEOUT = (10, 60)  # seconds to connect, and between two packets
 
-# What fails for a moment is asked again at once, rather than lose an inference. All that is asked here may be
-# asked twice: writes have a precondition, and messages are published at least once anyway.
+# Short failures are retried right here, because a redelivery would repeat the inference. All calls are safe
+# to repeat: writes have a precondition, and messages are published at least once anyway.
 _RETRY = Retry(
     total=3,
     backoff_factor=0.3,
@@ -42,12 +42,12 @@ _RETRY = Retry(
 
 @dataclass(frozen=True)
 class Object:
-    """What Cloud Storage knows of an object.
+    """Metadata of an object in Cloud Storage.
 
     Attributes:
         size: in bytes.
-        created: when this generation was.
-        md5: of its bytes, in base64; None where it was composed of others.
+        created: when this generation was written.
+        md5: of its content, in base64; None for composite objects.
     """
 
     generation: str
@@ -57,9 +57,9 @@ class Object:
 
 
 class Cloud:
-    """Cloud Storage and Pub/Sub, or their emulators where the environment names some.
+    """Cloud Storage and Pub/Sub, or the emulators that the environment names.
 
-    Every call raises TryAgain for an answer that it does not know, and for none.
+    Every call raises TryAgain if there is no response, or an unexpected one.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -69,10 +69,10 @@ class Cloud:
         self._authorized: requests.Session | None = None
 
     def look_up(self, bucket: str, name: str, generation: str | None = None) -> Object | None:
-        """The object, of that generation or the one it has; None if there is none.
+        """The metadata of an object, by default of its live generation; None if it does not exist.
 
         Raises:
-            Fault: Cloud Storage answers 400: it can never be asked so.
+            Fault: Cloud Storage answers 400, so a retry is pointless.
         """
         response = self._storage_call("GET", _path(bucket, name), {"generation": generation})
         if response is None:
@@ -88,11 +88,11 @@ class Cloud:
     def read(
         self, bucket: str, name: str, generation: str | None = None, max_bytes: int = sys.maxsize
     ) -> tuple[bytes, str] | None:
-        """An object's bytes and generation; None if there is none.
+        """An object's content and generation; None if it does not exist.
 
         Raises:
-            Fault: it has more than `max_bytes`, as one that is stored compressed may though its size be less;
-                or Cloud Storage answers 400: it can never be asked so.
+            Fault: it has more than `max_bytes` (an object stored compressed can exceed its reported size); or
+                Cloud Storage answers 400, so a retry is pointless.
         """
         parameters = {"alt": "media", "generation": generation}
         response = self._storage_call("GET", _path(bucket, name), parameters, stream=True)
@@ -106,16 +106,16 @@ class Cloud:
                     if len(received) > max_bytes:
                         raise too_large(max_bytes)
             except requests.RequestException as error:
-                raise TryAgain(f"Cloud Storage broke off: {error}") from error
+                raise TryAgain(f"the download from Cloud Storage was interrupted: {error}") from error
             return bytes(received), response.headers["X-Goog-Generation"]
 
     def write(
         self, bucket: str, name: str, data: bytes, content_type: str, replacing: str = "0"
     ) -> str | None:
-        """Write an object in place of generation `replacing`, "0" for none.
+        """Write an object, if its live generation is `replacing`; "0": if it does not exist.
 
         Returns:
-            Its generation; None if it is another that would be replaced.
+            The new generation; None if the live generation is another one.
         """
         boundary = secrets.token_hex(16)
         metadata = json.dumps({"name": name, "contentType": content_type}).encode()
@@ -150,12 +150,12 @@ class Cloud:
     def _storage_call(
         self, method: str, path: str, parameters: Mapping[str, str | None], stream: bool = False
     ) -> requests.Response | None:
-        """The answer of Cloud Storage; None where there is no such object."""
+        """The response of Cloud Storage; None if the object does not exist."""
         response = self._call(method, f"{self._storage}/storage/v1/{path}", params=parameters, stream=stream)
         if response.status_code == requests.codes.not_found:
             return None
         if response.status_code == requests.codes.bad_request:
-            words = f"Cloud Storage refuses a request for {path}: {response.text[:300]}"
+            words = f"Cloud Storage rejected the request for {path}: {response.text[:300]}"
             raise Fault.of("refused", HTTPStatus.BAD_REQUEST, words)
         _check(response, "reading from Cloud Storage")
         return response
@@ -164,10 +164,10 @@ class Cloud:
         try:
             return self._session(url).request(method, url, timeout=_TIMEOUT, **wishes)
         except (requests.RequestException, GoogleAuthError) as error:
-            raise TryAgain(f"{url} cannot be asked: {error}") from error
+            raise TryAgain(f"{url} could not be reached: {error}") from error
 
     def _session(self, url: str) -> requests.Session:
-        """One for all requests: it keeps connections and, but for emulators, the account's token."""
+        """One session for all requests: it reuses connections and, except for emulators, the access token."""
         if url.startswith("http:"):
             return self._open
         if self._authorized is None:
@@ -177,7 +177,7 @@ class Cloud:
 
 
 def _at(host: str | None) -> str | None:
-    """An emulator's address, whose scheme may be left out."""
+    """An emulator's address; the scheme defaults to http."""
     return host if not host or "://" in host else f"http://{host}"
 
 
@@ -192,6 +192,6 @@ def _path(bucket: str, name: str) -> str:
 
 
 def _check(response: requests.Response, what: str) -> None:
-    """Raise TryAgain unless the answer is good: a role that is missing can be given until the next try."""
+    """Raise TryAgain on any error: even a missing role may have been granted by the next try."""
     if not response.ok:
         raise TryAgain(f"{what}: status {response.status_code}: {response.text[:300]}")

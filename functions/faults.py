@@ -1,4 +1,4 @@
-"""Faults: why an image has no result, for good or for now."""
+"""Faults: why an image has no result, permanently or for now."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from werkzeug.exceptions import ServiceUnavailable
 
 
 class Fault(Exception):
-    """There will be no result, however often it is tried.
+    """A permanent failure: a retry cannot succeed.
 
     Attributes:
-        problem: why, as the service says it too (RFC 9457): type, title, status, detail.
+        problem: the reason, in the format of the service (RFC 9457): type, title, status, detail.
     """
 
     status = "failed"
@@ -24,37 +24,35 @@ class Fault(Exception):
 
     @classmethod
     def of(cls, kind: str, status: int, detail: str) -> Fault:
-        """One that the function finds itself; `kind` is its name for programs."""
+        """A failure that the function itself detects. `kind` identifies it for programs."""
         title = kind.replace("-", " ").capitalize()
         problem = {"type": f"urn:maskserve:{kind}", "title": title, "status": int(status), "detail": detail}
         return cls(problem)
 
 
 class Superseded(Fault):
-    """A newer generation has taken the image's place before it could be read."""
+    """A newer generation replaced the image before it could be read."""
 
     status = "superseded"
 
 
 class TryAgain(ServiceUnavailable):
-    """It may go well later. As the function's answer, 503, it makes Pub/Sub deliver the message again.
+    """A temporary failure. The function answers 503, and Pub/Sub delivers the message again.
 
-    An HTTP error, so that the framework answers it without the stack trace that it logs for crashes.
+    It is an HTTP error so that the framework does not log it with a stack trace, as it does for crashes.
     """
 
 
 class AnotherTry(TryAgain):
-    """Another try is at the same image, or was when it died: this ends by itself, in ten minutes at most."""
+    """Another try works on the same image, or died while it did. Resolves itself within ten minutes."""
 
 
 def not_found(uri: str) -> Fault:
-    """The object was deleted, or never was there."""
-    return Fault.of("not-found", HTTPStatus.NOT_FOUND, f"There is no object {uri}.")
+    """The object was deleted, or never existed."""
+    return Fault.of("not-found", HTTPStatus.NOT_FOUND, f"The object {uri} does not exist.")
 
 
 def too_large(most: int) -> Fault:
     """An image of more than `most` bytes."""
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return Fault.of(
-        "too-large", status, f"The image has more than {most:,} bytes, the most that is accepted."
-    )
+    return Fault.of("too-large", status, f"The image has more than {most:,} bytes, the maximum (MAX_BYTES).")

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stdout, as Cloud Logging and Error Reporting read them."""
+"""Logs: one JSON object per line on stdout, as Cloud Logging and Error Reporting expect."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {"severity": record.levelname, "message": record.getMessage(), **getattr(record, "entry", {})}
-        if record.exc_info:  # under this name Error Reporting looks for it
+        if record.exc_info:  # the field in which Error Reporting looks for it
             entry["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))[-_LONGEST_TRACE:]
         return json.dumps(entry, default=str)
 
 
 def configure() -> None:
-    """Log to stdout, from INFO on."""
+    """Log to stdout, at level INFO."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -1,4 +1,4 @@
-"""The function: a message of Pub/Sub names an image in Cloud Storage; its segments go to another bucket."""
+"""The function: a Pub/Sub message names an image in Cloud Storage; its segments go to another bucket."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _worker = Worker(_settings, Cloud(os.environ))
 def segment(event: CloudEvent) -> None:
     """Segment the image that the event, google.cloud.pubsub.topic.v1.messagePublished, asks for.
 
-    Returning acknowledges the message; raising has Pub/Sub deliver it again.
+    Returning acknowledges the message; on an exception Pub/Sub delivers it again.
 
     Raises:
-        TryAgain: what went wrong may go well later.
-        InternalServerError: the function crashed, and has said so in the log.
+        TryAgain: a temporary failure.
+        InternalServerError: the function crashed; the log has the stack trace.
     """
     data = event.data if isinstance(event.data, Mapping) else {}
     _take(data.get("message"), event["id"])
@@ -48,32 +48,32 @@ def segment(event: CloudEvent) -> None:
 
 @functions_framework.errorhandler(BadRequest)
 def take_push(_: BadRequest) -> flask.Response | HTTPException:
-    """A push that the framework makes no event of: one without data, as of a notification, or a broken one.
+    """Handle a push that the framework rejects: a notification without data, or a malformed push.
 
-    Refused, as it would be else, it would come again and again.
+    Rejecting it would only cause redelivery.
     """
     push = flask.request.get_json(force=True, silent=True)
     message = push.get("message") if isinstance(push, Mapping) else None
     try:
         _take(message, str(message.get("messageId", "")) if isinstance(message, Mapping) else "")
     except HTTPException as error:
-        return error  # what an error handler raises is a crash to the framework, whatever it is
+        return error  # the framework treats any exception raised in an error handler as a crash
     return flask.Response(status=204)
 
 
 def _take(message: Any, event_id: str) -> None:
-    """Work off `message`, and say so in the log."""
+    """Process `message`, and log how it went."""
     started = time.monotonic()
     entry: dict[str, Any] = {"event": event_id}
     try:
         if not isinstance(message, Mapping):
-            raise Malformed("there is no message in it")
+            raise Malformed("the push has no message")
         image = image_in(message)
         entry |= {"object": image.uri, "generation": image.generation}
         if image.bucket == _settings.result_bucket:
             raise AboutResult(
-                f"{image.uri} is in RESULT_BUCKET, which is never segmented. If it announces its objects,"
-                f" delete that: gcloud storage buckets notifications delete gs://{image.bucket}"
+                f"{image.uri} is in RESULT_BUCKET, whose objects are never segmented. If that bucket has a"
+                f" notification, delete it: gcloud storage buckets notifications delete gs://{image.bucket}"
             )
         outcome = _worker.finish(image, event_id, _age(message))
     except Ignored as reason:
@@ -82,12 +82,12 @@ def _take(message: Any, event_id: str) -> None:
         logger.error("malformed: %s", reason, extra={"entry": {**entry, "status": "malformed"}})
     except TryAgain as reason:
         entry |= {"status": "again", "milliseconds": _milliseconds_since(started)}
-        logger.warning("to be tried again: %s", reason.description, extra={"entry": entry})
+        logger.warning("will be retried: %s", reason.description, extra={"entry": entry})
         raise
     except Exception as error:
         entry |= {"status": "crashed", "milliseconds": _milliseconds_since(started)}
         logger.exception("crashed: %r", error, extra={"entry": entry})
-        raise InternalServerError from error  # an HTTP error: the framework would log others once more
+        raise InternalServerError from error  # the framework would log other errors a second time
     else:
         entry |= {
             "generation": outcome.image.generation,
@@ -101,10 +101,10 @@ def _take(message: Any, event_id: str) -> None:
 
 
 def _age(message: Mapping[str, Any]) -> timedelta:
-    """How long ago the message was published; of one that does not say so, no time."""
+    """How long ago the message was published; zero if unknown."""
     try:
         return datetime.now(UTC) - datetime.fromisoformat(str(message.get("publishTime")))
-    except (ValueError, TypeError):  # no time, or one without a zone
+    except (ValueError, TypeError):  # missing, or without a time zone
         return timedelta()
 
 

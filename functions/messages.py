@@ -1,4 +1,4 @@
-"""Messages: the image that a message of Pub/Sub asks for, a notification of Cloud Storage or a request."""
+"""Messages: which image a Pub/Sub message asks for, as a Cloud Storage notification or as a request."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from names import is_bucket, is_object
 
 
 class Ignored(Exception):
-    """A message that asks for nothing that this function does.
+    """A valid message that needs no work.
 
     Attributes:
-        level: how much it matters, as logging says it.
+        level: the severity for the log.
     """
 
     level = logging.INFO
 
 
 class AboutResult(Ignored):
-    """A message about an object in the bucket of results, which somebody has subscribed by mistake."""
+    """A message about an object in RESULT_BUCKET, which has a notification by mistake."""
 
     level = logging.WARNING
 
 
 class Malformed(Exception):
-    """A message that cannot be understood, now or later."""
+    """A message that cannot be parsed. A redelivery would not help."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Image:
     """An image to segment.
 
     Attributes:
-        generation: which of those that the object had or has; None: the one it has.
-        parameters: of the service.
+        generation: of the object; None: the live one.
+        parameters: query parameters for the service.
     """
 
     bucket: str
@@ -54,10 +54,10 @@ class Image:
 
 
 def image_in(message: Mapping[str, Any]) -> Image:
-    """The image that `message`, a PubsubMessage as JSON, asks to segment.
+    """The image that `message` (a PubsubMessage as JSON) asks for.
 
     Raises:
-        Ignored: a notification of something else than a new object.
+        Ignored: a notification of anything but a new object.
         Malformed: neither a notification nor a request.
     """
     attributes = message.get("attributes") or {}
@@ -65,14 +65,14 @@ def image_in(message: Mapping[str, Any]) -> Image:
         raise Malformed("attributes must be an object")
     image = _notified(attributes) if "eventType" in attributes else _requested(message.get("data"))
     if image.name.endswith("/"):
-        raise Ignored(f"{image.uri} stands for a folder")
+        raise Ignored(f"{image.uri} is a folder placeholder")
     return image
 
 
 def _notified(attributes: Mapping[str, Any]) -> Image:
-    """All that is needed is in the attributes, so it does not matter whether there is a payload."""
+    """The attributes are enough, so notifications may come without payload."""
     if attributes["eventType"] != "OBJECT_FINALIZE":
-        raise Ignored(f"a notification of {attributes['eventType']!r}")
+        raise Ignored(f"notification of type {attributes['eventType']!r}, not OBJECT_FINALIZE")
     bucket, name, generation = (
         str(attributes.get(key, "")) for key in ("bucketId", "objectId", "objectGeneration")
     )
@@ -84,9 +84,11 @@ def _notified(attributes: Mapping[str, Any]) -> Image:
 def _requested(data: object) -> Image:
     try:
         document = json.loads(base64.b64decode(str(data or ""), validate=True))
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair fits no query and no name
+        json.dumps(document, ensure_ascii=False).encode()  # rejects lone surrogates, which cannot be encoded
     except (binascii.Error, ValueError, RecursionError):
-        raise Malformed("data must be JSON in base64, or attributes those of a notification") from None
+        raise Malformed(
+            "expected a request (data: JSON in base64) or a notification (attributes with eventType)"
+        ) from None
     if not isinstance(document, dict):
         raise Malformed('the JSON must be an object such as {"gcs_uri": "gs://bucket/photo.jpg"}')
     uri = str(document.get("gcs_uri", ""))
@@ -95,7 +97,7 @@ def _requested(data: object) -> Image:
         raise Malformed("the JSON must have a valid gcs_uri, such as gs://bucket/folder/photo.jpg")
     parameters = document.get("parameters") or {}
     if not isinstance(parameters, dict) or not all(map(_fits_a_query, parameters.values())):
-        raise Malformed("parameters must be an object of texts, numbers and lists of them")
+        raise Malformed("parameters must be an object whose values are strings, numbers or lists of these")
     return Image(bucket, name, parameters=parameters)
 
 

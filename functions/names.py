@@ -1,4 +1,4 @@
-"""Names: those that buckets and objects of Cloud Storage can have."""
+"""Names: which ones Cloud Storage allows for buckets and objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _PART = "[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?"
 
 
 def is_bucket(name: str) -> bool:
-    """Whether a bucket can have the name: parts between dots, as in a domain."""
+    """Whether this is a valid bucket name: parts separated by dots, as in a domain."""
     return 3 <= len(name) <= _LONGEST_BUCKET and bool(re.fullmatch(rf"{_PART}(\.{_PART})*", name))
 
 
 def is_object(name: str) -> bool:
-    """Whether an object can have the name.
+    """Whether this is a valid object name.
 
-    No "." and "..", which a URL loses on its way: another thing would be asked for than was meant.
+    "." and ".." are not: URLs are normalised on the way, so a request would be for a different object.
     """
     return (
         bool(re.fullmatch("[^\r\n\0\ud800-\udfff]+", name))

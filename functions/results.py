@@ -1,4 +1,4 @@
-"""Results: where those of an image are, and what they say."""
+"""Results: where the results of an image are stored, and what they contain."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from messages import Image
 from names import is_object
 from service import Answer
 
-# The try that wrote an overlay older than this has most likely died: Cloud Run ends its request after 300 s
-# (--timeout), and segments.json, which it writes next, would be there. It may still wake up: see _take_over.
+# If an overlay is older than this and has no segments.json, the try that wrote it has most likely died: Cloud
+# Run ends its request after 300 s (--timeout). It may still wake up: see _take_over.
 _LONGEST_TRY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What segments.json says: the service's answer, or why there is none.
+    """The content of segments.json: the service's answer, or why there is none.
 
     Attributes:
-        generation: of segments.json, for who would replace it.
+        generation: of segments.json, needed to replace it.
     """
 
     document: dict[str, Any]
@@ -41,10 +41,9 @@ class Record:
         return self.document.get("error")
 
     def is_final_for(self, event_id: str) -> bool:
-        """Whether the event needs no work: it is done, or this very event has failed before.
+        """Whether the event needs no more work: the image is done, or this very event has failed before.
 
-        A failure is no answer to somebody who asks once more: the key, the parameters or the service may be
-        others by now.
+        A failure of an earlier event does not count: the key, the parameters or the service may have changed.
         """
         return not self.problem or self.document.get("event") == event_id
 
@@ -66,30 +65,30 @@ class Results:
 
     @property
     def have_a_name(self) -> bool:
-        """Whether Cloud Storage has names as long as theirs."""
+        """Whether their names are short enough for Cloud Storage."""
         return is_object(f"{self._folder}/segments.json")
 
     def record(self) -> Record | None:
-        """What is in segments.json, if it is there.
+        """The content of segments.json, if it exists.
 
         Raises:
-            Fault: it is not by this function.
+            Fault: it was not written by this function.
         """
         found = self._cloud.read(self._bucket, f"{self._folder}/segments.json")
         return Record(_document_in(found[0], self.json), found[1]) if found else None
 
     def keep(self, answer: Answer, before: Record | None) -> Record:
-        """Write the overlay, then segments.json, in place of `before`; the two are always of one answer.
+        """Write the overlay, then segments.json, replacing `before`. Both are always of the same answer.
 
-        Returns what is there in the end: of tries that overlap the first one counts.
+        Returns what is stored in the end: of overlapping tries the first one wins.
 
         Raises:
-            AnotherTry: it is at it, or has failed meanwhile, which this one may not have.
+            AnotherTry: another try is at work, or has recorded a failure meanwhile.
         """
         if self._write_overlay(answer.overlay):
             return self._keep(answer.document, before)
         there = self._cloud.look_up(self._bucket, f"{self._folder}/overlay.png")
-        if there is None:  # somebody has just deleted it
+        if there is None:  # deleted in this moment
             return self._by_another_try()
         if datetime.now(UTC) - there.created >= _LONGEST_TRY:
             return self._take_over(there, answer, before)
@@ -98,10 +97,10 @@ class Results:
         return self._by_another_try()
 
     def _take_over(self, old: Object, answer: Answer, before: Record | None) -> Record:
-        """Replace an old overlay, also by the same bytes, to be young again: no third try may replace it now.
+        """Replace an old overlay, even by the same bytes: its new age keeps a third try from doing the same.
 
-        Cloud Run ends requests, not threads: the try that wrote it may wake up at any time, and write its
-        segments.json. So this one claims the place first, and the other finds another generation there.
+        Cloud Run ends requests, not threads: the try that wrote the old overlay may wake up at any time and
+        write its segments.json. So this one claims segments.json first, and the other's precondition fails.
         """
         claim = self._write_record(self._without_result(_taken_over(), None), before)
         if claim and self._write_overlay(answer.overlay, old.generation):
@@ -109,11 +108,11 @@ class Results:
         return self._by_another_try()
 
     def keep_fault(self, fault: Fault, event_id: str, before: Record | None) -> Record:
-        """Write why there is no result to segments.json, in place of `before`."""
+        """Record in segments.json why there is no result, replacing `before`."""
         return self._keep(self._without_result(fault, event_id), before)
 
     def _without_result(self, fault: Fault, event_id: str | None) -> dict[str, Any]:
-        """What segments.json says where there is no result, for that event for good, or for none."""
+        """segments.json without a result: final for the event `event_id`; None: for no event."""
         return {
             "source": self._image.uri,
             "generation": self._image.generation,
@@ -123,15 +122,15 @@ class Results:
         }
 
     def _keep(self, document: dict[str, Any], before: Record | None) -> Record:
-        """Returns what is there in the end: of tries that overlap the first one counts.
+        """Write segments.json; returns what is stored in the end: of overlapping tries the first one wins.
 
         Raises:
-            AnotherTry: it has failed meanwhile, which this one may not have, or has claimed the place.
+            AnotherTry: another try has recorded a failure meanwhile, or has claimed segments.json.
         """
         return self._write_record(document, before) or self._by_another_try()
 
     def _write_record(self, document: dict[str, Any], before: Record | None) -> Record | None:
-        """None if it is another than `before` that would be replaced."""
+        """None if segments.json is no longer `before`."""
         data = json.dumps(document, separators=(",", ":")).encode()
         name = f"{self._folder}/segments.json"
         replacing = before.generation if before else "0"
@@ -139,7 +138,7 @@ class Results:
         return Record(document, written) if written else None
 
     def _write_overlay(self, overlay: bytes, replacing: str = "0") -> bool:
-        """False if it is another generation that would be replaced."""
+        """False if the overlay is no longer generation `replacing`."""
         name = f"{self._folder}/overlay.png"
         return self._cloud.write(self._bucket, name, overlay, "image/png", replacing) is not None
 
@@ -147,18 +146,18 @@ class Results:
         there = self.record()
         if there is None or there.problem:
             raise AnotherTry(
-                f"another try is at gs://{self._bucket}/{self._folder}, or ended there a while ago"
+                f"another try works on gs://{self._bucket}/{self._folder}, or has ended there recently"
             )
         return there
 
 
 def _taken_over() -> Fault:
-    words = "A try has taken over from one that seemed dead. If this stays, it has died too: ask again."
+    words = "A retry has taken over from a try that seemed dead. If this stays, it has died too: ask again."
     return Fault.of("taken-over", HTTPStatus.SERVICE_UNAVAILABLE, words)
 
 
 def _md5(data: bytes) -> str:
-    """As Cloud Storage says it."""
+    """In the format of Cloud Storage."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
 
 
@@ -172,5 +171,5 @@ def _document_in(data: bytes, uri: str) -> dict[str, Any]:
             return document
         case {"error": {"detail": _}, "status": str()}:
             return document
-    words = f"What is at {uri} is not by this function: delete it, and ask again."
+    words = f"{uri} was not written by this function. Delete it, then send a new request."
     raise Fault.of("not-a-result", HTTPStatus.CONFLICT, words)

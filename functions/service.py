@@ -1,4 +1,4 @@
-"""The service: an image and parameters in, its answer and its overlay out."""
+"""Client of the service: sends an image with parameters, receives segments and overlay."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from settings import Settings
 _SECONDS_TO_CONNECT = 10
 _CHUNK = 256 * 1024  # bytes
 
-# The service takes 32 KiB of request line and headers (the default of its MASKSERVE_MAX_HEADER_BYTES); more
-# is 431. 4 KiB are more than the rest of them needs.
+# The service accepts 32 KiB of request line and headers (default of MASKSERVE_MAX_HEADER_BYTES); beyond that
+# it answers 431. 4 KiB are enough for everything but the query.
 LONGEST_QUERY = 28 * 1024  # bytes
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-# Refusals that say nothing of the image: a wrong key or role, a slow upload, too many requests.
+# Temporary refusals, not caused by the image: a wrong key or role, a slow upload, too many requests.
 _FOR_NOW = (401, 403, 408, 429)
 
-# Refusals of the image or the query, for good even where something before the service says them: a proxy's
-# limit on bodies is the same the next time. Others are for now: a load balancer without a route says 404.
+# Permanent refusals of the image or the query, even if a proxy in front of the service answers: its size
+# limit will not change. Others are temporary then: a load balancer answers 404 while it has no route.
 _FOR_GOOD_BY_ANYBODY = (400, 413, 414, 415, 422, 431)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service found: its JSON answer, without the overlay, and the overlay as PNG."""
+    """The answer of the service: JSON without the overlay, and the overlay as PNG."""
 
     document: dict[str, Any]
     overlay: bytes
@@ -54,18 +54,16 @@ class Service:
         }
 
     def segment(self, data: bytes, image: Image, request_id: str) -> Answer:
-        """Ask for the segments of the image file `data`, by one inference for both JSON and overlay.
+        """Request the segments of the image file `data`: one inference for both JSON and overlay.
 
         Raises:
-            Fault: the service refuses the image or its parameters.
-            TryAgain: it cannot be reached, has failed, or cannot serve it now.
+            Fault: the service rejects the image or its parameters.
+            TryAgain: the service cannot be reached, has failed, or has no capacity now.
         """
-        # Pairs: an `include` among the parameters adds to ours.
+        # A list of pairs, so that an `include` in the parameters adds to ours.
         query = urlencode([*image.parameters.items(), ("include", "overlay")], doseq=True)
         if len(query) > LONGEST_QUERY:
-            words = (
-                f"As a query the parameters have more than {LONGEST_QUERY:,} bytes, the most that is sent."
-            )
+            words = f"The parameters have more than {LONGEST_QUERY:,} bytes as a query string, the maximum."
             raise Fault.of("bad-parameter", HTTPStatus.BAD_REQUEST, words)
         try:
             with requests.post(
@@ -74,12 +72,12 @@ class Service:
                 data=data,
                 headers={**self._headers, "X-Request-Id": request_id},
                 timeout=self._timeout,
-                allow_redirects=False,  # it would become a GET, without the image
+                allow_redirects=False,  # a redirect turns POST into GET, without the image
                 stream=True,
             ) as response:
                 return _answer_in(response)
         except requests.RequestException as error:
-            raise TryAgain(f"the service cannot be asked: {error}") from error
+            raise TryAgain(f"the service could not be reached: {error}") from error
 
 
 def _answer_in(response: requests.Response) -> Answer:
@@ -102,14 +100,14 @@ def _answer_in(response: requests.Response) -> Answer:
         raise Fault.of(
             "bad-parameter",
             HTTPStatus.BAD_REQUEST,
-            "The service's answer is not JSON with segments and an overlay as PNG: leave output and"
-            " image_format out of the parameters.",
+            "The service's answer is not JSON with segments and a PNG overlay. Remove output and image_format"
+            " from the parameters.",
         )
     return Answer(document, overlay)
 
 
 def _text_in(response: requests.Response) -> str:
-    """The answer's text, without the bytes that `response.content` would keep: either may have 200 MB."""
+    """The text of the response. Not `response.text`, which also keeps the bytes: each can have 200 MB."""
     received = bytearray()
     for chunk in response.iter_content(_CHUNK):
         received += chunk
@@ -117,7 +115,7 @@ def _text_in(response: requests.Response) -> str:
 
 
 def _problem_in(response: requests.Response) -> dict[str, Any] | None:
-    """The service's own words; None where something before it refuses."""
+    """The problem document of the service; None if something in front of it has answered."""
     try:
         problem = response.json()
     except ValueError:

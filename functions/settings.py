@@ -1,4 +1,4 @@
-"""Settings: what the function reads from its environment, checked before the first event."""
+"""Settings of the function, from the environment. They are checked before the first event."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from names import is_bucket
 
 _TOPIC = "projects/[a-z][a-z0-9.:-]{2,60}/topics/[A-Za-z][A-Za-z0-9._~%+-]{2,254}"
 _ADDRESS = r"https?://[^\s/?#@]+(/[^\s?#]*)?"
-_HOST = "[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?"  # names in containers' networks may have underscores
+_HOST = "[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?"  # host names in container networks may contain underscores
 
-_LONGEST_REQUEST = 3600  # seconds, of Cloud Run
+_LONGEST_REQUEST = 3600  # seconds, the limit of Cloud Run
 
 
 class BadSetting(ValueError):
-    """An environment variable is missing or not allowed; the message names it, and what is."""
+    """An environment variable is missing or invalid. The message names it and says what is allowed."""
 
 
 def _setting(
     default: str | None, allowed: str, parse: Callable[[str], Any], *, description: str, secret: bool = False
 ) -> Any:
-    """A field of Settings, of the same name in capitals in the environment.
+    """A field of Settings. The environment variable has the same name in capitals.
 
     Args:
-        default: as the environment would spell it; None where there must be a value.
-        allowed: what values it may have, in words.
-        parse: text to value; a ValueError for what is not allowed.
+        default: as text; None if the setting is required.
+        allowed: the allowed values, in words.
+        parse: converts text to the value; raises ValueError if it is invalid.
         description: its line in docs/events.md.
-        secret: its value is never shown.
+        secret: whether the value must never be shown.
     """
     metadata = {
         "default": default,
@@ -65,14 +65,14 @@ def _address(text: str) -> str:
     if ":" in host:
         IPv6Address(host)
     else:
-        _matching(_HOST)(host.encode("idna").decode())  # which refuses empty and long parts
-    if parts.port == 0:  # beyond 65535 it is a ValueError already
+        _matching(_HOST)(host.encode("idna").decode())  # fails on empty and too long labels
+    if parts.port == 0:  # above 65535, urlsplit raises ValueError
         raise ValueError
     return text.rstrip("/")
 
 
 def _key(text: str) -> str | None:
-    """Files and terminals give secrets a line end, which no header may have."""
+    """Without the line end that files and terminals add to secrets, and that a header must not have."""
     return _matching("[!-~]*")(text.strip()) or None
 
 
@@ -105,7 +105,7 @@ class Settings:
     )
     service_url: str = _setting(
         None,
-        "the service's address, with a host and a port that can be, such as https://maskserve.example.com",
+        "the service's URL with a valid host and port, such as https://maskserve.example.com",
         _address,
         description="The address of the service, such as `https://maskserve.example.com`.",
     )
@@ -118,7 +118,7 @@ class Settings:
     )
     service_timeout: int = _setting(
         "240",
-        f"a whole number of seconds up to {_LONGEST_REQUEST}, as long as Cloud Run lets a request last",
+        f"a whole number of seconds up to {_LONGEST_REQUEST}, Cloud Run's limit for a request",
         _seconds_of_a_request,
         description="How long the service may take to answer, in seconds: less than the ack deadline.",
     )
@@ -140,7 +140,7 @@ class Settings:
         """The settings in `environment`.
 
         Raises:
-            BadSetting: for the first that is missing or not allowed.
+            BadSetting: for the first one that is missing or invalid.
         """
         values = {}
         for name, definition in cls.__dataclass_fields__.items():
@@ -151,6 +151,6 @@ class Settings:
             try:
                 values[name] = known["parse"](text)
             except ValueError:
-                found = "what it is" if known["secret"] else repr(text)
+                found = "its current value" if known["secret"] else repr(text)
                 raise BadSetting(f"{variable} must be {known['allowed']}, not {found}") from None
         return cls(**values)

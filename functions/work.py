@@ -1,4 +1,4 @@
-"""The work: one image, from its bucket through the service to its results, whatever happens on the way."""
+"""The work on one image: from its bucket through the service to its results, with all that can go wrong."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended, as it is published.
+    """How the work on an image ended, as published.
 
     Attributes:
-        overlay, json: their gs:// URIs; None where there is none.
+        overlay, json: gs:// URIs; None if not written.
         problem: why there is no result.
     """
 
@@ -47,7 +47,7 @@ class Outcome:
 
 
 class Worker:
-    """Works off images."""
+    """Processes images."""
 
     def __init__(self, settings: Settings, cloud: Cloud) -> None:
         self._settings = settings
@@ -55,23 +55,23 @@ class Worker:
         self._service = Service(settings)
 
     def finish(self, image: Image, event_id: str, age: timedelta) -> Outcome:
-        """Give `image` its results, or record why it has none, and publish how it ended.
+        """Write the results of `image`, or record why it has none, and publish the outcome.
 
-        What has been done is not done again, only published. So it does not matter how often an event comes,
-        nor where the try before it ended.
+        Work that is done is not repeated, only published again. So it does not matter how often an event is
+        delivered, or at which point an earlier try ended.
 
         Args:
             image: what to segment.
             event_id: the same for each delivery of a message.
-            age: of the event. One that is older than MAX_AGE is not tried again, but beside another try.
+            age: of the event. Beyond MAX_AGE it is not retried, except while another try is at work.
 
         Raises:
-            TryAgain: it did not go well, and may the next time.
+            TryAgain: a temporary failure.
         """
         try:
             with self._patience(age):
                 outcome = self._outcome(image, event_id, age)
-        except Fault as fault:  # and it could not be recorded
+        except Fault as fault:  # which could not be recorded
             outcome = Outcome(image, fault.status, problem=fault.problem)
         topic = self._settings.result_topic
         self._cloud.publish(topic, outcome.as_message(), {"status": outcome.status})
@@ -85,7 +85,7 @@ class Worker:
             image = replace(image, generation=found.generation)
         results = Results(self._cloud, self._settings.result_bucket, image)
         if not results.have_a_name:
-            words = "The object's name is so long that its results' names would be longer than allowed."
+            words = "The object's name is too long: the names of its results would exceed 1,024 bytes."
             raise Fault.of("name-too-long", HTTPStatus.BAD_REQUEST, words)
         before = results.record()
         if before and before.is_final_for(event_id):
@@ -99,9 +99,9 @@ class Worker:
 
     @contextmanager
     def _patience(self, age: timedelta) -> Iterator[None]:
-        """Make a fault for good of one for now, where the event is too old to be tried again.
+        """Turn a temporary failure into a permanent one if the event is older than MAX_AGE.
 
-        But not of another try that is at it: that may publish a result yet.
+        Not while another try is at work: that one may still publish a result.
         """
         try:
             yield
@@ -110,7 +110,7 @@ class Worker:
         except TryAgain as reason:
             if age < timedelta(seconds=self._settings.max_age):
                 raise
-            words = f"It was tried for too long. At last: {reason.description}"
+            words = f"Gave up after MAX_AGE. Last error: {reason.description}"
             raise Fault.of("gave-up", HTTPStatus.SERVICE_UNAVAILABLE, words) from reason
 
     def _read(self, image: Image) -> bytes:
@@ -123,7 +123,7 @@ class Worker:
             return read[0]
         newest = self._cloud.look_up(image.bucket, image.name)
         if newest:
-            words = f"Generation {newest.generation} has taken its place before it could be read."
+            words = f"Generation {newest.generation} replaced this one before it could be read."
             raise Superseded.of("superseded", HTTPStatus.NOT_FOUND, words)
         raise not_found(image.uri)
 

@@ -7,7 +7,7 @@ import importlib
 import signal
 import sys
 
-from model.commands import banner
+from model.commands import banner, lean_keras
 from model.files.system_errors import in_words
 
 COMMANDS = {
@@ -33,6 +33,7 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
         program: what the help and error messages call it.
     """
     banner.silence()
+    lean_keras.import_lean()
     parser = argparse.ArgumentParser(
         prog=program, description="Segment pictures, manage models, train and measure them."
     )

@@ -1,4 +1,4 @@
-"""Answering: the one way from an image file to what a model found in it, for whoever asks."""
+"""Answering: the path from an image file to what a model found in it, shared by all interfaces."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from model.stopwatch import Stopwatch
 from model.storage.manifest import Manifest
 
 USUAL_WORK = 2.5
-"""How many pixels a network sees at most for each of an ordinary picture: tiles overlap and are filled up."""
+"""The most pixels that a network processes for each pixel of an ordinary picture, as tiles overlap and are
+padded."""
 
-_LONGEST_ECHO = 40  # characters of a caller's text that are repeated to the caller
+_LONGEST_ECHO = 40  # characters of a caller's text that are repeated in a message
 
 
 class Unsuitable(ValueError):
-    """Something was asked of a model that its kind cannot give; says what can."""
+    """The model does not support a requested option; the message says which models or values do."""
 
 
 def wishes_for(
@@ -38,16 +39,16 @@ def wishes_for(
     split: Split | None = None,
     min_area: int | None = None,
 ) -> Wishes:
-    """What a caller wishes of the model; None stands for what the caller has not asked for.
+    """Return the options of a request to the model; None stands for options that are not given.
 
     Args:
-        manifest: the model's.
-        output: the format in which the answer is wanted.
+        manifest: the manifest of the model.
+        output: the format of the answer.
         threshold, classes, max_segments, ceiling, split, min_area: as in `Wishes`.
 
     Raises:
-        Unsuitable: the model's task has no such output, `split` or `min_area`; a class that the model does
-            not know; probabilities of more than one class; a `min_area` of segments that are not parts.
+        Unsuitable: the model's task does not support the output, `split` or `min_area`; the model has no such
+            class; probabilities of more than one class are requested; or `min_area` is given without parts.
     """
     if manifest.task not in output.tasks:
         raise Unsuitable(_is_for(manifest, f"the output {output.name}", output.tasks))
@@ -56,7 +57,7 @@ def wishes_for(
             raise Unsuitable(_is_for(manifest, name, ("semantic",)))
     _check_classes(manifest, classes or ())
     if min_area is not None and split != "parts":
-        raise Unsuitable('only parts have a least area: with min_area ask for split "parts" too')
+        raise Unsuitable('only parts can have a minimum area: with min_area, also set split "parts"')
     return Wishes(
         threshold=threshold,
         classes=classes,
@@ -69,9 +70,10 @@ def wishes_for(
 
 
 def weight_of(size: Size, candidates: Sequence[Candidate]) -> int:
-    """The pixels of an ordinary picture that makes as much work as one of `size` (width, height).
+    """Return the pixels of an ordinary picture that takes as much work as one of `size` (width, height).
 
-    They are the picture's own, unless a network sees far more, as of a thin picture in many padded tiles.
+    This is the picture's own number, unless a network processes far more, as for a thin picture in many
+    padded tiles.
     """
     work = max(candidate.segmenter.work(size) for candidate in candidates)
     return max(math.prod(size), int(work / USUAL_WORK))
@@ -94,35 +96,37 @@ def find(
     lane: Callable[[Size], AbstractContextManager[object]] = nullcontext,
     turn: Turn = nullcontext,
 ) -> Finding:
-    """Decode the image file in `data` and have a model look at it.
+    """Decode the image file in `data` and run a model on it.
 
     Args:
         data: a whole image file.
-        candidates: the model that is to answer, or several of which one will (`model.answers.choosing`), each
-            with what is asked of it, as `wishes_for` gives it.
-        chosen_by: who named the model, where it is one; None: the gates are to choose.
-        gate: what to do about a picture that no candidate knows.
-        shows_picture: whether the answer shows the picture itself; if not, it may be decoded reduced.
-        picture_format: the kind of picture file, if any, that the answer will be: one too large for it is
-            refused before the model looks at it.
-        limits: what the picture may cost.
-        page, channel, projection: of the file, as in `model.pictures.decode`; without a page, the first.
+        candidates: the model that answers, or several models from which one is chosen
+            (`model.answers.choosing`), each with the options of the request, as `wishes_for` returns them.
+        chosen_by: who named the model, if there is one candidate; None: the gates choose.
+        gate: the policy for pictures that no candidate's gate accepts.
+        shows_picture: whether the answer shows the picture itself; if not, it may be decoded at a reduced
+            size.
+        picture_format: the picture format of the answer, if any: a picture too large for the format is
+            refused before the model runs.
+        limits: the limits on the picture.
+        page, channel, projection: as in `model.pictures.decode`; page None: the first.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
-        decode: how the picture is decoded, here or in another process.
-        lane: of the decoded picture's size, gives what is held while models look at it.
-        turn: gives what is held, within that, while a network computes.
+        decode: decodes the picture, in this or in another process.
+        lane: returns, for the size of the decoded picture, the context manager that is held while models
+            process it.
+        turn: returns the context manager that is held, inside `lane`, while a network computes.
 
     Raises:
-        Unfamiliar: no candidate knows such pictures, and they are refused.
-        PictureError: no picture in `data`, or one beyond `limits`.
-        CannotEncode: a picture too large for `picture_format`.
+        Unfamiliar: no candidate's gate accepts the picture, and the policy is to refuse such pictures.
+        PictureError: `data` contains no picture, or one beyond `limits`.
+        CannotEncode: the picture is too large for `picture_format`.
         whatever `decode`, `lane` and `turn` raise.
     """
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
     with stopwatch.measure("decode"):
         decoded = decode(data, enough, limits, page=page or 0, channel=channel, projection=projection)
-    if picture_format is not None:  # known now, not after seconds of inference
+    if picture_format is not None:  # checked now rather than after seconds of inference
         check_encodable(decoded.size, picture_format)
     verdicts = judge(candidates, decoded.image, chosen_by, gate)
 
@@ -153,7 +157,7 @@ def find(
 
 
 def _enough_for(candidates: Sequence[Candidate]) -> Callable[[tuple[int, int]], tuple[int, int]]:
-    """To what (width, height) a picture may be reduced without a loss to any candidate."""
+    """Return the `Enough` that leaves enough pixels for every candidate."""
 
     def enough(size: tuple[int, int]) -> tuple[int, int]:
         sizes = [candidate.segmenter.enough(size) for candidate in candidates]
@@ -180,7 +184,7 @@ def _quoted(name: str) -> str:
 
 
 def _one_class(manifest: Manifest, classes: Sequence[str] | None) -> str:
-    """The class whose probability is wanted. Raises Unsuitable."""
+    """Return the class whose probability is requested; raise Unsuitable unless there is exactly one."""
     known = manifest.classes[1:]
     named = list(dict.fromkeys(known if classes is None else classes))
     if len(named) != 1:

@@ -1,4 +1,4 @@
-"""The catalog: which models there are, as bundles in folders, and whether their files are whole."""
+"""The catalog: finds the models, which are bundles in folders, and checks their manifests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from model.families.registry import family_named
-from model.files.system_errors import in_words
+from model.files.system_errors import reason
 from model.files.whole_folders import put_back, whole_folder
 from model.storage.manifest import (
     AUTO,
@@ -25,7 +25,7 @@ from model.storage.manifest import (
 )
 from model.storage.problems import problems_in
 
-PROJECT = Path(__file__).parents[1]  # where there is no checkout, the folder of all installed packages
+PROJECT = Path(__file__).parents[1]  # if MaskServe is installed as a package, the folder of all packages
 
 
 class UnknownModel(ValueError):
@@ -33,10 +33,10 @@ class UnknownModel(ValueError):
 
 
 def model_dir() -> Path:
-    """Where imported and fetched bundles live.
+    """Return the folder for imported and fetched bundles.
 
-    MASKSERVE_MODEL_DIR, if set, takes precedence. The default in a checkout of the project is its folder
-    `models`; where the project is installed as a package, `maskserve/models` in the user's data folder
+    MASKSERVE_MODEL_DIR, if set, takes precedence. In a checkout of the project, the default is its folder
+    `models`; if the project is installed as a package, it is `maskserve/models` in the user's data folder
     (XDG_DATA_HOME).
     """
     if folder := os.environ.get("MASKSERVE_MODEL_DIR"):
@@ -52,19 +52,19 @@ def _roots() -> tuple[Path, Path]:
 
 
 def names() -> list[str]:
-    """The names of all bundles, sorted; none is read yet, so that a broken one does not hide the others."""
+    """Return the names of all bundles, sorted; none is read, so that a broken one does not hide others."""
     put_back(model_dir())
     return sorted({path.parent.name for root in _roots() for path in root.glob(f"[!.]*/{MANIFEST}")})
 
 
 def find(name: str) -> Bundle:
-    """The bundle of that name, its files not yet checked; one in `model_dir` hides a shipped one.
+    """Return the bundle of that name without checking its files; one in `model_dir` hides a shipped one.
 
     Raises:
-        UnknownModel: there is none; says which there are.
-        BundleError: there is, but its manifest is not valid.
+        UnknownModel: there is no such bundle; the message lists those that exist.
+        BundleError: the manifest of the bundle is not valid.
     """
-    if re.fullmatch(NAME_PATTERN, name):  # anything else could lead out of the folders
+    if re.fullmatch(NAME_PATTERN, name):  # any other name could lead out of the folders
         put_back(model_dir())
         for root in _roots():
             if (root / name / MANIFEST).is_file():
@@ -73,18 +73,19 @@ def find(name: str) -> Bundle:
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """The bundle in `folder`; raises BundleError if its manifest cannot be read or is not valid."""
+    """Return the bundle in `folder`; raise BundleError if its manifest cannot be read or is not valid."""
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
         raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
-    except OSError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {in_words(error)}") from None
-    except ValueError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {reason(error)}") from None
     if bundle.manifest.name != folder.name:
-        raise BundleError(f"{folder.name}/{MANIFEST} is named {bundle.manifest.name!r}: rename the folder")
+        raise BundleError(
+            f"{folder.name}/{MANIFEST} names the model {bundle.manifest.name!r}, and its folder must have the"
+            " same name: rename the folder"
+        )
     try:
         family = family_named(bundle.manifest.family)
         if family.task != bundle.manifest.task:
@@ -93,7 +94,7 @@ def read_bundle(folder: Path) -> Bundle:
                 f'task "{family.task}": correct one of the two'
             )
         family.check(bundle.manifest)
-    except (ValueError, TypeError) as error:  # a value of another type, such as a word for a number
+    except (ValueError, TypeError) as error:  # TypeError: for example, a word instead of a number
         raise BundleError(f"{folder.name}/{MANIFEST}: {error}") from error
     return bundle
 
@@ -101,7 +102,7 @@ def read_bundle(folder: Path) -> Bundle:
 def check_name(name: str) -> None:
     """Raise BundleError unless a model can have that name."""
     if name == AUTO:
-        raise BundleError(f"{AUTO!r} stands for whichever model suits a picture: choose another name")
+        raise BundleError(f"{AUTO!r} is reserved for choosing a model automatically: choose another name")
     if not re.fullmatch(NAME_PATTERN, name):
         raise BundleError(
             f"{name!r} cannot name a model: use at most 63 lower-case letters, digits, dots, dashes and "
@@ -111,9 +112,10 @@ def check_name(name: str) -> None:
 
 @contextmanager
 def new_bundle(name: str, root: Path | None = None) -> Iterator[Path]:
-    """A folder to fill for a new bundle, which appears in `root` (`model_dir`) whole or not at all.
+    """Yield a folder to fill for a new bundle, which is created in `root` (default: `model_dir`) atomically.
 
-    A bundle of that name stays as it is until then, whatever ends this process: see `whole_folders`.
+    An existing bundle of that name is unchanged until then, even if the process is killed: see
+    `whole_folders`.
     """
     check_name(name)
     with whole_folder((root or model_dir()) / name) as folder:

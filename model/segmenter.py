@@ -1,4 +1,4 @@
-"""Segmenter: a loaded model that tells what is in a picture."""
+"""Segmenter: a loaded model, ready to find what is in a picture."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ LOG = logging.getLogger(__name__)
 class Segmenter:
     """A bundle and the engine that runs it.
 
-    Any number of threads may call `predict` at once; one at a time is fastest, as each uses all threads.
+    Any number of threads may call `predict` at once, but one call at a time is fastest, because each call
+    uses all threads of the engine.
 
     Attributes:
         bundle: the model.
-        runner: the network, as its engine runs it.
-        engine: the name of that, "openvino" or "tensorflow".
-        precision: of its arithmetic, "f32", "bf16" or "int8".
-        input_policy: how pictures are brought to the network's size, for callers who want to know.
+        runner: runs the network in its engine.
+        engine: the name of the engine, "openvino" or "tensorflow".
+        precision: the numerical precision, "f32", "bf16" or "int8".
+        input_policy: how pictures are resized for the network, for information.
     """
 
     def __init__(self, bundle: Bundle, runner: Runner) -> None:
@@ -59,21 +60,21 @@ class Segmenter:
         stopwatch: Stopwatch | None = None,
         turn: Turn = nullcontext,
     ) -> Result:
-        """What is in one picture.
+        """Return what the model finds in one picture.
 
         Args:
             image: uint8 (H, W, 3), RGB.
-            wishes: what the caller asks for.
-            size: (width, height) of the picture that `image` is a reduced copy of, no less than `enough`
-                says; the result is in its pixels. None: `image` is the picture.
+            wishes: the options of the request.
+            size: (width, height) of the whole picture if `image` is a reduced copy, which must be no smaller
+                than `enough` returns; the result is in pixels of the whole picture. None: `image` is whole.
             stopwatch: measures the stages "infer" and "masks".
-            turn: gives what is held while the network computes, a tile at a time; what it raises ends the
-                work on the picture.
+            turn: returns the context manager that is held while the network computes, for each tile; an
+                exception that it raises ends the work on the picture.
 
         Raises:
-            UnknownClass: a class that the model does not know; says which it knows.
-            UnsuitablePicture: the model cannot take this picture; says which it takes.
-            ValueError: `image` is of another shape or dtype, or no copy that `enough` allows.
+            UnknownClass: the model has no such class; the message lists its classes.
+            UnsuitablePicture: the model cannot process this picture; the message says which it can.
+            ValueError: `image` has another shape or dtype, or is smaller than `enough` allows.
         """
         check_rgb(image)
         return self._predictor.predict(
@@ -92,7 +93,7 @@ class Segmenter:
         classes: Sequence[str] | None = None,
         max_segments: int | None = None,
     ) -> Segments:
-        """The segments of one picture, uint8 (H, W, 3), RGB; see `Wishes` and `predict`.
+        """Return the segments of one picture, uint8 (H, W, 3), RGB; see `Wishes` and `predict`.
 
         >>> len(load("nuclei").segment(np.zeros((64, 64, 3), np.uint8)))
         0
@@ -100,11 +101,11 @@ class Segmenter:
         return self.predict(image, Wishes(threshold, classes, max_segments)).segments
 
     def enough(self, size: Size) -> Size:
-        """To what (width, height) a picture of `size` may be reduced without a loss to the network."""
+        """Return the (width, height) to which a picture of `size` may be reduced without loss."""
         return self._predictor.enough(size)
 
     def work(self, size: Size) -> int:
-        """How many pixels the network sees of a picture of `size` (width, height); 0 if it cannot take it."""
+        """Return how many pixels the network processes for a picture of `size`; 0 if it cannot process it."""
         try:
             return self._predictor.work(size)
         except UnsuitablePicture:
@@ -113,13 +114,13 @@ class Segmenter:
     def self_test(self) -> None:
         """Raise BundleError unless the model still finds what it found when the bundle was made.
 
-        A bundle without a self-test must at least answer for a blank picture. Whatever the network gives on
-        the way must be finite. The file is read once.
+        Without a recorded self-test, the model must at least return a result for a blank picture. All outputs
+        of the network must be finite. The file is read once.
         """
         self._self_test.check(self.watched().predict)
 
     def watched(self) -> Segmenter:
-        """The same, but for BundleError where a stage of the network answers with NaN or infinite values."""
+        """Return a copy that raises BundleError if a stage of the network returns NaN or infinite values."""
         return Segmenter(self.bundle, FiniteRunner(self.bundle.manifest.name, self.runner))
 
     @cached_property
@@ -135,7 +136,7 @@ def load(
     threads: int | None = None,
     tested: bool = False,
 ) -> Segmenter:
-    """The model of that name, its files checked, ready to segment.
+    """Load the model of that name and check its files.
 
     >>> from model.pictures import read
     >>> nuclei = load("nuclei")
@@ -144,18 +145,18 @@ def load(
     (True, (512, 512))
 
     Args:
-        name: of a bundle.
-        engine: "openvino" or "tensorflow"; None: openvino where the model has compiled stages.
-        precision: "f32", "bf16" or "int8"; None: the fastest that this processor computes in and that came
+        name: the name of a bundle.
+        engine: "openvino" or "tensorflow"; None: openvino if the model has compiled stages.
+        precision: "f32", "bf16" or "int8"; None: the fastest one that this processor supports and that was
             close enough to the reference when the stages were compiled.
-        threads: how many compute one inference, 1 or more; None: the engine decides, mostly one a core. The
-            tensorflow engine can change theirs only before TensorFlow has computed anything.
-        tested: run the self-test. Where no precision was asked for, one that fails it is passed over.
+        threads: threads for one inference, 1 or more; None: the engine decides, usually one for each core.
+            With the tensorflow engine, this has an effect only before TensorFlow's first operation.
+        tested: run the self-test. If no precision is requested, those that fail it are skipped.
 
     Raises:
-        UnknownModel: there is none; says which there are.
-        BundleError: its files are not those that its manifest names, or it fails its self-test.
-        ChoiceError: it cannot be run in the way asked for; says what to do.
+        UnknownModel: there is no such model; the message lists the models that exist.
+        BundleError: its files differ from its manifest, or it fails its self-test.
+        ChoiceError: it cannot be run as requested; the message says what to do.
     """
     bundle = catalog.find(name)
     try:
@@ -164,7 +165,7 @@ def load(
         now = catalog.find(name)
         if now == bundle:
             raise
-        # Another has taken its place meanwhile, and files of both were read.
+        # The bundle was replaced while it was loaded, and files of both versions were read.
         return _loaded(now, engine, precision, threads, tested)
 
 
@@ -172,7 +173,7 @@ def _loaded(
     bundle: Bundle, engine: str | None, precision: str | None, threads: int | None, tested: bool
 ) -> Segmenter:
     """See `load`."""
-    from model.engines.openvino import precisions_of_processor  # an engine is imported where it is wanted
+    from model.engines.openvino import precisions_of_processor  # an engine is imported only if it is used
 
     name = bundle.manifest.name
     bundle.check()
@@ -187,8 +188,8 @@ def _loaded(
         except BundleError as error:
             if way == ways[-1]:
                 raise
-            LOG.warning("%s in %s is passed over: %s", name, way.precision, error)
-    raise AssertionError("choices gives one way at least")
+            LOG.warning("model %s: precision %s is skipped: %s", name, way.precision, error)
+    raise AssertionError("choices returns at least one way")
 
 
 def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
@@ -204,14 +205,15 @@ def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
             )
         except StagesError as error:
             raise BundleError(
-                f"model {manifest.name}: {error}; compile it anew with python -m model export {manifest.name}"
+                f"model {manifest.name}: {error}; compile it again: python -m model export {manifest.name}"
             ) from error
     try:
         return family.reference(bundle, threads)
     except ModuleNotFoundError as error:
         raise ChoiceError(
-            f"the model {manifest.name} needs {error.name} to run with the tensorflow engine: "
-            "pip install -r requirements.txt, or pip install 'maskserve[train]' where MaskServe is a package"
+            f"the model {manifest.name} needs {error.name} to run with the tensorflow engine: run "
+            "pip install -r requirements.txt, or, if MaskServe is installed as a package, "
+            "pip install 'maskserve[train]'"
         ) from error
     except NoReference as error:
         raise ChoiceError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Stopwatch: when each named stage of a request ran, and how long it took."""
+"""Stopwatch: measures when each named stage of a request ran, and for how long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Lap(NamedTuple):
-    """One run of a stage, from `start` to `end` in seconds of `time.perf_counter`."""
+    """One run of a stage, from `start` to `end`, in seconds of `time.perf_counter`."""
 
     stage: str
     start: float
@@ -20,17 +20,17 @@ class Stopwatch:
     """Collects laps.
 
     Attributes:
-        laps: what was measured, in the order in which it ended; a stage may occur several times.
+        laps: the measured laps, in the order in which they ended; a stage may occur several times.
     """
 
     def __init__(self) -> None:
         self.laps: list[Lap] = []
-        self._running: list[str] = []  # the stages that have begun, each within the one before it
+        self._running: list[str] = []  # the running stages, each nested in the one before it
         self._since = 0.0
 
     @property
     def milliseconds(self) -> dict[str, float]:
-        """By stage; one measured twice adds up."""
+        """Stage → its total milliseconds over all laps."""
         sums: dict[str, float] = {}
         for stage, start, end in self.laps:
             sums[stage] = sums.get(stage, 0.0) + (end - start) * 1000
@@ -38,7 +38,7 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Measure the `with` block. One within another interrupts it: no moment counts for two stages."""
+        """Measure the `with` block. A nested stage pauses the outer one, so that no time is counted twice."""
         self._end_lap()
         self._running.append(stage)
         try:

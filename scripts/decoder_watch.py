@@ -1,4 +1,4 @@
-"""What the decoder processes of this process take for a file, and whether one died of it."""
+"""Measures what decoder processes need for a file, and whether one crashed on it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one file.
+    """The cost of one file.
 
     Attributes:
-        cpu_seconds: of the decoder that it was with; of one that died it is not known.
-        bytes: that it had resident, at the peak; likewise.
-        deaths: of decoders, the name of a signal or an exit status.
+        cpu_seconds: CPU time of the decoder; unknown if it died.
+        bytes: its peak resident memory; unknown if it died.
+        deaths: the signal names or exit statuses of decoders that died.
     """
 
     cpu_seconds: float
@@ -29,7 +29,7 @@ class Cost:
 
 
 class DecoderWatch(logging.Handler):
-    """Looks at the decoders that descend from this process, of which one works at a time."""
+    """Watches the decoders among the descendants of this process. One of them works at a time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,21 +46,21 @@ class DecoderWatch(logging.Handler):
         _LOGGER.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note a death, of which the log tells."""
+        """Record the death of a decoder, which is logged."""
         status = record.args[0] if isinstance(record.args, tuple) else None
         is_signal = isinstance(status, int) and status < 0
         self._deaths.append(signal.Signals(-status).name if is_signal else f"exit {status}")
 
     def begin(self) -> None:
-        """A file comes."""
+        """Call this before a file is decoded."""
         self._deaths.clear()
         self._ticks = {process: _ticks(process) for process in decoder_processes()}
         for process in self._ticks:
-            # The peak of its resident memory begins anew.
+            # Resets the peak of its resident memory.
             Path(f"/proc/{process}/clear_refs").write_text("5")
 
     def cost(self) -> Cost:
-        """What was taken since the file came."""
+        """The cost since `begin`."""
         now = decoder_processes()
         ticks = [_ticks(process) - self._ticks.get(process, 0) for process in now]
         peaks = [_peak_bytes(process) for process in now]
@@ -68,7 +68,7 @@ class DecoderWatch(logging.Handler):
 
 
 def decoder_processes() -> list[int]:
-    """Those that descend from this process, the last that was forked last."""
+    """The decoders among the descendants of this process, in the order in which they were forked."""
     return [decoder for nursery in _nurseries() for decoder in _children(nursery)]
 
 
@@ -77,7 +77,7 @@ def _nurseries() -> list[int]:
 
 
 def _children(process: int) -> list[int]:
-    # Of each thread its own: a nursery is a child of the thread that started it.
+    # Per thread: a nursery is a child of the thread that started it.
     tasks = Path(f"/proc/{process}/task")
     try:
         return [int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()]
@@ -86,7 +86,7 @@ def _children(process: int) -> list[int]:
 
 
 def _ticks(process: int) -> int:
-    """User's and system's, behind the name in parentheses."""
+    """User and system time, which follow the name in parentheses."""
     values = _read(process, "stat").rpartition(b")")[2].split()
     return int(values[11]) + int(values[12]) if values else 0
 

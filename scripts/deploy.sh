@@ -148,7 +148,7 @@ ask_for_segments() {
 
 go_back() {
     local earlier
-    echo "Rollout failed. Pods and recent events:" >&2
+    echo "The deployment failed. Pods and recent events:" >&2
     in_namespace get pods >&2 || true
     in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
     [[ -s $work/before.yaml ]] \

@@ -1,7 +1,7 @@
 """Draw the sample pictures of the browser page: python scripts/draw_samples.py
 
-Both are synthetic, so nobody's licence applies to them, and come out the same on every run. Each comes with
-its label map, so that tests know what there is to find.
+Both are synthetic, so that no licence applies, and identical on every run. The functions also return label
+maps, so that tests know what there is to find.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Labels = npt.NDArray[np.uint16]  # (SIDE, SIDE): 0 background, 1…n nuclei
 
 
 def main() -> None:
-    """Write both."""
+    """Write both pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, (picture, _) in (("fluorescence", fluorescence()), ("tissue", tissue())):
         cv2.imwrite(str(FOLDER / f"{name}.png"), picture, _SMALL_PNG)
@@ -38,7 +38,7 @@ def tissue() -> tuple[npt.NDArray[np.uint8], Labels]:
 
 
 def draw_fluorescence(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Labels]:
-    """uint8 (SIDE, SIDE): bright, uneven, blurred nuclei on black, some touching, with a camera's noise."""
+    """uint8 (SIDE, SIDE): bright, uneven, blurred nuclei on black, some touching, with camera noise."""
     light = 9 + 5 * _clouds(random, 90)
     labels = np.zeros((SIDE, SIDE), np.uint16)
     for number, (x, y) in enumerate(_scatter(random, 62, nearest=25), start=1):
@@ -66,12 +66,12 @@ def draw_tissue(random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Lab
         picture = picture * (1 - stain) + violet * stain
     picture = cv2.GaussianBlur(picture, (0, 0), 0.9)
     picture += random.normal(0, 1.2, (SIDE, SIDE, 1)).astype(np.float32)
-    # Even values only: noise does not compress, and half the steps are a third of the file.
+    # Even values only: noise does not compress well, and half the levels make a file of a third of the size.
     return (np.clip(picture, 0, 255).astype(np.uint8) // 2) * 2, labels
 
 
 def _nucleus(random: np.random.Generator, x: float, y: float, radius: float) -> Plane:
-    """0 to 1: an oval, a little dented, with a soft edge."""
+    """Values from 0 to 1: a slightly dented oval with a soft edge."""
     rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
     angle = np.arctan2(rows - y, columns - x)
     stretch, turn = random.uniform(0.05, 0.28), random.uniform(0, np.pi)
@@ -83,7 +83,7 @@ def _nucleus(random: np.random.Generator, x: float, y: float, radius: float) -> 
 
 
 def _scatter(random: np.random.Generator, count: int, nearest: float) -> list[tuple[float, float]]:
-    """Up to `count` points, no two closer than `nearest`, which lets some nuclei touch."""
+    """Up to `count` points, no two closer than `nearest`, so that some nuclei touch."""
     points: list[tuple[float, float]] = []
     for _ in range(count * 40):
         x, y = random.uniform(0, SIDE, 2)

@@ -1,4 +1,4 @@
-"""The whole chain on this machine: drop an image into a folder or a bucket, and see what comes of it."""
+"""Run the whole event pipeline locally: drop an image into a folder or a bucket, and see the result."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SECONDS_TO_LOAD = 120
 _PAUSE_SECONDS = 0.5
 _LAST_PORT = 65535
 
-Fingerprint = tuple[int, int]  # of a file: its time in nanoseconds, its size
+Fingerprint = tuple[int, int]  # of a file: modification time in nanoseconds, size in bytes
 
 
 class Folder:
-    """A folder in which files appear and change."""
+    """A folder that is watched for new and changed files."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class Folder:
         self._given: dict[Path, Fingerprint] = {}
 
     def settled(self) -> list[Path]:
-        """The files that have not changed since the last call, which may be half copied else; each once."""
+        """Files that have not changed since the last call, and so are complete. Each is returned once."""
         before, self._seen = self._seen, self._look()
         settled = {path: found for path, found in self._seen.items() if before.get(path) == found}
         new = [path for path, found in settled.items() if self._given.get(path) != found]
@@ -46,7 +46,7 @@ class Folder:
     def _look(self) -> dict[Path, Fingerprint]:
         found = {}
         for path in self._path.iterdir():
-            with suppress(FileNotFoundError):  # it has just gone
+            with suppress(FileNotFoundError):  # deleted meanwhile
                 status = path.stat()
                 if stat.S_ISREG(status.st_mode) and not path.name.startswith("."):
                     found[path] = status.st_mtime_ns, status.st_size
@@ -54,22 +54,22 @@ class Folder:
 
 
 def why_no_object(name: str) -> str | None:
-    """Why no object of Cloud Storage can have the name of a file; None where one can."""
+    """Why a file name is not valid for an object in Cloud Storage; None if it is."""
     try:
         name.encode()
-    except UnicodeEncodeError:  # Python keeps such bytes as halves of surrogate pairs
+    except UnicodeEncodeError:  # Python represents such bytes as lone surrogates
         return "its name is not UTF-8"
-    return "its name has a line end" if re.search("[\r\n]", name) else None
+    return "its name contains a line break" if re.search("[\r\n]", name) else None
 
 
 def main() -> None:
-    """Start all, show what happens until Ctrl+C, end all."""
-    for ending in (signal.SIGINT, signal.SIGTERM):  # in the background of a script the first would be ignored
+    """Start everything, print what happens until Ctrl+C, end everything."""
+    for ending in (signal.SIGINT, signal.SIGTERM):  # background jobs of a script ignore SIGINT by default
         signal.signal(ending, signal.default_int_handler)
     try:
         _run(_port(os.environ.get("PORT", "8080")), Path(os.environ.get("INCOMING", "incoming")))
     except KeyboardInterrupt:
-        print("\nEnded.")
+        print("\nStopped.")
     except (NotInstalled, Ended) as error:
         sys.exit(f"make events: {error}")
 
@@ -77,18 +77,18 @@ def main() -> None:
 def _port(text: str) -> int:
     if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= _LAST_PORT - 3:
         raise Ended(
-            f"PORT must be a number from 1 to {_LAST_PORT - 3}, the first of four ports, not {text!r}"
+            f"PORT, the first of four ports, must be a number from 1 to {_LAST_PORT - 3}, not {text!r}"
         )
     return int(text)
 
 
 def _run(port: int, incoming: Path) -> None:
-    """Service, function, Cloud Storage and Pub/Sub take `port` and the three after it."""
+    """Run service, function, Cloud Storage and Pub/Sub on `port` and the three ports after it."""
     ports = range(port, port + 4)
     for taken in filter(accepts, ports):
-        raise Ended(f"port {taken} is taken; PORT=… chooses others, the first of four")
+        raise Ended(f"port {taken} is in use; set PORT=… to the first of four free ports")
     logs = Path(tempfile.mkdtemp(prefix="maskserve-events-"))
-    print(f"Starting; logs are in {logs}", flush=True)
+    print(f"Starting. Logs are in {logs}", flush=True)
     with ExitStack() as stack:
         cloud = stack.enter_context(local_cloud(ports[2], ports[3], "notifications", logs))
         service = stack.enter_context(running([_program("uwsgi"), ROOT / "uwsgi.ini"], logs / "service.log"))
@@ -99,7 +99,7 @@ def _run(port: int, incoming: Path) -> None:
             f"\nDrop an image into {incoming}/, or upload one:\n\n"
             f"    curl --data-binary @cells.png -H 'Content-Type: image/png' \\\n"
             f"        '{cloud.storage}/upload/storage/v1/b/{IMAGES}/o?uploadType=media&name=cells.png'\n\n"
-            "Ctrl+C ends all.\n",
+            "Press Ctrl+C to stop.\n",
             flush=True,
         )
         while True:
@@ -107,7 +107,7 @@ def _run(port: int, incoming: Path) -> None:
                 process.check()
             for path in folder.settled():
                 if unfit := why_no_object(path.name):
-                    print(f"{'left out':<11}{path.name!r}: {unfit}; rename it", flush=True)
+                    print(f"{'left out':<11}{path.name!r}: {unfit}; rename the file", flush=True)
                     continue
                 with suppress(FileNotFoundError):
                     cloud.upload(IMAGES, path.name, path.read_bytes())
@@ -119,7 +119,7 @@ def _run(port: int, incoming: Path) -> None:
 
 
 def _function(cloud: LocalCloud, ports: range, logs: Path) -> AbstractContextManager[Process]:
-    """The function, and all that it is between."""
+    """Run the function, with the buckets, topics and subscriptions around it."""
     for bucket in (IMAGES, RESULTS):
         cloud.create_bucket(bucket)
     result_topic = cloud.create_topic(RESULTS)

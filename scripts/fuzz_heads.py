@@ -1,8 +1,7 @@
-"""Send mutants of requests' heads to a service on this machine: python -m scripts.fuzz_heads
+"""Send mutants of request heads to a local service: python -m scripts.fuzz_heads
 
-Each head that is whole, up to its empty line, is answered in bounded time, and with no status that says that
-the service failed; and the next good request works. A number always gives the same mutant: `--only N` sends
-that one again.
+Each complete head must be answered in time and without a server error, and the next valid request must
+succeed. Mutants are reproducible: `--only N` sends mutant N again.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from tests.mutants import SEED, changed, pictures
 COUNT = 10_000
 UPLOAD_SECONDS = 2
 MOST_SECONDS = 8.0
-_HALF_SECONDS = 0.3  # how long it is looked whether half a head is answered
+_HALF_SECONDS = 0.3  # how long to wait for an answer to an incomplete head
 _CLIENTS = 8
 _MOST_SHOWN, _MOST_SHOWN_BYTES = 50, 200
 
@@ -77,7 +76,7 @@ _LINES = (
 
 @dataclass(frozen=True)
 class Ended:
-    """How a request ended.
+    """How one request ended.
 
     Attributes:
         answer: its status, or what was seen instead.
@@ -91,7 +90,7 @@ class Ended:
 
 
 def mutant_head(number: int) -> bytes:
-    """A request's head, maybe with what follows it."""
+    """The mutant with this number: a request head, possibly followed by other bytes."""
     rng = np.random.default_rng((SEED, number))
     head = bytearray(_SEEDS[number % len(_SEEDS)])
     if rng.random() < 0.6:
@@ -139,7 +138,7 @@ _LINE_CHANGES: tuple[Callable[[list[bytes], np.random.Generator], list[bytes]], 
 
 
 def send(port: int, head: bytes) -> Ended:
-    """Send a head, and a picture where one was announced; what came of it."""
+    """Send a head, and a picture if the head announces a body."""
     started = time.perf_counter()
     is_whole = _END_OF_HEAD.search(head.lstrip(b"\r\n")) is not None
     body = _PNG if b"Content-Length" in head else b""
@@ -161,7 +160,7 @@ def send(port: int, head: bytes) -> Ended:
 
 
 def fuzz(server: Server, numbers: range) -> tuple[Counter[str], dict[int, str], float]:
-    """How the mutants ended, what was wrong with which, and the most seconds until an answer."""
+    """Returns how the mutants ended, complaints by number, and the longest time to an answer in seconds."""
     answers: Counter[str] = Counter()
     complaints: dict[int, str] = {}
     most_seconds = 0.0
@@ -178,14 +177,16 @@ def fuzz(server: Server, numbers: range) -> tuple[Counter[str], dict[int, str], 
 
 
 def main() -> int:
-    """Fuzz as the command line asks; 1 if there is a complaint."""
+    """Run with the arguments of the command line; returns 1 if there is a complaint."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=COUNT, help="how many mutants (%(default)s)")
-    parser.add_argument("--first", type=int, default=0, help="number of the first (0)")
-    parser.add_argument("--only", type=int, help="the mutant of this number alone")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where mutants that break something go")
+    parser.add_argument("--count", type=int, default=COUNT, help="number of mutants (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (default: 0)")
+    parser.add_argument("--only", type=int, help="send only the mutant with this number")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="folder to save mutants that break something"
+    )
     arguments = parser.parse_args()
     numbers = range(arguments.first, arguments.first + arguments.count)
     if arguments.only is not None:

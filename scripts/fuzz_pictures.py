@@ -1,8 +1,8 @@
-"""Send mutants of pictures through decoder processes, or to a service: python -m scripts.fuzz_pictures
+"""Send mutants of pictures to decoder processes, or to a service: python -m scripts.fuzz_pictures
 
-Each mutant may give a picture or a PictureError (from the service: 200, 400, 413, 415 or 422), in bounded
-time and memory, and the next good picture works. Decoders that die of one are counted. A number always gives
-the same mutant: `--only N` sends that one again.
+Each mutant must give a picture or a PictureError (from the service: 200, 400, 413, 415 or 422), in bounded
+time and memory, and the next valid picture must work. Decoders that crash are counted. Mutants are
+reproducible: `--only N` sends mutant N again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.mutants import mutant, pictures
 MAX_PIXELS = 1_000_000
 EACH = 300
 
-# Of a mutant of so few pixels: far over what it takes, far below what a machine notices.
+# Limits for a mutant of that many pixels: far above what is needed, far below what would be a problem.
 MOST_BYTES = 300 << 20
 MOST_CPU_SECONDS = 5.0
 MOST_SECONDS = 60.0  # on a busy machine
@@ -40,21 +40,21 @@ MOST_SECONDS = 60.0  # on a busy machine
 _STATUSES = {200, 400, 413, 415, 422}
 
 Take = Callable[[bytes, int], str]
-"""Takes a mutant and its number; says how it ended. Raises what must not happen."""
+"""Handles a mutant with a number; returns how it ended, raises if it broke a rule."""
 
 
 @dataclass
 class Outcome:
-    """What became of the mutants.
+    """How the mutants ended.
 
     Attributes:
-        answers: how many ended in each way: a picture, an error's name or a status.
-        deaths: of decoders, by signal or exit status.
+        answers: number of mutants by how they ended: a picture, the name of an error, or a status.
+        deaths: number of crashed decoders, by signal or exit status.
         complaints: a line for each mutant that broke a rule.
-        broke: numbers of those mutants, and of those that a decoder died of.
-        most_cpu_seconds: that a decoder took for one mutant.
-        most_bytes: that a decoder had resident.
-        most_seconds: until the answer.
+        broke: numbers of those mutants, and of those that crashed a decoder.
+        most_cpu_seconds: the most CPU time that a decoder used for one mutant.
+        most_bytes: the most resident memory that a decoder used.
+        most_seconds: the longest time to an answer.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class Outcome:
     most_seconds: float = 0.0
 
     def add(self, other: Outcome) -> None:
-        """Count what another process found."""
+        """Add the outcome of another process."""
         self.answers += other.answers
         self.deaths += other.deaths
         self.complaints += other.complaints
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def decoding(max_pixels: int = MAX_PIXELS) -> Take:
-    """What decodes a mutant in a decoder process; pages and channels vary with its number."""
+    """Decodes mutants in a decoder process; page and channel vary with the number."""
     decoders = Decoders()
     limits = Limits(max_pixels=max_pixels, max_frames=50)
 
@@ -88,14 +88,14 @@ def decoding(max_pixels: int = MAX_PIXELS) -> Take:
         except PictureError as error:
             return type(error).__name__
         if image.shape[0] * image.shape[1] > max_pixels:
-            raise AssertionError(f"a picture of {image.shape} is beyond the limit")
+            raise AssertionError(f"the picture, {image.shape}, exceeds the limit")
         return "a picture"
 
     return take
 
 
 def posting() -> Take:
-    """What posts a mutant to the app around a stub for a model."""
+    """Posts mutants to the app with a stub as model."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "app"))
     from stub_segmenter import StubSegmenter
 
@@ -112,7 +112,7 @@ def posting() -> Take:
 
 
 def sending(port: int) -> Take:
-    """What sends a mutant to a running service."""
+    """Sends mutants to a running service."""
 
     def take(data: bytes, number: int) -> str:
         page = (number // 7) % 3 * (number % 2)
@@ -130,7 +130,7 @@ def _checked(status: int) -> str:
 
 
 def fuzz(numbers: Iterable[int], take: Take) -> Outcome:
-    """Send mutants one after the other, and a good picture after each that breaks something."""
+    """Send mutants one after the other, and a valid picture after each that breaks something."""
     outcome = Outcome()
     good = pictures()["png"]
     wanted = take(good, 0)
@@ -141,7 +141,7 @@ def fuzz(numbers: Iterable[int], take: Take) -> Outcome:
             started, complaints = time.perf_counter(), []
             try:
                 outcome.answers[take(data, number)] += 1
-            except Exception as error:  # the point of it all
+            except Exception as error:  # any exception is a finding
                 complaints.append(f"{type(error).__name__}: {error}")
             seconds, cost = time.perf_counter() - started, watch.cost()
             outcome.most_seconds = max(outcome.most_seconds, seconds)
@@ -162,13 +162,13 @@ def fuzz(numbers: Iterable[int], take: Take) -> Outcome:
 
 def _fuzz_apart(numbers: range, max_pixels: int) -> Outcome:
     warnings.simplefilter("ignore")
-    logging.getLogger("model").propagate = False  # a line for each decoder that dies
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs in C tell of every broken picture
+    logging.getLogger("model").propagate = False  # it logs each decoder that crashes
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # C codecs print a message for every broken picture
     return fuzz(numbers, decoding(max_pixels))
 
 
 def _fuzz_decoders(numbers: range, max_pixels: int, processes: int) -> Outcome:
-    """Several processes, each with decoders of its own, take every so-manieth mutant."""
+    """Distribute the mutants over several processes, each with decoders of its own."""
     outcome = Outcome()
     shares = [numbers[start :: processes * _PIECES] for start in range(processes * _PIECES)]
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
@@ -179,7 +179,7 @@ def _fuzz_decoders(numbers: range, max_pixels: int, processes: int) -> Outcome:
 
 
 _PIECES = 10
-"""Of the work of each process, after which it tells how far it is."""
+"""Number of parts per process; progress is printed after each."""
 
 
 def _fuzz_service(numbers: range, max_pixels: int) -> Outcome:
@@ -202,19 +202,31 @@ def _summary(outcome: Outcome) -> str:
 
 
 def main() -> int:
-    """Fuzz as the command line asks; 1 if there is a complaint."""
+    """Run with the arguments of the command line; returns 1 if there is a complaint."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--each", type=int, default=EACH, help=f"mutants of each of {len(pictures())} pictures ({EACH})"
+        "--each",
+        type=int,
+        default=EACH,
+        help=f"mutants of each of the {len(pictures())} pictures (default: {EACH})",
     )
-    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (0)")
-    parser.add_argument("--only", type=int, help="the mutant of this number alone")
-    parser.add_argument("--service", action="store_true", help="send them to a service on this machine")
-    parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS, help="%(default)s")
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="%(default)s")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where mutants that break something go")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant (default: 0)")
+    parser.add_argument("--only", type=int, help="send only the mutant with this number")
+    parser.add_argument("--service", action="store_true", help="start a service and send the mutants to it")
+    parser.add_argument(
+        "--max-pixels", type=int, default=MAX_PIXELS, help="largest picture, in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="processes to use (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="folder to save mutants that break something"
+    )
     arguments = parser.parse_args()
     numbers = range(arguments.first, arguments.first + arguments.each * len(pictures()))
     if arguments.only is not None:

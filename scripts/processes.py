@@ -1,4 +1,4 @@
-"""Processes that are started for a while, each with all that it starts, and ended with who started them."""
+"""Child processes that run for the duration of a `with` block, and are ended together with their children."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SECONDS_TO_END = 10
 
 
 class Ended(Exception):
-    """A process that should run has ended; the message has its last words."""
+    """A process ended unexpectedly; the message has the end of its log."""
 
 
 class Process:
-    """A running command, in a session of its own, so that Ctrl+C at a terminal leaves it to who started it.
+    """A running command, in a session of its own, so that Ctrl+C reaches only the process that started it.
 
     Attributes:
-        log: what it writes.
+        log: the file with its output.
     """
 
     def __init__(
@@ -43,33 +43,33 @@ class Process:
             )
 
     def check(self) -> None:
-        """Raise Ended if it has ended."""
+        """Raise Ended if the process has ended."""
         status = self._process.poll()
         if status is not None:
             last = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
-            raise Ended(f"{self._name} has ended with {status}:\n{last}")
+            raise Ended(f"{self._name} exited with {status}:\n{last}")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait for `ready`.
+        """Wait until `ready` is true.
 
         Raises:
-            Ended: the process has ended before, or is not ready in time.
+            Ended: the process ended, or was not ready in time.
         """
         deadline = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() > deadline:
-                raise Ended(f"{self._name} is not ready after {seconds:g} seconds: see {self.log}")
+                raise Ended(f"{self._name} was not ready within {seconds:g} seconds; see {self.log}")
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """End it and all that it started at once, in the middle of whatever they do."""
+        """Kill it and its children."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def end(self) -> None:
-        """Ask it to end, and see that it does."""
+        """Terminate it and its children; kill them if they do not end in time."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -81,7 +81,7 @@ class Process:
 def running(
     command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Process]:
-    """`command`, ended in the end."""
+    """Run `command` for the duration of the block."""
     process = Process(command, log, environment)
     try:
         yield process
@@ -90,7 +90,7 @@ def running(
 
 
 def answers(url: str) -> bool:
-    """Whether something says there that all is well."""
+    """Whether `url` answers with a status below 400."""
     try:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:
@@ -98,6 +98,6 @@ def answers(url: str) -> bool:
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens at a port of this machine."""
+    """Whether a process listens on this local port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

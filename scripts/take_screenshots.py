@@ -1,4 +1,4 @@
-"""Take the pictures of the page that docs/page.md shows: make screenshots"""
+"""Take the screenshots of the browser page for docs/page.md: make screenshots"""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "page"
 CHROMIUM = "/usr/bin/chromium"
 DESKTOP, PHONE = (1440, 900), (390, 844)
-QUALITY = 88  # of WebP
+QUALITY = 88  # WebP quality, 0 to 100
 
 
 def main() -> None:
-    """Serve the shipped model, look at it, and write the pictures."""
+    """Start a service with the shipped model, and take the screenshots."""
     FOLDER.mkdir(exist_ok=True)
     with running() as server, sync_playwright() as playwright:
         address = f"http://127.0.0.1:{server.port}"
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def opened(browser: Browser, address: str, scheme: str, size: tuple[int, int]) -> Page:
-    """The page, as a person with this colour scheme and window finds it."""
+    """The page in a new browser window with this colour scheme and size."""
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
         viewport={"width": size[0], "height": size[1]},
@@ -51,14 +51,14 @@ def opened(browser: Browser, address: str, scheme: str, size: tuple[int, int]) -
 
 
 def segment(page: Page, sample: str) -> None:
-    """Click a sample and wait for its objects."""
+    """Click a sample and wait for the result."""
     page.click(f".sample[value={sample}]")
     page.wait_for_selector("#panel:not(.empty)")
     page.wait_for_timeout(500)  # for the thumbnail and the drawing
 
 
 def look_closer(page: Page) -> None:
-    """Zoom in a little, choose an object, say how large a pixel is."""
+    """Zoom in a little, select an object, enter a pixel size."""
     page.fill("#micrometres", "0.5")
     for _ in range(2):
         page.click("#zoom-in")
@@ -69,7 +69,7 @@ def look_closer(page: Page) -> None:
 
 
 def keep(name: str, page: Page) -> None:
-    """Write what is seen."""
+    """Save a screenshot."""
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(
         FOLDER / f"{name}.webp", quality=QUALITY, method=6
     )

@@ -113,7 +113,7 @@ def test_a_model_without_compiled_stages_fails_the_build(tmp_path: Path) -> None
         command, env={"MODEL": "parts", "PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
     assert refused.returncode == 1
-    assert refused.stderr == "model parts has no compiled stages: python -m model export parts\n"
+    assert refused.stderr == "Model parts has no compiled stages. Run: python -m model export parts\n"
     (tmp_path / "parts" / "openvino").mkdir()
     assert subprocess.run(command, env={"MODEL": "parts", "PATH": os.environ["PATH"]}).returncode == 0
 

@@ -216,7 +216,7 @@ FLOORS = {
         ("routes",),
     ),
     "model": (
-        ("files", "heap", "results", "stopwatch"),
+        ("files", "malloc", "results", "stopwatch"),
         ("pictures", "engines"),
         ("data", "storage"),
         ("checking", "evaluation"),
@@ -414,7 +414,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             ("model.pictures.blocks", "model.pictures.colours", "model.pictures.limits"),
         ),
         ("model.pictures.origin", ("model.pictures.projection",)),
-        ("model.pictures", ("model.heap", "model.pictures")),
+        ("model.pictures", ("model.malloc", "model.pictures")),
         ("model.stopwatch", ()),
         ("model.pictures.familiarity", ()),
     ],

@@ -1,1 +1,1 @@
-"""What goes with a result: the model that was chosen, its gate's verdict, notes on the file."""
+"""Answers: a result with the model that was chosen, the verdict of its gate, and notes on the file."""

@@ -1,4 +1,4 @@
-"""Choosing: which of several models answers for a picture, and what its gate says of it."""
+"""Choosing: selects which of several models answers for a picture, by their gates."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ GatePolicy = Literal["off", "warn", "refuse"]
 CLOSE_CALL = 0.65
 """A gate that accepts with a lower score may be wrong: a portrait on pink looks like stained tissue."""
 SURE = 0.9
-"""A model without a gate that is so sure of what it found takes precedence over a close call. On micrographs
-with a close call `people` reached 0.80 at most, on such portraits 0.94 at least."""
+"""A model without a gate that finds something with this score takes precedence over a close call. On
+micrographs with a close call, `people` scored at most 0.80; on such portraits, at least 0.94."""
 LEAST_SCORE = 0.5
-"""From which on a verdict accepts."""
+"""The lowest score with which a verdict accepts."""
 NOTHING = "nothing"
 """The label of a picture in which a model without a gate found nothing."""
 
 
 class Unfamiliar(ValueError):
-    """A picture that no model asked for knows, where such pictures are refused."""
+    """No candidate's gate accepts the picture, and the policy is to refuse such pictures."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that may answer, and what is wished of it."""
+    """A model that may answer, and the options of the request."""
 
     segmenter: Segmenter
     wishes: Wishes
@@ -46,8 +46,9 @@ class Chosen:
     Attributes:
         segmenter: the model.
         result: what it found.
-        by: who chose it.
-        verdict: of its gate, or by what it found if it has none and the gates chose; None: nobody judged.
+        by: who chose the model.
+        verdict: the verdict of its gate; if it has none and the gates chose, by what it found; None: there is
+            no verdict.
     """
 
     segmenter: Segmenter
@@ -62,12 +63,12 @@ def judge(
     by: ChosenBy | None,
     policy: GatePolicy,
 ) -> list[Verdict | None]:
-    """What each candidate's gate says of a picture, uint8 (H, W, 3), RGB; None for those without a gate.
+    """Return each candidate's verdict on a picture, uint8 (H, W, 3), RGB; None for those without a gate.
 
-    With the policy "off" nobody is asked, unless there is a choice to be made (`by` is None).
+    With the policy "off", all verdicts are None, unless the gates have to choose (`by` is None).
 
     Raises:
-        Unfamiliar: by the policy "refuse", since every candidate's gate does.
+        Unfamiliar: the policy is "refuse", and every candidate has a gate that rejects the picture.
     """
     if policy == "off" and by is not None:
         return [None] * len(candidates)
@@ -85,21 +86,22 @@ def choose(
     by: ChosenBy | None,
     policy: GatePolicy,
 ) -> Chosen:
-    """Have one of the candidates answer.
+    """Choose one of the candidates, and return its answer.
 
-    Unless somebody has named it, the first whose gate accepts the picture answers; one without a gate accepts
-    a picture in which it is sure enough of something. If none does, the first without a gate answers, or else
-    the first of all.
+    If the request names a model, that model answers. Otherwise, the first candidate whose gate accepts the
+    picture answers. A candidate without a gate accepts a picture in which it finds something with a high
+    enough score. If no candidate accepts the picture, the first one without a gate answers, or else the first
+    of all.
 
     Args:
         candidates: at least one, in order of preference.
-        verdicts: as `judge` gives them.
-        predict: what a candidate finds in the picture.
-        by: who named the only candidate; None: nobody did, the gates choose.
-        policy: towards pictures that no candidate knows.
+        verdicts: as `judge` returns them.
+        predict: returns what a candidate finds in the picture.
+        by: who named the only candidate; None: the gates choose.
+        policy: the policy for pictures that no candidate accepts.
 
     Raises:
-        Unfamiliar: none of several accepts the picture, and the policy is "refuse".
+        Unfamiliar: no candidate accepts the picture, and the policy is "refuse".
     """
     if by is not None:
         (named,) = candidates
@@ -120,7 +122,7 @@ def choose(
 
 
 class _Looks:
-    """What candidates found, each asked at most once."""
+    """The results of the candidates, each of which runs at most once."""
 
     def __init__(self, candidates: Sequence[Candidate], predict: Callable[[Candidate], Result]) -> None:
         self._candidates = candidates
@@ -128,13 +130,13 @@ class _Looks:
         self._results: dict[int, Result] = {}
 
     def result(self, index: int) -> Result:
-        """What the candidate at `index` finds."""
+        """Return what the candidate at `index` finds."""
         if index not in self._results:
             self._results[index] = self._predict(self._candidates[index])
         return self._results[index]
 
     def verdict(self, index: int) -> Verdict:
-        """By what it finds: the class and the score of the best segment."""
+        """Return a verdict by what the candidate finds: the class and the score of its best segment."""
         candidate, segments = self._candidates[index], self.result(index).segments
         if not len(segments):
             return Verdict(False, NOTHING, 0.0)
@@ -146,7 +148,7 @@ class _Looks:
 def _surest(
     verdicts: Sequence[Verdict | None], looked: _Looks, index: int, verdict: Verdict
 ) -> tuple[int, Verdict]:
-    """The candidate after a close call: one without a gate that is sure, or else the one that was called."""
+    """Return the candidate after a close call: one without a gate that is sure, or else the accepted one."""
     for other in (other for other, gate in enumerate(verdicts) if gate is None):
         rival = looked.verdict(other)
         if rival.score >= SURE:

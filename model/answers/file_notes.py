@@ -1,4 +1,4 @@
-"""File notes: what somebody should know of a picture's file before trusting what was found in it."""
+"""File notes: warnings about a picture's file that matter for trusting the result."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from model.answers.finding import Finding
 from model.pictures.rows import look_like_rows
 
 CUT = (
-    "The picture's file ends too early or says a wrong length. All its pixels are there, but it was not saved"
-    " or not sent whole."
+    "The picture's file ends too early or declares a wrong length. All its pixels are there, but the file was"
+    " not saved or not sent completely."
 )
-"""Of a finding that `is_cut`."""
+"""The note for a finding that `is_cut`."""
 
 
 def unchosen_page(finding: Finding) -> str | None:
-    """A sentence about the pages that were not looked at, where nobody said which is meant; else None."""
+    """Return a sentence about the other pages if the request did not choose one; else None."""
     pages = finding.origin.pages
     if pages == 1 or finding.is_page_chosen:
         return None
@@ -21,11 +21,12 @@ def unchosen_page(finding: Finding) -> str | None:
 
 
 def scattered_rows(finding: Finding) -> str | None:
-    """A sentence about pages that are hardly pictures, but rows of one that was saved wrongly; else None."""
+    """Return a sentence if the pages look like the rows of one picture that was saved wrongly; else None."""
     width, height = finding.segments.size
     if not look_like_rows(finding.origin.pages, (width, height)):
         return None
     return (
         f"The file has {finding.origin.pages:,} pages of {width} x {height} pixels, which look like the rows"
-        " of one picture whose axes were taken for others. Save it as one page: height, width, channels."
+        " of one picture whose axes were saved in the wrong order. Save it as one page, with the axes height,"
+        " width, channels."
     )

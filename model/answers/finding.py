@@ -1,4 +1,4 @@
-"""Finding: a picture, what a model found in it, and which model that was."""
+"""Finding: a picture, the model that processed it, and what the model found."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from model.storage.manifest import Manifest
 
 @dataclass(frozen=True)
 class Finding:
-    """What every output format is made from.
+    """The data from which every output format is made.
 
     Attributes:
-        image: uint8 (H, W, 3), RGB, upright; a reduced copy where no output needs the picture's own pixels.
-        result: what was found, in the whole picture's pixels.
-        manifest: of the model that found it.
-        engine: that ran the model, such as "openvino".
-        precision: of its arithmetic, such as "bf16".
-        origin: where in its file the picture was, and what that tells of it.
-        chosen_by: who chose that model.
-        verdict: what its gate says of the picture; None: nobody was asked.
+        image: uint8 (H, W, 3), RGB, upright; may be a reduced copy if no output shows the picture itself.
+        result: what was found, in pixels of the whole picture.
+        manifest: the manifest of the model.
+        engine: the engine that ran the model, such as "openvino".
+        precision: the numerical precision, such as "bf16".
+        origin: the picture's place in its file, and what the file says about it.
+        chosen_by: who chose the model.
+        verdict: the verdict of the model's gate on the picture; None: there is none.
         stopwatch: the time of each stage so far.
-        is_page_chosen: whether somebody said which of several pages is meant, or that all are.
-        is_cut: whether the end of the picture's file is missing, behind all pixels.
+        is_page_chosen: whether the request chose one of several pages, or a projection of all.
+        is_cut: whether the end of the picture's file is missing, though no pixel is.
     """
 
     image: npt.NDArray[np.uint8]
@@ -52,5 +52,5 @@ class Finding:
 
     @property
     def class_names(self) -> list[str]:
-        """By class id; entry 0 is the background's."""
+        """The class names by class id; entry 0 is the background."""
         return self.manifest.classes

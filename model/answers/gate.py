@@ -1,4 +1,4 @@
-"""Gate: whether a picture is one for a model, before, or without, the model looking at it."""
+"""Gate: judges whether a picture suits a model, without running the model."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from model.pictures.familiarity import MARGIN, KnownPictures, measure
 from model.storage.manifest import Manifest
 
 EMPTY = "empty"
-"""The label of a picture that shows nothing at all: any model may say so of it."""
+"""The label of a picture that shows nothing at all; every gate accepts it."""
 UNFAMILIAR = "unfamiliar"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate says of a picture.
+    """A gate's verdict on a picture.
 
     Attributes:
-        accepts: whether it is one for the model.
-        label: what the picture is taken for.
-        score: how well it suits the model, 0 to 1; from 0.5 on it is accepted.
+        accepts: whether the picture suits the model.
+        label: the kind of the picture, according to the gate.
+        score: how well it suits the model, 0 to 1; accepted if at least 0.5.
     """
 
     accepts: bool
@@ -35,7 +35,7 @@ class Gate(Protocol):
     """Judges pictures for one model."""
 
     def judge(self, image: npt.NDArray[np.uint8]) -> Verdict:
-        """Of a picture, uint8 (H, W, 3), RGB, or a reduced copy of one."""
+        """Return the verdict on a picture, uint8 (H, W, 3), RGB, or on a reduced copy."""
 
 
 class FamiliarityGate:
@@ -46,7 +46,7 @@ class FamiliarityGate:
         self._limit = MARGIN * known.usual_distance
 
     def judge(self, image: npt.NDArray[np.uint8]) -> Verdict:
-        """See `Gate`. The label is that of the nearest kind of training pictures."""
+        """See `Gate`. The label is the nearest kind of training pictures, or UNFAMILIAR."""
         measures = measure(image)
         if measures is None:
             return Verdict(True, EMPTY, 1.0)
@@ -57,14 +57,14 @@ class FamiliarityGate:
 
 
 def gate_of(manifest: Manifest) -> Gate | None:
-    """The gate of a model; None: it has none, and takes whatever comes."""
+    """Return the gate of a model; None if it has none and accepts every picture."""
     return None if manifest.known_pictures is None else FamiliarityGate(manifest.known_pictures)
 
 
 def doubt(manifest: Manifest) -> str:
-    """A sentence about a picture that the model's gate does not accept."""
+    """Return a sentence about a picture that the model's gate does not accept."""
     about = manifest.description.rstrip(".")
-    if about[1:2].islower():  # a sentence's first letter, not an abbreviation's
+    if about[1:2].islower():  # it begins with a plain word, not with an abbreviation
         about = about[0].lower() + about[1:]
     known = f" ({about})" if about else ""
     return f"This picture does not look like those that {manifest.name} was trained on{known}."

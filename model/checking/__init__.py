@@ -1,1 +1,1 @@
-"""Whether a model can be right: its self-test, and values that are no numbers."""
+"""Checks whether a model works: its self-test, and outputs that are not finite."""

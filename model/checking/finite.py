@@ -1,4 +1,4 @@
-"""Finite: a network in whose answers no value may be NaN or infinite, as those of broken weights are."""
+"""Finite: checks that no output of a network is NaN or infinite, as with broken weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from model.storage.manifest import BundleError
 
 
 class NotFinite(BundleError):
-    """A network that answers with values that are no numbers: it finds nothing, or anything, for ever."""
+    """The network returns NaN or infinite values, so that its results are always empty or arbitrary."""
 
 
 class FiniteRunner:
-    """`stages.Runner` over another one, which raises NotFinite where a stage answers with such values."""
+    """A `stages.Runner` that wraps another one and raises NotFinite if a stage returns such values."""
 
     def __init__(self, model: str, runner: Runner) -> None:
-        """The model's name, for messages, and what runs it."""
+        """Take the model's name, for messages, and its runner."""
         self.runner = runner
         self.stages = runner.stages
         self.name = runner.name
@@ -37,14 +37,14 @@ class FiniteRunner:
         if wrong:
             share = wrong / sum(array.size for array in outputs)
             raise NotFinite(
-                f"model {self._model} cannot be right: {share:.1%} of the values that its {stage} gives in "
+                f"model {self._model} is broken: {share:.1%} of the values that its {stage} gives in "
                 f"{self.precision} ({self.name}) are not finite (NaN or infinite). Its weights are damaged, "
-                "or its training diverged: look at the loss in its log, and take an earlier checkpoint"
+                "or its training diverged: check the loss in its log, and use an earlier checkpoint"
             )
 
 
 class FinitePass:
-    """One picture's way through a FiniteRunner."""
+    """The run of one picture through a FiniteRunner."""
 
     def __init__(self, runner: FiniteRunner, started: Pass) -> None:
         self.outputs = started.outputs

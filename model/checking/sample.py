@@ -1,4 +1,4 @@
-"""The sample: a small picture for every model's first self-test, with what models are mostly made for."""
+"""The sample: a small picture for the self-test of every model, which shows what most models are made for."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ import numpy.typing as npt
 
 from model.storage.manifest import SHIPPED
 
-SIDE = 256  # pixels
+SIDE = 256  # pixels, the usual height
+LEAST_SIDE = 64
 
 
-def sample_picture() -> npt.NDArray[np.uint8]:
-    """uint8 (256, 512, 3), RGB: cell nuclei beside a portrait, the self-tests of the models that ship.
+def sample_picture(side: int = SIDE) -> npt.NDArray[np.uint8]:
+    """Return uint8 (side, 2 · side, 3), RGB: cell nuclei beside a portrait, from the shipped self-tests.
+
+    Args:
+        side: the height in pixels, at most `SIDE`. The nuclei are cropped to it, the portrait is scaled.
 
     Raises:
-        FileNotFoundError: they are not there.
+        FileNotFoundError: a self-test is missing.
     """
     nuclei, portrait = (_self_test_image(name) for name in ("nuclei", "people"))
-    scaled = cv2.resize(portrait, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    return np.hstack([nuclei[:SIDE, :SIDE], np.asarray(scaled, np.uint8)])
+    scaled = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.hstack([nuclei[:side, :side], np.asarray(scaled, np.uint8)])
 
 
 def _self_test_image(name: str) -> npt.NDArray[np.uint8]:
     path = SHIPPED / name / "selftest.npz"
     if not path.exists():
         raise FileNotFoundError(
-            f"model/bundles/{name}/selftest.npz is missing, a part of the sample picture: name a picture of "
-            "your own, --sample IMAGE"
+            f"model/bundles/{name}/selftest.npz, which contains part of the sample picture, is missing: give "
+            "a picture of your own with --sample IMAGE"
         )
     with np.load(path) as recorded:
         image: npt.NDArray[np.uint8] = recorded["image"]

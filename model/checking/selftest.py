@@ -1,7 +1,8 @@
-"""Self-test: a small picture in a bundle, and what its model must find there before it is served.
+"""Self-test: a small picture in a bundle, and what the model must find in it before it is served.
 
-A picture chosen for a model shows something that the model finds. In the sample that ships, which every model
-gets otherwise, it may find nothing for sure: then most of what is faint there must be found again.
+A picture chosen for a model shows something that the model finds. By default, a model gets the sample picture
+that ships, in which it may find nothing with a high score. In that case, it must find most of the segments
+with low scores (faint segments) again.
 """
 
 from __future__ import annotations
@@ -20,31 +21,32 @@ from model.storage.writing import update_manifest
 FILE = "selftest.npz"
 BOX_TOLERANCE = 3  # pixels
 SCORE_TOLERANCE = 0.05
-FILL_TOLERANCE = 0.2  # share of the box that the mask covers
+FILL_TOLERANCE = 0.2  # allowed difference in the share of the box that the mask covers
 PIXEL_TOLERANCE = 0.1
-"""Of the pixels that have a class now or had one, the share whose class may be another one."""
+"""The share of the pixels with a class, now or before, whose class may differ."""
 LEAST_MARKED = 0.01
-"""Of all pixels; where fewer have a class, the tolerance is of so many, or one at a border would decide."""
+"""A share of all pixels. If fewer have a class, the tolerance applies to this many, or a single pixel at a
+border could fail the test."""
 SURE = 0.5
-"""The score from which on what is found in the sample picture must be found again as it was."""
+"""Segments in the sample picture with at least this score must be found again without change."""
 FAINTER = (1.0, 0.5, 0.2, 0.05, 0.01, 0.0)
-"""Of the model's own threshold: where nothing is sure, those at which it is asked, one after another."""
-MOST_TRACES = 10  # faint segments, the best
+"""Multiples of the model's own threshold that are tried one after another if no segment has a high score."""
+MOST_TRACES = 10  # how many of the best faint segments are compared
 TRACES_FOUND = 0.5
-"""The share of faint segments, or of their pixels, that must be found again: int8 moves many a little."""
-TRACE_TOLERANCE = 0.2  # of the longer side of its box, by which a faint segment may move
+"""The share of faint segments, or of their pixels, that must be found again: int8 moves many slightly."""
+TRACE_TOLERANCE = 0.2  # how far a faint segment may move, relative to the longer side of its box
 
 _BLANK = np.zeros((64, 64, 3), np.uint8)
 
 Predict = Callable[..., Result]
-"""From an image, uint8 (H, W, 3), RGB, and perhaps wishes to what is in it."""
+"""Takes an image, uint8 (H, W, 3), RGB, and optionally wishes; returns the result."""
 
 
 class SelfTest:
-    """The picture of a bundle, and what its model found there when that was recorded."""
+    """The picture of a bundle's self-test, and the recorded result."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Read it from the bundle."""
+        """Read the self-test from the bundle."""
         self._manifest = bundle.manifest
         self._recorded: dict[str, npt.NDArray] = {}
         path = bundle.folder / FILE
@@ -53,9 +55,9 @@ class SelfTest:
                 self._recorded = dict(recorded)
 
     def check(self, predict: Predict) -> None:
-        """Raise BundleError unless `predict` finds that again.
+        """Raise BundleError unless `predict` returns the recorded result.
 
-        For a bundle without a self-test it must at least answer for a blank picture.
+        Without a recorded self-test, it must at least return a result for a blank picture.
         """
         recorded = self._recorded
         image = recorded.get("image", _BLANK)
@@ -75,23 +77,31 @@ class SelfTest:
 
 
 def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uint8]) -> None:
-    """Keep in the bundle what the model finds in `image`, uint8 (H, W, 3), RGB, now.
+    """Record in the bundle what the model finds now in `image`, uint8 (H, W, 3), RGB.
 
     Raises:
-        ValueError: it finds nothing there, as a dead model would.
+        ValueError: it finds nothing there, like a broken model.
     """
     found = predict(image)
     if not len(found.segments):
         raise ValueError(
-            "the model finds nothing in the picture for its self-test: choose another, or leave --sample out "
-            "to take the picture that ships"
+            "the model finds nothing in the picture for its self-test: choose another one, or omit --sample "
+            "to use the picture that ships"
         )
     _write(bundle, {"image": image, **_answer(found)})
 
 
-def record_usual_self_test(bundle: Bundle, predict: Predict) -> str:
-    """Keep in the bundle what the model finds now in the sample picture; a sentence that says how much."""
-    image = sample_picture()
+def record_usual_self_test(
+    bundle: Bundle, predict: Predict, image: npt.NDArray[np.uint8] | None = None
+) -> str:
+    """Record in the bundle what the model finds now in the sample picture; return a sentence about that.
+
+    Args:
+        bundle: the model's bundle.
+        predict: finds what is in a picture, from a given score on.
+        image: the sample picture in a size that suits the model; None: in its usual size.
+    """
+    image = sample_picture() if image is None else image
     own = bundle.manifest.threshold
     sure = max(own, SURE)
     for threshold in (sure, *(share * own for share in FAINTER)):
@@ -102,16 +112,16 @@ def record_usual_self_test(bundle: Bundle, predict: Predict) -> str:
     how = {"threshold": np.array(threshold), "faint": np.array(faint)}
     _write(bundle, {"image": image, **how, **_answer(found)})
     if len(found.segments) and not faint:
-        return f"Self-test: it finds {len(found.segments)} segments in the sample picture."
-    what = "nothing for sure, so what is faint" if len(found.segments) else "nothing, and that"
+        return f"Self-test: the model finds {len(found.segments)} segments in the sample picture."
+    what = "only faint segments" if len(found.segments) else "nothing"
     return (
-        f"Self-test: in the sample picture it finds {what} is compared at start. --sample IMAGE, a picture "
-        "in which it finds something, tests more."
+        f"Self-test: the model finds {what} in the sample picture, and this is compared at start. For a "
+        "better test, give a picture that shows what the model finds: --sample IMAGE."
     )
 
 
 def _answer(found: Result) -> dict[str, npt.NDArray]:
-    """What is recorded of an answer."""
+    """Return the part of a result that is recorded."""
     if found.class_map is not None:
         return {"labels": found.class_map.labels}
     segments = found.segments
@@ -129,10 +139,10 @@ def _write(bundle: Bundle, recorded: dict[str, npt.NDArray]) -> None:
 
 
 def _compare_segments(name: str, threshold: float, found: Segments, test: Mapping[str, npt.NDArray]) -> None:
-    """Raise BundleError unless each segment of the one has its like in the other.
+    """Raise BundleError unless each segment of one result has a similar one in the other.
 
-    Order says nothing: neighbours in score change places from one processor to the next. Neither do
-    segments that are only just over the threshold: they may be under it there.
+    Order is ignored, because segments with similar scores change places from one processor to another. So are
+    segments just above the threshold, which may be below it on another processor.
     """
     boxes = np.abs(test["boxes"][:, None] - found.boxes).max(axis=2) <= BOX_TOLERANCE
     scores = np.abs(test["scores"][:, None] - found.scores) <= SCORE_TOLERANCE
@@ -150,30 +160,30 @@ def _compare_segments(name: str, threshold: float, found: Segments, test: Mappin
 
 
 def _compare_faint_segments(name: str, found: Segments, test: Mapping[str, npt.NDArray]) -> None:
-    """Raise BundleError unless enough of the best faint segments lie where one of their class lies now."""
+    """Raise BundleError unless enough of the best faint segments have one of their class nearby now."""
     boxes, class_ids = test["boxes"][:MOST_TRACES], test["class_ids"][:MOST_TRACES]
     allowed = np.maximum(BOX_TOLERANCE, TRACE_TOLERANCE * (boxes[:, 2:] - boxes[:, :2]).max(axis=1))
     near = np.abs(boxes[:, None] - found.boxes).max(axis=2) <= allowed[:, None]
     share = float((near & (class_ids[:, None] == found.class_ids)).any(axis=1).mean())
     if share < TRACES_FOUND:
         raise BundleError(
-            f"model {name} fails its self-test: of {len(boxes)} faint segments it finds {share:.0%} again"
+            f"model {name} fails its self-test: it finds only {share:.0%} of {len(boxes)} faint segments"
         )
 
 
 def _compare_pixels(
     name: str, found: npt.NDArray[np.uint16], expected: npt.NDArray[np.uint16], most: float
 ) -> None:
-    """Raise BundleError if more than the share `most` of the pixels with a class have another than before."""
+    """Raise BundleError if more than the share `most` of the pixels with a class have another one now."""
     marked = int(np.count_nonzero((found > 0) | (expected > 0)))
     differ = int(np.count_nonzero(found != expected)) / max(1, marked, LEAST_MARKED * found.size)
     if differ > most:
         raise BundleError(
-            f"model {name} fails its self-test: {differ:.0%} of the pixels that should have a class "
-            "have another one"
+            f"model {name} fails its self-test: {differ:.0%} of the pixels that have a class, or should, have"
+            " the wrong one"
         )
 
 
 def _fill(boxes: npt.NDArray[np.int32], areas: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """float64 (N,): the share of each box that its mask covers."""
+    """Return float64 (N,), the share of each box that its mask covers."""
     return areas / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)

@@ -29,20 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pictures such as will come: a folder of them or, better, labelled data as for evaluate",
     )
     add_reading(parser)
-    control = parser.add_mutually_exclusive_group()
-    control.add_argument(
+    parser.add_argument(
         "--minutes",
         type=at_least_one,
         default=MINUTES,
-        help="where int8 loses too much, stop looking for layers that must stay exact so many minutes after "
-        f"the start (default: {MINUTES})",
+        help="with --calibration, be done after so many: take fewer of the pictures where there is no time "
+        "for all, and end the search for layers that must stay exact where int8 loses too much "
+        f"(default: {MINUTES})",
     )
-    control.add_argument(
+    parser.add_argument(
         "--no-accuracy-control",
-        dest="minutes",
-        action="store_const",
-        const=0,
-        help="do not look for them: int8 in all layers, whatever that loses",
+        dest="controlled",
+        action="store_false",
+        help="do not search for such layers: int8 in all of them, whatever that loses",
     )
 
 
@@ -53,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
     precisions = arguments.precision or (["bf16", "int8"] if pictures else ["bf16"])
     try:
-        bundle = export(arguments.name, precisions, pictures, arguments.minutes)
+        bundle = export(
+            arguments.name, precisions, pictures, arguments.minutes, controlled=arguments.controlled
+        )
     except Stopped:
         print("Stopped; what was made until then is kept:")
         say_exports(catalog.find(arguments.name))

@@ -20,6 +20,7 @@ from model.data.reading import Exif, Reading
 from model.data.sample import DataError, Sample, no_boxes, no_class_ids
 from model.data.sources import Source
 from model.data.way_up import WHAT_TO_SAY, turn_of, ways_that_fit
+from model.files.system_errors import reason
 from model.pictures import Header, PictureError
 from model.results.masks import Mask
 
@@ -123,7 +124,7 @@ class Annotated(ABC):
             header = pictures.read_header(io.BytesIO(data))
             upright = pictures.decode(data)
         except (OSError, ValueError) as error:
-            raise DataError(f"{source.name} cannot be read: {error}") from error
+            raise DataError(f"{source.name} cannot be read: {reason(error)}") from error
         is_as_stored = header.orientation != 1 and self._way_up(index, header) == "ignore"
         image = pictures.turned_back(upright, header.orientation) if is_as_stored else upright
         size = image.shape[1], image.shape[0]
@@ -146,7 +147,7 @@ class Annotated(ABC):
         try:
             header = self.header(index)
         except (OSError, PictureError) as error:
-            raise DataError(f"{self.sources[index].name} cannot be read: {error}") from error
+            raise DataError(f"{self.sources[index].name} cannot be read: {reason(error)}") from error
         return header.stored if self._way_up(index, header) == "ignore" else header.upright
 
     def findings(self) -> Iterator[Finding]:
@@ -170,7 +171,7 @@ class Annotated(ABC):
             try:
                 header = self.header(index)
             except (OSError, PictureError) as error:
-                unreadable.append(f"{source.name} cannot be read: {error}")
+                unreadable.append(f"{source.name} cannot be read: {reason(error)}")
                 continue
             try:
                 ways = self._ways(index, header)

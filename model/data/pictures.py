@@ -8,6 +8,7 @@ import numpy as np
 
 from model.data.files import is_left_by_system
 from model.data.sample import DataError, Sample
+from model.files.system_errors import reason
 from model.pictures import read
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".gif")
@@ -40,5 +41,5 @@ class PictureFolder:
         try:
             image = read(path)
         except (ValueError, OSError) as error:
-            raise DataError(f"{path}: {error}") from None
+            raise DataError(f"{path}: {reason(error)}") from None
         return Sample(self.ids[index], image, np.zeros((0, 4), np.int32), np.zeros(0, np.int32), [])

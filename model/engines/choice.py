@@ -1,4 +1,4 @@
-"""Choice: which engine runs a model, and in which precision."""
+"""Choice: selects the engine that runs a model, and its precision."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FASTEST_FIRST = ("int8", "bf16", "f32")
 
 
 class ChoiceError(ValueError):
-    """What was asked for cannot be had with this model or on this processor."""
+    """The requested engine or precision is not available for this model or on this processor."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine of ENGINES and a precision of PRECISIONS."""
+    """One of ENGINES and one of PRECISIONS."""
 
     engine: str
     precision: str
@@ -29,25 +29,26 @@ def choices(
     engine: str | None = None,
     precision: str | None = None,
 ) -> list[Choice]:
-    """Ways to run a model, the fastest first.
+    """Return the ways to run a model, the fastest first.
 
     Args:
-        model: its name, for messages.
-        passed: of the precisions that it was exported in, whether the answers were close enough to the
-            reference's. The stages of "f32" also run in bf16.
-        able: the precisions that the processor computes in.
-        engine: one of ENGINES, where the caller wants that one; None: any.
-        precision: likewise. One that did not pass is used only when it is asked for.
+        model: the name of the model, for messages.
+        passed: precision that the model was exported in → whether its answers were close enough to the
+            reference. The stages of "f32" also run in bf16.
+        able: the precisions that the processor supports.
+        engine: the requested engine, one of ENGINES; None: any.
+        precision: the requested precision, one of PRECISIONS; None: any. A precision that did not pass is
+            used only if it is requested.
 
     Raises:
-        ChoiceError: there is no such way; says what to do.
+        ChoiceError: there is no such way; the message says what to do.
     """
     if engine not in (None, *ENGINES):
-        raise ChoiceError(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")
+        raise ChoiceError(f"there is no engine {engine!r}; choose one of: {', '.join(ENGINES)}")
     if precision not in (None, *PRECISIONS):
-        raise ChoiceError(f"there is no precision {precision!r}; there are: {', '.join(PRECISIONS)}")
+        raise ChoiceError(f"there is no precision {precision!r}; choose one of: {', '.join(PRECISIONS)}")
     if engine == "tensorflow" and precision in ("bf16", "int8"):
-        raise ChoiceError(f"the tensorflow engine computes in f32, not in {precision}: use openvino for that")
+        raise ChoiceError(f"the tensorflow engine supports f32, not {precision}: use openvino for that")
 
     if engine != "tensorflow" and precision is not None:
         _check(model, passed, able, precision)
@@ -66,7 +67,7 @@ def choices(
 def _check(model: str, passed: Mapping[str, bool], able: Collection[str], precision: str) -> None:
     if precision not in able:
         raise ChoiceError(
-            f"this processor does not compute in {precision}, only in {', '.join(sorted(able))}"
+            f"this processor does not support {precision}; choose one of: {', '.join(sorted(able))}"
         )
     if precision != "f32" and not _is_exported(precision, passed):
         raise ChoiceError(
@@ -81,4 +82,4 @@ def _is_exported(precision: str, passed: Mapping[str, bool]) -> bool:
 def _how_to_export(model: str, precision: str = "f32") -> str:
     calibration = " --calibration FOLDER" if precision == "int8" else ""
     stages = "int8" if precision == "int8" else "f32"
-    return f"make them with python -m model export {model} --precision {stages}{calibration}"
+    return f"create them with python -m model export {model} --precision {stages}{calibration}"

@@ -1,4 +1,4 @@
-"""Core: OpenVINO's, which leaves the thread's signals as they were."""
+"""Core: creates OpenVINO cores without changing how the thread handles signals."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _DISABLED = 2  # SS_DISABLE in <signal.h>
 
 
 class _SignalStack(ctypes.Structure):
-    """`stack_t` of Linux."""
+    """Linux's `stack_t`."""
 
     _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
 
 
 def new_core() -> ov.Core:
-    """A core whose CPU plugin is loaded."""
+    """Return a core with its CPU plugin loaded."""
     core = ov.Core()
     core.get_property("CPU", "FULL_DEVICE_NAME")  # loads the plugin
     use_own_signal_stack()
@@ -25,11 +25,12 @@ def new_core() -> ov.Core:
 
 
 def use_own_signal_stack() -> None:
-    """Have signals handled on this thread's own stack.
+    """Handle signals on this thread's own stack.
 
-    For AMX, OpenVINO's CPU plugin gives the thread that loads it an alternate signal stack, and puts back the
-    one before it when the plugin goes. Of several plugins that go in another order than they came, the last
-    puts back one that is unmapped: the next signal, Ctrl-C say, would end the process with SIGSEGV.
+    For AMX, OpenVINO's CPU plugin gives the thread that loads it an alternate signal stack, and restores the
+    previous one when the plugin is unloaded. If several plugins are unloaded in another order than they were
+    loaded, the last one restores a stack that is unmapped: the next signal, such as Ctrl-C, would end the
+    process with SIGSEGV.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).sigaltstack(ctypes.byref(_SignalStack(None, _DISABLED, 0)), None)

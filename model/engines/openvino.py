@@ -1,4 +1,4 @@
-"""The OpenVINO engine: compiled stages, run without TensorFlow."""
+"""The OpenVINO engine: runs compiled stages without TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import numpy.typing as npt
 import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
-from model import heap
+from model import malloc
 from model.engines.core import new_core
 from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
 from model.engines.stages import Floats, StageSpec
 
 CODE_KEPT = 4
-"""Shapes of pictures whose machine code stays with a stage of open sizes, 5 MB each; another costs 40 ms."""
+"""For how many picture shapes a stage of open sizes keeps machine code, 5 MB each; a new one takes 40 ms."""
 CODE_A_SHAPE = ("Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul")
 PRECISION_OF_CAPABILITY = {"FP32": "f32", "BF16": "bf16", "INT8": "int8"}
 
 
 Read = Callable[[Path], bytes]
-"""What reads a file whole; raises whatever it likes for one that is not what it should be."""
+"""Reads a whole file; may raise any exception if the content is not as expected."""
 
 
 class StagesError(ValueError):
-    """The compiled stages are of no use to this version."""
+    """The compiled stages do not work with this version."""
 
 
 def precisions_of_processor() -> frozenset[str]:
-    """Of "f32", "bf16" and "int8" those that this processor computes in."""
+    """Return those of "f32", "bf16" and "int8" that this processor supports."""
     capabilities = new_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return frozenset(
         PRECISION_OF_CAPABILITY[name] for name in capabilities if name in PRECISION_OF_CAPABILITY
@@ -39,7 +39,7 @@ def precisions_of_processor() -> frozenset[str]:
 
 
 def hint_for(precision: str) -> str:
-    """In what stages of this precision compute all that is not int8: "f32" or "bf16"."""
+    """Return the precision, "f32" or "bf16", of what is not int8 in stages of this precision."""
     return "bf16" if precision != "f32" and "bf16" in precisions_of_processor() else "f32"
 
 
@@ -51,26 +51,26 @@ def read_stage(
     hint: str,
     read: Read = Path.read_bytes,
 ) -> ov.Model:
-    """One of the stages of a network, as it is compiled to run in "f32" or "bf16".
+    """Read one of the stages of a network, ready to be compiled with the hint "f32" or "bf16".
 
     Raises:
-        StagesError: it does not have the inputs that this version gives it.
+        StagesError: the stage does not have the inputs that this version expects.
     """
-    # Given a path, OpenVINO would map the weights: who changes the file later would change the answers.
+    # From a path, OpenVINO would map the weights: a later change of the file would change the answers.
     graph, weights = (read(folder / f"{stage.name}{suffix}") for suffix in (".xml", ".bin"))
     read_model = core.read_model(graph.decode(), ov.Tensor(np.frombuffer(weights, np.uint8)))
-    del weights  # it has a copy
+    del weights  # OpenVINO has its own copy
     model = _without_round_trips(read_model)
     if len(model.inputs) != stage.inputs:
         raise StagesError(f"{folder.name}/{stage.name}.xml was compiled by another version of MaskServe")
     if len(stages) == 1:
         return model
-    # In bf16 the heads would otherwise round what stays in the engine anew for each part of the items.
+    # Otherwise, in bf16, the heads would round what stays in the engine again for each part of the items.
     return _with_kept_in(hint, model, is_output=stage is stages[0])
 
 
 class OpenVINORunner:
-    """`stages.Runner` over compiled models."""
+    """`stages.Runner` for compiled models."""
 
     name = "openvino"
 
@@ -99,37 +99,37 @@ class OpenVINORunner:
         threads: int | None = None,
         read: Read = Path.read_bytes,
     ) -> OpenVINORunner:
-        """The stages in `folder`, compiled and, unless only few pictures will come, warm.
+        """Compile the stages in `folder` and, if `largest_picture` is given, warm them up.
 
         Args:
-            folder: with a NAME.xml a stage, as `model.publishing.exporting` wrote them.
-            stages: of the network.
-            precision: "f32", "bf16" (the stages of f32, rounded where they run) or "int8" (quantised ones).
-            largest_picture: the shape (1, H, W, C) of the largest picture that will come. It goes through
-                once now: buffers that grow little by little leave gaps between them, three times what they
-                hold. None: few will come, and the first of them waits.
-            hint: "f32" or "bf16", in which to compute what is not int8; None: in "f32" for that precision,
-                otherwise in the faster one that the processor has.
-            threads: how many compute one inference, 1 or more; None: OpenVINO decides, and takes every core
-                even where a container may use less (github.com/openvinotoolkit/openvino/issues/37838).
+            folder: contains NAME.xml and NAME.bin for each stage, written by `model.publishing.exporting`.
+            stages: the stages of the network.
+            precision: "f32", "bf16" (the stages of f32, rounded at run time) or "int8" (quantised stages).
+            largest_picture: the shape (1, H, W, C) of the largest expected picture. One of this shape is run
+                now, because buffers that grow gradually leave gaps of three times their size between them.
+                None: only few pictures are expected, so that warming up does not pay.
+            hint: the precision, "f32" or "bf16", of what is not int8; None: "f32" for that precision,
+                otherwise the faster one that the processor supports.
+            threads: threads for one inference, 1 or more; None: OpenVINO decides, and uses every core even if
+                a container may use fewer (github.com/openvinotoolkit/openvino/issues/37838).
             read: reads the files in `folder`, each once.
 
         Raises:
-            StagesError: the stages do not have the inputs that this version gives them.
+            StagesError: the stages do not have the inputs that this version expects.
             whatever `read` raises.
         """
         hint = hint or hint_for(precision)
         core = new_core()
         core.set_property("CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
         if threads is not None:
-            # Pinned, which they are otherwise, the threads of every process would take the same first cores.
+            # Threads are pinned by default. Those of every process would then use the same first cores.
             core.set_property("CPU", {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False})
-        heap.keep_little()
+        malloc.tune()
         first, *models = (read_stage(core, folder, stages, stage, hint, read) for stage in stages)
         heads = {
             stage.name: _compile_open(core, model) for stage, model in zip(stages[1:], models, strict=True)
         }
-        # With open sizes OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN answers zeros.
+        # With open sizes, OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN returns zeros.
         few = precision == "int8"
         runner = cls(
             stages,
@@ -142,9 +142,9 @@ class OpenVINORunner:
         return runner
 
     def with_first(self, model: ov.Model, hint: str) -> OpenVINORunner:
-        """The same heads behind another first stage, which is left as it is and runs as one in int8 does.
+        """Return a runner with the same heads after another first stage, which runs like an int8 one.
 
-        Heads can be run only with the hint that they were opened with.
+        `model` is not changed. `hint` must be the one that the heads were opened with.
         """
         core = new_core()
         core.set_property("CPU", {"INFERENCE_PRECISION_HINT": hint})
@@ -165,14 +165,14 @@ class OpenVINORunner:
             self._first.give_back(pool, requests)
             raise
         started = OpenVINOPass(self.stages, requests)
-        # The requests are free for another picture only when nobody can ask for more of this one.
+        # The requests can serve another picture only once no caller holds the pass of this one.
         weakref.finalize(started, self._give_back, pool, requests, picture.shape)
         return started
 
     def _give_back(self, pool: Pool, requests: Requests, picture_shape: tuple[int, ...]) -> None:
         self._first.give_back(pool, requests)
-        if picture_shape != self._last_shape:  # buffers of other sizes have come and gone
-            heap.give_back()
+        if picture_shape != self._last_shape:  # buffers of other sizes were allocated and freed
+            malloc.trim()
             self._last_shape = picture_shape
 
     def _warm_up(self, largest_picture: tuple[int, ...]) -> None:
@@ -184,7 +184,7 @@ class OpenVINORunner:
 
 
 class OpenVINOPass:
-    """`stages.Pass`: what the first stage's request wrote, and the heads, which read it there."""
+    """`stages.Pass`: holds the outputs of the first stage's request, which the heads read in place."""
 
     def __init__(self, stages: Sequence[StageSpec], requests: Requests) -> None:
         self._stages = {stage.name: stage for stage in stages}
@@ -194,9 +194,9 @@ class OpenVINOPass:
         self.outputs = [first.get_output_tensor(index).data.copy() for index in copied]
 
     def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
-        """See `stages.Pass`. Taken part by part; the last one is padded.
+        """See `stages.Pass`. Items are processed in parts of a few fixed sizes; the last part is padded.
 
-        OpenVINO keeps memory for every number of items that it has seen.
+        The sizes are fixed because OpenVINO keeps memory for every number of items that it has seen.
         """
         request = self._requests.of[name]
         request.set_input_tensor(0, self._kept())
@@ -222,13 +222,13 @@ class OpenVINOPass:
 
 
 def _compile_open(core: ov.Core, model: ov.Model) -> ov.CompiledModel:
-    """A stage whose sizes are open, told not to keep machine code for every shape that it has seen."""
+    """Compile a stage with open sizes so that it does not keep machine code for every shape it has seen."""
     kept = CODE_KEPT * sum(op.get_type_name() in CODE_A_SHAPE for op in model.get_ops())
     return core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
 
 
 def _with_kept_in(precision: str, model: ov.Model, *, is_output: bool) -> ov.Model:
-    """The stage, with the tensor that stays inside the engine in "f32" or "bf16"."""
+    """Return the stage with the tensor that stays inside the engine converted to "f32" or "bf16"."""
     steps = PrePostProcessor(model)
     kept = steps.output(0) if is_output else steps.input(0)
     kept.tensor().set_element_type(getattr(ov.Type, precision))
@@ -236,10 +236,10 @@ def _with_kept_in(precision: str, model: ov.Model, *, is_output: bool) -> ov.Mod
 
 
 def _without_round_trips(model: ov.Model) -> ov.Model:
-    """The stage, changed in place: no transposition right behind another that it undoes.
+    """Remove from the stage, in place, each transposition that undoes the one right before it.
 
-    The converter leaves one between each level of the pyramid and the RPN. OpenVINO carries both out where
-    sizes are open: a sixth of the trunk's time in bf16. Answers stay the same to the bit.
+    The converter leaves such a pair between each level of the pyramid and the RPN. If sizes are open,
+    OpenVINO executes both, which takes a sixth of the trunk's time in bf16. Answers stay the same to the bit.
     """
     for back in model.get_ops():
         there = back.input_value(0).get_node() if back.get_type_name() == "Transpose" else back
@@ -256,21 +256,21 @@ def _without_round_trips(model: ov.Model) -> ov.Model:
 
 
 def _zeros(tensor: ov.ConstOutput, items: int) -> npt.NDArray:
-    """An input (1, items, …) of a head."""
+    """Return an input (1, items, …) of zeros for a head."""
     shape = [1, items, *(side.get_length() for side in list(tensor.partial_shape)[2:])]
     return np.zeros(shape, tensor.element_type.to_dtype())
 
 
 def _run(request: ov.InferRequest) -> None:
-    """In OpenVINO's own thread: it would keep memory for each thread that calls `infer`."""
+    """Run the request in OpenVINO's own thread: `infer` keeps memory for each thread that calls it."""
     request.start_async()
     request.wait()
 
 
 def _parts(count: int, sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """(start, size) of the parts of `count` items, one or more: the largest while filled, then one that fits.
+    """Yield (start, size) of at least one part for `count` items: the largest size while it is filled.
 
-    75 items in parts of 32, 16 and 8: (0, 32), (32, 32), (64, 16).
+    The rest gets the smallest size that fits. 75 items in parts of 32, 16 and 8: (0, 32), (32, 32), (64, 16).
     """
     start = 0
     while count - start >= sizes[0]:

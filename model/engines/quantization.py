@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -23,6 +24,7 @@ from tqdm import tqdm
 
 from model.engines.conversion import Models
 from model.engines.core import use_own_signal_stack
+from model.engines.pacing import in_time
 from model.engines.stages import StageSpec
 
 Image = npt.NDArray[np.uint8]
@@ -43,10 +45,17 @@ nncf.set_log_level(logging.ERROR)
 class Calibration:
     """Pictures such as will come, and what each stage sees of them."""
 
-    def __init__(self, inputs_of: InputsOf, images: Sequence[Image]) -> None:
-        """What reaches a stage, by its name, for an image; and some hundred images, uint8 (H, W, 3), RGB."""
+    def __init__(self, inputs_of: InputsOf, images: Sequence[Image], seconds: float = math.inf) -> None:
+        """What int8 is made from.
+
+        Args:
+            inputs_of: from a stage's name and an image to what reaches the stage; None: nothing.
+            images: some hundred, uint8 (H, W, 3), RGB.
+            seconds: for a stage to look at them: of those that are left by then it sees nothing.
+        """
         self.inputs_of = inputs_of
         self.images = images
+        self.seconds = seconds
 
 
 def quantize(stages: Sequence[StageSpec], models: Models, calibration: Calibration) -> Models:
@@ -113,26 +122,56 @@ def _quantize(
         overflow_fix=OVERFLOW_FIX,
         backend_params={BackendParameters.COMPRESS_WEIGHTS: compress_weights},
     )
-    made = nncf.quantize(
-        model,
-        nncf.Dataset(_Inputs(stage.name, calibration)),
-        subset_size=len(calibration.images),
-        ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
-        advanced_parameters=parameters,
-    )
-    use_own_signal_stack()  # it has cores of its own
+    inputs = _Inputs(stage.name, calibration)
+    try:
+        made = nncf.quantize(
+            model,
+            nncf.Dataset(inputs),
+            subset_size=len(calibration.images),
+            ignored_scope=nncf.IgnoredScope(patterns=list(stage.exact), validate=False),
+            advanced_parameters=parameters,
+        )
+    except nncf.ValidationError:
+        if inputs.reached is not False:
+            raise
+        tqdm.write(
+            f"int8 of {stage.name}: it stays exact, as none of these pictures reach it", file=sys.stderr
+        )
+        return model
+    finally:
+        use_own_signal_stack()  # it has cores of its own
+    if len(inputs.images) < len(calibration.images):
+        tqdm.write(
+            f"int8 of {stage.name}: looked at {len(inputs.images)} of {len(calibration.images)} pictures, as "
+            "many as there is time for: more --minutes take more of them",
+            file=sys.stderr,
+        )
     return made
 
 
 class _Inputs:
-    """A stage's inputs, made anew on each pass: the features of a hundred pictures would fill the memory."""
+    """A stage's inputs, made anew on each pass: the features of a hundred pictures would fill the memory.
+
+    NNCF goes through them once or, where it first balances the channels of layers, twice.
+
+    Attributes:
+        images: of which it makes them; where the time for a pass was up, those that it came to.
+        reached: whether anything has reached the stage; None: no picture has been looked at.
+    """
 
     def __init__(self, stage: str, calibration: Calibration) -> None:
         self.stage = stage
-        self.calibration = calibration
+        self.images = calibration.images
+        self.reached: bool | None = None
+        self._calibration = calibration
 
     def __iter__(self) -> Iterator[StageInputs]:
-        for image in self.calibration.images:
-            inputs = self.calibration.inputs_of(self.stage, image)
+        seen = []
+        self.reached = self.reached or False
+        for index in in_time(len(self.images), self._calibration.seconds):
+            seen.append(self.images[index])
+            inputs = self._calibration.inputs_of(self.stage, self.images[index])
             if inputs is not None:
+                self.reached = True
                 yield inputs
+        self.images = seen  # not reached where NNCF has got as many inputs as there are images

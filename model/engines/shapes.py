@@ -1,4 +1,4 @@
-"""Shapes: a first stage for pictures of any shape, or compiled for each shape; and who may run it now."""
+"""Shapes: runs a first stage with open sizes, or compiles it for each shape, and pools the requests to it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from collections.abc import Mapping
 import openvino as ov
 
 FIRST = "first"
-"""The name, among what is compiled, of the stage that sees the picture."""
+"""The key, among the compiled stages, of the stage that gets the picture."""
 SHAPES_KEPT = 4
-"""Shapes of pictures for which the first stage stays compiled, the last ones. Each holds 35 MB or more, with
-the weights laid out for it; another one costs half a second or more."""
+"""For how many of the last picture shapes the first stage stays compiled. Each takes 35 MB or more, including
+a copy of the weights in its own layout; compiling for a new shape takes half a second or more."""
 
 
 class Requests:
-    """What one picture needs at a time: a request a stage, each with memory for its own outputs."""
+    """The requests that one picture needs: one for each stage, with memory for its outputs."""
 
     def __init__(self, compiled: Mapping[str, ov.CompiledModel]) -> None:
         self.of = {stage: model.create_infer_request() for stage, model in compiled.items()}
 
 
 class Pool:
-    """The compiled stages, and the requests to them that no picture is using. Safe for threads."""
+    """The compiled stages, and the idle requests to them. Thread-safe."""
 
     def __init__(self, compiled: Mapping[str, ov.CompiledModel]) -> None:
         self.compiled = compiled
         self.idle: list[Requests] = []
 
     def take(self) -> Requests:
-        """An idle one, or a new one."""
+        """Return idle requests, or new ones."""
         try:
             return self.idle.pop()
         except IndexError:
             return Requests(self.compiled)
 
     def empty(self) -> None:
-        """Let the memory go that only a running picture needs: requests, and what lies between layers."""
+        """Free the memory that only running pictures need: requests and intermediate results."""
         self.idle.clear()
-        # Where another picture is going through, it is refused; that one will empty the pool when it is done.
+        # OpenVINO refuses this while another picture is running; the pool is emptied when that one is done.
         with contextlib.suppress(RuntimeError):
             self.compiled[FIRST].release_memory()
 
@@ -51,32 +51,32 @@ class AnyShape:
         self._pool = Pool({**heads, FIRST: first})
 
     def pool_for(self, shape: tuple[int, ...]) -> Pool:
-        """The same for every shape."""
+        """Return the only pool, which serves every shape."""
         return self._pool
 
     def give_back(self, pool: Pool, requests: Requests) -> None:
-        """Requests that came from `pool`, of which nobody needs the outputs any more."""
+        """Return requests to `pool` once their outputs are not needed any more."""
         pool.idle.append(requests)
 
 
 class FewShapes:
-    """A first stage compiled for the last `SHAPES_KEPT` shapes; only the latest has idle requests."""
+    """A first stage compiled for the last `SHAPES_KEPT` shapes; only the latest keeps idle requests."""
 
     def __init__(self, core: ov.Core, first: ov.Model, heads: Mapping[str, ov.CompiledModel]) -> None:
-        """A first stage with open sizes, to be compiled as `core` is set, and compiled heads behind it."""
+        """Take a first stage with open sizes, which `core` compiles with its settings, and compiled heads."""
         self._core = core
         self._model = first
         self._heads = heads
         self._lock = threading.Lock()
-        self._pools: dict[tuple[int, ...], Pool] = {}  # the last used last
+        self._pools: dict[tuple[int, ...], Pool] = {}  # the most recently used is last
         self._last: Pool | None = None
 
     def pool_for(self, shape: tuple[int, ...]) -> Pool:
-        """The stages for pictures (1, H, W, 3). Pictures that are going through are not disturbed."""
+        """Return the stages for pictures (1, H, W, 3). Pictures that are running are not disturbed."""
         with self._lock:
             pool = self._pools.pop(shape, None)
             if self._last is not None and self._last is not pool:
-                # Before it is emptied, or `give_back` could fill it again behind us.
+                # Unset before the pool is emptied, or `give_back` could fill it again afterwards.
                 last, self._last = self._last, None
                 last.empty()
             if pool is None:
@@ -87,9 +87,9 @@ class FewShapes:
             return pool
 
     def give_back(self, pool: Pool, requests: Requests) -> None:
-        """Requests that came from `pool`, of which nobody needs the outputs any more.
+        """Return requests to `pool` once their outputs are not needed any more.
 
-        Takes no lock: the garbage collector calls this, in any thread, one that holds the lock too.
+        Takes no lock, because the garbage collector may call this in a thread that already holds it.
         """
         pool.idle.append(requests)
         if pool is not self._last:

@@ -1,4 +1,4 @@
-"""Stages: what an engine is given to run, and how one picture goes through it."""
+"""Stages: the graphs that an engine runs, and the interface for running one picture through them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Floats = npt.NDArray[np.float32]
 class StageSpec:
     """One plain graph of a network; compiled, it is the file NAME.xml.
 
-    The first stage of a network sees the picture. If there are others (heads), its first output, which may be
-    large, stays inside the engine and becomes their first input.
+    The first stage of a network gets the picture. If there are other stages (heads), the first output of the
+    first stage, which may be large, stays inside the engine and is their first input.
 
     Attributes:
         name: unique within the network.
         inputs: how many inputs the graph has.
-        items_a_call: for a head, the numbers of items (axis 1 of its other inputs) that one call may take,
+        items_a_call: for a head, the numbers of items (axis 1 of its other inputs) that one call may process,
             the largest first; empty for the first stage.
-        exact: regular expressions of the names of operations that stay as they are when it becomes int8.
+        exact: regular expressions for the names of operations that are not quantised to int8.
     """
 
     name: str
@@ -34,30 +34,30 @@ class StageSpec:
 
 
 class Pass(Protocol):
-    """One picture on its way through a network.
+    """The run of one picture through a network.
 
     Attributes:
-        outputs: those of the first stage, float32, without the one that stays inside the engine.
+        outputs: the outputs of the first stage, float32, without the one that stays inside the engine.
     """
 
     @property
     def outputs(self) -> Sequence[Floats]: ...
 
     def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
-        """The outputs (1, N, …) of a head for its inputs (1, N, …) but the first."""
+        """Return the outputs (1, N, …) of a head for its inputs (1, N, …) without the first one."""
 
     def kept(self) -> npt.NDArray:
-        """A copy of the output that stays inside the engine."""
+        """Return a copy of the output that stays inside the engine."""
 
 
 class Runner(Protocol):
     """The stages of one network, ready to run.
 
     Attributes:
-        stages: of the network.
-        name: of the engine, "openvino" or "tensorflow".
-        precision: of its arithmetic, "f32", "bf16" or "int8".
-        few_shapes: whether each new shape of picture costs so much that there should be few.
+        stages: the stages of the network.
+        name: the name of the engine, "openvino" or "tensorflow".
+        precision: the numerical precision, "f32", "bf16" or "int8".
+        few_shapes: whether each new picture shape is so expensive that there should be few of them.
     """
 
     @property

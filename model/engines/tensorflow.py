@@ -1,4 +1,4 @@
-"""The TensorFlow engine: the stages as compiled graphs, in fp32. The reference that others are held to."""
+"""The TensorFlow engine: runs the stages as graphs in fp32. It is the reference for the other engines."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from model.engines.stages import Floats, StageSpec
 
 
 class TensorFlowRunner:
-    """`stages.Runner` over Keras models; what stays inside the engine is a TensorFlow tensor."""
+    """`stages.Runner` for Keras models; the output that stays inside the engine is a TensorFlow tensor."""
 
     name = "tensorflow"
     precision = "f32"
     few_shapes = False
 
     def __init__(self, stages: Sequence[StageSpec], models: Sequence[keras.Model]) -> None:
-        """The stages of a network and, in their order, a Keras model for each."""
+        """Take the stages of a network, and a Keras model for each in the same order."""
         backend = keras.backend.backend()
         if backend != "tensorflow":
             raise ValueError(
-                f"KERAS_BACKEND is {backend!r}: it may train, but models run with tensorflow; unset it"
+                f"KERAS_BACKEND is {backend!r}, which works for training only: unset it to run models with"
+                " tensorflow"
             )
         self.stages = stages
         self._functions = {stage.name: _compiled(model) for stage, model in zip(stages, models, strict=True)}
@@ -39,12 +40,12 @@ class TensorFlowRunner:
         return TensorFlowPass(self._functions, outputs, has_heads=len(self.stages) > 1)
 
     def graphs(self) -> dict[str, Any]:
-        """The stages as TensorFlow concrete functions, by name, for other engines to compile."""
+        """Return the stages as TensorFlow concrete functions, by name, for other engines to compile."""
         return {name: function.get_concrete_function() for name, function in self._functions.items()}
 
 
 class TensorFlowPass:
-    """`stages.Pass` over TensorFlow tensors."""
+    """`stages.Pass` for TensorFlow tensors."""
 
     def __init__(self, functions: Mapping[str, Any], outputs: Sequence[Any], *, has_heads: bool) -> None:
         self._functions = functions
@@ -64,14 +65,14 @@ class TensorFlowPass:
 def limit_threads(threads: int) -> None:
     """Compute each operation with `threads` threads, 1 or more, in all networks of this process.
 
-    TensorFlow hears that only before its first operation; afterwards its threads stay as they are.
+    TensorFlow accepts this only before its first operation; afterwards, the call has no effect.
     """
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def _compiled(model: keras.Model) -> Any:
-    """The model for one picture, as a graph of one signature: one a shape would never be given back."""
+    """Return the model for one picture as a graph with one signature: each further graph would stay."""
     signature = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
     if len(signature) == 1:
         return tf.function(lambda picture: model(picture, training=False), input_signature=signature)

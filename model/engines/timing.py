@@ -1,4 +1,4 @@
-"""Timing: how long a model takes, as a whole and stage by stage."""
+"""Timing: measures how long a model takes, as a whole and by stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WARM_UPS, REPEATS = 2, 7
 
 
 def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median wall-clock milliseconds of a call, after warm-ups."""
+    """Return the median wall-clock milliseconds of a call, after warm-ups."""
     times = []
     for _ in range(WARM_UPS + repeats):
         start = time.perf_counter()
@@ -26,7 +26,7 @@ def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 class TimedRunner:
-    """A runner that remembers how long each call took."""
+    """A runner that records how long each call takes."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
@@ -43,19 +43,19 @@ class TimedRunner:
         return TimedPass(self, started)
 
     def medians_ms(self) -> dict[str, float]:
-        """Median milliseconds of each stage, after warm-ups."""
+        """Return the median milliseconds of each stage, after warm-ups."""
         return {stage: statistics.median(times[WARM_UPS:]) for stage, times in self._milliseconds.items()}
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
-        """Add what happens inside to the times of the stage."""
+        """Measure the `with` block as a call of the stage."""
         start = time.perf_counter()
         yield
         self._milliseconds[stage].append((time.perf_counter() - start) * 1000)
 
 
 class TimedPass:
-    """One picture's way through a TimedRunner."""
+    """The run of one picture through a TimedRunner."""
 
     def __init__(self, runner: TimedRunner, started: Pass) -> None:
         self.outputs = started.outputs

@@ -1,1 +1,1 @@
-"""Files and folders on disk: read in any encoding, written whole or not at all, errors in words."""
+"""Files and folders on disk: text in any encoding, atomic writes, and readable system errors."""

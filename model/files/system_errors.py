@@ -1,4 +1,4 @@
-"""System errors: what the operating system refuses, an OSError, in words for people."""
+"""System errors: turns an OSError into a message for people."""
 
 from __future__ import annotations
 
@@ -8,53 +8,57 @@ import shutil
 from pathlib import Path
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-"""The numbers that say that a disk has no room left."""
+"""The error numbers for a full disk or an exceeded quota."""
 _WORDS = {
     errno.ENOENT: "there is no such file or folder",
     errno.EACCES: "no permission to read or write there",
     errno.EPERM: "no permission to read or write there",
-    errno.EISDIR: "it is a folder, where a file was expected",
-    errno.ENOTDIR: "a file stands where a folder was expected",
-    errno.EEXIST: "something of that name is there already",
-    errno.EROFS: "the disk can only be read",
+    errno.EISDIR: "it is a folder, but a file was expected",
+    errno.ENOTDIR: "part of the path is a file, but a folder was expected",
+    errno.EEXIST: "a file or folder of that name exists already",
+    errno.EROFS: "the disk is read-only",
     errno.ENOSPC: "no space is left on the disk",
-    errno.EDQUOT: "no more space is allowed on the disk (quota)",
-    errno.EFBIG: "no file of that size is allowed there",
+    errno.EDQUOT: "the disk quota is exceeded",
+    errno.EFBIG: "files of that size are not allowed there",
     errno.ENAMETOOLONG: "the name is too long",
-    errno.ELOOP: "its links lead in a circle",
-    errno.EMFILE: "too many files are open: allow more, as with ulimit -n",
+    errno.ELOOP: "its symbolic links form a loop",
+    errno.EMFILE: "too many files are open: raise the limit, for example with ulimit -n",
     errno.EIO: "the disk cannot be read or written",
-    errno.EPIPE: "what should read the output has ended",
+    errno.EPIPE: "the program that reads the output has ended",
     errno.ENOMEM: "no memory is left",
 }
 
 
 def in_words(error: OSError, path: Path | None = None) -> str:
-    """What went wrong, with the name of the file, said once; of an error written for people its own text.
+    """Return what went wrong, with the name of the file; if the error has no number, its own text.
 
     Args:
-        error: as it was raised.
-        path: the file that the user knows of, where the error is about another or about none.
+        error: the error as it was raised.
+        path: the file that the user named, if the error names another file or none.
     """
-    if error.errno is None:
-        return f"{path}: {error}" if path else str(error)
-    reason = _WORDS.get(error.errno) or _decapitalized(error.strerror or os.strerror(error.errno))
-    place = path or _path_of(error)
-    return f"{place}: {reason}" if place else reason
+    place = path or (_path_of(error) if error.errno is not None else "")
+    return f"{place}: {reason(error)}" if place else reason(error)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the name of the file; of an error written for people its own text."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    return _WORDS.get(error.errno) or _decapitalized(error.strerror or os.strerror(error.errno))
 
 
 def megabytes(size: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes as text in MB."""
     return f"{size / 1e6:,.0f} MB"
 
 
 def free_bytes(folder: Path) -> int:
-    """What may still be written to the disk of a folder."""
+    """Return how many bytes are free on the disk of a folder."""
     return shutil.disk_usage(folder).free
 
 
 def _path_of(error: OSError) -> str:
-    """The file that it is about: of a copy that does not fit, the second."""
+    """Return the file that the error is about; of a copy that does not fit on the disk, the destination."""
     path = error.filename2 if error.errno in FULL and error.filename2 else error.filename
     return os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
 

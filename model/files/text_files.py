@@ -1,11 +1,11 @@
-"""Text files: what they say, in whatever encoding an editor or a shell left it."""
+"""Text files: reads text in any encoding that an editor or a shell may have used."""
 
 from __future__ import annotations
 
 import codecs
 from pathlib import Path
 
-MARKS = {  # the longer first: UTF-32's begins as UTF-16's
+MARKS = {  # the longer ones first, because UTF-32's begins like UTF-16's
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -15,10 +15,10 @@ MARKS = {  # the longer first: UTF-32's begins as UTF-16's
 
 
 def text_of(path: Path) -> tuple[str, str | None]:
-    """What a text file says, and the encoding that was guessed; None: a mark or the bytes prove it.
+    """Return the text of a file and the guessed encoding; None if a byte order mark or the bytes prove it.
 
     Raises:
-        ValueError: it is in no encoding that is known.
+        ValueError: the file is not text, is damaged, or has an unknown encoding.
     """
     content, name = path.read_bytes(), path.name
     encoding = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "utf-8")
@@ -38,4 +38,4 @@ def text_of(path: Path) -> tuple[str, str | None]:
     try:
         return content.decode("cp1252"), "Latin-1 (Windows-1252)"
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is in an encoding that is not known here: save it in UTF-8") from None
+        raise ValueError(f"{name} is in an unknown encoding: save it in UTF-8") from None

@@ -1,4 +1,4 @@
-"""Files that appear whole: written beside their place, which they take in one step."""
+"""Atomic files: written beside their destination, then moved there in one step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(place: Path) -> Iterator[Path]:
-    """A file to write, which then takes its `place`; if anything is raised meanwhile, it is deleted.
+    """Yield a file to write, which then replaces `place`; if an exception is raised, the file is deleted.
 
-    What stood there before stands there unchanged or has been replaced. An OSError is one of `place`, as
-    where a disk is full, which half a file would keep full.
+    A previous file at `place` is either replaced or left unchanged. A partial file is never left behind: it
+    would keep a full disk full. An OSError names `place`.
     """
     part = place.with_name(f"{place.name}.part")
     try:

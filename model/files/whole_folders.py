@@ -1,4 +1,4 @@
-"""Folders that appear whole: filled beside their place, which they take in one step."""
+"""Atomic folders: filled beside their destination, then moved there in one step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pathlib import Path
 from model.files.system_errors import FULL, free_bytes, in_words, megabytes
 
 WORKSHOP = ".making-"
-"""How folders begin in which others are filled; one that nobody holds locked was left behind by a kill."""
+"""Name prefix of temporary folders in which new folders are filled; one that is not locked was left behind by
+a process that was killed."""
 ASIDE = ".replaced-"
-"""How the old folder is called while the new one takes its place, where the two cannot be exchanged."""
+"""Name prefix of the old folder during replacement in two steps, if the two folders cannot be exchanged."""
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
@@ -26,13 +27,13 @@ _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 @contextmanager
 def whole_folder(place: Path) -> Iterator[Path]:
-    """A folder to fill, which then takes its `place`; if anything is raised meanwhile, it is deleted.
+    """Yield a folder to fill, which then replaces `place`; if an exception is raised, the folder is deleted.
 
-    Whatever ends the process, and whenever, a folder that stood there before stands there unchanged or has
-    been replaced. What ended processes left beside it is deleted by the next call.
+    However and whenever the process ends, a previous folder at `place` is either replaced or left unchanged.
+    Temporary folders left behind by killed processes are deleted by the next call.
 
     Raises:
-        OSError: the disk is full; says how much is free.
+        OSError: the disk is full; the message says how much is free.
     """
     root = place.parent
     root.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,7 @@ def whole_folder(place: Path) -> Iterator[Path]:
             os.rename(folder, place)
             return
         try:
-            _exchange(folder, place)  # the old one goes with the workshop
+            _exchange(folder, place)  # the old folder is deleted with the temporary one
         except OSError as error:
             if error.errno not in _CANNOT_EXCHANGE:
                 raise
@@ -52,7 +53,7 @@ def whole_folder(place: Path) -> Iterator[Path]:
 
 
 def put_back(root: Path) -> None:
-    """Put back the folders in `root` that a process was replacing in two steps when it was killed."""
+    """Restore folders in `root` that a process was replacing in two steps when it was killed."""
     for place in _replaced(root):
         with contextlib.suppress(OSError), _alone(root):
             _settle(place)
@@ -60,20 +61,22 @@ def put_back(root: Path) -> None:
 
 @contextmanager
 def _room_in(root: Path, name: str) -> Iterator[None]:
-    """What is said where `name` does not fit on the disk of `root`."""
+    """Raise an OSError with a readable message if `name` does not fit on the disk of `root`."""
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        place = error.filename2 or error.filename or root  # what h5py, say, does not tell
+        if error.errno not in FULL or not Path(os.fsdecode(place)).is_relative_to(root):
             raise
+        free = megabytes(free_bytes(root))
         raise OSError(
-            f"{in_words(error)}. {name} needs more than the {megabytes(free_bytes(root))} that are free in "
-            f"{root}; nothing was left behind"
+            f"{in_words(error, root)}. {name} needs more than the {free} that are free there; nothing was "
+            "left behind"
         ) from error
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Let two folders change places in one step. Raises OSError where the system or the disk cannot."""
+    """Exchange two folders in one step. Raises OSError if the system or the disk does not support this."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except AttributeError:  # not Linux, or a C library from before 2018
@@ -93,7 +96,7 @@ def _replace_in_two_steps(folder: Path, place: Path) -> None:
 
 
 def _settle(place: Path) -> None:
-    """Put the old folder back where none has taken its place; otherwise delete it."""
+    """Move the old folder back if no new one has replaced it; otherwise delete it."""
     aside = place.with_name(ASIDE + place.name)
     if place.exists():
         shutil.rmtree(aside, ignore_errors=True)
@@ -103,9 +106,9 @@ def _settle(place: Path) -> None:
 
 @contextmanager
 def _workshop(root: Path) -> Iterator[Path]:
-    """A new folder in `root`, locked as long as it is used and deleted afterwards."""
+    """Yield a temporary folder in `root`, which is locked while it is in use and deleted afterwards."""
     with contextlib.ExitStack() as stack:
-        with _alone(root):  # or another process could delete it before it is locked
+        with _alone(root):  # otherwise, another process could delete the folder before it is locked
             _clear(root)
             path = stack.enter_context(tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=root))
             stack.enter_context(_alone(Path(path)))
@@ -113,11 +116,11 @@ def _workshop(root: Path) -> Iterator[Path]:
 
 
 def _clear(root: Path) -> None:
-    """Delete the workshops of processes that were killed, and settle what they were replacing."""
+    """Delete the temporary folders of killed processes, and restore or delete what they were replacing."""
     for place in _replaced(root):
         _settle(place)
     for workshop in root.glob(f"{WORKSHOP}*"):
-        with contextlib.suppress(OSError):  # locked: in use
+        with contextlib.suppress(OSError):  # a locked folder is in use
             descriptor = os.open(workshop, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,13 +130,13 @@ def _clear(root: Path) -> None:
 
 
 def _replaced(root: Path) -> list[Path]:
-    """The places of folders that were moved aside."""
+    """Return the destinations of folders that were moved aside."""
     return [root / aside.name.removeprefix(ASIDE) for aside in root.glob(f"{ASIDE}*")]
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which a process loses when it ends; on a disk without locks, nothing."""
+    """Hold the lock of a folder; it is released when the process ends. Without lock support, do nothing."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):

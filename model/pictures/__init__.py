@@ -1,4 +1,4 @@
-"""Pictures: image files of every accepted kind become RGB arrays, within limits."""
+"""Pictures: decodes image files of every accepted format to RGB arrays, within limits."""
 
 from model.pictures.decoding import (
     Decode,

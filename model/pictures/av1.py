@@ -1,6 +1,6 @@
-"""AV1: how large its frames are, by its own headers. A container may say otherwise, and decoders ask these.
+"""AV1: the frame sizes in its own headers. Decoders follow these even if the container says otherwise.
 
-Sections are those of the AV1 bitstream specification.
+Section numbers refer to the AV1 bitstream specification.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from model.pictures.limits import BrokenPicture, PictureTooLarge
 
-# Units of one file. A picture has two or three, each frame of an animation one or two.
+# Units (OBUs) in one file. A picture has two or three, each frame of an animation one or two.
 _MOST_UNITS = 20_000
 
-# Of a header; the longest, with 32 operating points, has fewer bytes.
+# Bytes read of a header; even the longest one, with 32 operating points, is shorter.
 _MOST_HEADER_BYTES = 1024
 
 _SEQUENCE, _FRAME_HEADER, _FRAME, _REPEATED_FRAME_HEADER = 1, 3, 6, 7
@@ -23,7 +23,7 @@ _CHOSEN_BY_FRAME = 2
 
 
 class _Bits:
-    """Bits from the first on."""
+    """Reads bits from front to back."""
 
     def __init__(self, data: bytes) -> None:
         self._bits = int.from_bytes(data)
@@ -47,7 +47,7 @@ class _Bits:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """What a sequence header says, as far as a frame's header is read by it."""
+    """The fields of a sequence header that are needed to read the frame headers."""
 
     size: tuple[int, int]
     side_bits: tuple[int, int]
@@ -61,10 +61,10 @@ class _Sequence:
 
 
 class FrameSizes:
-    """Reads the units of one stream, in parts that follow one another.
+    """Reads the units of one stream, in consecutive parts.
 
     Attributes:
-        pixels: of all frames that were read, shown or not, together.
+        pixels: the total number of pixels in all frames read so far, shown or hidden.
     """
 
     def __init__(self) -> None:
@@ -73,10 +73,10 @@ class FrameSizes:
         self._sequence: _Sequence | None = None
 
     def read(self, part: memoryview) -> Iterator[tuple[int, int]]:
-        """(width, height) that the headers in a part name: the largest that may come of each (5.3).
+        """Yield the (width, height) in each header of a part: the largest that its frames may have (5.3).
 
         Raises:
-            PictureTooLarge: more units than are accepted.
+            PictureTooLarge: the stream has more units than are accepted.
             BrokenPicture: a unit is cut off.
         """
         position = 0
@@ -84,7 +84,7 @@ class FrameSizes:
             self._units += 1
             if self._units > _MOST_UNITS:
                 raise PictureTooLarge(
-                    f"the AVIF picture has more than {_MOST_UNITS:,} units of AV1, the most accepted"
+                    f"the AVIF picture has more than {_MOST_UNITS:,} units of AV1, the maximum"
                 )
             head = part[position]
             kind, extended, sized = head >> 3 & 15, bool(head & 4), bool(head & 2)
@@ -93,7 +93,7 @@ class FrameSizes:
             if sized:
                 length, position = _leb128(part, position)
             if length < 0 or position + length > len(part):
-                raise BrokenPicture("the AVIF picture is truncated or corrupt: the AV1 in it is cut off")
+                raise BrokenPicture("the AVIF picture is truncated or corrupt: its AV1 data is cut off")
             content = bytes(part[position : position + min(length, _MOST_HEADER_BYTES)])
             position += length
             if kind == _SEQUENCE:
@@ -108,17 +108,17 @@ class FrameSizes:
 
 
 def _leb128(part: memoryview, position: int) -> tuple[int, int]:
-    """A number of up to eight bytes, 7 bits in each, and where it ends (4.10.5)."""
+    """Return a number of up to eight bytes with 7 bits each, and the position after it (4.10.5)."""
     value = 0
     for index, byte in enumerate(part[position : position + 8]):
         value |= (byte & 127) << 7 * index
         if byte < 128:
             return value, position + index + 1
-    raise BrokenPicture("the AVIF picture is truncated or corrupt: the AV1 in it is cut off")
+    raise BrokenPicture("the AVIF picture is truncated or corrupt: its AV1 data is cut off")
 
 
 def _read_sequence(bits: _Bits) -> _Sequence:
-    """A sequence header (5.5)."""
+    """Read a sequence header (5.5)."""
     bits.read(4)  # profile, still picture
     reduced = bits.flag()
     equal_interval = has_decoder_model = False
@@ -176,11 +176,11 @@ def _read_sequence(bits: _Bits) -> _Sequence:
 
 
 def _own_size(bits: _Bits, sequence: _Sequence) -> tuple[int, int] | None:
-    """(width, height) of a frame that has another size than its sequence says (5.9.2).
+    """Return the (width, height) of a frame that overrides the size in its sequence header (5.9.2).
 
-    Where it depends on frames before, the largest for which there is room.
+    If the size depends on earlier frames, return the largest that the header can express.
     """
-    if sequence.reduced or bits.flag():  # or it shows an existing frame
+    if sequence.reduced or bits.flag():  # the flag: it shows an existing frame
         return None
     kind, shown = bits.read(2), bits.flag()
     if shown:

@@ -1,4 +1,4 @@
-"""AVIF tracks: where the frames of an animation lie, and how large they are said to be."""
+"""AVIF tracks: the positions of an animation's frames in the file, and the size that the track declares."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Track:
     """A track of AV1: the colours of an animation, or its opacity.
 
     Attributes:
-        size: (width, height) that it is said to have.
-        frames: where each begins and ends in the file.
+        size: the declared (width, height).
+        frames: the start and end of each frame in the file.
     """
 
     size: tuple[int, int]
@@ -26,12 +26,12 @@ class Track:
 
 
 def read_tracks(data: bytes, most_frames: int) -> Iterator[Track]:
-    """The tracks of AV1 in a file.
+    """Yield the AV1 tracks of a file.
 
     Raises:
-        TooManyFrames: one has more than `most_frames`.
-        BrokenPicture: the boxes make no sense, or are too long.
-        struct.error: they are cut off.
+        TooManyFrames: a track has more than `most_frames` frames.
+        BrokenPicture: the boxes are inconsistent or too long.
+        struct.error: the boxes are cut off.
     """
     for movie in boxes(data, 0, len(data)):
         if movie.kind == b"moov":
@@ -52,18 +52,21 @@ def _read_track(data: bytes, track: Box, most_frames: int) -> Iterator[Track]:
 
 
 def _inside(data: bytes, outer: list[Box], *path: bytes, skipped: int = 0) -> list[Box]:
-    """The boxes within boxes of certain kinds, one in the other; the last has `skipped` bytes before them."""
+    """Return the boxes inside the box at the end of `path`, behind its first `skipped` bytes."""
     for kind in path:
         outer = [box for above in outer for box in boxes(data, above.start, above.end) if box.kind == kind]
     return [box for above in outer for box in boxes(data, above.start + skipped, above.end)]
 
 
 def _frames(data: bytes, tables: dict[bytes, Box], most: int) -> list[tuple[int, int]]:
-    """Where frames lie (ISO/IEC 14496-12, 8.7): in chunks, which begin anywhere, one behind the other."""
+    """Return the start and end of each frame (ISO/IEC 14496-12, 8.7).
+
+    Frames lie in chunks, which may begin anywhere; within a chunk, each follows the one before it.
+    """
     wide = b"co64" in tables
     chunks = _table(data, tables, b"co64" if wide else b"stco", ">Q" if wide else ">I", most)
     runs = _table(data, tables, b"stsc", ">III", most)
-    _table(data, tables, b"stts", ">II", most)  # durations, which are gone through as well
+    _table(data, tables, b"stts", ">II", most)  # durations: decoders read this table too
     lengths = _lengths(data, tables, most)
     frames: list[tuple[int, int]] = []
     for number, (start,) in enumerate(chunks, 1):
@@ -86,7 +89,7 @@ def _lengths(data: bytes, tables: dict[bytes, Box], most: int) -> list[int]:
 
 
 def _table(data: bytes, tables: dict[bytes, Box], kind: bytes, code: str, most: int) -> list[tuple[int, ...]]:
-    """The rows of a table, which may have as many as there may be frames."""
+    """Return the rows of a table, which may have no more rows than a file may have frames."""
     table = tables[kind]
     (count,) = struct.unpack_from(">I", data, table.start + 4)
     check_frame_count(count, most)

@@ -1,4 +1,4 @@
-"""Bulk: the range of a picture's values, without what is no part of what was seen."""
+"""Bulk: the range of a picture's values, without outliers and without marks such as scale bars."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ import numpy.typing as npt
 from model.pictures.blocks import native, row_blocks
 from model.pictures.marks import End, Mask, bars_at, borders_or_writing_at
 
-# What may lie outside the range: one pixel in 10,000 at each end.
+# Share of the pixels at each end that may lie outside the range: one in 10,000.
 _OUTLIERS = 1e-4
 
-# Beside marks, ten times as many: what is left of smooth writing.
+# The same share once marks are excluded. It is ten times as high, for the remains of smooth writing.
 _LEFT_OVER = 1e-3
 
-# How many times as long the range with marks is as that without them, at least. Where a bar is 1.4
-# times as bright as all else, nuclei lose no more than 0.01 of their AP50.
+# Marks are excluded only if the range with them is at least this many times as long as without them. If a
+# bar is 1.4 times as bright as everything else, nuclei lose no more than 0.01 of their AP50.
 _FAR = 1.5
 
-# Values of marks at one end of the range: white writing in a grey box, say.
+# The most different values of marks at one end of the range, as of white writing in a grey box.
 _MOST_MARKS = 3
 
-# Fewer different values are those of a mask or a label map, in which flat areas are all there is.
+# A picture with fewer different values is a mask or a label map, which consists of flat areas only.
 _LEAST_VALUES = 8
 
-# Noise alone has a range of 7 to 9 times its standard deviation. What lies next to writing does not count:
-# the halo of an object that is none.
+# In standard deviations of the noise: noise alone has a range of 7 to 9 of them. Pixels next to writing are
+# not counted, because an object that only looks like writing has a halo there.
 _LEAST_SEEN = 10
 _NEXT_TO = np.ones((21, 21), np.uint8)
 
 _SQUARE = np.ones((2, 2), np.uint8)
 
-# Pixels: in smaller pictures, what lies around marks is a good part of all.
+# Pixels. In smaller pictures, the surroundings of marks are a large part of the whole.
 _LEAST_SIDE = 32
 
-# Pixels that are looked at to see whether there may be marks at all.
+# How many pixels are sampled to find out whether there may be marks at all.
 _SAMPLE = 1 << 16
 
 
@@ -48,9 +48,9 @@ class Bulk:
     """The range of a picture's values.
 
     Attributes:
-        low: the lowest.
-        high: the highest.
-        marks: where pixels are not counted; None where all are.
+        low: the lowest value.
+        high: the highest value.
+        marks: 1 for each pixel that is not counted; None if all are counted.
     """
 
     low: float
@@ -59,7 +59,7 @@ class Bulk:
 
     @property
     def half_length(self) -> float:
-        """Half of what lies between: the difference of two float64 can overflow."""
+        """Half the length of the range: the difference of two float64 values can overflow."""
         return self.high / 2 - self.low / 2
 
     def is_far_beyond(self, other: Bulk) -> bool:
@@ -68,13 +68,13 @@ class Bulk:
 
 
 def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
-    """The range of a picture's values (H, W, C), of all channels together; None where none is finite.
+    """Return the range of a picture's values (H, W, C), over all channels; None if no value is finite.
 
-    A hot or dead pixel of a sensor does not count: up to one pixel in 10,000 at each end lies outside the
-    range if no 2 x 2 pixels next to each other do. Marks do not count either, if they are far beyond the
-    rest: scale bars, writing and borders (`marks.bars_at`, `marks.borders_or_writing_at`). A saturated part
-    of the picture is not far beyond, for slopes lie around it. Beside marks, one pixel in 1,000 may lie
-    outside the range if no 3 x 3 pixels do.
+    Hot and dead pixels of a sensor are not counted: up to one pixel in 10,000 at each end may lie outside
+    the range, but no square of 2 x 2 pixels. Marks (scale bars, writing and borders) are not counted either
+    if they are far beyond the other values (`marks.bars_at`, `marks.borders_or_writing_at`). A saturated part
+    of the picture is not far beyond them, because slopes surround it. Once marks are excluded, one pixel in
+    1,000 may lie outside the range, but no square of 3 x 3 pixels.
     """
     values = _one_of_equal_channels(values)
     ends = _ends_of(values, None)
@@ -85,7 +85,7 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
     sample = _finite(native(values[::step, ::step]))
     if len(np.unique(sample)) < _LEAST_VALUES or min(values.shape[:2]) < _LEAST_SIDE:
         return found
-    middle = float(np.median(sample))  # is in the bulk: marks cover less than half
+    middle = float(np.median(sample))  # lies in the bulk, because marks cover less than half
     if found.is_far_beyond(Bulk(found.low, middle)):
         found = _without_marks(values, found, "high")
     if found.is_far_beyond(Bulk(middle, found.high)):
@@ -94,10 +94,10 @@ def bulk_of(values: npt.NDArray[np.generic]) -> Bulk | None:
 
 
 def _without_marks(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bulk:
-    """The range without those marks at one end that are far beyond the rest."""
+    """Return the range without the marks at one end that are far beyond the other values."""
     for _ in range(_MOST_MARKS):
         without = _without_value(values, found, end)
-        # Each time, or a slope would go bit by bit.
+        # Checked at each step, or a slope would be removed bit by bit.
         if without is None or without.half_length == 0 or not found.is_far_beyond(without):
             break
         found = without
@@ -105,7 +105,7 @@ def _without_marks(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bu
 
 
 def _without_value(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bulk | None:
-    """The range without the marks of the one value at this end; None where there are none."""
+    """Return the range without the marks that have the value at this end; None if there are none."""
     marks = bars_at(values, found.low, found.high, end, found.marks)
     if marks is None:
         marks = borders_or_writing_at(values, found.low, found.high, end, found.marks)
@@ -121,33 +121,33 @@ def _without_value(values: npt.NDArray[np.generic], found: Bulk, end: End) -> Bu
 
 
 def _shows_more_than_noise(values: npt.NDArray[np.generic], marks: Mask) -> bool:
-    """Whether there are objects beside the marks; otherwise, they are the objects."""
+    """Whether there are objects beside the marks; if not, the supposed marks are the objects."""
     marks = np.asarray(cv2.dilate(marks, _NEXT_TO), np.uint8)
     ends = _ends_of(values, marks)
     if ends is None:
         return False
     step = math.ceil(values.shape[0] * values.shape[1] / _SAMPLE)
     sample = (slice(None, None, step), slice(_SAMPLE))
-    rows = native(values[sample]).astype(np.float64) / 2  # halves: the difference of two float64 can overflow
+    rows = native(values[sample]).astype(np.float64) / 2  # halves, as the difference of two can overflow
     differences = np.abs(rows[:, 1:] - rows[:, :-1])[(marks[sample][:, 1:] | marks[sample][:, :-1]) == 0]
-    # The median of the differences of two values is 0.954 standard deviations.
+    # For normal noise, the median difference of two values is 0.954 standard deviations.
     noise = float(np.median(_finite(differences))) / 0.954 if differences.size else 0
     return Bulk(*ends).half_length > _LEAST_SEEN * noise
 
 
 def _one_of_equal_channels(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """One channel (H, W, 1) where an RGB picture is grey, which has the same bulk; else the picture."""
+    """Return the picture, or (H, W, 1) of it if it is a grey RGB picture: one channel has the same bulk."""
     if values.dtype != np.uint8 or values.shape[2] != 3:
         return values
     for rows in row_blocks(values.shape[:2]):
         red, green, blue = cv2.split(values[rows].view(np.uint8))
         if not (np.array_equal(red, green) and np.array_equal(red, blue)):
             return values
-    return np.ascontiguousarray(values[:, :, :1])  # gone through many times
+    return np.ascontiguousarray(values[:, :, :1])  # it is read many times
 
 
 def _ends_of(values: npt.NDArray[np.generic], marks: Mask | None) -> tuple[float, float] | None:
-    """The lowest and highest of the finite values, without outliers and marks; None where there are none."""
+    """Return the lowest and highest finite values, without outliers and marks; None if there are none."""
     height, width, channels = values.shape
     count = int(values.size * (_OUTLIERS if marks is None else _LEFT_OVER)) + 1
     lowest = highest = native(values[:0, 0, 0])
@@ -155,14 +155,14 @@ def _ends_of(values: npt.NDArray[np.generic], marks: Mask | None) -> tuple[float
     highs: list[float] = []
     for rows in row_blocks((height, width * channels), overlap=2):
         block = of_highs = of_lows = np.ascontiguousarray(native(values[rows]))
-        own = block[: rows.stop - rows.start - 2]  # without the rows that the next block begins with
+        own = block[: rows.stop - rows.start - 2]  # without the first rows of the next block
         if marks is not None and (marked := marks[rows].astype(bool)).any():
             own = own[~marked[: len(own)]]
             of_highs = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "low"), block)
             of_lows = np.where(marked[:, :, np.newaxis], _innermost(block.dtype, "high"), block)
         few = _few_of(_finite(own), count)
         lowest, highest = _outermost(lowest, few, count, "low"), _outermost(highest, few, count, "high")
-        if marks is not None:  # squares of 3 x 3: smooth writing leaves some of 2 x 2
+        if marks is not None:  # squares of 3 x 3, because smooth writing leaves some of 2 x 2
             of_highs, of_lows = _of_squares(np.maximum, of_highs), _of_squares(np.minimum, of_lows)
         if (squares := _finite(_of_squares(np.maximum, of_highs))).size:
             lows.append(float(squares.min()))
@@ -174,7 +174,7 @@ def _ends_of(values: npt.NDArray[np.generic], marks: Mask | None) -> tuple[float
 
 
 def _few_of(values: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-    """Some of the values (N,), with the same `count` lowest and highest; all where they are not uint8."""
+    """Return fewer values (N,) with the same `count` lowest and highest; all of them if not uint8."""
     if values.dtype != np.uint8 or not values.size:
         return values
     # OpenCV counts levels many times faster than NumPy selects among them.
@@ -183,7 +183,7 @@ def _few_of(values: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
 
 
 def _outermost(known: npt.NDArray[Any], values: npt.NDArray[Any], count: int, end: End) -> npt.NDArray[Any]:
-    """The `count` lowest or highest of the `known` and these values, in no order."""
+    """Return the `count` lowest or highest of the `known` and the new values, unordered."""
     if known.size == count:
         values = values[values < known.max()] if end == "low" else values[values > known.min()]
     values = np.concatenate([known, values])
@@ -193,15 +193,15 @@ def _outermost(known: npt.NDArray[Any], values: npt.NDArray[Any], count: int, en
 
 
 def _innermost(dtype: np.dtype[Any], end: End) -> np.generic:
-    """A value that is never the one at this end."""
+    """Return a value that is never the extreme at this end."""
     if dtype.kind == "f":
         return dtype.type(np.inf if end == "low" else -np.inf)
     return dtype.type(np.iinfo(dtype).max if end == "low" else np.iinfo(dtype).min)
 
 
 def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`function`, np.minimum or np.maximum, of each four pixels that form a square; none in a single row."""
-    if block.dtype == np.uint8 and block.size:  # many times faster
+    """Apply np.minimum or np.maximum to each square of 2 x 2 pixels; a single row has none."""
+    if block.dtype == np.uint8 and block.size:  # OpenCV is many times faster
         of_four = cv2.dilate if function is np.maximum else cv2.erode
         return np.asarray(of_four(block, _SQUARE)).reshape(block.shape)[1:, 1:]
     pairs = function(block[:-1], block[1:])
@@ -210,5 +210,5 @@ def _of_squares(function: np.ufunc, block: npt.NDArray[Any]) -> npt.NDArray[Any]
 
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The finite values, flat; floats as float64, in which inf is none of them."""
+    """Return the finite values (N,), floats as float64."""
     return values[np.isfinite(values)].astype(np.float64) if values.dtype.kind == "f" else values.ravel()

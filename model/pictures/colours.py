@@ -1,4 +1,4 @@
-"""Colours: decoded pixels of any mode, depth and profile become 8-bit RGB."""
+"""Colours: converts decoded pixels of any mode, depth and profile to 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from model.pictures.profiles import is_srgb, without_long_conversions
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Pixels as a file has them, where Pillow has no mode for them.
+class RawPixels:
+    """Pixels as stored in a file, for kinds that Pillow has no mode for.
 
     Attributes:
         values: (H, W, C), whole numbers of any size or floats; C channels.
         colour: whether the first three channels are red, green and blue.
-        alpha: the channel that is opacity, if one is.
-        premultiplied: whether the colours are multiplied by it already.
+        alpha: the index of the opacity channel, if there is one.
+        premultiplied: whether the colours are already multiplied by the opacity.
         inverted: whether low values are bright.
-        profile: an ICC profile; of colours only.
+        profile: an ICC profile; it is used for colours only.
     """
 
     values: npt.NDArray[np.generic]
@@ -38,29 +38,29 @@ class Samples:
     profile: bytes | None = None
 
 
-def to_rgb(picture: Image.Image | Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a picture: `image_to_rgb` or `samples_to_rgb`."""
-    if isinstance(picture, Samples):
-        return samples_to_rgb(picture, channel)
+def to_rgb(picture: Image.Image | RawPixels, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """Return uint8 (height, width, 3) of a picture, by `image_to_rgb` or `raw_pixels_to_rgb`."""
+    if isinstance(picture, RawPixels):
+        return raw_pixels_to_rgb(picture, channel)
     return image_to_rgb(picture, channel)
 
 
 def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a loaded picture in any of Pillow's modes.
+    """Return uint8 (height, width, 3) of a loaded picture in any of Pillow's modes.
 
-    Grey of more than 8 bits is stretched (`stretch`), a colour profile is converted to sRGB, transparency
-    shows white.
+    Grey of more than 8 bits is stretched (`stretch`), a colour profile is converted to sRGB, and transparent
+    pixels become white.
 
     Args:
-        image: the picture; its EXIF orientation is not looked at.
-        channel: of what is shown, the one to give as grey: red, green or blue; after them, opacity. Of CMYK,
-            an ink.
+        image: the picture; its EXIF orientation is ignored.
+        channel: the channel to return as grey. Those of the picture as shown are red, green, blue and, if
+            there is any, opacity; those of a CMYK picture are its inks.
 
     Raises:
-        NoSuchChannel: the picture has fewer.
+        NoSuchChannel: the picture has fewer channels.
     """
     if _is_deep(image):
-        return samples_to_rgb(*as_samples(image, channel))
+        return raw_pixels_to_rgb(*as_raw_pixels(image, channel))
     bands = _bands(image)
     if channel is not None:
         check_channel(len(bands), channel)
@@ -77,56 +77,56 @@ def image_to_rgb(image: Image.Image, channel: int | None = None) -> npt.NDArray[
     return rgb
 
 
-def as_samples(picture: Image.Image | Samples, channel: int | None) -> tuple[Samples, int | None]:
-    """The samples of a picture at their full depth, or of 8 bits a channel, as they are shown.
+def as_raw_pixels(picture: Image.Image | RawPixels, channel: int | None) -> tuple[RawPixels, int | None]:
+    """Return the samples of a picture at full depth; pictures of 8 bits a channel, as they are shown.
 
-    With them comes the number in them of the channel asked for; None where they are that channel already.
+    Also return the index of the requested channel in the samples; None if they consist of that channel only.
     """
-    if isinstance(picture, Samples):
+    if isinstance(picture, RawPixels):
         return picture, channel
     if _is_deep(picture):
-        return Samples(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
-    return Samples(image_to_rgb(picture, channel), colour=True), None
+        return RawPixels(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
+    return RawPixels(image_to_rgb(picture, channel), colour=True), None
 
 
-def channel_count(picture: Image.Image | Samples) -> int:
-    """How many channels `to_rgb` can choose from."""
-    if isinstance(picture, Samples):
+def channel_count(picture: Image.Image | RawPixels) -> int:
+    """Return how many channels `to_rgb` can choose from."""
+    if isinstance(picture, RawPixels):
         return picture.values.shape[2]
     return 1 if _is_deep(picture) else len(_bands(picture))
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether it is grey of more than 8 bits."""
+    """Whether the picture is grey of more than 8 bits."""
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of `samples`.
+def raw_pixels_to_rgb(pixels: RawPixels, channel: int | None = None) -> npt.NDArray[np.uint8]:
+    """Return uint8 (height, width, 3) of `pixels`.
 
-    Values of more than 8 bits are stretched over the range of the channels shown together, so that colours
-    keep their hue; with a colour profile, over all that their depth allows, since the profile says what they
-    mean. Of channels that are no colours the first is shown if there is one, else the first three, as red,
-    green and blue. Opacity shows white.
+    Values of more than 8 bits are stretched over the common range of the channels shown, so that colours
+    keep their hue. With a colour profile, they are scaled by the whole range of their type instead, because
+    the profile defines what they mean. Channels that are not colours are shown as grey if there is only one;
+    otherwise, the first two or three are shown as red, green and blue. Transparent pixels become white.
 
     Args:
-        samples: the pixels.
-        channel: the one to give as grey.
+        pixels: the pixels.
+        channel: the channel to return as grey.
 
     Raises:
-        NoSuchChannel: the picture has fewer.
+        NoSuchChannel: the picture has fewer channels.
     """
-    values = samples.values
+    values = pixels.values
     count = values.shape[2]
     if channel is not None:
         check_channel(count, channel)
         grey = stretch(values[:, :, channel])
-        return np.repeat((255 - grey if samples.inverted else grey)[:, :, np.newaxis], 3, axis=2)
-    alpha = samples.alpha
-    shown = 3 if samples.colour else min(3, count - (alpha is not None))
-    by_depth = samples.colour and samples.profile is not None
+        return np.repeat((255 - grey if pixels.inverted else grey)[:, :, np.newaxis], 3, axis=2)
+    alpha = pixels.alpha
+    shown = 3 if pixels.colour else min(3, count - (alpha is not None))
+    by_depth = pixels.colour and pixels.profile is not None
     rgb = (_scale_by_depth if by_depth else stretch)(values[:, :, :shown])
-    if samples.inverted:
+    if pixels.inverted:
         np.subtract(255, rgb, out=rgb)
     if shown < 3:
         scaled, rgb = rgb, np.zeros((*values.shape[:2], 3), np.uint8)
@@ -134,20 +134,20 @@ def samples_to_rgb(samples: Samples, channel: int | None = None) -> npt.NDArray[
     if alpha is not None:
         for rows in row_blocks(values.shape[:2]):
             opacity = _scale_by_depth(values[rows, :, alpha]).astype(np.float32)[:, :, np.newaxis] / 255
-            colours = rgb[rows] if samples.premultiplied else rgb[rows] * opacity
+            colours = rgb[rows] if pixels.premultiplied else rgb[rows] * opacity
             rgb[rows] = np.rint(np.minimum(colours + 255 * (1 - opacity), 255))
     if by_depth:
         image = Image.fromarray(rgb)
-        image.info["icc_profile"] = samples.profile
+        image.info["icc_profile"] = pixels.profile
         return image_to_rgb(image)
     return rgb
 
 
 def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """uint8 of values in any range: the lowest becomes 0, the highest 255; 8 bits stay as they are.
+    """Scale values in any range to uint8: the lowest becomes 0, the highest 255. uint8 is left unchanged.
 
     Hot and dead pixels, scale bars, writing and borders do not count as lowest or highest (`bulk_of`): they
-    become 0 or 255 with what is next to them in the range. NaN becomes 0.
+    are clipped to 0 or 255. NaN becomes 0.
 
     Args:
         values: (H, W) or (H, W, C), whole numbers or floats; channels share one range.
@@ -160,15 +160,15 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     lowest, highest = bulk.low, bulk.high
 
     def scaled(block: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-        # float64: float32 cannot tell large neighbours of 32-bit values apart, and max - min can overflow it.
+        # float64, because float32 cannot represent every 32-bit value, and max - min can overflow it.
         exact = native(block).astype(np.float64)
         np.nan_to_num(exact, copy=False, nan=lowest, neginf=lowest, posinf=highest)
         np.clip(exact, lowest, highest, out=exact)
-        # Halves: the difference of two float64 can overflow, too.
+        # Halves, because the difference of two float64 values can overflow, too.
         return np.rint((exact / 2 - lowest / 2) / (highest / 2 - lowest / 2) * 255).astype(np.uint8)
 
     stretched = np.empty(values.shape, np.uint8)
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # each of few values once, many times faster
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:  # a lookup table is many times faster
         answers = scaled(np.arange(1 << 16))
         for rows in row_blocks(values.shape[:2]):
             stretched[rows] = answers[values[rows]]
@@ -179,7 +179,7 @@ def stretch(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 
 
 def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """uint8 of values whose type's whole range means black to white; floats from 0 to 1."""
+    """Scale values to uint8 by the whole range of their type, from black to white; floats by 0 to 1."""
     scaled = np.empty(values.shape, np.uint8)
     whole_range = np.iinfo(values.dtype.name).max if values.dtype.kind in "ui" else 1
     for rows in row_blocks(values.shape[:2]):
@@ -189,7 +189,7 @@ def _scale_by_depth(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
 
 
 def _bands(image: Image.Image) -> tuple[str, ...]:
-    """The letters of the channels that a picture has, a palette looked up."""
+    """Return the letters of a picture's channels; for a palette, those of its colours."""
     if image.mode in ("1", "L", "LA", "La"):
         return ("L", "A") if image.has_transparency_data else ("L",)
     if image.mode == "CMYK":
@@ -198,7 +198,7 @@ def _bands(image: Image.Image) -> tuple[str, ...]:
 
 
 def _shown(image: Image.Image, to_srgb: Callable[[Image.Image], Image.Image]) -> npt.NDArray[np.uint8]:
-    """uint8 (height, width, 3) of a picture of 8 bits a channel."""
+    """Return uint8 (height, width, 3) of a picture of 8 bits a channel."""
     image = to_srgb(_convertible(image))
     if image.mode == "RGBA":
         background = Image.new("RGB", image.size, "white")
@@ -208,14 +208,17 @@ def _shown(image: Image.Image, to_srgb: Callable[[Image.Image], Image.Image]) ->
 
 
 def _convertible(image: Image.Image) -> Image.Image:
-    """The picture in a mode that a colour profile can be for."""
+    """Return the picture in a mode that a colour profile can apply to."""
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 
 def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What converts parts of the picture from its colour profile; leaves them if it has none that works."""
+    """Return a function that converts parts of the picture from its colour profile to sRGB.
+
+    Without a usable profile, it returns them unchanged.
+    """
 
     def unchanged(part: Image.Image) -> Image.Image:
         return part
@@ -223,17 +226,17 @@ def _srgb_converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     profile_bytes = image.info.get("icc_profile")
     if not profile_bytes:
         return unchanged
-    # Of one pixel: a mode is known without converting the picture.
+    # One pixel is enough to learn the mode without converting the whole picture.
     mode = _convertible(image.crop((0, 0, 1, 1))).mode
     try:
-        # Most photos carry sRGB itself; converting a 12-megapixel one to what it already is takes long.
+        # Most photos are in sRGB already, and converting one of 12 megapixels to sRGB again takes long.
         if is_srgb(profile_bytes):
             return unchanged
         profile = ImageCms.ImageCmsProfile(io.BytesIO(without_long_conversions(profile_bytes)))
         transform = ImageCms.buildTransform(
             profile, ImageCms.createProfile("sRGB"), mode, "RGBA" if mode == "RGBA" else "RGB"
         )
-    # A profile made for other channels, or broken: every other viewer shows the picture without it too.
+    # The profile is broken or for other channels: like every other viewer, ignore it.
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, struct.error):
         return unchanged
     return lambda part: ImageCms.applyTransform(part, transform) or part

@@ -1,4 +1,4 @@
-"""Decoding: the bytes of an image file become an RGB array, or an error that says why not."""
+"""Decoding: turns the bytes of an image file into an RGB array, or raises an error that says why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import bmp, gif, png, tiff
-from model.pictures.colours import Samples, channel_count, to_rgb
+from model.pictures.colours import RawPixels, channel_count, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
 from model.pictures.jpeg import has_all_scans
@@ -47,8 +47,8 @@ from model.pictures.turning import SWAPPING_SIDES, turned
 from model.pictures.vetting import Vetted, vetted
 from model.pictures.wanted import BeforePixels, Enough, Stored, Wanted, not_told, whole
 
-# Pillow's own limit warns, then raises, at sizes that have nothing to do with ours. `check_size` looks at
-# every header before a pixel is decoded.
+# Pillow warns and then raises at sizes that have nothing to do with our limits. `check_size` checks every
+# header before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -59,8 +59,8 @@ class Decoded:
     Attributes:
         image: uint8 (H, W, 3), RGB, upright, read-only.
         size: (width, height) of the whole picture, upright.
-        origin: where in its file it was, and what that tells of it.
-        is_cut: whether the end of its file is missing, behind all pixels.
+        origin: its place in the file, and what the file says about it.
+        is_cut: whether the end of the file is missing, though no pixel is.
     """
 
     image: npt.NDArray[np.uint8]
@@ -70,7 +70,7 @@ class Decoded:
 
 
 class Decode(Protocol):
-    """As `decode_reduced`, here or in another process."""
+    """A function like `decode_reduced`, which may decode in another process."""
 
     def __call__(
         self,
@@ -92,38 +92,38 @@ def decode(
     channel: int | None = None,
     projection: Projection = "none",
 ) -> npt.NDArray[np.uint8]:
-    """The picture in an image file's bytes, upright and in sRGB.
+    """Return the picture in an image file's bytes, upright and in sRGB.
 
-    Accepts JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP and GIF, recognised by their first bytes, whatever the name
-    says. EXIF orientation is applied, a colour profile is converted to sRGB, transparency shows white. TIFF
-    and PNG of more than 8 bits (16-bit, 32-bit, float) are stretched so that their own darkest value becomes
-    0 and their brightest 255, hot and dead pixels and drawn marks aside: microscopes use a small part of
-    their range.
+    Accepts JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP and GIF, recognised by their first bytes and not by the
+    file name. EXIF orientation is applied, a colour profile is converted to sRGB, and transparent pixels
+    become white. TIFF and PNG of more than 8 bits (16-bit, 32-bit, float) are stretched so that their darkest
+    value becomes 0 and their brightest 255, because microscopes use a small part of the range. Hot and dead
+    pixels and drawn marks are not counted.
 
     >>> decode(Path("app/static/samples/tissue.png").read_bytes()).dtype
     dtype('uint8')
 
     Args:
         data: a whole image file.
-        limits: what the picture may cost.
-        page: of several pages or frames, which, from 0; of an animation, as it is seen then. In a HEIC, the
-            primary picture is the first. Thumbnails, reduced copies and masks do not count.
-        channel: which channel, from 0, to give as grey; all of them if None. Of a coloured picture 0 to 2
-            are red, green and blue as shown, 3 is opacity; of CMYK, the inks.
-        projection: of several pages or frames, what to make of all of them: the brightest value at each
-            place or the mean, at full depth; "none": `page` alone.
+        limits: limits on the picture's size and number of pages.
+        page: the page or frame to decode, counted from 0; a frame of an animation is drawn over those before
+            it. In a HEIC, the primary picture is page 0. Thumbnails, reduced copies and masks are not pages.
+        channel: the channel to return as grey, counted from 0; None: all channels. In a coloured picture, 0
+            to 2 are red, green and blue as shown, and 3 is opacity; in CMYK, they are the inks.
+        projection: how to combine all pages or frames: the brightest value at each place or the mean, at
+            full depth; "none": decode only `page`.
 
     Returns:
         uint8 (height, width, 3), RGB, read-only.
 
     Raises:
-        NotAPicture: not an image, or a format that is not accepted.
-        PictureTooLarge: more pixels than `limits` allows, or so much work that it comes to the same;
-            TooManyFrames: more pages or frames.
-        NoSuchPage: fewer pages than `page` needs.
-        PagesDiffer: pages of several sizes or kinds, of which there is no projection.
-        NoSuchChannel: fewer channels than `channel` needs.
-        BrokenPicture: truncated or corrupt.
+        NotAPicture: the data is not an image, or the format is not accepted.
+        PictureTooLarge: more pixels than `limits` allows, or as much work as too many pixels make;
+            TooManyFrames: more pages or frames than `limits` allows.
+        NoSuchPage: the file has no page with that number.
+        PagesDiffer: the pages differ in size or kind, so that they cannot be projected.
+        NoSuchChannel: the picture has no channel with that number.
+        BrokenPicture: the file is truncated or corrupt.
     """
     return decode_reduced(data, whole, limits, page=page, channel=channel, projection=projection).image
 
@@ -138,20 +138,21 @@ def decode_reduced(
     projection: Projection = "none",
     before_pixels: BeforePixels = not_told,
 ) -> Decoded:
-    """As `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size where that leaves enough pixels.
+    """Decode like `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size if that leaves enough pixels.
 
-    libjpeg then computes no more than those, in a fraction of the time and memory.
+    libjpeg then computes only those pixels, in a fraction of the time and memory.
 
     Args:
         data: a whole image file.
-        enough: gives the least (width, height) that will do; asked for a JPEG only, after its header.
-        limits: what the picture may cost; its whole size counts.
+        enough: returns the smallest (width, height) that is enough; called for a JPEG only, after its header
+            is read.
+        limits: as in `decode`; they apply to the whole size.
         page, channel, projection: as in `decode`.
-        before_pixels: called once the header is read, with what its pixels take; what it raises, if it is a
-            PictureError or no Exception, ends the decoding.
+        before_pixels: called once the header is read, with the memory that the pixels take. To stop the
+            decoding, it raises a PictureError or a BaseException that is not an Exception.
 
     Raises:
-        PictureError: as `decode`.
+        PictureError: as in `decode`.
     """
     file_format = recognise(data)
     wanted = Wanted(enough, limits, page, channel, projection, before_pixels)
@@ -164,11 +165,11 @@ def decode_reduced(
     except PictureError:
         raise
     except MemoryError as error:
-        raise PictureTooLarge(f"the {file_format} picture takes more memory than there is") from error
+        raise PictureTooLarge(f"decoding the {file_format} picture takes more memory than is left") from error
     # Hostile bytes make Pillow raise nearly anything: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BrokenPicture(
-            f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not accepted"
+            f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not supported"
         ) from error
     upright.flags.writeable = False
     size = stored.whole_size or (upright.shape[1], upright.shape[0])
@@ -186,13 +187,13 @@ def _origin(stored: Stored, wanted: Wanted) -> Origin:
 def check_rgb(image: npt.NDArray) -> None:
     """Raise ValueError unless `image` is uint8 (H, W, 3) with at least one pixel."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"an image is uint8 (H, W, 3), RGB, not {image.dtype} {image.shape}")
+        raise ValueError(f"an image must be uint8 (H, W, 3), RGB, not {image.dtype} {image.shape}")
     if not image.size:
-        raise ValueError(f"an image has pixels; this one has shape {image.shape}")
+        raise ValueError(f"an image must have at least one pixel; this one has shape {image.shape}")
 
 
 def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.uint8]:
-    """The picture in the file at `path`; see `decode`. Raises OSError when the file cannot be read.
+    """Return the picture in the file at `path`; see `decode`. Raises OSError if the file cannot be read.
 
     >>> read("app/static/samples/tissue.png").shape
     (512, 512, 3)
@@ -210,7 +211,7 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
     else:
         check_frames(len(pictures), page, limits)
         layout = pictures.layout(page)
-        # A page that takes more says so, and is refused when it is read.
+        # A page that takes more is refused when it is read, with a message that says so.
         most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
         wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most), 1)
         picture, channel = tiff.read(layout, wanted.channel, limits)
@@ -227,7 +228,7 @@ def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:
     data, is_cut = completed(as_sent.data, file_format)
     whole_file = as_sent._replace(data=data)
     if is_cut and file_format == "JPEG":
-        wanted = replace(wanted, enough=whole)  # or what is missing might not be seen
+        wanted = replace(wanted, enough=whole)  # in a reduced copy, missing pixels could go unnoticed
     stored = _decode_vetted(whole_file, file_format, wanted, file)
     if is_cut and file_format == "JPEG":
         longer = as_sent._replace(data=going_on(data))
@@ -263,7 +264,7 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) 
             check_size(image.size, limits)
         size = _reduce(image, wanted.enough) if file_format == "JPEG" else None
         if file_format not in ALLOCATED_ON_OPENING:
-            # All of a progressive picture is kept until its last scan, whatever is made of it.
+            # A progressive picture is kept at full size until its last scan, even if it is reduced.
             whole = size or image.size
             before_pixels(whole, whole if "progressive" in image.info else image.size)
         if page and file_format in COMPOSED:
@@ -281,21 +282,21 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) 
         )
 
 
-def _loaded(image: Image.Image, data: bytes, file_format: str, page: int) -> Image.Image | Samples:
-    """The pixels of a picture that is opened, by Pillow or by what reads them better."""
+def _loaded(image: Image.Image, data: bytes, file_format: str, page: int) -> Image.Image | RawPixels:
+    """Read the pixels of an opened picture, by Pillow or by a library that reads this kind better."""
     if file_format == "BMP" and bmp.has_run_lengths(data):
         return Image.fromarray(bmp.read_rgb(data))
     if file_format == "PNG" and not page and png.is_deep(data):
-        return png.read_samples(data, image.info.get("icc_profile"))
+        return png.read_raw_pixels(data, image.info.get("icc_profile"))
     image.load()
     return image
 
 
 def _reduce(image: Image.Image, enough: Enough) -> tuple[int, int]:
-    """Have a JPEG, not decoded yet, decoded to no less than `enough`; (width, height) of the whole, upright.
+    """Have a JPEG decoded at no less than `enough`; return the (width, height) of the whole, upright.
 
-    libjpeg rounds sides up that do not divide: what lies at the far edge then shifts, by less than one pixel
-    of the reduced picture, so less than one of those that are enough.
+    libjpeg rounds up sides that are not divisible. Content at the far edge then shifts by less than one pixel
+    of the reduced picture, and so by less than one pixel of the size that is enough.
     """
     swaps = orientation_of(image) in SWAPPING_SIDES
     size = image.size[::-1] if swaps else image.size

@@ -1,6 +1,7 @@
-"""Endings: files whose last bytes are missing, or that say a wrong length, as decoders accept them.
+"""Endings: repairs files whose last bytes are missing or whose declared length is wrong.
 
-A transfer that stops early, or a writer that does not finish, leaves out what comes behind the pixels.
+A transfer or a writer that stops early may leave out only what follows the pixels. Decoders accept the
+repaired file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 from model.pictures.jpeg import END, is_ended
 
-# What a JPEG may go on with in place of its end: whatever pixels are missing, it makes other ones.
+# Bytes to append to a JPEG in place of its end. Missing pixels then come out different.
 _GOES_ON = bytes(251 * number % 253 for number in range(1, 512)) * 4
 
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
@@ -22,9 +23,10 @@ _WEBP_PIXELS = (b"VP8 ", b"VP8L", b"ANMF")
 
 
 def completed(data: bytes, file_format: str) -> tuple[bytes, bool]:
-    """A vetted file with its end, and whether that was missing.
+    """Return a vetted file with its end in place, and whether that was missing.
 
-    Whether pixels are missing too, the decoder says; but libjpeg makes grey ones of them (`going_on`).
+    If pixels are missing too, the decoder raises an error, except libjpeg, which fills them in with grey: see
+    `going_on`.
     """
     complete = _COMPLETE.get(file_format)
     ended = complete(data) if complete else None
@@ -32,7 +34,7 @@ def completed(data: bytes, file_format: str) -> tuple[bytes, bool]:
 
 
 def going_on(completed_jpeg: bytes) -> bytes:
-    """A JPEG as `completed` makes it, with pixels to spare: where none is missing, it shows the same."""
+    """Return a completed JPEG with data for more pixels; if no pixel is missing, it decodes to the same."""
     return completed_jpeg.removesuffix(END) + _GOES_ON + END
 
 
@@ -54,24 +56,24 @@ def _of_png(data: bytes) -> bytes | None:
             break
         position = end
     kind, content = data[position + 4 : position + 8], data[position + 8 :]
-    if kind not in _PNG_PIXELS:  # begun or not, it is for no pixel
+    if kind not in _PNG_PIXELS:  # no pixel depends on the incomplete chunk
         return data[:position] + _PNG_END
     checksum = struct.pack(">I", zlib.crc32(kind + content))
     return b"".join([data[:position], struct.pack(">I", len(content)), kind, content, checksum, _PNG_END])
 
 
 def _of_webp(data: bytes) -> bytes | None:
-    """With the length of its chunks: of those that are whole, and of what is there of pixels."""
+    """Set the length to that of the complete chunks; None if it is right, or if pixels are cut off."""
     (said,) = struct.unpack_from("<I", data, 4)
     end = position = 12
     while position + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, position)
         if position >= said + 8 and kind not in _WEBP_KINDS:
-            break  # it does not belong to the picture
+            break  # the chunk does not belong to the picture
         position += 8 + length + length % 2
         if position > len(data) + length % 2:
             if kind in _WEBP_PIXELS:
-                return None  # the decoder says that they are missing
+                return None  # the decoder reports the missing pixels
             break
         end = position
     if said + 8 == end <= len(data):

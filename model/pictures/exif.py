@@ -1,4 +1,4 @@
-"""EXIF: which way up a picture is. Pillow would unpack every tag for it, those of millions of values too."""
+"""EXIF: reads a picture's orientation. Pillow would unpack every tag for it, even with millions of values."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 import struct
 
 _ORIENTATION = 274
-_WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I"}  # formats of a tag's types
+_WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I"}  # tag type → `struct` format
 
-# Behind the marker that says so there is a TIFF; some writers have the marker twice.
+# A TIFF follows this marker; some writers repeat the marker.
 _MARKER = re.compile(rb"(?:Exif\0\0){0,2}")
 
 PREFIX = b"Exif\0\0"
 
 
 def orientation(exif: bytes | None) -> int:
-    """EXIF's number for how a picture is to be turned, 1 for not at all; also if it cannot be read.
+    """Return EXIF's orientation, 1 to 8; 1 (upright) if there is none or it cannot be read.
 
-    What XMP says of it counts for nothing: browsers do not look there either.
+    An orientation in XMP is ignored, as browsers do.
 
     Args:
-        exif: a TIFF whose first directory has the number.
+        exif: a TIFF with the orientation in its first directory.
     """
-    # Cameras and editors write broken EXIF into sound pictures.
+    # Cameras and editors write broken EXIF into valid pictures.
     try:
         found = _in_directory(exif) if exif else None
     except struct.error:
@@ -46,5 +46,5 @@ def _in_directory(exif: bytes) -> int | None:
 
 
 def exif_of(number: int) -> bytes:
-    """The TIFF that says nothing but an orientation."""
+    """Return a TIFF that contains only an orientation."""
     return b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, number, 0, 0)

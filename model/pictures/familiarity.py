@@ -1,9 +1,9 @@
-"""Familiarity: whether a picture looks like those that a model was trained on, by a few plain measures.
+"""Familiarity: whether a picture looks like those that a model was trained on, by a few simple measures.
 
-The pictures of each kind that training saw are one normal distribution of measures. A picture is as far from
-what is known as its Mahalanobis distance to the nearest kind (Mahalanobis 1936; Lee et al. 2018, "A Simple
-Unified Framework for Detecting Out-of-Distribution Samples", do so with a network's features, which an engine
-here does not give away).
+The training pictures of each kind are described by a normal distribution of their measures. The distance of a
+picture is its Mahalanobis distance to the nearest kind (Mahalanobis 1936). Lee et al. 2018, "A Simple Unified
+Framework for Detecting Out-of-Distribution Samples", apply this to a network's features, which the engines
+here do not return.
 """
 
 from __future__ import annotations
@@ -17,44 +17,46 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MEASURES = ("brightness", "middle", "contrast", "purple", "other_colours")
-"""Mean, median and standard deviation of the grey levels; how strong those colours are of which green is the
-least part, as in stained tissue; and, as a logarithm, how strong the others are: leaves, wood, sky, skin."""
+"""Mean, median and standard deviation of the grey levels; the strength of colours in which green is the
+weakest channel, as in stained tissue; and the logarithm of the strength of other colours, as of leaves, wood,
+sky and skin."""
 
 LEAST_PICTURES = 50
 USUAL_SHARE = 0.995
-"""Of the training pictures, those within the usual distance."""
+"""The share of the training pictures that lie within the usual distance."""
 MARGIN = 1.4
-"""How many times the usual distance is still familiar: other microscopes, lamps, stains than in training."""
+"""Pictures up to this many times the usual distance are familiar: microscopes, lamps and stains may differ
+from those in training."""
 
 _SIDE = 128  # pixels
-_SAMPLES_PER_PIXEL = 2  # in a row at least: not every pixel of a large picture is read
+_SAMPLES_PER_PIXEL = 2  # at least, along a side: of a large picture, not every pixel is read
 _STRETCHED_PERCENTILES = (1, 99)
-_LEAST_RANGE = 12  # grey levels: less is an empty field and noise
-_FAINTEST_COLOUR = 0.01  # of 1: fainter ones are all the same
+_LEAST_RANGE = 12  # grey levels; below this, a picture is an empty field with noise
+_FAINTEST_COLOUR = 0.01  # on a scale of 0 to 1; fainter colours are not distinguished
 _TOLERANCE = 0.03
-"""Added to each measure's own spread: a kind that is all grey would not let a trace of colour pass."""
-_TINT_REST = 0.01  # share of the light that may be of another colour than the one
-_TINT_STRENGTH = 0.5  # least channel in the greatest; lamps tint less, stains that dye show white too
+"""Added to the spread of each measure. Without it, a kind that is all grey would reject a trace of colour."""
+_TINT_REST = 0.01  # the largest share of the light that may differ from the one colour of a tinted picture
+_TINT_STRENGTH = 0.5  # weakest over strongest channel; lamps tint less, and stained slides show white too
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Measures = npt.NDArray[np.float64]
 
 
 class Kind(BaseModel):
-    """One kind of the pictures that a model was trained on, as a normal distribution of their measures."""
+    """One kind of training pictures, as a normal distribution of their measures."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    pictures: int = Field(ge=1)  # so many
-    mean: dict[str, Finite]  # by measure
+    pictures: int = Field(ge=1)  # how many there were
+    mean: dict[str, Finite]  # measure → value
     inverse_covariance: list[list[Finite]]  # in the order of `mean`
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if tuple(self.mean) != MEASURES:
             raise ValueError(
-                f"mean must have {', '.join(MEASURES)}: take known_pictures out, and let "
-                "`python -m model survey` write it anew"
+                f"mean must have the entries {', '.join(MEASURES)}: delete known_pictures, and run "
+                "`python -m model survey` to create it again"
             )
         if [len(row) for row in self.inverse_covariance] != [len(MEASURES)] * len(MEASURES):
             raise ValueError(f"inverse_covariance must be {len(MEASURES)} x {len(MEASURES)} numbers")
@@ -64,31 +66,31 @@ class Kind(BaseModel):
         return self
 
     def distance(self, measures: Measures) -> float:
-        """The Mahalanobis distance of a picture's measures (M,), 0 or more."""
+        """Return the Mahalanobis distance of a picture's measures (M,), 0 or more."""
         away = measures - np.array(list(self.mean.values()))
         return float(np.sqrt(away @ np.array(self.inverse_covariance) @ away))
 
 
 class KnownPictures(BaseModel):
-    """What the pictures that a model was trained on look like."""
+    """A description of the pictures that a model was trained on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    usual_distance: float = Field(ge=0, allow_inf_nan=False)  # within which USUAL_SHARE of them lie
+    usual_distance: float = Field(ge=0, allow_inf_nan=False)  # USUAL_SHARE of them lie within it
     kinds: dict[str, Kind] = Field(min_length=1)
 
     def nearest(self, measures: Measures) -> tuple[str, float]:
-        """The name of the kind to which a picture's measures (M,) are nearest, and the distance."""
+        """Return the name of the kind nearest to a picture's measures (M,), and the distance."""
         distances = {name: kind.distance(measures) for name, kind in self.kinds.items()}
         name = min(distances, key=distances.__getitem__)
         return name, distances[name]
 
 
 def measure(image: npt.NDArray[np.uint8]) -> Measures | None:
-    """float64 (M,): the MEASURES of a picture, uint8 (H, W, 3), RGB, of any size; None of an empty one.
+    """Return float64 (M,), the MEASURES of a picture, uint8 (H, W, 3), RGB, of any size; None if it is empty.
 
-    How bright and how contrasty it was taken is no matter, nor is the one colour in which software shows a
-    grey picture: networks that stretch grey levels find as much in it.
+    They do not depend on brightness and contrast, nor on a single colour in which software shows a grey
+    picture, because networks that stretch grey levels find as much in such pictures.
     """
     pixels = _without_tint(_reduced(image).reshape(-1, 3).astype(np.float32))
     low, high = np.percentile(pixels, _STRETCHED_PERCENTILES).astype(np.float32)
@@ -105,15 +107,15 @@ def measure(image: npt.NDArray[np.uint8]) -> Measures | None:
 
 
 def survey(measured: Sequence[tuple[str, Measures]]) -> KnownPictures:
-    """What pictures look like, from the kind and the measures (M,) of each.
+    """Describe pictures from the kind and the measures (M,) of each.
 
     Raises:
-        ValueError: they are too few to tell.
+        ValueError: there are fewer than LEAST_PICTURES.
     """
     if len(measured) < LEAST_PICTURES:
         raise ValueError(
-            f"{len(measured)} pictures are too few to tell what is usual: give those of the training, "
-            f"{LEAST_PICTURES} at least"
+            f"{len(measured)} pictures are too few to tell what is usual: give at least {LEAST_PICTURES} of "
+            "the training pictures"
         )
     names = sorted({kind for kind, _ in measured})
     kinds = {name: _kind_of(np.array([found for kind, found in measured if kind == name])) for name in names}
@@ -122,7 +124,7 @@ def survey(measured: Sequence[tuple[str, Measures]]) -> KnownPictures:
 
 
 def _kind_of(measures: Measures) -> Kind:
-    """The normal distribution of measures (N, M)."""
+    """Return the normal distribution of measures (N, M)."""
     covariance = np.cov(measures.T, bias=True) + _TOLERANCE**2 * np.eye(len(MEASURES))
     inverse = np.linalg.inv(covariance)
     return Kind(
@@ -133,7 +135,7 @@ def _kind_of(measures: Measures) -> Kind:
 
 
 def _reduced(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The picture with at most _SIDE pixels a side."""
+    """Return the picture reduced to at most _SIDE pixels a side."""
     step = max(1, max(image.shape[:2]) // (_SIDE * _SAMPLES_PER_PIXEL))
     sampled = image[::step, ::step]
     height, width = sampled.shape[:2]
@@ -145,8 +147,8 @@ def _reduced(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _without_tint(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Pixels (N, 3), grey where all are one strong colour, only more or less of it: blue on black, say."""
-    energies, colours = np.linalg.eigh(pixels.T @ pixels)  # least first
+    """Return pixels (N, 3), as grey if all are shades of one strong colour, such as blue on black."""
+    energies, colours = np.linalg.eigh(pixels.T @ pixels)  # in ascending order
     colour = np.abs(colours[:, -1])
     if energies[:-1].sum() >= _TINT_REST * energies.sum() or colour.min() >= _TINT_STRENGTH * colour.max():
         return pixels

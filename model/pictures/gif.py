@@ -1,4 +1,4 @@
-"""GIF: its frames, and the file without what no pixel is made of."""
+"""GIF: finds the frames, and strips the file of everything that decoding does not need."""
 
 from __future__ import annotations
 
@@ -16,27 +16,25 @@ from model.pictures.limits import (
 _IMAGE, _EXTENSION, _END = b",!;"
 _CONTROL = 0xF9  # the extension that says how the next frame is drawn
 
-# Between the blocks lies rubbish at times, which decoders skip a byte at a time.
+# Some files have stray bytes between the blocks, which decoders skip a byte at a time.
 _TO_BLOCK = re.compile(rb"[^,!;]*+")
 
-# Writers fill the 255 bytes of a sub-block; a file of ever so small ones has no more of them than this, and
-# one for each so many bytes.
+# Writers fill sub-blocks to 255 bytes. A file of smaller ones may have this many, plus one for each so many
+# bytes of the file.
 _MOST_BLOCKS, _LEAST_BLOCK_BYTES = 100_000, 64
 
 
 def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
-    """The file with its frames up to `page` and nothing else, if all that it takes is within the limits.
+    """Return the file with its frames up to `page` and nothing else, and how many frames there were.
 
-    With it comes how many frames there were.
-
-    Pillow would allocate a frame's rectangle on opening the file, decode all frames to count them, and read
-    comments in Python.
+    Pillow would allocate a frame's rectangle when it opens the file, decode all frames to count them, and
+    read comments in Python.
 
     Raises:
-        PictureTooLarge: a frame sticks out too far, or there is too much to go through;
+        PictureTooLarge: a frame extends too far beyond the canvas, or the file has too many blocks;
             TooManyFrames: more frames than are accepted.
-        NoSuchPage: fewer than `page` needs.
-        BrokenPicture: there is no frame.
+        NoSuchPage: there is no frame with number `page`.
+        BrokenPicture: there is no frame at all.
     """
     frames = _Frames(data, page, limits.max_frames)
     check_frames(frames.count, page, limits)
@@ -45,27 +43,27 @@ def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int]:
 
 
 def size(data: bytes, limits: Limits) -> tuple[int, int]:
-    """(width, height) that all frames fit in: more than the header's where a frame sticks out.
+    """Return the (width, height) that all frames fit in: more than the header's if a frame extends beyond it.
 
     Raises:
-        PictureTooLarge, BrokenPicture: as `vetted`.
+        PictureTooLarge, BrokenPicture: as in `vetted`.
     """
     return _Frames(data, 0, limits.max_frames).size
 
 
 def is_ended(data: bytes, limits: Limits) -> bool:
-    """Whether the file has its end, or more frames than are accepted. Raises as `vetted`."""
+    """Whether the file has an end marker, or more frames than are accepted. Raises as `vetted` does."""
     return data.endswith(bytes([_END])) or _Frames(data, 0, limits.max_frames).is_ended
 
 
 class _Frames:
-    """The frames of a GIF, counted to `most` + 1; of a truncated one, those of which the header is there.
+    """The frames of a GIF, counted up to `most` + 1; of a truncated GIF, those whose header is complete.
 
     Attributes:
-        count: how many.
-        size: (width, height) that all of them fit in.
-        kept: the file's parts up to that frame, without rubbish and comments.
-        is_ended: the file's end, or one frame too many, was reached.
+        count: the number of frames.
+        size: the (width, height) that all frames fit in.
+        kept: the file's parts up to frame `page`, without comments and stray bytes.
+        is_ended: whether the end marker, or one frame too many, was reached.
     """
 
     def __init__(self, data: bytes, page: int, most: int) -> None:
@@ -104,7 +102,7 @@ class _Frames:
         return self._after_blocks(position + 11 + _colour_table_bytes(flags))
 
     def _after_blocks(self, position: int) -> int:
-        """Where a chain of sub-blocks, each with its length before it, ends."""
+        """Return the position after a chain of sub-blocks, each of which begins with its length."""
         data = self._data
         while position < len(data) and data[position]:
             position += data[position] + 1
@@ -115,8 +113,8 @@ class _Frames:
         self._left -= 1
         if self._left < 0:
             raise PictureTooLarge(
-                f"the GIF picture is cut into too many blocks, of fewer than {_LEAST_BLOCK_BYTES} bytes each:"
-                " save it anew"
+                f"the GIF picture has too many blocks of fewer than {_LEAST_BLOCK_BYTES} bytes each: save it"
+                " again in another program"
             )
 
 

@@ -1,4 +1,4 @@
-"""Headers: which format a file has, by its first bytes."""
+"""Headers: recognises the format of a file by its first bytes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SIGNATURES = {
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-# Brands of the container alone; whether AV1 or HEVC is inside, the compatible brands after them say.
+# Brands of the container only. The compatible brands that follow tell whether it contains AV1 or HEVC.
 _CONTAINER_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
 _MOST_BRANDS = 32
 
 
 def recognise(data: bytes) -> str:
-    """Pillow's name of the format whose signature the bytes carry; the first 160 are enough.
+    """Return Pillow's name of the format whose signature the bytes begin with; the first 160 are enough.
 
     Raises:
-        NotAPicture: none that is accepted.
+        NotAPicture: the bytes do not begin with the signature of an accepted format.
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
@@ -44,7 +44,7 @@ def recognise(data: bytes) -> str:
 
 
 def is_picture(data: bytes) -> bool:
-    """Whether the bytes carry the signature of a format that is accepted."""
+    """Whether the bytes begin with the signature of an accepted format."""
     try:
         recognise(data)
     except NotAPicture:
@@ -53,7 +53,7 @@ def is_picture(data: bytes) -> bool:
 
 
 def _coded_as(data: bytes) -> str | None:
-    """AVIF or HEIF, by the brands in the ftyp box; None for a film and other things in that container."""
+    """Return AVIF or HEIF, by the brands in the ftyp box; None for other content of that container."""
     length = min(int.from_bytes(data[:4]), 16 + 4 * _MOST_BRANDS)
     major = data[8:12]
     brands = {data[start : start + 4] for start in range(16, min(length, len(data)), 4)}

@@ -1,8 +1,9 @@
-"""HEIF: how many pixels a HEIC or AVIF makes its decoder go over, whatever the size of what comes out.
+"""HEIF: limits how many pixels a HEIC or AVIF makes its decoder process, whatever the size of the result.
 
-A phone's photo is a grid of tiles. A decoder decodes every tile that a grid names, as often as it is named,
-of any size, in grids of grids: 1 kB can ask for hours. And AV1 has a size of its own, which libavif follows:
-it then scales the frame to what the boxes say. libheif looks at that of HEVC before it makes room.
+A phone's photo is a grid of tiles. A decoder decodes every tile that a grid names, as often as it is named
+and at any size, and also grids of grids: 1 kB can demand hours of decoding. AV1 frames also have their own
+size: libavif decodes at that size, then scales the frame to the size in the boxes. libheif checks the size of
+HEVC before it allocates memory.
 """
 
 from __future__ import annotations
@@ -15,29 +16,29 @@ from model.pictures.avif_tracks import read_tracks
 from model.pictures.heif_boxes import Items, read_items
 from model.pictures.limits import BrokenPicture, Limits, check_size, check_work
 
-# Encoders round sides up to whole blocks of 64, and the container cuts off what is too much.
+# Encoders round sides up to whole blocks of 64 pixels, and the container crops the frame.
 _ROUNDED_UP = 63
 
-# The canvas of a photo of tiles and the tiles.
+# In a photo made of tiles: the canvas, and the tiles together.
 _USUAL_PAGES = 2
 
 _AV1, _GRID, _OVERLAY, _EXIF = b"av01", b"grid", b"iovl", b"Exif"
 
-# Pillow unpacks an AVIF's EXIF when the boxes turn the picture another way. A JPEG's has at most 64 kB.
+# Pillow unpacks an AVIF's EXIF if the boxes declare a different orientation. A JPEG's has at most 64 kB.
 _MOST_EXIF_BYTES = 1 << 18
 
 
 def check(data: bytes, limits: Limits) -> int:
-    """Raise unless each picture in a HEIC or AVIF, hidden ones too, can be decoded within the limits.
+    """Raise unless each picture in a HEIC or AVIF, including hidden ones, can be decoded within the limits.
 
     Returns:
-        About how many pages of its size are decoded for a picture beside those that are shown: 0 for what
-        cameras and encoders write.
+        About how many pages of a picture's size are decoded in addition to those that are shown: 0 for files
+        as cameras and encoders write them.
 
     Raises:
-        PictureTooLarge: one is too large, or made of too many others.
-        TooManyFrames: an animation has too many.
-        BrokenPicture: the boxes make no sense, or contradict what is in them.
+        PictureTooLarge: a picture is too large, or consists of too many others.
+        TooManyFrames: an animation has too many frames.
+        BrokenPicture: the boxes are inconsistent, or contradict their content.
     """
     try:
         items = read_items(data)
@@ -45,7 +46,7 @@ def check(data: bytes, limits: Limits) -> int:
         _read_canvases(data, items)
         beside = max(_check_coded(data, items, limits), _check_tracks(data, limits))
     except (struct.error, IndexError, KeyError) as error:
-        raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense") from error
+        raise BrokenPicture("the picture is truncated or corrupt: its boxes are inconsistent") from error
     for size in items.sizes.values():
         _check_rounded(size, limits)
     work: dict[int, int] = {}
@@ -57,7 +58,7 @@ def check(data: bytes, limits: Limits) -> int:
 
 
 def _pages(pixels: int, size: tuple[int, int]) -> int:
-    """How many pages of that size so many pixels fill."""
+    """Return how many pages of that size so many pixels fill."""
     return pixels // max(1, math.prod(size))
 
 
@@ -67,12 +68,12 @@ def _check_rounded(size: tuple[int, int], limits: Limits) -> None:
 
 
 def _check_places(items: Items, file_bytes: int) -> None:
-    """Raise unless the items lie beside one another: each that is the whole file is copied as a whole."""
+    """Raise if items overlap, because decoders copy each one: all of them could span the whole file."""
     lengths = {item: sum(end - start for start, end in places) for item, places in items.places.items()}
     if sum(lengths.values()) > 2 * file_bytes:
         raise BrokenPicture("the picture is corrupt: the items in it overlap")
     if any(lengths.get(item, 0) > _MOST_EXIF_BYTES for item, kind in items.kinds.items() if kind == _EXIF):
-        raise BrokenPicture(f"the picture's EXIF has over {_MOST_EXIF_BYTES:,} bytes, the most accepted")
+        raise BrokenPicture(f"the picture's EXIF has more than {_MOST_EXIF_BYTES:,} bytes, the maximum")
 
 
 def _content(data: bytes, items: Items, item: int) -> memoryview:
@@ -83,7 +84,7 @@ def _content(data: bytes, items: Items, item: int) -> memoryview:
 
 
 def _read_canvases(data: bytes, items: Items) -> None:
-    """The sizes that grids and overlays have by their own content."""
+    """Record the sizes that grids and overlays declare in their own content."""
     for item, kind in items.kinds.items():
         if kind in (_GRID, _OVERLAY) and item in items.places:
             content = _content(data, items, item)
@@ -92,9 +93,9 @@ def _read_canvases(data: bytes, items: Items) -> None:
 
 
 def _check_coded(data: bytes, items: Items, limits: Limits) -> int:
-    """Note the sizes in the AV1 of each item; how many pages one has beside the first.
+    """Record the sizes in the AV1 of each item; return the most pages that an item has beside the first.
 
-    Raises BrokenPicture where the sizes contradict the boxes.
+    Raises BrokenPicture if the sizes contradict the boxes.
     """
     beside = 0
     for item, kind in items.kinds.items():
@@ -104,13 +105,13 @@ def _check_coded(data: bytes, items: Items, limits: Limits) -> int:
         for size in sizes.read(_content(data, items, item)):
             _check_contradiction(size, items.sizes.get(item), limits)
             items.enlarge(item, size)
-        check_work(sizes.pixels, limits)  # of many frames in an item all are decoded, and one is shown
+        check_work(sizes.pixels, limits)  # all frames in an item are decoded, even if only one is shown
         beside = max(beside, _pages(sizes.pixels, items.sizes.get(item, (0, 0))) - 1)
     return beside
 
 
 def _check_tracks(data: bytes, limits: Limits) -> int:
-    """Raise unless the frames of an animation are within the limits; how many more than usual are hidden."""
+    """Raise unless an animation's frames are within the limits; return how many hidden ones are unusual."""
     beside = 0
     for track in read_tracks(data, limits.max_frames):
         check_size(track.size, limits)
@@ -118,26 +119,26 @@ def _check_tracks(data: bytes, limits: Limits) -> int:
         for start, end in track.frames:
             for coded in sizes.read(memoryview(data)[start:end]):
                 _check_contradiction(coded, track.size, limits)
-        # Encoders put in a hidden frame now and then, for those that are shown to be made of.
+        # Encoders insert a hidden frame now and then, as a reference for the frames shown.
         check_work(sizes.pixels - 2 * len(track.frames) * math.prod(track.size), limits)
         beside = max(beside, _pages(sizes.pixels, track.size) - 2 * len(track.frames))
     return beside
 
 
 def _check_contradiction(coded: tuple[int, int], said: tuple[int, int] | None, limits: Limits) -> None:
-    """Raise unless a frame is within the limits and of the size that is said around it."""
+    """Raise unless a frame is within the limits and has the size that its container declares."""
     _check_rounded(coded, limits)
     if said and (coded[0] > said[0] + _ROUNDED_UP or coded[1] > said[1] + _ROUNDED_UP):
         raise BrokenPicture(
-            f"the AVIF picture is corrupt: its header says {said[0]} x {said[1]} pixels, the AV1 in it"
-            f" {coded[0]} x {coded[1]}"
+            f"the AVIF picture is corrupt: its header declares {said[0]} x {said[1]} pixels, but its AV1 data"
+            f" has {coded[0]} x {coded[1]}"
         )
 
 
 def _work(item: int, items: Items, known: dict[int, int], above: frozenset[int]) -> int:
-    """How many pixels are decoded for an item, with all it is made of."""
+    """Return how many pixels are decoded for an item, including its parts."""
     if item in above or len(above) > 8:
-        raise BrokenPicture("the picture is corrupt: a picture in it is made of itself")
+        raise BrokenPicture("the picture is corrupt: a part of it contains itself")
     if item not in known:
         width, height = items.sizes.get(item, (0, 0))
         made_of = (_work(part, items, known, above | {item}) for part in items.parts.get(item, []))

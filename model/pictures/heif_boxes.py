@@ -1,4 +1,4 @@
-"""HEIF boxes: the pictures in a HEIC or AVIF, hidden ones too, as the boxes around them describe them."""
+"""HEIF boxes: reads which pictures a HEIC or AVIF contains, including hidden ones, from its boxes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 
 from model.pictures.limits import BrokenPicture, PictureTooLarge
 
-# A phone's photo of 200 tiles has some 20 kB.
+# A phone's photo of 200 tiles has about 20 kB.
 _MOST_META_BYTES = 1 << 20
 
-# libavif looks for one among all of them, for each. 50 megapixels in tiles of 256 x 256 are 763, and twice
-# that with opacity.
+# For each item, libavif searches all items, so that its time grows with the square of their number. 50
+# megapixels in tiles of 256 x 256 are 763 items, and twice as many with opacity.
 _MOST_ITEMS = 2000
 
-_MOST_BOXES = 10_000  # side by side; a photo has some hundred
+_MOST_BOXES = 10_000  # side by side; a photo has about a hundred
 
-_DERIVED = b"dimg"  # a reference from a grid or an overlay to what it is made of
+_DERIVED = b"dimg"  # a reference from a grid or an overlay to its parts
 _IN_FILE, _IN_BOX = 0, 1  # where an item's bytes may be
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box: its kind, and where its content begins and ends."""
+    """A box: its kind, and the start and end of its content."""
 
     kind: bytes
     start: int
@@ -32,13 +32,13 @@ class Box:
 
 @dataclass
 class Items:
-    """What the boxes say of a file's items.
+    """What the boxes say about a file's items, each by item number.
 
     Attributes:
-        kinds: of each item, what it is coded as, or how it is derived from others.
-        sizes: (width, height) of each; where several are given, of the largest.
-        parts: of which others a grid or an overlay is made, in order and as often as it names them.
-        places: where the bytes of each begin and end in the file.
+        kinds: how the item is coded, or how it is derived from others.
+        sizes: its (width, height); the largest if several are given.
+        parts: the items that a grid or an overlay consists of, in order and as often as it names them.
+        places: the start and end of each extent of the item's bytes in the file.
     """
 
     kinds: dict[int, bytes] = field(default_factory=dict)
@@ -47,17 +47,17 @@ class Items:
     places: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     def enlarge(self, item: int, size: tuple[int, int]) -> None:
-        """Note a size of an item, unless a larger one is known."""
+        """Record the size of an item, unless a larger one is known."""
         self.sizes[item] = max(size, self.sizes.get(item, size), key=lambda sides: sides[0] * sides[1])
 
 
 def read_items(data: bytes) -> Items:
-    """The items of a file.
+    """Return the items of a file.
 
     Raises:
-        PictureTooLarge: more than are accepted.
-        BrokenPicture: the boxes make no sense, or are too long.
-        struct.error: they are cut off.
+        PictureTooLarge: there are more items than are accepted.
+        BrokenPicture: the boxes are inconsistent or too long.
+        struct.error: the boxes are cut off.
     """
     items = Items()
     for meta in boxes(data, 0, len(data)):
@@ -76,31 +76,29 @@ def read_items(data: bytes) -> Items:
             elif box.kind == b"iloc":
                 _read_places(data, box, stored_at, items)
     if max(len(items.kinds), len(items.sizes), len(items.places)) > _MOST_ITEMS:
-        raise PictureTooLarge(f"the picture is made of more than {_MOST_ITEMS:,} items, the most accepted")
+        raise PictureTooLarge(f"the picture has more than {_MOST_ITEMS:,} items, the maximum")
     return items
 
 
 def bounded_boxes(data: bytes, box: Box, skipped: int = 0) -> Iterator[Box]:
-    """The boxes in one of bounded length, behind its first `skipped` bytes."""
+    """Return the boxes in `box`, after its first `skipped` bytes; raise BrokenPicture if it is too long."""
     if box.end - box.start > _MOST_META_BYTES:
-        raise BrokenPicture("the picture is of a rare kind that is not accepted: over 1 MiB of boxes")
+        raise BrokenPicture("the picture is of a rare kind that is not supported: its boxes exceed 1 MiB")
     return boxes(data, box.start + skipped, box.end)
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
-    """The boxes that lie in data[start:end], one after the other.
+    """Yield the consecutive boxes in data[start:end].
 
     Raises:
-        PictureTooLarge: more than are accepted.
-        BrokenPicture: one is shorter than its own head.
+        PictureTooLarge: there are more boxes than are accepted.
+        BrokenPicture: a box is shorter than its own header.
     """
     count = 0
     while start + 8 <= end:
         count += 1
         if count > _MOST_BOXES:
-            raise PictureTooLarge(
-                f"the picture's file has more than {_MOST_BOXES:,} boxes side by side, the most accepted"
-            )
+            raise PictureTooLarge(f"the file has more than {_MOST_BOXES:,} boxes side by side, the maximum")
         length, kind = struct.unpack_from(">I4s", data, start)
         head = 8
         if length == 1:
@@ -109,7 +107,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         elif length == 0:
             length = end - start
         if length < head:
-            raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense")
+            raise BrokenPicture("the picture is truncated or corrupt: its boxes are inconsistent")
         yield Box(kind, start + head, min(start + length, end))
         start += length
 
@@ -156,7 +154,7 @@ def _read_kinds(data: bytes, infos: Box, items: Items) -> None:
 
 
 def _read_places(data: bytes, locations: Box, stored_at: int, items: Items) -> None:
-    """Where items lie (ISO/IEC 14496-12, 8.11.3)."""
+    """Read where the items lie in the file (ISO/IEC 14496-12, 8.11.3)."""
     version = data[locations.start]
     widths = struct.unpack_from(">BB", data, locations.start + 4)
     offset_bytes, length_bytes, base_bytes = widths[0] >> 4, widths[0] & 15, widths[1] >> 4
@@ -167,13 +165,13 @@ def _read_places(data: bytes, locations: Box, stored_at: int, items: Items) -> N
         nonlocal position
         position += size
         if position > locations.end:
-            raise BrokenPicture("the picture is truncated or corrupt: its boxes make no sense")
+            raise BrokenPicture("the picture is truncated or corrupt: its boxes are inconsistent")
         return int.from_bytes(data[position - size : position])
 
     for _ in range(number(2 if version < 2 else 4)):
         item = number(2 if version < 2 else 4)
         method = number(2) & 15 if version else _IN_FILE
-        number(2)  # of another file
+        number(2)  # the index of an external file
         base = number(base_bytes) + (stored_at if method == _IN_BOX else 0)
         for _ in range(number(2)):
             number(index_bytes)

@@ -1,7 +1,7 @@
-"""JPEG: the file as decoders may see it, without what no pixel is made of, and its further pictures.
+"""JPEG: strips a file of everything that decoding does not need, and finds its further pictures.
 
-Pillow handles each segment before the pixels in Python, each byte between them too, and unpacks EXIF and the
-list of a phone's further pictures: 20 MB of them take it 10 s.
+Pillow handles each segment before the pixels in Python, and also each byte between them. It unpacks EXIF and
+the list of a phone's further pictures. 20 MB of that take 10 s.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from model.pictures.limits import (
     check_size,
 )
 
-# A photo has some ten, and some twenty scans with a table each if it is progressive; a large profile has 255.
+# A photo has about ten; a progressive one also has about twenty scans with a table each. A large profile has
+# 255.
 _MOST_SEGMENTS = 5_000
 
-# The next marker before the pixels: fill bytes may come before it, and rubbish, which decoders skip.
+# The next marker before the pixels. Decoders skip fill bytes and stray bytes before it.
 _MARKER = re.compile(rb"(?:[^\xff]++|\xff++\x00)*+\xff++([^\x00\xff])", re.DOTALL)
 
-# In a scan 0xFF is followed by 0 or by a restart marker; anything else ends it. Fill bytes may repeat 0xFF.
-# Matched from where one stands, giving nothing back: a search would go through a long row of 0xFF from each.
+# In a scan, 0xFF is followed by 0 or by a restart marker; anything else ends the scan. Fill bytes may repeat
+# 0xFF. Matched at the current position and without backtracking: a search would read a long row of 0xFF again
+# from each of its bytes.
 _TO_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\xd0-\xd7])*+\xff++([^\x00\xd0-\xd7])", re.DOTALL)
 
 _START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
 END = bytes([0xFF, _END])
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the size is in them
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # these markers contain the size
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _COEFFICIENTS, _ALL_BITS = 64, 15
 _APPLICATIONS = range(0xE0, 0xF0)
@@ -42,17 +44,17 @@ _JFIF, _METADATA, _PROFILE, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
 _PICTURES = b"MPF\0"
 _PICTURE_COUNT, _PICTURE_LIST = 0xB001, 0xB002
 _THUMBNAILS = (0x010001, 0x010002)
-_GAIN_MAP = b' hdrgm:Version="'  # the second picture is not one to look at
+_GAIN_MAP = b' hdrgm:Version="'  # the second picture is a gain map, not one to show
 
 
 def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int, int]:
-    """The picture of number `page` in a JPEG, upright as it was, with its tables, profile and pixels alone.
+    """Return picture number `page` of a JPEG with only its tables, profile, orientation and pixels.
 
-    With it come how many there are, and how many scans this one has.
+    Also return how many pictures the file has, and how many scans this picture has.
 
     Raises:
-        PictureTooLarge: by its header, or so many segments or scans that they take too long.
-        TooManyFrames, NoSuchPage: of a file of several pictures.
+        PictureTooLarge: by the size in its header, or by so many segments or scans that they take too long.
+        TooManyFrames, NoSuchPage: the file has too many pictures, or none with that number.
         BrokenPicture: no pixels follow the header.
     """
     header = _Header(data)
@@ -68,31 +70,31 @@ def vetted(data: bytes, page: int, limits: Limits) -> tuple[bytes, int, int]:
 
 
 def jpeg_scans(data: bytes, position: int = 2) -> int:
-    """How many times a JPEG goes over its picture: once, or some ten times where it is progressive.
+    """Return how many scans a JPEG has: one, or about ten if it is progressive.
 
     Args:
         data: the file.
-        position: where a marker is due.
+        position: where the next marker is expected.
 
     Raises:
-        PictureTooLarge: so many segments that they take too long.
+        PictureTooLarge: there are so many segments that they take too long.
     """
     return sum(marker == _SCAN for marker, _ in _segments(data, position))
 
 
 def is_ended(data: bytes) -> bool:
-    """Whether a JPEG has its end, whatever may lie behind it. Raises PictureTooLarge as `jpeg_scans`."""
+    """Whether a JPEG has an end marker, even if data follows. Raises PictureTooLarge as `jpeg_scans` does."""
     return any(marker == _END for marker, _ in _segments(data, 2))
 
 
 def has_all_scans(data: bytes) -> bool:
-    """Whether the scans of a JPEG, of which the end may be missing, give each component at full precision.
+    """Whether the scans of a JPEG, whose end may be missing, contain each component at full precision.
 
     Raises:
-        PictureTooLarge: as `jpeg_scans`.
+        PictureTooLarge: as in `jpeg_scans`.
         IndexError: a header is cut off.
     """
-    missing: dict[int, list[int]] = {}  # of each component, bits of each of its coefficients
+    missing: dict[int, list[int]] = {}  # component → the bits missing of each of its coefficients
     is_progressive = False
     for marker, at in _segments(data, 2):
         if marker in _FRAMES:
@@ -112,7 +114,7 @@ def has_all_scans(data: bytes) -> bool:
 
 
 def _segments(data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Each marker to the end's, and where what it says begins. Raises PictureTooLarge."""
+    """Yield each marker up to the end marker, and the start of its content. Raises PictureTooLarge."""
     count = 0
     while found := _TO_MARKER.match(data, position):
         marker, position = found[1][0], found.end()
@@ -128,16 +130,17 @@ def _segments(data: bytes, position: int) -> Iterator[tuple[int, int]]:
 def _check_segments(count: int) -> None:
     if count > _MOST_SEGMENTS:
         raise PictureTooLarge(
-            f"the JPEG picture has more than {_MOST_SEGMENTS:,} segments, the most accepted: save it anew"
+            f"the JPEG picture has more than {_MOST_SEGMENTS:,} segments, the maximum: save it again in"
+            " another program"
         )
 
 
 class _Header:
-    """What comes before the first scan.
+    """The part of a JPEG before the first scan.
 
     Attributes:
         size: (width, height).
-        end: where the first scan begins.
+        end: the position of the first scan.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -145,7 +148,7 @@ class _Header:
         self._kept: list[bytes] = []
         self._exif: bytes | None = None
         self._has_gain_map = False
-        self._pictures: tuple[bytes, int] | None = None  # the list of them, and where in the file it lies
+        self._pictures: tuple[bytes, int] | None = None  # the list of pictures, and its position in the file
         position, count = 2, 0
         while (found := _MARKER.match(data, position)) and (marker := found[1][0]) not in (_SCAN, _END):
             count += 1
@@ -159,7 +162,7 @@ class _Header:
         self.end = found.end() - 2
 
     def _take(self, marker: int, content: bytes, at: int, segment: bytes) -> None:
-        """Note what a segment says, and keep it if pixels are made with it."""
+        """Record what a segment says, and keep it if decoding needs it."""
         if marker in _FRAMES and len(content) >= 5:
             height, width = struct.unpack_from(">HH", content, 1)
             self.size = (width, height)
@@ -176,7 +179,7 @@ class _Header:
         self._kept.append(segment)
 
     def kept(self) -> list[bytes]:
-        """The header's parts that a decoder needs, from the first byte of the file."""
+        """Return the parts of the header that a decoder needs, from the first byte of the file."""
         parts = [bytes([0xFF, _START]), *self._kept]
         if (number := orientation(self._exif)) != 1:
             exif = PREFIX + exif_of(number)
@@ -184,17 +187,17 @@ class _Header:
         return parts
 
     def pages(self, most: int) -> list[int]:
-        """Where each picture in the file begins, of at most `most` + 1."""
+        """Return where each picture in the file begins, for at most `most` + 1 pictures."""
         if self._pictures is None or self._has_gain_map:
             return [0]
         try:
             return _offsets(*self._pictures, most) or [0]
-        except struct.error:  # a broken list: the first picture is there in any case
+        except struct.error:  # the list is broken, but the first picture is there
             return [0]
 
 
 def _offsets(listed: bytes, at: int, most: int) -> list[int] | None:
-    """Where the pictures begin that the Multi-Picture Format lists; None if that is fewer than two JPEGs."""
+    """Return where the pictures of a Multi-Picture Format list begin; None if it has fewer than two JPEGs."""
     order = ">" if listed[:2] == b"MM" else "<"
     (directory,) = struct.unpack_from(order + "I", listed, 4)
     (entries,) = struct.unpack_from(order + "H", listed, directory)

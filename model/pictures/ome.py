@@ -1,4 +1,4 @@
-"""OME-XML: the size of a pixel, read from the text that microscopes put into the first page of a TIFF."""
+"""OME-XML: reads the size of a pixel from the text that microscopes write into the first page of a TIFF."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from model.pictures.units import micrometres_in
 
 
 class _Enough(Exception):
-    """There is nothing more to look for."""
+    """Raised to stop the parser once the rest of the text is not needed."""
 
 
 def physical_size(text: bytes, size: tuple[int, int]) -> tuple[float, float] | None:
-    """(x, y) micrometres of a pixel of the first image of that (width, height), else of the first of all.
+    """Return the (x, y) micrometres of a pixel of the first image of that (width, height), else of the first.
 
-    A text that breaks off tells what it tells before. One with a document type, and so perhaps with entities
-    that expand without end or lie elsewhere, tells nothing.
+    A truncated text is read as far as it goes. A text with a document type is ignored, because it may contain
+    entities that are external or expand without end.
 
     Args:
-        text: a description; None is told by what is not OME-XML.
-        size: of the picture.
+        text: a description; if it is not OME-XML, the result is None.
+        size: (width, height) of the picture.
     """
     if b"<OME" not in text[:4096] and b":OME" not in text[:4096]:
         return None
@@ -43,7 +43,7 @@ def physical_size(text: bytes, size: tuple[int, int]) -> tuple[float, float] | N
     parser.StartDoctypeDeclHandler = refuse
     with suppress(
         _Enough, expat.ExpatError, LookupError, ValueError
-    ):  # an encoding that Python does not know
+    ):  # LookupError: an encoding that Python does not know
         parser.Parse(text, True)
     return sizes[wanted] if wanted in sizes else next(iter(sizes.values()), None)
 

@@ -1,4 +1,4 @@
-"""Origin: which of a file's pictures one is, and what the file says of it beside its pixels."""
+"""Origin: a decoded picture's place in its file, and what the file says about it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Origin:
     """Where a decoded picture comes from.
 
     Attributes:
-        pages: how many pages or frames its file has; thumbnails, reduced copies and masks are none.
-        page: which of them it is, from 0; None where it was made of all of them.
-        projection: how it was made of them.
-        channels: how many it has in the file: those that `channel` chooses from.
-        pixel_size: (x, y), how wide and high a pixel of the whole picture is, upright, in micrometres; None
-            where the file does not tell.
+        pages: how many pages or frames the file has, without thumbnails, reduced copies and masks.
+        page: the page that was decoded, counted from 0; None if all of them were combined.
+        projection: how the pages were combined.
+        channels: how many channels the picture has in the file, which `channel` chooses from.
+        pixel_size: (x, y), the width and height of a pixel of the whole, upright picture, in micrometres;
+            None if the file does not say.
     """
 
     pages: int

@@ -1,11 +1,11 @@
-"""Other files: what people send that is no picture in an accepted format, by the first bytes."""
+"""Other files: names common kinds of files that are not accepted pictures, by their first bytes."""
 
 from __future__ import annotations
 
 import re
 
 _NAMES = {
-    # of cameras, microscopes and scanners
+    # images from cameras, microscopes and scanners
     b"\0\0\0\x0cjP  ": "a JPEG 2000 file",
     b"\xff\x4f\xff\x51": "a JPEG 2000 file",
     b"\0\0\0\x0cJXL ": "a JPEG XL file",
@@ -17,13 +17,13 @@ _NAMES = {
     b"\x70\0\0\0": "a LIF file",
     b"SIMPLE  =": "a FITS file",
     b"v/1\1": "an OpenEXR file",
-    # of numbers and documents
+    # data and documents
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
     b"\x93NUMPY": "a NumPy array",
     b"%PDF-": "a PDF",
-    b"\xd0\xcf\x11\xe0": "a file of Microsoft Office, or of a microscope, in its container",
-    b"version https://git-lfs": "a pointer of Git LFS to a file, not the file itself",
-    # packed
+    b"\xd0\xcf\x11\xe0": "a Microsoft Office file, or a microscope's file in the same container",
+    b"version https://git-lfs": "a Git LFS pointer instead of the file itself",
+    # compressed files and archives
     b"\x1f\x8b": "a file compressed with gzip",
     b"\x28\xb5\x2f\xfd": "a file compressed with zstd",
     b"BZh": "a file compressed with bzip2",
@@ -44,12 +44,12 @@ _TEXT_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*")
 
 
 def name_of(data: bytes) -> str | None:
-    """What a file is, by its beginning and with an article; None: nobody knows."""
+    """Return the kind of a file, with an article, by its first bytes; None if it is unknown."""
     data = data[:_ENOUGH_BYTES]
     if data[128:132] == b"DICM":
         return "a DICOM file"
     if data[4:8] == b"ftyp":
-        return "a film, or a photo in a film's container"
+        return "a video, or a photo in a video container"
     for signature, name in _NAMES.items():
         if data.startswith(signature):
             return name

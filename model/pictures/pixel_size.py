@@ -1,8 +1,8 @@
-"""Pixel sizes: how many micrometres a pixel is wide and high, where a file tells it.
+"""Pixel sizes: reads the width and height of a pixel in micrometres, if a file declares them.
 
-Microscopes write it as OME-XML, as ImageJ does, or as a resolution. But every photo has a resolution too, 72,
-96 or 300 pixels an inch, which is for printers and says nothing of what is in the picture: up to
-`_FINEST_PRINT_DPI` a resolution is not believed.
+Microscopes write them as OME-XML, as ImageJ does, or as a resolution. But every photo has a resolution too:
+72, 96 or 300 pixels an inch, which is meant for printers and says nothing about the content. A resolution of
+up to `_FINEST_PRINT_DPI` is therefore ignored.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from model.pictures.units import micrometres_in
 PixelSize = tuple[float, float]
 """(x, y) in micrometres."""
 
-# A pixel of 20 µm. Scanners and printers have their resolutions below; few microscopes see no more than that.
+# Equals a pixel of 20 µm. Scanners and printers have lower resolutions; few microscopes do.
 _FINEST_PRINT_DPI = 1_270
 
-# Longer pixels, of maps say, and shorter ones are no pictures of anything.
+# Micrometres. Larger pixels, even of maps, and smaller ones are not plausible.
 _LEAST, _MOST = 1e-6, 1e9
 
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
-_INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: an inch, a centimetre
-_MICROMETRES_IN = {4: 1e3, 5: 1.0}  # a millimetre, a micrometre, which nothing writes for printers
-_FOR_PRINT = ("inch", "cm")  # units that ImageJ makes of a resolution that a photo had
+_INCHES_IN = {2: 1.0, 3: 1 / 2.54}  # by the number of the unit: inch, centimetre
+_MICROMETRES_IN = {4: 1e3, 5: 1.0}  # millimetre, micrometre; no program writes these for printers
+_FOR_PRINT = ("inch", "cm")  # units that ImageJ derives from a photo's resolution
 
 
 def of_tiff(directory: Directory, first: Directory, size: tuple[int, int]) -> PixelSize | None:
-    """What a TIFF tells of its picture in `directory` with (width, height).
+    """Return the pixel size that a TIFF declares for one of its pictures.
 
     Args:
-        directory: the picture's.
-        first: the file's, which the descriptions of OME and ImageJ are in.
-        size: of the picture.
+        directory: the picture's directory.
+        first: the file's first directory, which contains the descriptions of OME and ImageJ.
+        size: (width, height) of the picture.
     """
-    with suppress(BrokenPicture):  # which it is not for a tag that no pixel is made of
+    with suppress(BrokenPicture):  # a broken tag that decoding does not need is no reason to refuse the file
         return _told(directory, first, size)
     return None
 
@@ -52,7 +52,7 @@ def _told(directory: Directory, first: Directory, size: tuple[int, int]) -> Pixe
 
 
 def of_density(pixels_per_inch: tuple[float, float] | None) -> PixelSize | None:
-    """What a resolution tells, of a photo's file or a microscope's."""
+    """Return the pixel size that a resolution implies; None if it may be meant for printers."""
     if pixels_per_inch is None or min(pixels_per_inch) <= _FINEST_PRINT_DPI:
         return None
     return _believed((25_400 / pixels_per_inch[0], 25_400 / pixels_per_inch[1]))
@@ -80,7 +80,7 @@ def _of_resolution(directory: Directory) -> PixelSize | None:
 
 
 def _believed(size: PixelSize | None) -> PixelSize | None:
-    """The size, unless it is none."""
+    """Return the size, rounded; None if there is none or it is not plausible."""
     if size is None or not all(math.isfinite(side) and _LEAST <= side <= _MOST for side in size):
         return None
     return float(f"{size[0]:.9g}"), float(f"{size[1]:.9g}")

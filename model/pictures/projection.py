@@ -1,4 +1,4 @@
-"""Projection: one picture of all pages of a stack, the brightest of each place or its mean, at full depth."""
+"""Projection: combines the pages of a stack by the maximum or the mean at each place, at full depth."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 import numpy.typing as npt
 
 from model.pictures.blocks import row_blocks
-from model.pictures.colours import Samples
+from model.pictures.colours import RawPixels
 from model.pictures.limits import PagesDiffer
 
 Projection = Literal["none", "max", "mean"]
 
 PROJECTIONS: tuple[Projection, ...] = get_args(Projection)
 
-_SUM_BYTES = 8  # of a float64
+_SUM_BYTES = 8  # a sum is a float64
 
 
-def project(pages: Iterable[Samples], how: Projection) -> Samples:
-    """One picture of several, of which one at a time is in memory.
+def project(pages: Iterable[RawPixels], how: Projection) -> RawPixels:
+    """Combine several pages into one picture, with one page in memory at a time.
 
     Args:
-        pages: at least one, of one size; a channel is projected by itself, opacity too.
-        how: "max": the brightest of all pages, which of inverted samples is the lowest. "mean": float64, but
-            rounded to the samples' own type where that is of 8 bits, which are shown as they are, or where a
-            profile says what its values mean. NaN counts for nothing in either: what is made has it only
-            where all pages have it.
+        pages: at least one page, all of one size; each channel, including opacity, is projected separately.
+        how: "max": the brightest value of all pages, which is the lowest for inverted samples. "mean":
+            float64, but rounded to the samples' own type if that has 8 bits, which are shown unchanged, or if
+            a profile defines what the values mean. Both ignore NaN: the result is NaN only where all pages
+            are.
 
     Raises:
-        PagesDiffer: they are not of one kind.
+        PagesDiffer: the pages are not of one kind.
     """
     made: _Brightest | _Mean | None = None
     for number, page in enumerate(pages):
@@ -49,23 +49,23 @@ def project(pages: Iterable[Samples], how: Projection) -> Samples:
 
 
 def memory_beside(samples: int, item_bytes: int, how: Projection) -> int:
-    """Bytes that are held beside a page while it is added, of so many samples of so many bytes."""
-    # The item beside a sum is the mean, rounded; of floats it is how often NaN was there.
+    """Return the bytes held beside a page while it is added; it has `samples` samples of `item_bytes`."""
+    # Each sum is accompanied by an item: the rounded mean or, for floats, the count of NaN values.
     return samples * (_SUM_BYTES + item_bytes if how == "mean" else item_bytes)
 
 
 def check_sizes_alike(number: int, first: tuple[int, int], other: tuple[int, int]) -> None:
-    """Raise PagesDiffer unless the page of that number has the first one's (width, height)."""
+    """Raise PagesDiffer unless page `number` has the (width, height) of the first page."""
     if other != first:
         raise PagesDiffer(
-            f"a projection needs pages of one size: page 0 has {first[0]} x {first[1]} pixels, page {number}"
-            f" {other[0]} x {other[1]}; ask for one page by its number"
+            f"a projection needs pages of one size, but page 0 has {first[0]} x {first[1]} pixels and page"
+            f" {number} has {other[0]} x {other[1]}; ask for one page by its number"
         )
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """What pages have in common that are projected, beside their size."""
+    """What pages must have in common to be projected, apart from their size."""
 
     channels: int
     dtype: np.dtype
@@ -74,32 +74,32 @@ class _Kind:
     inverted: bool
 
     @classmethod
-    def of(cls, page: Samples) -> _Kind:
+    def of(cls, page: RawPixels) -> _Kind:
         dtype = page.values.dtype.newbyteorder("=")
         return cls(page.values.shape[2], dtype, page.colour, page.alpha, page.inverted)
 
     def __str__(self) -> str:
         channels = f"{self.channels} {'channel' if self.channels == 1 else 'channels'} of {self.dtype}"
-        return f"{channels}, low values bright" if self.inverted else channels
+        return f"{channels} with low values bright" if self.inverted else channels
 
     def check_alike(self, other: _Kind, number: int) -> None:
-        """Raise PagesDiffer unless the page of that number is of the same kind."""
+        """Raise PagesDiffer unless page `number` is of the same kind."""
         if other != self:
             raise PagesDiffer(
-                f"a projection needs pages of one kind: page 0 has {self}, page {number} {other};"
+                f"a projection needs pages of one kind, but page 0 has {self} and page {number} has {other};"
                 " ask for one page by its number"
             )
 
 
 class _Brightest:
-    """The brightest value of each place."""
+    """Collects the brightest value at each place."""
 
-    def __init__(self, page: Samples, kind: _Kind) -> None:
+    def __init__(self, page: RawPixels, kind: _Kind) -> None:
         self._brightest = page.values.astype(kind.dtype)
         self._brighter = np.fmin if kind.inverted else np.fmax
 
-    def add(self, page: Samples) -> None:
-        for rows in row_blocks(page.values.shape[:2]):  # of the file's byte order NumPy makes native copies
+    def add(self, page: RawPixels) -> None:
+        for rows in row_blocks(page.values.shape[:2]):  # NumPy copies values of another byte order
             self._brighter(self._brightest[rows], page.values[rows], out=self._brightest[rows])
 
     def values(self) -> npt.NDArray:
@@ -107,17 +107,17 @@ class _Brightest:
 
 
 class _Mean:
-    """The mean of the values of each place that are numbers."""
+    """Collects the mean of the values at each place, without NaN."""
 
-    def __init__(self, page: Samples, kind: _Kind) -> None:
+    def __init__(self, page: RawPixels, kind: _Kind) -> None:
         self._dtype = kind.dtype
         self._is_rounded = kind.dtype.itemsize == 1 or page.profile is not None
         self._total = np.zeros(page.values.shape)
         self._pages = 0
-        self._nan: npt.NDArray[np.uint32] | None = None  # how many pages have NaN there, once one has
+        self._nan: npt.NDArray[np.uint32] | None = None  # how many pages have NaN at each place, if any has
         self.add(page)
 
-    def add(self, page: Samples) -> None:
+    def add(self, page: RawPixels) -> None:
         self._pages += 1
         for rows in row_blocks(page.values.shape[:2]):
             values: npt.NDArray[Any] = page.values[rows]

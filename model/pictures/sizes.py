@@ -1,4 +1,4 @@
-"""Sizes: how large a picture is and how it is to be turned, by the header of its file."""
+"""Sizes: reads a picture's size and orientation from the header of its file."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from model.pictures.opening import open_picture, orientation_of
 from model.pictures.tiff_planes import TiffPictures
 from model.pictures.turning import SWAPPING_SIDES
 
-# Enough of a file to tell its format.
+# How much of a file is read to recognise its format.
 _SIGNATURE_BYTES = 160
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of an image file tells of its picture.
+    """What the header of an image file says about its picture.
 
     Attributes:
-        stored: (width, height) as the pixels lie in the file.
-        orientation: EXIF's number for how they are to be turned, 1 for not at all.
+        stored: (width, height) of the pixels as stored in the file.
+        orientation: EXIF's orientation, 1 (upright) to 8.
     """
 
     stored: tuple[int, int]
@@ -32,27 +32,27 @@ class Header:
 
     @property
     def upright(self) -> tuple[int, int]:
-        """(width, height) of the picture that `decode` gives."""
+        """(width, height) of the picture that `decode` returns."""
         return self.stored[::-1] if self.orientation in SWAPPING_SIDES else self.stored
 
 
 def read_size(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """(width, height) of the picture that `read` gives, from the header of the file.
+    """Return the (width, height) of the picture that `read` returns, from the header of the file.
 
     Raises:
         OSError: the file cannot be read.
-        PictureError: as `decode`, as far as the header shows it.
+        PictureError: as in `decode`, for errors that the header shows.
     """
     with Path(path).open("rb") as file:
         return read_header(file, limits).upright
 
 
 def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
-    """Size and orientation of the picture in an image file that is open at its start.
+    """Return the size and orientation of the picture in an image file that is open at its start.
 
     Raises:
         OSError: the file cannot be read.
-        PictureError: as `decode`, as far as the header shows it.
+        PictureError: as in `decode`, for errors that the header shows.
     """
     file_format = recognise(file.read(_SIGNATURE_BYTES))
     file.seek(0)
@@ -62,7 +62,7 @@ def read_header(file: IO[bytes], limits: Limits = DEFAULT_LIMITS) -> Header:
             return Header(layout.size, layout.orientation)
         if file_format == "GIF":
             check_size(gif.size(file.read(), limits), limits)
-        if file_format == "PNG":  # its EXIF may be behind the pixels, or spelt as a text
+        if file_format == "PNG":  # its EXIF may follow the pixels, or be stored as text
             file = io.BytesIO(png.vetted(file.read(), limits))
         with open_picture(file, file_format) as image:
             check_size(image.size, limits)

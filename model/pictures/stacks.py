@@ -1,4 +1,4 @@
-"""Stacks: all pages or frames of a file, read one after the other, become one picture."""
+"""Stacks: reads all pages or frames of a file, one after the other, and projects them to one picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import tiff
-from model.pictures.colours import Samples, as_samples, channel_count, samples_to_rgb
+from model.pictures.colours import RawPixels, as_raw_pixels, channel_count, raw_pixels_to_rgb
 from model.pictures.limits import (
     PagesDiffer,
     PictureTooLarge,
@@ -28,30 +28,30 @@ from model.pictures.tiff_layout import Layout
 from model.pictures.vetting import vetted
 from model.pictures.wanted import Stored, Wanted
 
-_Picture = Image.Image | Samples
+_Picture = Image.Image | RawPixels
 
 
 def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
-    """The projection of the pages of a TIFF; its pixel size is not looked at.
+    """Return the projection of the pages of a TIFF, without its pixel size.
 
     Raises:
-        PictureTooLarge: they have too many pixels together.
-        PagesDiffer: they are not alike.
+        PictureTooLarge: the pages have too many pixels in all.
+        PagesDiffer: the pages differ in size or kind.
     """
     first, limits, how = layouts[0], wanted.limits, wanted.projection
     for number, layout in enumerate(layouts):
         check_sizes_alike(number, first.size, layout.size)
         if layout.channels != first.channels:
             raise PagesDiffer(
-                f"a projection needs pages of one kind: page 0 has {first.channels} channels, page {number}"
-                f" {layout.channels}; ask for one page by its number"
+                f"a projection needs pages of one kind, but page 0 has {first.channels} channels and page"
+                f" {number} has {layout.channels}; ask for one page by its number"
             )
     check_work(sum(map(_worked_on, layouts)), limits)
     file_bytes = len(first.directory.data)
-    # A page that takes more says so, and is refused when it is read.
+    # A page that takes more is refused when it is read, with a message that says so.
     needed = memory_for(max(layout.peak_bytes for layout in layouts), file_bytes)
     needed = min(needed, memory_needed("TIFF", limits.max_pixels, file_bytes))
-    # Of 8 bits a channel, what is shown may be projected, in three of them.
+    # Pages of 8 bits a channel may be projected as they are shown, in three channels.
     channels = first.channels if first.sample_bytes > 1 else max(first.channels, 3)
     needed += memory_beside(math.prod(first.size) * channels, first.sample_bytes, how)
     _announce(first.size, needed, len(layouts), file_bytes, wanted)
@@ -61,17 +61,17 @@ def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
 
 
 def _worked_on(layout: Layout) -> int:
-    """Pixels of a page; as of four channels of 16 bits where its own have more bytes."""
+    """Return the pixels of a page, counted as more if a pixel has over 8 bytes: four channels of 16 bits."""
     pixels = math.prod(layout.size)
     return max(pixels, pixels * layout.channels * layout.sample_bytes // 8)
 
 
 def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | None:
-    """The projection of the pages or frames of another file, each as it is seen; None where there is one.
+    """Return the projection of a non-TIFF file's pages or frames as they are shown; None for a single one.
 
     Raises:
-        PictureTooLarge: they have too many pixels together.
-        PagesDiffer: they are not alike.
+        PictureTooLarge: the pages have too many pixels in all.
+        PagesDiffer: the pages differ in size or kind.
     """
     data, _, pages, _ = vetted(file, file_format, 0, wanted.limits)
     if pages is None:
@@ -96,23 +96,23 @@ def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | Non
 def _projected(
     pictures: Iterable[tuple[_Picture, int | None]], how: Projection
 ) -> tuple[npt.NDArray[np.uint8], int]:
-    """The projection, and how many channels a page has."""
+    """Return the projection, and how many channels a page has."""
     channel: int | None = None
     channels = 0
 
-    def samples() -> Iterator[Samples]:
+    def raw_pages() -> Iterator[RawPixels]:
         nonlocal channel, channels
         for picture, number in pictures:
             channels = channel_count(picture)
-            page, channel = as_samples(picture, number)
+            page, channel = as_raw_pixels(picture, number)
             yield page
 
-    projected = project(samples(), how)
-    return samples_to_rgb(projected, channel), channels
+    projected = project(raw_pages(), how)
+    return raw_pixels_to_rgb(projected, channel), channels
 
 
 def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:
-    """Each page or frame, of one size, with its pixels."""
+    """Yield each page or frame with its pixels; all must have one size."""
     limits = wanted.limits
 
     def prepare(size: tuple[int, int]) -> None:
@@ -138,7 +138,7 @@ def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterat
 
 
 def _announce(size: tuple[int, int], needed: int, pages: int, file_bytes: int, wanted: Wanted) -> None:
-    """Tell what a projection takes, which is no more than a single picture may."""
+    """Announce the memory that a projection takes; raise if a single picture may not take as much."""
     if needed > most_memory_needed(wanted.limits, file_bytes):
         raise PictureTooLarge(
             f"the pages of {size[0]} x {size[1]} pixels are too large for a projection:"
@@ -148,14 +148,14 @@ def _announce(size: tuple[int, int], needed: int, pages: int, file_bytes: int, w
 
 
 def _opened(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:
-    """Each page or frame, its header read."""
+    """Yield each page or frame with its header read."""
     if file_format == "JPEG":
         for page in range(pages):
             data = vetted(file, file_format, page, wanted.limits).data
             with open_picture(io.BytesIO(data), file_format) as image:
                 yield image
         return
-    data = vetted(file, file_format, pages - 1, wanted.limits).data  # of a GIF, with all frames
+    data = vetted(file, file_format, pages - 1, wanted.limits).data  # keeps all frames of a GIF
     with open_picture(io.BytesIO(data), file_format) as image:
         for page in range(pages):
             image.seek(page)

@@ -1,7 +1,7 @@
-"""TIFF: the pixels of a page.
+"""TIFF: reads the pixels of a page.
 
-tifffile knows what strips and tiles of any depth mean, and imagecodecs unpacks them. They are shown the few
-tags that pixels are made by, never the file. Colours that only libtiff converts are read through Pillow.
+tifffile interprets strips and tiles of any depth, and imagecodecs decompresses them. They see only the few
+tags that decoding needs, never the file. Colours that only libtiff converts are read through Pillow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures.blocks import row_blocks
-from model.pictures.colours import Samples
+from model.pictures.colours import RawPixels
 from model.pictures.jpeg import jpeg_scans
 from model.pictures.limits import (
     BrokenPicture,
@@ -66,29 +66,29 @@ from model.pictures.tiff_layout import (
 )
 from model.pictures.tiff_pages import byte_order
 
-if TYPE_CHECKING:  # the service itself decodes nothing, and does not load it
+if TYPE_CHECKING:  # the service's own process decodes nothing, and does not load tifffile
     from tifffile import TiffPage
 
 # Bytes for each pixel that the limits allow: four channels of 16 bits, or more channels of a smaller picture.
 _MOST_BYTES = 8
 
-# What strips and tiles are unpacked by, beside what a `Layout` says.
+# The tags that are needed to decode strips and tiles, in addition to the values of a `Layout`.
 _SHOWN = (BITS, EXTRA, FAX_OPTIONS, FILL_ORDER, SAMPLE_FORMAT, TILE_WIDTH, TILE_LENGTH)
 
 _COLOURS = (RGB, INDEXED, YCBCR, LINEAR)
 
 
-def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | Samples, int | None]:
-    """The pixels of a page, not turned upright, and the number in them of the channel asked for.
+def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Image | RawPixels, int | None]:
+    """Return the pixels of a page as stored, not upright, and the index in them of the requested channel.
 
     Args:
-        layout: of the page.
-        channel: the only one that is wanted, if it is one: of separate planes, only its own is read.
-        limits: what it may cost.
+        layout: the layout of the page.
+        channel: the only channel that is requested, or None; of separate planes, only this one is read.
+        limits: the limits on the picture.
 
     Raises:
-        NotAPicture: samples of a kind that is not read.
-        NoSuchChannel: `channel` is beyond the last.
+        NotAPicture: the samples are of a kind that is not supported.
+        NoSuchChannel: the picture has no channel with that number.
         PictureTooLarge: the samples take more bytes than the limits imply.
         Exception: whatever libraries raise on broken data.
     """
@@ -116,7 +116,7 @@ def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Ima
         return _image("YCbCr", values, profile), channel
     if layout.photometric == INDEXED:
         values, alpha = _coloured(layout, values, alpha), alpha and 3
-    samples = Samples(
+    pixels = RawPixels(
         values,
         colour=layout.photometric in _COLOURS and values.shape[2] >= 3,
         alpha=alpha,
@@ -124,9 +124,9 @@ def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Ima
         inverted=layout.photometric == GREY_INVERTED and values.dtype != np.uint8,
         profile=profile,
     )
-    if mode := _mode(samples):
+    if mode := _mode(pixels):
         return _image(mode, values, profile), channel
-    return samples, channel
+    return pixels, channel
 
 
 def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:
@@ -140,15 +140,15 @@ def _check_bytes(layout: Layout, channels: int, limits: Limits) -> None:
 
 
 def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]:
-    """(H, W, C) samples of these planes, or of all channels; 0 where the file leaves out a piece.
+    """Return (H, W, C) samples of these planes, or of all channels; 0 where the file omits a strip or tile.
 
-    Whole numbers of a depth that is none of NumPy's are scaled up to the next.
+    Whole numbers of a depth that NumPy does not have are scaled up to the next depth.
     """
     page = _page(layout)
     if page.dtype is None or page.dtype.kind == "c":
         raise NotAPicture(
-            f"the TIFF picture has samples of {layout.bits} bits of a kind (sample format"
-            f" {layout.tag(SAMPLE_FORMAT, 1)}) that is not accepted: save it anew, in 8 or 16 bits"
+            f"the TIFF picture has samples of {layout.bits} bits in sample format"
+            f" {layout.tag(SAMPLE_FORMAT, 1)}, which is not accepted: save it again with 8 or 16 bits"
         )
     width, height = layout.size
     if layout.in_planes:
@@ -177,16 +177,16 @@ def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]
             if shortened is None:
                 raise
             part, (plane, _, top, left, _), _ = page.decode(shortened, number, **tables)
-        assert part is not None  # tifffile gives none for no piece alone
+        assert part is not None  # tifffile returns None only for a piece without data
         if values.dtype != bool and not np.can_cast(part.dtype, values.dtype):
             raise BrokenPicture(
-                f"the TIFF picture says {values.dtype} of its samples, which are {part.dtype}"
+                f"the TIFF picture is corrupt: it declares {values.dtype} samples, but has {part.dtype}"
             )
         part = part[0, : height - top, : width - left]
         if len(numbers) == 1 and part.shape == values.shape[1:]:
             values = part.astype(values.dtype, copy=False)[
                 np.newaxis
-            ]  # not copied: it may be all memory allows
+            ]  # not copied, because there may be no memory for a copy
             break
         values[plane - planes.start, top : top + part.shape[0], left : left + part.shape[1]] = part
     samples = np.moveaxis(values[..., 0], 0, 2) if layout.in_planes else values[0]
@@ -199,10 +199,10 @@ def _unpacked(layout: Layout, planes: range, limits: Limits) -> npt.NDArray[Any]
 
 
 def _shortened(piece: bytes, layout: Layout, number: int) -> bytes | None:
-    """A strip or tile packed anew, without what it has beyond its rows; None for other compressions.
+    """Compress a strip or tile again without the data beyond its rows; None for other compressions.
 
-    Some writers fill the last strip up. libdeflate and Zstd make nothing of a stream that has more bytes than
-    are wanted, and imagecodecs no more of PackBits.
+    Some writers pad the last strip. libdeflate and Zstd reject a stream with more bytes than expected, and
+    imagecodecs does so for PackBits.
     """
     import imagecodecs
 
@@ -222,10 +222,10 @@ def _shortened(piece: bytes, layout: Layout, number: int) -> bytes | None:
 
 
 def _page(layout: Layout) -> TiffPage:
-    """The page as tifffile sees it, in a file that has its tags alone."""
+    """Return the page as tifffile reads it, from a file that has only its tags."""
     from tifffile import TiffFile
 
-    logging.getLogger("tifffile").disabled = True  # that the page has no pixels there
+    logging.getLogger("tifffile").disabled = True  # it would warn that the page has no pixels
     photometric = {LINEAR: RGB}.get(layout.photometric, layout.photometric)
     as_jpeg = layout.compression in JPEGS and not layout.in_planes and photometric in (RGB, CMYK, YCBCR)
     tags: dict[int, Sequence[int]] = {number: layout.directory.numbers(number) for number in _SHOWN}
@@ -233,7 +233,7 @@ def _page(layout: Layout) -> TiffPage:
         WIDTH: [layout.size[0]],
         LENGTH: [layout.size[1]],
         COMPRESSION: [layout.compression],
-        PHOTOMETRIC: [photometric if as_jpeg else GREY],  # elsewhere it would change nothing
+        PHOTOMETRIC: [photometric if as_jpeg else GREY],  # matters for JPEG only
         CHANNELS: [layout.channels],
         ROWS_PER_STRIP: [layout.rows],
         PLANAR: [SEPARATE_PLANES if layout.in_planes else 1],
@@ -242,14 +242,15 @@ def _page(layout: Layout) -> TiffPage:
     header = {"<": b"II*", ">": b"MM\0*"}[byte_order(layout.directory.data)].ljust(8, b"\0")
     file = with_directory(header, {number: values for number, values in tags.items() if values})
     page = TiffFile(io.BytesIO(file)).pages.first
-    if layout.compression in JPEGS:  # which tells its colours better than the tag; tifffile would look for it
+    # A JFIF header tells the colours better than the tag. tifffile would look for it in its own file.
+    if layout.compression in JPEGS:
         start = layout.places()[0][0]
         page.is_jfif = layout.directory.data[start + 6 : start + 10] == b"JFIF"
     return page
 
 
 def _full_range(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
-    """Whole numbers of so many bits over all that their type allows: of 1, 10, 12 or 14 bits, say."""
+    """Scale whole numbers of `bits` bits, such as 1, 10, 12 or 14, to the whole range of their type."""
     if values.dtype == bool:
         return values.view(np.uint8) * np.uint8(255)
     if values.dtype.kind != "u" or bits >= 8 * values.dtype.itemsize:
@@ -263,11 +264,11 @@ def _full_range(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
 
 
 def _coloured(layout: Layout, indices: npt.NDArray[Any], alpha: int | None) -> npt.NDArray[np.uint8]:
-    """uint8 (H, W, 3) of a page with a palette, or (H, W, 4) with its opacity."""
+    """Return uint8 (H, W, 3) of a page with a palette, or (H, W, 4) if it has opacity."""
     numbers = np.array(layout.directory.numbers(PALETTE, 3 << 16), np.uint32)
     if not numbers.size or indices.dtype.kind not in "ub":
         raise BrokenPicture("the TIFF picture is corrupt: it has no palette")
-    if numbers.max() > 255:  # some writers put 8 bits there
+    if numbers.max() > 255:  # otherwise, the writer stored 8-bit values
         numbers >>= 8
     colours = numbers.astype(np.uint8).reshape(3, -1).T
     coloured = np.empty((*indices.shape[:2], 3 if alpha is None else 4), np.uint8)
@@ -279,26 +280,26 @@ def _coloured(layout: Layout, indices: npt.NDArray[Any], alpha: int | None) -> n
 
 
 def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Whole numbers without a sign by their upper 8 bits."""
+    """Return the upper 8 bits of unsigned whole numbers."""
     scaled = np.empty(values.shape, np.uint8)
     return np.right_shift(values, 8 * (values.dtype.itemsize - 1), out=scaled, casting="unsafe")
 
 
-def _mode(samples: Samples) -> str | None:
-    """Pillow's mode for samples of 8 bits with opacity or a profile, which it converts."""
-    channels = samples.values.shape[2]
-    if samples.values.dtype != np.uint8 or samples.premultiplied or samples.inverted:
+def _mode(pixels: RawPixels) -> str | None:
+    """Return Pillow's mode for 8-bit samples with opacity or a profile, which Pillow converts; else None."""
+    channels = pixels.values.shape[2]
+    if pixels.values.dtype != np.uint8 or pixels.premultiplied or pixels.inverted:
         return None
-    if samples.alpha is None and not samples.profile:
+    if pixels.alpha is None and not pixels.profile:
         return None
-    mode = "RGB" if samples.colour else "L"
-    if samples.alpha is not None:
+    mode = "RGB" if pixels.colour else "L"
+    if pixels.alpha is not None:
         mode += "A"
-    return mode if channels == len(mode) and samples.alpha in (None, channels - 1) else None
+    return mode if channels == len(mode) and pixels.alpha in (None, channels - 1) else None
 
 
 def _image(mode: str, values: npt.NDArray[np.uint8], profile: bytes | None) -> Image.Image:
-    """(H, W, C) values as Pillow has them."""
+    """Return (H, W, C) values as a Pillow image."""
     height, width, _ = values.shape
     image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(values), "raw", mode, 0, 1)
     if profile:

@@ -1,7 +1,7 @@
-"""TIFF directories: the tags of a page, read no further than they may go, and new ones written.
+"""TIFF directories: reads the tags of a page within limits, and writes new directories.
 
-Pillow makes a Python object of every value of a tag as soon as it looks at it, and of 20 MB of them it makes
-millions, in a minute.
+Pillow makes a Python object of every value of a tag as soon as it reads the tag: for 20 MB, it makes millions
+of objects, which takes a minute.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from model.pictures.limits import BrokenPicture
 from model.pictures.tiff_pages import beginning_at, byte_order, is_big
 
 _LONG, _LONG8 = 4, 16
-_BYTES = (1, 2, 7)  # types of which a value is a byte
-_RATIO = 5  # a whole number over another
+_BYTES = (1, 2, 7)  # types with values of one byte
+_RATIO = 5  # type of fractions: two whole numbers
 
-# Formats of the types that hold whole numbers, those of offsets among them.
+# Types of whole numbers, including offsets → `struct` format.
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 
 
@@ -27,9 +27,9 @@ class Tag:
     """A tag of a directory.
 
     Attributes:
-        kind: number of its values' type.
+        kind: the number of its values' type.
         count: how many values it has.
-        entry: its bytes in the directory, where the values are or where they lie in the file.
+        entry: its bytes in the directory, which hold the values or their offset in the file.
     """
 
     kind: int
@@ -39,7 +39,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Directory:
-    """The tags of a page by their numbers, and the file that their values are in."""
+    """The tags of a page by number, and the file that contains their values."""
 
     data: bytes
     tags: Mapping[int, Tag]
@@ -48,7 +48,7 @@ class Directory:
 
     @classmethod
     def at(cls, data: bytes, offset: int) -> Directory:
-        """The directory at a place that `page_offsets` gave."""
+        """Return the directory at an offset that `page_offsets` returned."""
         order, big = byte_order(data), is_big(data)
         entry = struct.Struct(order + ("HHQ8x" if big else "HHI4x"))
         (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, offset)
@@ -62,10 +62,10 @@ class Directory:
         return number in self.tags
 
     def numbers(self, number: int, most: int = _most) -> tuple[int, ...]:
-        """The values of a tag of whole numbers; none where there is no such tag, or it has other values.
+        """Return the values of a tag of whole numbers; empty if there is no such tag or it has another type.
 
         Raises:
-            BrokenPicture: it has more than `most`, or they lie outside the file.
+            BrokenPicture: it has more than `most` values, or they lie outside the file.
         """
         tag = self.tags.get(number)
         if tag is None or tag.kind not in _WHOLE_NUMBERS:
@@ -80,11 +80,11 @@ class Directory:
             ) from error
 
     def first(self, number: int, default: int) -> int:
-        """A tag's first or only value."""
+        """Return a tag's first or only value."""
         return next(iter(self.numbers(number)), default)
 
     def ratio(self, number: int) -> float | None:
-        """A tag's first or only value, a fraction; None where there is no such tag, or no such number."""
+        """Return a tag's first or only value, a fraction; None if there is none or its denominator is 0."""
         tag = self.tags.get(number)
         if tag is None or tag.kind != _RATIO or not tag.count:
             return None
@@ -96,7 +96,7 @@ class Directory:
         return over / under if under else None
 
     def content(self, number: int) -> bytes | None:
-        """A tag's bytes; None where there is no such tag, or it has other values."""
+        """Return a tag's bytes; None if there is no such tag or it has another type."""
         tag = self.tags.get(number)
         if tag is None or tag.kind not in _BYTES:
             return None
@@ -104,15 +104,15 @@ class Directory:
         return buffer[start : start + tag.count]
 
     def check_count(self, number: int, most: int) -> None:
-        """Raise BrokenPicture when a tag has more values than `most`."""
+        """Raise BrokenPicture if a tag has more than `most` values."""
         if number in self.tags and self.tags[number].count > most:
             raise BrokenPicture(
                 f"the TIFF picture is corrupt: its tag {number} has {self.tags[number].count:,} values;"
-                f" at most {most:,} make sense"
+                f" at most {most:,} are valid"
             )
 
     def _place(self, tag: Tag, size: int) -> tuple[bytes, int]:
-        """What the values are to be read from, and where in it."""
+        """Return the buffer that contains the values, and their offset in it."""
         long = "Q" if is_big(self.data) else "I"
         room = struct.calcsize("=" + long)
         if size <= room:
@@ -121,13 +121,13 @@ class Directory:
 
 
 def with_directory(data: bytes, tags: Mapping[int, Sequence[int] | Tag]) -> bytes:
-    """The file with one more directory, at its end, and its header pointing there.
+    """Return the file with another directory at its end, to which its header points.
 
     Args:
         data: the file.
-        tags: by their numbers, whole numbers, or a tag of another directory of the file as it is.
+        tags: tag number → whole numbers, or an unchanged tag of another directory of the file.
     """
-    data += b"\0" * (len(data) % 2)  # to an even place, as the format asks
+    data += b"\0" * (len(data) % 2)  # the format requires an even offset
     order, big = byte_order(data), is_big(data)
     long = "Q" if big else "I"
     entry = struct.Struct(f"{order}HH{long}")

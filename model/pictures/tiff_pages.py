@@ -1,4 +1,4 @@
-"""TIFF pages: where each begins, found in bounded steps, and the file as if it began with one of them."""
+"""TIFF pages: finds the directory of each page in bounded steps, and makes one of them the first."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import struct
 
 from model.pictures.limits import BrokenPicture
 
-# Tags of one directory; cameras write some hundred.
+# Tags in one directory; cameras write about a hundred.
 _MOST_ENTRIES = 4096
 
 
 def page_offsets(data: bytes, most: int) -> list[int]:
-    """Where the directory of each page begins, of at most `most` + 1 pages; a chain that loops ends there.
+    """Return the offset of each page's directory, for at most `most` + 1 pages; a loop ends the chain.
 
     Raises:
         BrokenPicture: there is no first page.
@@ -27,14 +27,14 @@ def page_offsets(data: bytes, most: int) -> list[int]:
             offsets[offset] = None
             (offset,) = struct.unpack_from(pointer, data, end)
     except struct.error:
-        pass  # where the next directory lies is cut off: those before it are there
+        pass  # the offset of the next directory is cut off, but the directories before it are there
     if not offsets:
         raise BrokenPicture("the TIFF picture is truncated or corrupt: it has no page")
     return list(offsets)
 
 
 def directory_end(data: bytes, offset: int) -> int | None:
-    """Where the directory at a place ends, and says where the next is; None where no whole one lies there."""
+    """Return the end of the directory at an offset, where the next offset is; None if it is incomplete."""
     number = struct.Struct(byte_order(data) + ("Q" if is_big(data) else "H"))
     if offset + number.size > len(data):
         return None
@@ -44,7 +44,7 @@ def directory_end(data: bytes, offset: int) -> int | None:
 
 
 def beginning_at(data: bytes, offset: int) -> bytes:
-    """The file with its header pointing to the directory at `offset`, which makes that page the first."""
+    """Return the file with its header pointing to the directory at `offset`: its page becomes the first."""
     order = byte_order(data)
     pointer = slice(8, 16) if is_big(data) else slice(4, 8)
     value = struct.pack(order + ("Q" if is_big(data) else "I"), offset)
@@ -52,10 +52,10 @@ def beginning_at(data: bytes, offset: int) -> bytes:
 
 
 def byte_order(data: bytes) -> str:
-    """The byte order of a TIFF, as `struct` and NumPy spell it."""
+    """Return the byte order of a TIFF, as `struct` and NumPy spell it."""
     return ">" if data[:2] == b"MM" else "<"
 
 
 def is_big(data: bytes) -> bool:
-    """Whether a TIFF is a BigTIFF, with offsets of 8 bytes."""
+    """Whether a TIFF is a BigTIFF, which has offsets of 8 bytes."""
     return b"+" in data[2:4]

@@ -1,7 +1,7 @@
-"""TIFF pictures: which of a file's pages are its pictures, and which thumbnails, reduced copies or masks.
+"""TIFF pictures: tells a file's pictures from its thumbnails, reduced copies and masks.
 
-Cameras (TIFF/EP, DNG, NEF) begin with a thumbnail and keep the picture in a SubIFD of it; slide scanners keep
-smaller copies of a picture in its SubIFDs, and behind it.
+Files of cameras (TIFF/EP, DNG, NEF) begin with a thumbnail, and the picture is in one of its SubIFDs. Slide
+scanners store smaller copies of a picture in its SubIFDs and after it.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _LENGTH, _PHOTOMETRIC, _SUB_DIRECTORIE
     330,
 )
 
-# Bits of the first of these tags; DNG has depth maps too. The other one is older, and a number.
+# Bits of NewSubfileType; depth maps are from DNG. The older SubfileType is a plain number.
 _REDUCED, _MASK, _DEPTH_MAP = 1, 4, 8
 _OLD_REDUCED = 2
 
-# Masks and depth maps, by their colours.
+# Values of PhotometricInterpretation for masks and depth maps.
 _NOT_SHOWN = (4, 51177, 52527)
 
-# What a sensor saw: four pixels, each through one filter, are as good as one of colours.
+# Raw sensor data: four pixels, each behind one colour filter, count as one pixel of colours.
 _MOSAIC, _MOSAIC_PIXELS = 32803, 4
 
 _MOST_SUB_DIRECTORIES = 65_535
 
 
 def picture_offsets(data: bytes, most: int) -> list[int]:
-    """Where the directory of each picture lies, in the file's order; at least one.
+    """Return the offset of each picture's directory, in the file's order; at least one.
 
-    A full page counts. One that is reduced stands for the full pictures in its SubIFDs, if there are any.
-    Where there are none, as in raw photos, the largest of the others count.
+    Full pages are pictures, and so are full pages in the SubIFDs of other pages. If a file has neither, as a
+    raw photo, the largest of its pages are the pictures.
 
     Raises:
-        TooManyFrames: more than `most` directories.
+        TooManyFrames: there are more than `most` directories.
         BrokenPicture: there is no first page.
     """
     chain = page_offsets(data, most)
@@ -71,7 +71,7 @@ def picture_offsets(data: bytes, most: int) -> list[int]:
 
 
 def _size_of_all(data: bytes, chain: list[int]) -> tuple[int, int] | None:
-    """(width, height) of pages that are all of one size, by the first and the last of them; else None."""
+    """Return the (width, height) of the first and the last page if they are equal; else None."""
     try:
         sizes = {_size(Directory.at(data, offset)) for offset in (chain[0], chain[-1])}
     except BrokenPicture:
@@ -80,18 +80,18 @@ def _size_of_all(data: bytes, chain: list[int]) -> tuple[int, int] | None:
 
 
 def _size(directory: Directory) -> tuple[int, int]:
-    """(width, height), by the tags."""
+    """Return the (width, height) in the tags."""
     return directory.first(_WIDTH, 0), directory.first(_LENGTH, 0)
 
 
 @dataclass(frozen=True)
 class _Page:
-    """What a directory says of its page.
+    """What a directory says about its page.
 
     Attributes:
-        is_full: it is a picture, and no smaller copy.
-        pixels: how many, for its worth as a picture; of a mask, none.
-        inner: where its SubIFDs are said to lie.
+        is_full: whether it is a picture, and not a smaller copy, a mask or raw sensor data.
+        pixels: how many pixels it has, as a measure of its worth as a picture; 0 for a mask.
+        inner: the declared offsets of its SubIFDs.
     """
 
     is_full: bool
@@ -102,7 +102,7 @@ class _Page:
     def at(cls, data: bytes, offset: int) -> _Page:
         try:
             return cls._said_by(Directory.at(data, offset))
-        except BrokenPicture:  # others may be whole
+        except BrokenPicture:  # other pages may be intact
             return cls(is_full=False, pixels=0, inner=())
 
     @classmethod

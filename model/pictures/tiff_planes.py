@@ -1,8 +1,8 @@
-"""TIFF planes: pictures that lie one behind the other with one directory, which tells of the first alone.
+"""TIFF planes: reads consecutive pictures that share one directory, which describes only the first.
 
-MetaMorph (STK) keeps every stack so, ImageJ those that are too large for the offsets in directories, and
-tifffile those written with `truncate`. ImageJ's other stacks look the same once their end is cut off, for it
-writes all directories but the first there.
+MetaMorph (STK) stores every stack this way, ImageJ stacks that are too large for the offsets in directories,
+and tifffile stacks written with `truncate`. ImageJ's other stacks look the same once their end is cut off,
+because ImageJ writes all directories except the first one there.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from model.pictures.tiff_layout import BITS, MOST_PIECES, STRIP_OFFSETS, Layout,
 from model.pictures.tiff_pages import page_offsets
 from model.pictures.tiff_pictures import picture_offsets
 
-_METAMORPH_PLANES = 33629  # has a value for each
+_METAMORPH_PLANES = 33629  # this tag has one value for each plane
 _UNCOMPRESSED = 1
 
 
 class TiffPictures:
-    """The pictures of a TIFF, of which the directories are read when they are asked for.
+    """The pictures of a TIFF, whose directories are read on demand.
 
     Raises:
-        TooManyFrames: more than the limits allow.
-        PictureError: as `picture_offsets`, and as `read_layout` of the first.
+        TooManyFrames: the file has more pictures than the limits allow.
+        PictureError: as in `picture_offsets`, and as in `read_layout` for the first picture.
     """
 
     def __init__(self, data: bytes, limits: Limits) -> None:
@@ -42,13 +42,13 @@ class TiffPictures:
         return len(self._planes or self._offsets)
 
     def layout(self, page: int) -> Layout:
-        """How the picture of that number is stored."""
+        """Return how picture number `page` is stored."""
         if self._planes:
             return self._planes[page]
         return read_layout(self._data, self._offsets[page], self._limits)
 
     def layouts(self) -> list[Layout]:
-        """How each is stored."""
+        """Return how each picture is stored."""
         return [self.layout(page) for page in range(len(self))]
 
 
@@ -57,9 +57,9 @@ class _Plane(Layout):
     """How a plane is stored: in one piece, whatever strips the directory has.
 
     Attributes:
-        start: where it begins in the file.
-        number: which page it is.
-        pages: how many there are to be.
+        start: its offset in the file.
+        number: its page number.
+        pages: how many pages the file declares.
     """
 
     start: int
@@ -75,21 +75,22 @@ class _Plane(Layout):
         channels = self.channels if self.in_planes else 1
         if self.start + channels * length > len(self.directory.data):
             raise BrokenPicture(
-                f"the TIFF picture is truncated: it tells of {self.pages:,} pages, and ends before the last"
+                f"the TIFF picture is truncated: it declares {self.pages:,} pages, but ends before the last"
                 f" pixel of page {self.number}"
             )
         return [(self.start + channel * length, length) for channel in range(channels)]
 
 
 def _planes(layout: Layout, directories: Sequence[int], limits: Limits) -> list[_Plane]:
-    """All planes of a page; none where it has no more than one.
+    """Return all planes of a page; empty if it has only one.
 
-    A number that leaves no room for a second one is not that of this file: programs copy descriptions.
+    A declared number of planes is ignored if the file has no room for a second plane, because programs copy
+    descriptions from other files.
 
     Args:
-        layout: of the page.
-        directories: where pixels cannot be.
-        limits: what the planes may cost.
+        layout: the layout of the page.
+        directories: the offsets of directories, before which the planes must end.
+        limits: the limits on the file.
     """
     count = _count(layout)
     start = None if count == 1 else _start(layout)
@@ -108,14 +109,14 @@ def _planes(layout: Layout, directories: Sequence[int], limits: Limits) -> list[
 
 
 def _count(layout: Layout) -> int:
-    """How many planes there are, as the programs tell it that keep them so."""
+    """Return how many planes there are, as declared by the programs that store them this way."""
     if _METAMORPH_PLANES in layout.directory:
         return max(1, layout.directory.tags[_METAMORPH_PLANES].count)
     return count_of_planes(description_of(layout.directory), math.prod(layout.size) * layout.channels)
 
 
 def _start(layout: Layout) -> int | None:
-    """Where the pixels of a page begin, if they lie there uncompressed and without gaps; else None."""
+    """Return the offset of a page's pixels if they are uncompressed and without gaps; else None."""
     if layout.compression != _UNCOMPRESSED or layout.tile is not None or layout.is_for_libtiff:
         return None
     offsets = layout.directory.numbers(STRIP_OFFSETS, MOST_PIECES)

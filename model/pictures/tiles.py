@@ -1,4 +1,4 @@
-"""Tiles: a picture too large for a network, in overlapping parts."""
+"""Tiles: cuts a picture that is too large for a network into overlapping parts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 SEAM_THRESHOLD = 0.1
-"""Parts of objects that a seam has cut are joined from this score on, whatever threshold is asked for: a part
-scores less than the whole, and an object should look the same to each who asks."""
+"""Parts of objects that a seam has cut are joined if they score at least this, whatever threshold is
+requested: a part scores less than the whole, and an object should look the same in every answer."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """x1 y1 x2 y2 in pixels of the picture, half-open."""
+    """A tile: x1, y1, x2, y2 in pixels of the picture, half-open."""
 
     x1: int
     y1: int
@@ -25,12 +25,12 @@ class Tile:
         return self.x2 - self.x1, self.y2 - self.y1
 
     def of(self, image: npt.NDArray) -> npt.NDArray:
-        """The part of `image` (H, W, …) under the tile, without a copy."""
+        """Return the part of `image` (H, W, …) under the tile, as a view."""
         return image[self.y1 : self.y2, self.x1 : self.x2]
 
 
 def cut(width: int, height: int, side: int, overlap: int) -> list[Tile]:
-    """Tiles of at most `side` pixels square that cover the picture, neighbours sharing `overlap` or more."""
+    """Return tiles of up to `side` x `side` pixels that cover the picture; they share `overlap` or more."""
     return [
         Tile(x1, y1, min(x1 + side, width), min(y1 + side, height))
         for y1 in _starts(height, side, overlap)

@@ -1,4 +1,4 @@
-"""Turning: pixels as they lie in a file, and as EXIF's orientation asks to show them."""
+"""Turning: converts pixels between their order in a file and the upright picture, by EXIF's orientation."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy.typing as npt
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 SWAPPING_SIDES = (5, 6, 7, 8)
-"""The orientations that make a wide picture high."""
+"""The orientations that swap width and height."""
 _BACK = {6: 8, 8: 6}
-"""Orientations that are undone by another than themselves: the quarter turns."""
+"""Quarter turns, the only orientations that are not their own inverse, and their inverses."""
 
 
 def turned(pixels: npt.NDArray[Pixel], orientation: int) -> npt.NDArray[Pixel]:
-    """The pixels turned as EXIF's number asks.
+    """Return the pixels turned upright.
 
     Args:
-        pixels: (H, W) or (H, W, channels), as they are stored.
-        orientation: 1 to 8.
+        pixels: (H, W) or (H, W, channels), as stored.
+        orientation: EXIF's orientation, 1 to 8.
     """
     if orientation in SWAPPING_SIDES:
         pixels = pixels.swapaxes(0, 1)
@@ -30,5 +30,5 @@ def turned(pixels: npt.NDArray[Pixel], orientation: int) -> npt.NDArray[Pixel]:
 
 
 def turned_back(pixels: npt.NDArray[Pixel], orientation: int) -> npt.NDArray[Pixel]:
-    """The pixels as they are stored, of those that `turned` gives."""
+    """Return the pixels as stored; the inverse of `turned`."""
     return turned(pixels, _BACK.get(orientation, orientation))

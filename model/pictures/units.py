@@ -1,4 +1,4 @@
-"""Units of length, as microscopes and their programs write them."""
+"""Units of length, as microscopes and microscopy software write them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _MICROMETRES = {
     "inches": 25_400.0,
 }
 
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")  # as ImageJ writes what is not ASCII
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")  # how ImageJ writes characters outside ASCII
 _GREEK_MU, _MICRO_SIGN = "\u03bc", "\u00b5"
 
 
 def micrometres_in(unit: str) -> float | None:
-    """How many micrometres a unit has; None for a pixel, and what else is no length."""
+    """Return how many micrometres a unit has; None for pixels and others that are not units of length."""
     text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), unit).strip().replace(_GREEK_MU, _MICRO_SIGN)
     return _MICROMETRES.get(text, _MICROMETRES.get(text.lower()))

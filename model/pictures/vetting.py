@@ -1,7 +1,7 @@
-"""Vetting: what a file's header and its counts show is refused before a decoder sees it.
+"""Vetting: refuses a file by its header and its counts before a decoder sees it.
 
-A decoder then sees the file without what no pixel is made of: Pillow goes through texts, comments and
-metadata in Python, however many there are.
+The decoder then gets the file without texts, comments and metadata, which Pillow would read in Python,
+however many there are.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import NamedTuple
 from model.pictures import gif, heif, jpeg, png, webp
 from model.pictures.limits import Limits, check_frames
 
-# A progressive JPEG has some ten scans. 20 that show little new take as long as a picture of a single one.
+# A progressive JPEG has about ten scans. 20 scans that add little take as long as a picture of a single one.
 _USUAL_SCANS = 20
 
 
 class Vetted(NamedTuple):
-    """A file as a decoder may see it.
+    """A file that is safe to decode.
 
     Attributes:
         data: the file.
-        page: the number that the page has in it.
-        pages: how many it had before; None where the decoder is to count them.
-        gone_over: about how many pages of its size the decoder goes over for it.
+        page: the number of the requested page in `data`.
+        pages: how many pages the original file has; None if the decoder has to count them.
+        gone_over: about how many pages of this size the decoder processes for this page.
     """
 
     data: bytes
@@ -33,12 +33,12 @@ class Vetted(NamedTuple):
 
 
 def vetted(data: bytes, file_format: str, page: int, limits: Limits) -> Vetted:
-    """The file as a decoder may see it, with the page of that number.
+    """Return the file reduced to what decoding page number `page` needs.
 
-    A TIFF is vetted by its pages: `tiff_layout.vetted`.
+    A TIFF is vetted page by page: see `tiff_layout.vetted`.
 
     Raises:
-        PictureError: it is not accepted.
+        PictureError: the file is not accepted.
     """
     if file_format == "JPEG":
         alone, pages, scans = jpeg.vetted(data, page, limits)

@@ -1,4 +1,4 @@
-"""Wanted: which picture of a file is asked for, what it may cost, and how it lies in its file."""
+"""Wanted: the request for a picture of a file, and the decoded picture before it is turned upright."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from model.pictures.limits import Limits
 from model.pictures.projection import Projection
 
 Enough = Callable[[tuple[int, int]], tuple[int, int]]
-"""Of a picture's (width, height), the least to which it may be reduced."""
+"""Returns, for a picture's (width, height), the smallest (width, height) to which it may be reduced."""
 
 BeforePixels = Callable[[tuple[int, int], int, int], object]
-"""Called before decoding begins, with a picture's (width, height) as stored, the most bytes that it takes,
-and about how many pages of that size are decoded for it: all pages of a projection, all frames up to the one
-wanted of an animation, more than one also for a JPEG of very many scans or a HEIC of hidden tiles."""
+"""Called before decoding begins, with a picture's (width, height) as stored, the most bytes of memory that it
+takes, and about how many pages of that size are decoded for it: all pages of a projection, all frames of an
+animation up to the requested one, and more than one also for a JPEG with very many scans or a HEIC with
+hidden tiles."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which picture of a file is wanted, and what it may cost; as in `decode_reduced`."""
+    """The request for a picture of a file: the arguments of `decode_reduced`."""
 
     enough: Enough
     limits: Limits
@@ -34,15 +35,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as it lies in its file.
+    """A decoded picture, not yet upright.
 
     Attributes:
-        rgb: uint8 (H, W, 3), maybe reduced.
-        orientation: EXIF's number for how it is to be turned.
-        pages: how many the file has.
-        channels: how many the picture has in it.
+        rgb: uint8 (H, W, 3), possibly reduced.
+        orientation: EXIF's orientation, 1 (upright) to 8.
+        pages: how many pages the file has.
+        channels: how many channels the picture has in the file.
         pixel_size: (x, y) of its pixels as stored, in micrometres.
-        whole_size: (width, height) of the whole picture, upright; None where it is not reduced.
+        whole_size: (width, height) of the whole picture, upright; None if it is not reduced.
         is_cut: whether the end of its file is missing.
     """
 
@@ -56,9 +57,9 @@ class Stored:
 
 
 def not_told(size: tuple[int, int], needed: int, pages: int) -> None:
-    """The `BeforePixels` of who has memory enough."""
+    """Do nothing: the `BeforePixels` for callers that do not limit memory."""
 
 
 def whole(size: tuple[int, int]) -> tuple[int, int]:
-    """The `Enough` of who wants every pixel."""
+    """Return `size`: the `Enough` for callers that need every pixel."""
     return size

@@ -1,4 +1,4 @@
-"""WebP: sizes and frames, counted by the chunks of the file before libwebp makes room for them."""
+"""WebP: reads sizes and counts frames from the chunks of a file before libwebp allocates memory for them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from model.pictures.limits import BrokenPicture, Limits, PictureTooLarge, check_
 _CHUNKS_AT = 12
 _HEAD_BYTES = 8  # kind and length
 
-# Beside frames: a still picture has some six.
+# Chunks other than frames; a still picture has about six.
 _MOST_OTHERS = 1000
 
 
 def check(data: bytes, limits: Limits) -> int:
-    """How many pictures a WebP has, each of which is within the limits, and so is their number.
+    """Return how many pictures a WebP has; raise unless their sizes and their number are within the limits.
 
     Raises:
         PictureTooLarge: the canvas or a picture is too large, or there are too many chunks;
-            TooManyFrames: too many frames.
+            TooManyFrames: there are too many frames.
         BrokenPicture: a header is cut off.
     """
     frames = others = 0
@@ -34,8 +34,7 @@ def check(data: bytes, limits: Limits) -> int:
             check_frame_count(frames, limits.max_frames)
             if others > _MOST_OTHERS:
                 raise PictureTooLarge(
-                    f"the WebP picture has more than {_MOST_OTHERS:,} chunks beside its frames, the most"
-                    " accepted"
+                    f"the WebP picture has more than {_MOST_OTHERS:,} chunks that are not frames, the maximum"
                 )
             position = content + length + length % 2
     except struct.error as error:
@@ -44,11 +43,11 @@ def check(data: bytes, limits: Limits) -> int:
 
 
 def size(data: bytes, limits: Limits) -> tuple[int, int]:
-    """(width, height) of the canvas, or of the only picture.
+    """Return the (width, height) of the canvas, or of the only picture.
 
     Raises:
-        PictureTooLarge: beyond `limits`.
-        BrokenPicture: the file does not begin with either.
+        PictureTooLarge: the size is beyond `limits`.
+        BrokenPicture: the file begins with neither.
     """
     try:
         (kind,) = struct.unpack_from("<4s", data, _CHUNKS_AT)
@@ -62,7 +61,7 @@ def size(data: bytes, limits: Limits) -> tuple[int, int]:
 
 
 def _size(data: bytes, kind: bytes, content: int) -> tuple[int, int] | None:
-    """(width, height) that a chunk says; None for one that says none."""
+    """Return the (width, height) that a chunk declares; None if it declares none."""
     if kind in (b"VP8X", b"ANMF"):
         at = content + (4 if kind == b"VP8X" else 6)
         width, high_width, height, high_height = struct.unpack_from("<HBHB", data, at)

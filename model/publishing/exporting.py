@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ TRIAL_SIDE = 256
 MOST_PICTURES = 200
 """More make int8 no better, and take minutes more."""
 MINUTES = 25
-"""After which no more layers are looked for that must stay exact in int8."""
+"""After which all should be done."""
+SHARE_OF_REFERENCE = 0.13
+"""Of the time, to answer for the pictures: f32, bf16 and int8 are then measured on as many, and each takes
+about as long or less. What remains is for making int8."""
 
 
 class ExportError(ValueError):
@@ -40,7 +44,12 @@ class Stopped(KeyboardInterrupt):
 
 
 def export(
-    name: str, precisions: Sequence[str], pictures: DataSet | None = None, minutes: float = MINUTES
+    name: str,
+    precisions: Sequence[str],
+    pictures: DataSet | None = None,
+    minutes: float = MINUTES,
+    *,
+    controlled: bool = True,
 ) -> Bundle:
     """Compile a model's stages into its bundle, which is then replaced as a whole.
 
@@ -50,27 +59,29 @@ def export(
             where the processor can.
         pictures: such as will come. Every second one calibrates int8, the others measure what a precision
             loses: against their labels or, where there are none, against the reference's answers.
-        minutes: from now on, after which no more layers are looked for that must stay exact in int8; 0: all
-            become int8, whatever that loses.
+        minutes: from now on, in which to be done: with fewer of the pictures where there is no time for all,
+            and with the search for layers that must stay exact in int8 cut short. What cannot be left out (a
+            few pictures, each stage once, the self-test) may take longer.
+        controlled: whether to look for such layers; else all become int8, whatever that loses.
 
     Raises:
         ExportError: int8 without pictures; a resize mode without a largest picture.
         BundleError: the compiled stages fail the self-test.
         Stopped: Ctrl-C while int8 was made.
     """
-    until = time.monotonic() + 60 * minutes if minutes else None
+    until = time.monotonic() + 60 * minutes
     if "int8" in precisions and (pictures is None or len(pictures) < 2):
         raise ExportError("int8 is calibrated with pictures such as will come: name some, --calibration DATA")
     family = family_named(catalog.find(name).manifest.family)
     reference = load(name, engine=family.reference_engine, precision="f32")
     with catalog.new_bundle(name) as folder:
         shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
-        exporter = _Exporter(reference, folder, pictures)
+        exporter = _Exporter(reference, folder, pictures, until)
         Segmenter(reference.bundle, exporter.make_exact(precisions)).self_test()
         stopped = None
         if "int8" in precisions:
             try:
-                exporter.make_int8(until)
+                exporter.make_int8(until, controlled=controlled)
             except KeyboardInterrupt as interrupt:
                 stopped = interrupt
         exporter.finish()
@@ -94,17 +105,25 @@ def compile_new(reference: Segmenter) -> Segmenter:
 
 
 def open_stages(bundle: Bundle, precision: str) -> OpenVINORunner:
-    """The compiled stages of a bundle, in one of the precisions that it has."""
-    family, manifest = family_named(bundle.manifest.family), bundle.manifest
-    folder, largest = bundle.stages_folder(precision), family.largest_picture(manifest)
-    return OpenVINORunner.open(folder, family.stages(manifest), precision, largest)
+    """The compiled stages of a bundle, in one of the precisions that it has, for few pictures."""
+    stages = family_named(bundle.manifest.family).stages(bundle.manifest)
+    return OpenVINORunner.open(bundle.stages_folder(precision), stages, precision, None)
 
 
 class _Exporter:
     """A model on its way to compiled stages, in a folder that nobody else sees yet."""
 
-    def __init__(self, reference: Segmenter, folder: Path, pictures: DataSet | None) -> None:
-        """A model, run by its reference engine, the folder of a copy of it, and pictures to measure with."""
+    def __init__(
+        self, reference: Segmenter, folder: Path, pictures: DataSet | None, until: float = math.inf
+    ) -> None:
+        """What is compiled, where, and what it is measured with.
+
+        Args:
+            reference: the model, run by its reference engine.
+            folder: of a copy of it.
+            pictures: to measure with; None: it is not measured.
+            until: when all must be done, as `time.monotonic` has it.
+        """
         manifest = reference.bundle.manifest
         self.bundle = Bundle(folder, manifest)
         self.reference = reference
@@ -119,7 +138,8 @@ class _Exporter:
         if pictures is not None and len(pictures) > 1:
             some = evenly_spaced(pictures, MOST_PICTURES)
             self.images = [some[index].image for index in range(0, len(some), 2)]
-            self.gauge = Gauge(reference, Subset(some, range(1, len(some), 2)))
+            seconds = SHARE_OF_REFERENCE * (until - time.monotonic())
+            self.gauge = Gauge(reference, Subset(some, range(1, len(some), 2)), seconds)
         # Not of the new folder: what is read lazily must not be written over.
         self.models: Models = self.family.graphs(reference.bundle, reference.runner)
         self._made: dict[str, Export] = {}
@@ -136,19 +156,20 @@ class _Exporter:
             self._made["bf16"] = self._measured("bf16")
         return runner
 
-    def make_int8(self, until: float | None) -> None:
+    def make_int8(self, until: float, *, controlled: bool) -> None:
         """Write the stages in int8; where that harms, with the layers of the first that matter kept exact.
 
         What has been made and measured when it is interrupted stays.
 
         Args:
-            until: when to stop looking for such layers, as `time.monotonic` has it; None: all become int8.
+            until: when all must be done, as `time.monotonic` has it.
+            controlled: whether to look for such layers; else all become int8.
         """
         from model.publishing.int8 import Int8Maker
 
         assert self.gauge is not None  # int8 has pictures
         maker = Int8Maker(self.bundle.folder, self.family, self.reference, self.models, self.images)
-        for made in maker.make(self.gauge, self.largest_picture, until):
+        for made in maker.make(self.gauge, self.largest_picture, until, controlled=controlled):
             self._int8 = made
 
     def finish(self) -> Bundle:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -10,14 +12,19 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model.data import DataSet, Sample
+from model.data import DataSet, Sample, Subset
+from model.engines.pacing import in_time
 from model.engines.stages import Runner
 from model.evaluation import evaluate
-from model.evaluation.pixels import evaluate_pixels
+from model.evaluation.pixels import PixelCounts, PixelEvaluation, evaluate_pixels
+from model.evaluation.result import ImageResult
 from model.results.result import MOST_SEGMENTS
 from model.results.segments import Segments
 from model.segmenter import Segmenter
 from model.storage.manifest import Export
+
+Answer = Callable[[npt.NDArray[np.uint8]], Segments]
+"""From an image, uint8 (H, W, 3), RGB, to what is in it."""
 
 LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
 """Of AP50, or mean IoU, against labels (of 1): more, and a precision is used only where it is asked for."""
@@ -33,18 +40,42 @@ class Gauge:
         labelled: whether there are labels to measure against; else it is what the reference answers.
     """
 
-    def __init__(self, reference: Segmenter, pictures: DataSet) -> None:
+    def __init__(self, reference: Segmenter, pictures: DataSet, seconds: float = math.inf) -> None:
+        """What to measure against.
+
+        Args:
+            reference: the model as the reference engine runs it.
+            pictures: with labels or without.
+            seconds: that the reference may take: where it has not been through all pictures by then, those it
+                has seen are measured with, some at least.
+        """
         self.bundle = reference.bundle
         self.measure: Literal["ap50", "miou"] = (
             "miou" if reference.bundle.manifest.task == "semantic" else "ap50"
         )
         self.labelled = any(len(pictures[index]) for index in range(len(pictures)))
-        self.pictures = pictures if self.labelled else Answered(reference, pictures)
-        self.best = self._quality(reference, progress=True) if self.labelled else 1.0
+        answer = _answer_of(reference)
+        bar = tqdm(in_time(len(pictures), seconds), desc="reference", unit="image", total=len(pictures))
+        if self.labelled:
+            seen = {index: self._seen_in(pictures, index, answer) for index in bar}
+            self.pictures: DataSet = Subset(pictures, sorted(seen))
+            self.best = self._quality(list(seen.values()))
+        else:
+            answers = {index: answer(pictures[index].image) for index in bar}
+            self.pictures = Answered(pictures, answers, reference.bundle.manifest.classes)
+            self.best = 1.0
+        if len(self.pictures) < len(pictures):
+            tqdm.write(
+                f"measures with {len(self.pictures)} of {len(pictures)} pictures, as many as there is time "
+                "for: more --minutes take more of them",
+                file=sys.stderr,
+            )
 
     def lost(self, runner: Runner, *, progress: bool = False) -> float:
         """How much of the measure, of 1, at the model's own threshold; below 0: it gains."""
-        return self.best - self._quality(Segmenter(self.bundle, runner), progress)
+        answer, indices = _answer_of(Segmenter(self.bundle, runner)), range(len(self.pictures))
+        bar = tqdm(indices, desc="evaluate", unit="image", disable=not progress)
+        return self.best - self._quality([self._seen_in(self.pictures, index, answer) for index in bar])
 
     def largest_loss(self, precision: str) -> float:
         return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
@@ -61,16 +92,25 @@ class Gauge:
             miou_lost=rounded if self.measure == "miou" else None,
         )
 
-    def _quality(self, segmenter: Segmenter, progress: bool) -> float:
+    def _seen_in(self, pictures: DataSet, index: int, answer: Answer) -> ImageResult | PixelCounts:
+        """What is right in the answer for one picture."""
+        one = Subset(pictures, [index])
         if self.measure == "miou":
-            # Where no class is, and none is found, nothing is wrong.
-            mean_iou = evaluate_pixels(_answer_of(segmenter), self.pictures, progress=progress).mean_iou
-            return 1.0 if mean_iou is None else mean_iou
-        result = evaluate(_answer_of(segmenter), self.pictures, iou_thresholds=(0.5,), progress=progress)
-        return float(np.mean([image.average_precision[0] for image in result.images]))
+            return evaluate_pixels(answer, one, progress=False).images[0]
+        return evaluate(answer, one, iou_thresholds=(0.5,), progress=False).images[0]
+
+    def _quality(self, seen: Sequence[ImageResult | PixelCounts]) -> float:
+        """The measure, of 1, over the pictures."""
+        pixels = [image for image in seen if isinstance(image, PixelCounts)]
+        if not pixels:
+            objects = [image for image in seen if isinstance(image, ImageResult)]
+            return float(np.mean([image.average_precision[0] for image in objects]))
+        mean_iou = PixelEvaluation(self.pictures.classes[1:], pixels).mean_iou
+        # Where no class is, and none is found, nothing is wrong.
+        return 1.0 if mean_iou is None else mean_iou
 
 
-def _answer_of(segmenter: Segmenter) -> Callable[[npt.NDArray[np.uint8]], Segments]:
+def _answer_of(segmenter: Segmenter) -> Answer:
     """What a model says of a picture, of a semantic one no class cut off."""
     if segmenter.bundle.manifest.task == "semantic":
         return partial(segmenter.segment, max_segments=MOST_SEGMENTS)
@@ -78,19 +118,18 @@ def _answer_of(segmenter: Segmenter) -> Callable[[npt.NDArray[np.uint8]], Segmen
 
 
 class Answered:
-    """Pictures whose truth is what a model answers."""
+    """Pictures whose truth is what a model answered."""
 
-    def __init__(self, segmenter: Segmenter, pictures: DataSet) -> None:
-        self.classes = segmenter.bundle.manifest.classes
-        self.ids, self.kinds = pictures.ids, pictures.kinds
-        self._pictures = pictures
-        indices = tqdm(range(len(pictures)), desc="reference", unit="image")
-        answer = _answer_of(segmenter)
-        self._answers = [answer(pictures[index].image) for index in indices]
+    def __init__(self, pictures: DataSet, answers: Mapping[int, Segments], classes: list[str]) -> None:
+        """Those of `pictures` for which there are answers, by their index, and the model's classes."""
+        self._indices = sorted(answers)
+        self._pictures = Subset(pictures, self._indices)
+        self._answers = answers
+        self.classes, self.ids, self.kinds = classes, self._pictures.ids, self._pictures.kinds
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._indices)
 
     def __getitem__(self, index: int) -> Sample:
-        sample, answer = self._pictures[index], self._answers[index]
+        sample, answer = self._pictures[index], self._answers[self._indices[index]]
         return Sample(sample.id, sample.image, answer.boxes, answer.class_ids, answer.masks)

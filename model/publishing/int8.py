@@ -26,6 +26,8 @@ RANKING_PICTURES = 2
 IMAGES_TO_CHOOSE_FROM = 12
 LEAST_MEASUREMENTS = 4
 """With time for fewer, a search is not begun: two at its start, one at its end, and one between."""
+SHARE_FOR_CALIBRATION = 0.4
+"""Of the time that is left, for all stages; twice as much where NNCF goes through the pictures twice."""
 PRECISION = "int8"
 
 Made = tuple[Path, Export]
@@ -59,16 +61,20 @@ class Int8Maker:
         self._stages = family.stages(manifest)
         self._inputs_of = family.inputs_of(manifest, reference.runner)
 
-    def make(self, gauge: Gauge, largest_picture: tuple[int, ...], until: float | None) -> Iterator[Made]:
+    def make(
+        self, gauge: Gauge, largest_picture: tuple[int, ...], until: float, *, controlled: bool
+    ) -> Iterator[Made]:
         """Int8 stages, the plain ones first; if those lose too much, better ones when they are found.
 
         Args:
             gauge: what measures them.
             largest_picture: as for `OpenVINORunner.open`.
-            until: when to stop looking for better ones, as `time.monotonic` has it; None: the plain ones do.
+            until: when all must be done, as `time.monotonic` has it.
+            controlled: whether to look for better ones; else the plain ones do, whatever they lose.
         """
         self._gauge, self._largest_picture = gauge, largest_picture
-        calibration = Calibration(self._inputs_of, self._images)
+        seconds = SHARE_FOR_CALIBRATION * (until - time.monotonic()) / len(self._stages)
+        calibration = Calibration(self._inputs_of, self._images, seconds)
         first, *heads = self._stages
         stage = Int8Stage(first, self._models[first.name], calibration)
         stages = {first.name: stage.compressed(), **quantize(heads, self._models, calibration)}
@@ -77,7 +83,7 @@ class Int8Maker:
         seconds = time.monotonic() - began
         if plain.passed:
             yield folder, plain
-        elif until is None:
+        elif not controlled:
             yield folder, plain.model_copy(update={"control": "off"})
         elif until - time.monotonic() < LEAST_MEASUREMENTS * seconds:
             yield folder, plain.model_copy(update={"control": "out of time"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy.typing as npt
 
 from model import catalog
 from model.catalog import UnknownModel
-from model.checking.sample import sample_picture
+from model.checking.finite import NotFinite
+from model.checking.repeated import RepeatedRunner
+from model.checking.sample import LEAST_SIDE, SIDE, sample_picture
 from model.checking.selftest import record_self_test, record_usual_self_test
 from model.engines.openvino import precisions_of_processor
 from model.families.family import Imported
@@ -24,6 +27,9 @@ from model.results.result import Wishes
 from model.segmenter import Segmenter
 from model.storage.manifest import Bundle, BundleError, Manifest
 from model.storage.writing import update_manifest
+
+MOST_TILES = 4
+"""In so many the sample picture goes through a network at most: more take long, and show nothing more."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +105,44 @@ def manifest_of(name: str) -> Manifest | None:
 
 def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> list[str]:
     """Give a new bundle its compiled stages and its self-test, and pass both; what is to be said of it."""
-    picture = sample_picture() if sample is None else sample
-    # First by the reference: broken weights are not the compiled stages' fault. The lowest threshold, so that
-    # the heads get something to work on.
-    reference.watched().predict(picture, Wishes(threshold=0.0))
     served, sentences = reference, []
     if not reference.bundle.manifest.exports:
         try:
             served = compile_new(reference)
         except ExportError as error:
             sentences.append(f"Not compiled, so TensorFlow runs it: {error}")
-    tested = served.watched()
-    tested.predict(picture, Wishes(threshold=0.0))
+    tested = Segmenter(served.bundle, RepeatedRunner(served.runner)).watched()
+    picture = usual_sample(reference) if sample is None else sample
+    _check_finite(tested, reference, picture)
     if sample is None:
-        sentences.append(record_usual_self_test(tested.bundle, tested.predict))
+        sentences.append(record_usual_self_test(tested.bundle, tested.predict, picture))
     else:
         record_self_test(tested.bundle, tested.predict, sample)
     return sentences + _try_faster(catalog.read_bundle(tested.bundle.folder))
+
+
+def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:
+    """The sample picture, smaller where it would go through the network in many tiles."""
+    manifest, side = model.bundle.manifest, SIDE
+    try:
+        tile = math.prod(family_named(manifest.family).largest_picture(manifest)[1:3])
+    except ValueError:  # there is none, and so are there no tiles
+        return sample_picture()
+    while side > LEAST_SIDE and model.work((2 * side, side)) > MOST_TILES * tile:
+        side //= 2
+    return sample_picture(side)
+
+
+def _check_finite(served: Segmenter, reference: Segmenter, picture: npt.NDArray[np.uint8]) -> None:
+    """Raise BundleError if a stage gives values that are not finite; of the reference, if it does so too."""
+    all_there_is = Wishes(threshold=0.0)  # so that the heads get something to work on
+    try:
+        served.predict(picture, all_there_is)
+    except NotFinite:
+        reference.watched().predict(
+            picture, all_there_is
+        )  # broken weights are not the compiled stages' fault
+        raise
 
 
 def _try_faster(bundle: Bundle) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a model finds in a picture: segments, masks, polygons."""
+"""The results of a model: segments, masks and polygons."""

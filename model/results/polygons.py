@@ -1,4 +1,4 @@
-"""Polygons: the exact outline of a box-local mask, along the edges of its pixels."""
+"""Polygons: converts a box-local mask to its exact outline, along the edges of its pixels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Integers = npt.NDArray[np.int64]
 
 
 def to_rings(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[Integers]:
-    """The rings around a mask's pixels: by the even-odd rule they enclose those pixels and no others.
+    """Return the rings around a mask's pixels: by the even-odd rule, they enclose exactly those pixels.
 
-    Vertices are corners of pixels, counted as COCO does: a mask of the image's first pixel alone is the ring
-    (0, 0), (1, 0), (1, 1), (0, 1). OpenCV's contours run through the middles of pixels: half a pixel is lost
-    all around, and a single pixel altogether.
+    Vertices are corners of pixels, in COCO's coordinates: a mask of only the image's first pixel is the ring
+    (0, 0), (1, 0), (1, 1), (0, 1). OpenCV's contours run through the centres of pixels, so that they lose
+    half a pixel on each side, and a single pixel altogether.
 
     >>> rings = to_rings(np.ones((2, 3), np.uint8), np.array([10, 20, 13, 22]))
     >>> [ring.tolist() for ring in rings]
@@ -27,10 +27,10 @@ def to_rings(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[Integers]:
         box_xyxy: int32 (4,), where the mask lies in the image, in pixels.
 
     Returns:
-        Arrays int64 (V, 2) of x and y in pixels of the image, V at least 4, not closed: the last vertex is
-        not the first again. A ring turns at each vertex and comes to none twice, but rings may touch at
-        vertices, where pixels do. On the screen those around pixels run clockwise, those around holes the
-        other way. An empty mask has none.
+        Arrays int64 (V, 2) of x and y in pixels of the image, V at least 4, not closed: the last vertex does
+        not repeat the first. A ring turns at each vertex and visits none twice, but rings may touch at
+        vertices, where pixels do. On the screen, rings around pixels run clockwise, and rings around holes
+        anticlockwise. An empty mask has no rings.
     """
     columns, rows, turns = _corners(mask)
     rings = _walk(_following(columns, rows, turns), _places(columns, rows))
@@ -39,10 +39,10 @@ def to_rings(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[Integers]:
 
 
 def to_parts(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[list[Integers]]:
-    """The rings of `to_rings` by part: pixels joined along their edges are a part.
+    """Return the rings of `to_rings` grouped by part; a part is a set of pixels connected along their edges.
 
-    Each part is what geometry libraries call a valid polygon: the ring around it, then those of its holes,
-    which may touch each other and the first at vertices, but never cut the part in two.
+    Each part is a valid polygon as geometry libraries define it: the outer ring, then those of the holes,
+    which may touch each other and the outer ring at vertices, but never divide the part.
 
     >>> parts = to_parts(np.array([[1, 0, 1]], np.uint8), np.array([0, 0, 3, 1]))
     >>> len(parts), len(parts[0])
@@ -57,28 +57,28 @@ def to_parts(mask: Mask, box_xyxy: npt.NDArray[np.int32]) -> list[list[Integers]
     for ring in rings:
         column, row = _pixel_on_the_right(ring)
         parts.setdefault(int(labels[row - top, column - left]), []).append(ring)
-    # Around a hole there are pixels, above it too: the highest ring is the one around the part.
+    # A hole has pixels of the part above it, so the highest ring is the outer one.
     return [sorted(part, key=lambda ring: int(ring[:, 1].min())) for part in parts.values()]
 
 
 def _pixel_on_the_right(ring: Integers) -> tuple[int, int]:
-    """The x and y of a pixel along a ring's first edge, on the side where the object is."""
+    """Return the x and y of a pixel at a ring's first edge, on the side of the object."""
     (x, y), (next_x, next_y) = ring[:2].tolist()
     return x - (next_x < x or next_y > y), y - (next_x < x or next_y < y)
 
 
 def _corners(mask: Mask) -> tuple[Integers, Integers, Integers]:
-    """Where the outline turns, row by row: columns, rows and turns, int64 (V,) each.
+    """Return where the outline turns, row by row: columns, rows and turns, int64 (V,) each.
 
-    A turn is 1 where the edges that end there do so at an upper left or a lower right pixel, else -1. Where
-    two pixels touch at their corners only, the outline turns twice: there are two vertices in succession.
+    A turn is 1 if the edges that end there do so at an upper left or a lower right pixel, else -1. If two
+    pixels touch only at their corners, the outline turns twice there: two vertices follow each other.
     """
     height, width = mask.shape
-    framed = np.zeros((height + 2, width + 2), np.int8)  # np.pad takes as long as all the rest here
+    framed = np.zeros((height + 2, width + 2), np.int8)  # np.pad would double the time of this function
     framed[1:-1, 1:-1] = mask
     steps = framed[1:] - framed[:-1]  # 1 and -1 along upper and lower edges of pixels
     changes = steps[:, 1:] - steps[:, :-1]  # 2 or -2 where one such edge ends and another starts
-    places = np.flatnonzero(changes != 0)  # on flat booleans: in two dimensions it takes 7 times as long
+    places = np.flatnonzero(changes != 0)  # np.nonzero in two dimensions takes 7 times as long
     rows, columns = np.divmod(places, changes.shape[1])
     found = changes[rows, columns].astype(np.int64)
     twice = np.abs(found)
@@ -86,12 +86,12 @@ def _corners(mask: Mask) -> tuple[Integers, Integers, Integers]:
 
 
 def _following(columns: Integers, rows: Integers, turns: Integers) -> Integers:
-    """int64 (V,): for each vertex, the next one of its ring."""
+    """Return int64 (V,), for each vertex the next one of its ring."""
     following = np.empty(len(turns), np.int64)
-    # In each row of vertices, every odd one is joined to the even one on its right; and so in each column.
+    # In each row of vertices, every odd one is joined to the even one on its right; likewise in each column.
     left, right = np.arange(len(turns)).reshape(-1, 2).T
-    # Of two vertices at one place, the first has the edge from the left. With it goes the edge from above
-    # where there is a pixel between them, else the one below: so the outline stays with its pixel.
+    # Of two vertices at one place, the first has the edge from the left. It is joined to the edge from above
+    # if there is a pixel between the two, else to the edge below, so that the outline follows its pixel.
     order = np.arange(len(turns)) * turns
     top, bottom = np.lexsort((order, rows, columns)).reshape(-1, 2).T
     for start, end, forwards in ((left, right, turns[left] > 0), (bottom, top, turns[top] > 0)):
@@ -100,20 +100,20 @@ def _following(columns: Integers, rows: Integers, turns: Integers) -> Integers:
 
 
 def _places(columns: Integers, rows: Integers) -> Integers:
-    """int64 (V,): for each vertex, the first one at the same place, which is itself or the one before."""
+    """Return int64 (V,), for each vertex the first one at the same place: itself or the one before."""
     first = np.arange(len(columns))
     first[1:] -= (columns[1:] == columns[:-1]) & (rows[1:] == rows[:-1])
     return first
 
 
 def _walk(following: Integers, places: Integers) -> list[list[int]]:
-    """The vertices of each ring; where a walk comes to a place again, what lies between is a ring."""
-    follow, place_of = following.tolist(), places.tolist()  # lists are several times as fast to step through
+    """Return the vertices of each ring: when a walk reaches a place again, those in between form one."""
+    follow, place_of = following.tolist(), places.tolist()  # Python reads lists several times as fast
     walked = [False] * len(follow)
     rings: list[list[int]] = []
     for start in range(len(follow)):
         path: list[int] = []
-        reached: dict[int, int] = {}  # where in the path each place is
+        reached: dict[int, int] = {}  # place → its index in the path
         vertex = start
         while not walked[vertex]:
             walked[vertex] = True

@@ -1,4 +1,4 @@
-"""Result: what a model answers about one picture, and what a caller may wish of it."""
+"""Result: a model's answer about one picture, and the options of a request."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from model.results.segments import Segments
 Split = Literal["class", "parts"]
 Task = Literal["instance", "semantic"]
 MOST_SEGMENTS = 65_535
-"""The most that can be asked for: a label map numbers them in 16 bits."""
+"""The most segments that can be requested: a label map numbers them in 16 bits."""
 USUAL_CEILING = 10_000
-"""The most segments that are answered unasked, whatever the model's own limit for a picture is."""
+"""The most segments in an answer if the request sets no limit, even if the model's own limit is higher."""
 
 
 class UnknownClass(ValueError):
-    """A class that the model does not know; says which it knows."""
+    """The model has no such class; the message lists its classes."""
 
 
 class UnsuitablePicture(ValueError):
-    """A picture that the model cannot take; says which it takes."""
+    """The model cannot process such a picture; the message says which pictures it can."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a caller asks of a model; what is None is left to the model.
+    """The options of a request; for those that are None, the model's defaults apply.
 
     >>> Wishes(threshold=0.5, classes=["person", "dog"], max_segments=20).split
     'class'
 
     Attributes:
-        threshold: lowest score kept, 0 to 1; of semantic models the lowest probability of a pixel.
-        classes: names to keep; None: all.
-        max_segments: keep at most this many, the best; None: as many as the model's own limit for a picture.
-        ceiling: the most where `max_segments` is None, even if the model's own limit is higher.
-        split: of semantic models: one segment a "class", or one a connected part ("parts").
-        min_area: with "parts", the fewest pixels that a part has.
-        probability_of: the name of the class whose probabilities are wanted too; semantic models only.
+        threshold: the lowest score kept, 0 to 1; for semantic models, the lowest probability of a pixel.
+        classes: names of the classes to keep; None: all.
+        max_segments: keep at most this many of the best segments; None: the model's own limit for a picture.
+        ceiling: the most segments if `max_segments` is None, even if the model's own limit is higher.
+        split: for semantic models: one segment for each "class", or for each connected part ("parts").
+        min_area: with "parts", the fewest pixels of a part.
+        probability_of: the name of a class whose probabilities are returned too; semantic models only.
     """
 
     threshold: float | None = None
@@ -54,9 +54,9 @@ class Wishes:
 
     def __post_init__(self) -> None:
         if self.max_segments is not None and self.max_segments < 1:
-            raise ValueError(f"max_segments is at least 1, not {self.max_segments}")
+            raise ValueError(f"max_segments must be at least 1, not {self.max_segments}")
         if self.min_area < 1:
-            raise ValueError(f"min_area is at least 1, not {self.min_area}")
+            raise ValueError(f"min_area must be at least 1, not {self.min_area}")
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class ClassMap:
     """The classes of a picture's pixels.
 
     Attributes:
-        labels: uint16 (H, W), the class id of each pixel, 0 background. Where classes overlap, it is that of
-            the more probable one.
+        labels: uint16 (H, W), the class id of each pixel, 0 background. If classes overlap, the more probable
+            one is used.
         mean_probabilities: class id → the mean probability of the pixels that have the class, for each class
             that occurs.
-        probability: uint8 (H, W), the probability of one class, 0 to 255, where it was asked for.
+        probability: uint8 (H, W), the probability of one class, 0 to 255; None if it was not requested.
     """
 
     labels: npt.NDArray[np.uint16]
@@ -81,10 +81,9 @@ class Result:
     """What a model found in a picture.
 
     Attributes:
-        segments: as every output can show them.
-        class_map: of semantic models, the classes that the segments were made from.
-        left_out: how many more there are that pass the threshold, but are not among the best so many that
-            were asked for.
+        segments: the segments, in the form that every output can show.
+        class_map: for semantic models, the class map from which the segments were made.
+        left_out: how many more segments pass the threshold, but are beyond the maximum number of segments.
     """
 
     segments: Segments
@@ -93,5 +92,5 @@ class Result:
 
     @property
     def found(self) -> int:
-        """How many segments pass the threshold, those left out included."""
+        """How many segments pass the threshold, including those left out."""
         return len(self.segments) + self.left_out

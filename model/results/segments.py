@@ -1,4 +1,4 @@
-"""Segments: what every model answers about one image."""
+"""Segments: the objects that a model found in one image."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Segments:
         outside = (x1 < 0) | (y1 < 0) | (x2 > width) | (y2 > height) | (x1 >= x2) | (y1 >= y2)
         if outside.any():
             box = self.boxes[outside][0].tolist()
-            raise ValueError(f"box {box} is empty or leaves the image of {width} x {height} pixels")
+            raise ValueError(f"box {box} is empty or exceeds the image of {width} x {height} pixels")
         if (self.class_ids < 1).any():
             raise ValueError("class 0 is background: a segment's class id starts at 1")
         if (np.diff(self.scores) > 0).any():
@@ -69,7 +69,7 @@ class Segments:
 
     @classmethod
     def none(cls, size: tuple[int, int]) -> Segments:
-        """The answer for an image of `size` (width, height) in which nothing was found."""
+        """Return the result for an image of `size` (width, height) in which nothing was found."""
         return cls(
             size=size,
             boxes=np.zeros((0, 4), np.int32),
@@ -79,7 +79,7 @@ class Segments:
         )
 
     def select(self, indices: npt.NDArray[np.integer]) -> Segments:
-        """The segments at `indices`, which must keep the order by score.
+        """Return the segments at `indices`, which must keep the order by score.
 
         >>> segments = Segments.none((640, 480))
         >>> len(segments.select(np.flatnonzero(segments.scores >= 0.5)))
@@ -94,13 +94,14 @@ class Segments:
         )
 
     def areas(self) -> npt.NDArray[np.int64]:
-        """int64 (N,): the number of pixels of each mask."""
+        """Return int64 (N,), the number of pixels of each mask."""
         return np.array([int(np.count_nonzero(mask)) for mask in self.masks], np.int64)
 
     def written_scores(self) -> list[float]:
-        """The scores to 4 digits, as answers have them.
+        """Return the scores to 4 digits, as they appear in answers.
 
-        Cut, not rounded: who keeps those from a threshold on keeps what the model would with that threshold.
+        They are rounded down, so that a client that applies a threshold to them keeps the same segments as
+        the model would with that threshold.
         """
         written = np.round(self.scores.astype(np.float64), 4)
         above = written.astype(np.float32) > self.scores

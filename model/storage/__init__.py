@@ -1,1 +1,1 @@
-"""A model on disk: its manifest, and folders that appear whole."""
+"""Models on disk: bundles and their manifests."""

@@ -1,4 +1,4 @@
-"""Manifest: what a bundle says of the model in it, and whether its files are whole."""
+"""Manifest: describes the model in a bundle, and lists the bundle's files so that they can be checked."""
 
 from __future__ import annotations
 
@@ -14,65 +14,65 @@ from model.pictures.familiarity import KnownPictures
 from model.results.result import MOST_SEGMENTS, Task, Wishes
 
 SHIPPED = Path(__file__).parents[1] / "bundles"
-"""The bundles that ship."""
+"""The folder of the bundles that ship."""
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 AUTO = "auto"
-"""What a caller names instead of a model, to have the gates choose one: no model has this name."""
+"""Given instead of a model's name, lets the gates choose a model. No model may have this name."""
 HASH_BLOCK = 1 << 20
 
 
 class BundleError(ValueError):
-    """A bundle that cannot be trusted: no manifest, a bad one, or files that are not those it names."""
+    """The bundle cannot be trusted: its manifest is missing or invalid, or its files differ from it."""
 
 
 class Export(BaseModel):
-    """Stages that were compiled for one precision, and how close their answers came to the reference's."""
+    """Stages compiled for one precision, and how close their answers are to those of the reference."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    passed: bool  # close enough to be used where nobody asks for a precision
-    pictures: int = 0  # that it was measured on
+    passed: bool  # close enough to be used if no precision is requested
+    pictures: int = 0  # how many pictures this was measured on
     against: Literal["labels", "reference"] | None = None
-    ap50_lost: float | None = None  # of 1, where a model finds objects; below 0: gained
-    miou_lost: float | None = None  # the same where it classifies pixels
-    exact_layers: int = 0  # of the first stage that are not int8, as the model would lose too much otherwise
-    # Why no more of them were looked for; None: there was no need to.
+    ap50_lost: float | None = None  # for models that find objects, on a scale of 0 to 1; below 0: gained
+    miou_lost: float | None = None  # the same for models that classify pixels
+    exact_layers: int = 0  # layers of the first stage that are not int8: the model would lose too much
+    # Why the search for more such layers ended; None: none were needed.
     control: Literal["off", "stopped", "out of time", "out of reach"] | None = None
 
     @property
     def lost(self) -> float | None:
-        """Of the measure that suits the task, of 1; None: not measured."""
+        """The loss in the measure for the task, on a scale of 0 to 1; None: not measured."""
         return self.ap50_lost if self.miou_lost is None else self.miou_lost
 
 
 class Manifest(BaseModel):
-    """`model.json`: what a model is, knows and was measured at."""
+    """The content of `model.json`: what a model is, its classes and its measured quality."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=NAME_PATTERN)
     version: str
-    family: str = "mask_rcnn"  # of model.families; bundles of before there were several have none
+    family: str = "mask_rcnn"  # one of model.families; old bundles, from when there was only one, have none
     task: Task
     classes: list[str] = Field(min_length=2)  # the first is "background"
     description: str = ""
     licence: str
     source: str  # where the weights come from
     made_by: str = ""  # the exact command
-    threshold: float = Field(ge=0, le=1)  # lowest score kept where the caller names none
-    max_segments: int = Field(default=100, ge=1, le=MOST_SEGMENTS)  # kept where the caller names no number
-    max_segments_per_megapixel: int = Field(default=0, ge=0, le=MOST_SEGMENTS)  # of a large picture, if more
+    threshold: float = Field(ge=0, le=1)  # default for the lowest score kept
+    max_segments: int = Field(default=100, ge=1, le=MOST_SEGMENTS)  # default for the most segments kept
+    max_segments_per_megapixel: int = Field(default=0, ge=0, le=MOST_SEGMENTS)  # applies if it allows more
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
-    known_pictures: KnownPictures | None = None  # as `python -m model survey` found them; None: never warns
+    known_pictures: KnownPictures | None = None  # from `python -m model survey`; None: the model has no gate
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
-    config: dict[str, Any]  # the family's; what differs from its defaults
-    weights: str  # the file below that holds them
+    config: dict[str, Any]  # the family's settings that differ from its defaults
+    weights: str  # the name of the weights file, one of `files`
     files: dict[str, str]  # name → sha256
 
     def most_segments(self, wishes: Wishes, size: tuple[int, int]) -> int:
-        """How many segments to keep in a picture of `size` (width, height), in pixels."""
+        """Return how many segments to keep in a picture of `size` (width, height), in pixels."""
         if wishes.max_segments is not None:
             return wishes.max_segments
         by_area = math.ceil(self.max_segments_per_megapixel * math.prod(size) / 1e6)
@@ -84,14 +84,14 @@ class Manifest(BaseModel):
             raise ValueError('classes must start with "background" and name each class once')
         if self.weights not in self.files:
             raise ValueError(
-                f"files must give the sha256 of {self.weights}, or nobody would check the weights"
+                f"files must give the sha256 of {self.weights}, so that the weights can be checked"
             )
         return self
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder with a manifest and the files it names."""
+    """A folder with a manifest and the files that it lists."""
 
     folder: Path
     manifest: Manifest
@@ -101,11 +101,11 @@ class Bundle:
         return self.folder / self.manifest.weights
 
     def stages_folder(self, precision: str) -> Path:
-        """Where the compiled stages for a precision lie; bf16 is a way to run those of f32."""
+        """Return the folder of the compiled stages for a precision; bf16 runs the stages of f32."""
         return self.folder / "openvino" / ("f32" if precision == "bf16" else precision)
 
     def check(self) -> None:
-        """Raise BundleError unless every file is there with the sha256 that the manifest says."""
+        """Raise BundleError unless every file exists and has the sha256 in the manifest."""
         for name, expected in self.manifest.files.items():
             path = self.folder / name
             if not path.is_file():
@@ -114,7 +114,7 @@ class Bundle:
                 raise self._differs(name)
 
     def read(self, path: Path) -> bytes:
-        """One of its files, whole. Raises BundleError unless what was read has the manifest's sha256."""
+        """Return the content of one of its files; raise BundleError unless it has the manifest's sha256."""
         name = path.relative_to(self.folder).as_posix()
         expected = self.manifest.files.get(name)
         if expected is None:
@@ -126,13 +126,13 @@ class Bundle:
 
     def _differs(self, name: str) -> BundleError:
         return BundleError(
-            f"model {self.manifest.name}: {name} is not the file that {MANIFEST} names "
+            f"model {self.manifest.name}: {name} is not the file that {MANIFEST} lists "
             "(sha256 differs); copy or fetch it again"
         )
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, read a block at a time."""
+    """Return the hexadecimal SHA-256 of a file, which is read a block at a time."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(HASH_BLOCK):

@@ -1,4 +1,4 @@
-"""Problems: what is wrong with some values that came from a file, for people to read."""
+"""Problems: describes what is wrong with values from a file, for people to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Values = TypeVar("Values")
 
 
 def problems_in(error: ValidationError) -> str:
-    """What is wrong, value by value, in one line."""
+    """Return what is wrong with each value, in one line."""
     return "; ".join(
         ": ".join(
             [*filter(None, [".".join(map(str, item["loc"]))]), item["msg"].removeprefix("Value error, ")]
@@ -22,10 +22,10 @@ def problems_in(error: ValidationError) -> str:
 
 
 def made_of(cls: type[Values], values: Mapping[str, Any]) -> Values:
-    """The dataclass with these values; raises ValueError for an unknown name or a wrong type."""
+    """Return the dataclass with these values; raise ValueError for an unknown name or a wrong type."""
     unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
     if unknown:
-        raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}: take the name out or correct it")
+        raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}: delete or correct the name")
     try:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Writing manifests: `model.json`, with the hashes of the files beside it as they are now."""
+"""Writing manifests: writes `model.json` with the current hashes of the files beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
 
 
 def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
-    """Write `model.json` for the files that are in `folder`, hashing them; returns the bundle."""
+    """Hash the files in `folder`, write its `model.json`, and return the bundle."""
     files = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
@@ -26,7 +26,7 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
     try:
         manifest = Manifest.model_validate({**values, "files": files})
     except ValidationError as error:
-        raise BundleError(f"this makes no {MANIFEST}: {problems_in(error)}") from None
+        raise BundleError(f"the values for {MANIFEST} are not valid: {problems_in(error)}") from None
     text = json.dumps(manifest.model_dump(exclude_defaults=True), indent=2, ensure_ascii=False)
     with whole_file(folder / MANIFEST) as part:
         part.write_text(text + "\n", encoding="utf-8")
@@ -34,5 +34,5 @@ def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
 
 
 def update_manifest(bundle: Bundle, **changes: Any) -> Bundle:
-    """Write the bundle's manifest anew with these values changed and its files hashed as they are now."""
+    """Write the bundle's manifest again with these changes and with the current hashes of its files."""
     return write_manifest(bundle.folder, {**bundle.manifest.model_dump(exclude={"files"}), **changes})

@@ -219,7 +219,7 @@ def test_a_first_deployment_that_fails_has_nothing_to_go_back_to(cloud: Workspac
     cloud.answer("rollout status", status=1)
     went_well, said = deploy(cloud)
     assert not went_well
-    assert "no build has noted what served before" in said
+    assert "no earlier release to roll back to" in said
 
 
 @pytest.mark.parametrize("fails", [" apply .*before.yaml", "rollout status", "port-forward"])
@@ -235,7 +235,7 @@ def test_what_serves_but_could_not_be_noted_stays_and_fails(served: Workspace, c
     served.answer(" create secret .*manifests=\\S+/all.yaml", status=1, err="the connection was lost")
     went_well, said = deploy(served)
     assert not went_well
-    assert "could not be noted" in said and "the connection was lost" in said
+    assert "could not be recorded" in said and "the connection was lost" in said
     assert image_of(cluster.all("Deployment")["maskserve"]) == f"{IMAGE}@{DIGEST}"
 
 
@@ -290,7 +290,7 @@ def test_a_canary_keeps_the_image_that_the_overlay_names_and_goes_with_its_compo
 
 
 @pytest.mark.parametrize(
-    ("images", "said"), [("", "maskserve-canary"), (canary_image(NO_DIGEST), "must have one image")]
+    ("images", "said"), [("", "maskserve-canary"), (canary_image(NO_DIGEST), "exactly one image")]
 )
 def test_a_canary_without_a_digest_is_not_deployed(
     cloud: Workspace, cluster: KubeApi, images: str, said: str
@@ -316,7 +316,7 @@ def test_a_canary_that_does_not_come_about_is_taken_back(served: Workspace, clus
     ("overlay", "digest", "said"),
     [
         ("stagin", DIGEST, "no overlay 'stagin'"),
-        ("staging", "sha256:12", "no image by its digest"),
+        ("staging", "sha256:12", "expected an image with a digest"),
     ],
 )
 def test_deploying_what_is_not_there_is_refused_before_anything_is_asked(

@@ -117,9 +117,10 @@ class Chain:
         return self.messages
 
     def written(self) -> list[str]:
-        """The names of results since the last call, each as often as it was written, by notifications."""
+        """Names of results since the last call, in the order of writing, each as often as it was written."""
         seen = self.cloud.pull(f"{self._name}-all")
         mine = [one.attributes for one in seen if one.attributes.get("bucketId") == self.results]
+        mine.sort(key=lambda one: int(one["objectGeneration"]))  # notifications overtake each other
         return [one["objectId"] for one in mine if one["eventType"] == "OBJECT_FINALIZE"]
 
     def json(self, message: Message) -> Any:

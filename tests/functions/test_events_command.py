@@ -72,8 +72,8 @@ def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_al
     assert requests.get(found[2], timeout=10).content.startswith(b"\x89PNG")
 
     assert sorted(re.findall("^left out .*", log.read_text(), re.MULTILINE)) == [
-        r"left out   'caf\udce9.png': its name is not UTF-8; rename it",
-        r"left out   'two\nlines.png': its name has a line end; rename it",
+        r"left out   'caf\udce9.png': its name is not UTF-8; rename the file",
+        r"left out   'two\nlines.png': its name contains a line break; rename the file",
     ]
 
     command.send_signal(signal.SIGINT)
@@ -87,8 +87,8 @@ def test_an_image_in_the_folder_gives_a_line_with_its_overlay_and_ctrl_c_ends_al
         ("cells.png", None),
         ("ü #1?.png", None),
         (os.fsdecode(b"caf\xe9.png"), "its name is not UTF-8"),
-        ("two\nlines.png", "its name has a line end"),
-        ("two\rlines.png", "its name has a line end"),
+        ("two\nlines.png", "its name contains a line break"),
+        ("two\rlines.png", "its name contains a line break"),
     ],
 )
 def test_a_file_whose_name_no_object_can_have_is_left_out(name: str, why: str | None) -> None:

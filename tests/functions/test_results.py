@@ -140,5 +140,5 @@ def test_a_segments_json_by_somebody_else_is_a_fault_that_says_where_it_is(
 ) -> None:
     ours.write(bucket, f"{FOLDER}/segments.json", data, "application/json")
 
-    with pytest.raises(Fault, match=f"gs://{bucket}/{FOLDER}/segments.json is not by this function"):
+    with pytest.raises(Fault, match=f"gs://{bucket}/{FOLDER}/segments.json was not written by this function"):
         results.record()

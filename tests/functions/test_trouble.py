@@ -30,7 +30,7 @@ def test_a_burst_has_each_result_once_though_messages_come_twice_and_the_functio
 
     with ThreadPoolExecutor(4) as pool:
         dropped = pool.map(drop, range(BURST))
-        wait_until(lambda: len(chain.service.calls) >= BURST / 2)
+        wait_until(lambda: len(chain.service.calls) >= BURST / 2, 60)
         chain.kill()
         list(dropped)
     assert len(chain.cloud.names(chain.results)) < 2 * BURST

@@ -97,7 +97,7 @@ def test_parameters_that_the_service_would_hang_up_on_are_not_sent(
     try:
         outcome = worker.finish(image, "7", NO_TIME)
     except TryAgain as asked:
-        assert status == "asked" and "the service cannot be asked" in str(asked.description)
+        assert status == "asked" and "the service could not be reached" in str(asked.description)
     else:
         assert outcome.status == status
         assert outcome.problem and outcome.problem["type"] == "urn:maskserve:bad-parameter"

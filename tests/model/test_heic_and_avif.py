@@ -142,7 +142,7 @@ def grid(side: int, tile: int, said: int) -> bytes:
 def test_the_tiles_of_a_heic_are_work_too() -> None:
     assert decode(grid(512, 64, said=512)).shape == (512, 512, 3)
     assert decode(grid(512, 64, said=512), Limits(max_pixels=512 * 512)).shape == (512, 512, 3)
-    with pytest.raises(PictureTooLarge, match=r"266,240 pixels, in parts"):  # 512 x 512 and 64 x 64
+    with pytest.raises(PictureTooLarge, match=r"266,240 pixels in all its tiles"):  # 512 x 512 and 64 x 64
         decode(grid(512, 64, said=64), Limits(max_pixels=64 * 64 * 3))
     # Of a tile, 63 pixels a side may be cut off.
     with pytest.raises(PictureTooLarge, match=r"256 x 256"):
@@ -167,9 +167,9 @@ def test_pictures_made_of_pictures_made_of_pictures_do_not_multiply() -> None:
         meta = box(b"meta", bytes(4), properties, box(b"iref", bytes(4), *references))
         return heic_of(gradient())[:28] + meta
 
-    with pytest.raises(PictureTooLarge, match="in parts"):
+    with pytest.raises(PictureTooLarge, match="in all its tiles"):
         decode(made_of({item: item + 1 for item in range(1, 7)}))
-    with pytest.raises(BrokenPicture, match="made of itself"):
+    with pytest.raises(BrokenPicture, match="contains itself"):
         decode(made_of({1: 2, 2: 3, 3: 1}))
 
 

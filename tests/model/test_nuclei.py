@@ -21,7 +21,7 @@ from model.evaluation import evaluate
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import plan_of
 from model.pictures import read
-from model.pictures.colours import Samples, samples_to_rgb
+from model.pictures.colours import RawPixels, raw_pixels_to_rgb
 from model.results.masks import from_label_map
 from model.results.result import Wishes
 from model.segmenter import Segmenter, load
@@ -146,7 +146,7 @@ def test_drawn_nuclei_are_found_beside_a_scale_bar(
     image[-20:-8, -120:-10] = np.iinfo(depth).max
     labels[-20:-8, -120:-10] = 0
 
-    found = OneSample(samples_to_rgb(Samples(image[:, :, np.newaxis], colour=False)), labels)
+    found = OneSample(raw_pixels_to_rgb(RawPixels(image[:, :, np.newaxis], colour=False)), labels)
 
     assert evaluate(nuclei.segment, found, progress=False).to_json()["all"]["AP50"] >= 0.7
 

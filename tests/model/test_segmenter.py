@@ -186,7 +186,7 @@ def test_the_model_s_own_limit_follows_the_size_of_the_picture(
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_max_segments_below_one_is_refused(tiny_segmenter: Segmenter, noise: Noise, count: int) -> None:
-    with pytest.raises(ValueError, match="max_segments is at least 1"):
+    with pytest.raises(ValueError, match="max_segments must be at least 1"):
         tiny_segmenter.segment(noise(128, 96), max_segments=count)
 
 
@@ -199,7 +199,7 @@ def test_max_segments_below_one_is_refused(tiny_segmenter: Segmenter, noise: Noi
         (np.zeros((1, 64, 64, 3), np.uint8), r"\(1, 64, 64, 3\)"),  # a batch
         (np.zeros((64, 64, 3), np.float32), "float32"),  # 0 to 1, as other libraries want it
         (np.zeros((64, 64, 3), np.uint16), "uint16"),
-        (np.zeros((0, 64, 3), np.uint8), r"has pixels.*\(0, 64, 3\)"),  # nothing at all
+        (np.zeros((0, 64, 3), np.uint8), r"at least one pixel.*\(0, 64, 3\)"),  # nothing at all
     ],
 )
 def test_what_is_no_rgb_picture_is_refused(tiny_segmenter: Segmenter, image: npt.NDArray, says: str) -> None:

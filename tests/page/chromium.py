@@ -22,7 +22,7 @@ _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
-_PATIENCE = 7_000  # milliseconds
+_PATIENCE = 20_000  # milliseconds: other tests run at the same time
 
 
 @contextmanager

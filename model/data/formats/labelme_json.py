@@ -16,6 +16,7 @@ from PIL import Image
 from model.data import outlines
 from model.data.sample import DataError
 from model.data.shapes import LocalMask, is_polygon
+from model.files.system_errors import reason
 
 IGNORED = "__ignore__"
 """LabelMe's label of areas in which nobody told what is there."""
@@ -100,7 +101,7 @@ def read_labelme(path: Path) -> LabelMeFile | None:
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}") from error
+        raise DataError(f"{path} cannot be read as JSON: {reason(error)}") from error
     if not is_labelme(document):
         return None
     size = document.get("imageWidth"), document.get("imageHeight")

@@ -10,6 +10,7 @@ from typing import Any
 
 from model.data.files import is_left_by_system
 from model.data.sample import DataError
+from model.files.system_errors import reason
 
 JSONS_LOOKED_AT = 5
 """Of a folder's JSONs, to tell its format; each of LabelMe's may hold a whole picture."""
@@ -59,7 +60,7 @@ class Place:
             try:
                 self._documents[path] = json.loads(path.read_bytes())
             except (OSError, ValueError) as error:
-                raise DataError(f"{path} cannot be read as JSON: {error}") from error
+                raise DataError(f"{path} cannot be read as JSON: {reason(error)}") from error
         return self._documents[path]
 
     def of_kind(self, is_one: Callable[[Any], bool]) -> list[Path]:

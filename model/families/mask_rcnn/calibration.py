@@ -13,7 +13,7 @@ from model.families.mask_rcnn.detections import refine
 from model.families.mask_rcnn.inference import Features
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.proposals import propose
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.stages import BOX_HEAD, TRUNK, EngineStages
 
 ROIS_OF_A_PICTURE = 256
@@ -45,4 +45,4 @@ class StageInputs:
         return [*inputs, found.class_ids[None]]
 
     def _of_rois(self, features: Features, rois: Floats, size: int) -> list[npt.NDArray]:
-        return [features.cells.kept(), *sample(rois[None], features.picture_shape, size)]
+        return [features.cells.kept(), *sampling_points(rois[None], features.picture_shape, size)]

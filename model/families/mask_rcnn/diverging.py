@@ -10,7 +10,7 @@ import numpy as np
 from model.families.mask_rcnn.weight_files import some
 
 USUAL_AT_MOST = 1e6
-"""Larger weights, and variances, are a sign of a training that was about to diverge."""
+"""Larger weights, or larger deviations in a batch norm, come of a training that was about to diverge."""
 
 
 def suspects(variables: Sequence[keras.Variable]) -> str:
@@ -20,9 +20,12 @@ def suspects(variables: Sequence[keras.Variable]) -> str:
         values = keras.ops.convert_to_numpy(variable)
         if values.dtype.kind != "f" or not values.size:
             continue
-        if variable.name == "moving_variance" and values.min() < 0:
-            found.append(f"{variable.path} (a variance of {values.min():.2g})")
-        elif (largest := np.abs(values).max()) > USUAL_AT_MOST:
+        if variable.name == "moving_variance":
+            if values.min() < 0:
+                found.append(f"{variable.path} (a variance of {values.min():.2g})")
+                continue
+            values = np.sqrt(values)
+        if (largest := np.abs(values).max()) > USUAL_AT_MOST:
             found.append(f"{variable.path} (up to {largest:.2g})")
     return some(found)
 

@@ -15,14 +15,14 @@ MASK_CONVOLUTIONS = 4
 
 
 def build_box_head(
-    cells: KerasTensor, samples: list[KerasTensor], config: Config
+    cells: KerasTensor, points: list[KerasTensor], config: Config
 ) -> tuple[KerasTensor, KerasTensor]:
     """Class logits (B, R, classes) and deltas (B, R, classes, 4) in units of std dev.
 
     Matterport writes the two hidden layers as convolutions over the whole 7 × 7 grid; they are dense
     layers, and run ten times faster as such.
     """
-    aligned = RoIAlign(name="roi_align_classifier")([cells, *samples])
+    aligned = RoIAlign(name="roi_align_classifier")([cells, *points])
     grid = config.pool_size**2 * config.top_down_pyramid_size
     hidden = layers.Reshape((-1, grid))(aligned)
     for index in (1, 2):
@@ -34,11 +34,11 @@ def build_box_head(
 
 
 def build_mask_head(
-    cells: KerasTensor, samples: list[KerasTensor], class_ids: KerasTensor, config: Config
+    cells: KerasTensor, points: list[KerasTensor], class_ids: KerasTensor, config: Config
 ) -> KerasTensor:
     """Probabilities (B, D, 28, 28): the mask of each RoI for its own class."""
     size, width = config.mask_pool_size, config.mask_width
-    aligned = RoIAlign(name="roi_align_mask")([cells, *samples])
+    aligned = RoIAlign(name="roi_align_mask")([cells, *points])
     hidden = ops.reshape(aligned, (-1, size, size, config.top_down_pyramid_size))
     for index in range(1, MASK_CONVOLUTIONS + 1):
         hidden = layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{index}")(hidden)

@@ -90,6 +90,8 @@ def make(
         classes = _classes(arguments.classes)
     else:
         classes = asked["classes"] if asked or replaced is None else replaced.classes
+    if arguments.resize_mode is None:
+        _say_what_square_costs("The run beside it", asked.get("config", {}))
     wanted: dict[str, Any] = _taken_over(replaced, asked.get("config", {}))
     wanted |= _configured(arguments.config) if arguments.config else {}
     wanted |= {name: value for name, value in given.items() if value is not None}
@@ -130,12 +132,16 @@ def _configured(path: Path) -> dict[str, Any]:
     found = read_config_file(path)
     if found.sentence:
         print(f"Passed over in {path.name}: {found.sentence}.")
-    if found.values.get("image_resize_mode") == "square":
+    _say_what_square_costs(path.name, found.values)
+    return found.values
+
+
+def _say_what_square_costs(source: str, config: Mapping[str, Any]) -> None:
+    if config.get("image_resize_mode") == "square":
         print(
-            f'{path.name} has the resize mode "square", for Matterport\'s very numbers; --resize-mode fit64 '
+            f'{source} has the resize mode "square", for Matterport\'s very numbers; --resize-mode fit64 '
             "saves a quarter of the work for a 4:3 photo."
         )
-    return found.values
 
 
 def _excluded(words: str | None) -> list[str]:

@@ -116,7 +116,8 @@ def import_weights(
 
     network = MaskRCNN(config)
     fill(network.layers, stored, weights.name)
-    _run_each_stage(FiniteRunner(name, runner_of(network)), config)
+    runner = runner_of(network)
+    _run_each_stage(FiniteRunner(name, runner), config)
     file_name = "model.weights.h5"
     if exclude:  # or nobody could read it later without saying so again
         save_weights(network.layers, folder / file_name)
@@ -136,7 +137,7 @@ def import_weights(
     bundle = write_manifest(folder, values)
     count = config.num_classes - 1
     summary = f"{config.backbone}, {count} class{'es' * (count > 1)}"
-    return Imported(bundle, runner_of(network), summary)
+    return Imported(bundle, runner, summary)
 
 
 def _run_each_stage(runner: Runner, config: Config) -> None:

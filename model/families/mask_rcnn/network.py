@@ -21,7 +21,7 @@ from model.families.mask_rcnn.inference import Features, Stages, infer
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.roi_align import cells_of
 from model.families.mask_rcnn.rpn import build_rpn
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.stages import STAGES
 from model.families.mask_rcnn.weights import load_weights
 from model.pictures import check_rgb
@@ -42,8 +42,8 @@ class MaskRCNN:
     Attributes:
         config: what shaped it.
         trunk_model: picture (B, H, W, 3) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
-        box_model: [cells, *Samples of R RoIs] → [class logits (B, R, classes), deltas (B, R, classes, 4)].
-        mask_model: [cells, *Samples of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
+        box_model: [cells, *SamplingPoints of R RoIs] → [class logits (B, R, classes), their deltas (…, 4)].
+        mask_model: [cells, *SamplingPoints of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
     """
 
     few_shapes = False
@@ -91,15 +91,15 @@ class MaskRCNN:
 
     def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
-        samples = sample(rois, features.picture_shape, self.config.pool_size)
-        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *samples)]
+        points = sampling_points(rois, features.picture_shape, self.config.pool_size)
+        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *points)]
         logits, deltas = self.box_model(inputs, training=False)
         return ops.convert_to_numpy(logits), ops.convert_to_numpy(deltas)
 
     def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
         """See `inference.Stages`."""
-        samples = sample(rois, features.picture_shape, self.config.mask_pool_size)
-        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *samples, class_ids)]
+        points = sampling_points(rois, features.picture_shape, self.config.mask_pool_size)
+        inputs = [ops.convert_to_tensor(part) for part in (features.cells, *points, class_ids)]
         return ops.convert_to_numpy(self.mask_model(inputs, training=False))
 
 
@@ -140,21 +140,21 @@ def _build_trunk(config: Config) -> keras.Model:
 
 
 def _build_box_model(config: Config) -> keras.Model:
-    cells, samples = _cells(config), _samples(config.pool_size)
-    return keras.Model([cells, *samples], build_box_head(cells, samples, config), name="box_head")
+    cells, points = _cells(config), _points(config.pool_size)
+    return keras.Model([cells, *points], build_box_head(cells, points, config), name="box_head")
 
 
 def _build_mask_model(config: Config) -> keras.Model:
-    cells, samples = _cells(config), _samples(config.mask_pool_size)
+    cells, points = _cells(config), _points(config.mask_pool_size)
     class_ids = keras.Input((None,), dtype="int32", name="class_ids")
-    masks = build_mask_head(cells, samples, class_ids, config)
-    return keras.Model([cells, *samples, class_ids], masks, name="mask_head")
+    masks = build_mask_head(cells, points, class_ids, config)
+    return keras.Model([cells, *points, class_ids], masks, name="mask_head")
 
 
 def _cells(config: Config) -> keras.KerasTensor:
     return keras.Input((None, config.top_down_pyramid_size), name="cells")
 
 
-def _samples(size: int) -> list[keras.KerasTensor]:
+def _points(size: int) -> list[keras.KerasTensor]:
     shape = (None, size, size, 4)
     return [keras.Input(shape, dtype="int32", name="corners"), keras.Input(shape, name="weights")]

@@ -9,7 +9,7 @@ from keras import ops
 
 
 class RoIAlign(keras.layers.Layer):
-    """[cells (B, cells, C), *Samples of B × R RoIs] → features (B, R, size, size, C).
+    """[cells (B, cells, C), *SamplingPoints of B × R RoIs] → features (B, R, size, size, C).
 
     Plain gathers, because `keras.ops` has no crop_and_resize.
     """

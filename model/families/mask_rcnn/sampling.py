@@ -21,7 +21,7 @@ CANONICAL_SIZE = 224.0
 Integers = npt.NDArray[np.int32]
 
 
-class Samples(NamedTuple):
+class SamplingPoints(NamedTuple):
     """The points of `size` × `size` bins for RoIs (…, R, 4).
 
     Attributes:
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
     weights: Floats
 
 
-def sample(rois: Floats, picture_shape: Sequence[int], size: int) -> Samples:
+def sampling_points(rois: Floats, picture_shape: Sequence[int], size: int) -> SamplingPoints:
     """One bilinear point a bin, the outer points on the RoI's edges, on the level that fits its size.
 
     Args:
@@ -54,7 +54,7 @@ def sample(rois: Floats, picture_shape: Sequence[int], size: int) -> Samples:
     left, right = left[..., None, :], right[..., None, :]
     down, across = down[..., None], across[..., None, :]
     up, back = 1 - down, 1 - across
-    return Samples(
+    return SamplingPoints(
         np.stack([upper + left, upper + right, lower + left, lower + right], axis=-1).astype(np.int32),
         np.stack([up * back, up * across, down * back, down * across], axis=-1),
     )

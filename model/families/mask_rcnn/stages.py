@@ -8,7 +8,7 @@ from model.engines.stages import Pass, Runner, StageSpec
 from model.families.mask_rcnn.boxes import Floats
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.inference import Features
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 
 TRUNK, BOX_HEAD, MASK_HEAD = "trunk", "box_head", "mask_head"
 ROI_ALIGN = (".*roi_align.*",)
@@ -37,13 +37,13 @@ class EngineStages:
     def box_head(self, features: Features, rois: Floats) -> tuple[Floats, Floats]:
         """See `inference.Stages`."""
         started: Pass = features.cells
-        samples = sample(rois, features.picture_shape, self._config.pool_size)
-        logits, deltas = started.head(BOX_HEAD, *samples)
+        points = sampling_points(rois, features.picture_shape, self._config.pool_size)
+        logits, deltas = started.head(BOX_HEAD, *points)
         return logits, deltas
 
     def mask_head(self, features: Features, rois: Floats, class_ids: npt.NDArray) -> Floats:
         """See `inference.Stages`."""
         started: Pass = features.cells
-        samples = sample(rois, features.picture_shape, self._config.mask_pool_size)
-        (masks,) = started.head(MASK_HEAD, *samples, class_ids)
+        points = sampling_points(rois, features.picture_shape, self._config.mask_pool_size)
+        (masks,) = started.head(MASK_HEAD, *points, class_ids)
         return masks

@@ -15,7 +15,7 @@ from model.families.mask_rcnn.batches import Batch
 from model.families.mask_rcnn.host import call_on_host
 from model.families.mask_rcnn.network import MaskRCNN
 from model.families.mask_rcnn.proposals import propose
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.targets import Truth, roi_targets
 
 
@@ -37,12 +37,12 @@ class TrainingNetwork(keras.Model):
 
     def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
         cells, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
-        class_ids, deltas, masks, *samples = self._roi_targets(batch, objectness, rpn_deltas)
-        logits, box_deltas = self.box_model([cells, *samples[:2]], training=training)
+        class_ids, deltas, masks, *points = self._roi_targets(batch, objectness, rpn_deltas)
+        logits, box_deltas = self.box_model([cells, *points[:2]], training=training)
         positives = self.config.positive_rois_per_image
         positive_ids = class_ids[:, :positives]
         answered_masks = self.mask_model(
-            [cells, *samples[2:], ops.maximum(positive_ids, 0)], training=training
+            [cells, *points[2:], ops.maximum(positive_ids, 0)], training=training
         )
         return {
             "rpn_class_loss": losses.rpn_class_loss(batch["rpn_match"], objectness),
@@ -70,7 +70,7 @@ class TrainingNetwork(keras.Model):
     def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
         """What the heads train on, chosen on the host where no gradient flows.
 
-        Class ids, deltas and masks, then the `Samples` of the box head and those of the mask head.
+        Class ids, deltas and masks, then the `SamplingPoints` of the box head and those of the mask head.
         """
         config = self.config
         count, size = batch["picture"].shape[:2]
@@ -108,8 +108,8 @@ class TrainingNetwork(keras.Model):
                 np.stack([getattr(targets, name) for targets in of_pictures])
                 for name in ("rois", "class_ids", "deltas", "masks")
             )
-            of_boxes = sample(chosen, (size, size), config.pool_size)
-            of_masks = sample(chosen[:, :positives], (size, size), config.mask_pool_size)
+            of_boxes = sampling_points(chosen, (size, size), config.pool_size)
+            of_masks = sampling_points(chosen[:, :positives], (size, size), config.mask_pool_size)
             return [*targets, *of_boxes, *of_masks]
 
         from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
@@ -120,12 +120,12 @@ class TrainingNetwork(keras.Model):
                 ((count, rois), "int32"),
                 ((count, rois, 4), "float32"),
                 ((count, positives, *config.mask_shape), "float32"),
-                *_samples(count, rois, config.pool_size),
-                *_samples(count, positives, config.mask_pool_size),
+                *_points(count, rois, config.pool_size),
+                *_points(count, positives, config.mask_pool_size),
             ],
         )
 
 
-def _samples(count: int, rois: int, size: int) -> list[tuple[tuple[int, ...], str]]:
+def _points(count: int, rois: int, size: int) -> list[tuple[tuple[int, ...], str]]:
     shape = (count, rois, size, size, 4)
     return [(shape, "int32"), (shape, "float32")]

@@ -1,1 +1,1 @@
-"""Isolation: strangers' files are decoded in processes of their own, which may crash, hang or be killed."""
+"""Isolation: decodes untrusted files in separate processes, which may crash, hang or be killed."""

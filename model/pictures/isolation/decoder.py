@@ -1,4 +1,4 @@
-"""Decoder: a process that turns image files into pixels, one after the other, within limits that kill."""
+"""Decoder: a process that decodes image files one after the other, within limits that the kernel enforces."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from model.pictures.limits import Limits, PictureError
 _MEBIBYTE = 2**20
 
 _HEADER_SECONDS = 2
-"""Of processor time, for what is read before the pixels."""
+"""Seconds of processor time for reading the header."""
 
 _HEADER_BYTES = 96 * _MEBIBYTE
-"""Beside some copies of the file, for the same."""
+"""Memory for reading the header, in addition to copies of the file."""
 
 _COPIES = 4
-"""Of the file, that decoders make."""
+"""How many copies of the file decoders make."""
 
 
 def serve(connection: socket.socket) -> None:
-    """Decode what comes on `connection` until it is closed.
+    """Decode the files that arrive on `connection` until it is closed.
 
     Each order is a file with {"page", "channel", "projection", "max_pixels", "max_frames"}. The decoder asks
-    with {"size"} to what a JPEG may be reduced, answered with {"least"}, and with {"whole", "needed",
-    "pages"}, the picture's size, the bytes that it takes and how many pages of that size, whether it may
-    decode the pixels, answered with {"seconds"} of processor time, or with {"stop"}. It ends with {"shape",
-    "size", "origin", "is_cut"} and the pixels in a file in memory, or with {"stopped"}, or with {"refused",
-    "why"}, or with {"lacks_memory"}: whether the machine has none, rather than the picture taken too much.
+    two questions. With {"size"}, it asks to what size a JPEG may be reduced; the answer is {"least"}. With
+    {"whole", "needed", "pages"} (the size of the picture, the bytes of memory and the number of pages of that
+    size), it asks whether it may decode the pixels; the answer is {"seconds"} of processor time, or {"stop"}.
+
+    The decoder's last message is {"shape", "size", "origin", "is_cut"} with the pixels in a memory file,
+    {"stopped"}, {"refused", "why"}, or {"lacks_memory"}, which is true if the machine has no memory left and
+    false if the picture took more than it may.
     """
     with suppress(Ended):
         while True:
@@ -47,11 +49,11 @@ def serve(connection: socket.socket) -> None:
 
 
 class _Stopped(BaseException):
-    """The picture is not wanted any more. No error of its own, which codecs would take for theirs."""
+    """The picture is not wanted any more. Not an Exception, because codecs would handle it as their own."""
 
 
 class _Order:
-    """One file that is to be decoded."""
+    """An order to decode one file."""
 
     def __init__(self, connection: socket.socket, values: dict[str, Any], data: bytes) -> None:
         self._connection = connection
@@ -62,7 +64,7 @@ class _Order:
         self._allow(_HEADER_BYTES + _COPIES * len(self._data), _HEADER_SECONDS)
 
     def answer(self) -> None:
-        """Decode it and send what came of it. Raises Ended."""
+        """Decode the file and send the outcome. Raises Ended."""
         try:
             decoded = self._decode()
         except _Stopped:
@@ -71,7 +73,7 @@ class _Order:
         except MemoryError:
             decoded = None
         except PictureError as error:
-            # Codecs in C say "corrupt" of what they had no memory for.
+            # Codecs in C also report a lack of memory as a corrupt picture.
             if not isinstance(error.__cause__, MemoryError) and self._is_room_left():
                 send(self._connection, {"refused": type(error).__name__, "why": str(error)})
                 return
@@ -106,7 +108,7 @@ class _Order:
         self._allow(needed, answer["seconds"])
 
     def _ask(self, values: dict[str, Any]) -> dict[str, Any]:
-        """What the service says to that; when it has closed the connection, the process ends."""
+        """Send a question and return the service's answer; end the process if the connection is closed."""
         try:
             send(self._connection, values)
             return receive(self._connection).values
@@ -114,14 +116,14 @@ class _Order:
             raise SystemExit from None
 
     def _allow(self, memory: int, seconds: float) -> None:
-        """Let the process have so many bytes more than it began with, and so much more processor time."""
+        """Limit the process to `memory` bytes more than it began with and `seconds` more processor time."""
         self._allowed = memory
         _limit(resource.RLIMIT_DATA, self._base + memory)
         used = resource.getrusage(resource.RUSAGE_SELF)
         _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + seconds))
 
     def _is_room_left(self) -> bool:
-        """Whether the memory that the picture may take could be had."""
+        """Whether the machine still has the memory that the picture may take."""
         try:
             length = max(1, self._base + self._allowed - _data_bytes() - _MEBIBYTE)
             mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
@@ -131,20 +133,20 @@ class _Order:
 
 
 def _lift_limits() -> None:
-    """Forget what the last picture was allowed, which says nothing of how large the next file may be."""
+    """Remove the limits of the last picture, which do not apply to the next file."""
     for kind in (resource.RLIMIT_DATA, resource.RLIMIT_CPU):
         _, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (hard, hard))
 
 
 def _limit(kind: int, soft: int) -> None:
-    """Set a soft limit, as far as the process may."""
+    """Set a soft limit, but no higher than the hard limit."""
     _, hard = resource.getrlimit(kind)
     resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _data_bytes() -> int:
-    """The private memory that the process has asked for, which is what RLIMIT_DATA bounds."""
+    """Return the bytes of private memory that the process has allocated, which RLIMIT_DATA limits."""
     with open("/proc/self/status", "rb") as status:
         for line in status:
             if line.startswith(b"VmData:"):

@@ -1,4 +1,4 @@
-"""Decoders: the service's end of its decoder processes."""
+"""Decoders: starts the decoder processes and gives them work, in the service's own process."""
 
 from __future__ import annotations
 
@@ -43,25 +43,26 @@ LOG = logging.getLogger(__name__)
 
 _PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 _NURSERY = "model.pictures.isolation.nursery"
-# Not the service's own, which holds keys. Libraries that start threads could not be forked.
+# The service's own environment is not passed on, because it holds keys. One thread each, because a process in
+# which libraries have started threads cannot be forked.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG")
 
 _LOOK_MILLISECONDS = 500
-_TALK_SECONDS = 10.0  # for a message that is never long; a decoder that takes longer is taken for dead
+_TALK_SECONDS = 10.0  # for a message, which is always short; a decoder that takes longer counts as dead
 
-# The processor time that decoding may take, by the memory it takes: several times what was measured.
+# The processor time that decoding may take, by the memory that it takes: several times the measured time.
 _SECONDS, _BYTES_A_SECOND = 1.0, 100e6
 
-# For each further page of a projection, whose memory is that of one.
+# Processor time for each further page of a projection, which takes no more memory than one page.
 _PAGE_SECONDS, _PIXELS_A_SECOND = 0.005, 10e6
 
-_LONGEST_SECONDS = 60.0  # of waiting for a decoder: several times what its processor time may be
+_LONGEST_SECONDS = 60.0  # to wait for a decoder: several times the processor time that it may take
 
 _ATTEMPTS = 3
 _MOST_WARM = 2
-_PICTURES_EACH = 500  # then another takes over: codecs leak
-_LARGE_BYTES = 192 * 2**20  # what took more memory ends its decoder, and gives all of it back
+_PICTURES_EACH = 500  # then a decoder is replaced, because codecs leak memory
+_LARGE_BYTES = 192 * 2**20  # after a picture that took more, its decoder is ended to free the memory
 
 _KINDS: dict[str, type[PictureError]] = {
     kind.__name__: kind
@@ -82,9 +83,9 @@ def _nothing() -> None:
 
 
 class Decoders:
-    """Decodes image files in processes of their own, a few of which are kept warm.
+    """Decodes image files in separate processes, a few of which are kept warm.
 
-    Any number of threads may decode at once: whoever calls says how many.
+    Any number of threads may decode at once; limiting them is up to the caller.
     """
 
     def __init__(self) -> None:
@@ -93,12 +94,12 @@ class Decoders:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to start what the first picture would have to wait for."""
+        """Start the process that forks decoders, so that the first picture does not have to wait for it."""
         with self._lock:
             self._nursery = self._nursery or _Nursery()
 
     def close(self) -> None:
-        """End all processes that decode nothing now."""
+        """End all idle processes."""
         with self._lock:
             idle, self._idle = self._idle, []
             nursery, self._nursery = self._nursery, None
@@ -119,17 +120,19 @@ class Decoders:
         before_pixels: BeforePixels = not_told,
         check: Callable[[], object] = _nothing,
     ) -> Decoded:
-        """As `model.pictures.decode_reduced`, in another process.
+        """Do the same as `model.pictures.decode_reduced`, in another process.
 
         Args:
-            data, enough, limits, page, channel, projection: as there.
-            before_pixels: as there, and once more for each new attempt; it may wait, and raise anything.
-            check: called twice a second while the decoder works; what it raises ends the decoder.
+            data, enough, limits, page, channel, projection: as in `decode_reduced`.
+            before_pixels: as in `decode_reduced`, but called again for each attempt; it may block, and raise
+                any exception.
+            check: called twice a second while the decoder works; an exception that it raises ends the
+                decoder.
 
         Raises:
-            PictureError: as there, and of a file that kills its decoder: PictureTooLarge where it took too
+            PictureError: as in `decode_reduced`. If a file kills its decoder: PictureTooLarge if it took too
                 much time or memory, else BrokenPicture.
-            MemoryError: the machine has not what such a picture may take, or no process for it.
+            MemoryError: the machine lacks the memory that such a picture may take, or cannot start a process.
         """
         order = {
             "page": page,
@@ -142,11 +145,11 @@ class Decoders:
             decoder = self._take()
             try:
                 return decoder.decode(order, data, enough, before_pixels, check)
-            except Ended:  # perhaps not of this file
+            except Ended:  # the file may not be the cause
                 continue
             finally:
                 self._keep(decoder)
-        raise MemoryError("the processes that decode pictures are ended again and again")
+        raise MemoryError("the processes that decode pictures have been ended repeatedly")
 
     def _take(self) -> _Decoder:
         for _ in range(_ATTEMPTS):
@@ -156,7 +159,7 @@ class Decoders:
                 nursery = self._nursery = self._nursery or _Nursery()
             try:
                 return _Decoder(nursery)
-            except Ended:  # somebody has killed the nursery, or stopped it
+            except Ended:  # the nursery was killed or stopped
                 with self._lock:
                     if self._nursery is nursery:
                         self._nursery = None
@@ -173,12 +176,12 @@ class Decoders:
 
 @functools.cache
 def decoders_of_this_process() -> Decoders:
-    """Those that all share here: one nursery is enough."""
+    """Return the decoders that this whole process shares: one nursery is enough."""
     return Decoders()
 
 
 class _Nursery:
-    """The process that forks decoders (`model.pictures.isolation.nursery`)."""
+    """The fork server, which forks decoders (`model.pictures.isolation.nursery`)."""
 
     def __init__(self) -> None:
         self._orders, theirs = socket.socketpair()
@@ -198,7 +201,7 @@ class _Nursery:
             )
 
     def fork(self) -> tuple[socket.socket, int]:
-        """The connection to a new decoder, and its process id. Raises Ended, and MemoryError for none."""
+        """Return the connection to a new decoder and its process id. Raises Ended, or MemoryError."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -212,12 +215,12 @@ class _Nursery:
         return ours, answer["process"]
 
     def end(self, process: int) -> int:
-        """Kill a decoder unless it is dead already; its exit status, or minus the signal. Raises Ended."""
+        """Kill a decoder unless it is dead; return its exit status, or minus the signal. Raises Ended."""
         status: int = self._order({"end": process})["status"]
         return status
 
     def close(self) -> None:
-        """End it, and all decoders with it."""
+        """End the fork server, and all decoders with it."""
         self._orders.close()
         self._process.kill()
         self._process.wait()
@@ -227,7 +230,7 @@ class _Nursery:
             try:
                 send(self._orders, values, descriptor)
                 return receive(self._orders).values
-            except TimeoutError:  # it is stopped, and would answer to the wrong question later
+            except TimeoutError:  # it is stopped, and would later answer the wrong order
                 self._process.kill()
                 raise Ended from None
 
@@ -236,11 +239,11 @@ class _Decoder:
     """One decoder process.
 
     Attributes:
-        is_spent: it is to decode nothing more.
+        is_spent: whether it must not decode anything more.
     """
 
     def __init__(self, nursery: _Nursery) -> None:
-        """Raises Ended."""
+        """Fork the process. Raises Ended, or MemoryError."""
         self._nursery = nursery
         self._connection, process = nursery.fork()
         self._process: int | None = process
@@ -256,8 +259,8 @@ class _Decoder:
         before_pixels: BeforePixels,
         check: Callable[[], object],
     ) -> Decoded:
-        """One picture. Raises as `Decoders.decode`, and Ended where another decoder should try."""
-        self.is_spent = True  # unless all goes well
+        """Decode one picture. Raises as `Decoders.decode` does, or Ended if another decoder should try."""
+        self.is_spent = True  # until all has gone well
         self._orders += 1
         is_large = was_heard = False
         try:
@@ -287,7 +290,7 @@ class _Decoder:
                         break
         except Ended:
             status = self.end()
-            # It went with its nursery, or was dead before it had the file.
+            # It ended with its nursery, or was dead before it got the file.
             if status is None or (self._orders > 1 and not was_heard):
                 raise
             LOG.warning("a decoder ended with status %s over a file of %d bytes", status, len(data))
@@ -298,17 +301,17 @@ class _Decoder:
             self.is_spent = is_large or self._orders >= _PICTURES_EACH
             raise _KINDS[answer.values["refused"]](answer.values["why"])
         if answer.values["lacks_memory"]:
-            raise MemoryError("there is no memory to decode the picture with")
-        raise PictureTooLarge("the picture takes more memory to decode than one of its size may")
+            raise MemoryError("there is not enough memory to decode the picture")
+        raise PictureTooLarge("the picture takes more memory to decode than is allowed for its size")
 
     def _stop(self) -> None:
-        """Have the picture given up before its pixels are decoded, which leaves the process as it was."""
+        """Stop before the pixels are decoded, so that the process can be used again."""
         with suppress(Ended, TimeoutError):
             send(self._connection, {"stop": True})
             self.is_spent = "stopped" not in receive(self._connection).values
 
     def end(self) -> int | None:
-        """End the process; its exit status, or minus the signal that killed it, where that is known."""
+        """End the process; return its exit status, or minus the signal that killed it; None if unknown."""
         self.is_spent = True
         process, self._process = self._process, None
         self._connection.close()
@@ -319,32 +322,32 @@ class _Decoder:
         return None
 
     def _answer(self, check: Callable[[], object]) -> Message:
-        """What the decoder says next. Raises Ended, TimeoutError, or whatever `check` does."""
+        """Return the decoder's next message. Raises Ended, TimeoutError, or whatever `check` raises."""
         ready = select.poll()
         ready.register(self._connection, select.POLLIN)
         gives_up_at = time.monotonic() + _LONGEST_SECONDS
         while not ready.poll(_LOOK_MILLISECONDS):
             check()
-            if time.monotonic() > gives_up_at:  # it is stopped, or the machine has no time for it
+            if time.monotonic() > gives_up_at:  # it is stopped, or the machine is overloaded
                 raise TimeoutError
         return receive(self._connection)
 
 
 def _received(answer: Message) -> Decoded:
-    """The picture in the file that came along. Raises Ended for one that cannot be."""
+    """Return the picture in the file that came with the message. Raises Ended if the file is not valid."""
     if answer.descriptor is None:
         raise Ended
     try:
         height, width, channels = answer.values["shape"]
         length = height * width * channels
-        # Never to become shorter: reading beyond the end of a mapped file would kill the service.
+        # Sealed against shrinking: reading beyond the end of a mapped file would kill the service.
         fcntl.fcntl(answer.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         if channels != 3 or os.fstat(answer.descriptor).st_size < length:
             raise Ended
         try:
             pixels = mmap.mmap(answer.descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ)
         except OSError as error:
-            raise MemoryError("there is no memory for the picture") from error
+            raise MemoryError("there is not enough memory for the picture") from error
     finally:
         os.close(answer.descriptor)
     width_of_whole, height_of_whole = answer.values["size"]
@@ -354,16 +357,16 @@ def _received(answer: Message) -> Decoded:
 
 
 def _origin(told: dict[str, Any]) -> Origin:
-    """What `dataclasses.asdict` made of one."""
+    """Return the Origin that `dataclasses.asdict` converted to `told`."""
     pixel_size = told["pixel_size"] and (float(told["pixel_size"][0]), float(told["pixel_size"][1]))
     return Origin(**{**told, "pixel_size": pixel_size})
 
 
 def _error_for(status: int) -> Exception:
-    """What to raise for a picture whose decoder ended with this exit status, or minus the signal."""
+    """Return the error for a picture whose decoder ended with this exit status, or minus the signal."""
     if status == -signal.SIGXCPU:
         return PictureTooLarge("the picture takes too long to decode")
-    # The kernel's way to get memory back, of a process or of a page that there is not.
+    # The kernel sends SIGKILL when memory runs out, and SIGBUS when it has no memory for a page.
     if status in (-signal.SIGKILL, -signal.SIGBUS, LACKS_MEMORY):
-        return MemoryError("there is no memory to decode the picture with")
-    return BrokenPicture("the picture is corrupt in a way that ends its decoder")
+        return MemoryError("there is not enough memory to decode the picture")
+    return BrokenPicture("the picture is corrupt: it makes the decoder crash")

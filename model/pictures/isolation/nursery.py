@@ -1,8 +1,9 @@
-"""Nursery: a small process that forks decoders, warm with all that they need, and tells how each ended.
+"""Nursery: the fork server, a small process that forks decoders and reports how each one ended.
 
-A decoder that dies is replaced within milliseconds, and the service itself, with its threads and its engine,
-is never forked. Run as `python -m model.pictures.isolation.nursery FD`, with one end of a Unix socket; the
-orders are {"fork": true}, with the decoder's end of another socket, and {"end": PID}.
+It has loaded everything that decoders need. A decoder that dies is therefore replaced within milliseconds,
+and the service itself, with its threads and its engine, is never forked. Run as
+`python -m model.pictures.isolation.nursery FD`, with one end of a Unix socket; the orders are {"fork": true},
+with the decoder's end of another socket, and {"end": PID}.
 """
 
 from __future__ import annotations
@@ -17,37 +18,38 @@ import traceback
 import warnings
 from contextlib import suppress
 
-import tifffile  # noqa: F401 - decoders find it loaded; the service itself has no use for it
+import tifffile  # noqa: F401 - loaded here for the decoders; the service itself does not need it
 from PIL import Image
 
-from model import heap
+from model import malloc
 from model.pictures.isolation.decoder import serve
 from model.pictures.isolation.wire import LACKS_MEMORY, Ended, receive, send
 
-_PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
 
-# Where memory runs out, the kernel ends a decoder and not the service.
+# If memory runs out, the kernel kills a decoder first and not the service.
 _FIRST_TO_GO = "1000"
 
 
 def main() -> None:
-    """Serve the orders that come on the socket whose number is the first argument, until it is closed."""
+    """Serve the orders on the socket whose number is the first argument, until it is closed."""
     orders = socket.socket(fileno=int(sys.argv[1]))
-    # Whoever ends the service may end its whole group: but this one is needed until the socket is closed.
+    # A signal that ends the service may go to its whole process group, but this process is needed until the
+    # socket is closed.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold somebody's picture
-    warnings.simplefilter("ignore")  # of strangers' files, one for each oddity
-    heap.keep_little()
-    Image.init()  # decoders find every format loaded
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain a user's picture
+    warnings.simplefilter("ignore")  # Pillow warns about each oddity of an untrusted file
+    malloc.tune()
+    Image.init()  # loads every format for the decoders
     with suppress(Ended):
         while True:
             obey(orders)
 
 
 def obey(orders: socket.socket) -> None:
-    """Do as the next order says, and answer {"process"}, None where there can be none, or {"status"}."""
+    """Carry out the next order, and answer {"process"}, None if it cannot be started, or {"status"}."""
     order = receive(orders)
     if order.descriptor is not None:
         connection = socket.socket(fileno=order.descriptor)
@@ -86,7 +88,7 @@ def _be_decoder(connection: socket.socket) -> None:
 
 
 def _silence_libraries() -> None:
-    """Let libraries in C say nothing: each oddity of a file would be a line of the service's log."""
+    """Discard what C libraries print: each oddity of a file would be a line in the service's log."""
     sys.stderr = open(os.dup(2), "w", buffering=1)  # noqa: SIM115 - as long as the process
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -1,7 +1,7 @@
 """Wire: messages between the service and its decoder processes, over a Unix socket.
 
-Plain JSON, never pickle: a decoder that a hostile file has taken over must not be able to run code here. What
-is large, a picture's file or its pixels, comes along as a file in memory.
+Messages are plain JSON, never pickle: a decoder that a hostile file has taken over must not be able to run
+code here. Large data, such as a picture's file or its pixels, is passed as a memory file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 LACKS_MEMORY = errno.ENOMEM
-"""The exit status of a decoder that had too little memory even to say so."""
+"""The exit status of a decoder that had too little memory even to report it."""
 
-_HEAD = struct.Struct("!I")  # bytes of JSON
+_HEAD = struct.Struct("!I")  # the length of the JSON in bytes
 _MOST_BYTES = 1 << 20
 
 
@@ -27,14 +27,14 @@ class Ended(Exception):
 
 
 class Message(NamedTuple):
-    """What came: a JSON object, and a file that is now the receiver's to close, if one came along."""
+    """A received message: a JSON object and, if one came with it, a file that the receiver must close."""
 
     values: dict[str, Any]
     descriptor: int | None
 
 
 def send(connection: socket.socket, values: Mapping[str, Any], descriptor: int | None = None) -> None:
-    """Send one message. Raises Ended, and TimeoutError where `connection` has a time limit."""
+    """Send one message. Raises Ended, or TimeoutError if `connection` has a time limit."""
     text = json.dumps(values).encode()
     descriptors = [] if descriptor is None else [descriptor]
     try:
@@ -46,11 +46,11 @@ def send(connection: socket.socket, values: Mapping[str, Any], descriptor: int |
 
 
 def receive(connection: socket.socket) -> Message:
-    """The next message.
+    """Receive the next message.
 
     Raises:
-        Ended: there is none, or no whole one.
-        TimeoutError: where `connection` has a time limit.
+        Ended: the connection ended before a whole message arrived.
+        TimeoutError: no message arrived in time, if `connection` has a time limit.
     """
     descriptors: list[int] = []
     try:
@@ -73,10 +73,10 @@ def receive(connection: socket.socket) -> Message:
 
 @contextmanager
 def file_in_memory(content: memoryview) -> Iterator[int]:
-    """A file in memory with these bytes, open for the length of the `with` block."""
+    """Yield the descriptor of a memory file with these bytes, which is open during the `with` block."""
     descriptor = os.memfd_create("maskserve", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        # Three times as fast as a mapping, of which each page has to be asked for.
+        # Three times as fast as a mapping, which faults on each page.
         while content:
             content = content[os.write(descriptor, content) :]
         os.lseek(descriptor, 0, os.SEEK_SET)

@@ -478,6 +478,7 @@ def silent_server() -> Iterator[int]:
             connection.close()
 
 
+@pytest.mark.alone
 def test_a_redis_that_says_nothing_holds_nobody_up(png: bytes) -> None:
     with silent_server() as port:
         app = limited(rate_limit_storage=f"redis://127.0.0.1:{port}", rate_limit="100/hour", queue=16)

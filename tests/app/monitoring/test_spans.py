@@ -159,6 +159,7 @@ def hanging() -> Iterator[str]:
         yield f"http://127.0.0.1:{collector.getsockname()[1]}"
 
 
+@pytest.mark.alone
 def test_a_collector_that_hangs_holds_up_no_end(hanging: str) -> None:
     begun = time.monotonic()
     entry, *_ = run("", OTEL_EXPORTER_OTLP_ENDPOINT=hanging)

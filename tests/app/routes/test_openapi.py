@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
@@ -107,6 +108,11 @@ def test_the_document_has_every_route_that_programs_use(client: FlaskClient, doc
     for_people = {"/", "/docs", "/openapi.json", "/static/<path:filename>"}
     others = {route for route, _ in routes - described if "<version>" not in route}
     assert others == for_people
+
+
+def test_the_document_has_every_schema_that_it_refers_to(document: dict) -> None:
+    referred_to = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert referred_to <= set(document["components"]["schemas"])
 
 
 def test_the_page_shows_every_operation(client: FlaskClient, document: dict) -> None:

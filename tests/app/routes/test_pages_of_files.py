@@ -190,7 +190,7 @@ def test_pages_of_several_sizes_have_no_projection(client: FlaskClient) -> None:
 
     problem = assert_problem(post(client, file.getvalue(), "?projection=max"), 400)
 
-    assert "page 0 has 8 x 8 pixels, page 1 9 x 8" in problem["detail"]
+    assert "page 0 has 8 x 8 pixels and page 1 has 9 x 8" in problem["detail"]
 
 
 def test_too_many_pixels_in_all_pages_are_refused() -> None:

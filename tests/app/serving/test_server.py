@@ -152,6 +152,7 @@ def test_slow_uploads_keep_no_place_from_whole_ones(tmp_path: Path, png: bytes) 
         assert [request.result()[0] for request in pending] == [200, 200]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [17, 80], ids=["as many as may arrive", "far too many"])
 def test_slow_uploads_leave_threads_for_probes(tmp_path: Path, number: int) -> None:
     with running(tmp_path / "log", seconds=0) as server, unfinished_uploads(server, number):

@@ -60,6 +60,7 @@ def test_sigterm_waits_for_clients_that_read_slowly(tmp_path: Path) -> None:
         assert server.process.wait(20) == 0
 
 
+@pytest.mark.alone
 def test_requests_that_come_with_sigterm_are_all_answered(tmp_path: Path, png: bytes) -> None:
     with (
         running(tmp_path / "log", seconds=0.02, MASKSERVE_PROCESSES="2") as server,

@@ -52,6 +52,9 @@ def test_what_has_not_begun_when_its_time_is_over_is_told_503(tmp_path: Path, pn
         running(tmp_path / "log", seconds=0, STUB_GATE=str(gate), MASKSERVE_REQUEST_TIMEOUT="1") as server,
         ThreadPoolExecutor(2) as pool,
     ):
+        gate.touch()
+        wait_until(lambda: server.segment(png)[0] == 200, 30)  # the first picture takes a while to be decoded
+        gate.unlink()
         first = pool.submit(server.segment, png)
         server.wait_for("inferences_running", 1)
         status, headers, _ = server.segment(png)

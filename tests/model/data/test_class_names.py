@@ -89,7 +89,7 @@ def test_a_name_given_twice_is_refused(path: Path, text: str, says: str) -> None
         (b"\x89PNG\r\n\x1a\n\0\0", "is not a text file"),
         (b"\x89HDF\r\n\x1a\n\0\0\0\xd8\0\0", "is not a text file"),
         (b"\xff\xfec\0e\0l", "is damaged, or not in UTF-16: save it in UTF-8"),
-        (b"cell\x81\x8d\n", "is in an encoding that is not known here: save it in UTF-8"),
+        (b"cell\x81\x8d\n", "is in an unknown encoding: save it in UTF-8"),
         (b"cell\x01\n", "is not a text file"),
         (b'["cell", "fibre"]', "is a list in JSON or Python, .* write the names alone, one a line"),
         (b"class_names = ['BG', 'cell',\n  'fibre']\n", "is a list in JSON or Python"),

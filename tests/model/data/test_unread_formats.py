@@ -68,7 +68,7 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     "cityscapes": (
         {"gtFine/val/x/a_gtFine_polygons.json": {}},
         "Cityscapes",
-        "dataset_converters/cityscapes.py FOLDER",
+        "converters/cityscapes.py FOLDER",
     ),
     "tfrecord": ({"train.tfrecord": b"\0"}, "TFRecord", r"\[cli,tf\].* -if tf_detection_api"),
 }

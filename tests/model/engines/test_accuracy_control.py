@@ -13,9 +13,11 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.engines import openvino
+from model.data import DataSet
+from model.engines import openvino, pacing
 from model.formats.encode import encode_png
 from model.publishing import gauge, layer_search
+from model.publishing.exporting import export
 from model.publishing.layer_search import LayerSearch
 from model.segmenter import load
 from model.storage.manifest import Bundle
@@ -98,9 +100,9 @@ def test_layers_stay_exact_until_the_rest_loses_no_more_than_it_may(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(layer_search, "SHARE_FOR_RANKING", 0.02)  # of a minute: not all layers are ranked
+    monkeypatch.setattr(layer_search, "SHARE_FOR_RANKING", 0.0005)  # not all layers are ranked
 
-    words = ["export", "tiny", "--precision", "int8", "--calibration", str(pictures), "--minutes", "1"]
+    words = ["export", "tiny", "--precision", "int8", "--calibration", str(pictures), "--minutes", "10"]
     assert main(words) == 0
 
     made = catalog.find("tiny").manifest.exports["int8"]
@@ -126,12 +128,27 @@ def test_without_accuracy_control_every_layer_is_int8(
     assert "layer 1 of" not in output.err
 
 
+def test_without_time_int8_is_made_of_a_few_pictures_and_says_so(
+    tiny_bundle: Bundle, demanding: None, noise_pictures: DataSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export("tiny", ["int8"], noise_pictures, minutes=0)  # of 8 pictures 4 are to measure with
+
+    exports = catalog.find("tiny").manifest.exports
+    assert exports["f32"].pictures == exports["int8"].pictures == pacing.FEWEST
+    assert exports["int8"].control == "out of time"
+    said = capsys.readouterr().err
+    few = f"{pacing.FEWEST} of 4 pictures, as many as there is time for: more --minutes"
+    assert f"measures with {few}" in said
+    for stage in ("trunk", "box_head", "mask_head"):
+        assert f"int8 of {stage}: looked at {few}" in said
+    load("tiny", precision="int8")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (["--minutes", "0"], "not a whole number of at least 1"),
         (["--minutes", "soon"], "not a whole number of at least 1"),
-        (["--minutes", "5", "--no-accuracy-control"], "not allowed with argument"),
     ],
 )
 def test_minutes_that_make_no_sense_are_refused(

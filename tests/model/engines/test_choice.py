@@ -56,7 +56,7 @@ def test_f32_without_compiled_stages_is_tensorflow() -> None:
         (EXPORTED, NEW, "onnx", None, "openvino, tensorflow"),
         (EXPORTED, NEW, None, "fp16", "f32, bf16, int8"),
         (EXPORTED, NEW, "tensorflow", "int8", "use openvino"),
-        (EXPORTED, OLD, None, "bf16", "does not compute in bf16, only in f32, int8"),
+        (EXPORTED, OLD, None, "bf16", "does not support bf16; choose one of: f32, int8"),
         ({"f32": True}, NEW, None, "int8", "export coco --precision int8 --calibration"),
         ({}, NEW, "openvino", None, "export coco"),
         ({}, NEW, "openvino", "f32", "export coco"),

@@ -10,7 +10,7 @@ from tiny_model import TINY
 
 from model.data import DataSet
 from model.engines.conversion import convert
-from model.engines.quantization import Calibration, Int8Stage
+from model.engines.quantization import Calibration, Int8Stage, quantize
 from model.engines.tensorflow import TensorFlowRunner
 from model.families.mask_rcnn.calibration import StageInputs
 from model.families.mask_rcnn.stages import STAGES
@@ -68,3 +68,15 @@ def test_with_all_layers_exact_it_is_the_stage_that_it_was_made_from(
 def test_what_is_kept_answers_as_what_was_measured(stage: Int8Stage) -> None:
     for ours, theirs in zip(answers(stage.compressed([1])), answers(stage.with_exact([1])), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
+
+
+def test_a_head_that_no_picture_reaches_stays_exact(
+    tiny_segmenter: Segmenter, noise_pictures: DataSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(tiny_segmenter.runner, TensorFlowRunner)
+    models, mask_head = convert(tiny_segmenter.runner), STAGES[2]
+
+    made = quantize([mask_head], models, Calibration(lambda stage, image: None, [noise_pictures[0].image]))
+
+    assert made == {"mask_head": models["mask_head"]}
+    assert "int8 of mask_head: it stays exact, as none of these pictures reach it" in capsys.readouterr().err

@@ -54,13 +54,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "told"),
     [
         ("segment gone.png", "gone.png: there is no such file or folder"),
-        ("segment file/a.png", "file/a.png: a file stands where a folder was expected"),
-        ("segment file --out file/out", "a file stands where a folder was expected"),
+        ("segment file/a.png", "file/a.png: part of the path is a file, but a folder was expected"),
+        ("segment file --out file/out", "part of the path is a file, but a folder was expected"),
         ("bench gone.png", "gone.png: there is no such file or folder"),
-        ("bench folder", "folder: it is a folder, where a file was expected"),
+        ("bench folder", "folder: it is a folder, but a file was expected"),
         ("import file --name x --sample gone.png", "gone.png: there is no such file or folder"),
         ("train --data . --out run --recipe gone.json", "gone.json: there is no such file or folder"),
-        ("train --data . --out run --recipe folder", "folder: it is a folder, where a file was expected"),
+        ("train --data . --out run --recipe folder", "folder: it is a folder, but a file was expected"),
     ],
 )
 def test_no_command_answers_with_a_number_of_the_system(

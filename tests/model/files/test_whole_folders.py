@@ -38,6 +38,28 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "place"
 
 
+@pytest.mark.parametrize(
+    "names",
+    [(), ("{folder}/model.h5",), ("elsewhere.h5", None, "{folder}/model.h5")],  # as h5py, open and shutil say
+)
+def test_a_full_disk_is_told_with_what_is_free_and_leaves_the_old_folder_alone(
+    place: Path, names: tuple[str | None, ...]
+) -> None:
+    told = (
+        rf"^{place.parent}: no space is left on the disk\. place needs more than the [\d,]+ MB that are free"
+    )
+    with pytest.raises(OSError, match=told), whole_folder(place) as folder:
+        fill(folder, "new")
+        raise OSError(errno.ENOSPC, "No space", *(name and name.format(folder=folder) for name in names))
+    assert contents(place) == {"old"}
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_another_disk_that_is_full_is_the_one_that_is_named(place: Path) -> None:
+    with pytest.raises(OSError, match="No space: '/elsewhere/a'"), whole_folder(place):
+        raise OSError(errno.ENOSPC, "No space", "/elsewhere/a")
+
+
 REPLACE = """
 import errno, os, signal, sys
 from pathlib import Path

@@ -71,9 +71,11 @@ def filled(rings: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """What rings along the edges of pixels enclose by the even-odd rule: uint8 (height, width) of 0 and 1."""
     crossed = np.zeros((shape[0], shape[1] + 1), np.uint8)
     for ring in rings:
-        vertices = np.asarray(ring).astype(int)
-        for (x, y), (_, next_y) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
-            crossed[min(y, next_y) : max(y, next_y), x] ^= 1
+        columns, rows = np.asarray(ring).astype(int).T
+        lengths = np.roll(rows, -1) - rows
+        starts, lengths = np.minimum(rows, rows + lengths), np.abs(lengths)
+        along = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+        np.bitwise_xor.at(crossed, (np.repeat(starts, lengths) + along, np.repeat(columns, lengths)), 1)
     return np.bitwise_xor.accumulate(crossed, axis=1)[:, :-1]
 
 

@@ -28,10 +28,10 @@ SIDE = 2500
 DECODE_EACH = """
 import json, sys, warnings
 from pathlib import Path
-from model import heap
+from model import malloc
 from model.pictures import Limits, decode_reduced, whole
 warnings.simplefilter("ignore")
-heap.keep_little()
+malloc.tune()
 def resident(which):
     return int(next(line for line in open("/proc/self/status") if line.startswith(which)).split()[1]) << 10
 taken = {}

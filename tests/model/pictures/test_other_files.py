@@ -15,13 +15,13 @@ FILES = {
     "a JPEG XL file": b"\xff\x0a" + bytes(30),
     "a DICOM file": bytes(128) + b"DICM" + bytes(30),
     "a CZI file": b"ZISRAWFILE" + bytes(30),
-    "a film, or a photo in a film's container": b"\0\0\0\x18ftypisom" + bytes(12),
+    "a video, or a photo in a video container": b"\0\0\0\x18ftypisom" + bytes(12),
     "a web page": b"\n<!DOCTYPE html><html>",
     "an SVG drawing": b'<?xml version="1.0"?>\n<svg xmlns="">',
     "XML": b'\xef\xbb\xbf<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>',
     "base64 as text": b"iVBORw0KGgoAAAANSUhEUg",
     "a data: URL as text": b"data:image/png;base64,iVBORw0KGgo",
-    "a pointer of Git LFS to a file, not the file itself": b"version https://git-lfs.github.com/spec/v1",
+    "a Git LFS pointer instead of the file itself": b"version https://git-lfs.github.com/spec/v1",
 }
 
 

@@ -172,7 +172,7 @@ def test_a_late_frame_of_a_large_animation_is_too_much_work(file_format: str) ->
     frames[0].save(file, file_format, save_all=True, append_images=frames[1:])
 
     decode(file.getvalue(), Limits(max_pixels=40_000), page=11)
-    with pytest.raises(PictureTooLarge, match="made of 130,000 pixels"):
+    with pytest.raises(PictureTooLarge, match="consists of 130,000 pixels"):
         decode(file.getvalue(), Limits(max_pixels=40_000), page=12)
 
 
@@ -221,5 +221,5 @@ def test_a_channel_of_a_page_of_a_turned_picture() -> None:
 
 def test_the_frames_of_a_file_are_counted_in_words() -> None:
     check_frames(1, 0, Limits(max_frames=1))
-    with pytest.raises(TooManyFrames, match="more than 1 pages or frames, the most accepted, since they are"):
+    with pytest.raises(TooManyFrames, match="more than 1 pages or frames, the maximum, because they are"):
         check_frames(2, 0, Limits(max_frames=1))

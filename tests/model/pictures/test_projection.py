@@ -184,7 +184,7 @@ def test_the_projection_of_one_picture_is_that_picture(file_format: str) -> None
 
 GREY = np.zeros((8, 10), np.uint8)
 UNLIKE = {
-    "size": (GREY, np.zeros((9, 10), np.uint8), "page 0 has 10 x 8 pixels, page 1 10 x 9"),
+    "size": (GREY, np.zeros((9, 10), np.uint8), "page 0 has 10 x 8 pixels and page 1 has 10 x 9"),
     "depth": (GREY, GREY.astype(np.uint16), "one kind"),
     "channels": (GREY, np.zeros((8, 10, 3), np.uint8), "one kind"),
 }
@@ -204,7 +204,7 @@ def test_pages_that_are_not_alike_have_no_projection(
 def test_pictures_of_a_phone_that_differ_in_size_have_no_projection() -> None:
     data = animation("MPO", Image.new("RGB", (32, 24)), Image.new("RGB", (16, 16)))
 
-    with pytest.raises(PagesDiffer, match="page 0 has 32 x 24 pixels, page 1 16 x 16"):
+    with pytest.raises(PagesDiffer, match="page 0 has 32 x 24 pixels and page 1 has 16 x 16"):
         decode(data, projection="mean")
 
 
@@ -225,7 +225,7 @@ def test_all_pages_together_are_within_the_limits(file_format: str) -> None:
     data = animation(file_format, *frames)
 
     decode(data, Limits(max_pixels=70_000), projection="mean")
-    with pytest.raises(PictureTooLarge, match="pixels, in parts or in frames"):
+    with pytest.raises(PictureTooLarge, match="pixels in all its tiles, pages or frames"):
         decode(data, Limits(max_pixels=60_000), projection="mean")
     with pytest.raises(TooManyFrames, match="more than 19 pages"):
         decode(data, Limits(max_frames=19), projection="mean")

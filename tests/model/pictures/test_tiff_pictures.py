@@ -147,11 +147,11 @@ def test_the_rows_of_a_tall_picture_saved_as_pages_are_told_from_a_stack(
             writer.write(grey, photometric="minisblack", metadata=None)
     height, width = sizes[0]
 
-    with pytest.raises(TooManyFrames, match="more than 11 pages or frames, the most accepted") as refused:
+    with pytest.raises(TooManyFrames, match="more than 11 pages or frames, the maximum") as refused:
         decode(file.getvalue(), Limits(max_frames=11))
 
     rows = f"; its pages of {width} x {height} pixels look like the rows of one picture"
-    anything = ", since they are counted one by one: save those that you need as a file of their own"
+    anything = ", because they are counted one by one: save those that you need as a separate file"
     assert (rows in str(refused.value)) == are_rows
     assert str(refused.value).endswith(anything) != are_rows
 

@@ -163,7 +163,7 @@ def test_planes_count_as_pages_do(data: bytes) -> None:
     for how in ({}, {"page": 1}, {"projection": "max"}):
         with pytest.raises(TooManyFrames, match="more than 4 pages or frames"):
             decode(data, Limits(max_frames=4), **how)  # type: ignore[arg-type]
-    with pytest.raises(PictureTooLarge, match="made of 1,920 pixels"):
+    with pytest.raises(PictureTooLarge, match="consists of 1,920 pixels"):
         decode(data, Limits(max_pixels=600), projection="mean")
 
 

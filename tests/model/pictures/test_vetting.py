@@ -170,13 +170,13 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[PictureError], str]] = {
     "tiff, strips": (
         lambda: tiff_with(t273=(4, MANY), t279=(4, MANY)),
         PictureTooLarge,
-        "cut into 300,000 strips or tiles; at most 20,008",
+        "has 300,000 strips or tiles; at most 20,008",
     ),
     **{
         f"tiff, strips of {name}": (
             lambda number=number, most=most: in_strips(most + 1, number),
             PictureTooLarge,
-            f"cut into {most + 1:,} strips or tiles; at most {most:,} are accepted",
+            f"has {most + 1:,} strips or tiles; at most {most:,} are accepted",
         )
         for name, number, most in (
             ("nothing", 1, 20_408),
@@ -192,7 +192,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[PictureError], str]] = {
     "avif, forged": (
         lambda: with_ispe(saved(Image.new("RGB", (600, 600)), "AVIF", speed=10), 64),
         BrokenPicture,
-        "its header says 64 x 64 pixels, the AV1 in it 600 x 600",
+        "its header declares 64 x 64 pixels, but its AV1 data has 600 x 600",
     ),
     "avif, forged and large": (
         lambda: with_ispe(saved(Image.new("RGB", (1300, 1300)), "AVIF", speed=10), 64),
@@ -491,7 +491,7 @@ def test_an_avif_of_many_frames_in_one_item_counts_for_them_or_is_refused(
             self.pixels *= 4
 
     monkeypatch.setattr("model.pictures.heif.FrameSizes", ManyFrames)
-    with pytest.raises(PictureTooLarge, match="is made of 6,144 pixels"):
+    with pytest.raises(PictureTooLarge, match="consists of 6,144 pixels"):
         decode(data, Limits(max_pixels=48 * 32))
     told: list[int] = []
     decode_reduced(data, whole, before_pixels=lambda *how: told.append(how[2]))

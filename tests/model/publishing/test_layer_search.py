@@ -55,6 +55,7 @@ def test_it_measures_on_all_pictures_a_few_times_only() -> None:
     assert measured == [1, 2, 4, 3]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5])
 def test_it_ends_in_time_with_what_it_has(seconds: float) -> None:
     search = searching(seconds, each=0.02, seconds_of_loss=0.02)
@@ -71,6 +72,7 @@ def test_with_no_time_it_finds_nothing_and_is_not_complete() -> None:
     assert not search.complete
 
 
+@pytest.mark.alone
 def test_one_bar_tells_layer_time_left_and_loss(capsys: pytest.CaptureFixture[str]) -> None:
     searching(each=0.01).run()
     said = capsys.readouterr().err

@@ -16,7 +16,7 @@ from model.__main__ import main
 from model.checking.finite import NotFinite
 from model.checking.sample import sample_picture
 from model.checking.selftest import SelfTest, record_usual_self_test
-from model.publishing.publish import imported
+from model.publishing.publish import imported, usual_sample
 from model.publishing.published import Published
 from model.segmenter import Segmenter, load
 from model.storage.manifest import Bundle, Export
@@ -53,7 +53,7 @@ def test_a_model_that_gives_no_numbers_is_refused_and_the_stage_is_named(
     assert main(["import", str(overflowing), "--name", "tiny", "--replace"]) == 1
 
     said = capsys.readouterr().err
-    assert "model tiny cannot be right" in said
+    assert "model tiny is broken" in said
     assert "of the values that its box_head gives in f32 (tensorflow) are not finite" in said
     assert "earlier checkpoint" in said
     assert {path.name: path.read_bytes() for path in tiny_bundle.folder.iterdir()} == before
@@ -129,6 +129,18 @@ def test_a_model_that_is_fetched_again_is_used_as_before(
 
     assert (new.threshold, new.tile_overlap, new.known_pictures) == (0.2, 32, old.known_pictures)
     assert new.licence == "MIT"
+
+
+def test_the_sample_picture_is_smaller_where_it_would_take_many_tiles(
+    tiny_segmenter: Segmenter, tiny_bundle: Bundle
+) -> None:
+    assert usual_sample(tiny_segmenter).shape == sample_picture().shape == (256, 512, 3)
+
+    tiled = Segmenter(catalog.update_manifest(tiny_bundle, tile_overlap=32), tiny_segmenter.runner)
+
+    picture = usual_sample(tiled)
+    assert picture.shape == (128, 256, 3)
+    assert tiled.work((256, 128)) <= 4 * 128 * 128 < tiled.work((512, 256))
 
 
 def test_the_start_check_of_an_imported_model_is_more_than_a_blank_picture(

@@ -56,11 +56,11 @@ def test_select_of_nothing_is_empty() -> None:
         ({"scores": np.array([0.5], np.float32)}, "scores must have shape"),
         ({"masks": []}, "2 boxes need 2 masks, not 0"),
         # no width
-        ({"boxes": np.array([[0, 0, 4, 3], [5, 2, 5, 8]], np.int32)}, "is empty or leaves the image"),
+        ({"boxes": np.array([[0, 0, 4, 3], [5, 2, 5, 8]], np.int32)}, "is empty or exceeds the image"),
         # one pixel past the right edge
-        ({"boxes": np.array([[0, 0, 4, 3], [6, 2, 11, 8]], np.int32)}, "leaves the image of 10 x 8"),
+        ({"boxes": np.array([[0, 0, 4, 3], [6, 2, 11, 8]], np.int32)}, "exceeds the image of 10 x 8"),
         # one pixel above the top
-        ({"boxes": np.array([[0, -1, 4, 2], [5, 2, 10, 8]], np.int32)}, "leaves the image of 10 x 8"),
+        ({"boxes": np.array([[0, -1, 4, 2], [5, 2, 10, 8]], np.int32)}, "exceeds the image of 10 x 8"),
         ({"class_ids": np.array([0, 1], np.int32)}, "class 0 is background"),
         ({"scores": np.array([0.5, 0.9], np.float32)}, "sorted by score"),
         # transposed

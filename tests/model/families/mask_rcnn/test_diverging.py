@@ -37,7 +37,7 @@ def test_the_cause_is_told_with_what_is_kept(seen: dict, told: str) -> None:
     ("name", "value", "told"),
     [
         ("kernel", 3.0, ""),
-        ("moving_variance", 5e3, ""),
+        ("moving_variance", 5e7, ""),
         ("kernel", -1e21, r"kernel \(up to 1e\+21\)"),
         ("moving_variance", -0.5, r"moving_variance \(a variance of -0\.5\)"),
     ],

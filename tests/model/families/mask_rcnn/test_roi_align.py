@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from model.families.mask_rcnn.roi_align import RoIAlign, cells_of
-from model.families.mask_rcnn.sampling import sample
+from model.families.mask_rcnn.sampling import sampling_points
 
 HEIGHT, WIDTH = 512, 640
 STRIDES = (4, 8, 16, 32)
@@ -33,7 +33,7 @@ def random_rois(count: int, per_picture: int) -> np.ndarray:
 
 def align(size: int, features: list[np.ndarray], rois: np.ndarray) -> np.ndarray:
     height, width = (STRIDES[0] * cells for cells in features[0].shape[1:3])
-    return RoIAlign()([cells_of(features), *sample(rois, (height, width), size)])
+    return RoIAlign()([cells_of(features), *sampling_points(rois, (height, width), size)])
 
 
 def level_by_rule(rois: np.ndarray) -> np.ndarray:

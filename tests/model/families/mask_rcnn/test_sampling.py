@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.families.mask_rcnn.sampling import STRIDES, sample
+from model.families.mask_rcnn.sampling import STRIDES, sampling_points
 
 HEIGHT, WIDTH = 192, 1024
 
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 192, 1024
     ],
 )
 def test_every_point_lies_among_its_levels_cells_and_its_weights_add_to_one(roi: tuple) -> None:
-    corners, weights = sample(np.array([[roi]], np.float32), (HEIGHT, WIDTH), 7)
+    corners, weights = sampling_points(np.array([[roi]], np.float32), (HEIGHT, WIDTH), 7)
     assert corners.shape == weights.shape == (1, 1, 7, 7, 4)
     assert (corners.dtype, weights.dtype) == (np.int32, np.float32)
     ends = np.cumsum([(HEIGHT // stride) * (WIDTH // stride) for stride in STRIDES])
@@ -34,7 +34,7 @@ def test_every_point_lies_among_its_levels_cells_and_its_weights_add_to_one(roi:
 
 def test_a_point_between_four_cells_weighs_them_by_nearness() -> None:
     position = (2.25 / (HEIGHT // 4 - 1), 5.5 / (WIDTH // 4 - 1))  # on P2, row 2.25 and column 5.5
-    corners, weights = sample(np.array([[[*position, *position]]], np.float32), (HEIGHT, WIDTH), 1)
+    corners, weights = sampling_points(np.array([[[*position, *position]]], np.float32), (HEIGHT, WIDTH), 1)
     row = WIDTH // 4
     assert corners.ravel().tolist() == [2 * row + 5, 2 * row + 6, 3 * row + 5, 3 * row + 6]
     np.testing.assert_allclose(weights.ravel(), [0.375, 0.375, 0.125, 0.125], atol=1e-5)

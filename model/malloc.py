@@ -1,4 +1,4 @@
-"""Heap: libraries in C and beneath OpenVINO are told to keep less, or a served nuclei model takes 790 MB."""
+"""malloc: glibc, and oneDNN beneath OpenVINO, keep less freed memory; nuclei would take 790 MB otherwise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ M_ARENA_MAX, ARENAS = -8, 1
 """Of glibc's `mallopt`."""
 
 
-def keep_little() -> None:
-    """Call it before the first model is compiled. Where the C library is not glibc, there is less to do."""
+def tune() -> None:
+    """Set glibc's `mallopt`, and switch oneDNN's cache off. Call it before the first model is compiled.
+
+    Where the C library is not glibc, only the cache is switched off.
+    """
     # oneDNN, which reads this when it first compiles, would keep the code of all shapes a second time.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     with contextlib.suppress(OSError, AttributeError):
@@ -22,11 +25,11 @@ def keep_little() -> None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
         # With that limit set, this one would be so low that each picture asks for its memory anew.
         mallopt(M_TRIM_THRESHOLD, FREE_AT_THE_END)
-        # And it would give each thread that serves requests a heap of its own.
+        # And it would give each thread that serves requests an arena (a heap) of its own.
         mallopt(M_ARENA_MAX, ARENAS)
 
 
-def give_back() -> None:
-    """Return what is free inside the heap to the system, which then takes some milliseconds to get again."""
+def trim() -> None:
+    """Return free memory to the system (glibc's `malloc_trim`); getting it again takes some milliseconds."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

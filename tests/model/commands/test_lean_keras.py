@@ -1,0 +1,56 @@
+"""Keras is imported without the plots and wrappers that it would import; others can import those later."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+STAND_IN = """
+try:
+    import matplotlib.pyplot
+    import sklearn.base
+except ImportError:
+    matplotlib = None
+"""
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> Path:
+    """A folder with packages that import each other as Keras and TensorFlow do."""
+    for name, text in (
+        ("keras", "import tensorflow\n" + STAND_IN),
+        ("tensorflow", "import keras\n" + STAND_IN),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(text)
+    return tmp_path
+
+
+def printed_by(script: str, folder: Path) -> list[str]:
+    """The lines on standard output of a process that imports Keras lean, then does as `script` says."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"from model.commands import lean_keras; lean_keras.import_lean(); {script}"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(REPOSITORY)])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return ended.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["keras", "tensorflow"])
+def test_plots_are_not_imported_with_keras_and_can_be_after_it(stand_ins: Path, name: str) -> None:
+    asked = "print('matplotlib' in sys.modules, 'sklearn' in sys.modules)"
+    script = f"import sys, {name}; {asked}; import matplotlib.figure; print(matplotlib.__name__)"
+    assert printed_by(script, stand_ins) == ["False False", "matplotlib"]
+
+
+def test_what_was_imported_before_keras_stays(stand_ins: Path) -> None:
+    script = "import sys, matplotlib; import keras; print(sys.modules['matplotlib'] is matplotlib)"
+    assert printed_by(script, stand_ins) == ["True"]
