@@ -166,7 +166,7 @@ class _Specifier:
         if graph.channels == 1:
             self.values["channels"] = "grey"
         else:
-            sentence = "Its three channels are assumed to be red, green, blue (if not: --channels bgr)."
+            sentence = "Its three channels are assumed to be red, green, blue (--channels bgr if not)."
             self.values["channels"] = self._said("channels", "rgb", sentence)
         asked = self.options.value_range
         if graph.takes_bytes:
@@ -176,10 +176,12 @@ class _Specifier:
                 )
             self.values["value_range"] = "0-255"
         elif graph.scales_down:
-            sentence = "It scales its own input, so it gets values from 0 to 255 (change with --value-range)."
+            sentence = (
+                "It scales its own input, so it gets values from 0 to 255 (--value-range changes that)."
+            )
             self.values["value_range"] = self._said("value_range", "0-255", sentence)
         else:
-            sentence = "Its input is assumed to be from 0 to 1 (if not: --value-range 0-255 or -1-1)."
+            sentence = "Its input is assumed to be from 0 to 1 (--value-range 0-255 or -1-1 if not)."
             self.values["value_range"] = self._said("value_range", "0-1", sentence)
         is_normalized = self.told.get("normalization", "none") != "none"
         for name in ("mean", "std"):
@@ -207,7 +209,7 @@ class _Specifier:
         if self.values["fit"] == "tile":
             usual = SemanticConfig.tile_overlap
             overlap = max(min(usual, min(self.values["size"]) // 2), 2 * (self.values.get("halo") or 0))
-            sentence = f"Neighbouring tiles share at least {overlap} pixels (change with --tile-overlap)."
+            sentence = f"Neighbouring tiles share at least {overlap} pixels (--tile-overlap changes that)."
             overlap = self._said("tile_overlap", overlap, sentence if overlap != usual else "")
             self.values["tile_overlap"] = overlap
         elif options.tile_overlap is not None:
@@ -231,7 +233,7 @@ class _Specifier:
         self.values |= {"size": None, "divisor": divisor, "fit": "pad"}
         sentence = (
             f"Pictures of any size are padded to multiples of {divisor}; those with a side over "
-            f"{SemanticConfig.max_side} pixels are reduced to that (change with --max-side)."
+            f"{SemanticConfig.max_side} pixels are reduced to that (--max-side changes it)."
         )
         self.values["max_side"] = self._said("max_side", SemanticConfig.max_side, sentence)
 
@@ -258,7 +260,10 @@ class _Specifier:
                     f"{graph.name} gives one channel, for which a softmax is 1 everywhere: give --activation "
                     "sigmoid"
                 )
-            sentence = "It ends without an activation, so a sigmoid is applied (else: --activation none)."
+            sentence = (
+                "It ends without an activation, so a sigmoid is applied (--activation none if its output is "
+                "already a probability)."
+            )
             return asked or self._assumed("sigmoid", sentence), "binary"
         sentence = (
             "It ends without an activation, so a softmax over its channels is applied (--activation sigmoid "
@@ -316,7 +321,7 @@ class _Specifier:
             what = "The number" if gives == "class_ids" else "Channel"
             self.sentences.append(
                 f"{what} {background} is assumed to be the background, which is not among the names "
-                "(change with --background)."
+                "(--background changes that)."
             )
 
     def _assumed_names(self, count: int, background: Background, gives: Gives) -> list[str]:

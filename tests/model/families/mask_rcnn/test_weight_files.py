@@ -233,7 +233,7 @@ def test_half_a_file_is_called_cut_off(tmp_path: Path, share: float) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
 
-    told = f"half.h5 is cut off: {int(share * len(whole)):,} of its {len(whole):,} bytes are there"
+    told = f"half.h5 is cut off: it has {int(share * len(whole)):,} of its {len(whole):,} bytes"
     with pytest.raises(WeightsError, match=re.escape(told)):
         read_weights(path)
 

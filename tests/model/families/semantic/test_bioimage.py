@@ -381,7 +381,7 @@ def with_a_pickled_test(path: Path, values: dict[str, Any]) -> None:
         (in_three_dimensions, "the axes bczyx; pictures have"),
         (clipped_first, "the step clip before zero_mean_unit_variance"),
         (with_a_step_of_its_own, "the unknown step magic"),
-        (saying(outputs=[]), "gives no outputs"),
+        (saying(outputs=[]), "has no outputs"),
         (saying(config=[1]), r"does not follow the format .*config is \[1\], not a mapping"),
         (saying(config={"bioimageio": "x"}), "bioimageio is 'x', not a mapping"),
         (
@@ -391,7 +391,7 @@ def with_a_pickled_test(path: Path, values: dict[str, Any]) -> None:
         (saying(config={"bioimageio": {"test_kwargs": {"onnx": 3}}}), "onnx is 3, not a mapping"),
         (with_a_step("scale_linear", gain={"a": 1}), "has the gain .*, which is not a number, or one per"),
         (with_a_step("scale_linear", offset=float("nan")), "has the offset nan"),
-        (with_a_step("scale_linear", gain=[1, 2, 3]), "with 3 values of gain, for 1 channels"),
+        (with_a_step("scale_linear", gain=[1, 2, 3]), "with 3 values of gain for 1 channels"),
         (with_a_step("clip", min=[1]), r"has the min \[1\], which is not a number"),
         (with_a_step("binarize"), "the step binarize lacks threshold"),
         (with_a_step("zero_mean_unit_variance", mode="fixed", mean=1), "lacks std"),

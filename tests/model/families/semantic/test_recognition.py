@@ -44,7 +44,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
         ("net.keras", holding(b"PK\x03\x04 cut short"), "damaged or cut off"),
         ("net.zip", zipped("net/rdf.yaml"), "unpack it"),
         ("net.zip", zipped("net/saved_model.pb"), "unpack it"),
-        ("saved_model.pb", holding(b"\x08\x01"), "name the folder"),
+        ("saved_model.pb", holding(b"\x08\x01"), "give the folder"),
         ("folder", lambda path: path.mkdir(), "without saved_model.pb or rdf.yaml"),
     ],
 )

@@ -78,8 +78,8 @@ def test_the_config_is_what_file_user_and_defaults_say(
     ("found", "asked", "says"),
     [
         (graph("sigmoid"), {"activation": "sigmoid"}, "already ends in a sigmoid: omit --activation"),
-        (graph("softmax", outputs=2), {"activation": "softmax"}, "ends in a softmax already"),
-        (graph("class_ids", None, 2), {"activation": "softmax"}, "gives class ids already"),
+        (graph("softmax", outputs=2), {"activation": "softmax"}, "already ends in a softmax"),
+        (graph("class_ids", None, 2), {"activation": "softmax"}, "already gives class ids"),
         (graph(), {"activation": "softmax"}, "one channel, .* give --activation sigmoid"),
         (graph(takes_bytes=True), {"value_range": "0-1"}, "omit --value-range, or give 0-255"),
         (graph(**FIXED), {"divisor": 16}, "only takes pictures of 64 x 48: omit --divisor"),
@@ -133,7 +133,7 @@ def test_every_assumption_is_said_and_nothing_else() -> None:
         "--mean,",
         "--max-side",
         "--activation",
-        "Nothing",
+        "Its",
     ]
 
     said = Options(
@@ -156,7 +156,7 @@ def test_every_assumption_is_said_and_nothing_else() -> None:
         (
             graph(**FIXED),
             {"fit": "tile"},
-            "Neighbouring tiles share at least 24 pixels (change with --tile-overlap).",
+            "Neighbouring tiles share at least 24 pixels (--tile-overlap changes that).",
         ),
         (graph(scales_down=True), {}, "It scales its own input, so it gets values from 0 to 255"),
     ],
