@@ -205,7 +205,7 @@ def test_after_minutes_of_failed_self_tests_it_is_no_longer_alive(
     await_test(app)
     clock.seconds += 1
     for path in ALIVE:
-        assert "started anew" in assert_refused(client, path)
+        assert "restart it" in assert_refused(client, path)
     await_test(app)
     broken.self_test_failure = None
     clock.seconds += SECONDS_BETWEEN_TESTS
