@@ -1,1 +1,1 @@
-"""What `make bench` runs: ratios taken inside one run, so that a slow machine does not matter."""
+"""The benchmarks of `make bench`: ratios within one run, so that a slow machine does not matter."""

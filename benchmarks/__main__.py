@@ -1,4 +1,4 @@
-"""`python -m benchmarks [PART…]`: every way against Matterport's, and against the machine's roof."""
+"""`python -m benchmarks [PART…]`: compare all engines with Matterport's, and with the machine's peak."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ PARTS: dict[str, Callable[[], Any]] = {
 
 
 def main() -> None:
-    """Measure the parts asked for, all by default; print them, keep the figures and draw the page."""
+    """Measure the given parts (default: all); print and store the figures, and update docs/performance.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)} (default: all)")
     wanted = parser.parse_args().parts or list(PARTS)
     unknown = sorted(set(wanted) - set(PARTS))
     if unknown:
-        parser.error(f"there is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+        parser.error(f"there is no part {', '.join(unknown)}: choose from {', '.join(PARTS)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() and len(wanted) < len(PARTS) else {}
     for name in wanted:
         results[name] = PARTS[name]()

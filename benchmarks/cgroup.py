@@ -1,4 +1,4 @@
-"""A memory cgroup, in which a service has what its container would have, and what it takes there is told."""
+"""A memory cgroup: gives a service the memory limit of its container, and measures its memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _LIMIT, _USED = ("memory.max", "memory.limit_in_bytes"), ("memory.current", "memory.usage_in_bytes")
-"""In version 2 and in version 1."""
+"""File names in cgroup version 2 and in version 1."""
 
 
 class Cgroup:
-    """A group of processes with a limit of memory."""
+    """A group of processes with a memory limit."""
 
     def __init__(self, folder: Path) -> None:
         self._processes = folder / "cgroup.procs"
@@ -22,11 +22,11 @@ class Cgroup:
         self._statistics = folder / "memory.stat"
 
     def running(self, words: Sequence[str | Path]) -> list[str | Path]:
-        """The command line that runs another one in the cgroup, from its beginning."""
+        """A command line that runs the given one in the cgroup, from its start."""
         return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', self._processes, *words]
 
     def mebibytes(self) -> float:
-        """What its processes have in memory and the kernel could not drop: without cached files."""
+        """Memory of its processes that the kernel cannot reclaim: without cached files."""
         lines = (line.split() for line in self._statistics.read_text().splitlines())
         files = {"inactive_file", "active_file"}
         cached = sum(int(value) for name, value in lines if name in files)
@@ -35,22 +35,22 @@ class Cgroup:
 
 @contextmanager
 def memory_cgroup(limit_bytes: int) -> Iterator[Cgroup | None]:
-    """A cgroup below that of this process, removed with the block; None where none can be had."""
+    """A cgroup below that of this process, removed at the end of the block; None if it cannot be created."""
     folder = _own_folder() / f"maskserve-{os.getpid()}"
     try:
         folder.mkdir()
-    except OSError:  # no right to, or no cgroups
+    except OSError:  # no permission, or no cgroups
         yield None
         return
     try:
         limits = [folder / name for name in _LIMIT if (folder / name).exists()]
-        if not limits:  # of version 2, where memory is not handed down to this level
+        if not limits:  # version 2, with the memory controller not enabled at this level
             yield None
             return
         limits[0].write_text(str(limit_bytes))
         yield Cgroup(folder)
     finally:
-        for _ in range(50):  # until the kernel has let go of what has ended there
+        for _ in range(50):  # until the kernel has removed the ended processes
             with suppress(OSError):
                 folder.rmdir()
                 break

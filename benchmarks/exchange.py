@@ -1,4 +1,4 @@
-"""Exchanges with a service: clients that read its answers, that do not, and that finish together."""
+"""Exchanges with a service: clients that read answers, that do not read, and that finish simultaneously."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _LAST_BYTES = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request.
+    """The result of a request.
 
     Attributes:
-        status: 0 where nobody answered.
-        is_whole: whether the body was as long as its header says.
-        was_reset: whether the connection was closed on bytes still sent, as it is when a request is refused
-            that goes on all the same; the answer may be lost with it.
-        seconds: until the last byte.
+        status: the HTTP status; 0 if there was no answer.
+        is_whole: whether the body has the length in its header.
+        was_reset: whether the service closed the connection while the client was sending, as for a refused
+            request whose client does not stop; the answer may then be lost.
+        seconds: the time until the last byte.
     """
 
     status: int
@@ -35,14 +35,14 @@ class Answer:
 def exchange(
     port: int, ask: Ask, caller: str = "127.0.0.1", timeout: float = 300, together: Barrier | None = None
 ) -> Answer:
-    """Send a request and read its answer, also one that comes before the request is sent whole.
+    """Send a request and read its answer, even if the answer comes before the whole request is sent.
 
     Args:
-        port: of the service on this machine.
+        port: the port of the service on this machine.
         ask: the request.
-        caller: the loopback address from which it comes.
+        caller: the loopback address of the client.
         timeout: seconds without a byte after which the answer counts as lost.
-        together: awaited before the last bytes of the body are sent.
+        together: a barrier to wait for before sending the last bytes of the body.
     """
     started = time.perf_counter()
     status, is_whole, was_reset = 0, False, False
@@ -59,7 +59,7 @@ def exchange(
 
 
 def hold_unread(port: int, ask: Ask, until: Event, caller: str = "127.0.0.1") -> None:
-    """Send a request and read nothing of its answer, until the event or until it is cut off."""
+    """Send a request and do not read its answer, until the event is set or the connection is closed."""
     with suppress(OSError), socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         connection.bind((caller, 0))
@@ -84,7 +84,7 @@ def _send(connection: socket.socket, ask: Ask, together: Barrier | None) -> None
 
 
 def _read(connection: socket.socket) -> tuple[int, bool]:
-    """Status and whether the answer is whole; its body is forgotten as it comes."""
+    """The status, and whether the answer is complete; the body is discarded."""
     head = b""
     while b"\r\n\r\n" not in head:
         piece = connection.recv(_CHUNK_BYTES)

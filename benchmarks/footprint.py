@@ -1,4 +1,4 @@
-"""The footprint: what the processes of a service hold in memory, shared memory counted once."""
+"""The footprint: the memory of a service's processes, with shared memory counted once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def footprint(process: int) -> dict[str, int]:
-    """Mebibytes of a service, by its master's process id: of the largest worker, of the rest, and together.
+    """Mebibytes of the service whose master has this process id: the largest worker, the rest, and the sum.
 
-    Pages that several processes share are counted in equal parts ("proportional set size"), so that the sum
-    counts each page once.
+    Pages that several processes share are divided equally between them ("proportional set size"), so that the
+    sum counts each page once.
     """
     held = [_kibibytes(Path(f"/proc/{each}/smaps_rollup"), "Pss:") / 1024 for each in descendants(process)]
     worker, together = max(held), sum(held)
@@ -17,15 +17,15 @@ def footprint(process: int) -> dict[str, int]:
 
 
 def peak_mebibytes(process: int) -> float:
-    """The most that a process has had resident, shared memory included; 0 where it has ended."""
+    """The peak resident memory of a process, including shared memory; 0 if it has ended."""
     return _kibibytes(Path(f"/proc/{process}/status"), "VmHWM:") / 1024
 
 
 def descendants(process: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return []
     return [process, *(descendant for child in children for descendant in descendants(int(child)))]
 

@@ -1,4 +1,4 @@
-"""Heavy pictures: as many pixels as are accepted in files of every format, and files that hide their cost."""
+"""Heavy pictures: the most pixels that are accepted, in all formats, and files that hide their cost."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from model import catalog
 from model.pictures import read
 
 SIDE = 7040
-"""49.6 megapixels: 55 times a portrait of 128 x 128."""
+"""Pixels; 49.6 megapixels, a portrait of 128 x 128 enlarged 55 times."""
 MOST_BYTES = 20 * 2**20
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @cache
 def _portrait() -> npt.NDArray[np.uint8]:
-    """A person as large as can be, in few different pixels: the file is small in any format."""
+    """A person at the largest size, in uniform areas, so that the file is small in any format."""
     with np.load(catalog.find("people").folder / "selftest.npz") as test:
         small = test["image"]
     return cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
@@ -48,7 +48,7 @@ def _picture(file_format: str, mode: str = "RGB", **options: Any) -> bytes:
 
 
 def _deep(suffix: str, channels: int = 3) -> bytes:
-    """A file of 16 bits, which libtiff and libpng compress with a colour in each row alike."""
+    """A file with 16 bits per channel, which libtiff and libpng compress well, since rows repeat."""
     deep = _portrait().astype(np.uint16) * 256
     if channels == 4:
         deep = np.dstack([deep, deep[:, :, :1]])
@@ -70,7 +70,7 @@ def _heic(mode: str, bits: int) -> bytes:
 
 
 def _bmp() -> bytes:
-    """Of one bit a pixel: others would be larger than a file may be."""
+    """A BMP with one bit per pixel: with more, the file would exceed the limit."""
     return _saved(Image.fromarray(_portrait()).convert("1"), "BMP")
 
 
@@ -97,7 +97,7 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 
 @cache
 def noisy(large_bytes: int = MOST_BYTES) -> bytes:
-    """A JPEG of about that many bytes, whose pixels take far more in a format without loss."""
+    """A JPEG of about `large_bytes`, whose pixels take far more bytes in a lossless format."""
     picture = cv2.add(_portrait(), np.random.default_rng(0).integers(0, 128, (SIDE, SIDE, 3), np.uint8))
     best = b""
     for quality in range(5, 100, 10):
@@ -111,7 +111,7 @@ def noisy(large_bytes: int = MOST_BYTES) -> bytes:
 
 @cache
 def nuclei() -> bytes:
-    """As many nuclei as have room."""
+    """A picture full of nuclei, of the largest size."""
     sample = read(SAMPLE)
     copies = -(-SIDE // sample.shape[0])
     tiled = np.ascontiguousarray(np.tile(sample, (copies, copies, 1))[:SIDE, :SIDE, ::-1])
@@ -120,12 +120,12 @@ def nuclei() -> bytes:
 
 @cache
 def rubbish(length: int = MOST_BYTES) -> bytes:
-    """The beginning of a JPEG, and nothing behind it."""
+    """The signature of a JPEG, followed by zeros."""
     return b"\xff\xd8\xff" + bytes(length - 3)
 
 
 def _forged_avif() -> bytes:
-    """67 megapixels in a file that says 64 x 64."""
+    """An AVIF of 67 megapixels whose header says 64 x 64."""
     image = Image.new("RGB", (8192, 8192), (9, 200, 30))
     data = _saved(image, "AVIF", speed=10, quality=1)
     small = struct.pack(">II", 64, 64)
@@ -145,7 +145,7 @@ def _gif_of_frames(count: int = 900) -> bytes:
 
 
 def _tiff_of_values(count: int = 2_500_000) -> bytes:
-    """A small picture with a tag of so many rational values."""
+    """A small picture with a tag that has `count` rational values."""
     data = bytearray(_saved(Image.new("L", (64, 64)), "TIFF"))
     (directory,) = struct.unpack_from("<I", data, 4)
     (entries,) = struct.unpack_from("<H", data, directory)
@@ -157,7 +157,7 @@ def _tiff_of_values(count: int = 2_500_000) -> bytes:
 
 
 def _interlaced_png() -> bytes:
-    """16 bits, four channels, in seven passes, of one colour."""
+    """A PNG of one colour with four channels of 16 bits, interlaced in seven passes."""
     rows = 0
     for left, top, across, down in _ADAM7:
         width, height = -(-(SIDE - left) // across), -(-(SIDE - top) // down)
@@ -170,13 +170,13 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def _endless_png() -> bytes:
-    """A small picture with a thousand times more pixels behind it than it has room for."""
+    """A small picture whose data has a gigabyte of pixels, far more than its size."""
     header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
     return _PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", _zeros(10**9)) + _chunk(b"IEND", b"")
 
 
 def _profile_png() -> bytes:
-    """A colour profile that unpacks to a gigabyte."""
+    """A small picture with a colour profile that unpacks to a gigabyte."""
     header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
     return (
         _PNG_SIGNATURE
@@ -188,7 +188,7 @@ def _profile_png() -> bytes:
 
 
 def _zeros(length: int) -> bytes:
-    """So many zeros, compressed."""
+    """`length` zeros, compressed."""
     packer = zlib.compressobj(9)
     block = bytes(1 << 20)
     whole, rest = divmod(length, len(block))
@@ -220,4 +220,4 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], int]] = {
     "cut-off PNG": (lambda: FORMATS["16-bit RGBA PNG"]()[:-1000], 0),
     "rubbish": (rubbish, 0),
 }
-"""Each with the page that costs most."""
+"""Name → function that makes the file, and its most expensive page."""

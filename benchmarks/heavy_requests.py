@@ -1,4 +1,4 @@
-"""Heavy requests: the largest pictures with every answer, the largest batches, and hostile files."""
+"""Heavy requests: the largest pictures with all formats and outputs, the largest batches, hostile files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.heavy_pictures import FORMATS, HOSTILE, MOST_BYTES, noisy, nucle
 from benchmarks.kinds import Ask, form
 
 Asks = Mapping[str, Callable[[], Ask]]
-"""Requests by name, and what makes them."""
+"""Name of a request → function that makes it."""
 
 _BATCH, _BATCH_BYTES = 16, 64 * 2**20
 _ENVELOPE_BYTES = 4096
@@ -34,13 +34,13 @@ _OUTPUTS: dict[str, dict[str, str]] = {
 
 
 def of_formats() -> Asks:
-    """A picture of each format, of which all pixels are wanted."""
+    """A picture in each format, with an output that needs all its pixels."""
     query = {"model": "people", "output": "overlay", "image_format": "jpeg"}
     return {name: partial(_segment, make, query) for name, make in FORMATS.items()}
 
 
 def of_outputs() -> Asks:
-    """Every answer to a noisy picture of a person, and some to one full of nuclei."""
+    """All outputs for a noisy picture of a person, and some for a picture full of nuclei."""
     people = {
         f"people: {name}": partial(_segment, noisy, {"model": "people", **query})
         for name, query in _OUTPUTS.items()
@@ -53,7 +53,7 @@ def of_outputs() -> Asks:
 
 
 def of_batches() -> Asks:
-    """As many pictures as a request may have, as large as they may be together."""
+    """The most pictures per request, with the largest total size."""
     included = "?model=people&mask_format=none&include=overlay,picture"
     return {
         "batch of flat pictures": lambda: _batch([FORMATS["PNG"]()] * _BATCH, "?model=people"),
@@ -63,7 +63,7 @@ def of_batches() -> Asks:
 
 
 def of_hostile() -> Asks:
-    """Files that cost more than they look."""
+    """Files that cost more than their headers suggest."""
     query = {"model": "people", "output": "overlay"}
     return {
         name: partial(_segment, make, {**query, "page": str(page)}) for name, (make, page) in HOSTILE.items()
@@ -71,14 +71,14 @@ def of_hostile() -> Asks:
 
 
 def rubbish_batch() -> Ask:
-    """A batch of as many bytes as it may have, which are no pictures."""
+    """A batch of the largest size whose files are not pictures."""
     whole = rubbish(MOST_BYTES - _ENVELOPE_BYTES)
     rest = rubbish(_BATCH_BYTES - 3 * len(whole) - _ENVELOPE_BYTES)
     return _batch([whole, whole, whole, rest])
 
 
 def unread() -> Ask:
-    """A small question with a large answer."""
+    """A small request with a large answer."""
     return _segment(partial(noisy, 4 * 2**20), {"model": "people", "output": "overlay"})
 
 

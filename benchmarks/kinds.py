@@ -1,4 +1,4 @@
-"""Kinds of requests: pictures of many formats and sizes, what may be asked of them, and mistakes."""
+"""Kinds of requests: pictures in many formats and sizes, with many parameters, and invalid requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.pictures import SAMPLE
 from model.pictures import read
 
 _BOUNDARY = "--------a-boundary"
-_SMALLEST, _LARGEST, _USUALLY_AT_MOST = 40, 3500, 1400  # pixels on a side
+_SMALLEST, _LARGEST, _USUALLY_AT_MOST = 40, 3500, 1400  # pixels per side
 _LARGE_SHARE = 0.08
 
 _QUERIES: tuple[dict[str, Any], ...] = (
@@ -45,7 +45,7 @@ _QUERIES: tuple[dict[str, Any], ...] = (
     {"model": "people", "output": "probability"},
     {"model": "people", "output": "labelmap"},
     {"model": "people", "split": "parts", "min_area": 20},
-    # Mistakes.
+    # Invalid.
     {"model": "nobody"},
     {"threshold": 2},
     {"classes": "unicorn"},
@@ -59,10 +59,10 @@ class Ask:
     """A request.
 
     Attributes:
-        name: of its kind.
-        path: with its query.
-        body: empty for GET.
-        content_type: of the body.
+        name: the name of its kind.
+        path: the path with the query.
+        body: the body; empty for GET.
+        content_type: the media type of the body.
     """
 
     name: str
@@ -87,7 +87,7 @@ def form(files: Sequence[bytes], field: str = "image", **fields: str) -> tuple[b
 
 
 def kinds(count: int, seed: int = 0) -> list[Ask]:
-    """So many requests, no two alike, the same ones for the same seed."""
+    """`count` different requests; the same ones for the same seed."""
     rng = np.random.default_rng(seed)
     sample = read(SAMPLE)
     return [_kind(rng, sample) for _ in range(count)]
@@ -140,7 +140,7 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _tiled(sample: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
-    """The sample, as often as it takes."""
+    """The sample, repeated to fill the size."""
     copies = -(-height // sample.shape[0]), -(-width // sample.shape[1]), 1
     return np.ascontiguousarray(np.tile(sample, copies)[:height, :width])
 

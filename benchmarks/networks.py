@@ -1,4 +1,4 @@
-"""ResNet-50 and ResNet-101 at Matterport's size: this project's ways against the library's."""
+"""ResNet-50 and ResNet-101 at Matterport's size: this project's engines against Matterport's library."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from model.mrcnn import Config, MaskRCNN
 PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 OBJECTS = (10, 100)
 CALIBRATION_PHOTOS = 3
-"""Enough for time, which does not depend on what the steps of int8 stand for."""
+"""Enough to measure time, which does not depend on the quantization ranges of int8."""
 REPEATS = 5
 
 
 def against_matterport(backbone: str) -> list[dict[str, Any]]:
-    """A row a way and number of objects: times, the ratio, and the share of the roof that the trunk reaches.
+    """A row per engine, precision and number of objects: times, ratio, and the trunk's share of the peak.
 
-    Weights are random: the arithmetic is the same whatever they say. Matterport's way is TensorFlow in fp32,
-    a 1024 × 1024 square, 100 masks and a stack of full-size ones.
+    Weights are random, since they do not affect the time. Matterport's way is TensorFlow in fp32, a
+    1024 × 1024 square, 100 masks and a stack of full-size masks.
     """
     config = Config(backbone=backbone, num_classes=81, detection_min_confidence=0.0)
     network = MaskRCNN(config)
@@ -69,7 +69,7 @@ def against_matterport(backbone: str) -> list[dict[str, Any]]:
 def _ways(
     reference: TensorFlowRunner, models: Models, config: Config
 ) -> Iterator[tuple[Runner, dict[str, int]]]:
-    """The network in every way that this processor has, and the memory of a process that runs it so."""
+    """The network with each engine and precision of this processor, and the memory of its process."""
     yield reference, {}
     able = precisions_of_processor()
     calibration = Calibration(StageInputs(reference, config), [PHOTO] * CALIBRATION_PHOTOS)
@@ -86,7 +86,7 @@ def _ways(
 
 
 def _never_answer_background(network: MaskRCNN) -> None:
-    """Random weights may see background everywhere; then there would be no masks to time."""
+    """Make random weights predict objects; if they predicted only background, there would be no masks."""
     logits = network.box_model.get_layer("mrcnn_class_logits")
     bias = np.zeros(network.config.num_classes, np.float32)
     bias[0] = -100

@@ -1,4 +1,4 @@
-"""How time and memory grow with the picture and with what is in it."""
+"""Growth of time and memory with the size of the picture and the number of objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MASKS, PHOTO_SHAPE = 92, (3000, 4000)
 
 
 def growth() -> list[dict[str, Any]]:
-    """Nuclei in pictures of more and more pixels, all counted, and with more and more objects kept."""
+    """Time for nuclei in pictures of increasing size, keeping all, and for increasing numbers of objects."""
     segmenter = load("nuclei")
     rows: list[dict[str, Any]] = []
 
@@ -54,7 +54,7 @@ def growth() -> list[dict[str, Any]]:
 
 
 def mosaic_of(path: Path, megapixels: float) -> npt.NDArray[np.uint8]:
-    """A square picture of so many megapixels, of copies of the one at `path`: uint8 (H, W, 3), RGB."""
+    """A square picture of `megapixels`, tiled with copies of the picture at `path`: uint8 (H, W, 3), RGB."""
     sample = read(path)
     side = round((megapixels * 1e6) ** 0.5)
     copies = -(-side // min(sample.shape[:2]))
@@ -62,7 +62,7 @@ def mosaic_of(path: Path, megapixels: float) -> npt.NDArray[np.uint8]:
 
 
 def masks_of_a_large_photo() -> dict[str, Any]:
-    """From the raw heads' answers to the text of the JSON reply, for 92 objects on 12 megapixels."""
+    """Time and memory from the heads' raw output to the JSON text, for 92 objects on 12 megapixels."""
     photo = np.zeros((*PHOTO_SHAPE, 3), np.uint8)
     config = Config(num_classes=81, image_resize_mode="fit64", detection_min_confidence=0.5)
     names = ["background", *(f"class {index}" for index in range(1, 81))]
@@ -87,7 +87,7 @@ def masks_of_a_large_photo() -> dict[str, Any]:
 
 
 class _RawHeads:
-    """Stages that cost nothing and answer 92 objects of all sizes, smooth blobs of random classes."""
+    """Stages that take no time and return 92 objects of all sizes, smooth blobs of different classes."""
 
     few_shapes = False
 
@@ -95,7 +95,7 @@ class _RawHeads:
         rng = np.random.default_rng(0)
         anchors = pyramid_anchors(config, *shape)
         inside = np.flatnonzero((anchors >= 0).all(axis=1) & (anchors <= 1).all(axis=1))
-        large = inside[inside >= level_sizes(config, *shape)[0]]  # not of P2: those are specks
+        large = inside[inside >= level_sizes(config, *shape)[0]]  # not from P2: its objects are tiny
         self.objectness = np.full((1, len(anchors)), -10, np.float32)
         self.objectness[0, rng.choice(large, MASKS * 2, replace=False)] = rng.uniform(5, 9, MASKS * 2)
         self.deltas = np.zeros((1, len(anchors), 4), np.float32)

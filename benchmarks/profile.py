@@ -1,4 +1,4 @@
-"""The profile: where a trunk's time goes, layer by layer, and what the host adds for the model that ships."""
+"""The profile: a trunk's time by kind of layer, and the time that the host adds for the included model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from model.stopwatch import Stopwatch
 
 ROUNDS, RUNS_A_ROUND = 5, 3
 COPY_MEGABYTES, COPIES = 24, 20
-"""Of the size of a pyramid's finest level, so that the copy finds it where the layers find theirs."""
+"""The size of a pyramid's finest level, so that the copy uses the same caches as the layers."""
 PICTURES_TIMED = 15
 COLOURS = 3
 KINDS = {
@@ -51,7 +51,7 @@ KINDS = {
     "Eltwise": "eltwise",
     "Subgraph": "eltwise",
 }
-"""Of OpenVINO's types of layers; convolutions are told apart by their kernels."""
+"""OpenVINO's type of a layer → kind; convolutions are further divided by kernel size."""
 ORDER = (
     "convolutions 3 × 3",
     "convolutions 1 × 1",
@@ -72,12 +72,12 @@ HOST = {
     "detections and their NMS": ((inference, "refine"),),
     "masks": ((inference, "paste"),),
 }
-"""The host's stages, and the functions that they are, where they are called from."""
+"""The host's stages, and the functions of each, as (module that calls the function, its name)."""
 NETWORK = ("trunk", "heads")
 
 
 class Layer(NamedTuple):
-    """One layer as OpenVINO runs it: its kind, 10⁹ operations, and 10⁶ bytes read and written at least."""
+    """One layer as OpenVINO runs it: its kind, 10⁹ operations, and its minimum traffic in 10⁶ bytes."""
 
     kind: str
     gigaflops: float
@@ -85,7 +85,7 @@ class Layer(NamedTuple):
 
 
 def profile() -> dict[str, Any]:
-    """Tables of each network and precision, totals with and without profiling, and the host's stages."""
+    """Tables for each network and precision, totals with and without profiling, and the host's stages."""
     able = [name for name in ("f32", "bf16", "int8") if name in precisions_of_processor()]
     answer: dict[str, Any] = {"copy_gigabytes_a_second": round(copy_gigabytes_a_second(), 1), "totals": []}
     for name, picture, trunks in _networks():
@@ -101,11 +101,11 @@ def profile() -> dict[str, Any]:
 def profile_of_trunk(
     folder: Path, precision: str, picture: Floats, roof: float
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A row a kind of layer, and the times of the whole, for the trunk in `folder` as it is served.
+    """A row per kind of layer, and the total times, for the trunk in `folder` as it is served.
 
-    A layer's time is the median over rounds of its mean in one, warm-ups apart. OpenVINO only tells the mean
-    since the beginning, in whole microseconds: a round is the difference of two of these. What a whole takes
-    beyond its layers is the row "between layers".
+    A layer's time is the median over rounds of its mean in each, without warm-ups. OpenVINO reports only the
+    mean since the start, in whole microseconds: a round is the difference of two of these. The row "between
+    layers" is the total time minus that of the layers.
     """
     plain, profiled = (_trunk(folder, precision, picture.shape, counted) for counted in (False, True))
     for _ in range(WARM_UPS):
@@ -116,7 +116,7 @@ def profile_of_trunk(
     rounds: dict[str, list[float]] = defaultdict(list)
     times: dict[bool, list[float]] = {False: [], True: []}
     for number in range(1, ROUNDS + 1):
-        for _ in range(RUNS_A_ROUND):  # by turns: what else the machine does slows both
+        for _ in range(RUNS_A_ROUND):  # alternating, so that other load slows both
             for counted, request in ((False, plain), (True, profiled)):
                 start = time.perf_counter()
                 request.infer([picture])
@@ -145,7 +145,7 @@ def profile_of_trunk(
 
 
 def host_stages(precision: str) -> list[dict[str, Any]]:
-    """A row a stage of a 512 × 512 picture through the model that ships: median milliseconds, and share."""
+    """A row per stage for a 512 × 512 picture with the included model: median milliseconds, and share."""
     served = load("nuclei", engine="openvino", precision=precision)
     image = read(SAMPLE)
     whole_ms = median_ms(lambda: served.segment(image), PICTURES_TIMED)
@@ -179,7 +179,7 @@ def host_stages(precision: str) -> list[dict[str, Any]]:
 
 
 def copy_gigabytes_a_second() -> float:
-    """Bytes read and written a second while one core copies an array that caches of its own cannot hold."""
+    """10⁹ bytes read and written per second by one core that copies an array larger than its caches."""
     source = np.ones(COPY_MEGABYTES * 10**6, np.uint8)
     target = source.copy()
     times = []
@@ -191,7 +191,7 @@ def copy_gigabytes_a_second() -> float:
 
 
 def _networks() -> Iterator[tuple[str, Floats, dict[str, Path]]]:
-    """Name, what the trunk sees, and the folder of the stages by precision."""
+    """Name, the trunk's input, and the folder of the stages by precision."""
     config = Config(backbone="resnet101", num_classes=81, image_resize_mode="fit64")
     reference = runner_of(MaskRCNN(config))
     trunk = {"trunk": convert(reference)["trunk"]}
@@ -220,7 +220,7 @@ def _trunk(folder: Path, precision: str, picture_shape: tuple[int, ...], counted
 
 
 def _sums_ms(request: ov.InferRequest, runs: int) -> dict[str, float]:
-    """Milliseconds of each layer in all runs so far; those that became part of another are not among them."""
+    """Milliseconds of each layer in all runs so far, without layers that were fused into others."""
     return {
         layer.node_name: layer.real_time.total_seconds() * 1000 * runs
         for layer in request.profiling_info
@@ -243,7 +243,7 @@ def _layer(layer: ov.Node) -> Layer:
     elif kind == "other convolutions" and (height, width) in ((1, 1), (3, 3)):
         kind = f"convolutions {height} × {width}"
     output_pixels = int(np.prod(layer.get_output_shape(0)[2:]))
-    # A 2 × 2 kernel that upsamples by 2 touches each pixel once.
+    # A 2 × 2 kernel that upsamples by 2 computes each pixel once.
     taps = 1 if kind == "upsampling" else height * width
     operations = 2 * int(np.prod(channels)) * taps * output_pixels
     tensors = [*(value.get_source_output() for value in layer.inputs()), layer.output(0)]
@@ -277,7 +277,7 @@ def _row(kind: str, ms: float, total_ms: float, layers: Iterable[Layer], roof: f
 
 
 def _measure(stack: ExitStack, stopwatch: Stopwatch, stage: str, owner: Any, name: str) -> None:
-    """Until the stack closes, the owner's function of that name is on the stopwatch."""
+    """Measure the owner's function of that name with the stopwatch, until the stack closes."""
     function = getattr(owner, name)
 
     def measured(*arguments: Any, **named: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The report: results as tables and plots in docs/performance.md."""
+"""The report: writes results as tables and plots to docs/performance.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib
 
-matplotlib.use("Agg")  # no screen is needed
+matplotlib.use("Agg")  # works without a screen
 
 from matplotlib import pyplot
 
@@ -30,7 +30,7 @@ def tables(result: Any) -> str:
 
 
 def write(results: dict[str, Any]) -> None:
-    """Put each part's tables between its marks in the page, and draw the plots beside it."""
+    """Write each part's tables between its marks in the page, and draw the plots."""
     page = PAGE.read_text(encoding="utf-8")
     for name, result in results.items():
         page = re.sub(

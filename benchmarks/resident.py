@@ -20,14 +20,14 @@ SHAPES = ((1024, 1024), (768, 1024), (1024, 768), (480, 640))
 
 
 def megabytes_of_fresh_process(folder: Path, precision: str, config: Config) -> int:
-    """Resident memory after pictures of several shapes; nothing else was ever loaded there."""
+    """Resident memory of a new process after pictures of several shapes."""
     words = [sys.executable, "-m", __name__, folder, precision, json.dumps(config.to_json())]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1])
 
 
 def main(folder: str, precision: str, config_json: str) -> None:
-    """Run some pictures and print the megabytes."""
+    """Segment some pictures and print the megabytes."""
     config = Config.from_json(json.loads(config_json))
     runner = OpenVINORunner.open(Path(folder), STAGES, precision, (1, *largest_picture(config), 3))
     stages = EngineStages(runner, config)
@@ -37,7 +37,7 @@ def main(folder: str, precision: str, config_json: str) -> None:
 
 
 def resident_megabytes(process: int) -> float:
-    """What a process holds in memory now."""
+    """The current resident memory of a process, in 10⁶ bytes."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

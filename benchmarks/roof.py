@@ -1,4 +1,4 @@
-"""The roof: how fast this machine computes convolutions at best, in each precision."""
+"""The roof: the peak speed of this machine for convolutions, in each precision."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import openvino.opset13 as ops
 
 CHANNELS, SIDE, KERNEL = 256, 128, 3
 LAYERS = 4
-"""In a row, as in a network: one layer alone would mostly be the reordering of its input."""
+"""Layers in sequence, as in a network: a single layer would mostly measure the reordering of its input."""
 REPEATS = 10
 
 
 def roof_gflops(precision: str) -> float:
-    """Billions of multiplications and additions a second, of 3 × 3 convolutions of 256 channels.
+    """10⁹ multiplications and additions per second, for 3 × 3 convolutions of 256 channels.
 
-    A shared machine's roof moves while one looks: measure it next to what is compared with it.
+    The roof of a shared machine varies: measure it next to the time that is compared with it.
     """
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -57,7 +57,7 @@ def _range(low: float, high: float) -> list[np.ndarray]:
 
 
 def gigaflops(trunk: ov.Model, picture_shape: tuple[int, int]) -> float:
-    """Billions of multiplications and additions in a trunk's convolutions, for a picture (height, width)."""
+    """10⁹ multiplications and additions in a trunk's convolutions, for a picture of this (height, width)."""
     trunk = trunk.clone()
     trunk.reshape([1, *picture_shape, 3])
     total = 0

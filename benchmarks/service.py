@@ -1,4 +1,4 @@
-"""The service as it is deployed: start, memory, clients, and more load than it can carry."""
+"""The service as it is deployed: start, memory, clients, and overload."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ROOT = Path(__file__).parents[1]
 CLIENTS = (1, 2, 4, 8, 16)
 SECONDS = 8
 OVERLOAD = 4
-"""Times the rate that it can carry."""
+"""Request rate in the overload test, as a multiple of the service's maximum."""
 REQUESTS, SETTLED = 1000, 100
 
 
 class Server:
-    """A running service and how long it took to get ready."""
+    """A running service, and the time until it was ready."""
 
     def __init__(self, cgroup: Cgroup | None = None, **environment: str) -> None:
         with socket.socket() as free:
@@ -54,7 +54,7 @@ class Server:
     def request(
         self, method: str, path: str, body: bytes = b"", content_type: str = "image/png"
     ) -> tuple[int, float]:
-        """Status, 0 where nobody answered, and milliseconds."""
+        """The HTTP status, 0 if there was no answer, and milliseconds."""
         start = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
@@ -70,18 +70,18 @@ class Server:
         return status, (time.perf_counter() - start) * 1000
 
     def segment(self, picture: bytes) -> tuple[int, float]:
-        """Status and milliseconds of one picture."""
+        """The HTTP status and milliseconds for one picture."""
         return self.request("POST", "/api/v1/segment", picture)
 
     def megabytes(self) -> float:
-        """Resident memory of the workers together, without uWSGI's master and router."""
+        """Total resident memory of the workers, without uWSGI's master and router."""
         resident = [resident_megabytes(process) for process in descendants(self.process.pid)]
         return sum(megabytes for megabytes in resident if megabytes > 100)
 
 
 @contextmanager
 def running(cgroup: Cgroup | None = None, **environment: str) -> Iterator[Server]:
-    """A service on a free port of this machine, ended with the block."""
+    """A service on a free port of this machine, stopped at the end of the block."""
     server = Server(cgroup, **environment)
     try:
         yield server
@@ -91,7 +91,7 @@ def running(cgroup: Cgroup | None = None, **environment: str) -> Iterator[Server
 
 
 def start_and_memory() -> dict[str, Any]:
-    """Seconds to ready (files in the cache: the second start), and megabytes over a thousand sizes."""
+    """Seconds until ready, at the second start, with files cached; and megabytes over a thousand sizes."""
     with running():
         pass
     with running() as server:
@@ -102,7 +102,7 @@ def start_and_memory() -> dict[str, Any]:
             status, _ = server.segment(next(pictures))
             assert status == 200, status
             held.append(server.megabytes())
-    # Of as many requests each: the highest of more would be higher by chance alone.
+    # The same number of requests in each, since the maximum of more would be higher by chance.
     early, late = max(held[SETTLED : 2 * SETTLED]), max(held[-SETTLED:])
     return {
         "seconds_to_ready": round(ready, 2),
@@ -115,7 +115,7 @@ def start_and_memory() -> dict[str, Any]:
 
 
 def clients(**environment: str) -> list[dict[str, Any]]:
-    """Each asks again as soon as it is answered."""
+    """Throughput and latency by number of clients; each sends a request as soon as it has an answer."""
     picture = SAMPLE.read_bytes()
     rows = []
     with running(**environment) as server:
@@ -140,7 +140,7 @@ def clients(**environment: str) -> list[dict[str, Any]]:
 
 
 def overload() -> dict[str, Any]:
-    """Requests come at four times the rate that it can carry, whether or not others are answered."""
+    """Send requests at four times the maximum rate of the service, without waiting for answers."""
     picture = SAMPLE.read_bytes()
     with running() as server:
         for _ in range(10):
@@ -185,7 +185,7 @@ def _together(server: Server, picture: bytes, count: int, seconds: float) -> lis
 
 
 def run_together(jobs: Sequence[Callable[[], object]]) -> None:
-    """Run each job in a thread of its own; return when all are done."""
+    """Run each job in its own thread; return when all are done."""
     threads = [threading.Thread(target=job) for job in jobs]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""The soak: what a service holds in memory after thousands of requests of hundreds of kinds."""
+"""The soak: the memory of a service after thousands of requests of hundreds of kinds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS, REQUESTS, ROWS, CLIENTS = 300, 3000, 10, 4
 
 
 def soak(requests: int = REQUESTS) -> list[dict[str, Any]]:
-    """Memory after each tenth of the requests, sent by a few clients at once, by kind of process."""
+    """Memory by kind of process after each tenth of the requests, which a few clients send simultaneously."""
     rng = np.random.default_rng(0)
     asks = kinds(KINDS)
     rows: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
-"""The most memory that a service takes as k8s/ runs it: by kinds of heavy requests, and by all of them mixed.
+"""The peak memory of a service as k8s/ runs it: for each kind of heavy request, and for a mix of all.
 
-`python -m benchmarks.worst_memory [GROUP…] [--seconds N]` for some of it.
+To measure only some groups: `python -m benchmarks.worst_memory [GROUP…] [--seconds N]`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CLIENTS = 20
 _SILENT_CLIENTS, _SILENT_SECONDS = 8, 20
 _BURST_SECONDS = 15
 _BACK_OFF_SECONDS = 0.5
-"""After 503: some clients come back sooner than they are told."""
+"""Before the next request after a 503: some clients retry earlier than the service tells them."""
 
 GROUPS: dict[str, Callable[[], heavy_requests.Asks]] = {
     "formats": heavy_requests.of_formats,
@@ -47,7 +47,7 @@ TOGETHER = ("uploads", "silent", "mix")
 
 
 class Watched:
-    """A service under load: its memory is looked at, and whether it answers its probe."""
+    """A service under load, whose memory and probe are monitored."""
 
     def __init__(self, server: Server, cgroup: Cgroup | None) -> None:
         self.server = server
@@ -63,23 +63,23 @@ class Watched:
             thread.start()
 
     def send(self, ask: Ask, caller: str | None = None, together: threading.Barrier | None = None) -> Answer:
-        """Send a request, as a new caller if none is named, and count its answer."""
+        """Send a request, from a new address if `caller` is None, and record its answer."""
         answer = exchange(self.server.port, ask, caller or self.caller(), together=together)
         self._answers.append(answer)
         return answer
 
     def caller(self) -> str:
-        """The loopback address of the next caller."""
+        """A loopback address for the next client."""
         number = next(self._callers)
         return f"127.0.{number // 250 % 250}.{number % 250 + 2}"
 
     @property
     def sent(self) -> int:
-        """How many requests were answered or lost."""
+        """The number of requests that were answered or lost."""
         return len(self._answers)
 
     def row(self, name: str) -> dict[str, Any]:
-        """What came of it. Ends the watch."""
+        """Stop monitoring and return the results."""
         time.sleep(2 * _PROBE_SECONDS)
         self._is_over.set()
         for thread in self._threads:
@@ -116,7 +116,7 @@ class Watched:
 def worst_memory(
     groups: tuple[str, ...] = (*GROUPS, *TOGETHER), seconds: float = MIX_SECONDS
 ) -> list[dict[str, Any]]:
-    """A row for each kind of request, sent by twice as many clients as have room, and for the mix."""
+    """A row for each kind of request, sent by twice as many clients as there are places, and for the mix."""
     rows: list[dict[str, Any]] = []
 
     def note(row: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ def worst_memory(
 
 @contextmanager
 def watched() -> Iterator[Watched]:
-    """A service as k8s/ runs it, in a cgroup with its limit where there are such."""
+    """A service as k8s/ runs it, in a cgroup with its memory limit if cgroups are available."""
     limit, environment = deployed()
     with memory_cgroup(limit) as cgroup, running(cgroup, **environment) as server:
         service = Watched(server, cgroup)
@@ -161,7 +161,7 @@ def watched() -> Iterator[Watched]:
 
 
 def deployed() -> tuple[int, dict[str, str]]:
-    """Bytes of memory, and the settings, that a pod of k8s/ has."""
+    """The memory limit in bytes and the settings of a pod in k8s/."""
     base = yaml.safe_load((ROOT / "k8s" / "base" / "kustomization.yaml").read_text())
     (settings,) = base["configMapGenerator"]
     deployment = yaml.safe_load((ROOT / "k8s" / "server" / "deployment.yaml").read_text())
@@ -183,7 +183,7 @@ def _at_once(service: Watched, asks: list[Ask]) -> None:
 
 
 def _ending_together(service: Watched, ask: Ask) -> None:
-    """As many uploads as may arrive at once; their last bytes come at the same moment."""
+    """The most uploads that may arrive simultaneously; they send their last bytes at the same moment."""
     together = threading.Barrier(_places())
     run_together([partial(service.send, ask, together=together)] * _places())
 
@@ -203,9 +203,9 @@ def _unread(service: Watched, ask: Ask, clients: int) -> None:
 
 
 def _mixed(service: Watched, asks: list[Ask], seconds: float) -> Counter[int]:
-    """Many that ask for anything, one that asks for little, some that read nothing, and bursts of uploads.
+    """Clients with all kinds of requests, one with small ones, some that do not read, and bursts of uploads.
 
-    Returns how often the one that asks for little got each status.
+    Returns the number of answers with each status to the client with small requests.
     """
     end = time.monotonic() + seconds
     small: Counter[int] = Counter()
@@ -250,17 +250,19 @@ def _mixed(service: Watched, asks: list[Ask], seconds: float) -> Counter[int]:
 
 
 def main() -> None:
-    """Measure the groups asked for, all by default."""
+    """Measure the given groups, by default all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worst_memory", description=__doc__)
     everything = (*GROUPS, *TOGETHER)
     parser.add_argument(
-        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(everything)}; all by default"
+        "groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(everything)} (default: all)"
     )
-    parser.add_argument("--seconds", type=float, default=MIX_SECONDS, help="of the mix (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=MIX_SECONDS, help="duration of the mix (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.groups) - set(everything))
     if unknown:
-        parser.error(f"there is no group {', '.join(unknown)}; there are: {', '.join(everything)}")
+        parser.error(f"there is no group {', '.join(unknown)}: choose from {', '.join(everything)}")
     print("\n" + report.tables(worst_memory(tuple(arguments.groups) or everything, arguments.seconds)))
 
 
