@@ -1,1 +1,1 @@
-"""What segments are turned into for whoever asked: a file each."""
+"""Output formats: one module per format."""

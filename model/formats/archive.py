@@ -1,4 +1,4 @@
-"""Archives: zip files with a file for each segment, under a name that tells which it is."""
+"""Archives: zip files with a file for each segment, named after its number and class."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from collections.abc import Iterable
 
 from model.formats.encode import CannotEncode
 
-# Even at 3 bytes a character, a file name stays under the 255 bytes that file systems allow.
+# Even at 3 bytes per character, a file name stays under the 255 bytes that file systems allow.
 _MAX_NAME_LENGTH = 60
 
-# ImageJ counts a name in units of 16 bits and roifile in characters: above U+FFFF they disagree.
+# ImageJ measures a name in units of 16 bits, roifile in characters: above U+FFFF they disagree.
 _NOT_IN_A_NAME = re.compile("[\\W\U00010000-\U0010ffff]+")
 
-# The archive is made in memory. Objects that do not overlap add up to about the picture itself, 100 MB at 50
-# megapixels; only hundreds of large ones on top of each other come here.
+# The archive is built in memory. Objects that do not overlap add up to about the size of the picture, 100 MB
+# at 50 megapixels; only hundreds of large overlapping objects reach this limit.
 _MAX_ZIP_BYTES = 512 * 2**20
 
-# The earliest date that a zip file can tell: the same segments give the same bytes at any hour.
+# The earliest date that a zip file can have. It is fixed, so that the same segments always give the same
+# bytes.
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def segment_name(index: int, class_name: str) -> str:
     """The name, safe in file names, of the segment at `index`: "0001-nucleus" for the first.
 
-    Hyphens stand for all but letters, digits and underscores; "object" is where nothing is left.
+    Characters other than letters, digits and underscores become hyphens; a name without any becomes "object".
     """
     safe = _NOT_IN_A_NAME.sub("-", class_name)[:_MAX_NAME_LENGTH].strip("-")
     return f"{index + 1:04d}-{safe or 'object'}"
 
 
 def to_zip(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """A zip file of files, each a name and what is in it; of none, one with nothing in it.
+    """A zip file of files, each a name and its content; an empty zip file if there are none.
 
     Args:
-        files: taken one by one, so that they need not be in memory together. They are stored as they are:
-            PNG files do not shrink further, and a thousand small files take longer to deflate than to make.
+        files: consumed one by one, so that they need not be in memory together. They are not compressed: PNG
+            files do not shrink further, and a thousand small files take longer to deflate than to create.
 
     Raises:
         CannotEncode: a zip file of more than 512 MiB.
@@ -48,6 +49,6 @@ def to_zip(files: Iterable[tuple[str, bytes]]) -> bytes:
             archive.writestr(zipfile.ZipInfo(name, _TIMESTAMP), content)
             if packed.tell() > _MAX_ZIP_BYTES:
                 raise CannotEncode(
-                    f"the zip file takes more than {_MAX_ZIP_BYTES // 2**20} MiB: ask for fewer segments"
+                    f"the zip file exceeds {_MAX_ZIP_BYTES // 2**20} MiB: request fewer segments"
                 )
     return packed.getvalue()

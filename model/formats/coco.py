@@ -1,4 +1,4 @@
-"""COCO: the data set of one image that pycocotools, and what is built on it, reads."""
+"""COCO: a data set of one image, for pycocotools and tools that are built on it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def segments_to_coco(
     """A COCO data set of plain Python values, with an annotation for each segment, best score first.
 
     Args:
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
-        mask_format: what `segmentation` is:
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
+        mask_format: the form of `segmentation`:
             "rle": compressed run lengths;
-            "polygon": a polygon for each part, but run lengths where there are holes, which COCO's tools
-                would fill, and where there is nothing;
-            "png": run lengths, since COCO knows no such masks;
+            "polygon": a polygon for each part, but run lengths for a mask with holes, which COCO's tools
+                would fill, or without pixels;
+            "png": run lengths, since COCO has no PNG masks;
             "none": absent.
 
     Returns:
-        The members info, licenses, images, annotations and categories. The image is number 1 and has the file
-        name "image". Annotations are numbered from 1, have a score as results do, and are no crowds; areas
-        are those of masks. Categories are all classes but the background, by their ids.
+        The members info, licenses, images, annotations and categories. The image has id 1 and the file name
+        "image". Annotations are numbered from 1, have a score like COCO's results, and are not crowds; areas
+        are those of the masks. Categories are all classes except the background, with their class ids.
     """
     width, height = segments.size
     areas = segments.areas().tolist()

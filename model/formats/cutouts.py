@@ -1,4 +1,4 @@
-"""Cutouts: every segment as a picture of its own, transparent around the object."""
+"""Cutouts: each segment as a separate picture, transparent around the object."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def segments_to_cutouts(
 
     Args:
         image: uint8 (H, W, 3), the RGB picture that the segments belong to.
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
 
     Yields:
-        A name such as "0001-nucleus.png" and uint8 (height, width, 4), RGBA, of the segment's box. What is
-        transparent is black too, so that nothing of the surroundings travels along unseen.
+        A name such as "0001-nucleus.png" and uint8 (height, width, 4), RGBA, of the segment's box.
+        Transparent pixels are also black, so that the file does not contain hidden surroundings.
     """
     for index, mask in enumerate(segments.masks):
         x1, y1, x2, y2 = segments.boxes[index]
@@ -38,7 +38,7 @@ def segments_to_cutouts(
 def segments_to_zip(image: npt.NDArray[np.uint8], segments: Segments, class_names: Sequence[str]) -> bytes:
     """The cutouts as PNG files in a zip file; the arguments are those of `segments_to_cutouts`.
 
-    No segments give a zip file with nothing in it. One cutout at a time is in memory as pixels.
+    The zip file is empty if there are no segments. Only one cutout at a time is in memory as pixels.
 
     Raises:
         CannotEncode: a zip file of more than 512 MiB, or a cutout with a side of more than a million pixels.

@@ -1,4 +1,4 @@
-"""Encoding: pixel arrays become PNG, JPEG and WebP files."""
+"""Encoding: pixel arrays to PNG, JPEG and WebP files."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from PIL import Image
 FileFormat = Literal["png", "jpeg", "webp"]
 
 LARGEST_SIDES: dict[FileFormat, int] = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383}
-"""The most pixels that a picture may be wide and high; more, libpng, libjpeg and libwebp refuse to write."""
+"""The largest width and height in pixels that libpng, libjpeg and libwebp write."""
 
 _NAMES: dict[FileFormat, str] = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
 
-# Somebody waits for the answer. Level 1 takes a quarter of the time of level 6, for files a seventh larger;
-# one filter for all rows, not a search for the best of each, halves that again for a few percent.
+# For a fast answer: level 1 takes a quarter of the time of level 6, for files a seventh larger; using one
+# filter for all rows, instead of searching the best one for each, halves the time again for a few percent.
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 _JPEG_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, 90)
 
-# Masks are mostly long runs: level 3 takes no longer than level 1, and no filter is better than any.
+# Masks are mostly long runs: level 3 takes no longer than level 1, and using no filter is best.
 _MASK_OPTIONS = (
     *(cv2.IMWRITE_PNG_BILEVEL, 1),
     *(cv2.IMWRITE_PNG_COMPRESSION, 3),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),
 )
 
-# On photos two thirds of the bytes of our JPEG. OpenCV's WebP is always libwebp's method 4, which takes twice
-# as long for files 3% smaller, and six times as long at 50 megapixels (19 s), where it starts over and over.
+# Two thirds of the bytes of JPEG as above, for photos. Not with OpenCV, which always uses libwebp's method 4:
+# it takes twice as long for files 3% smaller, and six times as long at 50 megapixels (19 s), where it
+# restarts often.
 _WEBP_QUALITY = 85
 _WEBP_METHOD = 2
 
@@ -39,17 +40,17 @@ _RGB_TO_OPENCV = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
 class CannotEncode(ValueError):
-    """The picture does not go into a file of that format; the message is fit for whoever asked for it."""
+    """The picture cannot be written in that format; the message can be shown to the caller."""
 
 
 def check_encodable(size: tuple[int, int], file_format: FileFormat) -> None:
-    """Raise CannotEncode unless a picture of `size`, (width, height), goes into such a file."""
+    """Raise CannotEncode unless a picture of `size`, (width, height), can be written in that format."""
     width, height = size
     largest = LARGEST_SIDES[file_format]
     if max(size) > largest:
         raise CannotEncode(
             f"a picture of {width} x {height} pixels is too large for {_NAMES[file_format]},"
-            f" which holds at most {largest:,} a side"
+            f" whose limit is {largest:,} per side"
         )
 
 
@@ -71,7 +72,7 @@ def encode_png(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
 
 
 def encode_mask(mask: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG file of one bit a pixel, black and white, of uint8 (H, W) of 0 and 1. Raises CannotEncode."""
+    """A PNG file with one bit per pixel, black and white, of uint8 (H, W) of 0 and 1. Raises CannotEncode."""
     return _encode_with_opencv("png", mask, _MASK_OPTIONS)
 
 
@@ -107,6 +108,6 @@ def _encode_with_opencv(
     done, encoded = cv2.imencode(f".{file_format}", in_opencv_order, options)
     if not done:
         raise CannotEncode(
-            f"OpenCV made no {_NAMES[file_format]} of a picture of {width} x {height} pixels; its log has why"
+            f"OpenCV could not write {width} x {height} pixels as {_NAMES[file_format]}; its log tells why"
         )
     return encoded.tobytes()

@@ -1,4 +1,4 @@
-"""GeoJSON as QuPath reads and writes it (0.4 and later): a detection for each segment."""
+"""GeoJSON for QuPath 0.4 and later: a detection for each segment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.results.segments import Segments
 
 
 def palette_colour(class_id: int) -> Colour:
-    """One of the palette's few colours for a class, (red, green, blue)."""
+    """The palette's colour for a class, (red, green, blue); colours repeat."""
     return PALETTE[(class_id - 1) % len(PALETTE)]
 
 
@@ -25,15 +25,15 @@ def segments_to_geojson(
     """A FeatureCollection of plain Python values, a feature for each segment, best score first.
 
     Args:
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
         colour_of: the colour in which QuPath shows a class, by class id.
 
     Returns:
-        Coordinates are the image's pixels, (0, 0) its upper left corner, where RFC 7946 has degrees; else it
-        holds. A segment of one part is a Polygon, of several a MultiPolygon, with holes and along the edges
-        of pixels. Its name is such as "0001-nucleus"; score and area are measurements. A mask without pixels
-        is left out: QuPath takes no object without a place.
+        RFC 7946, except that coordinates are pixels instead of degrees, with (0, 0) the upper left corner of
+        the image. A segment is a Polygon, or a MultiPolygon if it has several parts, with holes, along the
+        edges of pixels. Its name is like "0001-nucleus"; score and area are measurements. A mask without
+        pixels is left out, because QuPath rejects objects without a geometry.
     """
     areas = segments.areas().tolist()
     scores = segments.written_scores()
@@ -52,10 +52,10 @@ def segments_to_geojson(
                     "objectType": "detection",
                     "name": segment_name(index, class_names[class_id]),
                     "classification": {
-                        "name": " ".join(class_names[class_id].split()),  # QuPath refuses line breaks
+                        "name": " ".join(class_names[class_id].split()),  # QuPath rejects line breaks
                         "color": list(colour_of(class_id)),
                     },
-                    # Named as QuPath's own, so that measuring there again adds no second area.
+                    # QuPath's names, so that measuring in QuPath does not add a second area.
                     "measurements": {
                         "Score": scores[index],
                         "Area px^2": areas[index],
@@ -67,7 +67,7 @@ def segments_to_geojson(
 
 
 def _geometry(parts: Sequence[Sequence[Integers]]) -> dict[str, Any]:
-    # On the screen outer rings run clockwise. With y upwards that is what RFC 7946 asks for: to the left.
+    # On the screen, outer rings run clockwise. With y upwards that is counterclockwise, as RFC 7946 requires.
     polygons = [[_closed(ring) for ring in rings] for rings in parts]
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}

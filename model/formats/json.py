@@ -1,4 +1,4 @@
-"""JSON of the HTTP contract: what was found, ready for any JSON encoder."""
+"""JSON of the HTTP contract: a finding as plain Python values, for any JSON encoder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MaskFormat = Literal["rle", "polygon", "png", "none"]
 
 
 def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dict[str, Any]:
-    """What was found and by which model, as `model.formats.schemas.Found`, of plain Python values only.
+    """The segments, the model and the image, as in `model.formats.schemas.Found`, as plain Python values.
 
     The arguments and errors are those of `segments_to_json`.
     """
@@ -63,25 +63,25 @@ def _truncated(finding: Finding) -> dict[str, Any]:
 def segments_to_json(
     segments: Segments, class_names: Sequence[str], *, mask_format: MaskFormat = "rle"
 ) -> list[dict[str, Any]]:
-    """One dict a segment, best score first, of plain Python values only.
+    """One dict per segment, best score first, with plain Python values.
 
     Args:
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
-        mask_format: what `mask` is:
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
+        mask_format: the form of `mask`:
             "rle": COCO's compressed RLE of the whole image, {"size": [height, width], "counts": "..."};
             "polygon": rings [x1, y1, x2, y2, ...] as in COCO's polygons, in pixels of the whole image, along
-                the edges of pixels and not closed; holes are rings too. By the even-odd rule they enclose
-                the mask's very pixels. COCO's own tools unite rings, which fills the holes;
-            "png": a PNG file in base64 of the box alone, one bit a pixel, white where the object is;
-            "none": there is no `mask`.
+                the edges of pixels and not closed; holes are rings too. With the even-odd rule they enclose
+                exactly the mask's pixels. COCO's tools unite rings, which fills the holes;
+            "png": a PNG file in base64 of only the box, one bit per pixel, white for the object;
+            "none": `mask` is absent.
 
     Returns:
         Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height]
         and area in pixels, and mask.
 
     Raises:
-        CannotEncode: a box with a side of more than a million pixels, as "png".
+        CannotEncode: a box has a side of more than a million pixels, for "png".
     """
     areas = segments.areas()
     scores = segments.written_scores()

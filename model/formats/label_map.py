@@ -1,4 +1,4 @@
-"""The label map: one 16-bit picture of the segments' numbers, or of the pixels' classes."""
+"""The label map: a 16-bit picture with the number of each pixel's segment, or its class id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.results.segments import Segments
 
 
 def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:
-    """uint16 (height, width): of semantic models each pixel's class id, else as `segments_to_label_map`."""
+    """uint16 (height, width): the class ids of a semantic model, else as `segments_to_label_map`."""
     if result.class_map is not None:
         return result.class_map.labels
     return segments_to_label_map(result.segments)
@@ -19,7 +19,7 @@ def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:
 def segments_to_label_map(segments: Segments) -> npt.NDArray[np.uint16]:
     """uint16 (height, width): 0 is background, 1 to N are the segments, best score first.
 
-    Where segments overlap, the one with the higher score has the pixel.
+    A pixel in several segments belongs to the one with the highest score.
     """
     width, height = segments.size
     labels = np.zeros((height, width), np.uint16)

@@ -1,4 +1,4 @@
-"""Labels: the class and score of each object that has room for them, drawn where they hide least."""
+"""Labels: draws the class and score of each object that has room for them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]  # xyxy
 
-_FONT_SIZE = 1 / 60  # of the side that is in view
-_MIN_FONT_SIZE = 12  # pixels: the smallest at which the font can be read
+_FONT_SIZE = 1 / 60  # as a fraction of the side in view
+_MIN_FONT_SIZE = 12  # pixels: the smallest legible size
 
-# In parts of the font's size.
+# As multiples of the font size.
 _TAG_HEIGHT = 1.4
 _TAG_MARGIN = 0.3  # left and right of the text
-_BASELINE = 1.05  # below the tag's top: Ä and g both have room
+_BASELINE = 1.05  # below the tag's top: leaves room for both Ä and g
 
 _BLACK = (0, 0, 0)
-_UNKNOWN = "?"  # what OpenCV draws for a character that its font lacks
+_UNKNOWN = "?"  # OpenCV draws it for a character that its font lacks
 _PROBE_SIZE = 16  # pixels
 
 
@@ -37,16 +37,16 @@ def draw_labels(
     colours: Sequence[Colour],
     view: int,
 ) -> None:
-    """Draw a label such as "nucleus 0.98" on the objects larger than it, the best score first.
+    """Draw a label such as "nucleus 0.98" on each object larger than the label, the best score first.
 
     Args:
         canvas: uint8 (H, W, 3), RGB, the picture to draw on.
-        segments: what the model answered.
-        class_names: the model's, by class id. One that the font lacks letters for is drawn as "class 3".
-        colours: of each segment; the text on it is black.
-        view: the length in pixels of the side of the picture that is looked at on one screen.
+        segments: the model's answer.
+        class_names: the model's class names by class id. One that the font cannot draw becomes "class 3".
+        colours: the background colour of each segment's label; the text is black.
+        view: the length in pixels of the longer side of the part of the picture that one screen shows.
     """
-    # Never kept: a font belongs to the thread that asked for it.
+    # Not cached: a font belongs to the thread that created it.
     font = cv2.FontFace(FONT)
     font_size = font_size_in(view)
     height = round(_TAG_HEIGHT * font_size)
@@ -71,18 +71,18 @@ def draw_labels(
 
 
 def font_size_in(view: int) -> int:
-    """In pixels, where a screen shows `view` pixels of the picture."""
+    """The font size in pixels if one screen shows `view` pixels of the picture."""
     return max(_MIN_FONT_SIZE, round(view * _FONT_SIZE))
 
 
 def drawable_name(class_names: Sequence[str], class_id: int, font: cv2.FontFace) -> str:
-    """The class's name, or its number where the font would draw question marks or the letters in disorder."""
+    """The class name, or "class" and its id if the font lacks characters or would misplace them."""
     name = unicodedata.normalize("NFC", class_names[class_id])
     unknown = _glyph(_UNKNOWN, font)
     for character in set(name) - {_UNKNOWN}:
         if (
             unicodedata.category(character)[0] in "CM"  # control characters, marks; surrogates crash OpenCV
-            or unicodedata.bidirectional(character) in ("R", "AL")  # it writes from left to right only
+            or unicodedata.bidirectional(character) in ("R", "AL")  # OpenCV draws left to right only
             or np.array_equal(_glyph(character, font), unknown)
         ):
             return f"class {class_id}"
@@ -96,7 +96,7 @@ def _glyph(character: str, font: cv2.FontFace) -> npt.NDArray[np.uint8]:
 
 
 def text_width(text: str, font: cv2.FontFace, font_size: int) -> int:
-    """In pixels."""
+    """The width of the text in pixels."""
     _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, font_size)
     return int(width)
 
@@ -107,7 +107,7 @@ def _places(
     tag_size: tuple[int, int],
     picture_size: tuple[int, int],
 ) -> Iterator[tuple[int, int]]:
-    """(left, top) of where a label may stand, best first: above the object, in it, or below."""
+    """(left, top) of the possible places for a label, best first: above the object, inside, below."""
     x1, y1 = box_xyxy[:2].tolist()
     width, height = tag_size
     rows = np.flatnonzero(mask.any(axis=1))

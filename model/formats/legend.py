@@ -1,4 +1,4 @@
-"""The legend: which colour is which class, and how much of the picture it covers, in a corner."""
+"""The legend, in a corner of the picture: each class with its colour and its share of the picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 _LARGEST_SHARE = 0.25  # of the picture that the legend may cover
 
-# In parts of the font's size.
+# As multiples of the font size.
 _ROW_HEIGHT = 1.5
 _BASELINE = 1.12  # below the row's top
 _SWATCH = 0.9  # side of the coloured square
@@ -25,7 +25,7 @@ _GAP = 0.5  # between swatch, name and share
 _PADDING = 0.5  # of the panel, on every side
 _MARGIN = 0.8  # from the picture's edges
 
-# White on dark is read on any picture; what is behind shines through, so that little of it is lost.
+# White on dark is legible on any picture; the panel is translucent, so that it hides little.
 _PANEL = (16, 16, 16)
 _PANEL_OPACITY = 0.8
 _TEXT = (255, 255, 255)
@@ -37,8 +37,8 @@ class Entry:
 
     Attributes:
         class_id: index into the class names.
-        colour: in which it is drawn.
-        share: of the picture that it covers, 0 to 1.
+        colour: the colour in which it is drawn.
+        share: the share of the picture that it covers, 0 to 1.
     """
 
     class_id: int
@@ -63,16 +63,16 @@ def draw_legend(
     labels: npt.NDArray[np.uint16],
     view: int,
 ) -> None:
-    """Draw a row for each entry, as many as have room, in the corner where the legend hides least.
+    """Draw a row for each entry, as many as fit, in the corner where the legend hides least.
 
     Args:
         canvas: uint8 (H, W, 3), RGB, the picture to draw on.
-        entries: in the order in which they are drawn; the first stay where there is no room for all.
-        class_names: the model's, by class id. One that the font lacks letters for is drawn as "class 3".
+        entries: in the order in which they are drawn; if not all fit, the last ones are left out.
+        class_names: the model's class names by class id. One that the font cannot draw becomes "class 3".
         labels: uint16 (H, W), the class id of each pixel, 0 background.
-        view: the length in pixels of the side of the picture that is looked at on one screen.
+        view: the length in pixels of the longer side of the part of the picture that one screen shows.
     """
-    font = cv2.FontFace(FONT)  # as in `labels`: never kept
+    font = cv2.FontFace(FONT)  # not cached, as in `labels`
     size = font_size_in(view)
 
     def row(name: str, share: str = "", colour: Colour | None = None) -> _Row:
@@ -99,19 +99,19 @@ def _percent(share: float) -> str:
 
 
 def _lengths(size: int) -> tuple[int, int, int, int]:
-    """Padding, gap, swatch's side and row's height in pixels, for a font of this size."""
+    """Padding, gap, side of a swatch and height of a row in pixels, for this font size."""
     return round(_PADDING * size), round(_GAP * size), round(_SWATCH * size), round(_ROW_HEIGHT * size)
 
 
 def _size(rows: Sequence[_Row], size: int) -> tuple[int, int]:
-    """(height, width) in pixels of the legend."""
+    """(height, width) of the legend in pixels."""
     padding, gap, swatch, height = _lengths(size)
     names, shares = max(row.name_width for row in rows), max(row.share_width for row in rows)
     return 2 * padding + len(rows) * height, 2 * padding + swatch + 2 * gap + names + shares
 
 
 def _panel(rows: Sequence[_Row], font: cv2.FontFace, size: int) -> Picture:
-    """The legend by itself, uint8 (h, w, 3)."""
+    """The legend, uint8 (h, w, 3)."""
     padding, gap, swatch, height = _lengths(size)
     panel = np.full((*_size(rows, size), 3), _PANEL, np.uint8)
     right = panel.shape[1] - padding
@@ -127,7 +127,7 @@ def _panel(rows: Sequence[_Row], font: cv2.FontFace, size: int) -> Picture:
 
 
 def _draw(canvas: Picture, place: tuple[int, int], panel: Picture) -> None:
-    """Put the legend there: its ground lets the picture shine through, swatches and text do not."""
+    """Draw the legend at `place`: its background is translucent, swatches and text are opaque."""
     x, y = place
     behind = canvas[y : y + panel.shape[0], x : x + panel.shape[1]]
     ground = (panel == _PANEL).all(axis=2, keepdims=True)
@@ -138,9 +138,9 @@ def _draw(canvas: Picture, place: tuple[int, int], panel: Picture) -> None:
 def _place(
     canvas: Picture, panel: tuple[int, int], labels: npt.NDArray[np.uint16], margin: int
 ) -> tuple[int, int] | None:
-    """(x, y) of the corner for a panel (height, width); None where it would cover too much.
+    """(x, y) of the best corner for a panel (height, width); None if it would cover too much of the picture.
 
-    The best corner has the fewest pixels with a class under the panel, and of several such the least detail.
+    The best corner has the fewest pixels with a class under the panel and, among equals, the least detail.
     """
     height, width = canvas.shape[:2]
     right, bottom = width - panel[1] - margin, height - panel[0] - margin

@@ -1,4 +1,4 @@
-"""Lettering: text is drawn in one thread, since OpenCV unpacks its font, 6 MB, for each that draws any."""
+"""Lettering: draws all text in one thread, since OpenCV unpacks its font, 6 MB, in each thread that does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-# OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's knows ASCII alone, and
-# no font file is sure to be there where the service runs.
+# OpenCV's own font for Latin, Greek, Cyrillic, Chinese, Japanese and Korean. Pillow's font has only ASCII,
+# and font files may be missing where the service runs.
 FONT = "uni"
 
 _Arguments = ParamSpec("_Arguments")
@@ -18,7 +18,7 @@ _THREAD = ThreadPoolExecutor(1, "lettering")
 
 
 def in_one_thread(draw: Callable[_Arguments, _Answer]) -> Callable[_Arguments, _Answer]:
-    """Have what draws text run in the thread of all that do; who calls it waits."""
+    """Decorate a function that draws text, so that it runs in the text thread; its caller waits."""
 
     @wraps(draw)
     def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:

@@ -1,4 +1,4 @@
-"""The overlay: the picture with what was found in it filled, outlined and, where there is room, named."""
+"""The overlay: the picture with its segments or classes filled, outlined and, if there is room, named."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from model.results.segments import Segments
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-# Okabe and Ito's colours, which people of any colour vision tell apart, in an order in which successive
-# ones are far apart. Without black, and with a lighter blue, which shows on black fluorescence images;
-# black text can be read on each.
+# Okabe and Ito's colours, which people with any colour vision can distinguish, ordered so that successive
+# ones differ strongly. Without black, and with a lighter blue, which is visible on black fluorescence images;
+# black text is legible on each.
 PALETTE: tuple[Colour, ...] = (
     (86, 180, 233),  # sky blue
     (230, 159, 0),  # orange
@@ -29,26 +29,26 @@ PALETTE: tuple[Colour, ...] = (
     (213, 94, 0),  # vermillion
 )
 
-# Classes beyond those that the palette has colours for get its colours again, mixed with white, then black.
+# If there are more classes than colours, the colours repeat, mixed with white, then with black.
 _TINTS = ((255, 0.0), (255, 0.5), (0, 0.45))
 
 _FILL_OPACITY = 0.4
 _STRIP_PIXELS = 1 << 18
-_NEIGHBOUR_GAP = 6  # pixels: boxes this near each other get different colours
-_OUTLINE_TOLERANCE = 0.8  # pixels: turns a mask's stairs into slopes that anti-aliasing can draw
+_NEIGHBOUR_GAP = 6  # pixels: boxes that are this close get different colours
+_OUTLINE_TOLERANCE = 0.8  # pixels: smooths the steps of a mask into slopes that anti-aliasing can draw
 
-# Pictures are looked at scaled to the screen by their longer side; a strip longer than this many times its
-# height or width would be a thread there: it is looked at piece by piece.
+# Viewers scale pictures to the screen by their longer side; a picture with a larger aspect ratio than this
+# would be only a thin line there, so it is viewed in parts.
 _LONGEST_VIEW = 4
 
-_LINE_WIDTH = 1 / 640  # of the side that is in view
+_LINE_WIDTH = 1 / 640  # as a fraction of the side in view
 
-# In parts of the object's shorter side, so that the outlines of small objects leave something to see.
+# As a fraction of the object's shorter side, so that the outlines of small objects do not hide them.
 _MAX_LINE_WIDTH = 1 / 12
 
 
 def draw_result(image: Picture, result: Result, class_names: Sequence[str]) -> Picture:
-    """`draw_class_map` where the model has classified pixels, else `draw_overlay`."""
+    """`draw_class_map` for the result of a semantic model, else `draw_overlay`."""
     if result.class_map is not None:
         return draw_class_map(image, result.class_map, class_names)
     return draw_overlay(image, result.segments, class_names)
@@ -59,12 +59,12 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
 
     Args:
         image: uint8 (H, W, 3), the RGB picture that the segments belong to; not modified.
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
 
     Returns:
-        uint8 (H, W, 3), RGB. A label such as "nucleus 0.98" is drawn only on objects larger than itself,
-        and only where it covers no better object's label.
+        uint8 (H, W, 3), RGB. A label such as "nucleus 0.98" is drawn only on an object larger than the label,
+        and only if it does not cover the label of an object with a higher score.
     """
     canvas = image.copy()
     colours = pick_colours(segments.boxes)
@@ -72,7 +72,7 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
     for index in reversed(range(len(segments))):
         x1, y1, x2, y2 = segments.boxes[index]
         _fill(canvas[y1:y2, x1:x2], segments.masks[index], colours[index])
-    # After all fills: an object in front must not tint the outline of one behind it.
+    # After all fills, so that an object in front does not tint the outline of one behind it.
     for index in reversed(range(len(segments))):
         _outline(canvas, segments.masks[index], segments.boxes[index], colours[index], view * _LINE_WIDTH)
     draw_labels(canvas, segments, class_names, colours, view)
@@ -80,16 +80,16 @@ def draw_overlay(image: Picture, segments: Segments, class_names: Sequence[str])
 
 
 def draw_class_map(image: Picture, class_map: ClassMap, class_names: Sequence[str]) -> Picture:
-    """The picture with its classes drawn over it, each in a colour of its own, and a legend of them.
+    """The picture with its classes drawn over it, each in its own colour, and a legend.
 
     Args:
         image: uint8 (H, W, 3), the RGB picture that the map belongs to; not modified.
-        class_map: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
+        class_map: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
 
     Returns:
-        uint8 (H, W, 3), RGB. The legend names the classes that occur with the share of the picture that each
-        covers, the largest first; it is left out where it would cover too much of the picture.
+        uint8 (H, W, 3), RGB. The legend has the classes that occur and their shares of the picture, the
+        largest first; it is left out if it would cover too much of the picture.
     """
     canvas = image.copy()
     labels = class_map.labels
@@ -110,7 +110,7 @@ def draw_class_map(image: Picture, class_map: ClassMap, class_names: Sequence[st
 
 
 def class_colour(class_id: int) -> Colour:
-    """The colour of a class, the same in every picture; of 21 classes in succession no two have the same."""
+    """The colour of a class, the same in every picture; 21 successive classes all have different colours."""
     turn, place = divmod(class_id - 1, len(PALETTE))
     level, share = _TINTS[turn % len(_TINTS)]
     red, green, blue = (round(value + (level - value) * share) for value in PALETTE[place])
@@ -120,13 +120,13 @@ def class_colour(class_id: int) -> Colour:
 def pick_colours(boxes_xyxy: npt.NDArray[np.int32]) -> list[Colour]:
     """A palette colour for each of the boxes, int32 (N, 4), in pixels.
 
-    The colours go round by turns; a box whose neighbour already has its colour takes the next that is free.
+    Boxes take the colours in turn; if a neighbour already has a box's colour, it takes the next free one.
     """
     left, top = np.ascontiguousarray(boxes_xyxy[:, :2].T)
     right, bottom = np.ascontiguousarray(boxes_xyxy[:, 2:].T) + _NEIGHBOUR_GAP
     choices = np.empty(len(boxes_xyxy), np.int64)
     for index in range(len(boxes_xyxy)):
-        # A row at a time: ten thousand boxes have a hundred million pairs.
+        # Row by row: ten thousand boxes have a hundred million pairs.
         meets = (left[:index] < right[index]) & (left[index] < right[:index])
         meets &= (top[:index] < bottom[index]) & (top[index] < bottom[:index])
         taken = set(choices[:index][meets].tolist())
@@ -136,18 +136,18 @@ def pick_colours(boxes_xyxy: npt.NDArray[np.int32]) -> list[Colour]:
 
 
 def _view(size: tuple[int, int]) -> int:
-    """The length in pixels of the side of a picture of this (width, height) that is seen on one screen."""
+    """The longer side in pixels of the part of a picture of this (width, height) that one screen shows."""
     return min(max(size), _LONGEST_VIEW * min(size))
 
 
 def _strips(labels: npt.NDArray[np.uint16]) -> Iterator[slice]:
-    """Rows of the picture, some at a time, where what is computed a pixel takes much memory."""
+    """Slices of the picture's rows, for computations that need much memory per pixel."""
     rows = max(1, _STRIP_PIXELS // labels.shape[1])
     return (slice(top, top + rows) for top in range(0, labels.shape[0], rows))
 
 
 def _counts(labels: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
-    """int64 (largest class id + 1,): how many pixels have each class."""
+    """int64 (largest class id + 1,): the number of pixels of each class."""
     length = int(labels.max()) + 1
     counts = np.zeros(length, np.int64)
     for rows in _strips(labels):
@@ -158,14 +158,14 @@ def _counts(labels: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
 def _area_of(
     labels: npt.NDArray[np.uint16], class_id: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """A class that occurs: its mask, uint8 of 0 and 1, and the box xyxy in the picture that it fills."""
+    """The mask of a class that occurs, uint8 of 0 and 1, and its box xyxy in the picture."""
     mask = (labels == class_id).view(np.uint8)
     x, y, width, height = cv2.boundingRect(mask)
     return mask[y : y + height, x : x + width], np.array([x, y, x + width, y + height], np.int32)
 
 
 def _fill_classes(canvas: Picture, labels: npt.NDArray[np.uint16], entries: Sequence[Entry]) -> None:
-    """Blend the colour of its class into each pixel that has one."""
+    """Blend into each pixel with a class the colour of that class."""
     colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
     for entry in entries:
         colours[entry.class_id] = entry.colour
@@ -177,7 +177,7 @@ def _fill_classes(canvas: Picture, labels: npt.NDArray[np.uint16], entries: Sequ
 
 def _fill(region: Picture, mask: npt.NDArray[np.uint8], colour: Colour) -> None:
     """Blend the colour into the masked pixels of a region of the canvas."""
-    # By a table of the 256 levels of each channel: no pixel is computed in floating point.
+    # With a lookup table of the 256 levels of each channel, which avoids floating point for each pixel.
     levels = np.arange(256)[:, np.newaxis]
     blend = levels * (1 - _FILL_OPACITY) + np.array(colour) * _FILL_OPACITY
     tinted = cv2.LUT(region, np.rint(blend).astype(np.uint8)[np.newaxis])
@@ -191,7 +191,7 @@ def _outline(
     colour: Colour,
     line_width: float,
 ) -> None:
-    """Draw a line around the mask, and around its holes, thinner where the object is small."""
+    """Draw a line around the mask and around its holes, thinner if the object is small."""
     width = max(1, round(min(line_width, min(mask.shape) * _MAX_LINE_WIDTH)))
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     smooth = [cv2.approxPolyDP(contour, _OUTLINE_TOLERANCE, closed=True) for contour in contours]

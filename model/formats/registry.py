@@ -1,4 +1,4 @@
-"""Registry: every form in which an answer can be given; who offers or writes them takes them from here."""
+"""Registry: all output formats, for the API, the page and the command line."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from model.results.result import Task
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller may ask of a format; each ignores what is not its own.
+    """Options of the formats; each format ignores those of the others.
 
     Attributes:
-        mask_format: of masks in json and coco.
-        image_format: of the overlay.
-        pixel_size: micrometres that a pixel is wide, for csv; None: not known.
+        mask_format: the format of masks in json and coco.
+        image_format: the file format of the overlay.
+        pixel_size: the width of a pixel in micrometres, for csv; None if unknown.
     """
 
     mask_format: MaskFormat = "rle"
@@ -43,23 +43,23 @@ _SUFFIXES: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".web
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A form in which an answer can be given.
+    """An output format.
 
     Attributes:
-        name: as parameters and the command line have it.
-        title: for people.
-        use: what it is or is for, in a few words beside the title.
-        what: the same in a clause, for documentation.
-        media_types: of its files; several where the caller may choose the kind of picture.
-        file_name: as which an answer is saved, where the picture's own name is not known.
-        download: what the page adds to the picture's name, without its suffix, for a file beside others.
-        ending: what the command line adds to it; empty where it fills a folder.
-        write: what was found → the file's bytes. Raises CannotEncode.
-        files: what was found → name and bytes of each file in that folder.
-        tasks: of the models that it suits.
-        shows_picture: whether it shows the picture's own pixels, so that a reduced copy will not do.
-        by_accept: whether Accept may choose it by its media types.
-        schema: of its JSON, if it is JSON.
+        name: its name in parameters and on the command line.
+        title: its name for people.
+        use: what it is or is for, in a few words after the title.
+        what: a description, for documentation.
+        media_types: the media types of its files; several if the caller can choose the file format.
+        file_name: the file name of an answer if the picture's name is unknown.
+        download: the suffix that the page adds to the picture's name without its own suffix.
+        ending: the suffix that the command line adds; empty if the format fills a folder.
+        write: converts a finding to the file's bytes. Raises CannotEncode.
+        files: converts a finding to the name and bytes of each file in that folder.
+        tasks: the tasks of the models that it supports.
+        shows_picture: whether it shows the picture's pixels, so that a reduced copy does not suffice.
+        by_accept: whether the Accept header can select it by its media types.
+        schema: the schema of its JSON, if it is JSON.
     """
 
     name: str
@@ -78,19 +78,19 @@ class Format:
     schema: type[BaseModel] | None = None
 
     def picture_format(self, options: Options) -> FileFormat | None:
-        """The kind of picture file that it is; None: it is none."""
+        """The file format of the picture that it writes; None if it does not write a picture."""
         if not self.media_types[0].startswith("image/"):
             return None
         return options.image_format if len(self.media_types) > 1 else "png"
 
     def ending_for(self, options: Options) -> str:
-        """`ending`, for the kind of picture file that is asked for."""
+        """`ending`, for the requested file format of a picture."""
         kind = self.picture_format(options)
         return self.ending if kind is None else self.ending.removesuffix(".png") + _SUFFIXES[kind]
 
     @property
     def is_text(self) -> bool:
-        """Whether its files can be read on a terminal."""
+        """Whether its files are text, which a terminal can show."""
         return self.media_types[0].startswith("text/") or self.media_types[0].endswith("json")
 
 
@@ -107,7 +107,7 @@ def _label_map(finding: Finding, options: Options) -> bytes:
 def _probability(finding: Finding, options: Options) -> bytes:
     class_map = finding.result.class_map
     if class_map is None or class_map.probability is None:
-        raise CannotEncode(f"the model {finding.manifest.name} gives no probabilities: choose another format")
+        raise CannotEncode(f"the model {finding.manifest.name} has no probabilities: choose another format")
     return encode_png(class_map.probability)
 
 
@@ -140,7 +140,7 @@ def _rois(finding: Finding, options: Options) -> bytes:
 
 
 def _geojson(finding: Finding, options: Options) -> bytes:
-    # Of semantic models as in the overlay, which has a colour a class.
+    # For semantic models as in the overlay, which has one colour per class.
     colour_of = palette_colour if finding.result.class_map is None else class_colour
     return orjson.dumps(segments_to_geojson(finding.segments, finding.class_names, colour_of=colour_of))
 
@@ -150,7 +150,7 @@ _ALL = (
         name="overlay",
         title="Overlay",
         use="PNG, to look at",
-        what="the picture with what was found drawn over it",
+        what="the picture with the segments drawn over it",
         media_types=("image/png", "image/jpeg", "image/webp"),
         file_name="overlay.png",
         download="-overlay.png",
@@ -163,8 +163,8 @@ _ALL = (
         name="labelmap",
         title="Label map",
         use="PNG, 16-bit numbers",
-        what="a 16-bit PNG whose pixels are 0 for background and else the segment's number, or with semantic"
-        " models the class id",
+        what="a 16-bit PNG whose pixels are 0 for background, else the segment's number or, with semantic"
+        " models, the class id",
         media_types=("image/png",),
         file_name="labelmap.png",
         download="-labels.png",
@@ -175,7 +175,7 @@ _ALL = (
         name="probability",
         title="Probability",
         use="PNG, of one class",
-        what="an 8-bit grey PNG of one class's probability, 0 to 255 (semantic models only)",
+        what="an 8-bit grey PNG with the probability of one class, 0 to 255 (semantic models only)",
         media_types=("image/png",),
         file_name="probability.png",
         download="-probability.png",
@@ -187,7 +187,7 @@ _ALL = (
         name="cutouts",
         title="Cutouts",
         use="zip of PNGs",
-        what="each segment cut out, transparent around it",
+        what="each segment cut out as a PNG, transparent around it",
         media_types=("application/zip",),
         file_name="cutouts.zip",
         download="-cutouts.zip",
@@ -200,7 +200,7 @@ _ALL = (
         name="csv",
         title="Table",
         use="CSV",
-        what="a table with a row a segment",
+        what="a table with one row per segment",
         media_types=("text/csv",),
         file_name="segments.csv",
         download=".csv",
@@ -237,7 +237,7 @@ _ALL = (
         name="rois",
         title="ImageJ ROIs",
         use="zip, for its ROI manager",
-        what="a zip of ImageJ's regions",
+        what="a zip of ImageJ's regions of interest",
         media_types=("application/zip",),
         file_name="rois.zip",
         download="-rois.zip",
@@ -260,12 +260,12 @@ _ALL = (
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for one in _ALL})
-"""Every format by name, in the order in which they are offered."""
+"""All formats by name, in the order in which they are listed."""
 
 OVERLAY = FORMATS["overlay"]
 JSON = FORMATS["json"]
 
 
 def formats_for(*tasks: str) -> list[Format]:
-    """Those that suit a model of at least one of these tasks."""
+    """The formats that support at least one of these tasks."""
     return [one for one in FORMATS.values() if set(one.tasks) & set(tasks)]

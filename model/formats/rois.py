@@ -1,4 +1,4 @@
-"""ImageJ's regions of interest: a zip file that its ROI Manager opens."""
+"""ImageJ's regions of interest: a zip file for its ROI Manager."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.formats.encode import CannotEncode
 from model.results.polygons import Integers, to_rings
 from model.results.segments import Segments
 
-# ImageJ keeps coordinates in 16 bits, and takes the upper 5,000 values for negative ones.
+# ImageJ stores coordinates in 16 bits, and reads the upper 5,000 values as negative.
 _LARGEST_COORDINATE = 60_535
 
 # The steps of a path, as java.awt.geom.PathIterator numbers them.
@@ -20,15 +20,15 @@ _MOVE_TO, _LINE_TO, _CLOSE = 0, 1, 4
 
 
 def segments_to_rois(segments: Segments, class_names: Sequence[str]) -> bytes:
-    """A zip file with a region for each segment, under names such as "0001-nucleus.roi", best score first.
+    """A zip file with a region for each segment, with names such as "0001-nucleus.roi", best score first.
 
-    A segment of one ring is what ImageJ's wand makes, a traced polygon; one of several, because of holes or
-    parts, is a composite. Both enclose the mask's very pixels. A mask without pixels is left out: there is no
-    such region.
+    A segment with one ring becomes a traced polygon, as ImageJ's wand creates; one with several rings,
+    because of holes or parts, becomes a composite. Both enclose exactly the mask's pixels. A mask without
+    pixels is left out, because ImageJ has no empty region.
 
     Args:
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's.
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background.
 
     Raises:
         CannotEncode: an image with a side of more than 60,535 pixels, or a zip file of more than 512 MiB.
@@ -37,7 +37,7 @@ def segments_to_rois(segments: Segments, class_names: Sequence[str]) -> bytes:
         width, height = segments.size
         raise CannotEncode(
             f"an image of {width} x {height} pixels is too large for ImageJ's ROI files,"
-            f" which hold at most {_LARGEST_COORDINATE:,} a side"
+            f" whose limit is {_LARGEST_COORDINATE:,} per side"
         )
     return to_zip(_rois(segments, class_names))
 

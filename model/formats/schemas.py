@@ -23,7 +23,7 @@ class RunLengths(JsonObject):
 
 
 class Segment(JsonObject):
-    """One object; coordinates in the uploaded image's pixels after EXIF orientation."""
+    """One object. Coordinates are in pixels of the uploaded image, after EXIF orientation."""
 
     id: int = Field(ge=1, description="its number, best score first")
     class_: str = Field(alias="class")
@@ -33,13 +33,13 @@ class Segment(JsonObject):
     area: int = Field(ge=0, description="pixels of its mask")
     mask: RunLengths | list[list[float]] | str | None = Field(
         default=None,
-        description="run lengths; or polygons, a list of rings, holes included, even-odd;"
+        description="run lengths; or polygons, a list of rings including holes, with the even-odd rule;"
         " or a base64 PNG of the box; absent with mask_format=none",
     )
 
 
 class UsedModel(JsonObject):
-    """Which model answered, and how it was run."""
+    """The model that answered, and how it was run."""
 
     name: str
     version: str
@@ -49,53 +49,53 @@ class UsedModel(JsonObject):
     engine: str
     precision: str
     chosen_by: Literal["caller", "default", "gate"] = Field(
-        description="who chose the model; gate: with model=auto, the gates of the loaded models"
+        description="how the model was chosen; gate: by the gates of the loaded models, with model=auto"
     )
 
 
 class Gate(JsonObject):
-    """What the model's gate says of the picture."""
+    """The verdict of the model's gate on the picture."""
 
-    label: str = Field(description="what the picture is taken for")
-    score: float = Field(ge=0, le=1, description="how well it suits the model; from 0.5 on it is accepted")
+    label: str = Field(description="the gate's label for the picture")
+    score: float = Field(ge=0, le=1, description="how well it suits the model; it is accepted from 0.5")
 
 
 class PixelSize(JsonObject):
-    """How wide and high a pixel of the uploaded image is, in micrometres."""
+    """The width and height of a pixel of the uploaded image, in micrometres."""
 
     x: float = Field(gt=0)
     y: float = Field(gt=0)
 
 
 class UsedImage(JsonObject):
-    """The image that was looked at, in pixels, and which of its file it is."""
+    """The image that was segmented: its size in pixels, and its place in the file."""
 
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     pages: int = Field(ge=1, description="pages or frames of the file, without thumbnails and smaller copies")
-    page: int | None = Field(default=None, ge=0, description="which of them, from 0; of a projection absent")
+    page: int | None = Field(default=None, ge=0, description="its page, from 0; absent for a projection")
     projection: Literal["max", "mean"] | None = Field(
-        default=None, description="how the image was made of all pages"
+        default=None, description="how all pages were combined into one image"
     )
-    channels: int = Field(ge=1, description="in the file: those that channel chooses from")
-    pixel_size: PixelSize | None = Field(default=None, description="only where the file tells it")
+    channels: int = Field(ge=1, description="channels of the file, from which channel can choose")
+    pixel_size: PixelSize | None = Field(default=None, description="only if the file has it")
 
 
 class Found(JsonObject):
-    """What was found in one image."""
+    """The segments of one image."""
 
     model: UsedModel
-    gate: Gate | None = Field(default=None, description="only where a gate was asked")
+    gate: Gate | None = Field(default=None, description="only if a gate was used")
     image: UsedImage
     truncated: Literal[True] | None = Field(
-        default=None, description="only where more segments were found than are in the answer"
+        default=None, description="only if more segments were found than the answer has"
     )
-    found: int | None = Field(default=None, ge=2, description="with truncated, how many were found")
+    found: int | None = Field(default=None, ge=2, description="with truncated: the number that was found")
     segments: list[Segment]
 
 
 class CocoImage(JsonObject):
-    """The image, as COCO lists it."""
+    """The image, in COCO's format."""
 
     id: int
     file_name: str
@@ -104,7 +104,7 @@ class CocoImage(JsonObject):
 
 
 class CocoAnnotation(JsonObject):
-    """One object, as COCO has it."""
+    """One object, in COCO's format."""
 
     id: int = Field(ge=1, description="its number, best score first")
     image_id: int
@@ -115,13 +115,13 @@ class CocoAnnotation(JsonObject):
     score: float = Field(ge=0, le=1)
     segmentation: RunLengths | list[list[int]] | None = Field(
         default=None,
-        description="run lengths; or, with mask_format=polygon and where there are no holes, polygons;"
+        description="run lengths; or, with mask_format=polygon and for masks without holes, polygons;"
         " absent with mask_format=none",
     )
 
 
 class CocoCategory(JsonObject):
-    """A class, as COCO lists it."""
+    """A class, in COCO's format."""
 
     id: int = Field(ge=1)
     name: str
@@ -138,14 +138,14 @@ class CocoData(JsonObject):
 
 
 class Geometry(JsonObject):
-    """Where an object is: RFC 7946's polygons, in pixels of the image."""
+    """The shape of an object: polygons as in RFC 7946, in pixels of the image."""
 
     type: Literal["Polygon", "MultiPolygon"]
     coordinates: list[Any]
 
 
 class Feature(JsonObject):
-    """One object, as QuPath reads it."""
+    """One object, in QuPath's format."""
 
     type: Literal["Feature"]
     id: int = Field(ge=1, description="its number, best score first")
@@ -154,7 +154,7 @@ class Feature(JsonObject):
 
 
 class GeoJson(JsonObject):
-    """A FeatureCollection that QuPath reads, with output=geojson."""
+    """A FeatureCollection for QuPath, with output=geojson."""
 
     type: Literal["FeatureCollection"]
     features: list[Feature]

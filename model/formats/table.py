@@ -1,4 +1,4 @@
-"""The table: a row of numbers for each segment, as CSV, for spreadsheets and statistics."""
+"""The table: CSV with a row for each segment, for spreadsheets and statistics."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ COLUMNS = (
     "equivalent_diameter",
 )
 
-# What spreadsheets take for the start of a formula, at a cell's start or after what some of them split at.
+# Characters that spreadsheets read as the start of a formula, at the start of a cell or after a separator at
+# which some of them split.
 _FORMULA = re.compile('(?:^|(?<=[;,\t\r\n"]))(?=\\s*[-=+@\uff0d\uff1d\uff0b\uff20])')
 
 
-# Where it is known how large a pixel is: the same in micrometres.
+# The same in micrometres, if the size of a pixel is known.
 SIZED_COLUMNS = (
     "width_um",
     "height_um",
@@ -49,18 +50,18 @@ def segments_to_csv(
     """A CSV file (RFC 4180) in UTF-8: COLUMNS, then a row for each segment, best score first.
 
     Args:
-        segments: what the model answered.
-        class_names: the model's, by class id; entry 0 is the background's. Where a spreadsheet would take
-            a part of one for a formula, an apostrophe stands before it.
-        pixel_size: micrometres that a pixel is wide; with it, SIZED_COLUMNS follow the others.
+        segments: the model's answer.
+        class_names: the model's class names by class id; entry 0 is the background. An apostrophe is
+            inserted before any part of a name that a spreadsheet would read as a formula.
+        pixel_size: the width of a pixel in micrometres; if given, SIZED_COLUMNS follow the others.
 
     Returns:
-        Lengths are in pixels, and places count from the image's upper left corner, so that the middle of its
-        first pixel is at 0.5, 0.5, as in ImageJ and QuPath. `equivalent_diameter` is that of a circle of the
-        same area. A mask without pixels has no centroid: the cells are empty.
+        Lengths are in pixels. Positions are relative to the image's upper left corner, so that the centre of
+        its first pixel is at 0.5, 0.5, as in ImageJ and QuPath. `equivalent_diameter` is that of a circle
+        with the same area. A mask without pixels has no centroid: the cells are empty.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text)  # its own dialect is the RFC's
+    writer = csv.writer(text)  # its default dialect is that of the RFC
     writer.writerow(COLUMNS if pixel_size is None else COLUMNS + SIZED_COLUMNS)
     areas = segments.areas().tolist()
     scores = segments.written_scores()
@@ -86,7 +87,7 @@ def segments_to_csv(
 
 
 def _centroid(mask: Mask, left: int, top: int) -> tuple[float | None, float | None]:
-    """Its x and y in pixels of the image."""
+    """The mask's centroid, x and y in pixels of the image."""
     moments = cv2.moments(mask, binaryImage=True)
     pixels = moments["m00"]
     if not pixels:

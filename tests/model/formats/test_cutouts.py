@@ -97,5 +97,5 @@ def test_a_zip_file_that_would_not_fit_into_memory_is_refused(monkeypatch: pytes
     image = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
     segments = placed((500, 500), *[(0, 0, np.ones((500, 500), np.uint8))] * 4)
 
-    with pytest.raises(CannotEncode, match="more than 2 MiB: ask for fewer segments"):
+    with pytest.raises(CannotEncode, match="exceeds 2 MiB: request fewer segments"):
         segments_to_zip(image, segments, ["background", "cell"])
