@@ -1,4 +1,4 @@
-"""Mask R-CNN by Matterport's names: `Config` and `MaskRCNN`, for code written for that library."""
+"""Mask R-CNN with Matterport's names, `Config` and `MaskRCNN`, for code written for that library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Config", "MaskRCNN"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the network on first use, so that serving from compiled stages needs no Keras."""
+    """Import the network on first use, so that serving from compiled stages does not need Keras."""
     if name == "MaskRCNN":
         from model.families.mask_rcnn.network import MaskRCNN
 

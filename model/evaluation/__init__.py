@@ -1,4 +1,4 @@
-"""How good a model is on a data set: AP and COCO's mAP of objects, IoU and Dice of pixels."""
+"""Evaluation of a model on a data set: AP and COCO's mAP for objects, IoU and Dice for pixels."""
 
 from model.evaluation.coco_map import UNSURE
 from model.evaluation.evaluate import evaluate

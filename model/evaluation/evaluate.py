@@ -1,4 +1,4 @@
-"""Measures a model on a data set."""
+"""Evaluates a model's objects on a data set."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def evaluate(
     iou_thresholds: Sequence[float] = (0.5, 0.75),
     progress: bool = True,
 ) -> Evaluation:
-    """Runs `predict` once on every image of `data` and compares what it finds with what is there.
+    """Runs `predict` once on each image of `data` and compares the predictions with the true objects.
 
     Args:
-        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`. COCO's figures
-            want all that a model has to say, however unsure.
-        data: what is there.
-        threshold: the lowest score that counts, where counting is by one threshold: AP wants only what a
-            model would answer.
-        lowest: the score from which on `predict` answers.
-        iou_thresholds: mask IoUs, 0 to 1, from which on an object counts as found; the first one ranks
-            the images in `worst_sheet`.
+        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`. COCO's figures need
+            predictions with low scores, too.
+        data: the images and their true objects.
+        threshold: the lowest score of predictions for the figures at a single threshold, such as AP, which
+            should include only what a model would answer.
+        lowest: the lowest score that `predict` returns.
+        iou_thresholds: mask IoUs, 0 to 1, from which an object counts as found; the first one ranks the
+            images in `worst_sheet`.
         progress: show a progress bar.
 
     Raises:
-        ValueError: `data` is empty, or `predict` answered for an image of another size.
+        ValueError: `data` is empty, or `predict` returned segments for another size.
         DataError: a sample cannot be read.
     """
     if len(data) == 0:
@@ -63,18 +63,18 @@ def evaluate(
 
 
 def check_size(sample: Sample, segments: Segments) -> None:
-    """Raise ValueError unless the segments are of a picture of the sample's size."""
+    """Raise ValueError unless the segments have the size of the sample's picture."""
     height, width = sample.image.shape[:2]
     if segments.size != (width, height):
         raise ValueError(
-            f"image {sample.id} is {(width, height)} pixels, its segments are for {segments.size}"
+            f"image {sample.id} has {(width, height)} pixels, but its segments are for {segments.size}"
         )
 
 
 def _compare(
     sample: Sample, segments: Segments, iou_thresholds: Sequence[float], scorer: CocoScorer
 ) -> Verdicts:
-    """Matches the image at each IoU threshold, and hands it to COCO's `scorer`."""
+    """Matches objects and predictions at each IoU threshold, and adds them to COCO's `scorer`."""
     truth_rles = _run_lengths(sample.boxes, sample.masks, segments.size)
     crowd_rles = _run_lengths(sample.crowd_boxes, sample.crowd_masks, segments.size)
     rles = _run_lengths(segments.boxes, segments.masks, segments.size)
@@ -101,7 +101,7 @@ def _overlaps(
     truth_class_ids: npt.NDArray[np.int32],
     iscrowd: int,
 ) -> npt.NDArray[np.float64]:
-    """(P, N) mask IoU, for crowds the part of the prediction they cover; 0 between different classes."""
+    """(P, N) mask IoU, or the share of a prediction that a crowd covers; 0 between different classes."""
     if not rles or not truth_rles:
         return np.zeros((len(rles), len(truth_rles)))
     overlaps = coco_mask.iou(rles, truth_rles, [iscrowd] * len(truth_rles))

@@ -1,4 +1,4 @@
-"""KnownClasses: a data set as a model sees it that knows other classes too, or has them in another order."""
+"""KnownClasses: a data set with the class ids of a model, which may have more classes or another order."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ class KnownClasses:
     """The samples of `data` with the class ids of a model; itself a DataSet.
 
     Attributes:
-        classes: those of the model, the background first.
-        asked: names of the classes that the model is to be asked for; None: all that it knows.
+        classes: the model's class names, the background first.
+        asked: names of the classes to request from the model; None: all.
     """
 
     def __init__(self, data: DataSet, classes: Sequence[str], wanted: Sequence[str] | None = None) -> None:
-        """See to it that the model knows the data's classes.
+        """Check that the model has the classes of the data.
 
         Args:
-            data: what is there.
-            classes: those of the model, the background first.
-            wanted: names of the classes to compare; objects of others are left out. None: all of the data's.
+            data: the images and their true objects.
+            classes: the model's class names, the background first.
+            wanted: names of the classes to compare; objects of others are left out. None: all classes of the
+                data.
 
         Raises:
-            DataError: the model, or the data, does not know one of them; says which they know.
+            DataError: the model or the data lacks one of the classes; the message lists the classes.
         """
         there = data.classes[1:]
         for name in wanted or ():
             if name not in there:
                 raise DataError(
-                    f"--classes names {name}, which the data does not have: it has {', '.join(there)}"
+                    f"--classes names {name}, which the data does not have: choose from {', '.join(there)}"
                 )
         chosen = there if wanted is None else list(wanted)
         unknown = [name for name in chosen if name not in classes[1:]]
@@ -41,8 +42,8 @@ class KnownClasses:
             common = [name for name in chosen if name not in unknown]
             remedy = f", or compare only some: --classes {','.join(common)}" if common else ""
             raise DataError(
-                f"the model knows {', '.join(classes[1:])}; the data has {', '.join(there)}: give the "
-                f"same things the same names{remedy}"
+                f"the model has the classes {', '.join(classes[1:])}, the data {', '.join(there)}: use the "
+                f"same names in both{remedy}"
             )
         self.classes = list(classes)
         self.asked = None if set(chosen) == set(classes[1:]) else [n for n in classes[1:] if n in chosen]
@@ -76,7 +77,7 @@ class KnownClasses:
         class_ids: npt.NDArray[np.int32],
         masks: Sequence[npt.NDArray[np.uint8]],
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], list[npt.NDArray[np.uint8]]]:
-        """Those of the classes that are compared, with the model's ids."""
+        """The boxes, class ids and masks of the compared classes, with the model's ids."""
         ids = self._id_of[class_ids]
         kept = np.flatnonzero(ids)
         return boxes[kept], ids[kept], [masks[index] for index in kept.tolist()]

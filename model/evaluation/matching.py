@@ -1,4 +1,4 @@
-"""Which prediction found which object, at one IoU threshold."""
+"""Matching of predictions to objects, at one IoU threshold."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 import numpy.typing as npt
 
 FALSE = -1  # found nothing
-IGNORED = -2  # lies in a crowd: neither right nor wrong
+IGNORED = -2  # is in a crowd: neither right nor wrong
 
 
 def match(
     ious: npt.NDArray[np.float64], crowd_coverage: npt.NDArray[np.float64], iou_threshold: float
 ) -> npt.NDArray[np.int32]:
-    """Gives each prediction, best score first, the object of highest IoU that is still free.
+    """Matches each prediction, best score first, to the unmatched object with the highest IoU.
 
-    This is COCO's rule. Where objects do not overlap and the threshold is 0.5 or more, no prediction
-    reaches it with two of them, and an optimal assignment would match the same number.
+    This is COCO's rule. If objects do not overlap and the threshold is 0.5 or more, no prediction reaches it
+    with two of them, and an optimal assignment would match the same number.
 
     Args:
-        ious: (P, N), prediction by object, predictions by falling score; 0 where the classes differ.
-        crowd_coverage: (P, M), the part of each prediction that lies in each crowd of its class.
-        iou_threshold: lowest IoU, and lowest coverage, that counts.
+        ious: (P, N), prediction by object, predictions in descending order of score; 0 if the classes differ.
+        crowd_coverage: (P, M), the share of each prediction that is in each crowd of its class.
+        iou_threshold: the lowest IoU, and the lowest coverage, for a match.
 
     Returns:
         int32 (P,): the index of the object found, FALSE or IGNORED.

@@ -1,4 +1,4 @@
-"""How well a model tells the classes of pixels: IoU and Dice, over all pixels and as means of images."""
+"""Evaluates a model's classes of pixels: IoU and Dice, over all pixels and averaged over images."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """What was found in one image, class by class, the background left out.
+    """The numbers of pixels in one image by class, without the background.
 
     Attributes:
         id: the sample's id.
-        kind: the sample's kind, where the data says.
+        kind: the sample's kind, if the data have it.
         truth: int64 (K,), pixels that have the class.
-        found: int64 (K,), pixels that were answered to have it.
-        both: int64 (K,), pixels of which both is true.
+        found: int64 (K,), pixels for which the class was predicted.
+        both: int64 (K,), pixels for which both is true.
     """
 
     id: str
@@ -42,13 +42,13 @@ class PixelCounts:
 
 @dataclass(frozen=True)
 class PixelEvaluation:
-    """How good a model was on a data set.
+    """The result of evaluating a model on a data set.
 
-    IoU and Dice count the pixels of all images together; "image IoU" and "image Dice" are means over the
-    images in which the class is or was answered to be. A figure is None where there is no such image.
+    IoU and Dice are over the pixels of all images; "image IoU" and "image Dice" are means over the images in
+    which the class occurs or was predicted. A figure is None if there is no such image.
 
     Attributes:
-        classes: names of the K classes, the background left out.
+        classes: names of the K classes, without the background.
         images: the counts of each sample, in the data set's order.
     """
 
@@ -57,11 +57,11 @@ class PixelEvaluation:
 
     @property
     def mean_iou(self) -> float | None:
-        """Of all pixels, the mean over the classes that occur, 0 to 1."""
+        """IoU over all pixels, averaged over the classes that occur, 0 to 1."""
         return self._means(self.images)["IoU"]
 
     def rows(self) -> dict[str, Figures]:
-        """The mean of all classes over "all" images and those of each kind; with several, also each class."""
+        """Means over the classes, for "all" images and for each kind; and each class if there are several."""
         kinds = sorted({image.kind for image in self.images if image.kind is not None})
         rows = {"all": self._means(self.images)}
         rows |= {kind: self._means([image for image in self.images if image.kind == kind]) for kind in kinds}
@@ -70,7 +70,7 @@ class PixelEvaluation:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """All figures, ready for `json.dump`, 0 to 1."""
+        """All figures, 0 to 1, for `json.dump`."""
         kinds = sorted({image.kind for image in self.images if image.kind is not None})
         return {
             "all": self._means(self.images),
@@ -111,18 +111,18 @@ class PixelEvaluation:
 
 
 def evaluate_pixels(predict: Predict, data: DataSet, *, progress: bool = True) -> PixelEvaluation:
-    """Runs `predict` on every image of `data` and compares, class by class, which pixels it marks.
+    """Runs `predict` on each image of `data` and compares the pixels of each class.
 
-    Several objects of a class count as one: what belongs to any of them has the class. So do crowds. Pixels
-    that are unknown count neither as found nor as missed.
+    The pixels of all objects of a class, crowds included, have that class. Unknown pixels count neither as
+    found nor as missed.
 
     Args:
         predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
-        data: what is there.
+        data: the images and their true objects.
         progress: show a progress bar.
 
     Raises:
-        ValueError: `data` is empty, or `predict` answered for an image of another size.
+        ValueError: `data` is empty, or `predict` returned segments for another size.
         DataError: a sample cannot be read.
     """
     if len(data) == 0:
@@ -165,7 +165,7 @@ def _union(
 
 
 def _figures(truth: Counts, found: Counts, both: Counts) -> Figures:
-    """Those of one class, from its counts (images,)."""
+    """The figures of one class, from its counts (images,)."""
     matters = (truth + found) > 0
     truth, found, both = truth[matters], found[matters], both[matters]
     if not matters.any():

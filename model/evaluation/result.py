@@ -1,4 +1,4 @@
-"""What an evaluation found, by image, by kind, by class and over all, as JSON and as tables."""
+"""The result of an evaluation, by image, by kind, by class and over all, as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from model.evaluation.verdicts import SWEEP, Row, Verdicts, average_precision, c
 from model.results.segments import Segments
 
 RECALLS_SHOWN = tuple(range(10, 100, 10))
-"""Per cent, in the table; COCO's curve has all of them."""
+"""Levels of recall in the table, in per cent; the JSON has all levels of COCO's curve."""
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What was found in one image.
+    """The result for one image.
 
     Attributes:
         id: the sample's id.
-        kind: the sample's kind, where the data says.
+        kind: the sample's kind, if the data have it.
         segments: the P predictions that were counted.
-        verdicts: what became of these.
+        verdicts: the verdicts on these predictions.
     """
 
     id: str
@@ -37,7 +37,7 @@ class ImageResult:
 
     @property
     def truth(self) -> int:
-        """How many objects are in the image, crowds not counted."""
+        """The number of objects in the image, without crowds."""
         return len(self.verdicts.truth_class_ids)
 
     @property
@@ -47,12 +47,12 @@ class ImageResult:
 
     @property
     def found(self) -> int:
-        """How many predictions were counted."""
+        """The number of predictions that were counted."""
         return len(self.segments)
 
     @property
     def matched(self) -> list[int]:
-        """How many objects were found, by IoU threshold."""
+        """The number of objects that were found, for each IoU threshold."""
         return np.count_nonzero(self.matches >= 0, axis=1).tolist()
 
     @property
@@ -63,16 +63,16 @@ class ImageResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model was on a data set.
+    """The result of evaluating a model on a data set.
 
     Attributes:
         classes: class names by class id, the background first.
-        iou_thresholds: T thresholds, at which AP is given.
-        threshold: the score from which on predictions were counted in `images`.
-        lowest: the score from which on the model was asked for predictions, at most `threshold`.
+        iou_thresholds: the T thresholds for AP.
+        threshold: the lowest score of the predictions in `images`.
+        lowest: the lowest score of all predictions, at most `threshold`.
         images: a result for each sample, in the data set's order.
-        unsure: for each sample, the verdicts of all predictions.
-        scorer: has all predictions.
+        unsure: for each sample, the verdicts on all predictions.
+        scorer: the collected predictions and objects.
     """
 
     classes: Sequence[str]
@@ -85,22 +85,22 @@ class Evaluation:
 
     @cached_property
     def coco_figures(self) -> CocoFigures:
-        """COCO's figures of all predictions; computed when they are first asked for."""
+        """COCO's figures for all predictions; computed on first access."""
         return self.scorer.measure()
 
     @property
     def coco(self) -> dict[str, Figures]:
-        """By "mask" and "box": mAP, AP50 and AP75 of the best 1000 predictions of an image and class."""
+        """For "mask" and "box": mAP, AP50 and AP75 of the best 1000 predictions per image and class."""
         return dict(self.coco_figures.best_1000)
 
     def rows(self) -> dict[str, dict[str, float]]:
-        """Counts and mean AP of "all" images and of each kind: images, truth, found, matched50, AP50, …"""
+        """Counts and mean AP for "all" images and for each kind: images, truth, found, matched50, AP50, …"""
         kinds = sorted({image.kind for image in self.images if image.kind is not None})
         by_kind = {kind: self._row([image for image in self.images if image.kind == kind]) for kind in kinds}
         return {"all": self._row(self.images)} | by_kind
 
     def class_rows(self) -> dict[str, Row]:
-        """By name of each class that occurs: counts, precision and recall, and COCO's mAP of masks."""
+        """For each class that occurs, by name: counts, precision and recall, and COCO's mAP of masks."""
         coco = self.coco_figures.classes
         return {name: {**row, "mAP": coco[name]["mAP"]} for name, row in self._by_class().items()}
 
@@ -110,7 +110,7 @@ class Evaluation:
         return sweep(self.unsure, self.iou_thresholds, sorted(thresholds))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the masks, ready for `json.dump`; AP is 0 to 1."""
+        """Everything except the masks, for `json.dump`; AP is 0 to 1."""
         rows, coco = self.rows(), self.coco_figures
         return {
             "iou_thresholds": list(self.iou_thresholds),
@@ -149,10 +149,10 @@ class Evaluation:
         return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{self._advice(swept)}"
 
     def _advice(self, swept: Sequence[Row]) -> str:
-        """Which threshold would have been the best."""
+        """A sentence about the threshold with the best F1."""
         best = max(swept, key=lambda row: row["F1"] or 0.0)
         if not best["F1"]:
-            return "No prediction found an object, so no threshold is better than another."
+            return "No prediction found an object, so all thresholds are equally good."
         here = next(row for row in swept if row["threshold"] == self.threshold)
         return (
             f"The best F1 is {cell(best['F1'])}, at threshold {best['threshold']:g}; "
@@ -180,7 +180,7 @@ class Evaluation:
 
 
 def _curve_rows(coco: CocoFigures) -> dict[str, dict[str, float]]:
-    """By IoU, the precision at some levels of recall."""
+    """The precision at some levels of recall, for each IoU."""
     at = {round(100 * recall): index for index, recall in enumerate(coco.recall)}
     return {
         f"precision, IoU 0.{iou}": {f"{recall} %": curve[at[recall]] for recall in RECALLS_SHOWN}

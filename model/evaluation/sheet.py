@@ -1,4 +1,4 @@
-"""A sheet of the images on which a model did worst, truth beside prediction."""
+"""A sheet of the images with a model's worst results, truth beside prediction."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LINE_HEIGHT = 32  # pixels
 FONT_SIZE = 20  # pixels
 PAIRS_A_ROW = 2
 ID_CHARACTERS = 12  # the nuclei's ids have 64
-DISPLAY_PERCENTILES = (0.1, 99.9)  # of brightness: fluorescence is near black as it comes
+DISPLAY_PERCENTILES = (0.1, 99.9)  # of brightness: unstretched, fluorescence is nearly black
 SUBPIXEL_BITS = 4  # cv2 takes coordinates in sixteenths of a pixel
 
 Colour = tuple[int, int, int]
 PAPER: Colour = (255, 255, 255)
 INK: Colour = (30, 30, 30)
-# Blue, orange and red stay apart for the colour-blind, and on grey, violet and green.
+# Blue, orange and red are distinguishable for the colour-blind, and on grey, violet and green.
 MATCHED: Colour = (0, 190, 255)
 MISSED: Colour = (255, 160, 0)
 WRONG: Colour = (235, 0, 40)
@@ -38,7 +38,7 @@ IN_CROWD: Colour = (150, 150, 150)
 def worst_sheet(evaluation: Evaluation, data: DataSet, path: str | Path, *, count: int = 8) -> None:
     """Writes a PNG of the `count` images with the lowest AP, worst first: truth left, prediction right.
 
-    Ranked and coloured by the evaluation's first IoU threshold. Brightness is stretched for the eye.
+    Ranking and colours use the evaluation's first IoU threshold. Brightness is stretched for display.
     """
     ap_name = f"AP{round(100 * evaluation.iou_thresholds[0])}"
     worst = sorted(range(len(data)), key=lambda index: _badness(evaluation.images[index]))[:count]
@@ -47,12 +47,12 @@ def worst_sheet(evaluation: Evaluation, data: DataSet, path: str | Path, *, coun
 
 
 def _badness(result: ImageResult) -> tuple[float, int]:
-    """Sorts the lowest AP first and, among equals, the image with the most at stake."""
+    """Sorts by ascending AP and, among equals, by descending number of objects and predictions."""
     return result.average_precision[0], -result.truth - result.found
 
 
 def _arrange(pairs: Sequence[Image.Image]) -> Image.Image:
-    """The legend, and the pairs in rows beneath it, each row as high as its highest pair."""
+    """The legend, and below it the pairs in rows, each row as high as its highest pair."""
     rows = [pairs[start : start + PAIRS_A_ROW] for start in range(0, len(pairs), PAIRS_A_ROW)]
     row_heights = [max(pair.height for pair in row) + MARGIN for row in rows]
     pair_width = 2 * TILE + GAP + MARGIN
@@ -82,7 +82,7 @@ def _draw_legend(sheet: Image.Image) -> None:
 
 
 def _draw_pair(sample: Sample, result: ImageResult, ap_name: str) -> Image.Image:
-    """The sample's caption, and its picture twice: with the objects outlined, and with the predictions."""
+    """The sample's caption, and its picture twice: with the objects and with the predictions outlined."""
     truth, prediction = _Picture(sample.image), _Picture(sample.image)
     found = set(result.matches[0].tolist())
     truth.outline(sample.crowd_boxes, sample.crowd_masks, [IN_CROWD] * len(sample.crowd_boxes))
@@ -105,14 +105,14 @@ def _verdict(match: np.int32) -> Colour:
 
 
 def _caption(result: ImageResult, ap_name: str) -> str:
-    counts = f"{result.truth} there, {result.found} predicted, {result.matched[0]} matched"
+    counts = f"{result.truth} objects, {result.found} predicted, {result.matched[0]} matched"
     name = result.id[:ID_CHARACTERS]
     parts = [name, result.kind, f"{ap_name} {result.average_precision[0]:.2f}", counts]
     return "   ".join(part for part in parts if part is not None)
 
 
 class _Picture:
-    """An image, scaled to the sheet, on which objects are outlined."""
+    """An image, scaled for the sheet, with outlines of objects."""
 
     def __init__(self, image: npt.NDArray[np.uint8]) -> None:
         height, width = image.shape[:2]
@@ -127,7 +127,7 @@ class _Picture:
         """Draws the edge of each box-local mask in its colour."""
         for box, mask, colour in zip(boxes_xyxy, masks, colours, strict=True):
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            # Pixel i's centre lies at i + 0.5 of the image, and cv2 draws with centres at whole numbers.
+            # The centre of pixel i is at i + 0.5 in the image; cv2 draws with centres at whole numbers.
             scaled = [(contour + box[:2] + 0.5) * self.scale - 0.5 for contour in contours]
             points = [np.rint(contour * (1 << SUBPIXEL_BITS)).astype(np.int32) for contour in scaled]
             cv2.polylines(

@@ -1,4 +1,4 @@
-"""Figures as a Markdown table."""
+"""Formats figures as a Markdown table."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 
 def to_lines(rows: Mapping[str, Mapping[str, float | None]], title: str = "") -> list[str]:
-    """The lines of a table with the name of each row in front; all rows have the columns of the first.
+    """The lines of a table with the name of each row in its first column; all rows have the same columns.
 
-    The title stands in the corner, above the names.
+    The title is in the upper left cell, above the names.
     """
     columns = list(next(iter(rows.values())))
     header = [title, *columns]
@@ -19,7 +19,7 @@ def to_lines(rows: Mapping[str, Mapping[str, float | None]], title: str = "") ->
 
 
 def cell(value: float | None) -> str:
-    """A count as it is, a share to three digits, a dash for None."""
+    """A count unchanged, a float with three decimals, a dash for None."""
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Verdicts: what became of every prediction, from which follow the figures of a threshold or a class."""
+"""Verdicts: the match of each prediction, from which the figures for a threshold or a class are computed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy.typing as npt
 from model.evaluation.matching import FALSE
 
 SWEEP = tuple(percent / 100 for percent in range(5, 100, 5))
-"""The score thresholds at which a model is looked at."""
+"""The score thresholds at which a model is evaluated."""
 
 Row = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of one image; without masks, since there may be many images with many unsure predictions.
+    """The verdicts on one image, without masks, which would take too much memory for many images.
 
     Attributes:
-        truth_class_ids: int32 (N,), of the objects in the image, crowds not counted.
-        class_ids: int32 (P,), of all predictions, however unsure.
+        truth_class_ids: int32 (N,), classes of the objects in the image, without crowds.
+        class_ids: int32 (P,), classes of all predictions, also those with low scores.
         scores: float32 (P,), highest first.
         matches: int32 (T, P), for each IoU threshold and prediction the index of the object found,
-            `matching.FALSE` or `matching.IGNORED`. A prediction's match does not depend on less sure ones:
-            the verdicts at a higher score threshold are the first so many of these.
+            `matching.FALSE` or `matching.IGNORED`. A match does not depend on predictions with lower scores,
+            so the verdicts at a higher score threshold are the first ones of these.
     """
 
     truth_class_ids: npt.NDArray[np.int32]
@@ -35,11 +35,11 @@ class Verdicts:
     matches: npt.NDArray[np.int32]
 
     def at(self, threshold: float) -> Verdicts:
-        """Those of the predictions with a score of `threshold` or more."""
+        """The verdicts on the predictions with a score of at least `threshold`."""
         return self._of(self.scores >= np.float32(threshold), np.ones(len(self.truth_class_ids), bool))
 
     def of_class(self, class_id: int) -> Verdicts:
-        """Those of the predictions and objects of one class."""
+        """The verdicts on the predictions and objects of one class."""
         return self._of(self.class_ids == class_id, self.truth_class_ids == class_id)
 
     def _of(self, predictions: npt.NDArray[np.bool_], objects: npt.NDArray[np.bool_]) -> Verdicts:
@@ -52,10 +52,11 @@ class Verdicts:
 
 
 def counts(images: Sequence[Verdicts], iou_thresholds: Sequence[float]) -> Row:
-    """How many objects are there, predicted and found, by IoU threshold; precision and recall at the first.
+    """Numbers of true, predicted and found objects, the last for each IoU threshold; precision and recall.
 
-    Precision is the share of the predictions that found an object, recall that of the objects that were
-    found, and F1 their harmonic mean; None where there is nothing to take a share of.
+    At the first IoU threshold, precision is the share of the predictions that found an object, recall the
+    share of the objects that were found, and F1 their harmonic mean; None if there are no predictions or
+    objects.
     """
     percents = [round(100 * threshold) for threshold in iou_thresholds]
     matches = np.concatenate([image.matches for image in images], axis=1)
@@ -73,10 +74,10 @@ def counts(images: Sequence[Verdicts], iou_thresholds: Sequence[float]) -> Row:
 
 
 def average_precision(image: Verdicts) -> list[float]:
-    """TP / (TP + FP + FN), by IoU threshold; 1 where there was nothing to find and nothing was found.
+    """TP / (TP + FP + FN), for each IoU threshold; 1 if there is neither an object nor a prediction.
 
-    The "average precision" of the Data Science Bowl and of StarDist, at one score threshold. COCO's AP is
-    another thing: the area under the curve over all scores.
+    The "average precision" of the Data Science Bowl and of StarDist, at one score threshold. It differs from
+    COCO's AP, the area under the curve over all scores.
     """
     matched = np.count_nonzero(image.matches >= 0, axis=1).tolist()
     false = np.count_nonzero(image.matches == FALSE, axis=1)
@@ -87,7 +88,7 @@ def average_precision(image: Verdicts) -> list[float]:
 def sweep(
     images: Sequence[Verdicts], iou_thresholds: Sequence[float], thresholds: Sequence[float]
 ) -> list[Row]:
-    """At each score threshold, its `counts` and the mean AP of the images at the first IoU threshold."""
+    """For each score threshold, `counts` and the mean AP of the images at the first IoU threshold."""
     ap_name = f"AP{round(100 * iou_thresholds[0])}"
     rows: list[Row] = []
     for threshold in thresholds:

@@ -239,8 +239,8 @@ def test_data_without_kinds_has_one_row_and_unknown_figures_show_as_a_dash() -> 
     [
         # right at 0.9, wrong at 0.1
         (segments_of(LEFT, RIGHT), "The best F1 is 1.000, at threshold 0.15; at 0, as used, it is 0.667."),
-        (segments_of(RIGHT), "No prediction found an object, so no threshold is better than another."),
-        (segments_of(), "No prediction found an object, so no threshold is better than another."),
+        (segments_of(RIGHT), "No prediction found an object, so all thresholds are equally good."),
+        (segments_of(), "No prediction found an object, so all thresholds are equally good."),
     ],
 )
 def test_the_table_says_which_threshold_would_be_the_best(segments: Segments, told: str) -> None:
@@ -360,10 +360,10 @@ def test_data_of_some_of_a_models_classes_are_seen_with_its_ids() -> None:
     [
         (
             None,
-            "the model knows cat; the data has cat, dog: give .*, or compare only some: --classes cat$",
+            "the model has the classes cat, the data cat, dog: use .*, or compare only some: --classes cat$",
         ),
-        (["dog"], "the model knows cat; the data has cat, dog: give the same things the same names$"),
-        (["cow"], "--classes names cow, which the data does not have: it has cat, dog"),
+        (["dog"], "the model has the classes cat, the data cat, dog: use the same names in both$"),
+        (["cow"], "--classes names cow, which the data does not have: choose from cat, dog"),
     ],
 )
 def test_a_class_that_one_side_does_not_know_is_named(wanted: list[str] | None, told: str) -> None:
@@ -377,7 +377,7 @@ def test_evaluation_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_segments_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"image sample is \(40, 40\) pixels, .* for \(30, 40\)"):
+    with pytest.raises(ValueError, match=r"image sample has \(40, 40\) pixels, .* for \(30, 40\)"):
         evaluated(sample_of(LEFT), Segments.none((30, 40)))
 
 
