@@ -1,4 +1,4 @@
-"""`python -m model`, `maskserve` where installed: segment pictures, manage models, train and measure them."""
+"""`python -m model`, or `maskserve` if installed: segment pictures; manage, train and evaluate models."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from model.files.system_errors import in_words
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
-    "models": ("models", "list the models there are"),
+    "models": ("models", "list the available models"),
     "fetch": ("fetch", "download a published model"),
-    "import": ("import_weights", "make a model from a file of your own"),
-    "check-data": ("check_data", "what is in a data set, and what is odd about it"),
+    "import": ("import_weights", "make a model from your own file"),
+    "check-data": ("check_data", "count the objects of a data set and list its problems"),
     "train": ("train", "train a network on labelled images"),
-    "evaluate": ("evaluate", "measure a model on labelled images"),
-    "survey": ("survey", "note what a model was trained on, so that it warns of other pictures"),
-    "bench": ("bench", "time a model in every way that it can be run"),
+    "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
+    "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),
+    "bench": ("bench", "measure the speed of a model with each engine and precision"),
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
 }
-"""Command → its module in `model.commands` and a line of help."""
+"""Command → its module in `model.commands` and its line of help."""
 
 
 def main(words: list[str] | None = None, program: str = "python -m model") -> int:
-    """Run one command; the exit status.
+    """Run one command and return the exit status.
 
     Args:
-        words: the command and its arguments; without them, those of this process.
-        program: what the help and error messages call it.
+        words: the command and its arguments; None: those of this process.
+        program: the name of the program in help and error messages.
     """
     banner.silence()
     parser = argparse.ArgumentParser(
-        prog=program, description="Segment pictures, manage models, train and measure them."
+        prog=program, description="Segment pictures; manage, train and evaluate models."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, (module_name, help_line) in COMMANDS.items():
@@ -55,13 +55,13 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
 
 
 def maskserve() -> int:
-    """The console script `maskserve`; the exit status."""
+    """The console script `maskserve`; returns the exit status."""
     _clean_up_at_sigterm()
     return main(program="maskserve")
 
 
 def _clean_up_at_sigterm() -> None:
-    """As at Ctrl-C: what is half made is deleted on the way out."""
+    """Exit on SIGTERM as on Ctrl-C, so that incomplete files are deleted."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 

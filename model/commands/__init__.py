@@ -1,1 +1,1 @@
-"""What `python -m model` can do, a file a command."""
+"""The commands of `python -m model`: one module per command."""

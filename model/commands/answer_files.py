@@ -1,4 +1,4 @@
-"""Answer files: where the answer for each picture is written, whole or not at all."""
+"""Answer files: writes the answer for each picture, completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from model.commands.pictures_named import STANDARD, NamedPicture
 from model.files.system_errors import in_words
 from model.formats.registry import Format, Options
 
-# What will go wrong with the next picture, too.
+# Errors that would also occur for the next picture.
 _LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EPIPE}
 
 
 class CannotWrite(OSError):
-    """Answers cannot be written, and it is no use to go on with other pictures."""
+    """Answers cannot be written, which would fail for other pictures too."""
 
 
 class Answers(Protocol):
-    """Where answers go."""
+    """The destination of the answers."""
 
     def prepare(self) -> None:
         """Called once, before the first answer."""
@@ -32,7 +32,7 @@ class Answers(Protocol):
         """Write one answer.
 
         Raises:
-            CannotWrite: the disk is full, say; says what could not be written.
+            CannotWrite: for example, the disk is full; the message names the file.
             OSError, ValueError: this answer cannot be written.
         """
 
@@ -40,15 +40,15 @@ class Answers(Protocol):
 def answers_to(
     out: Path | None, output: Format, options: Options, pictures: Sequence[NamedPicture]
 ) -> Answers:
-    """Where the answers for the pictures go.
+    """The destination of the answers for the pictures.
 
     Args:
-        out: a folder, or `-` for standard output; None: standard output for a picture from standard input,
+        out: a folder, or `-` for standard output; None: standard output if a picture is from standard input,
             else the current folder.
 
     Raises:
-        ValueError: an answer would overwrite a picture or another answer; more than one answer, or a
-            picture for a terminal, would go to standard output.
+        ValueError: an answer would overwrite a picture or another answer; or standard output would get more
+            than one answer, or is a terminal and the answer is not text.
     """
     if out is None:
         out = STANDARD if any(picture.path is None for picture in pictures) else Path()
@@ -61,13 +61,13 @@ class _StandardOutput:
     def __init__(self, output: Format, options: Options, pictures: Sequence[NamedPicture]) -> None:
         if len(pictures) > 1:
             raise ValueError(
-                f"standard output takes one answer, and {len(pictures)} pictures are named: name a folder"
-                " with --out"
+                f"only one answer can be written to standard output, but {len(pictures)} pictures are named:"
+                " name a folder with --out"
             )
         if sys.stdout.isatty() and not output.is_text:
             raise ValueError(
-                f"{output.name} is no text for a terminal: redirect the output to a file, or name a folder"
-                " with --out"
+                f"{output.name} is not text, which a terminal could show: redirect the output to a file, or"
+                " name a folder with --out"
             )
         self._output, self._options = output, options
 
@@ -92,7 +92,7 @@ class _Folder:
         self._check_targets(pictures)
 
     def _target(self, picture: NamedPicture) -> Path:
-        # Path.with_suffix would cut a stem with a dot of its own.
+        # Path.with_suffix would truncate a stem that contains a dot.
         return self._folder / picture.stem.with_name(picture.stem.name + self._ending)
 
     def _check_targets(self, pictures: Sequence[NamedPicture]) -> None:
@@ -107,12 +107,13 @@ class _Folder:
             overwritten = path_of.get(target.resolve())
             if overwritten is not None:
                 raise ValueError(
-                    f"{picture} would be written over {overwritten}: name another folder with --out"
+                    f"the answer for {picture} would overwrite {overwritten}: name another folder with --out"
                 )
             other = written.setdefault(target, picture)
             if other is not picture:
                 raise ValueError(
-                    f"{other} and {picture} would both be written to {target}: segment them apart"
+                    f"the answers for {other} and {picture} would both be written to {target}: segment them"
+                    " separately, with different --out"
                 )
 
     def prepare(self) -> None:
@@ -130,12 +131,12 @@ class _Folder:
                 files = self._output.files(finding)
                 _make_whole(target, lambda part: _fill(part, files))
         except OSError as error:
-            message = in_words(error, target)  # and not of the temporary file that is to become it
+            message = in_words(error, target)  # not the temporary file, which is renamed to it
             raise (CannotWrite if error.errno in _LASTING else OSError)(message) from error
 
 
 def _make_whole(target: Path, make: Callable[[Path], object]) -> None:
-    """Have a file or folder made beside the target, and rename it: what is there is whole at any time."""
+    """Make a file or folder next to the target, then rename it, so that the target is always complete."""
     with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=target.parent) as temporary:
         part = Path(temporary) / "answer"
         make(part)
@@ -143,7 +144,7 @@ def _make_whole(target: Path, make: Callable[[Path], object]) -> None:
 
 
 def _check_empty(folder: Path) -> None:
-    if folder.is_dir() and any(folder.iterdir()):  # cutouts of another threshold, or somebody's own pictures
+    if folder.is_dir() and any(folder.iterdir()):  # cutouts with another threshold, or the user's pictures
         raise ValueError(f"the folder {folder} is not empty: empty it, or name another one with --out")
 
 

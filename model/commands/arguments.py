@@ -1,4 +1,4 @@
-"""Kinds of argument that several commands take."""
+"""Argument types and options that several commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def share(word: str) -> float:
 
 
 def above_zero(word: str) -> float:
-    """A number above 0, and no infinite one."""
+    """A finite number above 0."""
     value = _number(word)
     if not (0 < value < math.inf):
         raise argparse.ArgumentTypeError(f"{word} is not above 0")
@@ -48,18 +48,18 @@ def at_least_zero(word: str) -> int:
 
 
 def add_way_to_run(parser: argparse.ArgumentParser) -> None:
-    """--engine and --precision, for `segmenter.load`; by default what the service's settings say."""
+    """--engine and --precision, for `segmenter.load`; they default to the service's settings."""
     parser.add_argument(
         "--engine",
         choices=ENGINES,
         default=os.environ.get("MASKSERVE_ENGINE") or None,
-        help="what runs the model (default: openvino where it is compiled)",
+        help="engine that runs the model (default: openvino if the model is compiled)",
     )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default=os.environ.get("MASKSERVE_PRECISION") or None,
-        help="of its arithmetic (default: the fastest that is close enough)",
+        help="numerical precision (default: the fastest that is accurate enough)",
     )
 
 
@@ -68,16 +68,17 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exif",
         choices=EXIF_CHOICES,
-        help="of photos that fit their labels either way up: whether the annotation tool applied their EXIF "
-        "orientation, or ignored it (default: sizes tell; such photos are refused where none does)",
+        help="for photos that fit their labels both rotated and as stored: whether the annotation tool "
+        "applied or ignored their EXIF orientation (default: as for the other photos of the data, whose "
+        "sizes decide; if none does, such photos are refused)",
     )
     parser.add_argument(
         "--class-attribute",
         metavar="NAME",
-        help="of VIA data with several region attributes: the one that is the class",
+        help="for VIA data with several region attributes: the one that is the class",
     )
 
 
 def reading_of(arguments: argparse.Namespace) -> Reading:
-    """How labelled data are to be read, as `add_reading` asked."""
+    """The choices for reading labelled data, from the options of `add_reading`."""
     return Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)

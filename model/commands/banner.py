@@ -1,4 +1,4 @@
-"""Banner: what TensorFlow writes to standard error whenever it is imported, kept from the terminal."""
+"""Banner: hides the messages that TensorFlow writes to standard error when it is imported."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 NEWS = "^WARNING: All log messages before absl::InitializeLog|^I[0-9]{4} "
-"""Lines of the log that tell nothing but how TensorFlow was built."""
+"""Log lines that only describe how TensorFlow was built."""
 STANDARD_ERROR = 2
 
 
 def silence() -> None:
-    """Keep TensorFlow's news from standard error in this process, unless its user wants all (level 0).
+    """Filter TensorFlow's banner from standard error in this process, unless the user's log level is 0.
 
-    The level alone does not suffice: what is logged before the log is set up goes out at every level
+    Setting the level does not suffice: messages before the log is initialised are written at every level
     (github.com/tensorflow/tensorflow/issues/79029).
     """
     wanted = os.environ.setdefault(LEVEL, "2")  # errors
@@ -31,7 +31,7 @@ def silence() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds TensorFlow as ever, to be imported with its news filtered out."""
+    """Finds TensorFlow in the usual way, and filters its banner while it is imported."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -52,12 +52,12 @@ def _executed(execute: Any, module: ModuleType) -> None:
 
 @contextmanager
 def _without_news() -> Iterator[None]:
-    """Filter standard error, below Python, where TensorFlow writes.
+    """Filter the file descriptor of standard error, since TensorFlow does not write through Python.
 
-    A process of its own does it: what TensorFlow says before it ends this one, on a processor that it was
-    not built for, must come out too.
+    A separate process filters: TensorFlow's last message must be visible even if TensorFlow aborts this
+    process, as on a processor for which it was not built.
     """
-    if sys.stderr is None:  # closed; what has its number now is another file
+    if sys.stderr is None:  # closed: its descriptor may now be another file
         yield
         return
     sys.stderr.flush()
@@ -69,7 +69,7 @@ def _without_news() -> Iterator[None]:
             stdout=terminal,
             start_new_session=True,  # Ctrl-C is for this process
         )
-    except OSError:  # there is no grep: then the news comes
+    except OSError:  # without grep, the banner is shown
         yield
         return
     assert grep.stdin is not None

@@ -1,4 +1,4 @@
-"""`python -m model bench`: how long a model takes on this machine, in every way that it can be run."""
+"""`python -m model bench`: measure how long a model takes on this machine, with each engine and precision."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Time each image in each way; ratios are to the first way, TensorFlow's where it is installed."""
+    """Time each image in each way; ratios are to the first way, which is TensorFlow if it is installed."""
     rows = [
         row
         for path in arguments.images
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def time_ways(name: str, what: dict[str, Any], image: npt.NDArray[np.uint8]) -> list[dict[str, Any]]:
-    """A row a way to run the model on the image: `what` it is, and the figures of `figures`."""
+    """A row for each way to run the model on the image: `what`, which describes the image, and `figures`."""
     rows: list[dict[str, Any]] = []
     for segmenter in _ways(name):
         runner = TimedRunner(segmenter.runner)
@@ -55,7 +55,7 @@ def time_ways(name: str, what: dict[str, Any], image: npt.NDArray[np.uint8]) -> 
 
 
 def figures(runner: TimedRunner, time_ms: float, base_ms: float) -> dict[str, Any]:
-    """Engine, precision, median of the whole, how many times faster than `base_ms`, and of each stage."""
+    """Engine, precision, median time, its ratio to `base_ms`, and the median time of each stage."""
     apart = {f"{stage}_ms": round(time, 1) for stage, time in runner.medians_ms().items()}
     return {
         "engine": runner.name,
@@ -67,7 +67,7 @@ def figures(runner: TimedRunner, time_ms: float, base_ms: float) -> dict[str, An
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows with the same keys as a Markdown table."""
+    """A Markdown table of the rows, with a column for each key."""
     if not rows:
         return ""
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -84,4 +84,4 @@ def _ways(name: str) -> Iterator[Segmenter]:
         try:
             yield load(name, engine=engine, precision=precision)
         except ChoiceError as error:  # not installed, not exported, or not on this processor
-            print(f"{engine} {precision} is left out: {error}", file=sys.stderr)
+            print(f"{engine} {precision} is skipped: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`python -m model check-data`: what is in a data set, and what is odd about it, before training."""
+"""`python -m model check-data`: count the objects of a data set and list its problems, before training."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=at_least_one,
         default=100,
         metavar="N",
-        help="name pictures with more objects: max_gt_instances of the training (default: 100, Matterport's)",
+        help="list pictures with more objects: max_gt_instances of the training (default: 100, Matterport's)",
     )
     add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the counts and every finding; 1 if something must be put right first."""
+    """Print the counts and all findings; the exit status is 1 if something must be fixed first."""
     data = open_data(arguments.data, reading_of(arguments))
     objects = objects_in(data)
     is_of_pixels = isinstance(data, ClassMapFolder)

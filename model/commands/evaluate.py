@@ -1,4 +1,4 @@
-"""`python -m model evaluate`: how good a model is on labelled images."""
+"""`python -m model evaluate`: measure the accuracy of a model on labelled images."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from model.storage.manifest import Manifest
 from model.storage.writing import update_manifest
 
 LISTS = ("classes", "thresholds", "pr_curve", "per_image")
-"""Figures that are too many for a model.json."""
+"""Figures that are too long for a model.json."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
     parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
-    parser.add_argument("--threshold", type=share, help="lowest score that counts (default: the model's)")
+    parser.add_argument("--threshold", type=share, help="lowest score to count (default: the model's)")
     parser.add_argument(
-        "--classes", metavar="NAMES", help="compare these alone, comma-separated (default: all of the data's)"
+        "--classes", metavar="NAMES", help="compare only these, comma-separated (default: all of the data's)"
     )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument(
-        "--record", action="store_true", help="also keep the figures in the model's model.json"
+        "--record", action="store_true", help="also store the figures in the model's model.json"
     )
     parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
     add_reading(parser)
@@ -45,10 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure the model and print a table."""
+    """Measure the model and print the tables."""
     for path in filter(None, (arguments.json, arguments.sheet)):
-        if not path.parent.is_dir():  # now, not after minutes of measuring
-            raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
+        if not path.parent.is_dir():  # checked now, not after minutes of measuring
+            raise ValueError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
     reading = reading_of(arguments)
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         data = open_data_for(arguments.data, manifest.classes, reading)
     of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
     if of_pixels and arguments.sheet:
-        raise ValueError("--sheet draws objects, but here pixels are compared: leave it out")
+        raise ValueError("--sheet draws objects, but this evaluation compares pixels: leave out --sheet")
     known = KnownClasses(data, manifest.classes, _names(arguments.classes))
     check_data(data)
     threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{manifest.name} {manifest.version} ({how}) at threshold {threshold:g} on {len(data)} images\n")
     print(result.to_table())
     if known.asked:
-        print(f"Compared: {', '.join(known.asked)}. Answers of the model's other classes are left out.")
+        print(f"Compared: {', '.join(known.asked)}. Predictions of the model's other classes are left out.")
     figures = {
         "data": arguments.data.name,
         "precision": segmenter.precision,
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
-    """How well it finds objects."""
+    """Evaluate the objects."""
     lowest = _lowest(segmenter.bundle.manifest, threshold)
     return evaluate(
         lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
@@ -97,15 +97,15 @@ def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Eval
 
 
 def _lowest(manifest: Manifest, threshold: float) -> float:
-    """The score from which on the model is asked.
+    """The lowest score to request from the model.
 
-    Its answers, cut off at any higher threshold, must be what it would answer at that one.
+    Its answers with at least a higher score must be the same as its answers at that threshold.
     """
     return min(threshold, UNSURE if manifest.tile_overlap is None else SEAM_THRESHOLD)
 
 
 def _pixels(segmenter: Segmenter, data: KnownClasses, threshold: float) -> PixelEvaluation:
-    """How well it classifies pixels."""
+    """Evaluate the classes of pixels."""
     return evaluate_pixels(
         lambda image: segmenter.segment(
             image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
@@ -115,5 +115,5 @@ def _pixels(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Pixel
 
 
 def _names(words: str | None) -> list[str] | None:
-    """Comma-separated names; None where there are none."""
+    """Comma-separated names; None if there are none."""
     return [name.strip() for name in (words or "").split(",") if name.strip()] or None

@@ -1,4 +1,4 @@
-"""`python -m model export`: a model's stages compiled for OpenVINO, so that it serves without TensorFlow."""
+"""`python -m model export`: compile a model for OpenVINO, so that it can be served without TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         nargs="+",
         choices=PRECISIONS,
-        help="f32 is always made; default: bf16 and, with --calibration, int8",
+        help="precisions besides f32, which is always made (default: bf16 and, with --calibration, int8)",
     )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DATA",
-        help="pictures such as will come: a folder of them or, better, labelled data as for evaluate",
+        help="typical pictures: a folder of pictures or, better, labelled data as for evaluate",
     )
     add_reading(parser)
     control = parser.add_mutually_exclusive_group()
@@ -34,20 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes",
         type=at_least_one,
         default=MINUTES,
-        help="where int8 loses too much, stop looking for layers that must stay exact so many minutes after "
-        f"the start (default: {MINUTES})",
+        help="if int8 loses too much accuracy, the export searches for layers to keep exact; stop searching "
+        f"this many minutes after the start (default: {MINUTES})",
     )
     control.add_argument(
         "--no-accuracy-control",
         dest="minutes",
         action="store_const",
         const=0,
-        help="do not look for them: int8 in all layers, whatever that loses",
+        help="do not search: use int8 in all layers, however much accuracy that loses",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compile the stages and say what each precision loses."""
+    """Compile the stages and print the loss of each precision."""
     bundle = catalog.find(arguments.name)
     classes, reading = bundle.manifest.classes, reading_of(arguments)
     pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         bundle = export(arguments.name, precisions, pictures, arguments.minutes)
     except Stopped:
-        print("Stopped; what was made until then is kept:")
+        print("Stopped; the precisions that were completed are kept:")
         say_exports(catalog.find(arguments.name))
         raise
     say_exports(bundle)

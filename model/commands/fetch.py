@@ -1,4 +1,4 @@
-"""`python -m model fetch`: a published model, downloaded and made into a bundle."""
+"""`python -m model fetch`: download a published model and make a bundle of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetch the model and say how to serve it."""
+    """Fetch the model and print how to serve it."""
     say_published(publish_fetched(PUBLISHED[arguments.name]))
     return 0

@@ -1,4 +1,4 @@
-"""`python -m model import`: a model of your own becomes one that can be served."""
+"""`python -m model import`: make a model that can be served from your own file."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from model.publishing.replaced import taken_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments: those of all families, then each one's own."""
+    """The command's arguments: the common ones, then those of each family."""
     parser.add_argument(
         "file",
         type=Path,
         metavar="FILE",
-        help="weights of a Mask R-CNN (.h5), .onnx, .keras, a whole Keras model (.h5), .tflite, OpenVINO "
+        help="weights of a Mask R-CNN (.h5), .onnx, .keras, a whole Keras model (.h5), .tflite, an OpenVINO "
         ".xml, a SavedModel folder or a bioimage.io folder",
     )
     tasks = dict.fromkeys(family.task for family in _families())
-    parser.add_argument("--task", choices=tasks, help="what the model does (default: what the file is for)")
-    parser.add_argument("--name", required=True, help="what to call the model")
-    parser.add_argument("--classes", type=Path, help="text file, a class name a line")
-    parser.add_argument("--threshold", type=float, help="lowest score kept (default: the task's)")
-    parser.add_argument("--max-segments", type=int, help="most objects in an answer (default: 100)")
+    parser.add_argument("--task", choices=tasks, help="task of the model (default: depends on the file)")
+    parser.add_argument("--name", required=True, help="name for the model")
+    parser.add_argument("--classes", type=Path, help="text file with one class name per line")
+    parser.add_argument("--threshold", type=float, help="lowest score to keep (default: the task's)")
+    parser.add_argument("--max-segments", type=int, help="most segments in an answer (default: 100)")
     parser.add_argument(
         "--max-segments-per-megapixel",
         type=int,
         metavar="NUMBER",
-        help="of a large picture so many, where that is more (default: as many as of a small one)",
+        help="for large pictures: most segments per megapixel, if that is more (default: no more)",
     )
-    parser.add_argument("--tile-overlap", type=int, help="pixels that tiles of large pictures share")
+    parser.add_argument("--tile-overlap", type=int, help="overlap of the tiles of large pictures, in pixels")
     parser.add_argument(
         *("--sample", "--self-test"),
         type=Path,
         metavar="IMAGE",
-        help="a picture in which it finds something, and must find it again at every start "
-        "(default: one that ships)",
+        help="picture for the self-test: the model must find something in it, and the same at every start "
+        "(default: an included picture)",
     )
-    parser.add_argument("--source", help="where the weights come from")
-    parser.add_argument("--made-by", help="the command that trained them")
-    parser.add_argument("--version", help="tells two generations of weights apart (default: 1)")
-    parser.add_argument("--replace", action="store_true", help="take the place of a model of that name")
-    parser.add_argument("--licence", help="of the weights")
-    parser.add_argument("--description", help="what the model is for, in a sentence")
-    # "-1-1" and "-0.5,0,0" are values, which argparse would take for options.
+    parser.add_argument("--source", help="origin of the weights")
+    parser.add_argument("--made-by", help="command that trained the weights")
+    parser.add_argument("--version", help="version of the weights (default: 1)")
+    parser.add_argument("--replace", action="store_true", help="replace an existing model of that name")
+    parser.add_argument("--licence", help="licence of the weights")
+    parser.add_argument("--description", help="purpose of the model, in one sentence")
+    # "-1-1" and "-0.5,0,0" are values, but argparse would read them as options.
     parser._negative_number_matcher = re.compile(r"^-[\d.][\d.,-]*$")
     options = {}
     for family in _families():
@@ -61,14 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the bundle and say how to serve it."""
+    """Make the bundle and print how to serve it."""
     path: Path = arguments.file
     family = family_of(path, arguments.task)
     _refuse_options_of_others(arguments, family)
     catalog.check_name(arguments.name)
     if arguments.name in catalog.names() and not arguments.replace:
         raise ValueError(
-            f"there is a model {arguments.name!r} already: choose another --name, or --replace it"
+            f"there is already a model {arguments.name!r}: choose another --name, or add --replace"
         )
     about: dict[str, Any] = {
         "licence": arguments.licence,
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         "max_segments_per_megapixel": arguments.max_segments_per_megapixel,
     }
     about = {name: value for name, value in about.items() if value is not None}
-    sample = read(arguments.sample) if arguments.sample else None  # before anything is made
+    sample = read(arguments.sample) if arguments.sample else None  # before anything is written
     replaced = manifest_of(arguments.name)
     if replaced is not None:
         about = {**taken_over(replaced), **about}
@@ -96,13 +96,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def family_of(path: Path, task: str | None = None) -> Family:
-    """The family of the model in a file or folder; where a task is said, one with that task."""
+    """The family of the model in a file or folder; if a task is given, one with that task."""
     families = [family for family in _families() if task in (None, family.task)]
     return next((family for family in families if _part(family).recognises(path)), families[-1])
 
 
 def _families() -> list[Family]:
-    """Those of which models can be imported."""
+    """The families whose models can be imported."""
     return [family for family in FAMILIES.values() if family.importing is not None]
 
 
@@ -123,5 +123,5 @@ def _refuse_options_of_others(arguments: argparse.Namespace, family: Family) -> 
             flags = ", ".join(action.option_strings[0] for action in given)
             raise ValueError(
                 f"{arguments.file.name} is imported with --task {family.task}, which has no {flags}: leave "
-                f"{'it' if len(given) == 1 else 'them'} out, or say --task {FAMILIES[name].task}"
+                f"{'it' if len(given) == 1 else 'them'} out, or add --task {FAMILIES[name].task}"
             )

@@ -1,4 +1,4 @@
-"""`python -m model models`: the models that there are."""
+"""`python -m model models`: list the available models."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from model.storage.manifest import BundleError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """The command has no arguments."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a model."""
+    """Print one line per model."""
     for name in catalog.names():
         try:
             manifest = catalog.find(name).manifest

@@ -1,4 +1,4 @@
-"""Pictures named on the command line: files, folders of them, and `-` for standard input."""
+"""Pictures named on the command line: files, folders, and `-` for standard input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from model.data.pictures import SUFFIXES
 
 STANDARD = Path("-")
-"""Standard input or output, as commands name them."""
+"""Standard input or output on the command line."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class NamedPicture:
     """A picture to read.
 
     Attributes:
-        path: of its file; None: standard input.
-        stem: where its answer goes below the output folder, without a suffix.
+        path: the path of its file; None: standard input.
+        stem: the path of its answer relative to the output folder, without suffix.
     """
 
     path: Path | None
@@ -36,11 +36,11 @@ class NamedPicture:
 def pictures_named(words: Sequence[Path], out: Path | None) -> list[NamedPicture]:
     """The pictures that the words name, each once.
 
-    A folder stands for the pictures in it and in its folders, whose answers keep its layout. Hidden files,
-    files of other kinds and the folder `out` are passed over.
+    A folder stands for all pictures in it and its subfolders; their answers are in the same subfolders.
+    Hidden files, other files and the folder `out` are ignored.
 
     Raises:
-        ValueError: a folder holds no pictures.
+        ValueError: a folder has no pictures.
     """
     pictures: dict[Path | None, NamedPicture] = {}
     for word in words:
@@ -66,4 +66,4 @@ def _pictures_in(folder: Path, out: Path | None) -> Iterator[Path]:
             found = True
             yield path
     if not found:
-        raise ValueError(f"the folder {folder} holds no pictures: expected files in {', '.join(SUFFIXES)}")
+        raise ValueError(f"the folder {folder} has no pictures: expected files in {', '.join(SUFFIXES)}")

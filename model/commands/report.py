@@ -1,4 +1,4 @@
-"""What commands say of a model that they have made."""
+"""The output of commands that have made a model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from model.storage.manifest import Bundle, Export
 
 ENDINGS = {
     "off": "without accuracy control",
-    "stopped": "stopped before layers that must stay exact were found",
-    "out of reach": "even with every layer exact: on this processor, what is not int8 loses too much",
-    "out of time": "the time was up: more --minutes may find better",
+    "stopped": "stopped during the search for layers to keep exact",
+    "out of reach": "not possible even with all layers exact: on this processor, the operations outside int8 "
+    "lose too much",
+    "out of time": "the time was up; more --minutes may improve it",
 }
-"""Why no more layers were looked for that must stay exact in int8."""
+"""How the search for layers that must stay exact in int8 ended."""
 
 
 def say_published(published: Published) -> None:
-    """What was assumed, and how to serve the model."""
+    """Print what was assumed, and how to serve the model."""
     for sentence in published.sentences:
         print(sentence)
     name = published.bundle.manifest.name
@@ -24,14 +25,14 @@ def say_published(published: Published) -> None:
 
 
 def say_exports(bundle: Bundle) -> None:
-    """What each precision loses."""
+    """Print the loss of each precision."""
     for precision, made in bundle.manifest.exports.items():
         print(f"{precision}: {', '.join(_parts(made))}")
     print(f"in {bundle.folder}")
 
 
 def _parts(made: Export) -> list[str]:
-    parts = ["passed" if made.passed else "used only where asked for"]
+    parts = ["passed" if made.passed else "used only on request"]
     if made.lost is not None:
         measure = "AP50" if made.miou_lost is None else "mean IoU"
         against = f" against the {made.against} of {made.pictures} pictures" if made.against else ""

@@ -1,4 +1,4 @@
-"""`python -m model segment`: pictures in; overlays, data, label maps or other formats out."""
+"""`python -m model segment`: segment pictures, and write overlays, JSON, label maps or other formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from model.results.result import MOST_SEGMENTS, Result, Split
 from model.segmenter import load
 
 AT_ONCE = 2
-"""Pictures at a time: while the network computes on one, the other is decoded, or its answer is written."""
+"""Pictures at a time: while the network processes one, the other is decoded, or its answer is written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,83 +42,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="IMAGE",
-        help="a picture, a folder of pictures (its folders included), or - for standard input",
+        help="a picture, a folder of pictures (including subfolders), or - for standard input",
     )
     parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
-    parser.add_argument("--threshold", type=share, help="lowest score kept, 0…1 (default: the model's)")
+    parser.add_argument("--threshold", type=share, help="lowest score to keep, 0…1 (default: the model's)")
     parser.add_argument(
         "--class",
         action="append",
         dest="classes",
         metavar="NAME",
-        help="a class to keep; may be given several times (default: all)",
+        help="a class to keep; can be repeated (default: all)",
     )
     parser.add_argument(
         "--max-segments",
         type=at_least_one,
         metavar="NUMBER",
-        help="the most segments, best first (default: the model's limit for a picture of that size)",
+        help="the most segments to keep, best first (default: the model's limit for the picture's size)",
     )
     parser.add_argument(
         "--split",
         choices=get_args(Split),
-        help="of semantic models: a segment a class, or one a connected part (default: class)",
+        help="for semantic models: one segment per class, or per connected part (default: class)",
     )
     parser.add_argument(
         "--min-area",
         type=at_least_one,
         metavar="PIXELS",
-        help="with --split parts: the fewest pixels that a part has (default: 1)",
+        help="with --split parts: the smallest part to keep (default: 1)",
     )
     parser.add_argument(
-        "--page", type=at_least_zero, metavar="N", help="which page or frame of a file, from 0 (default: 0)"
+        "--page", type=at_least_zero, metavar="N", help="the page or frame of the file, from 0 (default: 0)"
     )
     parser.add_argument(
         "--channel",
         type=at_least_zero,
         metavar="N",
-        help="the channel to look at as grey, from 0 (default: all together)",
+        help="the channel to use as a grey picture, from 0 (default: all together)",
     )
     parser.add_argument(
         "--projection",
         choices=PROJECTIONS,
         default="none",
-        help="all pages or frames as one picture, of each place the brightest or the mean (default: none)",
+        help="combine all pages or frames: the maximum or mean of each pixel (default: none)",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default=OVERLAY.name,
-        help="what to write for each image (default: overlay); probability is for semantic models",
+        help="the output format (default: overlay); probability is for semantic models",
     )
     parser.add_argument(
-        "--image-format", choices=get_args(FileFormat), default="png", help="of the overlay (default: png)"
+        "--image-format",
+        choices=get_args(FileFormat),
+        default="png",
+        help="file format of the overlay (default: png)",
     )
     parser.add_argument(
         "--mask-format",
         choices=get_args(MaskFormat),
         default="rle",
-        help="of the masks in json and coco (default: rle)",
+        help="format of the masks in json and coco (default: rle)",
     )
     parser.add_argument(
         "--pixel-size",
         type=above_zero,
         metavar="MICROMETRES",
-        help="width of a pixel; csv then has areas in square micrometres",
+        help="width of a pixel; csv then also has lengths and areas in micrometres",
     )
     parser.add_argument(
         "--out",
         type=Path,
-        help="folder to write to, or - for standard output (default: the current folder; for a picture from"
-        " standard input, standard output)",
+        help="folder to write to, or - for standard output (default: the current folder, or standard output"
+        " for a picture from standard input)",
     )
     add_way_to_run(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Segment every image; 1 if any of them failed."""
+    """Segment all images; the exit status is 1 if any of them failed."""
     if arguments.page is not None and arguments.projection != "none":
-        raise ValueError(f"--projection {arguments.projection} takes all pages together: leave --page out")
+        raise ValueError(f"--projection {arguments.projection} combines all pages: leave out --page")
     output = FORMATS[arguments.format]
     options = Options(arguments.mask_format, arguments.image_format, arguments.pixel_size)
     pictures = pictures_named(arguments.images, arguments.out)
@@ -168,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _in_order(
     segment: Callable[[NamedPicture], list[str]], pictures: Sequence[NamedPicture]
 ) -> Iterator[tuple[NamedPicture, Future[list[str]]]]:
-    """Each picture and what comes of it, `AT_ONCE` at a time; those not begun are left if nobody asks on."""
+    """Each picture and its result, `AT_ONCE` at a time; if iteration stops, the rest are not started."""
     pool = ThreadPoolExecutor(AT_ONCE)
     begun: deque[tuple[NamedPicture, Future[list[str]]]] = deque()
     try:
@@ -183,7 +186,7 @@ def _in_order(
 
 
 def _notes(finding: Finding, model: str) -> list[str]:
-    """What somebody should know of an answer before trusting it, a sentence each."""
+    """Sentences about limitations of an answer."""
     notes = [_left_out(finding.result)] if finding.result.left_out else []
     if finding.verdict and not finding.verdict.accepts:
         notes.append(f"{doubt(finding.manifest)} {_advice(model)}".rstrip())
@@ -197,23 +200,23 @@ def _notes(finding: Finding, model: str) -> list[str]:
 
 
 def _reason(picture: NamedPicture, error: Exception) -> str:
-    """What went wrong with a picture. Errors that were not written for people say what they are, too."""
+    """The error message for a picture. For unexpected errors it includes the type of the error."""
     if isinstance(error, OSError) and error.filename is not None:
-        return in_words(error)  # which names the picture
+        return in_words(error)  # already names the picture
     if isinstance(error, OSError):
         return f"{picture}: {in_words(error)}"
     return f"{picture}: {error if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'}"
 
 
 def _left_out(result: Result) -> str:
-    """What the output lacks, and how to have it."""
+    """A sentence about segments that the output lacks, and how to get them."""
     count, found = len(result.segments), result.found
     remedy = f"--max-segments {min(found, MOST_SEGMENTS)}"
     return f"{found:,} segments were found; the output has the best {count:,}. For more: {remedy}"
 
 
 def _advice(model: str) -> str:
-    """What to do about a picture that `model` does not know."""
+    """Advice for a picture that is unlike those that `model` knows."""
     if model == FOR_PHOTOS:
         return ""
     fetched = "" if FOR_PHOTOS in catalog.names() else f"python -m model fetch {FOR_PHOTOS}, then "

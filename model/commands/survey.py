@@ -1,4 +1,4 @@
-"""`python -m model survey`: what a model's training pictures look like, so that it warns of others."""
+"""`python -m model survey`: record what a model's training pictures look like, so that it warns of others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from model.storage.manifest import MANIFEST
 from model.storage.writing import update_manifest
 
 ONLY_KIND = "all"
-"""Where the data do not tell kinds apart."""
+"""The name of the kind if the data have no kinds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("name", metavar="NAME", help="a model's name")
-    parser.add_argument("--data", type=Path, required=True, help="what it was trained on, as for train")
+    parser.add_argument("--data", type=Path, required=True, help="the model's training data, as for train")
     add_reading(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure every picture and keep the figures in the model's model.json."""
+    """Measure all pictures and store the figures in the model's model.json."""
     bundle = catalog.find(arguments.name)
     data = open_data(arguments.data, reading_of(arguments))
     check_data(data)

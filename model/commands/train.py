@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     trainings = _trainings()
     parser.add_argument(
-        "--task", choices=trainings, default="instance", help="what the model is to tell (default: instance)"
+        "--task", choices=trainings, default="instance", help="task of the model (default: instance)"
     )
     add_reading(parser)
     for training in trainings.values():
@@ -23,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, going on with the run if the folder holds it already."""
+    """Train, or resume the run that is in the folder."""
     return _trainings()[arguments.task].run(arguments, _published)
 
 
 def _published(name: str) -> Bundle:
-    """The published model of that name, fetched if it is not there."""
+    """The published model of that name; fetched if it is missing."""
     if name in catalog.names():
         return catalog.find(name)
-    # Here: a refusal of the data must not wait for OpenVINO.
+    # Imported here, so that refusing data does not wait for OpenVINO.
     from model.publishing.publish import publish_fetched
     from model.publishing.published import PUBLISHED
 
@@ -40,5 +40,5 @@ def _published(name: str) -> Bundle:
 
 
 def _trainings() -> dict[str, Training]:
-    """Task → how a model for it is trained."""
+    """Task → training of its family."""
     return {family.task: family.training for family in FAMILIES.values() if family.training is not None}

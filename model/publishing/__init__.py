@@ -1,1 +1,1 @@
-"""How a model is made, compiled, measured and put in its place."""
+"""Making, compiling, measuring and publishing models."""

@@ -1,4 +1,4 @@
-"""Exporting: a bundle's stages compiled for OpenVINO, in full precision and int8, and measured."""
+"""Exporting: compiles a bundle's stages for OpenVINO, in full precision and int8, and measures them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from model.storage.manifest import Bundle, Export
 from model.storage.writing import write_manifest
 
 LARGEST_ERROR = 1e-2
-"""Of the range of a first stage's answers: two engines in f32 that differ by more run different networks."""
+"""Relative to the range of the first stage's output: a larger difference in f32 means different networks."""
 TRIAL_SIDE = 256
-"""Pixels: a picture of that size tells networks apart as well as the largest, in a tenth of the time."""
+"""Pixels: a picture of this size tells networks apart as well as the largest, in a tenth of the time."""
 MOST_PICTURES = 200
-"""More make int8 no better, and take minutes more."""
+"""More do not improve int8, and take minutes."""
 MINUTES = 25
-"""After which no more layers are looked for that must stay exact in int8."""
+"""The default time limit of the search for layers that must stay exact in int8."""
 
 
 class ExportError(ValueError):
-    """The compiled stages cannot be had, or are not the network that they were made from."""
+    """The stages cannot be compiled, or do not give the results of the network."""
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C while int8 was made: the model has been exported with what was made until then."""
+    """Ctrl-C while int8 was made: the model has been exported with what was complete by then."""
 
 
 def export(
@@ -45,22 +45,22 @@ def export(
     """Compile a model's stages into its bundle, which is then replaced as a whole.
 
     Args:
-        name: of a bundle; a shipped one is exported to a copy in `model_dir`.
-        precisions: of "f32", "bf16" and "int8". f32 is always made; bf16 is a way to run it, measured
-            where the processor can.
-        pictures: such as will come. Every second one calibrates int8, the others measure what a precision
-            loses: against their labels or, where there are none, against the reference's answers.
-        minutes: from now on, after which no more layers are looked for that must stay exact in int8; 0: all
-            become int8, whatever that loses.
+        name: the name of a bundle; an included one is exported to a copy in `model_dir`.
+        precisions: some of "f32", "bf16" and "int8". f32 is always made; bf16 is a way to run it, measured
+            if the processor supports it.
+        pictures: typical pictures. Every second one calibrates int8, the others measure the loss of each
+            precision: against their labels or, if there are none, against the answers of the reference.
+        minutes: the time limit, from now, of the search for layers that must stay exact in int8; 0: all
+            layers become int8, however much accuracy that loses.
 
     Raises:
-        ExportError: int8 without pictures; a resize mode without a largest picture.
+        ExportError: int8 is requested without pictures; or the resize mode has no largest picture.
         BundleError: the compiled stages fail the self-test.
         Stopped: Ctrl-C while int8 was made.
     """
     until = time.monotonic() + 60 * minutes if minutes else None
     if "int8" in precisions and (pictures is None or len(pictures) < 2):
-        raise ExportError("int8 is calibrated with pictures such as will come: name some, --calibration DATA")
+        raise ExportError("int8 needs typical pictures for calibration: name some with --calibration DATA")
     family = family_named(catalog.find(name).manifest.family)
     reference = load(name, engine=family.reference_engine, precision="f32")
     with catalog.new_bundle(name) as folder:
@@ -80,13 +80,13 @@ def export(
 
 
 def compile_new(reference: Segmenter) -> Segmenter:
-    """Compile the stages of a model that has just been made into its bundle, which nobody else finds yet.
+    """Compile the stages of a new model into its bundle, which is not yet visible to other processes.
 
     Returns:
-        The model as its stages run in f32.
+        The model, run by its stages in f32.
 
     Raises:
-        ExportError: a resize mode without a largest picture; other answers than those of the reference.
+        ExportError: the resize mode has no largest picture; or the answers differ from the reference.
     """
     exporter = _Exporter(reference, reference.bundle.folder, None)
     runner = exporter.make_exact(["bf16"])
@@ -94,17 +94,17 @@ def compile_new(reference: Segmenter) -> Segmenter:
 
 
 def open_stages(bundle: Bundle, precision: str) -> OpenVINORunner:
-    """The compiled stages of a bundle, in one of the precisions that it has."""
+    """The compiled stages of a bundle, in one of its precisions."""
     family, manifest = family_named(bundle.manifest.family), bundle.manifest
     folder, largest = bundle.stages_folder(precision), family.largest_picture(manifest)
     return OpenVINORunner.open(folder, family.stages(manifest), precision, largest)
 
 
 class _Exporter:
-    """A model on its way to compiled stages, in a folder that nobody else sees yet."""
+    """Compiles the stages of a model, in a folder that is not yet visible to other processes."""
 
     def __init__(self, reference: Segmenter, folder: Path, pictures: DataSet | None) -> None:
-        """A model, run by its reference engine, the folder of a copy of it, and pictures to measure with."""
+        """A model run by its reference engine, the folder of a copy of it, and pictures to measure with."""
         manifest = reference.bundle.manifest
         self.bundle = Bundle(folder, manifest)
         self.reference = reference
@@ -120,14 +120,14 @@ class _Exporter:
             some = evenly_spaced(pictures, MOST_PICTURES)
             self.images = [some[index].image for index in range(0, len(some), 2)]
             self.gauge = Gauge(reference, Subset(some, range(1, len(some), 2)))
-        # Not of the new folder: what is read lazily must not be written over.
+        # Not from the new folder: files that are read lazily must not be overwritten.
         self.models: Models = self.family.graphs(reference.bundle, reference.runner)
         self._made: dict[str, Export] = {}
         self._int8: tuple[Path, Export] | None = None
 
     def make_exact(self, precisions: Sequence[str]) -> OpenVINORunner:
-        """Write the stages in full precision, and see how they and bf16 do; what runs the first."""
-        if self.family.reference_engine != "openvino":  # else they are what the reference runs
+        """Write the stages in full precision, measure f32 and bf16, and return the runner for f32."""
+        if self.family.reference_engine != "openvino":  # else the reference runs the same stages
             save(self.models, self.bundle.stages_folder("f32"))
         runner = self._open("f32")
         _check_parity(self.reference.runner, runner, self._trial_picture())
@@ -137,12 +137,12 @@ class _Exporter:
         return runner
 
     def make_int8(self, until: float | None) -> None:
-        """Write the stages in int8; where that harms, with the layers of the first that matter kept exact.
+        """Write the stages in int8; if that loses too much, keep the layers of the first that matter exact.
 
-        What has been made and measured when it is interrupted stays.
+        If interrupted, the last version that was made and measured is kept.
 
         Args:
-            until: when to stop looking for such layers, as `time.monotonic` has it; None: all become int8.
+            until: when to stop the search for such layers, in `time.monotonic`; None: all become int8.
         """
         from model.publishing.int8 import Int8Maker
 
@@ -152,7 +152,7 @@ class _Exporter:
             self._int8 = made
 
     def finish(self) -> Bundle:
-        """Put the int8 stages in their place, and write the manifest."""
+        """Move the int8 stages to their folder, and write the manifest."""
         folder = self.bundle.stages_folder("int8")
         if self._int8 is not None:
             made, self._made["int8"] = self._int8
@@ -167,30 +167,30 @@ class _Exporter:
     def _measured(self, precision: str, runner: OpenVINORunner | None = None) -> Export:
         if self.gauge is not None:
             return self.gauge.export_of(runner or self._open(precision))
-        # Where nothing is measured, what was measured or said before holds.
+        # If nothing is measured, the previous entry stays valid.
         before = {str(name): export for name, export in self.bundle.manifest.exports.items()}
         return before.get(precision, Export(passed=True))
 
     def _trial_picture(self) -> tuple[int, ...]:
         """The shape of a picture on which the compiled stages must agree with the reference."""
-        if self.family.reference_engine != "tensorflow":  # its sizes may be fixed, or in steps of its own
+        if self.family.reference_engine != "tensorflow":  # its sizes may be fixed or multiples of a step
             return self.largest_picture
         first, height, width, channels = self.largest_picture
         return first, min(height, TRIAL_SIDE), min(width, TRIAL_SIDE), channels
 
     def _open(self, precision: str) -> OpenVINORunner:
         folder = self.bundle.stages_folder(precision)
-        largest = None if self.gauge is None else self.largest_picture  # of those to be measured with
+        largest = None if self.gauge is None else self.largest_picture  # of the pictures to measure with
         return OpenVINORunner.open(folder, self.stages, precision, largest)
 
 
 def _check_parity(reference: Runner, runner: Runner, picture_shape: tuple[int, ...]) -> None:
-    """Raise ExportError unless the first stage answers the same for noise in both."""
+    """Raise ExportError unless the first stages of both give the same output for noise."""
     noise = np.random.default_rng(0).uniform(-128, 128, picture_shape).astype(np.float32)
     for ours, theirs in zip(runner.start(noise).outputs, reference.start(noise).outputs, strict=True):
         error = float(np.abs(ours - theirs).max() / max(np.ptp(theirs), np.finfo(np.float32).eps))
         if not error <= LARGEST_ERROR:
             raise ExportError(
                 f"the compiled {runner.stages[0].name} differs from the reference by {error:.1%} of its "
-                "range: this version of OpenVINO does not run this network right"
+                "range: this version of OpenVINO does not run this network correctly"
             )

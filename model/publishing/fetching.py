@@ -1,4 +1,4 @@
-"""Fetching: published weight files, downloaded so that a broken line costs nothing but time."""
+"""Fetching: downloads published weight files, and resumes interrupted downloads."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Made = TypeVar("Made")
 BLOCK = 1 << 18
 TIMEOUT_SECONDS = 30
 HASHES = "fetched.json"
-"""In `model_dir`: the sha256 of each file when it was first fetched."""
+"""File in `model_dir` with the sha256 of each file when it was first fetched."""
 
 
 class FetchError(ValueError):
-    """A file that could not be downloaded, or is not the one that it should be."""
+    """A file could not be downloaded, or is not the expected one."""
 
 
 def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
-    """Download the file, going on where an earlier try broke off, and make a model of it.
+    """Download the file, resuming an interrupted download, and make a model of it.
 
     Args:
-        published: what to download.
-        make: from the file, which is deleted afterwards, to the model.
+        published: the file to download.
+        make: makes the model from the file, which is deleted afterwards.
 
     Raises:
-        FetchError: no network, another size, or not the file that the first fetch got.
+        FetchError: there is no network, or the file has another size or is not that of the first fetch.
     """
     root = catalog.model_dir()
     root.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
     try:
         made = make(part)
     except ValueError:
-        part.unlink()  # or every further try would find it again
+        part.unlink()  # otherwise the next attempt would use it again
         raise
     _remember(root / HASHES, published.name, sha256)
     part.unlink()
@@ -55,7 +55,7 @@ def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
 
 def _download(published: Published, part: Path) -> None:
     already = part.stat().st_size if part.exists() else 0
-    if already > published.size:  # no part of this file, and a server has nothing to add to it
+    if already > published.size:  # not a part of this file
         already = 0
     try:
         with requests.get(
@@ -72,7 +72,7 @@ def _download(published: Published, part: Path) -> None:
             part.unlink()
         raise FetchError(
             f"{published.url} could not be downloaded ({_reason(error)}). Check the network and try again: "
-            "what has arrived is kept. Or download it elsewhere and use: python -m model import"
+            "the download will resume. Or download the file elsewhere and use: python -m model import"
         ) from None
     except OSError as error:
         if error.errno not in FULL:
@@ -80,12 +80,12 @@ def _download(published: Published, part: Path) -> None:
         free = megabytes(free_bytes(part.parent))
         raise FetchError(
             f"{part.parent}: {in_words(error)}: the download takes {megabytes(published.size)}, and {free} "
-            "are free beside what has arrived, which is kept. Make room and repeat the command"
+            "are free in addition to the part that has arrived. Free space and repeat the command to resume"
         ) from None
     size = part.stat().st_size
     if size != published.size:
         part.unlink()
-        raise FetchError(f"{published.url} is {size:,} bytes, not the {published.size:,} it should be")
+        raise FetchError(f"{published.url} has {size:,} bytes, but {published.size:,} were expected")
 
 
 def _save(response: requests.Response, part: Path, already: int, published: Published) -> None:
@@ -101,14 +101,14 @@ def _save(response: requests.Response, part: Path, already: int, published: Publ
 
 
 def _check_against_first_fetch(hashes: Path, published: Published, part: Path) -> str:
-    """The file's sha256; raises FetchError if it is not the file of the first fetch."""
+    """The file's sha256; raises FetchError if it differs from that of the first fetch."""
     known = json.loads(hashes.read_text()) if hashes.exists() else {}
     found = sha256_of(part)
     if known.get(published.name, found) != found:
         part.unlink()
         raise FetchError(
-            f"{published.url} is no longer the file that was fetched here first: its sha256 is {found}, "
-            f"then it was {known[published.name]}. If you trust the new one, remove it from {hashes.name}"
+            f"{published.url} is no longer the file that was first fetched: its sha256 is {found}, but was "
+            f"{known[published.name]}. If you trust the new file, remove its entry from {hashes.name}"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Publishing: a new model is made, compiled and tried where nobody finds it, then takes its place whole."""
+"""Publishing: makes, compiles and tests a new model in a hidden folder, then renames it into place."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from model.storage.writing import update_manifest
 
 @dataclass(frozen=True)
 class Published:
-    """A model that has taken its place.
+    """A model that has been published.
 
     Attributes:
-        bundle: in `model_dir`.
-        summary: what it is, in a few words.
-        sentences: what was assumed of it, what its self-test is, and how it differs from the one before it.
+        bundle: its bundle in `model_dir`.
+        summary: a description in a few words.
+        sentences: what was assumed, what its self-test is, and how it differs from the replaced model.
     """
 
     bundle: Bundle
@@ -47,16 +47,16 @@ def publish(
     replaced: Manifest | None = None,
     sample: npt.NDArray[np.uint8] | None = None,
 ) -> Published:
-    """Make a model in `model_dir`. One of that name stays, whole, until the new one can be served.
+    """Make a model in `model_dir`. An existing model of that name is kept until the new one can be served.
 
     Args:
-        name: of the bundle: lower-case letters, digits, dot, dash and underscore.
+        name: the name of the bundle: lower-case letters, digits, dot, dash and underscore.
         make: writes the bundle to a folder.
-        replaced: of the model of that name, where there is one.
-        sample: uint8 (H, W, 3), RGB, in which the model finds something; None: the picture that ships.
+        replaced: the manifest of the existing model of that name, if there is one.
+        sample: uint8 (H, W, 3), RGB, in which the model finds something; None: the included picture.
 
     Raises:
-        BundleError: the name cannot be used, or the network gives values that are not finite.
+        BundleError: the name is invalid, or the network's output is not finite.
         ValueError: the model finds nothing in `sample`, or what `make` raises.
     """
     with catalog.new_bundle(name) as folder:
@@ -80,7 +80,7 @@ def publish_fetched(wanted: published.Published) -> Published:
 def imported(
     wanted: published.Published, file: Path, folder: Path, replaced: Manifest | None = None
 ) -> Imported:
-    """A downloaded file made a bundle in `folder`, used as the model is used whose place it takes."""
+    """Make a bundle in `folder` from a downloaded file, with the settings of the model that it replaces."""
     about = wanted.about
     if replaced is not None:
         about = {**taken_over(replaced), **about, "threshold": replaced.threshold}
@@ -90,7 +90,7 @@ def imported(
 
 
 def manifest_of(name: str) -> Manifest | None:
-    """Of the model of that name; None where there is none, or one that cannot be read."""
+    """The manifest of the model of that name; None if there is none, or if it cannot be read."""
     try:
         return catalog.find(name).manifest
     except (UnknownModel, BundleError):
@@ -98,17 +98,17 @@ def manifest_of(name: str) -> Manifest | None:
 
 
 def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> list[str]:
-    """Give a new bundle its compiled stages and its self-test, and pass both; what is to be said of it."""
+    """Add compiled stages and a self-test to a new bundle, and run both; returns sentences for the user."""
     picture = sample_picture() if sample is None else sample
-    # First by the reference: broken weights are not the compiled stages' fault. The lowest threshold, so that
-    # the heads get something to work on.
+    # First with the reference, so that broken weights are not blamed on the compiled stages. With the lowest
+    # threshold, so that the heads have input.
     reference.watched().predict(picture, Wishes(threshold=0.0))
     served, sentences = reference, []
     if not reference.bundle.manifest.exports:
         try:
             served = compile_new(reference)
         except ExportError as error:
-            sentences.append(f"Not compiled, so TensorFlow runs it: {error}")
+            sentences.append(f"The model is not compiled, so TensorFlow runs it: {error}")
     tested = served.watched()
     tested.predict(picture, Wishes(threshold=0.0))
     if sample is None:
@@ -119,7 +119,7 @@ def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> lis
 
 
 def _try_faster(bundle: Bundle) -> list[str]:
-    """Run the self-test in every other precision that passed so far; one that fails it passes no longer."""
+    """Run the self-test in each other precision that has passed; one that fails is marked as not passed."""
     exports, sentences = dict(bundle.manifest.exports), []
     faster = {precision for precision, export in exports.items() if export.passed} - {"f32"}
     for precision in faster & precisions_of_processor():
@@ -127,7 +127,7 @@ def _try_faster(bundle: Bundle) -> list[str]:
             Segmenter(bundle, open_stages(bundle, precision)).self_test()
         except BundleError as error:
             exports[precision] = exports[precision].model_copy(update={"passed": False})
-            sentences.append(f"Not used in {precision} unless asked for: {error}.")
+            sentences.append(f"{precision} is used only on request: {error}.")
     if sentences:
         update_manifest(bundle, exports=exports)
     return sentences

@@ -1,4 +1,4 @@
-"""Replaced: what a new model takes over from the one whose place it takes, and what it does not."""
+"""Replaced: what a new model takes over from the model that it replaces, and what it does not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from model.storage.manifest import Manifest
 
 OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "known_pictures")
-"""Manifest values that say how a model is used, and nothing of its weights."""
+"""Manifest values that determine how a model is used and do not depend on its weights."""
 NAMES = {
     "task": "task",
     "description": "description",
@@ -20,23 +20,23 @@ NAMES = {
     "tile_overlap": "tile overlap",
     "known_pictures": "known pictures",
 }
-"""Manifest values to tell of, as people call them."""
+"""Manifest values to report, and their names in messages."""
 IN_BOTH = ("num_classes", "detection_min_confidence", "detection_max_instances")
-"""Config values that a manifest's own repeat."""
+"""Config values that the manifest repeats."""
 _SHORT = 60  # characters of a value that is shown
 
 
 def taken_over(old: Manifest) -> dict[str, Any]:
-    """The manifest values that a new model has from the old one where its maker says nothing else.
+    """The manifest values that a new model takes over from the old one by default.
 
-    Thresholds, tiles and what a family's config holds are up to the family.
+    Thresholds, tiles and the config are left to the family.
     """
     values = old.model_dump(include=set(OF_THE_OPERATOR), exclude_defaults=True)
     return {name: value for name, value in values.items() if value is not None}
 
 
 def differences(old: Manifest, new: Manifest) -> list[str]:
-    """Sentences for whoever replaced a model: what stayed, what differs, what went with the old one."""
+    """Sentences for the user who replaced a model: what stayed, what differs, and what was removed."""
     before, after = _facts(old), _facts(new)
     settings = {name for name in old.config if name not in IN_BOTH}
     same = [name for name in before if before[name] == after.get(name)]
@@ -50,34 +50,34 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     ]
     sentences = []
     if shown:
-        sentences.append(f"As in the model that it replaces: {', '.join(shown)}.")
+        sentences.append(f"Same as in the replaced model: {', '.join(shown)}.")
     if changed:
-        sentences.append(f"Other than in the model that it replaces: {', '.join(changed)}.")
+        sentences.append(f"Different from the replaced model: {', '.join(changed)}.")
     if old.known_pictures is not None and new.known_pictures is not None:
         sentences.append(
-            f"If it was trained on other pictures, python -m model survey {new.name} --data DATA notes them."
+            f"If it was trained on other pictures, run python -m model survey {new.name} --data DATA."
         )
-    sentences += [f"Gone with the old weights: {what}." for what in _gone(old, new)]
+    sentences += [f"Removed with the old weights: {what}." for what in _gone(old, new)]
     return sentences
 
 
 def _gone(old: Manifest, new: Manifest) -> Iterator[str]:
     if "int8" in old.exports and "int8" not in new.exports:
         yield (
-            "its int8 stages, which were calibrated for them; make new ones with python -m model export "
+            "the int8 stages, which were calibrated for them; make new ones with python -m model export "
             f"{new.name} --calibration DATA"
         )
     elif any(export.pictures for export in old.exports.values()):
         yield (
-            "what its precisions were measured to lose; measure again with python -m model export "
+            "the measured losses of its precisions; measure them again with python -m model export "
             f"{new.name} --calibration DATA"
         )
     if old.quality is not None and new.quality is None:
-        yield f"its measured quality; measure it with python -m model evaluate --model {new.name} --data DATA"
+        yield f"the measured quality; measure it with python -m model evaluate --model {new.name} --data DATA"
 
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
-    """What tells two models of a name apart, as people call it, but for their weights."""
+    """The values in which two models of a name can differ besides their weights, by name in messages."""
     told = manifest.model_dump(include=set(NAMES), exclude_defaults=True)
     config = {name: value for name, value in manifest.config.items() if name not in IN_BOTH}
     return {NAMES[name]: told[name] for name in NAMES if name in told} | config

@@ -1,4 +1,4 @@
-"""Published models: the weight files on the web that `python -m model fetch` makes bundles of."""
+"""Published models: the weight files on the web from which `python -m model fetch` makes bundles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Published:
-    """A weight file on the web and the bundle that it becomes."""
+    """A weight file on the web, and the content of its bundle's manifest."""
 
     name: str
     url: str
@@ -37,4 +37,4 @@ PUBLISHED = {
 }
 
 FOR_PHOTOS = "coco"
-"""The one to recommend to who has everyday photos."""
+"""The model to recommend for everyday photos."""

@@ -167,7 +167,7 @@ def test_a_page_and_a_projection_do_not_go_together(
     tiny: object, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("segment", pictures / "cells.png", "--page", "0", "--projection", "max") == 1
-    assert "leave --page out" in capsys.readouterr().err
+    assert "leave out --page" in capsys.readouterr().err
 
 
 def test_cutouts_fill_a_folder_named_after_the_picture(
@@ -395,7 +395,7 @@ def test_a_picture_is_not_overwritten_by_what_is_found_in_another(
     )
 
     assert status == 1
-    assert f"would be written over {pictures / 'cells.png'}" in capsys.readouterr().err
+    assert f"would overwrite {pictures / 'cells.png'}" in capsys.readouterr().err
 
 
 def test_data_may_be_written_beside_the_picture(tiny: object, pictures: Path) -> None:
@@ -558,7 +558,7 @@ def test_evaluate_refuses_data_of_other_classes(
     assert run("evaluate", "--model", "tiny", "--data", labelled) == 1
 
     message = capsys.readouterr().err
-    assert "the model knows cell, fibre, spot; the data has cell, fibre, ring" in message
+    assert "the model has the classes cell, fibre, spot, the data cell, fibre, ring" in message
 
 
 def test_evaluate_compares_the_classes_that_the_data_has(
@@ -581,14 +581,17 @@ def test_evaluate_compares_the_classes_that_the_data_has(
     assert run("evaluate", "--model", "tiny", "--data", labelled, "--json", figures) == 0
 
     printed = capsys.readouterr().out
-    assert "Compared: cell, spot. Answers of the model's other classes are left out." in printed
+    assert "Compared: cell, spot. Predictions of the model's other classes are left out." in printed
     values = json.loads(figures.read_text())
     assert set(values["classes"]) <= {"cell", "spot"}
     assert values["all"]["truth"] == len(found) // 2
     assert values["all"]["found"] >= found.count(1) + found.count(3)
 
     assert run("evaluate", "--model", "tiny", "--data", labelled, "--classes", "cell,fibre") == 1
-    assert "--classes names fibre, which the data does not have: it has spot, cell" in capsys.readouterr().err
+    assert (
+        "--classes names fibre, which the data does not have: choose from spot, cell"
+        in capsys.readouterr().err
+    )
 
 
 def test_models_lists_a_line_a_model(

@@ -85,7 +85,7 @@ def test_a_folder_without_pictures_is_refused_with_what_they_are_called(
 
     assert run(tmp_path / "notes") == 1
 
-    assert f"the folder {tmp_path / 'notes'} holds no pictures: expected files in .png, " in (
+    assert f"the folder {tmp_path / 'notes'} has no pictures: expected files in .png, " in (
         capsys.readouterr().err
     )
 
@@ -124,7 +124,10 @@ def test_cutouts_on_standard_output_are_a_zip(
 def test_standard_output_takes_one_answer(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(pictures, "--out", "-") == 1
 
-    assert "takes one answer, and 2 pictures are named: name a folder with --out" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        "only one answer can be written to standard output, but 2 pictures are named: name a folder" in said
+    )
 
 
 def test_a_picture_is_not_written_to_a_terminal(
@@ -136,7 +139,7 @@ def test_a_picture_is_not_written_to_a_terminal(
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "overlay is no text for a terminal: redirect the output to a file" in captured.err
+    assert "overlay is not text, which a terminal could show: redirect the output to a file" in captured.err
     assert run(pictures / "cells.png", "--format", "csv", "--out", "-") == 0
 
 

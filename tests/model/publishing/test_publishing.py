@@ -112,9 +112,9 @@ def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
     kept = "threshold 0.2, most segments 20, most segments per megapixel 50, tile overlap 32, known pictures"
     assert f"{kept}, the rest of its config." in said
     assert "image_min_dim 64 → 128" in said
-    assert "Gone with the old weights: its int8 stages" in said
+    assert "Removed with the old weights: the int8 stages" in said
     assert "python -m model export tiny --calibration DATA" in said
-    assert "Gone with the old weights: its measured quality" in said
+    assert "Removed with the old weights: the measured quality" in said
     load("tiny", precision="f32", tested=True)
 
 

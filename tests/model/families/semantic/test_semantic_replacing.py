@@ -59,7 +59,7 @@ def test_what_is_not_said_again_stays_and_what_differs_is_said(
     now = catalog.find("mine").manifest
     assert (now.config, now.classes, now.threshold) == (before.config, before.classes, before.threshold)
     said = capsys.readouterr().out
-    assert "As in the model that it replaces: " in said
+    assert "Same as in the replaced model: " in said
     for kept in ("task semantic", "classes background, ripe", "threshold 0.9", "its config"):
         assert kept in said
     assert "licence unknown → MIT" in said
@@ -74,7 +74,7 @@ def test_a_graph_of_another_kind_starts_afresh_and_says_so(
     assert main(["import", str(path), "--name", "mine", "--replace"]) == 0
 
     said = capsys.readouterr().out
-    assert "Other than in the model that it replaces: " in said
+    assert "Different from the replaced model: " in said
     assert "threshold 0.9 → 0.0" in said
     assert "fit tile → the default" in said
     assert catalog.find("mine").manifest.max_segments == 7
