@@ -190,7 +190,7 @@ def _image_folder(json_path: Path, file_names: list[str]) -> Path:
 
 FORMAT = DataFormat(
     CocoFolder.format_name,
-    "a COCO JSON in annotations/ or beside the images",
+    "a COCO JSON in annotations/ or next to the images",
     lambda place: bool(_jsons(place)),
     CocoFolder,
 )
