@@ -257,7 +257,7 @@ def main() -> None:
         "groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(everything)} (default: all)"
     )
     parser.add_argument(
-        "--seconds", type=float, default=MIX_SECONDS, help="of the mix (default: %(default)s)"
+        "--seconds", type=float, default=MIX_SECONDS, help="duration of the mix (default: %(default)s)"
     )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.groups) - set(everything))

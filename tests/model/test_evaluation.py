@@ -377,7 +377,7 @@ def test_evaluation_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_segments_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"image sample is \(40, 40\) pixels, .* for \(30, 40\)"):
+    with pytest.raises(ValueError, match=r"image sample has \(40, 40\) pixels, .* for \(30, 40\)"):
         evaluated(sample_of(LEFT), Segments.none((30, 40)))
 
 

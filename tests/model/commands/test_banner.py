@@ -29,7 +29,7 @@ def said_by(script: str, folder: Path | None = None, **environment: str) -> list
     paths = [str(path) for path in (folder, REPOSITORY) if path]
     inherited = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     ended = subprocess.run(
-        [sys.executable, "-c", f"from model import banner; banner.silence(); {script}"],
+        [sys.executable, "-c", f"from model.commands import banner; banner.silence(); {script}"],
         env={**inherited, **environment, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,

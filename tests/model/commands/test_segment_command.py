@@ -124,7 +124,10 @@ def test_cutouts_on_standard_output_are_a_zip(
 def test_standard_output_takes_one_answer(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(pictures, "--out", "-") == 1
 
-    assert "takes one answer, and 2 pictures are named: name a folder with --out" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        "only one answer can be written to standard output, but 2 pictures are named: name a folder" in said
+    )
 
 
 def test_a_picture_is_not_written_to_a_terminal(

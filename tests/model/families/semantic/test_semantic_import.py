@@ -105,7 +105,7 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
     [
         (
             ["--min-dim", "800"],
-            "--task semantic, which has no --min-dim: leave it out, or say",
+            "--task semantic, which has no --min-dim: leave it out, or add --task",
         ),
         (["--task", "instance", "--fit", "pad"], "--task instance, which has no --fit"),
         (["--name", "My Model"], "cannot name a model"),
@@ -117,7 +117,7 @@ def test_weights_that_16_bits_would_spoil_are_kept_in_32(
         (["--size", "100000x100000"], "sides of more than 4096 pixels"),
         (["--threshold", "nan"], "threshold"),
         (["--output", "edges"], "has no output 'edges'"),
-        (["--classes", "."], "is a folder: give a text file with a class name a line"),
+        (["--classes", "."], ". is a folder: give a text file with one class name per line"),
         (["--divisor", "0"], "--divisor 0: give a multiple of 1"),
     ],
 )
