@@ -126,6 +126,7 @@ def test_an_option_that_cannot_be_is_named_as_it_was_given(
     assert told in message
 
 
+@pytest.mark.usefixtures("untraced")
 def test_after_a_refusal_the_corrected_command_has_the_folder(
     tmp_path: Path,
     data_folder: Path,
