@@ -178,6 +178,7 @@ def test_other_arguments_in_the_same_folder_are_refused(
     assert (straight_folder / "checkpoint.npz").read_bytes() == before
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_signal_saves_the_step_and_ends_the_run_which_can_then_be_made_longer(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
