@@ -127,7 +127,6 @@ def test_an_option_that_cannot_be_is_named_as_it_was_given(
     assert told in message
 
 
-<<<<<<< HEAD
 def test_without_a_recipe_a_run_has_the_resize_mode_of_bundles_or_the_one_that_it_began_with(
     tmp_path: Path, data_folder: Path, network: MaskRCNN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,9 +146,7 @@ def test_without_a_recipe_a_run_has_the_resize_mode_of_bundles_or_the_one_that_i
     assert json.loads(run_json.read_text()) == asked
 
 
-=======
 @pytest.mark.usefixtures("untraced")
->>>>>>> suite
 def test_after_a_refusal_the_corrected_command_has_the_folder(
     tmp_path: Path,
     data_folder: Path,
