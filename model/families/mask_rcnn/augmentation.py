@@ -45,7 +45,7 @@ class Augmentation:
         for name in ("zoom", "contrast", "gamma"):
             low, high = getattr(self, name)
             if not 0 < low <= high < math.inf:
-                raise ValueError(f"{name} {low, high}: give the lowest factor (above 0), then the highest")
+                raise ValueError(f"{name} {low, high}: give the lowest factor, above 0, then the highest")
         for name in ("grey", "invert", "blur", "noise", "least_visible"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")

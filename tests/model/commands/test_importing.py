@@ -125,7 +125,7 @@ def with_what_is_not_finite(path: Path) -> None:
     ("spoil", "says"),
     [
         (lambda path: path.write_text("no weights"), "is a text file, not a model"),
-        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is cut off: 10,000 of its "),
+        (lambda path: path.write_bytes(path.read_bytes()[:10_000]), "is cut off: it has 10,000 of its "),
         (lambda path: path.unlink(), "there is no such file"),
         (lacking("mrcnn_class_logits"), "does not hold a complete Mask R-CNN (it has no mrcnn_class_logits)"),
         (lacking("mrcnn_mask"), "Missing: mrcnn_mask"),  # nothing tells its shape

@@ -18,8 +18,11 @@ VALUES = {"loss": np.nan, "rpn_bbox_loss": 1.0, "mrcnn_bbox_loss": np.inf}
     [
         ({"objects": 0}, "No picture so far showed an object .* --data"),
         ({"objects": 0, "suspected": "conv1/kernel"}, "No picture so far showed an object .* --data"),
-        ({}, r"learning rate, 0\.02 here, .* a tenth of it as --learning-rate"),
-        ({"suspected": "conv1/kernel (up to 1e+21)"}, r"odd in conv1/kernel \(up to 1e\+21\): .* --weights"),
+        ({}, r"learning rate, 0\.02 at this step: .* a tenth of it as --learning-rate"),
+        (
+            {"suspected": "conv1/kernel (up to 1e+21)"},
+            r"unusual values in conv1/kernel \(up to 1e\+21\): .* --weights",
+        ),
         ({"step": 1}, "Nothing had been learned yet.* mean_pixel and loss_weights"),  # so no learning rate
         ({"kept": 0}, "There is no checkpoint yet; history.csv has"),
         ({"kept": 2}, "The checkpoint of step 2 is kept; history.csv has"),

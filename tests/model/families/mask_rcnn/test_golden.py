@@ -159,7 +159,7 @@ def match_one_to_one(found: Arrays, expected: Arrays) -> list[int]:
 def test_own_classes_start_from_the_files_other_layers(golden: Golden, tmp_path: Path) -> None:
     golden.unpack(tmp_path / "mask_rcnn.h5")
     network = MaskRCNN(dataclasses.replace(golden.config, num_classes=2))
-    told = rf"{golden.config.num_classes} classes .* the network 2: set num_classes=\d+ .*exclude="
+    told = rf"{golden.config.num_classes} classes .* the network has 2: set num_classes=\d+ .*exclude="
     with pytest.raises(WeightsError, match=told):
         network.load_weights(tmp_path / "mask_rcnn.h5")
     network.load_weights(tmp_path / "mask_rcnn.h5", exclude=CLASS_LAYERS)

@@ -65,7 +65,7 @@ def test_the_default_is_matterports(name: str, value: Any) -> None:
         ({"image_resize_mode": "fit"}, "square, pad64, crop, none, fit64"),
         ({"image_normalization": "zscore"}, "mean_pixel, contrast"),
         ({"backbone_strides": (4, 8, 16)}, r"\(4, 8, 16, 32, 64\)"),
-        ({"rpn_anchor_scales": (32, 64)}, "5 levels"),
+        ({"rpn_anchor_scales": (32, 64)}, "give 5, one for each level"),
         ({"rpn_anchor_stride": 2}, "only 1"),
         ({"rpn_anchor_ratios": ()}, "at least one"),
         ({"image_min_dim": 900, "image_max_dim": 512}, "swap"),

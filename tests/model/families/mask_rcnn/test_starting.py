@@ -72,7 +72,7 @@ def test_a_path_is_kept_resolved(file: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_another_number_of_classes_is_refused_with_what_leaves_the_heads_out(file: Path) -> None:
     three = [*CLASSES, "ring"]
-    told = rf"tiny\.h5 has 2 classes with .*, the data 3 \(background, disc, ring\): .* --exclude {HEADS}$"
+    told = rf"tiny\.h5 has 2 classes .*, but the data has 3 \(background, disc, ring\): .* --exclude {HEADS}$"
     for exclude in ([], ["mrcnn_class_logits"]):
         with pytest.raises(WeightsError, match=told):
             start_of(str(file), exclude, three, catalog.find)

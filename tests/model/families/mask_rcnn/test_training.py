@@ -139,7 +139,7 @@ def test_a_plan_that_cannot_be_is_refused(values: dict, told: str) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"zoom": (1.6, 0.6)}, r"zoom \(1\.6, 0\.6\): give the lowest factor \(above 0\), then the highest"),
+        ({"zoom": (1.6, 0.6)}, r"zoom \(1\.6, 0\.6\): give the lowest factor, above 0, then the highest"),
         ({"contrast": (0, 1)}, "contrast .* above 0"),
         ({"gamma": (-1, 1)}, "gamma .* above 0"),
         ({"gamma": (1, float("nan"))}, "gamma .* above 0"),
