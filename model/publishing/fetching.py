@@ -13,7 +13,7 @@ from tqdm import tqdm
 from model import catalog
 from model.files.system_errors import FULL, free_bytes, in_words, megabytes
 from model.files.whole_files import whole_file
-from model.publishing.published import Published
+from model.publishing.published import PublishedWeights
 from model.storage.manifest import sha256_of
 
 Made = TypeVar("Made")
@@ -27,7 +27,7 @@ class FetchError(ValueError):
     """A file could not be downloaded, or is not the expected one."""
 
 
-def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
+def fetch(published: PublishedWeights, make: Callable[[Path], Made]) -> Made:
     """Download the file, resuming an interrupted download, and make a model of it.
 
     Args:
@@ -53,7 +53,7 @@ def fetch(published: Published, make: Callable[[Path], Made]) -> Made:
     return made
 
 
-def _download(published: Published, part: Path) -> None:
+def _download(published: PublishedWeights, part: Path) -> None:
     already = part.stat().st_size if part.exists() else 0
     if already > published.size:  # not a part of this file
         already = 0
@@ -88,7 +88,7 @@ def _download(published: Published, part: Path) -> None:
         raise FetchError(f"{published.url} has {size:,} bytes, but {published.size:,} were expected")
 
 
-def _save(response: requests.Response, part: Path, already: int, published: Published) -> None:
+def _save(response: requests.Response, part: Path, already: int, published: PublishedWeights) -> None:
     with (
         part.open("ab" if already else "wb") as file,
         tqdm(
@@ -100,7 +100,7 @@ def _save(response: requests.Response, part: Path, already: int, published: Publ
             progress.update(len(block))
 
 
-def _check_against_first_fetch(hashes: Path, published: Published, part: Path) -> str:
+def _check_against_first_fetch(hashes: Path, published: PublishedWeights, part: Path) -> str:
     """The file's sha256; raises FetchError if it differs from that of the first fetch."""
     known = json.loads(hashes.read_text()) if hashes.exists() else {}
     found = sha256_of(part)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from model import catalog
 from model.catalog import UnknownModel
 from model.checking.finite import NotFinite
-from model.checking.repeated import RepeatedRunner
 from model.checking.sample import LEAST_SIDE, SIDE, sample_picture
 from model.checking.selftest import record_self_test, record_usual_self_test
 from model.engines.openvino import precisions_of_processor
@@ -22,6 +21,7 @@ from model.families.registry import family_named
 from model.publishing import published
 from model.publishing.exporting import ExportError, compile_new, open_stages
 from model.publishing.fetching import fetch
+from model.publishing.repeated import RepeatedRunner
 from model.publishing.replaced import differences, taken_over
 from model.results.result import Wishes
 from model.segmenter import Segmenter
@@ -74,7 +74,7 @@ def publish(
     return Published(bundle, made.summary, tuple(sentences))
 
 
-def publish_fetched(wanted: published.Published) -> Published:
+def publish_fetched(wanted: published.PublishedWeights) -> Published:
     """Download a published model, and make it in `model_dir`. Raises FetchError, and as `publish`."""
     replaced = manifest_of(wanted.name)
     return fetch(
@@ -84,7 +84,7 @@ def publish_fetched(wanted: published.Published) -> Published:
 
 
 def imported(
-    wanted: published.Published, file: Path, folder: Path, replaced: Manifest | None = None
+    wanted: published.PublishedWeights, file: Path, folder: Path, replaced: Manifest | None = None
 ) -> Imported:
     """Make a bundle in `folder` from a downloaded file, with the settings of the model that it replaces."""
     about = wanted.about

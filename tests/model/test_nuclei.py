@@ -19,7 +19,7 @@ from model.data import Sample, open_data
 from model.engines.openvino import precisions_of_processor
 from model.evaluation import evaluate
 from model.families.mask_rcnn.config import Config
-from model.families.mask_rcnn.fit import plan_of
+from model.families.mask_rcnn.fit import tiling_of
 from model.pictures import read
 from model.pictures.colours import RawPixels, raw_pixels_to_rgb
 from model.results.masks import from_label_map
@@ -285,10 +285,10 @@ def test_its_quality_is_what_model_json_says(nuclei: Segmenter, tmp_path: Path) 
 def larger_than_a_tile() -> Image:
     mosaic = np.tile(fluorescence()[0][:, :, np.newaxis], (2, 3, 3))
     manifest = catalog.find("nuclei").manifest
-    plan = plan_of(
+    tiling = tiling_of(
         (mosaic.shape[1], mosaic.shape[0]), Config.from_json(manifest.config), manifest.tile_overlap
     )
-    assert len(plan.tiles) > 1
+    assert len(tiling.tiles) > 1
     return mosaic
 
 

@@ -15,7 +15,7 @@ from tiny_model import TINY
 from model import catalog
 from model.catalog import UnknownModel
 from model.checking.selftest import FILE, record_self_test
-from model.families.mask_rcnn.fit import plan_of
+from model.families.mask_rcnn.fit import tiling_of
 from model.families.mask_rcnn.joining import join
 from model.pictures.tiles import cut
 from model.results.result import UnknownClass, Wishes
@@ -327,7 +327,7 @@ def test_without_a_tile_overlap_a_large_picture_shrinks(tiny_segmenter: Segmente
     ],
 )
 def test_no_picture_keeps_the_network_busy_with_hundreds_of_tiles(width: int, height: int) -> None:
-    parts = plan_of((width, height), TINY, tile_overlap=32).tiles
+    parts = tiling_of((width, height), TINY, tile_overlap=32).tiles
 
     assert len(parts) <= 128
     assert (parts[-1].x2, parts[-1].y2) == (width, height)

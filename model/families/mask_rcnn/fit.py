@@ -51,7 +51,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Tiling:
     """How a whole picture goes through the network.
 
     Attributes:
@@ -86,7 +86,7 @@ def fit_of(size: Size, config: Config, few_shapes: bool = False) -> Fit:
     return Fit(size, shape, _padding(*shape, config, few_shapes))
 
 
-def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False) -> Plan:
+def tiling_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False) -> Tiling:
     """How a picture of `size` (width, height) goes through the network.
 
     Args:
@@ -102,15 +102,15 @@ def plan_of(size: Size, config: Config, tile_overlap: int | None, few_shapes: bo
     # Matterport's modes promise exactly Matterport's numbers, and a range of grey levels must be that of
     # the picture's own pixels.
     reducible = config.image_resize_mode == "fit64" and config.image_normalization != "contrast"
-    return Plan(tiles, fit, (width, height) if shrinks and reducible else size)
+    return Tiling(tiles, fit, (width, height) if shrinks and reducible else size)
 
 
-def closer_plan_of(
+def closer_tiling_of(
     size: Size, config: Config, tile_overlap: int | None, few_shapes: bool = False
-) -> Plan | None:
-    """How a picture goes through the network if `plan_of` shows its objects too small.
+) -> Tiling | None:
+    """How a picture goes through the network if `tiling_of` shows its objects too small.
 
-    None if the picture cannot be shown larger: without tiles, without a `closer_scale`, or if `plan_of`
+    None if the picture cannot be shown larger: without tiles, without a `closer_scale`, or if `tiling_of`
     already shows it as large.
     """
     scale = config.closer_scale
@@ -119,8 +119,8 @@ def closer_plan_of(
     closer = dataclasses.replace(config, image_min_scale=max(scale, config.image_min_scale))
     tiles = _tiles(size, closer, round(tile_overlap / scale))
     fit = fit_of(tiles[0].size, closer, few_shapes)
-    plan = plan_of(size, config, tile_overlap, few_shapes)
-    return Plan(tiles, fit, size) if fit.scale > plan.fit.scale else None
+    tiling = tiling_of(size, config, tile_overlap, few_shapes)
+    return Tiling(tiles, fit, size) if fit.scale > tiling.fit.scale else None
 
 
 def scale_of(height: int, width: int, config: Config) -> float:

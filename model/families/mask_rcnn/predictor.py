@@ -15,7 +15,7 @@ from model.families.checks import check_copy, ids_of
 from model.families.family import Size, Turn
 from model.families.mask_rcnn import joining
 from model.families.mask_rcnn.config import Config
-from model.families.mask_rcnn.fit import Plan, closer_plan_of, plan_of
+from model.families.mask_rcnn.fit import Tiling, closer_tiling_of, tiling_of
 from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.molding import GreyRange, grey_range_of
 from model.families.mask_rcnn.stages import EngineStages
@@ -58,15 +58,15 @@ class MaskRCNNPredictor:
         self.manifest = manifest
         self.config = config
         self.stages = EngineStages(runner, config)
-        self._plans_of = lru_cache(PLANS_KEPT)(self._make_plans)
+        self._tilings_of = lru_cache(PLANS_KEPT)(self._make_tilings)
 
     def enough(self, size: Size) -> Size:
         """See `families.family.Predictor`."""
-        return self._plans_of(size)[0].enough
+        return self._tilings_of(size)[0].enough
 
     def work(self, size: Size) -> int:
         """See `families.family.Predictor`."""
-        return self._plans_of(size)[0].work
+        return self._tilings_of(size)[0].work
 
     def predict(
         self,
@@ -78,8 +78,8 @@ class MaskRCNNPredictor:
         turn: Turn,
     ) -> Result:
         """See `families.family.Predictor`."""
-        plan, closer = self._plans_of(size)
-        check_copy(image, size, plan.enough, self.manifest.name)
+        tiling, closer = self._tilings_of(size)
+        check_copy(image, size, tiling.enough, self.manifest.name)
         least = self.manifest.threshold if wishes.threshold is None else wishes.threshold
         most = self.manifest.most_segments(wishes, size)
         seen = _Seen(
@@ -89,43 +89,43 @@ class MaskRCNNPredictor:
             stopwatch,
             turn,
         )
-        if len(plan.tiles) == 1 and closer is None:
-            return self._look(seen, plan, 0, least, most)
-        whole = self._all_objects(seen, plan, closer, least)
+        if len(tiling.tiles) == 1 and closer is None:
+            return self._look(seen, tiling, 0, least, most)
+        whole = self._all_objects(seen, tiling, closer, least)
         count = int(np.count_nonzero(whole.scores >= np.float32(least)))
         kept = min(count, most)
         return Result(whole.select(np.arange(kept)), left_out=count - kept)
 
-    def _all_objects(self, seen: _Seen, plan: Plan, closer: Plan | None, least: float) -> Segments:
+    def _all_objects(self, seen: _Seen, tiling: Tiling, closer: Tiling | None, least: float) -> Segments:
         """The objects with a score of `least` or more, and some below, regardless of how many are wanted.
 
         Neither an object's mask nor the scale it is found at may depend on the options of the request.
         """
-        lowest = min(least, SEAM_THRESHOLD if len(plan.tiles) > 1 else self.manifest.threshold)
+        lowest = min(least, SEAM_THRESHOLD if len(tiling.tiles) > 1 else self.manifest.threshold)
 
         def look(index: int) -> Segments:
-            return self._look(seen, plan, index, lowest, self.config.post_nms_rois_inference).segments
+            return self._look(seen, tiling, index, lowest, self.config.post_nms_rois_inference).segments
 
-        spread = range(0, len(plan.tiles), max(1, len(plan.tiles) // TILES_TO_JUDGE))
+        spread = range(0, len(tiling.tiles), max(1, len(tiling.tiles) // TILES_TO_JUDGE))
         found = {index: look(index) for index in spread}
-        if closer is not None and self._are_small(found.values(), plan.fit.scale):
-            plan, found, lowest = closer, {}, min(least, SEAM_THRESHOLD)
-        answers = [found[index] if index in found else look(index) for index in range(len(plan.tiles))]
-        if len(plan.tiles) == 1:
+        if closer is not None and self._are_small(found.values(), tiling.fit.scale):
+            tiling, found, lowest = closer, {}, min(least, SEAM_THRESHOLD)
+        answers = [found[index] if index in found else look(index) for index in range(len(tiling.tiles))]
+        if len(tiling.tiles) == 1:
             return answers[0]
-        size = max(tile.x2 for tile in plan.tiles), max(tile.y2 for tile in plan.tiles)
+        size = max(tile.x2 for tile in tiling.tiles), max(tile.y2 for tile in tiling.tiles)
         with seen.stopwatch.measure("masks"):
-            return joining.join(plan.tiles, answers, size)
+            return joining.join(tiling.tiles, answers, size)
 
-    def _look(self, seen: _Seen, plan: Plan, index: int, least: float, most: int) -> Result:
-        """The best `most` objects in a tile of the plan, with a score of `least` or more."""
+    def _look(self, seen: _Seen, tiling: Tiling, index: int, least: float, most: int) -> Result:
+        """The best `most` objects in a tile of the tiling, with a score of `least` or more."""
         return find_segments(
             self.stages,
             # A reduced copy has only one tile, the whole image.
-            plan.tiles[index].of(seen.image) if len(plan.tiles) > 1 else seen.image,
+            tiling.tiles[index].of(seen.image) if len(tiling.tiles) > 1 else seen.image,
             dataclasses.replace(self.config, detection_min_confidence=least, detection_max_instances=most),
             class_ids=seen.class_ids,
-            fit=plan.fit,
+            fit=tiling.fit,
             grey_range=seen.grey_range,
             stopwatch=seen.stopwatch,
             turn=seen.turn,
@@ -140,7 +140,7 @@ class MaskRCNNPredictor:
             return False
         return float(np.sqrt(np.median(areas))) * scale < self.config.least_object_size
 
-    def _make_plans(self, size: Size) -> tuple[Plan, Plan | None]:
+    def _make_tilings(self, size: Size) -> tuple[Tiling, Tiling | None]:
         how = size, self.config, self.manifest.tile_overlap, self.stages.few_shapes
-        plan = plan_of(*how)
-        return plan, closer_plan_of(*how) if plan.enough == size else None
+        tiling = tiling_of(*how)
+        return tiling, closer_tiling_of(*how) if tiling.enough == size else None

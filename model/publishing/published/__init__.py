@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """A weight file on the web, and the content of its bundle's manifest."""
 
     name: str
@@ -22,7 +22,7 @@ class Published:
 
 
 PUBLISHED = {
-    "coco": Published(
+    "coco": PublishedWeights(
         name="coco",
         url="https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5",
         size=257_557_808,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,14 @@ from app import create_app
 from model import catalog
 from model.__main__ import main
 from model.engines.stages import Runner, StageSpec
-from model.families.family import NoReference, Size, Turn
+from model.families.family import Imported, InputsOf, NoReference, Size, Turn
 from model.families.registry import FAMILIES
 from model.results.masks import from_label_map
-from model.results.result import Result, Wishes
+from model.results.result import Result, Task, Wishes
 from model.results.segments import Segments
 from model.segmenter import load
 from model.stopwatch import Stopwatch
-from model.storage.manifest import Bundle, Manifest
+from model.storage.manifest import Bundle, BundleError, Manifest
 from model.storage.writing import update_manifest, write_manifest
 
 STAGES = (StageSpec("brightness", inputs=1),)
@@ -65,10 +65,10 @@ class ToyFamily:
     """See `families.family.Family`."""
 
     name = "toy"
-    task = "instance"
+    task: Task = "instance"
     training = None
     importing = None
-    reference_engine = "openvino"
+    reference_engine: Literal["openvino"] = "openvino"
 
     def check(self, manifest: Manifest) -> None:
         if "limit" not in manifest.config:
@@ -92,17 +92,25 @@ class ToyFamily:
     def predictor(self, manifest: Manifest, runner: Runner) -> BrightestSpot:
         return BrightestSpot(manifest.config["limit"], runner)
 
-    def inputs_of(self, manifest: Manifest, reference: Runner) -> Callable[..., list[npt.NDArray]]:
+    def inputs_of(self, manifest: Manifest, reference: Runner) -> InputsOf:
         return lambda stage, image: [image[np.newaxis].astype(np.float32)]
 
-    def import_file(self, *what: Any, **wanted: Mapping[str, Any]) -> Bundle:
+    def import_file(
+        self,
+        path: Path,
+        folder: Path,
+        name: str,
+        classes: list[str],
+        wanted: Mapping[str, Any],
+        about: Mapping[str, Any],
+    ) -> Imported:
         raise NotImplementedError
 
 
 @pytest.fixture
 def toy(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     """A bundle of the toy family, and its line in the registry."""
-    monkeypatch.setitem(FAMILIES, "toy", ToyFamily())  # type: ignore[arg-type]
+    monkeypatch.setitem(FAMILIES, "toy", ToyFamily())
     picture = ops.parameter([1, -1, -1, 3], np.float32)
     graph = ov.Model([ops.reduce_mean(picture, np.array([3]), keep_dims=True)], [picture], "brightness")
     with catalog.new_bundle("spot") as folder:
@@ -166,7 +174,7 @@ def test_it_leaves_every_command_as_it_was(toy: Bundle, capsys: pytest.CaptureFi
 
 def test_its_own_words_refuse_a_manifest_that_does_not_fit(toy: Bundle) -> None:
     update_manifest(toy, config={})
-    with pytest.raises(catalog.BundleError, match="config needs a limit"):
+    with pytest.raises(BundleError, match="config needs a limit"):
         catalog.find("spot")
 
 
@@ -174,5 +182,5 @@ def test_a_family_that_is_not_there_is_named_with_those_that_are(
     toy: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(FAMILIES, "toy")
-    with pytest.raises(catalog.BundleError, match=r"no model family 'toy'.*mask_rcnn, semantic"):
+    with pytest.raises(BundleError, match=r"no model family 'toy'.*mask_rcnn, semantic"):
         catalog.find("spot")

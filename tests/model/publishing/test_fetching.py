@@ -19,7 +19,7 @@ from model.families.mask_rcnn.weights import WeightsError
 from model.publishing.fetching import HASHES, FetchError
 from model.publishing.fetching import fetch as fetch_and_make
 from model.publishing.publish import imported
-from model.publishing.published import PUBLISHED, Published
+from model.publishing.published import PUBLISHED, PublishedWeights
 from model.storage.manifest import Bundle, sha256_of
 
 
@@ -84,9 +84,9 @@ def server(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
 
 
 @pytest.fixture
-def tiny(server: Server) -> Published:
+def tiny(server: Server) -> PublishedWeights:
     """The tiny weights as a published file."""
-    return Published(
+    return PublishedWeights(
         name="tiny",
         url=server.url,
         size=len(server.content),
@@ -97,7 +97,7 @@ def tiny(server: Server) -> Published:
     )
 
 
-def fetch(published: Published) -> Bundle:
+def fetch(published: PublishedWeights) -> Bundle:
     """Fetch and import it, but for the compiled stages, which other tests hold."""
 
     def make(file: Path) -> Bundle:
@@ -113,7 +113,7 @@ def entries(folder: Path) -> set[str]:
 
 
 def test_a_published_file_becomes_a_bundle_of_exactly_its_bytes(
-    model_dir: Path, server: Server, tiny: Published
+    model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
     bundle = fetch(tiny)
 
@@ -124,7 +124,9 @@ def test_a_published_file_becomes_a_bundle_of_exactly_its_bytes(
     assert entries(model_dir) == {"tiny", HASHES}  # no part is left
 
 
-def test_after_a_broken_line_the_rest_is_fetched(model_dir: Path, server: Server, tiny: Published) -> None:
+def test_after_a_broken_line_the_rest_is_fetched(
+    model_dir: Path, server: Server, tiny: PublishedWeights
+) -> None:
     server.break_after = 1_000_000
     with pytest.raises(FetchError, match=r"broke off.*try again: the download will resume"):
         fetch(tiny)
@@ -138,7 +140,9 @@ def test_after_a_broken_line_the_rest_is_fetched(model_dir: Path, server: Server
     assert bundle.weights_path.read_bytes() == server.content
 
 
-def test_a_line_that_breaks_twice_needs_three_tries(model_dir: Path, server: Server, tiny: Published) -> None:
+def test_a_line_that_breaks_twice_needs_three_tries(
+    model_dir: Path, server: Server, tiny: PublishedWeights
+) -> None:
     for _ in range(2):
         server.break_after = 1_000_000
         with pytest.raises(FetchError):
@@ -147,7 +151,7 @@ def test_a_line_that_breaks_twice_needs_three_tries(model_dir: Path, server: Ser
     assert fetch(tiny).weights_path.read_bytes() == server.content
 
 
-def test_a_server_without_ranges_starts_anew(model_dir: Path, server: Server, tiny: Published) -> None:
+def test_a_server_without_ranges_starts_anew(model_dir: Path, server: Server, tiny: PublishedWeights) -> None:
     server.ranges = False
     server.break_after = 1_000_000
     with pytest.raises(FetchError):
@@ -161,7 +165,7 @@ def test_a_server_without_ranges_starts_anew(model_dir: Path, server: Server, ti
 
 @pytest.mark.parametrize("difference", [-1, 1])
 def test_a_file_of_another_size_is_refused_and_not_kept(
-    model_dir: Path, server: Server, tiny: Published, difference: int
+    model_dir: Path, server: Server, tiny: PublishedWeights, difference: int
 ) -> None:
     size = len(server.content)
     server.content = (server.content + b"\0")[: size + difference]
@@ -173,7 +177,7 @@ def test_a_file_of_another_size_is_refused_and_not_kept(
 
 
 def test_more_than_the_file_from_an_earlier_try_is_thrown_away(
-    model_dir: Path, server: Server, tiny: Published
+    model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
     (model_dir / "tiny.part").write_bytes(b"\0" * (tiny.size + 1))
 
@@ -181,7 +185,7 @@ def test_more_than_the_file_from_an_earlier_try_is_thrown_away(
 
 
 def test_another_file_of_the_same_size_is_refused_later(
-    model_dir: Path, server: Server, tiny: Published
+    model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
     first = fetch(tiny)
     server.content = server.content[:-1] + bytes([server.content[-1] ^ 1])
@@ -195,12 +199,12 @@ def test_another_file_of_the_same_size_is_refused_later(
 
 
 def test_the_same_file_is_fetched_again_without_complaint(
-    model_dir: Path, server: Server, tiny: Published
+    model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
     assert fetch(tiny) == fetch(tiny)
 
 
-def test_the_hashes_of_other_files_are_kept(model_dir: Path, server: Server, tiny: Published) -> None:
+def test_the_hashes_of_other_files_are_kept(model_dir: Path, server: Server, tiny: PublishedWeights) -> None:
     (model_dir / HASHES).write_text('{"coco": "abc"}')
 
     fetch(tiny)
@@ -210,7 +214,7 @@ def test_the_hashes_of_other_files_are_kept(model_dir: Path, server: Server, tin
 
 
 def test_a_damaged_file_of_the_right_size_is_not_taken_for_the_true_one(
-    model_dir: Path, server: Server, tiny: Published
+    model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
     whole, server.content = server.content, b"\0" * tiny.size
     with pytest.raises(WeightsError, match="not a weight file"):
@@ -224,7 +228,7 @@ def test_a_damaged_file_of_the_right_size_is_not_taken_for_the_true_one(
 
 @pytest.mark.parametrize("status", [404, 403, 500, 503])
 def test_a_refusal_is_reported_with_its_status_and_nothing_is_written(
-    model_dir: Path, server: Server, tiny: Published, status: int
+    model_dir: Path, server: Server, tiny: PublishedWeights, status: int
 ) -> None:
     server.status = status
 
@@ -234,7 +238,7 @@ def test_a_refusal_is_reported_with_its_status_and_nothing_is_written(
     assert entries(model_dir) == set()
 
 
-def test_a_refusal_leaves_what_has_arrived(model_dir: Path, server: Server, tiny: Published) -> None:
+def test_a_refusal_leaves_what_has_arrived(model_dir: Path, server: Server, tiny: PublishedWeights) -> None:
     (model_dir / "tiny.part").write_bytes(server.content[:1000])
     server.status = 503
 
@@ -252,7 +256,7 @@ def test_without_a_network_the_answer_says_so_and_nothing_is_written(
         url = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/tiny.h5"
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setitem(
-            PUBLISHED, "tiny", Published("tiny", url, 1000, "mask_rcnn", ["background", "cell"])
+            PUBLISHED, "tiny", PublishedWeights("tiny", url, 1000, "mask_rcnn", ["background", "cell"])
         )
 
         status = main(["fetch", "tiny"])
@@ -265,7 +269,10 @@ def test_without_a_network_the_answer_says_so_and_nothing_is_written(
 
 
 def test_the_fetch_command_says_how_to_serve_the_model(
-    model_dir: Path, tiny: Published, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model_dir: Path,
+    tiny: PublishedWeights,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(PUBLISHED, "tiny", tiny)
 

@@ -17,7 +17,7 @@ from model.checking.finite import NotFinite
 from model.checking.sample import sample_picture
 from model.checking.selftest import SelfTest, record_usual_self_test
 from model.publishing.publish import imported, usual_sample
-from model.publishing.published import Published
+from model.publishing.published import PublishedWeights
 from model.segmenter import Segmenter, load
 from model.storage.manifest import Bundle, Export
 from model.storage.writing import update_manifest
@@ -123,7 +123,7 @@ def test_a_model_that_is_fetched_again_is_used_as_before(
 ) -> None:
     old = update_manifest(tiny_bundle, threshold=0.2, tile_overlap=32, known_pictures=KNOWN).manifest
     about = {"licence": "MIT", "source": "there"}
-    published = Published("tiny", "http://127.0.0.1/", 1, "mask_rcnn", old.classes, old.config, about)
+    published = PublishedWeights("tiny", "http://127.0.0.1/", 1, "mask_rcnn", old.classes, old.config, about)
 
     new = imported(published, tiny_weights, tmp_path, old).bundle.manifest
 
@@ -136,7 +136,7 @@ def test_the_sample_picture_is_smaller_where_it_would_take_many_tiles(
 ) -> None:
     assert usual_sample(tiny_segmenter).shape == sample_picture().shape == (256, 512, 3)
 
-    tiled = Segmenter(catalog.update_manifest(tiny_bundle, tile_overlap=32), tiny_segmenter.runner)
+    tiled = Segmenter(update_manifest(tiny_bundle, tile_overlap=32), tiny_segmenter.runner)
 
     picture = usual_sample(tiled)
     assert picture.shape == (128, 256, 3)

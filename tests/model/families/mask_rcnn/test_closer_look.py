@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from tiny_model import TINY
 
-from model.families.mask_rcnn.fit import closer_plan_of, plan_of
+from model.families.mask_rcnn.fit import closer_tiling_of, tiling_of
 from model.results.result import Wishes
 from model.results.segments import Segments
 from model.segmenter import Segmenter
@@ -47,17 +47,17 @@ def assert_equal(one: Segments, other: Segments) -> None:
     ],
 )
 def test_it_is_enlarged_as_far_as_tiles_stay_few(size: tuple[int, int], scale: float | None) -> None:
-    plan = closer_plan_of(size, CLOSER, OVERLAP)
+    tiling = closer_tiling_of(size, CLOSER, OVERLAP)
     if scale is None:
-        assert plan is None
+        assert tiling is None
         return
-    assert plan is not None
-    assert plan.enough == size
-    assert plan.fit.scale == pytest.approx(scale, rel=0.1)
-    assert plan.fit.scale > plan_of(size, CLOSER, OVERLAP).fit.scale
-    assert len(plan.tiles) <= 256
+    assert tiling is not None
+    assert tiling.enough == size
+    assert tiling.fit.scale == pytest.approx(scale, rel=0.1)
+    assert tiling.fit.scale > tiling_of(size, CLOSER, OVERLAP).fit.scale
+    assert len(tiling.tiles) <= 256
     seen = np.zeros((size[1], size[0]), bool)
-    for tile in plan.tiles:
+    for tile in tiling.tiles:
         tile.of(seen)[:] = True
     assert seen.all()
 
@@ -66,7 +66,7 @@ def test_it_is_enlarged_as_far_as_tiles_stay_few(size: tuple[int, int], scale: f
     ("overlap", "config"), [(None, CLOSER), (OVERLAP, TINY)], ids=["no tiles", "no scale"]
 )
 def test_a_model_that_has_no_closer_look_has_none(overlap: int | None, config: Any) -> None:
-    assert closer_plan_of((128, 96), config, overlap) is None
+    assert closer_tiling_of((128, 96), config, overlap) is None
 
 
 @pytest.mark.parametrize("size", [(128, 96), (300, 128)], ids=["whole", "in tiles"])
@@ -84,8 +84,8 @@ def test_the_size_of_the_objects_decides(
     found = model.segment(noise(*size), max_segments=1000)
 
     once = changed(tiny_segmenter).segment(noise(*size), max_segments=1000)
-    plan = closer_plan_of(size, CLOSER, OVERLAP)
-    assert plan is not None
+    tiling = closer_tiling_of(size, CLOSER, OVERLAP)
+    assert tiling is not None
     assert len(once) >= 20
     if looks_again:
         assert len(found) > len(once)

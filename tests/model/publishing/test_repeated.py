@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from model.checking.repeated import RepeatedRunner
 from model.engines.timing import TimedRunner
+from model.publishing.repeated import RepeatedRunner
 from model.results.result import Wishes
 from model.segmenter import Segmenter
 
