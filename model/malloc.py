@@ -1,4 +1,4 @@
-"""malloc: glibc, and oneDNN beneath OpenVINO, keep less freed memory; nuclei would take 790 MB otherwise."""
+"""malloc: makes glibc, and oneDNN in OpenVINO, keep less freed memory; otherwise nuclei would take 790 MB."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import os
 M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 4_000_000  # bytes
 M_TRIM_THRESHOLD, FREE_AT_THE_END = -1, 16_000_000
 M_ARENA_MAX, ARENAS = -8, 1
-"""Of glibc's `mallopt`."""
+"""Parameters of glibc's `mallopt`, each with its value."""
 
 
 def tune() -> None:
-    """Set glibc's `mallopt`, and switch oneDNN's cache off. Call it before the first model is compiled.
+    """Set the parameters of `mallopt`, and disable oneDNN's cache. Call before compiling the first model.
 
-    Where the C library is not glibc, only the cache is switched off.
+    If the C library is not glibc, only the cache is disabled.
     """
-    # oneDNN, which reads this when it first compiles, would keep the code of all shapes a second time.
+    # Read by oneDNN when it first compiles: it would keep a second copy of the code of all shapes.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0")
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        # glibc would raise this limit with each large array that is freed, and then cut its heap to pieces.
+        # glibc would raise this threshold when large arrays are freed, and then fragment its heap.
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        # With that limit set, this one would be so low that each picture asks for its memory anew.
+        # With the threshold above set, this one would stay so low that each picture allocates memory anew.
         mallopt(M_TRIM_THRESHOLD, FREE_AT_THE_END)
-        # And it would give each thread that serves requests an arena (a heap) of its own.
+        # glibc would give each thread that serves requests its own arena (a heap).
         mallopt(M_ARENA_MAX, ARENAS)
 
 
 def trim() -> None:
-    """Return free memory to the system (glibc's `malloc_trim`); getting it again takes some milliseconds."""
+    """Return free memory to the system (glibc's `malloc_trim`); getting it back takes some milliseconds."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

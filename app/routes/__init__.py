@@ -1,1 +1,1 @@
-"""The routes: a blueprint a topic."""
+"""The routes: one blueprint per topic."""

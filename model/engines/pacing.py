@@ -1,4 +1,4 @@
-"""Pacing: as many of some pictures as there is time for."""
+"""Pacing: selects as many pictures as a time limit allows."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import time
 from collections.abc import Iterator
 
 FEWEST = 3
-"""So many are taken even when there is no time: fewer would say nothing."""
+"""This many are used even if there is no time: fewer would be meaningless."""
 GOLDEN_RATIO = (1 + 5**0.5) / 2
-"""Its multiples, of which only the fraction is kept, spread evenly however many there are."""
+"""The fractional parts of its multiples are evenly distributed, however many there are."""
 
 
 def spread(count: int) -> list[int]:
-    """The numbers below `count`, in an order in which the first ones, however many, are evenly spaced."""
+    """Return the numbers below `count`, in an order whose first n numbers are evenly spaced, for every n."""
     return sorted(range(count), key=lambda number: number * GOLDEN_RATIO % 1)
 
 
 def in_time(count: int, seconds: float) -> Iterator[int]:
-    """The numbers below `count`, as `spread` orders them, until the next one would take too long.
+    """Yield the numbers below `count`, in the order of `spread`, until the next one would take too long.
 
     Args:
-        count: how many there are.
-        seconds: from the first one on, what the caller does with each included. As long as the mean of those
-            before it, the next one must fit in; `FEWEST` come in any case.
+        count: the number of pictures.
+        seconds: the time limit, from the first number on, including the caller's work on each. The next
+            number is expected to take as long as the mean of those before it; the first `FEWEST` are always
+            yielded.
     """
     began = time.monotonic()
     for done, number in enumerate(spread(count)):

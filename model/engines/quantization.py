@@ -1,4 +1,4 @@
-"""Quantization: the stages in int8, by NNCF from pictures."""
+"""Quantization: converts stages to int8 with NNCF, calibrated with pictures."""
 
 from __future__ import annotations
 
@@ -30,28 +30,30 @@ from model.engines.stages import StageSpec
 Image = npt.NDArray[np.uint8]
 StageInputs = list[npt.NDArray]
 InputsOf = Callable[[str, Image], StageInputs | None]
-"""From a stage's name and an image, uint8 (H, W, 3), RGB, to what reaches that stage; None: nothing."""
+"""A function from a stage's name and an image, uint8 (H, W, 3), RGB, to the stage's inputs; None: the image
+does not reach the stage."""
 OVERFLOW_FIX = OverflowFix.ENABLE
-"""Weights keep to 7 of their 8 bits: processors without VNNI add two products in 16 bits, where they would
-overflow, and the answers would depend on the processor."""
+"""Weights use only 7 of their 8 bits: processors without VNNI add two products in 16 bits, which would
+otherwise overflow, so that the answers would depend on the processor."""
 
 _NNCF = OVAccuracyControlAlgoBackend()
-"""What NNCF's own accuracy control knows of OpenVINO's graphs. That control itself has no end in time, and
-compiles models with open sizes, in which OpenVINO runs some int8 trunks wrongly."""
+"""The OpenVINO backend of NNCF's accuracy control. The accuracy control itself is not used: it has no time
+limit, and it compiles models with dynamic shapes, with which OpenVINO runs some int8 trunks wrongly."""
 
 nncf.set_log_level(logging.ERROR)
 
 
 class Calibration:
-    """Pictures such as will come, and what each stage sees of them."""
+    """Typical pictures, and the function that computes the inputs of each stage from them."""
 
     def __init__(self, inputs_of: InputsOf, images: Sequence[Image], seconds: float = math.inf) -> None:
-        """What int8 is made from.
+        """Keep what int8 is calibrated with.
 
         Args:
-            inputs_of: from a stage's name and an image to what reaches the stage; None: nothing.
-            images: some hundred, uint8 (H, W, 3), RGB.
-            seconds: for a stage to look at them: of those that are left by then it sees nothing.
+            inputs_of: returns a stage's inputs for its name and an image; None: the image does not reach it.
+            images: about a hundred images, uint8 (H, W, 3), RGB.
+            seconds: the time limit for one pass of a stage through the images; the remaining images are not
+                used.
         """
         self.inputs_of = inputs_of
         self.images = images
@@ -59,7 +61,7 @@ class Calibration:
 
 
 def quantize(stages: Sequence[StageSpec], models: Models, calibration: Calibration) -> Models:
-    """The stages with int8 convolutions and dense layers; `models` are left as they are."""
+    """Return the stages with int8 convolutions and dense layers; `models` are not changed."""
     return {
         stage.name: _quantize(stage, models[stage.name], calibration, compress_weights=True)
         for stage in stages
@@ -67,20 +69,21 @@ def quantize(stages: Sequence[StageSpec], models: Models, calibration: Calibrati
 
 
 class Int8Stage:
-    """A stage in int8, of which single layers can be made exact again.
+    """A stage in int8 whose layers can be made exact again one by one.
 
-    A layer is what changes its precision together: an operation, or several that share a quantised input.
+    A layer is the smallest unit that can change its precision: an operation, or several operations that share
+    a quantised input.
 
     Attributes:
-        layers: how many there are.
+        layers: the number of layers.
     """
 
     def __init__(self, stage: StageSpec, model: ov.Model, calibration: Calibration) -> None:
-        """Quantise `model`, which is left as it is."""
-        # Uncompressed: weights stay as they were, behind the operations that round them where they are used.
+        """Quantise a copy of `model`."""
+        # Uncompressed: the original weights are kept, and operations after them round them at run time.
         self._quantized = _quantize(stage, model, calibration, compress_weights=False)
         self._graph = build_graph(self._quantized)
-        # For those layers that are made exact: quantising shifts biases too.
+        # Needed for layers that are made exact again, because quantisation shifts biases too.
         QuantizationAccuracyRestorer._collect_original_biases_and_weights(
             build_graph(model), self._graph, model, _NNCF
         )
@@ -90,7 +93,7 @@ class Int8Stage:
         self.layers = len(self._groups)
 
     def with_exact(self, layers: Collection[int]) -> ov.Model:
-        """The stage with these layers, of 0 to `layers` - 1 from the last on, as they were."""
+        """Return the stage with these layers exact; layers are numbered from 0, which is the last one."""
         groups = [self._groups[layer] for layer in layers]
         if not groups:
             return self._quantized
@@ -106,7 +109,7 @@ class Int8Stage:
         )
 
     def compressed(self, layers: Collection[int] = ()) -> ov.Model:
-        """The same to be kept: the weights of the other layers are int8 numbers."""
+        """Return the same stage for saving: the weights of the other layers are stored as int8."""
         model = self.with_exact(layers).clone()
         compress_quantize_weights_transformation(model)
         return model
@@ -115,9 +118,9 @@ class Int8Stage:
 def _quantize(
     stage: StageSpec, model: ov.Model, calibration: Calibration, *, compress_weights: bool
 ) -> ov.Model:
-    """A stage with int8 convolutions and dense layers; `model` is left as it is."""
-    # Above NNCF's own bars, which do not name the stage.
-    tqdm.write(f"int8 of {stage.name}: look at {len(calibration.images)} pictures", file=sys.stderr)
+    """Return a stage with int8 convolutions and dense layers; `model` is not changed."""
+    # Printed above NNCF's progress bars, which do not name the stage.
+    tqdm.write(f"calibrating int8 of {stage.name} with {len(calibration.images)} pictures", file=sys.stderr)
     parameters = AdvancedQuantizationParameters(
         overflow_fix=OVERFLOW_FIX,
         backend_params={BackendParameters.COMPRESS_WEIGHTS: compress_weights},
@@ -135,28 +138,28 @@ def _quantize(
         if inputs.reached is not False:
             raise
         tqdm.write(
-            f"int8 of {stage.name}: it stays exact, as none of these pictures reach it", file=sys.stderr
+            f"int8 of {stage.name}: it stays exact, because none of these pictures reach it", file=sys.stderr
         )
         return model
     finally:
-        use_own_signal_stack()  # it has cores of its own
+        use_own_signal_stack()  # NNCF creates OpenVINO cores of its own
     if len(inputs.images) < len(calibration.images):
         tqdm.write(
-            f"int8 of {stage.name}: looked at {len(inputs.images)} of {len(calibration.images)} pictures, as "
-            "many as there is time for: more --minutes take more of them",
+            f"int8 of {stage.name}: calibrated with {len(inputs.images)} of {len(calibration.images)} "
+            "pictures, as many as the time limit allowed; raise --minutes to use more",
             file=sys.stderr,
         )
     return made
 
 
 class _Inputs:
-    """A stage's inputs, made anew on each pass: the features of a hundred pictures would fill the memory.
+    """A stage's inputs, recomputed on each pass: the features of a hundred pictures would fill the memory.
 
-    NNCF goes through them once or, where it first balances the channels of layers, twice.
+    NNCF iterates over them once, or twice if it first balances the channels of layers.
 
     Attributes:
-        images: of which it makes them; where the time for a pass was up, those that it came to.
-        reached: whether anything has reached the stage; None: no picture has been looked at.
+        images: the images they are computed from; after a pass that ran out of time, those that it used.
+        reached: whether any image has reached the stage; None: no pass has begun.
     """
 
     def __init__(self, stage: str, calibration: Calibration) -> None:
@@ -174,4 +177,4 @@ class _Inputs:
             if inputs is not None:
                 self.reached = True
                 yield inputs
-        self.images = seen  # not reached where NNCF has got as many inputs as there are images
+        self.images = seen  # not executed if every image gave an input: NNCF then stops early

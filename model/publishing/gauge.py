@@ -1,4 +1,4 @@
-"""Gauge: what a way to run a model loses against its reference."""
+"""Gauge: measures the accuracy that an engine and precision lose against the reference of a model."""
 
 from __future__ import annotations
 
@@ -24,30 +24,33 @@ from model.segmenter import Segmenter
 from model.storage.manifest import Export
 
 Answer = Callable[[npt.NDArray[np.uint8]], Segments]
-"""From an image, uint8 (H, W, 3), RGB, to what is in it."""
+"""A function from an image, uint8 (H, W, 3), RGB, to the segments found in it."""
 
 LARGEST_LOSS = {"f32": 0.002, "bf16": 0.002, "int8": 0.005}
-"""Of AP50, or mean IoU, against labels (of 1): more, and a precision is used only where it is asked for."""
+"""The largest loss of AP50 or mean IoU against labels, on a scale of 0 to 1. A precision that loses more is
+used only if it is requested."""
 LARGEST_DISAGREEMENT = {"f32": 0.01, "bf16": 0.03, "int8": 0.05}
-"""The same without labels, where the truth is what the reference answers."""
+"""The same without labels, when the answers of the reference are the ground truth."""
 
 
 class Gauge:
-    """Says what a way to run a model loses against its reference.
+    """Measures the loss of a runner against the reference.
 
     Attributes:
-        measure: "ap50" where a model finds objects, "miou" (mean IoU of the classes) where it tells pixels.
-        labelled: whether there are labels to measure against; else it is what the reference answers.
+        measure: "ap50" for models that find objects, "miou" (mean IoU of the classes) for models that
+            classify pixels.
+        labelled: whether there are labels to measure against; otherwise the ground truth is the answers of
+            the reference.
     """
 
     def __init__(self, reference: Segmenter, pictures: DataSet, seconds: float = math.inf) -> None:
-        """What to measure against.
+        """Measure the reference.
 
         Args:
-            reference: the model as the reference engine runs it.
-            pictures: with labels or without.
-            seconds: that the reference may take: where it has not been through all pictures by then, those it
-                has seen are measured with, some at least.
+            reference: the model, run by the reference engine.
+            pictures: the pictures to measure with, with or without labels.
+            seconds: the time limit for the reference. Pictures that it has not answered by then are not used;
+                it always answers for a few.
         """
         self.bundle = reference.bundle
         self.measure: Literal["ap50", "miou"] = (
@@ -66,13 +69,13 @@ class Gauge:
             self.best = 1.0
         if len(self.pictures) < len(pictures):
             tqdm.write(
-                f"measures with {len(self.pictures)} of {len(pictures)} pictures, as many as there is time "
-                "for: more --minutes take more of them",
+                f"measuring with {len(self.pictures)} of {len(pictures)} pictures, as many as the time limit "
+                "allows; raise --minutes to use more",
                 file=sys.stderr,
             )
 
     def lost(self, runner: Runner, *, progress: bool = False) -> float:
-        """How much of the measure, of 1, at the model's own threshold; below 0: it gains."""
+        """Return the loss, on a scale of 0 to 1, at the model's own threshold; below 0: a gain."""
         answer, indices = _answer_of(Segmenter(self.bundle, runner)), range(len(self.pictures))
         bar = tqdm(indices, desc="evaluate", unit="image", disable=not progress)
         return self.best - self._quality([self._seen_in(self.pictures, index, answer) for index in bar])
@@ -81,7 +84,7 @@ class Gauge:
         return (LARGEST_LOSS if self.labelled else LARGEST_DISAGREEMENT)[precision]
 
     def export_of(self, runner: Runner) -> Export:
-        """What it loses, as a manifest keeps it."""
+        """Measure a runner, and return the entry for the manifest."""
         lost = self.lost(runner, progress=True)
         rounded = round(lost, 4)
         return Export(
@@ -93,35 +96,35 @@ class Gauge:
         )
 
     def _seen_in(self, pictures: DataSet, index: int, answer: Answer) -> ImageResult | PixelCounts:
-        """What is right in the answer for one picture."""
+        """Evaluate the answer for one picture."""
         one = Subset(pictures, [index])
         if self.measure == "miou":
             return evaluate_pixels(answer, one, progress=False).images[0]
         return evaluate(answer, one, iou_thresholds=(0.5,), progress=False).images[0]
 
     def _quality(self, seen: Sequence[ImageResult | PixelCounts]) -> float:
-        """The measure, of 1, over the pictures."""
+        """Return the measure over all pictures, on a scale of 0 to 1."""
         pixels = [image for image in seen if isinstance(image, PixelCounts)]
         if not pixels:
             objects = [image for image in seen if isinstance(image, ImageResult)]
             return float(np.mean([image.average_precision[0] for image in objects]))
         mean_iou = PixelEvaluation(self.pictures.classes[1:], pixels).mean_iou
-        # Where no class is, and none is found, nothing is wrong.
+        # None: no class is present and none is found, so nothing is wrong.
         return 1.0 if mean_iou is None else mean_iou
 
 
 def _answer_of(segmenter: Segmenter) -> Answer:
-    """What a model says of a picture, of a semantic one no class cut off."""
+    """Return the function that runs a model, without a limit that drops classes of a semantic model."""
     if segmenter.bundle.manifest.task == "semantic":
         return partial(segmenter.segment, max_segments=MOST_SEGMENTS)
     return segmenter.segment
 
 
 class Answered:
-    """Pictures whose truth is what a model answered."""
+    """Pictures with the answers of a model as ground truth."""
 
     def __init__(self, pictures: DataSet, answers: Mapping[int, Segments], classes: list[str]) -> None:
-        """Those of `pictures` for which there are answers, by their index, and the model's classes."""
+        """Keep the pictures whose index has an answer; `classes` are the classes of the model."""
         self._indices = sorted(answers)
         self._pictures = Subset(pictures, self._indices)
         self._answers = answers

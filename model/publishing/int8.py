@@ -1,4 +1,4 @@
-"""Int8: the stages of a model quantised, so that it loses no more than it may."""
+"""Int8: makes the int8 stages of a model, so that its loss stays within the allowed limit."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from model.segmenter import Segmenter
 from model.storage.manifest import Export
 
 RANKING_PICTURES = 2
-"""On so many is seen what a layer alone does: a few give nearly the order that all would."""
+"""The effect of each single layer is measured on this many: a few give nearly the same order as all."""
 IMAGES_TO_CHOOSE_FROM = 12
 LEAST_MEASUREMENTS = 4
-"""With time for fewer, a search is not begun: two at its start, one at its end, and one between."""
+"""A search needs time for this many: two at its start, one at its end, and one in between."""
 SHARE_FOR_CALIBRATION = 0.4
-"""Of the time that is left, for all stages; twice as much where NNCF goes through the pictures twice."""
+"""The share of the remaining time for one pass of all stages through the pictures; NNCF may need two."""
 PRECISION = "int8"
 
 Made = tuple[Path, Export]
-"""A folder with stages, and how they did."""
+"""A folder with stages, and their measurement."""
 
 
 class Int8Maker:
-    """A model on its way to int8."""
+    """Makes and measures the int8 stages of one model."""
 
     def __init__(
         self,
@@ -45,14 +45,14 @@ class Int8Maker:
         models: Models,
         images: Sequence[npt.NDArray[np.uint8]],
     ) -> None:
-        """What int8 is made from.
+        """Prepare to make int8 stages.
 
         Args:
-            folder: of the bundle.
-            family: of the model.
-            reference: the model, run by the engine that others are held to.
-            models: its stages in full precision.
-            images: uint8 (H, W, 3), RGB, such as will come.
+            folder: the folder of the bundle.
+            family: the family of the model.
+            reference: the model, run by the reference engine.
+            models: the stages in full precision.
+            images: typical images, uint8 (H, W, 3), RGB, to calibrate with.
         """
         manifest = reference.bundle.manifest
         self._folder = folder / "openvino"
@@ -64,13 +64,13 @@ class Int8Maker:
     def make(
         self, gauge: Gauge, largest_picture: tuple[int, ...], until: float, *, controlled: bool
     ) -> Iterator[Made]:
-        """Int8 stages, the plain ones first; if those lose too much, better ones when they are found.
+        """Yield int8 stages: first with every layer in int8 and, if these lose too much, better ones.
 
         Args:
-            gauge: what measures them.
-            largest_picture: as for `OpenVINORunner.open`.
-            until: when all must be done, as `time.monotonic` has it.
-            controlled: whether to look for better ones; else the plain ones do, whatever they lose.
+            gauge: measures the stages.
+            largest_picture: see `OpenVINORunner.open`.
+            until: the end of the time limit, in `time.monotonic`.
+            controlled: search for better stages; False: every layer becomes int8, whatever that loses.
         """
         self._gauge, self._largest_picture = gauge, largest_picture
         seconds = SHARE_FOR_CALIBRATION * (until - time.monotonic()) / len(self._stages)
@@ -88,18 +88,18 @@ class Int8Maker:
         elif until - time.monotonic() < LEAST_MEASUREMENTS * seconds:
             yield folder, plain.model_copy(update={"control": "out of time"})
         else:
-            yield folder, plain.model_copy(update={"control": "stopped"})  # unless more is made
+            yield folder, plain.model_copy(update={"control": "stopped"})  # unless a better one follows
             yield from self._controlled(stage, folder, plain, until, seconds)
 
     def _controlled(
         self, stage: Int8Stage, folder: Path, plain: Export, until: float, seconds: float
     ) -> Iterator[Made]:
-        """Better ones than the plain ones in `folder`, whose measurement took so many seconds."""
+        """Yield better stages than the plain ones in `folder`, whose measurement took `seconds`."""
         first, *heads = self._stages
         exact, allowed = self._models[first.name], self._gauge.largest_loss(PRECISION)
         lost_with = self._loss_behind(folder)
         least_lost = lost_with(exact)
-        if heads and least_lost > allowed:  # no layer of the first stage can make up for the heads
+        if heads and least_lost > allowed:  # even an exact first stage cannot make up for the heads
             exact_heads = {head.name: self._models[head.name] for head in heads}
             folder, plain = self._written("exact-heads", {first.name: stage.compressed(), **exact_heads})
             yield folder, plain if plain.passed else plain.model_copy(update={"control": "stopped"})
@@ -117,7 +117,7 @@ class Int8Maker:
             lost=lambda layers: lost_with(stage.with_exact(layers)),
             plain_lost=plain.lost or 0.0,
             largest_loss=allowed,
-            seconds=until - time.monotonic() - seconds,  # the last measurement of all is kept back
+            seconds=until - time.monotonic() - seconds,  # reserves time for the final measurement
             seconds_of_loss=seconds,
         )
         best = search.run()
@@ -131,16 +131,16 @@ class Int8Maker:
         yield folder, made.model_copy(update={"control": control, "exact_layers": len(best.exact)})
 
     def _loss_behind(self, folder: Path) -> Callable[[ov.Model], float]:
-        """What the model loses with another first stage before the heads in a folder, run as it will be."""
+        """Return a function from a first stage to the loss, measured with the heads in `folder`."""
         runner = self._open(folder)
         return lambda model: self._gauge.lost(runner.with_first(model, hint_for(PRECISION)))
 
     def _distance_from(
         self, exact: ov.Model, stage: Int8Stage, runner: OpenVINORunner
     ) -> Callable[[Collection[int]], float]:
-        """How far a first stage with some layers exact is from the exact one.
+        """Return a function from exact layers to the distance between that first stage and the exact one.
 
-        The mean square of the differences of its outputs, as a share of the mean square of each output.
+        The distance is the mean squared difference of each output, relative to that output's mean square.
         """
         pictures = self._alike_pictures()
         expected = [_outputs_of(runner.with_first(exact, "f32"), picture) for picture in pictures]
@@ -157,14 +157,14 @@ class Int8Maker:
         return distance
 
     def _alike_pictures(self) -> list[Floats]:
-        """A few as the first stage gets them, of one shape, for which it need be compiled once."""
+        """Return a few inputs of the first stage, all of one shape, so that it is compiled only once."""
         name = self._stages[0].name
         some = self._images[:IMAGES_TO_CHOOSE_FROM]
         pictures = [inputs[0] for image in some if (inputs := self._inputs_of(name, image))]
         return [picture for picture in pictures if picture.shape == pictures[0].shape][:RANKING_PICTURES]
 
     def _written(self, name: str, models: Models) -> Made:
-        """Stages written to the folder of that name, beside others that lie there, and how they do."""
+        """Write stages to a folder of that name, next to existing ones, and measure them."""
         folder = self._folder_for(name)
         save(models, folder)
         return folder, self._gauge.export_of(self._open(folder))
@@ -177,7 +177,7 @@ class Int8Maker:
 
 
 def _outputs_of(runner: OpenVINORunner, picture: Floats) -> list[Floats]:
-    """All outputs of the first stage."""
+    """Return all outputs of the first stage."""
     started = runner.start(picture)
     return [*started.outputs, *([started.kept()] if len(runner.stages) > 1 else [])]
 

@@ -1,8 +1,8 @@
-"""Layer search: which layers of a stage must stay exact so that the rest can be int8, found in a given time.
+"""Layer search: finds, within a time limit, the layers of a stage that must stay exact when the rest is int8.
 
-First each layer is made exact alone, and a few pictures show how much nearer that brings the stage to the
-exact one. Then the best layers are made exact together, one, two, four and so on, until the model loses no
-more than it may on all pictures. Last, bisection finds the fewest between that number and the one before it.
+First, each layer is made exact alone, and its distance to the exact stage is measured on a few pictures. Then
+the best layers are made exact together, first one, then two, four and so on, until the loss of the model on
+all pictures is within the limit. Finally, bisection finds the smallest number between the last two.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 SHARE_FOR_RANKING = 0.5
-"""Of the time, after which layers not yet looked at are put behind the others."""
+"""The share of the time for ranking; layers that are not measured by then are ranked last."""
 LEAST_FACTOR = 2.0
 BAR = "{desc} |{bar:20}| {remaining} left{postfix}"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Layers that stay exact, and what the model loses with them, of 1."""
+    """Layers that stay exact, and the loss of the model with them, on a scale of 0 to 1."""
 
     exact: tuple[int, ...]
     lost: float
 
 
 class LayerSearch:
-    """The search in one stage.
+    """The search for the exact layers of one stage.
 
     Attributes:
-        best: the fewest exact layers found so far with which the model loses no more than it may.
-        complete: whether it looked at all that it would, and the time was not up before.
+        best: the fewest exact layers found so far with which the loss is within the limit.
+        complete: whether the search finished before the time was up.
     """
 
     def __init__(
@@ -48,17 +48,18 @@ class LayerSearch:
         seconds: float,
         seconds_of_loss: float,
     ) -> None:
-        """What is searched.
+        """Prepare the search.
 
         Args:
-            stage: its name, to be shown.
-            layers: how many it has.
-            distance: of the stage with some layers exact from the exact one, on a few pictures.
-            lost: what the model loses with some layers exact, on all pictures.
-            plain_lost: the same without any exact layer, which is more than `largest_loss`.
-            largest_loss: that it may lose.
-            seconds: for the whole search.
-            seconds_of_loss: that a call of `lost` takes.
+            stage: the name of the stage, for the progress bar.
+            layers: the number of its layers.
+            distance: returns the distance between the stage with these layers exact and the exact stage, on
+                a few pictures.
+            lost: returns the loss of the model with these layers exact, on all pictures.
+            plain_lost: the loss without any exact layer, greater than `largest_loss`.
+            largest_loss: the largest loss allowed.
+            seconds: the time limit of the whole search.
+            seconds_of_loss: the duration of a call of `lost`.
         """
         self.best: Candidate | None = None
         self.complete = True
@@ -74,20 +75,20 @@ class LayerSearch:
         self._bar: tqdm
 
     def run(self) -> Candidate | None:
-        """Search until the fewest layers are found or the time is up; `best`."""
-        # Seconds make one bar of steps that take unequally long.
+        """Search until the fewest layers are found or the time is up, and return `best`."""
+        # The bar counts seconds, because its steps differ in duration.
         with tqdm(total=1, desc=f"int8 of {self._stage}", bar_format=BAR) as self._bar:
             self._search(self._rank())
             self._show(f"int8 of {self._stage}: done", 0)
         return self.best
 
     def _rank(self) -> list[int]:
-        """The layers, first those that bring the stage nearest to the exact one."""
+        """Return the layers, starting with the one that brings the stage closest to the exact stage."""
         until = self._start + SHARE_FOR_RANKING * (self._end - self._start)
         distances: dict[int, float] = {}
         seconds = 0.0
         for layer in range(self._layers):
-            each = seconds if layer else self._seconds_of_loss  # a guess
+            each = seconds if layer else self._seconds_of_loss  # an estimate for the first layer
             left = (self._layers - layer) * each + self._seconds_to_search(1, self._layers)
             self._show(f"int8 of {self._stage}: layer {layer + 1} of {self._layers}", left)
             began = time.monotonic()
@@ -113,7 +114,7 @@ class LayerSearch:
                 too_few = middle
 
     def _factor(self) -> float:
-        """What to multiply the number of exact layers by, to come to all of them in half of the time."""
+        """Return the growth factor that reaches all layers in half of the remaining time."""
         steps = (self._end - time.monotonic()) / max(self._seconds_of_loss, 1e-9) / 2
         return max(LEAST_FACTOR, self._layers ** (1 / max(1.0, steps)))
 
@@ -132,7 +133,7 @@ class LayerSearch:
         return True
 
     def _is_late(self) -> bool:
-        """Whether another measurement would end too late."""
+        """Whether another measurement would exceed the time limit."""
         late = time.monotonic() + self._seconds_of_loss > self._end
         self.complete &= not late
         return late
@@ -150,5 +151,5 @@ class LayerSearch:
 
 
 def _or_last(distance: float | None) -> float:
-    """For sorting: what was not measured, or came to no number, is last."""
+    """Return a sort key that puts layers that were not measured, or whose distance is NaN, last."""
     return math.inf if distance is None or math.isnan(distance) else distance

@@ -1,4 +1,4 @@
-"""Repeated: a network that is asked again about a picture, whose first stage need not run again."""
+"""Repeated: a runner that does not run the first stage again for the same picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from model.engines.stages import Floats, Pass, Runner
 
 
 class RepeatedRunner:
-    """`stages.Runner` over another one, which remembers the last picture's way through the first stage."""
+    """A `stages.Runner` that wraps another one and keeps the last picture's run through the first stage."""
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
@@ -22,7 +22,7 @@ class RepeatedRunner:
         """See `stages.Runner`."""
         if self._last is not None and np.array_equal(self._last[0], picture):
             return self._last[1]
-        self._last = None  # what it holds is free for this picture
+        self._last = None  # releases its memory before this picture needs some
         started = self.runner.start(picture)
         self._last = picture.copy(), started
         return started

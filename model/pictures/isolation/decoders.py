@@ -293,7 +293,7 @@ class _Decoder:
             # It ended with its nursery, or was dead before it got the file.
             if status is None or (self._orders > 1 and not was_heard):
                 raise
-            LOG.warning("a decoder ended with status %s over a file of %d bytes", status, len(data))
+            LOG.warning("a decoder ended with status %s while decoding a file of %d bytes", status, len(data))
             raise _error_for(status) from None
         except TimeoutError:
             raise PictureTooLarge("the picture takes too long to decode") from None

@@ -135,10 +135,10 @@ def test_without_time_int8_is_made_of_a_few_pictures_and_says_so(
     assert exports["f32"].pictures == exports["int8"].pictures == pacing.FEWEST
     assert exports["int8"].control == "out of time"
     said = capsys.readouterr().err
-    few = f"{pacing.FEWEST} of 4 pictures, as many as there is time for: more --minutes"
-    assert f"measures with {few}" in said
+    few = f"{pacing.FEWEST} of 4 pictures, as many as the time limit"
+    assert f"measuring with {few} allows; raise --minutes to use more" in said
     for stage in ("trunk", "box_head", "mask_head"):
-        assert f"int8 of {stage}: looked at {few}" in said
+        assert f"int8 of {stage}: calibrated with {few} allowed; raise --minutes" in said
     load("tiny", precision="int8")
 
 

@@ -79,4 +79,7 @@ def test_a_head_that_no_picture_reaches_stays_exact(
     made = quantize([mask_head], models, Calibration(lambda stage, image: None, [noise_pictures[0].image]))
 
     assert made == {"mask_head": models["mask_head"]}
-    assert "int8 of mask_head: it stays exact, as none of these pictures reach it" in capsys.readouterr().err
+    assert (
+        "int8 of mask_head: it stays exact, because none of these pictures reach it"
+        in capsys.readouterr().err
+    )
