@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
-from typing import Any
+
+from model.commands.import_hook import import_inside
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 NEWS = "^WARNING: All log messages before absl::InitializeLog|^I[0-9]{4} "
@@ -26,28 +23,8 @@ def silence() -> None:
     (github.com/tensorflow/tensorflow/issues/79029).
     """
     wanted = os.environ.setdefault(LEVEL, "2")  # errors
-    if wanted != "0" and not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
-
-
-class _Finder(MetaPathFinder):
-    """Finds TensorFlow in the usual way, and filters its banner while it is imported."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            loader: Any = spec.loader
-            loader.exec_module = partial(_executed, loader.exec_module)
-        return spec
-
-
-def _executed(execute: Any, module: ModuleType) -> None:
-    with _without_news():
-        execute(module)
+    if wanted != "0":
+        import_inside(_without_news, ("tensorflow",))
 
 
 @contextmanager

@@ -1,58 +1,33 @@
-"""Lean Keras: imported without what it imports, where it is installed, for plots and wrappers of its own.
+"""Lean Keras: imports Keras without the plotting and wrapper packages that it imports if they are installed.
 
-That is a third of the time of `import keras`, which imports TensorFlow too. No command uses any of it through
-Keras.
+They take a third of the time of `import keras`, and no command uses them through Keras.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
+from model.commands.import_hook import import_inside
+
 LEFT_OUT = ("matplotlib", "sklearn")
-"""Keras does without if they are not installed; once it is imported, others can import them."""
+"""Keras works without these packages. After Keras is imported, other code can import them."""
 WITH_KERAS = ("keras", "tensorflow")
-"""Whichever is imported first imports the other."""
+"""Each of the two imports the other, so either may be imported first."""
 
 
 def import_lean() -> None:
-    """Have Keras imported so in this process, if it has not been yet."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
-
-
-class _Finder(MetaPathFinder):
-    """Finds Keras and TensorFlow as others do, to be imported lean."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name not in WITH_KERAS:
-            return None
-        others = (finder for finder in sys.meta_path if not isinstance(finder, _Finder))
-        spec = next((found for finder in others if (found := finder.find_spec(name, path, target))), None)
-        if spec is not None and spec.loader is not None:
-            loader: Any = spec.loader
-            loader.exec_module = partial(_executed, loader.exec_module)
-        return spec
-
-
-def _executed(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
-    with _left_out():
-        execute(module)
+    """Leave these packages out when this process imports Keras; no effect if it has been imported."""
+    import_inside(_left_out, WITH_KERAS)
 
 
 @contextmanager
 def _left_out() -> Iterator[None]:
-    """Have imports of these fail as if they were not installed."""
+    """Make imports of these packages fail as if they were not installed."""
     missing = [name for name in LEFT_OUT if name not in sys.modules]
-    hidden: dict[str, Any] = dict.fromkeys(missing)  # None: it cannot be imported
+    hidden: dict[str, Any] = dict.fromkeys(missing)  # None means that the module cannot be imported
     sys.modules.update(hidden)
     try:
         yield
