@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.engines.stages import Floats, Pass, Runner
+from model.engines.wrapping import WrappedPass, WrappedRunner
 from model.storage.manifest import BundleError
 
 
@@ -15,16 +16,12 @@ class NotFinite(BundleError):
     """The network returns NaN or infinite values, so that its results are always empty or arbitrary."""
 
 
-class FiniteRunner:
+class FiniteRunner(WrappedRunner):
     """A `stages.Runner` that wraps another one and raises NotFinite if a stage returns such values."""
 
     def __init__(self, model: str, runner: Runner) -> None:
         """Take the model's name, for messages, and its runner."""
-        self.runner = runner
-        self.stages = runner.stages
-        self.name = runner.name
-        self.precision = runner.precision
-        self.few_shapes = runner.few_shapes
+        super().__init__(runner)
         self._model = model
 
     def start(self, picture: Floats) -> FinitePass:
@@ -43,18 +40,16 @@ class FiniteRunner:
             )
 
 
-class FinitePass:
+class FinitePass(WrappedPass):
     """The run of one picture through a FiniteRunner."""
 
     def __init__(self, runner: FiniteRunner, started: Pass) -> None:
-        self.outputs = started.outputs
-        self.kept = started.kept
+        super().__init__(started)
         self._runner = runner
-        self._started = started
         runner.check(runner.stages[0].name, self.outputs)
 
     def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
         """See `stages.Pass`."""
-        outputs = self._started.head(name, *inputs)
+        outputs = self.started.head(name, *inputs)
         self._runner.check(name, outputs)
         return outputs

@@ -50,10 +50,10 @@ def _convert(name: str, graph: object) -> ov.Model:
 
 @contextmanager
 def _variables_found_once() -> Iterator[None]:
-    """Have the converter look for each variable of a graph once.
+    """Make the converter look up each variable of a graph only once.
 
-    It asks for one some sixteen times, and looks through all of them each time: four fifths of its time for a
-    network of some hundred layers.
+    It looks up each variable about sixteen times, each time among all variables. For a network of some
+    hundred layers, that is four fifths of its time.
     """
     from openvino.frontend.tensorflow.node_decoder import TFGraphNodeDecoder
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy.typing as npt
 
 from model.engines.stages import Floats, Pass, Runner
+from model.engines.wrapping import WrappedPass, WrappedRunner
 
 WARM_UPS, REPEATS = 2, 7
 
@@ -25,15 +26,11 @@ def median_ms(call: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(times[WARM_UPS:])
 
 
-class TimedRunner:
+class TimedRunner(WrappedRunner):
     """A runner that records how long each call takes."""
 
     def __init__(self, runner: Runner) -> None:
-        self.runner = runner
-        self.stages = runner.stages
-        self.name = runner.name
-        self.precision = runner.precision
-        self.few_shapes = runner.few_shapes
+        super().__init__(runner)
         self._milliseconds: dict[str, list[float]] = defaultdict(list)
 
     def start(self, picture: Floats) -> TimedPass:
@@ -54,16 +51,14 @@ class TimedRunner:
         self._milliseconds[stage].append((time.perf_counter() - start) * 1000)
 
 
-class TimedPass:
+class TimedPass(WrappedPass):
     """The run of one picture through a TimedRunner."""
 
     def __init__(self, runner: TimedRunner, started: Pass) -> None:
-        self.outputs = started.outputs
-        self.kept = started.kept
+        super().__init__(started)
         self._runner = runner
-        self._started = started
 
     def head(self, name: str, *inputs: npt.NDArray) -> list[Floats]:
         """See `stages.Pass`."""
         with self._runner.time(name):
-            return self._started.head(name, *inputs)
+            return self.started.head(name, *inputs)

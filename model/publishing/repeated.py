@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from model.engines.stages import Floats, Pass, Runner
+from model.engines.wrapping import WrappedRunner
 
 
-class RepeatedRunner:
+class RepeatedRunner(WrappedRunner):
     """A `stages.Runner` that wraps another one and keeps the last picture's run through the first stage."""
 
     def __init__(self, runner: Runner) -> None:
-        self.runner = runner
-        self.stages = runner.stages
-        self.name = runner.name
-        self.precision = runner.precision
-        self.few_shapes = runner.few_shapes
+        super().__init__(runner)
         self._last: tuple[Floats, Pass] | None = None
 
     def start(self, picture: Floats) -> Pass:
