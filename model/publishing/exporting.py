@@ -81,7 +81,7 @@ def export(
         stopped = None
         if "int8" in precisions:
             try:
-                exporter.make_int8(until, controlled=controlled)
+                exporter.make_int8(controlled=controlled)
             except KeyboardInterrupt as interrupt:
                 stopped = interrupt
         exporter.finish()
@@ -127,6 +127,7 @@ class _Exporter:
         manifest = reference.bundle.manifest
         self.bundle = Bundle(folder, manifest)
         self.reference = reference
+        self._until = until
         self.family = family_named(manifest.family)
         self.stages = self.family.stages(manifest)
         try:
@@ -156,20 +157,19 @@ class _Exporter:
             self._made["bf16"] = self._measured("bf16")
         return runner
 
-    def make_int8(self, until: float, *, controlled: bool) -> None:
+    def make_int8(self, *, controlled: bool) -> None:
         """Write the stages in int8; if that loses too much, keep the layers of the first that matter exact.
 
         If interrupted, the last version that was made and measured is kept.
 
         Args:
-            until: the end of the time limit, in `time.monotonic`.
             controlled: search for such layers; False: all layers become int8.
         """
         from model.publishing.int8 import Int8Maker
 
         assert self.gauge is not None  # int8 has pictures
         maker = Int8Maker(self.bundle.folder, self.family, self.reference, self.models, self.images)
-        for made in maker.make(self.gauge, self.largest_picture, until, controlled=controlled):
+        for made in maker.make(self.gauge, self.largest_picture, self._until, controlled=controlled):
             self._int8 = made
 
     def finish(self) -> Bundle:
