@@ -219,7 +219,7 @@ FLOORS = {
         ("files", "malloc", "results", "stopwatch"),
         ("pictures", "engines"),
         ("data", "storage"),
-        ("checking", "evaluation"),
+        ("checking", "evaluation", "training"),
         ("families",),
         ("catalog", "mrcnn"),
         ("segmenter",),

@@ -3,28 +3,84 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from model import catalog
 from model.commands.arguments import add_reading
 from model.families.family import Training
 from model.families.registry import FAMILIES
 from model.storage.manifest import Bundle
+from model.training import run_json
+from model.training.options import add_options, check_options
+from model.training.recipe import read_recipe
+from model.training.stopping import Stopped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     trainings = _trainings()
     parser.add_argument(
-        "--task", choices=trainings, default="instance", help="task of the model (default: instance)"
+        "--task", choices=trainings, help="task of the model (default: that of --config, or instance)"
     )
+    add_options(parser)
     add_reading(parser)
-    for training in trainings.values():
-        training.add_arguments(parser)
+    own: dict[str, list[argparse.Action]] = {}
+    for task, training in trainings.items():
+        own[task] = training.add_arguments(parser.add_argument_group(f"options of --task {task}"))
+    parser.set_defaults(own=own)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume the run that is in the folder."""
-    return _trainings()[arguments.task].run(arguments, _published)
+    check_options(arguments)
+    recipe = read_recipe(arguments.config, arguments.set)
+    task = arguments.task or recipe.task or "instance"
+    if recipe.task and recipe.task != task:
+        raise ValueError(
+            f"--task {task} contradicts {arguments.config}, whose task is {recipe.task}: omit one of them"
+        )
+    trainings = _trainings()
+    if task not in trainings:
+        raise ValueError(f"task {task!r} is unknown: use one of {', '.join(trainings)}")
+    _refuse_options_of_other_tasks(arguments, task)
+    prepared = trainings[task].prepare(arguments, recipe, run_json.read(arguments.out), _published)
+
+    # After the arguments have been checked, since TensorFlow takes seconds to import.
+    import keras
+
+    from model.training.devices import share_batches
+    from model.training.loop import train
+    from model.training.precision import computing_in
+    from model.training.run_folder import RunFolder, locked
+
+    plan = prepared.plan
+    keras.utils.set_random_seed(plan.seed)
+    with share_batches(plan.devices), computing_in(plan.precision):
+        learner = prepared.learner()
+        # Last, so that a refused command leaves no files behind.
+        with locked(arguments.out):
+            run_folder = RunFolder(
+                arguments.out, prepared.asked, plan, learner.ranking, arguments.checkpoint_seconds
+            )
+            try:
+                train(learner, run_folder)
+            except Stopped as stopped:
+                print(f"{stopped}: repeat the command to continue from there", file=sys.stderr)
+                return 128 + stopped.signal  # the shell's convention
+    print(f"Weights: {run_folder.weights_path}")
+    if run_folder.best_path.exists():
+        print(f"Best on --validation: {run_folder.best_path}")
+    return 0
+
+
+def _refuse_options_of_other_tasks(arguments: argparse.Namespace, task: str) -> None:
+    for other, actions in arguments.own.items():
+        for action in actions:
+            mine = {one.dest for one in arguments.own[task]}
+            if action.dest not in mine and getattr(arguments, action.dest) is not None:
+                raise ValueError(
+                    f"{action.option_strings[0]} belongs to --task {other}, and the task is {task}: omit it"
+                )
 
 
 def _published(name: str) -> Bundle:
@@ -35,6 +91,9 @@ def _published(name: str) -> Bundle:
     from model.publishing.publish import publish_fetched
     from model.publishing.published import PUBLISHED
 
+    if name not in PUBLISHED:
+        known = ", ".join([*catalog.names(), *PUBLISHED])
+        raise ValueError(f"there is no model {name!r}; there are: {known}")
     print(f"There is no model {name} yet: fetching it, as python -m model fetch {name} does.")
     return publish_fetched(PUBLISHED[name]).bundle
 

@@ -16,6 +16,10 @@ from model.engines.stages import Runner, StageSpec
 from model.results.result import Result, Task, Wishes
 from model.stopwatch import Stopwatch
 from model.storage.manifest import Bundle, Manifest
+from model.training.plan import Plan
+from model.training.prepared import Prepared
+from model.training.recipe import Recipe
+from model.training.run_json import Asked
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -128,16 +132,36 @@ class ImportPart(Protocol):
 class Training(Protocol):
     """A family's part of `python -m model train`; a module can serve as one."""
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the family's own arguments."""
+    @property
+    def CONFIG(self) -> type:  # noqa: N802  # a module's constant
+        """The values that a recipe's `config` may have: a dataclass."""
 
-    def run(self, arguments: argparse.Namespace, published: Callable[[str], Bundle]) -> int:
-        """Train, and return the exit status.
+    @property
+    def PLAN(self) -> type[Plan]:  # noqa: N802
+        """The values that a recipe's `plan` may have."""
+
+    def add_arguments(self, group: argparse._ArgumentGroup) -> list[argparse.Action]:
+        """Add the options that only this family has; their defaults are None."""
+
+    def prepare(
+        self,
+        arguments: argparse.Namespace,
+        recipe: Recipe,
+        begun: Asked | None,
+        published: Callable[[str], Bundle],
+    ) -> Prepared:
+        """Check the options and the data of a run, without importing Keras.
 
         Args:
-            arguments: the command's arguments.
+            arguments: of the command: the common ones, those of `add_reading`, and this family's.
+            recipe: the values of the configuration file.
+            begun: the arguments of the run that is continued; None: a new run.
             published: returns the published model of a name, downloaded if necessary; raises ValueError if
                 that fails.
+
+        Raises:
+            ValueError: an option is impossible, or the data cannot be used; the message says what would be
+                right.
         """
 
 

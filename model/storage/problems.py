@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 Values = TypeVar("Values")
+NAMED_AT_MOST = 8
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few of `names`, and the number of further ones, as text."""
+    shown = ", ".join(names[:NAMED_AT_MOST])
+    rest = len(names) - NAMED_AT_MOST
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def problems_in(error: ValidationError) -> str:

@@ -36,9 +36,9 @@ class MaskRCNNFamily:
     @property
     def training(self) -> Training:
         """See `families.family.Family`."""
-        from model.families.mask_rcnn import train_command
+        from model.families.mask_rcnn import training
 
-        return train_command
+        return training
 
     def check(self, manifest: Manifest) -> None:
         """See `families.family.Family`."""

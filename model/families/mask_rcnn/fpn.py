@@ -31,7 +31,7 @@ class Upsample(keras.layers.Layer):
 
     def call(self, cells: Any) -> Any:
         copies = np.tile(np.eye(cells.shape[-1], dtype=np.float32), (2, 2, 1, 1))
-        return ops.conv_transpose(cells, ops.convert_to_tensor(copies), strides=2)
+        return ops.conv_transpose(cells, ops.convert_to_tensor(copies, cells.dtype), strides=2)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape

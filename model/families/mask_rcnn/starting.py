@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.families.mask_rcnn import run_json
 from model.families.mask_rcnn.training_plan import LAYER_STAGES
 from model.families.mask_rcnn.weight_files import (
     CLASS_LAYERS,
@@ -17,11 +16,12 @@ from model.families.mask_rcnn.weight_files import (
     StoredLayer,
     WeightsError,
     by_name,
-    some,
     stored_layers,
 )
 from model.families.mask_rcnn.weights import fill
 from model.storage.manifest import Bundle
+from model.storage.problems import some
+from model.training import run_json
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from model.families.mask_rcnn.network import MaskRCNN
 
 IMAGENET, COCO = "imagenet", "coco"
+FAMILY = "mask_rcnn"
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,24 @@ def start_of(
     exclude: Sequence[str],
     classes: Sequence[str],
     published: Callable[[str], Bundle],
+    continued: str | None = None,
 ) -> Start:
-    """The Start that `--weights` and `--exclude` select.
+    """The Start that `--weights` or `--continue-from`, and `--exclude`, select.
 
     Args:
         weights: "imagenet", "coco" or the path of a file.
         exclude: names of layers that are not read.
         classes: of the data, the background first.
         published: returns the published model of a name, downloaded if necessary.
+        continued: the name of the model to start from, instead of `weights`.
 
     Raises:
         ValueError: there are no such weights, or their number of classes differs from the data's.
     """
+    if continued:
+        bundle = published(continued)
+        start = _start_from_bundle(bundle, f"{continued}@{bundle.manifest.version}", exclude, classes)
+        return replace(start, config={**bundle.manifest.config, **start.config})
     if not weights:
         if exclude:
             raise ValueError("--exclude names layers that are not read from --weights: give --weights too")
@@ -76,7 +83,7 @@ def start_of(
     if weights == IMAGENET:
         return Start(IMAGENET, exclude=tuple(exclude), notes=("The backbone starts from ImageNet.",))
     if weights == COCO:
-        return _start_from_coco(_coco(published), exclude, classes)
+        return _start_from_bundle(_coco(published), COCO, exclude, classes)
     path = Path(weights)
     start = _start_from_file(str(path.resolve()), path, exclude)
     count = start.config.get("num_classes", len(classes))
@@ -201,12 +208,17 @@ def _coco(published: Callable[[str], Bundle]) -> Bundle:
         raise WeightsError(f"{error}, or give a file with --weights FILE") from None
 
 
-def _start_from_coco(bundle: Bundle, exclude: Sequence[str], classes: Sequence[str]) -> Start:
-    path = bundle.weights_path
-    if bundle.manifest.classes == list(classes):
-        return _start_from_file(COCO, path, exclude)
-    start = _start_from_file(COCO, path, [*exclude, *CLASS_LAYERS])
-    note = f"The data's classes differ from COCO's, so {', '.join(CLASS_LAYERS)} are not read."
+def _start_from_bundle(bundle: Bundle, weights: str, exclude: Sequence[str], classes: Sequence[str]) -> Start:
+    """The Start from a model's weights; if its classes are others, without the class layers."""
+    manifest = bundle.manifest
+    if manifest.family != FAMILY:
+        raise WeightsError(
+            f"{manifest.name} is not a Mask R-CNN: its task is {manifest.task}, so give that --task"
+        )
+    if manifest.classes == list(classes):
+        return _start_from_file(weights, bundle.weights_path, exclude)
+    start = _start_from_file(weights, bundle.weights_path, [*exclude, *CLASS_LAYERS])
+    note = f"The data's classes differ from those of {manifest.name}: {', '.join(CLASS_LAYERS)} are not read."
     return replace(start, notes=(note,))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,32 +11,17 @@ import numpy.typing as npt
 
 from model.data.sample import DataSet
 from model.data.subset import Subset, evenly_spaced
-from model.evaluation import UNSURE, Evaluation, evaluate
+from model.evaluation import UNSURE, Evaluation, evaluate, worst_sheet
 from model.families.mask_rcnn.augmentation import UNCHANGED
 from model.families.mask_rcnn.batches import BatchSource
 from model.families.mask_rcnn.inference import find_segments
 from model.families.mask_rcnn.network import MaskRCNN
 from model.families.mask_rcnn.training_network import TrainingNetwork
-from model.families.mask_rcnn.training_plan import Plan
+from model.families.mask_rcnn.training_plan import InstancePlan
 from model.results.segments import Segments
+from model.training.learner import Measured
 
 PICTURES_SHOWN = 8
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The result of evaluating a network.
-
-    Attributes:
-        figures: "val_loss", its parts, "val_mAP" and "val_AP50" (COCO's, of masks, 0 to 1, if there are
-            objects); empty if the network learns from the pictures.
-        evaluation: of the pictures to show.
-        pictures: the pictures to show.
-    """
-
-    figures: dict[str, float]
-    evaluation: Evaluation
-    pictures: DataSet
 
 
 class Validation:
@@ -50,7 +34,9 @@ class Validation:
         held_out: whether the network does not learn from them; if it does, a few are shown, none measured.
     """
 
-    def __init__(self, data: DataSet, plan: Plan, *, pictures: int = 50, held_out: bool = True) -> None:
+    def __init__(
+        self, data: DataSet, plan: InstancePlan, *, pictures: int = 50, held_out: bool = True
+    ) -> None:
         self.data = evenly_spaced(data, pictures if held_out else PICTURES_SHOWN)
         self.held_out = held_out
         self._plan = plan
@@ -63,7 +49,11 @@ class Validation:
     def measure(
         self, trainer: TrainingNetwork, network: MaskRCNN, before_each: Callable[[], None]
     ) -> Measured:
-        """Evaluate the network as it is; `before_each` runs before each picture and batch and may raise."""
+        """Evaluate the network as it is; `before_each` runs before each picture and batch and may raise.
+
+        The figures are "val_loss", its parts, "val_mAP" and "val_AP50" (COCO's, of masks, 0 to 1, if there
+        are objects); there are none if the network learns from the pictures.
+        """
         config = network.config
         unsure = dataclasses.replace(
             config, detection_min_confidence=min(UNSURE, config.detection_min_confidence)
@@ -76,10 +66,11 @@ class Validation:
         losses = self._losses(trainer, before_each) if self.held_out else {}
         result = evaluate(predict, self.data, threshold=config.detection_min_confidence, progress=False)
         shown = np.linspace(0, len(self.data) - 1, min(PICTURES_SHOWN, len(self.data))).round().astype(int)
+        evaluation = dataclasses.replace(result, images=[result.images[index] for index in shown])
+        pictures = Subset(self.data, shown.tolist())
         return Measured(
             {**losses, **_coco(result)} if self.held_out else {},
-            dataclasses.replace(result, images=[result.images[index] for index in shown]),
-            Subset(self.data, shown.tolist()),
+            lambda path: worst_sheet(evaluation, pictures, path, count=len(pictures)),
         )
 
     def _losses(self, trainer: TrainingNetwork, before_each: Callable[[], None]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.mistaken_files import mistaken_for_a_model
+from model.storage.problems import some
 
 LayerWeights = Mapping[str, npt.NDArray]
 """One layer's arrays by their Keras names: kernel, bias, gamma, beta, moving_mean, moving_variance."""
@@ -21,7 +22,6 @@ CLASS_LAYERS = ("mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask")
 WITHOUT_WEIGHTS = ("mrcnn_bbox", "anchors")
 """Ignored in files, as they are not the network's: Matterport's own examples exclude the first; forks for
 TensorFlow 2 save the second as if it were learned, although anchors follow from the config."""
-NAMED_AT_MOST = 8
 LAYER_NAME = re.compile(
     r"conv1|bn_conv1|(res|bn)[2-5][a-z]_branch(1|2[abc])|fpn_c[2-5]p[2-5]|fpn_p[2-5]"
     r"|rpn_(conv_shared|class_raw|bbox_pred)|mrcnn_(class_(conv|bn)[12]|class_logits|bbox_fc)"
@@ -116,13 +116,6 @@ def layer_names(path: Path) -> list[str]:
     except READING_ERRORS as error:
         raise WeightsError(_unreadable(path, error)) from None
     return [_without_session(name.rpartition("/")[2]) for name in names]
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of `names`, and the number of further ones, as text."""
-    shown = ", ".join(names[:NAMED_AT_MOST])
-    rest = len(names) - NAMED_AT_MOST
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def _arrays(weights: h5py.Group) -> dict[str, npt.NDArray]:

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.mask_rcnn.weight_files import CLASS_LAYERS as CLASS_LAYERS
-from model.families.mask_rcnn.weight_files import NAMED_AT_MOST, by_name, some, stored_layers
 from model.families.mask_rcnn.weight_files import LayerWeights as LayerWeights
 from model.families.mask_rcnn.weight_files import WeightsError as WeightsError
+from model.families.mask_rcnn.weight_files import by_name, stored_layers
 from model.families.mask_rcnn.weight_files import read_weights as read_weights
 from model.files.whole_files import whole_file
+from model.storage.problems import NAMED_AT_MOST, some
 
 if TYPE_CHECKING:
     import keras

@@ -12,9 +12,9 @@ from drawn_data import TINY, write_folder
 from PIL import Image
 
 from model.__main__ import main
-from model.families.mask_rcnn import training
 from model.families.mask_rcnn.weights import save_weights
 from model.mrcnn import MaskRCNN
+from model.training import loop
 
 CONFIG = {**TINY.to_json(), "train_bn": True}
 PLAN = {"steps": 4, "batch_size": 1, "picture_size": 64}
@@ -30,20 +30,23 @@ def refusal(capsys: pytest.CaptureFixture[str], out: Path, *words: object) -> st
 @pytest.mark.parametrize(
     ("recipe", "told"),
     [
-        ("[]", "recipe.json is not a valid recipe: Input should be an object"),
-        ("{", "recipe.json is not a valid recipe: Invalid JSON"),
-        ({"plans": {}}, "recipe.json is not a valid recipe: plans: Unexpected"),
+        ("[]", "recipe.json is not a valid recipe: it must have the sections config and plan"),
+        ("{", "recipe.json is not valid YAML in line 1: "),
+        ({"plans": {}}, "recipe.json is not a valid recipe: plans is unknown: did you mean plan?"),
         ({"plan": [4]}, "recipe.json is not a valid recipe: plan: "),
-        ({"config": {**CONFIG, "backbones": "resnet50"}, "plan": PLAN}, "Config has no backbones"),
+        (
+            {"config": {**CONFIG, "backbones": "resnet50"}, "plan": PLAN},
+            "backbones is unknown: did you mean backbone?",
+        ),
         ({"config": {**CONFIG, "learning_rate": "low"}, "plan": PLAN}, "learning_rate: "),
-        ({"config": CONFIG, "plan": {**PLAN, "step": 4}}, "step: Unexpected"),
+        ({"config": CONFIG, "plan": {**PLAN, "step": 4}}, "step is unknown: did you mean steps?"),
         ({"config": CONFIG, "plan": {**PLAN, "steps": "four"}}, "steps: "),
         ({"config": CONFIG, "plan": {**PLAN, "warmup_steps": "none"}}, "warmup_steps: "),
         ({"config": CONFIG, "plan": {**PLAN, "batch_size": 0}}, "batch_size 0 must be at least 1"),
         ({"config": CONFIG, "plan": {**PLAN, "steps": -4}}, "steps -4 must be at least 1"),
         (
             {"config": CONFIG, "plan": {**PLAN, "augmentation": {"zooms": 1}}},
-            "augmentation.zooms: Unexpected",
+            "augmentation.zooms is unknown: did you mean zoom?",
         ),
         ({"config": CONFIG, "plan": {}}, "--steps is missing"),
     ],
@@ -102,7 +105,7 @@ def test_binary_masks_are_refused(tmp_path: Path, recipe: Path, capsys: pytest.C
         (("--picture-size", 100), "--picture-size 100 must be a multiple of 64"),
         (("--steps", 3, "--warmup-steps", 9), "--warmup-steps 9 must be fewer than --steps 3"),
         (("--warmup-steps", 9), "--warmup-steps 9 must be fewer than steps 4"),  # which the recipe says
-        (("--seed", -1), "--seed -1 must be from 0"),
+        (("--seed", -1), "--seed -1 must be at least 0"),
         (("--learning-rate", 0), "--learning-rate 0.0: give only values above 0"),
         (("--validation-pictures", 0), "--validation-pictures 0 must be at least 1"),
         (("--checkpoint-seconds", -5), "--checkpoint-seconds -5 must be 0 or more"),
@@ -131,7 +134,7 @@ def test_without_a_recipe_a_run_has_the_resize_mode_of_bundles_or_the_one_that_i
     tmp_path: Path, data_folder: Path, network: MaskRCNN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "train", lambda *_: None)  # what is asked is written before
+    monkeypatch.setattr(loop, "train", lambda *_: None)  # what is asked is written before
     save_weights(network.layers, "start.h5")
     words = ["train", "--data", str(data_folder), "--out", "run", "--weights", "start.h5", "--steps", "1"]
     run_json = tmp_path / "run/run.json"

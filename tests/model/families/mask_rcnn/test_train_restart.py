@@ -18,9 +18,9 @@ import pytest
 from drawn_data import TINY, write_folder
 
 from model.__main__ import main
-from model.families.mask_rcnn.run_folder import RunFolder
 from model.families.mask_rcnn.weights import read_weights, save_weights
 from model.mrcnn import MaskRCNN
+from model.training.run_folder import RunFolder
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

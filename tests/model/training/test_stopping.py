@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from model.families.mask_rcnn.stopping import Stopped, stoppable
+from model.training.stopping import Stopped, stoppable
 
 
 @pytest.fixture(autouse=True)

@@ -11,24 +11,28 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from drawn_data import Drawn, sample_of
 
-from model.evaluation import evaluate
-from model.families.mask_rcnn import run_json
-from model.families.mask_rcnn.run_folder import RunFolder, locked
-from model.families.mask_rcnn.run_json import RunError
-from model.families.mask_rcnn.validation import Measured
-from model.results.segments import Segments
+from model.training import run_json
+from model.training.learner import Measured, Ranking
+from model.training.plan import Plan
+from model.training.run_folder import RunFolder, locked
+from model.training.run_json import RunError
 
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def data() -> Drawn:
-    return Drawn([sample_of(np.zeros((80, 90), np.uint16))])
+RANKING = Ranking(("val_mAP", "-val_loss"), "AP", ("val_mAP", "val_AP50"))
+
+
+def folder_of(
+    folder: Path, asked: dict | None = None, *, every_seconds: float = 300, **plan: int
+) -> RunFolder:
+    """A run folder for five steps, if the plan does not say otherwise."""
+    values = {"steps": 5, "warmup_steps": 0, **plan}
+    return RunFolder(folder, asked or {}, Plan(**values), RANKING, every_seconds)
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def state() -> list[keras.Variable]:
 @pytest.fixture
 def run(tmp_path: Path, state: list[keras.Variable]) -> RunFolder:
     """A run with a checkpoint of its second step."""
-    run = RunFolder(tmp_path, {})
+    run = folder_of(tmp_path)
     for step in (1, 2):
         run.record(step, {"loss": step / 2})
     run.checkpoint(2, state)
@@ -47,28 +51,28 @@ def run(tmp_path: Path, state: list[keras.Variable]) -> RunFolder:
 
 
 def test_a_folder_with_another_run_is_refused_and_left_alone(tmp_path: Path) -> None:
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ("a", "b")})
-    RunFolder(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ["a", "b"]})  # the same, to JSON
+    folder_of(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ("a", "b")})
+    folder_of(tmp_path, {"seed": 1, "plan": {"steps": 5}, "classes": ["a", "b"]})  # the same, to JSON
     with pytest.raises(RunError, match=r"holds a run with --seed 1, not 2; .* repeat its command .* --out"):
-        RunFolder(tmp_path, {"seed": 2, "plan": {"steps": 5}, "classes": ["a"]})
+        folder_of(tmp_path, {"seed": 2, "plan": {"steps": 5}, "classes": ["a"]})
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_kill_while_the_folder_is_claimed_spoils_nothing(tmp_path: Path) -> None:
     (tmp_path / "run.json.part").write_text('{"se')
-    RunFolder(tmp_path, {"seed": 1})
-    RunFolder(tmp_path, {"seed": 1})
+    folder_of(tmp_path, {"seed": 1})
+    folder_of(tmp_path, {"seed": 1})
 
 
 def test_a_checkpoint_is_due_in_time_and_at_the_end(tmp_path: Path) -> None:
-    patient, eager = (RunFolder(tmp_path, {}, seconds) for seconds in (1000, 0))
-    assert not patient.is_due(3, 5)
-    assert patient.is_due(5, 5)
-    assert eager.is_due(3, 5)
+    patient, eager = (folder_of(tmp_path, every_seconds=seconds) for seconds in (1000, 0))
+    assert not patient.is_due(3)
+    assert patient.is_due(5)
+    assert eager.is_due(3)
 
 
 def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path, {})
+    run = folder_of(tmp_path)
     stored = [keras.Variable([1.0, 2.0]), keras.Variable(7, dtype="int32", trainable=False)]
     assert run.restore(stored) == 0
     for step in (1, 2):
@@ -79,7 +83,7 @@ def test_a_restored_state_is_the_stored_one_without_later_history(tmp_path: Path
         history.write("3,1.5\n")
     (tmp_path / "checkpoint.npz.part").write_bytes(b"PK\x03\x04 cut off")
 
-    again = RunFolder(tmp_path, {})
+    again = folder_of(tmp_path)
     state = [keras.Variable([0.0, 0.0]), keras.Variable(0, dtype="int32", trainable=False)]
     assert again.restore(state) == 2
     np.testing.assert_array_equal(state[0], [1, 2])
@@ -121,10 +125,9 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(
         run.restore(state)
 
 
-def measured(data: Drawn, **figures: float) -> Measured:
-    """What a network was worth that finds nothing."""
-    found = evaluate(lambda image: Segments.none((90, 80)), data, progress=False)
-    return Measured(figures, found, data)
+def measured(**figures: float) -> Measured:
+    """What was measured, with a picture of nothing."""
+    return Measured(figures, lambda path: path.write_bytes(b"") and None)
 
 
 def write(text: str) -> Callable[[Path], None]:
@@ -132,18 +135,18 @@ def write(text: str) -> Callable[[Path], None]:
     return lambda path: path.write_text(text) and None
 
 
-def test_a_run_goes_on_without_its_history(run: RunFolder, state: list[keras.Variable], data: Drawn) -> None:
+def test_a_run_goes_on_without_its_history(run: RunFolder, state: list[keras.Variable]) -> None:
     (run.folder / "history.csv").unlink()
     assert run.restore(state) == 2
     assert run.history.rows == []
-    run.report(2, write("weights"), lambda: measured(data))  # nothing to draw curves of
+    run.report(2, write("weights"), lambda: measured())  # nothing to draw curves of
     run.record(3, {"loss": 1.5})
     run.checkpoint(3, state)
     assert (run.folder / "history.csv").read_text().splitlines() == ["step,loss", "3,1.5"]
 
 
 def test_the_best_weights_on_validation_data_are_kept_across_a_restart(
-    tmp_path: Path, state: list[keras.Variable], data: Drawn
+    tmp_path: Path, state: list[keras.Variable]
 ) -> None:
     figures = [
         {"val_loss": 3.0},  # no AP: there may be no objects
@@ -154,11 +157,11 @@ def test_the_best_weights_on_validation_data_are_kept_across_a_restart(
     ]
     kept = []
     for step, of_step in enumerate(figures, start=1):
-        run = RunFolder(tmp_path, {})
+        run = folder_of(tmp_path)
         run.restore(state)
         run.record(step, {"loss": 4.0})
         run.checkpoint(step, state)
-        run.report(step, write(f"as of {step}"), lambda of_step=of_step: measured(data, **of_step))
+        run.report(step, write(f"as of {step}"), lambda of_step=of_step: measured(**of_step))
         kept.append(run.best_path.read_text())
     assert kept == ["as of 1", "as of 2", "as of 2", "as of 4", "as of 4"]
     assert run.weights_path.read_text() == "as of 5"
@@ -170,29 +173,29 @@ def test_the_best_weights_on_validation_data_are_kept_across_a_restart(
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_validation_data_nothing_is_called_the_best(run: RunFolder, data: Drawn) -> None:
-    run.report(2, write("weights"), lambda: measured(data))
+def test_without_validation_data_nothing_is_called_the_best(run: RunFolder) -> None:
+    run.report(2, write("weights"), lambda: measured())
     assert run.weights_path.exists()
     assert not run.best_path.exists()
 
 
 def test_the_time_of_a_report_is_none_of_the_time_between_checkpoints(
-    tmp_path: Path, state: list[keras.Variable], data: Drawn
+    tmp_path: Path, state: list[keras.Variable]
 ) -> None:
-    run = RunFolder(tmp_path, {}, 0.5)
+    run = folder_of(tmp_path, every_seconds=0.5)
 
     def measure() -> Measured:
         time.sleep(0.6)
-        return measured(data)
+        return measured()
 
     run.record(1, {"loss": 1.0})
     run.checkpoint(1, state)
     run.report(1, write("weights"), measure)
-    assert not run.is_due(2, 5)
+    assert not run.is_due(2)
     time.sleep(0.6)
-    assert run.is_due(2, 5)
-    assert not run.is_report_due(2, 5)  # of all time, reports get a fifth at most
-    assert run.is_report_due(5, 5)
+    assert run.is_due(2)
+    assert not run.is_report_due(2)  # of all time, reports get a fifth at most
+    assert run.is_report_due(5)
 
 
 def test_weights_that_are_not_finite_do_not_take_the_last_checkpoints_place(
@@ -206,10 +209,10 @@ def test_weights_that_are_not_finite_do_not_take_the_last_checkpoints_place(
 
 def test_a_run_can_be_made_longer_but_not_shorter_than_it_is(tmp_path: Path, run: RunFolder) -> None:
     for steps in (2, 40, 20):
-        RunFolder(tmp_path, {"plan": {"steps": steps}})
+        folder_of(tmp_path, {"plan": {"steps": steps}})
         assert run_json.read(tmp_path) == {"plan": {"steps": steps}}
     with pytest.raises(RunError, match=r"has done 2 steps: .* --steps 2 or more, or .* --out"):
-        RunFolder(tmp_path, {"plan": {"steps": 1}})
+        folder_of(tmp_path, {"plan": {"steps": 1}})
     assert run_json.read(tmp_path) == {"plan": {"steps": 20}}
 
 
@@ -259,12 +262,12 @@ def test_a_damaged_history_is_named_with_what_to_do(
 def test_a_damaged_run_json_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(RunError, match=r"run\.json is damaged"):
-        RunFolder(tmp_path, {"seed": 1})
+        folder_of(tmp_path, {"seed": 1})
 
 
 def test_a_folder_is_one_process_at_a_time_and_free_again_when_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from model.families.mask_rcnn.run_folder import locked\n"
+        "import sys, time; from pathlib import Path; from model.training.run_folder import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
-from model.families.mask_rcnn.weight_files import some
+from model.storage.problems import some
 
 USUAL_AT_MOST = 1e6
 """Larger weights, or larger deviations in a batch norm, are signs of a training run about to diverge."""
@@ -34,7 +34,7 @@ def why_not_finite(
     step: int,
     values: Mapping[str, float],
     *,
-    objects: int,
+    labels: int,
     learning_rate: float,
     kept: int,
     suspected: str,
@@ -44,7 +44,7 @@ def why_not_finite(
     Args:
         step: at which the loss was not finite.
         values: "loss" and the losses that it is the sum of.
-        objects: the number of objects in all pictures so far.
+        labels: the number of labels in all pictures so far that there is something to learn from.
         learning_rate: at this step.
         kept: the step of the last checkpoint; 0: there is none.
         suspected: the result of `suspects` for the initial weights.
@@ -55,14 +55,14 @@ def why_not_finite(
         f"the loss is {values['loss']} at step {step} ({names or 'the sum of its parts'}). {checkpoint}; "
         "history.csv has the losses so far. "
     )
-    if not objects:
+    if not labels:
         return told + "No picture so far showed an object to learn: check the labels of --data"
     if suspected:
         return told + f"The initial weights have unusual values in {suspected}: start from other --weights"
     if step == 1:
         return told + (
             "Nothing had been learned yet, the weights were finite and the pictures showed objects: check "
-            "mean_pixel and loss_weights in --recipe"
+            "mean_pixel and loss_weights in --config"
         )
     return told + (
         "The initial weights were finite and the pictures showed objects, so the likely cause is the "

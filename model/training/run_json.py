@@ -17,7 +17,8 @@ STEPS = "plan.steps"
 PATHS = ("data", "validation", "weights")
 OPTIONS = (
     *(*PATHS, "exclude", "backbone", "layers", "optimizer", "steps", "batch_size", "picture_size"),
-    *("learning_rate", "warmup_steps", "seed", "exif", "class_attribute"),
+    *("learning_rate", "warmup_steps", "seed", "exif", "class_attribute", "task", "continue_from"),
+    *("precision", "accumulate", "devices", "report_every", "patience", "encoder"),
 )
 """Values that have an option on the command line."""
 LONGEST_SHOWN = 80  # characters

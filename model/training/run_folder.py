@@ -9,22 +9,19 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from model.evaluation import worst_sheet
-from model.families.mask_rcnn import run_json
-from model.families.mask_rcnn.history import History, HistoryError
-from model.families.mask_rcnn.run_json import Asked, RunError
-from model.families.mask_rcnn.weight_files import some
 from model.files.system_errors import in_words
 from model.files.whole_files import whole_file
-
-if TYPE_CHECKING:
-    from model.families.mask_rcnn.validation import Measured
+from model.storage.problems import some
+from model.training import run_json
+from model.training.history import History, HistoryError
+from model.training.learner import Measured, Ranking
+from model.training.plan import Plan
+from model.training.run_json import Asked, RunError
 
 STEP = "step"
 STEPS_TO_REPORTS = 4
@@ -61,13 +58,18 @@ class RunFolder:
         folder: created if missing.
         asked: everything that determines the outcome, as plain values. A folder that holds a run with other
             values is refused; only the number of steps may differ.
+        plan: of the training.
+        ranking: which of two reports is better.
         every_seconds: time between checkpoints, not counting the time for reports.
     """
 
-    def __init__(self, folder: Path, asked: Asked, every_seconds: float = 300) -> None:
+    def __init__(
+        self, folder: Path, asked: Asked, plan: Plan, ranking: Ranking, every_seconds: float = 300
+    ) -> None:
         self.folder = folder
         self.every_seconds = every_seconds
-        self.history = History(folder / "history.csv")
+        self.history = History(folder / "history.csv", ranking)
+        self._plan = plan
         self._checkpoint_path = folder / "checkpoint.npz"
         self._report_seconds = 0.0
         self._claim(asked)
@@ -83,6 +85,15 @@ class RunFolder:
     def best_path(self) -> Path:
         """The file of the averaged weights of the report that was best on validation data."""
         return self.folder / "best.weights.h5"
+
+    @property
+    def curves_path(self) -> Path:
+        """The plot of the history."""
+        return self.folder / "losses.png"
+
+    def panel_path(self, step: int) -> Path:
+        """The picture of predictions beside the truth, of the report at a step."""
+        return self.folder / "predictions" / f"{step:06}.png"
 
     def restore(self, state: Sequence[keras.Variable]) -> int:
         """Fill `state` from the last checkpoint and return its number of steps, or 0 if there is none.
@@ -112,14 +123,32 @@ class RunFolder:
         """Record one step's losses; they are written with the next checkpoint."""
         self.history.add(step, values)
 
-    def is_due(self, step: int, steps: int) -> bool:
+    def is_due(self, step: int) -> bool:
         """Whether it is time for a checkpoint: every few minutes, and at the end."""
-        return step == steps or time.monotonic() - self._clock >= self.every_seconds
+        return step == self._plan.steps or time.monotonic() - self._clock >= self.every_seconds
 
-    def is_report_due(self, step: int, steps: int) -> bool:
-        """Whether it is time for a report: as for a checkpoint, but less often if reports take long."""
+    def is_report_due(self, step: int) -> bool:
+        """Whether it is time for a report: at the end, and every `report_every` steps.
+
+        If the plan does not say how many: as for a checkpoint, but less often if reports take long.
+        """
+        if self._is_report_planned(step):
+            return True
         wait = max(self.every_seconds, STEPS_TO_REPORTS * self._report_seconds)
-        return step == steps or time.monotonic() - self._reported >= wait
+        return not self._plan.report_every and time.monotonic() - self._reported >= wait
+
+    def lacks_report(self, step: int) -> bool:
+        """Whether the plan has a report at this step, which was not written completely."""
+        return self._is_report_planned(step) and not self.history.is_measured(step)
+
+    def is_finished(self, step: int) -> bool:
+        """Whether, after this step, the last `patience` reports were no better than one before them."""
+        patience = self._plan.patience
+        return bool(patience) and self.history.reports_since_best(step) >= patience
+
+    def _is_report_planned(self, step: int) -> bool:
+        every = self._plan.report_every
+        return step > 0 and (step == self._plan.steps or (every > 0 and step % every == 0))
 
     def checkpoint(self, step: int, state: Sequence[keras.Variable]) -> None:
         """Write everything that `restore` reads; each file is written completely or not at all.
@@ -142,8 +171,12 @@ class RunFolder:
             raise RunError(f"{in_words(error)}{kept}") from error
         self._restart_clock()
 
-    def report(self, step: int, save: Callable[[Path], None], measure: Callable[[], Measured]) -> None:
+    def report(
+        self, step: int, save: Callable[[Path], None], measure: Callable[[], Measured]
+    ) -> Mapping[str, float]:
         """Write this step's weights, their figures, the curves, and predictions beside the ground truth.
+
+        Returns the figures.
 
         Args:
             step: the last one done.
@@ -159,15 +192,14 @@ class RunFolder:
             if self.history.is_best(step):
                 save(self.best_path)
             self.history.write()
-        self.history.draw(self.folder / "losses.png")
-        folder = self.folder / "predictions"
-        folder.mkdir(exist_ok=True)
-        worst_sheet(
-            measured.evaluation, measured.pictures, folder / f"{step:06}.png", count=len(measured.pictures)
-        )
+        self.history.draw(self.curves_path)
+        panel = self.panel_path(step)
+        panel.parent.mkdir(exist_ok=True)
+        measured.draw(panel)
         self._restart_clock()
         self._reported = time.monotonic()
         self._report_seconds = self._reported - begun
+        return measured.figures
 
     def _restart_clock(self) -> None:
         self._clock = time.monotonic()

@@ -11,10 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.files.whole_files import whole_file
+from model.training.learner import VALIDATION, Ranking
 
 Row = dict[str, float]
-VALIDATION = "val_"
-"""Prefix of the names of figures measured on validation data."""
 
 
 class HistoryError(ValueError):
@@ -28,9 +27,10 @@ class History:
         rows: in the order of the steps.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ranking: Ranking) -> None:
         """A history to be kept in the file `path`, which is not read yet."""
         self.path = path
+        self.ranking = ranking
         self.rows: list[Row] = []
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
@@ -66,30 +66,56 @@ class History:
             writer.writeheader()
             writer.writerows(self.rows)
 
+    def is_measured(self, step: int) -> bool:
+        """Whether figures were measured on validation data at the step."""
+        return any(row["step"] == step for row in self._measured())
+
     def is_best(self, step: int) -> bool:
-        """Whether the step beats all earlier ones on validation data: by mAP, and if equal by loss."""
-        ranks = {row["step"]: _rank(row) for row in self.rows if f"{VALIDATION}loss" in row}
-        return step in ranks and all(ranks[step] > rank for other, rank in ranks.items() if other < step)
+        """Whether the step beats all earlier ones on validation data."""
+        return self.is_measured(step) and self.best_step(step) == step
+
+    def best_step(self, last: int) -> int | None:
+        """The step up to `last` with the best figures on validation data, the first if several are equal.
+
+        None if nothing was measured.
+        """
+        measured = [row for row in self._measured() if row["step"] <= last]
+        return int(max(measured, key=self._rank)["step"]) if measured else None
+
+    def reports_since_best(self, last: int) -> int:
+        """The number of reports up to `last` that came after the best one."""
+        best = self.best_step(last)
+        return 0 if best is None else sum(best < row["step"] <= last for row in self._measured())
 
     def draw(self, path: Path) -> None:
-        """Draw the losses and, below them, the AP, if any, to a PNG."""
+        """Draw the losses and, below them, the ranking's figures, if any, to a PNG."""
         if not self.rows:  # the file was deleted after the last step
             return
-        measured = [row for row in self.rows if f"{VALIDATION}loss" in row]
-        aps = [name for name in ("val_mAP", "val_AP50") if any(name in row for row in measured)]
-        figure = Figure(figsize=(9, 8 if aps else 5), layout="constrained")
-        axes = figure.subplots(2 if aps else 1, sharex=True, squeeze=False)[:, 0]
+        measured = self._measured()
+        names = [name for name in self.ranking.plotted if any(name in row for row in measured)]
+        figure = Figure(figsize=(9, 8 if names else 5), layout="constrained")
+        axes = figure.subplots(2 if names else 1, sharex=True, squeeze=False)[:, 0]
         self._draw_losses(axes[0], measured)
-        for name in aps:
+        for name in names:
             having = [row for row in measured if name in row]
             axes[1].plot([row["step"] for row in having], [row[name] for row in having], "o-", label=name)
-            axes[1].set_ylabel("mask AP (COCO)")
+            axes[1].set_ylabel(self.ranking.label)
             axes[1].set_ylim(bottom=0)
         for one in axes:
             one.grid(alpha=0.3)
             one.legend()
         axes[-1].set_xlabel("step")
         figure.savefig(path, dpi=100)
+
+    def _measured(self) -> list[Row]:
+        return [row for row in self.rows if f"{VALIDATION}loss" in row]
+
+    def _rank(self, row: Row) -> tuple[float, ...]:
+        """The greater, the better; a figure that is missing or not finite is the worst."""
+        return tuple(
+            _finite(-row.get(name[1:], np.inf) if name.startswith("-") else row.get(name, -np.inf))
+            for name in self.ranking.figures
+        )
 
     def _draw_losses(self, axes: Axes, measured: list[Row]) -> None:
         steps = [row["step"] for row in self.rows]
@@ -113,6 +139,5 @@ def _parsed(row: Mapping[str, str]) -> Row:
     }
 
 
-def _rank(row: Row) -> tuple[float, float]:
-    loss = row[f"{VALIDATION}loss"]
-    return row.get(f"{VALIDATION}mAP", 0.0), -loss if np.isfinite(loss) else -np.inf
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else -np.inf

@@ -1,0 +1,162 @@
+"""Recipe: the values of a training configuration file, checked against the options that exist."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from model.files.text_files import text_of
+from model.storage.problems import some
+from model.training.run_json import option
+
+Values = TypeVar("Values")
+LIMITS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "above"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "below"),
+}
+"""Pydantic's type of error → the name of the limit in its context, and the words for it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The contents of a configuration file, with the values that the command line sets in it.
+
+    Attributes:
+        config: describes the network and how pictures are brought to it; see the family's config.
+        plan: describes the training; see the family's plan.
+        task: the task of the model; empty if the file does not say.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    config: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    task: str = ""
+
+
+def read_recipe(path: Path | None, settings: Sequence[str] = ()) -> Recipe:
+    """The Recipe in a YAML or JSON file, which is YAML too.
+
+    Args:
+        path: of the file; None: no file.
+        settings: "plan.augmentation.zoom=[0.5, 2]" sets a value, written as in YAML.
+
+    Raises:
+        ValueError: the file is not a recipe, or a setting is not of that form; says what is wrong.
+    """
+    values = _contents(path) if path else {}
+    for setting in settings:
+        _set(values, setting)
+    source = f"{path} is not a valid recipe: " if path else ""
+    try:
+        return validated(Recipe, values)
+    except ValueError as error:
+        raise ValueError(f"{source}{error}") from None
+
+
+def validated(kind: type[Values], values: Mapping[str, Any]) -> Values:
+    """`kind`, a dataclass or pydantic model, with these values.
+
+    Raises:
+        ValueError: names what is wrong, with the nearest name in the place of an unknown one.
+    """
+    for name in values:
+        if name not in _names_at(kind, ()):  # pydantic ignores unknown fields of a dataclass
+            raise ValueError(_unknown(kind, (name,)))
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        raise ValueError("; ".join(_problem(kind, item) for item in error.errors())) from None
+
+
+@contextmanager
+def words_of_the_command_line(given: Mapping[str, Any]) -> Iterator[None]:
+    """Name the option in error messages about a value that an option gave: "--batch-size 0 must be …"."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error)
+        for name, value in given.items():
+            if value is not None:
+                message = re.sub(rf"(?<![\w-]){name}(?!\w)", option(name), message)
+        raise ValueError(message) from None
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    text, _ = text_of(path)
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" in line {place.line + 1}" if place else ""
+        raise ValueError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a valid recipe: it must have the sections config and plan")
+    return values
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    name, equals, text = setting.partition("=")
+    if not equals or not all(name.split(".")):
+        raise ValueError(f"--set {setting}: give SECTION.KEY=VALUE, such as plan.average=0.99")
+    *sections, key = name.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ValueError(f"--set {setting}: {section} has no keys of its own")
+        values = inner
+    try:
+        values[key] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ValueError(f"--set {setting}: {text} is not a value as YAML writes it") from None
+
+
+def _problem(kind: type, item: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in item["loc"])
+    shown = f"{name} {item['input']}"
+    if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return _unknown(kind, item["loc"])
+    if item["type"] in LIMITS:
+        limit, words = LIMITS[item["type"]]
+        return f"{shown} must be {words} {item['ctx'][limit]}"
+    if item["type"] == "literal_error":
+        return (
+            f"{name} {item['input']!r} is unknown: use one of {item['ctx']['expected'].replace(' or ', ', ')}"
+        )
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
+
+
+def _unknown(kind: type, place: tuple[str | int, ...]) -> str:
+    *section, name = map(str, place)
+    known = sorted(_names_at(kind, place[:-1]))
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f"did you mean {near[0]}?" if near else f"there are: {some(known)}"
+    return f"{'.'.join([*section, name])} is unknown: {advice}"
+
+
+@lru_cache(maxsize=32)
+def _names_at(kind: type, place: tuple[str | int, ...]) -> frozenset[str]:
+    """The names that may be given at a place inside `kind`."""
+    schema = TypeAdapter(kind).json_schema()
+    definitions, here = schema.get("$defs", {}), schema
+    for part in place:
+        here = here.get("properties", {}).get(part, {})
+        for reference in (here, *here.get("anyOf", ()), *here.get("allOf", ())):
+            if "$ref" in reference:
+                here = definitions[reference["$ref"].rpartition("/")[2]]
+                break
+    return frozenset(here.get("properties", {}))
