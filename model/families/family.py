@@ -164,6 +164,19 @@ class Training(Protocol):
                 right.
         """
 
+    def package(self, run: Path, asked: Asked, folder: Path, about: Mapping[str, Any]) -> Imported:
+        """Make a bundle from a training run.
+
+        Args:
+            run: the run folder; the best weights are taken, or the last if none are called the best.
+            asked: the arguments of the run.
+            folder: where to write the bundle.
+            about: manifest values: name, version, licence, source, …
+
+        Raises:
+            ValueError: the run has no weights yet; the message says what to do.
+        """
+
 
 class Family(Protocol):
     """A kind of model.

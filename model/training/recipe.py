@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -72,7 +72,7 @@ def validated(kind: type[Values], values: Mapping[str, Any]) -> Values:
         ValueError: names what is wrong, with the nearest name in the place of an unknown one.
     """
     for name in values:
-        if name not in _names_at(kind, ()):  # pydantic ignores unknown fields of a dataclass
+        if name not in _names_at(cast(Hashable, kind), ()):  # pydantic ignores unknown fields of a dataclass
             raise ValueError(_unknown(kind, (name,)))
     try:
         return TypeAdapter(kind).validate_python(dict(values))
@@ -149,7 +149,7 @@ def _unknown(kind: type, place: tuple[str | int, ...]) -> str:
 
 
 @lru_cache(maxsize=32)
-def _names_at(kind: type, place: tuple[str | int, ...]) -> frozenset[str]:
+def _names_at(kind: Hashable, place: tuple[str | int, ...]) -> frozenset[str]:
     """The names that may be given at a place inside `kind`."""
     schema = TypeAdapter(kind).json_schema()
     definitions, here = schema.get("$defs", {}), schema

@@ -79,12 +79,12 @@ class RunFolder:
     @property
     def weights_path(self) -> Path:
         """The file of the averaged weights, as of the last report or the end."""
-        return self.folder / "model.weights.h5"
+        return self.folder / run_json.LAST
 
     @property
     def best_path(self) -> Path:
         """The file of the averaged weights of the report that was best on validation data."""
-        return self.folder / "best.weights.h5"
+        return self.folder / run_json.BEST
 
     @property
     def curves_path(self) -> Path:

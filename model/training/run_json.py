@@ -12,6 +12,8 @@ from model.files.whole_files import whole_file
 Asked = Mapping[str, Any]
 """Everything that determines the outcome of a run, as `json` writes it."""
 
+LAST, BEST = "model.weights.h5", "best.weights.h5"
+"""The files of a run's weights: those of the last report, and those of the best on validation data."""
 STEPS = "plan.steps"
 """The value that may change: a run can be made longer."""
 PATHS = ("data", "validation", "weights")
@@ -43,6 +45,18 @@ def read(folder: Path) -> Asked | None:
         raise RunError(
             f"{path} is damaged ({error}): replace it with an intact copy, or give another folder with --out"
         ) from error
+
+
+def weights_in(folder: Path) -> Path:
+    """The best weights of the run in `folder`; the last ones if none are called the best.
+
+    Raises:
+        RunError: there are none yet.
+    """
+    for name in (BEST, LAST):
+        if (folder / name).is_file():
+            return folder / name
+    raise RunError(f"{folder} has no weights: train first, with python -m model train --out {folder} …")
 
 
 def write(folder: Path, asked: Asked) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from model.data import DataError, DataSet, Reading, check_data, check_objects, open_data
+from model.families.family import Imported
 from model.families.mask_rcnn.augmentation import UPRIGHT
 from model.families.mask_rcnn.config import BACKBONES, Config
 from model.families.mask_rcnn.starting import Start, load_start, start_of
@@ -17,7 +19,7 @@ from model.training.learner import Learner
 from model.training.options import plan_of
 from model.training.prepared import Prepared
 from model.training.recipe import Recipe, validated, words_of_the_command_line
-from model.training.run_json import Asked
+from model.training.run_json import Asked, weights_in
 
 CONFIG = Config
 PLAN = InstancePlan
@@ -85,6 +87,16 @@ def prepare(
         "exclude": ",".join(exclude),
     }
     return Prepared(plan, asked, learner)
+
+
+def package(run: Path, asked: Asked, folder: Path, about: Mapping[str, Any]) -> Imported:
+    """See `families.family.Training`."""
+    from model.families.mask_rcnn.importing import import_weights  # needs OpenVINO; training does not
+
+    weights = weights_in(run)
+    return import_weights(
+        weights, folder, about["name"], list(asked["classes"]), dict(asked["config"]), about
+    )
 
 
 def _learner(
