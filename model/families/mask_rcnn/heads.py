@@ -1,4 +1,7 @@
-"""The two heads: for each RoI, the box head finds the class and the box, the mask head the pixels."""
+"""The two heads: for each RoI, the box head finds the class and the box, the mask head the pixels.
+
+Their outputs are float32 even if the rest is computed in 16 bits (`mixed_bfloat16`).
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ def build_box_head(
     for index in (1, 2):
         hidden = layers.Dense(config.fpn_classif_fc_layers_size, name=f"mrcnn_class_conv{index}")(hidden)
         hidden = layers.ReLU()(batch_norm(hidden, f"mrcnn_class_bn{index}", config.train_bn))
-    logits = layers.Dense(config.num_classes, name="mrcnn_class_logits")(hidden)
-    deltas = layers.Dense(4 * config.num_classes, name="mrcnn_bbox_fc")(hidden)
-    return logits, layers.Reshape((-1, config.num_classes, 4))(deltas)
+    logits = layers.Dense(config.num_classes, dtype="float32", name="mrcnn_class_logits")(hidden)
+    deltas = layers.Dense(4 * config.num_classes, dtype="float32", name="mrcnn_bbox_fc")(hidden)
+    return logits, layers.Reshape((-1, config.num_classes, 4), dtype="float32")(deltas)
 
 
 def build_mask_head(
@@ -44,8 +47,10 @@ def build_mask_head(
         hidden = layers.Conv2D(width, 3, padding="same", name=f"mrcnn_mask_conv{index}")(hidden)
         hidden = layers.ReLU()(batch_norm(hidden, f"mrcnn_mask_bn{index}", config.train_bn))
     hidden = layers.Conv2DTranspose(width, 2, strides=2, activation="relu", name="mrcnn_mask_deconv")(hidden)
-    masks = layers.Conv2D(config.num_classes, 1, activation="sigmoid", name="mrcnn_mask")(hidden)
-    return OwnClass(name="mrcnn_own_class")([masks, class_ids])
+    masks = layers.Conv2D(config.num_classes, 1, activation="sigmoid", dtype="float32", name="mrcnn_mask")(
+        hidden
+    )
+    return OwnClass(dtype="float32", name="mrcnn_own_class")([masks, class_ids])
 
 
 class OwnClass(keras.layers.Layer):

@@ -23,7 +23,7 @@ class TrainingNetwork(keras.Model):
     """A MaskRCNN whose outputs are its five losses on a `BatchSource` batch."""
 
     def __init__(self, network: MaskRCNN) -> None:
-        super().__init__(name="training")
+        super().__init__(name="training", dtype="float32")  # else boxes would be cast to 16 bits
         self.config = network.config
         self.trunk_model = network.trunk_model
         self.box_model = network.box_model
