@@ -16,6 +16,7 @@ COMMANDS = {
     "fetch": ("fetch", "download a published model"),
     "import": ("import_weights", "make a model from your own file"),
     "check-data": ("check_data", "count the objects of a data set and list its problems"),
+    "recipe": ("recipe", "print every value that a training recipe may have, with its default"),
     "train": ("train", "train a network on labelled images"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),

@@ -7,8 +7,7 @@ import sys
 
 from model import catalog
 from model.commands.arguments import add_reading
-from model.families.family import Training
-from model.families.registry import FAMILIES
+from model.families.registry import trainings
 from model.storage.manifest import Bundle
 from model.training import run_json
 from model.training.options import add_options, check_options
@@ -18,14 +17,14 @@ from model.training.stopping import Stopped
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    trainings = _trainings()
+    known = trainings()
     parser.add_argument(
-        "--task", choices=trainings, help="task of the model (default: that of --config, or instance)"
+        "--task", choices=known, help="task of the model (default: that of --config, or instance)"
     )
     add_options(parser)
     add_reading(parser)
     own: dict[str, list[argparse.Action]] = {}
-    for task, training in trainings.items():
+    for task, training in known.items():
         own[task] = training.add_arguments(parser.add_argument_group(f"options of --task {task}"))
     parser.set_defaults(own=own)
 
@@ -39,11 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"--task {task} contradicts {arguments.config}, whose task is {recipe.task}: omit one of them"
         )
-    trainings = _trainings()
-    if task not in trainings:
-        raise ValueError(f"task {task!r} is unknown: use one of {', '.join(trainings)}")
+    if task not in trainings():
+        raise ValueError(f"task {task!r} is unknown: use one of {', '.join(trainings())}")
     _refuse_options_of_other_tasks(arguments, task)
-    prepared = trainings[task].prepare(arguments, recipe, run_json.read(arguments.out), _published)
+    prepared = trainings()[task].prepare(arguments, recipe, run_json.read(arguments.out), _published)
 
     # After the arguments have been checked, since TensorFlow takes seconds to import.
     import keras
@@ -96,8 +94,3 @@ def _published(name: str) -> Bundle:
         raise ValueError(f"there is no model {name!r}; there are: {known}")
     print(f"There is no model {name} yet: fetching it, as python -m model fetch {name} does.")
     return publish_fetched(PUBLISHED[name]).bundle
-
-
-def _trainings() -> dict[str, Training]:
-    """Task → training of its family."""
-    return {family.task: family.training for family in FAMILIES.values() if family.training is not None}

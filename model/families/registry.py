@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.families.family import Family
+from model.families.family import Family, Training
 from model.families.mask_rcnn.family import MaskRCNNFamily
 from model.families.semantic.family import SemanticFamily
 
@@ -21,3 +21,8 @@ def family_named(name: str) -> Family:
         return FAMILIES[name]
     except KeyError:
         raise ValueError(f"there is no model family {name!r}; there are: {', '.join(FAMILIES)}") from None
+
+
+def trainings() -> dict[str, Training]:
+    """Task → training of its family, if that can be trained."""
+    return {family.task: family.training for family in FAMILIES.values() if family.training is not None}

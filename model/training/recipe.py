@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from model.files.text_files import text_of
@@ -94,6 +93,8 @@ def words_of_the_command_line(given: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _contents(path: Path) -> dict[str, Any]:
+    import yaml  # only training needs it
+
     text, _ = text_of(path)
     try:
         values = yaml.safe_load(text)
@@ -112,6 +113,8 @@ def _set(values: dict[str, Any], setting: str) -> None:
     name, equals, text = setting.partition("=")
     if not equals or not all(name.split(".")):
         raise ValueError(f"--set {setting}: give SECTION.KEY=VALUE, such as plan.average=0.99")
+    import yaml
+
     *sections, key = name.split(".")
     for section in sections:
         inner = values.setdefault(section, {})

@@ -26,20 +26,32 @@ class Augmentation:
     Raises ValueError, saying what would be right, for impossible values.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     quarter_turns: bool = True
+    """Whether pictures are turned by 0, 90, 180 or 270 degrees."""
     vertical_flip: bool = True
+    """Whether pictures are turned upside down; they are always mirrored from left to right."""
     zoom: tuple[float, float] = (0.6, 1.6)
+    """Least and largest factor of the scale of detection; above 0."""
     contrast: tuple[float, float] = (0.75, 1.3)
-    brightness: float = 20.0  # grey levels either way
+    """Least and largest factor of contrast; above 0."""
+    brightness: float = 20.0
+    """Grey levels either way; 0 or more."""
     gamma: tuple[float, float] = (0.65, 1.5)
-    channel_gain: float = 0.15  # a colour channel's own factor, 1 ± this
+    """Least and largest gamma; above 0."""
+    channel_gain: float = 0.15
+    """Each colour channel has its own factor, 1 ± this; 0 or more."""
     grey: float = 0.15
-    invert: float = 0.08  # grey pictures only: bright on dark ↔ dark on bright
+    """Probability that a picture becomes grey."""
+    invert: float = 0.08
+    """Probability that a grey picture is inverted: bright on dark, dark on bright."""
     blur: float = 0.15
+    """Probability of blur."""
     noise: float = 0.25
-    least_visible: float = 0.1  # objects of which the crop shows a smaller share count as background
+    """Probability of noise."""
+    least_visible: float = 0.1
+    """Objects of which the crop shows a smaller share count as background, 0 to 1."""
 
     def __post_init__(self) -> None:
         for name in ("zoom", "contrast", "gamma"):

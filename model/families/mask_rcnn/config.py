@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from model.storage.problems import made_of
 
@@ -40,65 +41,111 @@ NOT_NEGATIVE = (
 
 @dataclass(frozen=True)
 class Config:
-    """The defaults are Matterport's; fields that Matterport does not have are marked "here".
+    """The defaults are Matterport's; fields that Matterport does not have are marked "Here".
 
     Boxes in standard deviations and window arithmetic are y1 x1 y2 x2, as in Matterport.
     Raises ValueError, saying what would be right, for values that do not fit together.
     """
 
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)  # the docs list each value with its text
+
     # Network
     backbone: str = "resnet101"
-    num_classes: int = 1  # background included
+    """The network that sees the picture first: resnet50, resnet101 or (here) resnet_small."""
+    num_classes: int = 1
+    """Number of classes, background included; in training that of the data."""
     backbone_strides: tuple[int, ...] = (4, 8, 16, 32, 64)
-    top_down_pyramid_size: int = 256  # channels of P2…P6
+    """Pixels between the cells of P2…P6; only these are supported."""
+    top_down_pyramid_size: int = 256
+    """Channels of P2…P6; at least 1."""
     fpn_classif_fc_layers_size: int = 1024
-    rpn_width: int = 512  # here: channels of rpn_conv_shared, fixed in Matterport
-    mask_width: int = 256  # here: channels of the mask head, fixed in Matterport
+    """Width of the box head's two hidden layers; at least 1."""
+    rpn_width: int = 512
+    """Here: channels of rpn_conv_shared, fixed in Matterport; at least 1."""
+    mask_width: int = 256
+    """Here: channels of the mask head, fixed in Matterport; at least 1."""
     pool_size: int = 7
+    """Cells a side that the box head sees of each region; at least 1."""
     mask_pool_size: int = 14
+    """Cells a side that the mask head sees of each region; at least 1."""
     mask_shape: tuple[int, int] = (28, 28)
+    """Height and width of a mask: twice mask_pool_size."""
     train_bn: bool = False
+    """Whether batch norm learns; it must, if training starts with random weights."""
 
     # Picture
     image_resize_mode: str = "square"
+    """How a picture is brought to the network's size: square, pad64, crop, none or (here) fit64."""
     image_min_dim: int = 800
+    """Pixels to which the shorter side is scaled, unless the longer one would exceed image_max_dim."""
     image_max_dim: int = 1024
+    """Greatest length of the longer side in pixels; at least image_min_dim."""
     image_min_scale: float = 0.0
-    image_max_scale: float = 0.0  # here: the largest factor by which a picture is enlarged; 0: no limit
-    least_object_size: int = 0  # here: pixels a side in the network's input; if most objects are smaller,
-    closer_scale: float = 0.0  # here: the picture is segmented again at this scale, in tiles; 0: never
-    image_normalization: str = "mean_pixel"  # here: "contrast" first stretches each picture's grey levels
-    mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)  # RGB, 0…255
+    """Least factor by which a picture is enlarged; 0: no limit."""
+    image_max_scale: float = 0.0
+    """Here: largest factor by which a picture is enlarged; 0: no limit."""
+    least_object_size: int = 0
+    """Here: pixels a side in the network's input; if most objects are smaller, closer_scale is used."""
+    closer_scale: float = 0.0
+    """Here: the scale at which a picture of small objects is segmented again, in tiles; 0: never."""
+    image_normalization: str = "mean_pixel"
+    """Here: mean_pixel, or contrast, which first stretches each picture's grey levels."""
+    mean_pixel: tuple[float, float, float] = (123.7, 116.8, 103.9)
+    """Subtracted from each pixel: red, green, blue, 0 to 255."""
 
     # Region proposals
-    rpn_anchor_scales: tuple[int, ...] = (32, 64, 128, 256, 512)  # side in pixels, one per level
-    rpn_anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # width / height
+    rpn_anchor_scales: tuple[int, ...] = (32, 64, 128, 256, 512)
+    """Side of the anchors in pixels of the network's input, one for each level; above 0."""
+    rpn_anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    """Width divided by height of the anchors; above 0."""
     rpn_anchor_stride: int = 1
+    """Cells between anchors; only 1 is supported."""
     rpn_nms_threshold: float = 0.7
+    """IoU above which the weaker of two proposals is dropped, 0 to 1."""
     rpn_bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
-    rpn_min_confidence: float = 0.0  # here: detection ignores weaker proposals
-    pre_nms_limit_per_level: int | None = None  # here: for each level; NMS is faster, answers differ
+    """Units of the deltas of proposals; above 0."""
+    rpn_min_confidence: float = 0.0
+    """Here: detection ignores proposals that score less, 0 to 1."""
+    pre_nms_limit_per_level: int | None = None
+    """Here: most proposals of each level before NMS, which is then faster; null: no limit."""
     pre_nms_limit: int = 6000
+    """Most proposals before NMS; at least 1."""
     post_nms_rois_training: int = 2000
+    """Most proposals after NMS in training; at least 1."""
     post_nms_rois_inference: int = 1000
+    """Most proposals after NMS in detection; at least 1."""
 
     # Detections
     bbox_std_dev: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    """Units of the box head's deltas; above 0."""
     detection_max_instances: int = 100
+    """Most objects in a picture; at least 1."""
     detection_min_confidence: float = 0.7
+    """Lowest score of an object, 0 to 1."""
     detection_nms_threshold: float = 0.3
+    """IoU above which the weaker of two objects of a class is dropped, 0 to 1."""
 
     # Training
     rpn_train_anchors_per_image: int = 256
+    """Anchors of a picture that the RPN learns from; at least 1."""
     train_rois_per_image: int = 200
+    """Regions of a picture that the heads learn from; at least 1."""
     roi_positive_ratio: float = 0.33
+    """Share of these regions that may lie on objects, 0 to 1."""
     mini_mask_shape: tuple[int, int] = (56, 56)
+    """Height and width of the true masks in training; above 0."""
     max_gt_instances: int = 100
+    """Most objects of a picture that training uses; at least 1."""
     learning_rate: float = 0.001
+    """Peak learning rate; above 0."""
     learning_momentum: float = 0.9
+    """Momentum of the optimizer sgd; 0 or more."""
     weight_decay: float = 0.0001
+    """Share of each weight by which a step reduces it, times the learning rate; 0 or more."""
     gradient_clip_norm: float = 5.0
+    """Gradients are scaled down if their norm over all weights is larger; above 0."""
     loss_weights: Mapping[str, float] = dataclasses.field(default_factory=lambda: dict.fromkeys(LOSSES, 1.0))
+    """Weight of each of the five losses in their sum; 0 or more."""
 
     def __post_init__(self) -> None:
         self._make_tuples()
