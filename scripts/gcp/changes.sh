@@ -6,15 +6,20 @@ trap 'rm -f "$complaint"' EXIT
 
 fail() { printf 'gcp-setup: %s\n' "$*" >&2; exit 1; }
 
+# has_line TEXT LINE: whether LINE is one of the lines of TEXT.
+has_line() { [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]; }
+
 # there COMMAND…: whether the resource that the command looks up exists; if so, $found holds the output. Any other
 # failure ends the script, so that an existing resource is never taken for a missing one.
 there() {
+    local said
     if found=$("$@" 2>"$complaint"); then return 0; fi
     found=''
-    if grep -qiE 'NOT_FOUND|not found|code=404|HTTPError 404|cannot find|does not exist' "$complaint"; then return 1; fi
+    said=$(<"$complaint")
+    if [[ ${said,,} =~ not_found|'not found'|code=404|'httperror 404'|'cannot find'|'does not exist' ]]; then return 1; fi
     # A service whose API is not enabled yet has no resources. A dry run enables no API.
-    if [[ $dry_run ]] && grep -qiE 'SERVICE_DISABLED|has not been used|is not enabled' "$complaint"; then return 1; fi
-    cat "$complaint" >&2
+    if [[ $dry_run && ${said,,} =~ service_disabled|'has not been used'|'is not enabled' ]]; then return 1; fi
+    printf '%s\n' "$said" >&2
     fail "look-up failed (see above): $*"
 }
 
@@ -52,7 +57,7 @@ bound() {
     # shellcheck disable=SC2086  # a group is several words
     there gcloud $group get-iam-policy "$name" "$@" --flatten='bindings[].members' \
         --format='value(bindings.role,bindings.members)' \
-        && grep -qxF "$role"$'\t'"$member" <<<"$found"
+        && has_line "$found" "$role"$'\t'"$member"
 }
 
 # bind MEMBER ROLE GROUP NAME [FLAG…]: grants MEMBER the role on the resource, unless it has it already.

@@ -11,7 +11,7 @@ enable_apis() {
     there gcloud services list --enabled --format='value(config.name)' \
         || fail "could not list the APIs that are enabled in project $project"
     for api in "${wanted[@]/%/.googleapis.com}"; do
-        grep -qxF "$api" <<<"$found" || missing+=("$api")
+        has_line "$found" "$api" || missing+=("$api")
     done
     [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
 }

@@ -62,6 +62,7 @@ class Workspace:
                 "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
                 "HOME": str(self.folder),
                 "STAND_INS": str(self.folder),
+                "GOGC": "off",  # kubectl ends before it would pay to collect garbage
                 **environment,
             },
             capture_output=True,

@@ -200,7 +200,10 @@ def test_eight_threads_get_equal_answers(nuclei: Segmenter) -> None:
 
 
 def test_pictures_of_changing_sizes_do_not_fill_the_memory() -> None:
-    """100 sizes in one process, in some 16 shapes: after the first ten, at most a tenth more."""
+    """40 sizes in one process, in some 14 shapes: after the first ten, at most a tenth more.
+
+    If the trunk stayed compiled for every shape, it would be four tenths more.
+    """
     script = """
 import numpy as np
 from model.segmenter import load
@@ -212,8 +215,8 @@ def resident():
 segmenter = load("nuclei")
 random = np.random.default_rng(0)
 peak_early = peak_late = 0
-for index in range(100):
-    height, width = random.integers(40, 640, 2)
+for index in range(40):
+    height, width = random.integers(40, 320, 2)
     segmenter.segment(random.integers(0, 256, (height, width, 3), np.uint8))
     if index < 10:
         peak_early = max(peak_early, resident())

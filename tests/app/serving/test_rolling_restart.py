@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from free_ports import free_port
@@ -20,6 +21,12 @@ from server import ROOT, Server, needs_uwsgi, started, wait_until
 
 SAMPLE = (ROOT / "app" / "static" / "samples" / "fluorescence.png").read_bytes()
 CLIENTS = 6
+# One that loads its model as the real one does, and whose inferences leave the cores to the server.
+SERVICE: dict[str, Any] = {
+    "module": "stub_server:create_loading_app()",
+    "STUB_LOADING": "0.5",
+    "STUB_SECONDS": "0.1",
+}
 # Kubernetes' own times (k8s/server/deployment.yaml: 30 s before SIGTERM), shortened in proportion.
 ENDPOINTS_SECONDS = 2.0  # until who balances has heard that an instance ends
 PRE_STOP_SECONDS = 3.0  # from then on SIGTERM may come
@@ -76,7 +83,7 @@ class Balancer:
         self.process.send_signal(signal.SIGHUP)
 
     def outcome(self) -> int | str:
-        """Of one picture: how many nuclei were found, or what came instead."""
+        """Of one picture: how many segments were found, or what came instead."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request("POST", "/api/v1/segment", SAMPLE, {"Content-Type": "image/png"})
@@ -107,7 +114,7 @@ class Release:
 
     def _start(self) -> None:
         log = self._folder / f"instance-{len(self.ever) + 1}"
-        new = self._stack.enter_context(started(log, module="app:create_app()"))
+        new = self._stack.enter_context(started(log, **SERVICE))
         self.ever.append(new)
         wait_until(lambda: new.answers("/readyz"), 60)
         self.instances.append(new)
@@ -153,13 +160,13 @@ def release(tmp_path: Path) -> Iterator[Release]:
 
 
 def test_a_release_under_load_fails_no_request(release: Release) -> None:
-    nuclei = release.balancer.outcome()
-    assert isinstance(nuclei, int)
+    segments = release.balancer.outcome()
+    assert isinstance(segments, int)
     with release.load() as outcomes:
         for old in tuple(release.instances):
             release.add()
             release.end(old)
-    assert set(outcomes) == {nuclei}
+    assert set(outcomes) == {segments}
     for instance in release.ever:
         assert instance.log.count("/api/v1/segment") > CLIENTS, "it took no part"
         assert "Traceback" not in instance.log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from model import catalog
+from model.results.segments import Segments
 from model.segmenter import load
 from model.storage import manifest
 from model.storage.manifest import Bundle, BundleError
@@ -41,20 +43,34 @@ def copy(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path / "tiny"
 
 
-@pytest.mark.parametrize("change", [with_noise, cut_short, deleted])
-@pytest.mark.parametrize(
-    ("engine", "precision"), [("openvino", "f32"), ("openvino", "int8"), ("tensorflow", "f32")]
+@dataclass(frozen=True)
+class Way:
+    """A way to run the model, and what it answers as long as its files are whole."""
+
+    engine: str
+    precision: str
+    images: list[npt.NDArray[np.uint8]]
+    answers: list[Segments]
+
+
+@pytest.fixture(
+    scope="module", params=[("openvino", "f32"), ("openvino", "int8"), ("tensorflow", "f32")], ids="-".join
 )
-def test_files_that_change_in_place_change_no_answer(
-    copy: Path, noise: Noise, change: Change, engine: str, precision: str
-) -> None:
-    segmenter = load("tiny", engine=engine, precision=precision, tested=True)
-    unchanged = load("tiny", engine=engine, precision=precision)
-    images = [noise(96, 96), noise(64, 128), noise(128, 64)]  # in int8 a graph is compiled for each shape
-    before = [unchanged.segment(image) for image in images]
+def way(request: pytest.FixtureRequest, exported_model_dir: Path, noise: Noise) -> Way:
+    engine, precision = request.param
+    images = [noise(96, 96), noise(64, 128)]  # in int8 a graph is compiled for each shape
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MASKSERVE_MODEL_DIR", str(exported_model_dir))
+        unchanged = load("tiny", engine=engine, precision=precision)
+    return Way(engine, precision, images, [unchanged.segment(image) for image in images])
+
+
+@pytest.mark.parametrize("change", [with_noise, cut_short, deleted])
+def test_files_that_change_in_place_change_no_answer(way: Way, copy: Path, change: Change) -> None:
+    segmenter = load("tiny", engine=way.engine, precision=way.precision, tested=True)
     for path in copy.rglob("*.*"):
         change(path)
-    for image, expected in zip(images, before, strict=True):
+    for image, expected in zip(way.images, way.answers, strict=True):
         found = segmenter.segment(image)
         np.testing.assert_array_equal(found.boxes, expected.boxes)
         np.testing.assert_array_equal(found.scores, expected.scores)

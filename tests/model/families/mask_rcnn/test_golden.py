@@ -20,7 +20,7 @@ from model.engines.openvino import OpenVINORunner
 from model.engines.tensorflow import TensorFlowRunner
 from model.families.mask_rcnn.anchors import pyramid_anchors
 from model.families.mask_rcnn.fit import largest_picture, scale_of
-from model.families.mask_rcnn.inference import Stages
+from model.families.mask_rcnn.inference import Features, Stages
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.network import detect, runner_of
 from model.families.mask_rcnn.proposals import propose
@@ -36,6 +36,8 @@ PICTURES = [
     *(pytest.param((MATTERPORT, name), id=name, marks=NEEDS_SHARED) for name in MATTERPORT.pictures),
     *(pytest.param((DRAWN, name), id=name) for name in DRAWN.pictures),
 ]
+
+Trunk = tuple[Features, np.ndarray, np.ndarray]
 
 
 @pytest.fixture(scope="module", params=PICTURES)
@@ -58,6 +60,11 @@ def photo(golden_picture: tuple[Golden, str]) -> Arrays:
 def stages(request: pytest.FixtureRequest, golden: Golden) -> Stages:
     """The network itself, and as it is compiled to be served."""
     return golden.network if request.param == "keras" else compiled(golden)
+
+
+@pytest.fixture(scope="module")
+def trunk(photo: Arrays, stages: Stages) -> Trunk:
+    return stages.trunk(photo["molded"])
 
 
 @functools.cache
@@ -84,8 +91,8 @@ def test_the_molded_picture_is_the_same(photo: Arrays, golden: Golden) -> None:
     assert scale_of(*image.shape[:2], golden.config) == pytest.approx(meta[11], rel=1e-6)
 
 
-def test_the_pyramid_and_the_rpn_answer_the_same(photo: Arrays, stages: Stages) -> None:
-    features, objectness, deltas = stages.trunk(photo["molded"])
+def test_the_pyramid_and_the_rpn_answer_the_same(photo: Arrays, stages: Stages, trunk: Trunk) -> None:
+    features, objectness, deltas = trunk
     cells = features.cells.kept() if isinstance(stages, EngineStages) else np.asarray(features.cells)
     p2, p5 = cells[:, : 80 * 80].reshape(1, 80, 80, -1), cells[:, -10 * 10 :].reshape(1, 10, 10, -1)
     assert_within_share_of_range(p2[:, ::4, ::4, ::8], photo["p2"])
@@ -95,8 +102,8 @@ def test_the_pyramid_and_the_rpn_answer_the_same(photo: Arrays, stages: Stages) 
     assert_within_share_of_range(deltas[:, ::7], photo["rpn_bbox"])
 
 
-def test_the_proposals_are_the_same(photo: Arrays, stages: Stages, golden: Golden) -> None:
-    _, objectness, deltas = stages.trunk(photo["molded"])
+def test_the_proposals_are_the_same(photo: Arrays, trunk: Trunk, golden: Golden) -> None:
+    _, objectness, deltas = trunk
     anchors = pyramid_anchors(golden.config, *photo["molded"].shape[1:3])
     rois = propose(objectness[0], deltas[0], anchors, golden.config, golden.config.post_nms_rois_inference)
     expected = photo["rpn_rois"][0]
@@ -106,8 +113,8 @@ def test_the_proposals_are_the_same(photo: Arrays, stages: Stages, golden: Golde
     assert np.mean(apart <= 1e-4) >= 0.99
 
 
-def test_the_heads_answer_the_same_for_the_same_rois(photo: Arrays, stages: Stages) -> None:
-    features, _, _ = stages.trunk(photo["molded"])
+def test_the_heads_answer_the_same_for_the_same_rois(photo: Arrays, stages: Stages, trunk: Trunk) -> None:
+    features, _, _ = trunk
     logits, _ = stages.box_head(features, photo["rpn_rois"][:, :200])
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     probabilities = exponentials / exponentials.sum(axis=-1, keepdims=True)

@@ -60,6 +60,7 @@ def values_of(network: MaskRCNN) -> dict[str, list[np.ndarray]]:
     return {layer.name: layer.get_weights() for layer in network.layers}
 
 
+@pytest.mark.usefixtures("untraced")
 def test_only_the_chosen_layers_learn_and_every_loss_is_finite(tmp_path: Path, data: Drawn) -> None:
     keras.utils.set_random_seed(0)
     network = MaskRCNN(dataclasses.replace(TINY, train_bn=True))
@@ -90,6 +91,7 @@ def test_weights_that_are_not_finite_are_named_before_the_first_step(tmp_path: P
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_loss_that_is_not_finite_before_the_first_checkpoint_leaves_the_losses_so_far(
     tmp_path: Path, data: Drawn
 ) -> None:
