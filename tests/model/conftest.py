@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +117,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is missing: it holds files too large for the repository")
     return folder
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """TensorFlow runs a training step as it is written: to trace one takes as long as a dozen of them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import pytest
-import tensorflow as tf
 from drawn_data import TINY, write_folder
 
 from model.mrcnn import MaskRCNN
@@ -35,11 +33,3 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     write_folder(folder, discs_in_pictures=(3, 1, 5, 0))
     return folder
-
-
-@pytest.fixture
-def untraced() -> Iterator[None]:
-    """TensorFlow runs a training step as it is written: to trace one takes as long as a dozen of them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
