@@ -36,7 +36,7 @@ check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## test k8s/, including ch
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
 
 train: $(VENV)/.ready-full  ## retrain the shipped model nuclei: make train DATA=nuclei/train VALIDATION=nuclei/val
-	$(BIN)/python -m model train --recipe model/recipes/nuclei.json \
+	$(BIN)/python -m model train --config model/recipes/nuclei.json \
 		--data $(DATA) --validation $(VALIDATION) --out $(RUN)
 
 bench: $(VENV)/.ready-full  ## measure, print a table and write benchmarks/results.json

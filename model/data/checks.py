@@ -94,7 +94,7 @@ def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Find
         f"picture has {objects}",
         f"pictures have {objects}",
         advice="A training step uses no more objects of a picture; the rest, chosen at random, count as "
-        "background. Raise max_gt_instances in the config of a --recipe",
+        "background. Raise max_gt_instances in the config of a recipe (--config)",
     )
 
 

@@ -188,7 +188,7 @@ def test_pictures_with_more_objects_than_are_learned_are_named(
     assert (
         "2 pictures have more than 4 objects, up to 9: images/1.png, images/2.png. A training step uses no "
         "more objects of a picture; the rest, chosen at random, count as background. Raise "
-        "max_gt_instances in the config of a --recipe"
+        "max_gt_instances in the config of a recipe (--config)"
     ) in said
     assert "more than" not in said_of(folder, capsys, most_objects=9)
 
