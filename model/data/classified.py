@@ -191,8 +191,8 @@ def _names(path: Path, found: Sequence[str], classes: Sequence[str] | None) -> l
     lacking = [name for name in names if name not in found]
     if lacking and not classes:
         raise DataError(
-            f"{path / 'classes.txt'} names {_listed(lacking)}, for which there is no folder: add it, or remove"
-            " the name"
+            f"{path / 'classes.txt'} names {_listed(lacking)}, for which there is no folder: add one, or "
+            "remove the name"
         )
     return names
 

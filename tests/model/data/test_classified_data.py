@@ -85,7 +85,7 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             "has the folders test, train, which are splits and not classes: name one of them, for example",
         ),
         ({**TWO, "classes.txt": "cat"}, r"has the folders dog, but classes\.txt names cat: rename"),
-        ({**TWO, "classes.txt": "cat\ndog\nbird"}, "names bird, for which there is no folder: add it"),
+        ({**TWO, "classes.txt": "cat\ndog\nbird"}, "names bird, for which there is no folder: add one"),
         ({**TWO, "classes.txt": '["cat", "dog"]'}, "write one name per line"),
     ],
 )
