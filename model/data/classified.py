@@ -18,12 +18,11 @@ from model.data.formats.registry import format_of
 from model.data.pictures import SUFFIXES
 from model.data.sample import DataError
 from model.data.sources import PictureFile
+from model.data.splits import is_split
 from model.files.system_errors import reason
 from model.pictures import Header, PictureError
 
 LAYOUT = "a folder for each class, with its pictures inside: cat/1.jpg, dog/1.jpg"
-SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "holdout"}
-"""Names of folders that hold a data set each, and are no classes."""
 NAMES_SHOWN = 8
 
 
@@ -220,7 +219,7 @@ def _folders(path: Path) -> list[Path]:
 
 def _splits(folders: Sequence[Path]) -> list[str]:
     """The names of the folders if these are splits: each has such a name and has folders itself."""
-    are_splits = all(folder.name.casefold() in SPLITS and _folders(folder) for folder in folders)
+    are_splits = all(is_split(folder.name) and _folders(folder) for folder in folders)
     return [folder.name for folder in folders] if are_splits else []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.data.formats import class_maps, coco, label_maps, labelme, mask_files, via
+from model.data.formats import class_maps, coco, cvat, label_maps, labelme, mask_files, via
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
 
@@ -13,6 +13,7 @@ FORMATS: tuple[DataFormat, ...] = (
     coco.FORMAT,
     via.FORMAT,
     labelme.FORMAT,
+    cvat.FORMAT,
 )
 """In the order in which they are tried."""
 

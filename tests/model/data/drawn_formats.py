@@ -100,12 +100,26 @@ def via(folder: Path, photo: bytes, size: Size, box: Box) -> None:
     )
 
 
+def cvat(folder: Path, photo: bytes, size: Size, box: Box) -> None:
+    put(folder / "images/a.jpg", photo)
+    width, height = box[2] - box[0], box[3] - box[1]
+    put(
+        folder / "annotations.xml",
+        '<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version><meta><task><labels>'
+        "<label><name>thing</name><type>any</type></label></labels></task></meta>"
+        f'<image id="0" name="a.jpg" width="{size[0]}" height="{size[1]}">'
+        f'<mask label="thing" left="{box[0]}" top="{box[1]}" width="{width}" height="{height}" '
+        f'rle="0, {width * height}"/></image></annotations>',
+    )
+
+
 SIZED: dict[str, Write] = {
     "label maps": label_maps,
     "class maps": class_maps,
     "mask files": mask_files,
     "COCO": coco,
     "LabelMe": labelme,
+    "CVAT": cvat,
 }
 """Formats that tell the size of the picture that was annotated."""
 ALL: dict[str, Write] = {**SIZED, "VIA": via}

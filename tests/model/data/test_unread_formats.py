@@ -29,11 +29,6 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Pascal VOC",
         "not enough to learn masks",
     ),
-    "cvat": (
-        {"annotations.xml": "<?xml?><annotations><version>1.1</version></annotations>"},
-        "CVAT's XML",
-        "export as COCO 1.0",
-    ),
     "supervisely": (
         {"meta.json": {"classes": []}, "ds/ann/a.jpg.json": {"objects": [], "size": {}}},
         "Supervisely",
@@ -95,7 +90,7 @@ def test_every_format_that_is_known_of_is_tried_here() -> None:
     assert {unread.name.split(" (")[0] for unread in UNREAD} == {called for _, called, _ in PLACES.values()}
 
 
-@pytest.mark.parametrize("name", ["voc, flat", "cvat", "datumaro", "via csv", "label studio", "tfrecord"])
+@pytest.mark.parametrize("name", ["voc, flat", "datumaro", "via csv", "label studio", "tfrecord"])
 def test_a_file_of_it_is_known_too(tmp_path: Path, name: str) -> None:
     files, called, _ = PLACES[name]
     fill(tmp_path, files)
