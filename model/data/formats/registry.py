@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model.data.formats import class_maps, coco, cvat, label_maps, labelme, mask_files, via
+from model.data.formats import class_maps, coco, cvat, label_maps, labelme, mask_files, via, yolo
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
 
@@ -14,6 +14,7 @@ FORMATS: tuple[DataFormat, ...] = (
     via.FORMAT,
     labelme.FORMAT,
     cvat.FORMAT,
+    yolo.FORMAT,
 )
 """In the order in which they are tried."""
 

@@ -97,16 +97,6 @@ UNREAD = (
         "maps to images/, and write a classes.txt",
     ),
     UnreadFormat(
-        "YOLO",
-        lambda place: (
-            with_name("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt")(place)
-            or with_text("names:", among=("*.yaml", "*.yml"))(place)
-        ),
-        "if its lines are polygons, convert them to COCO with supervision (pip install supervision): "
-        'sv.DetectionDataset.from_yolo("images", "labels", "data.yaml", force_masks=True)'
-        '.as_coco(annotations_path="annotations.json"); boxes are not enough to learn masks',
-    ),
-    UnreadFormat(
         "TFRecord",
         with_name("*.tfrecord", "*.record"),
         _DATUMARO.format("tf_detection_api").replace("[cli]", "[cli,tf]"),

@@ -113,6 +113,14 @@ def cvat(folder: Path, photo: bytes, size: Size, box: Box) -> None:
     )
 
 
+def yolo(folder: Path, photo: bytes, size: Size, box: Box) -> None:
+    """YOLO's coordinates are fractions, which fit any size."""
+    put(folder / "images/a.jpg", photo)
+    fractions = [value / size[axis % 2] for axis, value in enumerate(polygon(box))]
+    put(folder / "labels/a.txt", f"0 {' '.join(map(str, fractions))}\n")
+    put(folder / "classes.txt", "thing")
+
+
 SIZED: dict[str, Write] = {
     "label maps": label_maps,
     "class maps": class_maps,
@@ -122,4 +130,4 @@ SIZED: dict[str, Write] = {
     "CVAT": cvat,
 }
 """Formats that tell the size of the picture that was annotated."""
-ALL: dict[str, Write] = {**SIZED, "VIA": via}
+ALL: dict[str, Write] = {**SIZED, "VIA": via, "YOLO": yolo}

@@ -16,9 +16,6 @@ PICTURE = np.zeros((4, 4), np.uint8)
 
 PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     # name: files, the format's name in the message, what converts it
-    "yolo": ({"images/a.jpg": PICTURE, "labels/a.txt": "0 0.1 0.1"}, "YOLO", "supervision"),
-    "yolo, split": ({"images/train/a.jpg": PICTURE, "labels/train/a.txt": "0"}, "YOLO", "as_coco"),
-    "yolo, from Roboflow": ({"data.yaml": "names: [a]", "train/labels/a.txt": "0"}, "YOLO", "force_masks"),
     "voc": (
         {"Annotations/a.xml": "<annotation><object/></annotation>", "JPEGImages/a.jpg": PICTURE},
         "Pascal VOC",
