@@ -38,9 +38,9 @@ def _with_voc(text: str) -> Look:
     return with_text(text, among=("*.xml", "Annotations/*.xml", "*/*.xml"))
 
 
-def _is_label_studio(document: Any) -> bool:
+def _is_label_studio_min(document: Any) -> bool:
     first = document[0] if isinstance(document, list) and document else None
-    return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
+    return isinstance(first, dict) and {"id", "annotation_id", "annotator"} <= set(first)
 
 
 # Polygons, since it marks run lengths as crowds. Not "-f coco", which also writes JSONs other than instances.
@@ -68,11 +68,10 @@ UNREAD = (
         _json(_has("project", "config", "metadata")),
         "only exports and projects of VIA 1 and 2 are; VIA itself cannot convert a project of VIA 3",
     ),
-    UnreadFormat("Label Studio's JSON", _json(_is_label_studio), "in Label Studio, export as COCO"),
     UnreadFormat(
-        "Supervisely",
-        lambda place: _json(_has("objects", "size"))(place) or with_name("ann/*.json", "*/ann/*.json")(place),
-        "in Supervisely, run the app Export to COCO",
+        "Label Studio's JSON-MIN",
+        _json(_is_label_studio_min),
+        "in Label Studio, export as JSON, not JSON-MIN",
     ),
     UnreadFormat(
         "Cityscapes",

@@ -73,7 +73,7 @@ def names_file(path: Path, folder: Path | None = None) -> Path | None:
     if yaml := _yaml_at(path):
         return yaml
     # DIR/train/images, DIR/images/train and DIR/images/train/part have theirs in DIR.
-    above = [top, *(folder.parents[:3] if folder else ())]
+    above = [top, *(folder.absolute().parents[:3] if folder else ())]
     for near in above:
         if yaml := _yaml_at(near):
             return yaml

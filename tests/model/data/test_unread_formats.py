@@ -26,11 +26,6 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Pascal VOC",
         "not enough to learn masks",
     ),
-    "supervisely": (
-        {"meta.json": {"classes": []}, "ds/ann/a.jpg.json": {"objects": [], "size": {}}},
-        "Supervisely",
-        "Export to COCO",
-    ),
     "datumaro": (
         {"annotations/default.json": {"info": {}, "categories": {}, "items": []}},
         "Datumaro's JSON",
@@ -57,9 +52,9 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         r"Export Annotations \(as json\)",
     ),
     "label studio": (
-        {"project.json": [{"id": 1, "data": {}, "annotations": []}]},
-        "Label Studio's JSON",
-        "COCO",
+        {"project.json": [{"image": "a.jpg", "id": 1, "label": [], "annotator": 1, "annotation_id": 1}]},
+        "Label Studio's JSON-MIN",
+        "export as JSON",
     ),
     "cityscapes": (
         {"gtFine/val/x/a_gtFine_polygons.json": {}},
