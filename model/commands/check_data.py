@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from model.commands.arguments import add_reading, at_least_one, reading_of
-from model.data import ClassMapFolder, open_data
+from model.data import open_data
 from model.data.checks import object_findings, objects_in
 from model.data.findings import number_of
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the counts and all findings; the exit status is 1 if something must be fixed first."""
     data = open_data(arguments.data, reading_of(arguments))
     objects = objects_in(data)
-    is_of_pixels = isinstance(data, ClassMapFolder)
+    is_of_pixels = not data.has_objects
     one, many = ("picture with it", "pictures with it") if is_of_pixels else ("object", "objects")
     print(f"{data.path}: {data.format_name}, {number_of(len(data), 'picture', 'pictures')}")
     counts = Counter(class_id for picture in objects for class_id in picture)

@@ -50,10 +50,12 @@ class Annotated(ABC):
         ids: the samples' ids, in order.
         kinds: the samples' kinds, in order.
         sources: the location of each picture, in order.
+        has_objects: whether the labels tell objects of a class apart; class maps do not.
         has_names: whether the data or `Reading.classes` name the classes; otherwise a name is assumed.
     """
 
     format_name: ClassVar[str]
+    has_objects = True
 
     def __init__(
         self,

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from model.data.annotated import Annotated
 from model.data.findings import Finding, counted, say
-from model.data.formats.class_maps import ClassMapFolder
 from model.data.formats.label_maps import LabelMapFolder
 from model.data.sample import DataError
 
@@ -57,10 +56,10 @@ def object_findings(
     data: Annotated, objects: list[list[int]], most_objects: int | None = None
 ) -> Iterator[Finding]:
     """The findings that `check_objects` reports; `objects` is the result of `objects_in`."""
-    if isinstance(data, ClassMapFolder):
+    if not data.has_objects:
         yield Finding(
-            f"{data.path / 'masks'} holds class maps, which do not tell objects of a class apart: put label "
-            "maps, in which each object has its own number, into labels/",
+            f"{data.path} is {data.format_name} without objects: class maps do not tell objects of a class "
+            "apart. Put label maps, in which each object has its own number, into labels/",
             refused=True,
         )
         return

@@ -12,6 +12,7 @@ from model.data.formats import (
     mask_files,
     supervisely,
     via,
+    voc,
     yolo,
 )
 from model.data.formats.data_format import DataFormat
@@ -27,6 +28,7 @@ FORMATS: tuple[DataFormat, ...] = (
     label_studio.FORMAT,
     cvat.FORMAT,
     supervisely.FORMAT,
+    voc.FORMAT,
     yolo.FORMAT,
 )
 """In the order in which they are tried."""

@@ -88,12 +88,10 @@ UNREAD = (
         "in VIA, use Annotation > Export Annotations (as json)",
     ),
     UnreadFormat(
-        "Pascal VOC",
+        "Pascal VOC without masks",
         lambda place: _with_voc("<annotation>")(place) or _with_voc("<annotation ")(place),
-        "its boxes are not enough to learn masks. If there is a SegmentationObject/, convert it "
-        + _DATUMARO.format("voc_segmentation")
-        + "; or, to evaluate semantic models, copy SegmentationClass/ to masks/ and the pictures of these "
-        "maps to images/, and write a classes.txt",
+        "its boxes are not enough to learn masks: it needs a SegmentationClass/ and, to learn objects, a "
+        "SegmentationObject/, beside its JPEGImages/",
     ),
     UnreadFormat(
         "TFRecord",

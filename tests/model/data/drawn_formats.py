@@ -139,6 +139,14 @@ def supervisely(folder: Path, photo: bytes, size: Size, box: Box) -> None:
     )
 
 
+def voc(folder: Path, photo: bytes, size: Size, box: Box) -> None:
+    put(folder / "JPEGImages/a.jpg", photo)
+    put(folder / "SegmentationClass/a.png", filled(size, box))
+    put(folder / "SegmentationObject/a.png", filled(size, box))
+    put(folder / "ImageSets/Segmentation/default.txt", "a\n")
+    put(folder / "classes.txt", "thing")
+
+
 def brushed(mask: np.ndarray) -> list[int]:
     """As Label Studio writes a mask: run lengths of RGBA, in bits, of which the alpha is the mask."""
     rgba = np.repeat(np.where(mask, 255, 0).astype(np.uint8).ravel(), 4)
@@ -184,6 +192,7 @@ SIZED: dict[str, Write] = {
     "LabelMe": labelme,
     "Label Studio": label_studio,
     "CVAT": cvat,
+    "Pascal VOC": voc,
     "Supervisely": supervisely,
 }
 """Formats that tell the size of the picture that was annotated."""

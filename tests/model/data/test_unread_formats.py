@@ -18,12 +18,12 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     # name: files, the format's name in the message, what converts it
     "voc": (
         {"Annotations/a.xml": "<annotation><object/></annotation>", "JPEGImages/a.jpg": PICTURE},
-        "Pascal VOC",
+        "Pascal VOC without masks",
         "SegmentationObject/",
     ),
     "voc, flat": (
         {"a.xml": "<annotation></annotation>", "a.jpg": PICTURE},
-        "Pascal VOC",
+        "Pascal VOC without masks",
         "not enough to learn masks",
     ),
     "datumaro": (
@@ -92,7 +92,9 @@ def test_a_file_of_it_is_known_too(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_of_such_folders_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "part", PLACES["voc"][0])
-    with pytest.raises(DataError, match=r"has no data set in a supported format; part/ is Pascal VOC"):
+    with pytest.raises(
+        DataError, match=r"has no data set in a supported format; part/ is Pascal VOC without masks"
+    ):
         open_data(tmp_path)
 
 
