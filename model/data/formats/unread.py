@@ -94,6 +94,12 @@ UNREAD = (
         "SegmentationObject/, beside its JPEGImages/",
     ),
     UnreadFormat(
+        "YOLO of Darknet",
+        with_name("obj.names", "obj.data"),
+        "it holds boxes, which are not enough to learn masks: export as YOLO segmentation, whose lines are "
+        "polygons",
+    ),
+    UnreadFormat(
         "TFRecord",
         with_name("*.tfrecord", "*.record"),
         _DATUMARO.format("tf_detection_api").replace("[cli]", "[cli,tf]"),

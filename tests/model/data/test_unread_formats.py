@@ -56,6 +56,11 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Label Studio's JSON-MIN",
         "export as JSON",
     ),
+    "darknet": (
+        {"obj.names": "cat", "obj_train_data/a.txt": "0 0.5 0.5 0.1 0.1"},
+        "YOLO of Darknet",
+        "as YOLO segmentation",
+    ),
     "cityscapes": (
         {"gtFine/val/x/a_gtFine_polygons.json": {}},
         "Cityscapes",
