@@ -15,7 +15,7 @@ COMMANDS = {
     "models": ("models", "list the available models"),
     "fetch": ("fetch", "download a published model"),
     "import": ("import_weights", "make a model from your own file"),
-    "check-data": ("check_data", "count the objects of a data set and list its problems"),
+    "data": ("data", "check a data set: its format, its objects, its problems"),
     "train": ("train", "train a network on labelled images"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),

@@ -76,11 +76,33 @@ def object_findings(
             refused=True,
         )
         return
-    there = {class_id for picture in objects for class_id in picture}
-    lacking = [name for class_id, name in enumerate(data.classes) if class_id and class_id not in there]
-    yield from counted(lacking, "class has no object", "classes have no object")
+    yield from lacking_classes(data, objects)
     if most_objects is not None:
         yield from _crowded(data, [len(picture) for picture in objects], most_objects)
+
+
+def lacking_classes(data: Annotated, objects: list[list[int]]) -> list[Finding]:
+    """A finding about classes without an object; `objects` is the result of `objects_in`."""
+    there = {class_id for picture in objects for class_id in picture}
+    lacking = [name for class_id, name in enumerate(data.classes) if class_id and class_id not in there]
+    return counted(lacking, "class has no object", "classes have no object")
+
+
+def rotated(data: Annotated) -> list[Finding]:
+    """A finding about photos that are read with their EXIF orientation applied, as they were annotated."""
+    upright = []
+    for index, source in enumerate(data.sources):
+        try:
+            header = data.header(index)
+            if header.orientation != 1 and data.size(index) == header.upright:
+                upright.append(source.name)
+        except (OSError, ValueError):  # found with the pictures
+            continue
+    return counted(
+        upright,
+        "photo is stored rotated or mirrored; its EXIF orientation is applied",
+        "photos are stored rotated or mirrored; their EXIF orientation is applied",
+    )
 
 
 def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Finding]:

@@ -138,11 +138,12 @@ def open_classified(path: Path, classes: Sequence[str] | None = None) -> Classif
 
 
 def is_classified(path: Path) -> bool:
-    """Whether every folder in `path` has pictures, and none is a split such as train/."""
+    """Whether every folder in `path` has pictures, and they are neither splits nor data for segmentation."""
     if not path.is_dir():
         return False
     folders = _folders(path)
-    return len(folders) > 1 and not _splits(folders) and all(map(_has_picture, folders))
+    is_one = len(folders) > 1 and not _splits(folders) and all(map(_has_picture, folders))
+    return is_one and format_of(Place(path)) is None
 
 
 def _check_layout(path: Path, folders: Sequence[Path]) -> None:
@@ -153,7 +154,7 @@ def _check_layout(path: Path, folders: Sequence[Path]) -> None:
         )
     if other := format_of(Place(path)):
         raise DataError(
-            f"{path} is {other.name}, which is for segmentation: for classification expected {LAYOUT}"
+            f"{path} is in the format {other.name}, for segmentation: for classification expected {LAYOUT}"
         )
     beside = [file.name for file in sorted(path.iterdir()) if _is_picture(file)]
     if not folders:
@@ -218,8 +219,8 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _splits(folders: Sequence[Path]) -> list[str]:
-    """The names of the folders if these are splits: each has such a name and has folders itself."""
-    are_splits = all(is_split(folder.name) and _folders(folder) for folder in folders)
+    """The names of the folders if all of them are names of splits."""
+    are_splits = all(is_split(folder.name) for folder in folders)
     return [folder.name for folder in folders] if are_splits else []
 
 

@@ -11,7 +11,7 @@ import pytest
 from drawn_formats import ALL, put
 from PIL import Image
 
-from model.data import DataError
+from model.data import DataError, open_data
 from model.data.classified import is_classified, open_classified
 
 PICTURE = np.zeros((4, 6), np.uint8)
@@ -99,7 +99,7 @@ def test_any_other_layout_is_refused_with_what_to_do(
 @pytest.mark.parametrize("name", ALL)
 def test_data_for_segmentation_are_refused_by_name(tmp_path: Path, name: str) -> None:
     ALL[name](tmp_path, b"", (8, 8), (1, 1, 4, 4))
-    with pytest.raises(DataError, match=f"is {name}, which is for segmentation|without a class"):
+    with pytest.raises(DataError, match=f"is in the format {name}, for segmentation|without a class"):
         open_classified(tmp_path)
 
 
@@ -114,3 +114,10 @@ def test_it_is_recognised_by_looking(tmp_path: Path) -> None:
     assert is_classified(fill(tmp_path / "a", TWO))
     assert not is_classified(fill(tmp_path / "b", {f"train/{name}": PICTURE for name in TWO}))
     assert not is_classified(fill(tmp_path / "c", {"cat/1.png": PICTURE}))
+    assert not is_classified(fill(tmp_path / "d", {"images/1.png": PICTURE, "masks/1.png": PICTURE}))
+    with pytest.raises(DataError, match="has folders of classes in test and train: name one of these"):
+        open_data(
+            fill(tmp_path / "e", {f"{split}/{name}": PICTURE for split in ("train", "test") for name in TWO})
+        )
+    with pytest.raises(DataError, match=r"has a folder for each class, .* \(--task classify\)"):
+        open_data(tmp_path / "a")
