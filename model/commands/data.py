@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.commands.arguments import add_reading, at_least_one, reading_of
+from model.commands.data_sheet import draw_classified_sheet, draw_data_sheet
 from model.data import Annotated, DataError, Reading, open_data
 from model.data.checks import lacking_classes, object_findings, objects_in, rotated
 from model.data.classified import ClassifiedFolder, is_classified, open_classified
 from model.data.findings import Finding, number_of
 from model.data.leaks import leaks, prints_of
-from model.commands.data_sheet import draw_classified_sheet, draw_data_sheet
 
 NAMES_SHOWN = 50
 TASKS = ("instance", "semantic", "classify")

@@ -45,13 +45,13 @@ class Print:
     Attributes:
         name: its file.
         digest: of its size and pixels, upright.
-        details: float32 (32, 32): its grey thumbnail without coarse differences, of norm 1; None if there are
-            no details.
+        details: float32 (32, 32): its grey thumbnail without coarse differences, of norm 1; zero if there
+            are no details.
     """
 
     name: str
     digest: bytes
-    details: npt.NDArray[np.float32] | None
+    details: npt.NDArray[np.float32]
 
 
 def print_of(image: npt.NDArray[np.uint8], name: str = "") -> Print:
@@ -61,7 +61,7 @@ def print_of(image: npt.NDArray[np.uint8], name: str = "") -> Print:
     thumbnail = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     details = thumbnail - cv2.GaussianBlur(thumbnail, (0, 0), COARSE, borderType=cv2.BORDER_REFLECT)
     norm = float(np.linalg.norm(details))
-    return Print(name, digest, None if norm < FAINT * SIDE else np.float32(1 / norm) * details)
+    return Print(name, digest, np.float32(0 if norm < FAINT * SIDE else 1 / norm) * details)
 
 
 def prints_of(data: Pictures) -> list[Print]:
@@ -102,24 +102,22 @@ def leaks(training: Sequence[Print], validation: Sequence[Print]) -> Iterator[Fi
 
 def near(training: Sequence[Print], validation: Sequence[Print]) -> Iterator[tuple[Print, Print, float]]:
     """Validation pictures with a near-duplicate: each with the training picture most like it."""
-    known = [one for one in training if one.details is not None]
-    asked = [one for one in validation if one.details is not None]
-    if not known or not asked:
+    if not training:
         return
-    details = np.array([np.ravel(one.details) for one in known])
-    for start in range(0, len(asked), COMPARED_AT_ONCE):
-        chunk = asked[start : start + COMPARED_AT_ONCE]
-        views = np.array([np.ravel(view) for one in chunk for view in _views(one.details)])
-        likeness = (details @ views.T).reshape(len(known), len(chunk), -1).max(axis=2)
+    details = np.array([one.details.ravel() for one in training])
+    for start in range(0, len(validation), COMPARED_AT_ONCE):
+        chunk = validation[start : start + COMPARED_AT_ONCE]
+        views = np.array([view.ravel() for one in chunk for view in _views(one.details)])
+        likeness = (details @ views.T).reshape(len(training), len(chunk), -1).max(axis=2)
         for place, one in enumerate(chunk):
             best = int(likeness[:, place].argmax())
             if likeness[best, place] >= ALIKE:
-                yield one, known[best], float(likeness[best, place])
+                yield one, training[best], float(likeness[best, place])
 
 
-def _views(details: npt.NDArray[np.float32] | None) -> Iterator[npt.NDArray[np.float32]]:
+def _views(details: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
     """The thumbnail in its eight orientations."""
     for turns in range(4):
-        turned = np.rot90(np.asarray(details), turns)
+        turned = np.rot90(details, turns)
         yield turned
         yield turned[:, ::-1]

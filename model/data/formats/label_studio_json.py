@@ -106,15 +106,15 @@ def _kind(result: Mapping[str, Any]) -> str:
 
 
 def _size(result: Mapping[str, Any], where: str) -> Size:
-    size = result.get("original_width"), result.get("original_height")
-    if not (isinstance(size[0], int) and isinstance(size[1], int) and min(size) > 0):
+    width, height = result.get("original_width"), result.get("original_height")
+    if not (isinstance(width, int) and isinstance(height, int) and min(width, height) > 0):
         raise DataError(f"{where}: a region has no 'original_width' and 'original_height'")
     if result.get("image_rotation"):
         raise DataError(
             f"{where} was rotated in Label Studio by {result['image_rotation']}°: rotate its picture file, "
             "and annotate it upright"
         )
-    return size[0], size[1]
+    return width, height
 
 
 def _region(number: int, results: Sequence[Mapping[str, Any]], where: str) -> Labelled:
