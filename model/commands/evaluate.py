@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
-from model.data import ClassMapFolder, check_data, open_data, open_data_for
+from model.data import check_data, open_data, open_data_for
 from model.evaluation import (
     UNSURE,
     Evaluation,
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     data = open_data(arguments.data, reading)
     if not data.has_names:
         data = open_data_for(arguments.data, manifest.classes, reading)
-    of_pixels = manifest.task == "semantic" or isinstance(data, ClassMapFolder)
+    of_pixels = manifest.task == "semantic" or not data.has_objects
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but this evaluation compares pixels: leave out --sheet")
     known = KnownClasses(data, manifest.classes, _names(arguments.classes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,10 +50,12 @@ class Annotated(ABC):
         ids: the samples' ids, in order.
         kinds: the samples' kinds, in order.
         sources: the location of each picture, in order.
+        has_objects: whether the labels tell objects of a class apart; class maps do not.
         has_names: whether the data or `Reading.classes` name the classes; otherwise a name is assumed.
     """
 
     format_name: ClassVar[str]
+    has_objects = True
 
     def __init__(
         self,
@@ -153,6 +155,7 @@ class Annotated(ABC):
     def findings(self) -> Iterator[Finding]:
         """Problems of the data set, from the pictures' headers and all labels; about 0.2 ms per picture."""
         yield from self._class_findings()
+        yield from self._id_findings()
         yield from self._picture_findings()
         yield from self._label_findings()
 
@@ -163,6 +166,17 @@ class Annotated(ABC):
         for names in spellings.values():
             if len(names) > 1:
                 yield Finding(f"the classes {' and '.join(names)} differ only in case")
+
+    def _id_findings(self) -> Iterator[Finding]:
+        twice = {id_ for id_, count in Counter(self.ids).items() if count > 1}
+        named = [source.name for id_, source in zip(self.ids, self.sources, strict=True) if id_ in twice]
+        yield from counted(
+            named,
+            "picture shares its name with another one",
+            "pictures share their name, and so their labels, with another one",
+            refused=True,
+            advice="Give each picture a name of its own, without its suffix, or remove the copies",
+        )
 
     def _picture_findings(self) -> Iterator[Finding]:
         unreadable, misfits, undecided = [], [], []

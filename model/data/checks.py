@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from model.data.annotated import Annotated
 from model.data.findings import Finding, counted, say
-from model.data.formats.class_maps import ClassMapFolder
 from model.data.formats.label_maps import LabelMapFolder
 from model.data.sample import DataError
 
@@ -57,10 +56,10 @@ def object_findings(
     data: Annotated, objects: list[list[int]], most_objects: int | None = None
 ) -> Iterator[Finding]:
     """The findings that `check_objects` reports; `objects` is the result of `objects_in`."""
-    if isinstance(data, ClassMapFolder):
+    if not data.has_objects:
         yield Finding(
-            f"{data.path / 'masks'} holds class maps, which do not tell objects of a class apart: put label "
-            "maps, in which each object has its own number, into labels/",
+            f"{data.path} is {data.format_name} without objects: class maps do not tell objects of a class "
+            "apart. Put label maps, in which each object has its own number, into labels/",
             refused=True,
         )
         return
@@ -77,11 +76,33 @@ def object_findings(
             refused=True,
         )
         return
-    there = {class_id for picture in objects for class_id in picture}
-    lacking = [name for class_id, name in enumerate(data.classes) if class_id and class_id not in there]
-    yield from counted(lacking, "class has no object", "classes have no object")
+    yield from lacking_classes(data, objects)
     if most_objects is not None:
         yield from _crowded(data, [len(picture) for picture in objects], most_objects)
+
+
+def lacking_classes(data: Annotated, objects: list[list[int]]) -> list[Finding]:
+    """A finding about classes without an object; `objects` is the result of `objects_in`."""
+    there = {class_id for picture in objects for class_id in picture}
+    lacking = [name for class_id, name in enumerate(data.classes) if class_id and class_id not in there]
+    return counted(lacking, "class has no object", "classes have no object")
+
+
+def rotated(data: Annotated) -> list[Finding]:
+    """A finding about photos that are read with their EXIF orientation applied, as they were annotated."""
+    upright = []
+    for index, source in enumerate(data.sources):
+        try:
+            header = data.header(index)
+            if header.orientation != 1 and data.size(index) == header.upright:
+                upright.append(source.name)
+        except (OSError, ValueError):  # found with the pictures
+            continue
+    return counted(
+        upright,
+        "photo is stored rotated or mirrored; its EXIF orientation is applied",
+        "photos are stored rotated or mirrored; their EXIF orientation is applied",
+    )
 
 
 def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Finding]:

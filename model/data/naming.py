@@ -14,17 +14,20 @@ ONLY_CLASS = "object"
 """The class name if none is given."""
 
 
-def classes_of(found: Collection[str], folder: Path, reading: Reading, source: str) -> list[str]:
+def classes_of(
+    found: Collection[str], folder: Path, reading: Reading, source: str, listed: Sequence[str] = ()
+) -> list[str]:
     """Class names in the order of their ids, the background first.
 
     Their order is that of `reading.classes`, else that of classes.txt or LabelMe's labels.txt in `folder`,
-    else alphabetical.
+    else that of `listed`, else alphabetical.
 
     Args:
         found: the class names of the objects.
         folder: the folder that may have a file of names.
         reading: may have the class names.
         source: where the names were found, for messages.
+        listed: the classes that the data list, which may have no object.
 
     Raises:
         DataError: an object has a class name that is not among those given, or no object has a class name.
@@ -36,7 +39,7 @@ def classes_of(found: Collection[str], folder: Path, reading: Reading, source: s
         return _with_all_of(
             found, ["background", *named], source, f"{folder.name}/classes.txt or labels.txt has"
         )
-    names = sorted(found)
+    names = [*listed, *sorted(set(found) - set(listed))]
     check_classes(names, source)
     return ["background", *names]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.data.annotated import Annotated
+from model.data.classified import is_classified
 from model.data.files import is_left_by_system
 from model.data.formats.place import Place
 from model.data.formats.registry import FORMATS, format_of
@@ -66,6 +67,11 @@ def _what_else(place: Place) -> str:
     layouts = "; ".join(one.layout for one in FORMATS)
     if told := what_it_is(place):
         return told
+    if is_classified(place.path):
+        return (
+            "has a folder for each class, which is for classification (--task classify); for segmentation "
+            f"expected {layouts}"
+        )
     if place.path.is_file():
         place.document(place.path)  # raises if it is not JSON
         return f"is not a JSON of COCO, VIA or LabelMe: expected {layouts}"
@@ -79,6 +85,9 @@ def _what_else(place: Place) -> str:
             f"{entry.name}/ ({data_format.name})" for entry, data_format in inside[:ENTRIES_SHOWN]
         )
         return f"has data sets in {named}: name one of these folders"
+    splits = [entry.name for entry in sorted(place.path.iterdir()) if is_classified(entry)]
+    if splits:
+        return f"has folders of classes in {' and '.join(splits[:ENTRIES_SHOWN])}: name one of these folders"
     unread = [
         (entry, told)
         for entry in sorted(place.path.iterdir())

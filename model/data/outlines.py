@@ -20,12 +20,22 @@ def of_ellipse(x: float, y: float, radius_x: float, radius_y: float, turn: float
     outline = []
     for corner in range(corners):
         angle = 2 * math.pi * corner / corners
-        along, across = radius_x * math.cos(angle), radius_y * math.sin(angle)
-        outline += [
-            x + along * math.cos(turn) - across * math.sin(turn),
-            y + along * math.sin(turn) + across * math.cos(turn),
+        outline += [x + radius_x * math.cos(angle), y + radius_y * math.sin(angle)]
+    return turned(outline, x, y, turn)
+
+
+def turned(outline: list[float], x: float, y: float, turn: float) -> list[float]:
+    """The outline rotated around (x, y) by `turn` radians from the x axis towards the y axis."""
+    if not turn:
+        return outline
+    rotated = []
+    for along, across in zip(outline[0::2], outline[1::2], strict=True):
+        right, down = along - x, across - y
+        rotated += [
+            x + right * math.cos(turn) - down * math.sin(turn),
+            y + right * math.sin(turn) + down * math.cos(turn),
         ]
-    return outline
+    return rotated
 
 
 def of_circle(x: float, y: float, radius: float) -> list[float]:

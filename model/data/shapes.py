@@ -40,13 +40,24 @@ class LocalMask:
 
 
 @dataclass(frozen=True, slots=True)
+class Fractions:
+    """A polygon whose x, y, x, y, … are fractions of the picture's width and height."""
+
+    outline: list[float]
+
+    def in_pixels(self, size: tuple[int, int]) -> list[float]:
+        """The polygon in pixels of a picture of this (width, height)."""
+        return [value * size[axis % 2] for axis, value in enumerate(self.outline)]
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """One annotated object.
 
     Attributes:
         class_id: its class, from 1.
-        parts: polygons (x, y, x, y, … in pixels of the image), COCO's run lengths or LocalMasks; the object
-            is their union.
+        parts: polygons (x, y, x, y, … in pixels of the image), Fractions, COCO's run lengths or LocalMasks;
+            the object is their union.
         name: identifies the shape within its picture, for messages.
         is_crowd: whether it covers many objects that are not annotated singly.
     """
@@ -140,7 +151,7 @@ class DrawnShapes(Annotated):
         drawing = self.drawings[index]
         if drawing.size is not None:
             return drawing.size == size
-        right, bottom = _extent(drawing.shapes)
+        right, bottom = _extent(drawing.shapes)  # fractions fit any size
         return right <= size[0] + BEYOND and bottom <= size[1] + BEYOND
 
     def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
@@ -165,10 +176,11 @@ class DrawnShapes(Annotated):
                 size = drawing.size or self.size(index)
             except DataError:  # found with the pictures
                 continue
-            right, bottom = _extent(drawing.shapes)
+            shapes = [_in_pixels(shape, size) for shape in drawing.shapes]
+            right, bottom = _extent(shapes)
             if max(right - size[0], bottom - size[1]) > BEYOND:
                 beyond.append(name)
-            for shape in drawing.shapes:
+            for shape in shapes:
                 if any(_is_short(part) for part in shape.parts):
                     short.append((name, shape.name))
                 try:
@@ -207,6 +219,7 @@ def to_rle(parts: Sequence[Any], size: tuple[int, int]) -> dict[str, Any] | None
         DataError: run lengths do not add up to the picture's pixels (pycocotools would decode random ones).
     """
     width, height = size
+    parts = [part.in_pixels(size) if isinstance(part, Fractions) else part for part in parts]
     polygons = [part for part in parts if isinstance(part, list) and len(part) >= MIN_POLYGON_COORDINATES]
     rles = list(coco_mask.frPyObjects(polygons, height, width)) if polygons else []
     for part in parts:
@@ -238,7 +251,16 @@ def left_out(where: Sequence[tuple[str, str]], one: str, many: str, *, advice: s
     return [Finding(f"left out: {number_of(len(where), one, many)}", named, advice=advice)] if where else []
 
 
+def _in_pixels(shape: Shape, size: tuple[int, int]) -> Shape:
+    """The shape, with polygons in pixels instead of Fractions."""
+    if not any(isinstance(part, Fractions) for part in shape.parts):
+        return shape
+    parts = [part.in_pixels(size) if isinstance(part, Fractions) else part for part in shape.parts]
+    return Shape(shape.class_id, parts, shape.name, shape.is_crowd)
+
+
 def _is_short(part: Any) -> bool:
+    part = part.outline if isinstance(part, Fractions) else part
     return isinstance(part, list) and len(part) < MIN_POLYGON_COORDINATES
 
 

@@ -56,6 +56,7 @@ class ClassMapFolder(Annotated):
     """
 
     format_name = "class maps"
+    has_objects = False
 
     def __init__(self, place: Place | str | Path, reading: Reading = NO_CHOICE) -> None:
         """Lists the folder; decodes nothing. `reading.classes` is used if classes.txt is missing.

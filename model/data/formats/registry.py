@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from model.data.formats import class_maps, coco, label_maps, labelme, mask_files, via
+from model.data.formats import (
+    class_maps,
+    coco,
+    cvat,
+    label_maps,
+    label_studio,
+    labelme,
+    mask_files,
+    supervisely,
+    via,
+    voc,
+    yolo,
+)
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
 
@@ -13,6 +25,11 @@ FORMATS: tuple[DataFormat, ...] = (
     coco.FORMAT,
     via.FORMAT,
     labelme.FORMAT,
+    label_studio.FORMAT,
+    cvat.FORMAT,
+    supervisely.FORMAT,
+    voc.FORMAT,
+    yolo.FORMAT,
 )
 """In the order in which they are tried."""
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 from model.data.formats.coco import is_panoptic
+from model.data.formats.looking import Look, with_name, with_text
 from model.data.formats.place import Place
-
-FILES_LOOKED_AT = 20
-HEAD_BYTES = 2000
 
 
 @dataclass(frozen=True)
@@ -26,37 +22,11 @@ class UnreadFormat:
     """
 
     name: str
-    recognises: Callable[[Place], Path | None]
+    recognises: Look
     conversion: str
 
 
-def _files(place: Place, *patterns: str) -> Iterator[Path]:
-    """The first files that match the patterns, or the place itself if it matches."""
-    if place.path.is_file():
-        is_one = any(place.path.match(pattern) for pattern in patterns if "/" not in pattern)
-        return iter([place.path] if is_one else [])
-    return islice(chain.from_iterable(place.path.glob(pattern) for pattern in patterns), FILES_LOOKED_AT)
-
-
-def _with_text(*texts: str, among: tuple[str, ...]) -> Callable[[Place], Path | None]:
-    """Finds a file that matches a pattern and has all of the texts near its beginning."""
-
-    def find(place: Place) -> Path | None:
-        for path in _files(place, *among):
-            with path.open("rb") as file:
-                head = file.read(HEAD_BYTES).decode(errors="replace")
-            if all(text in head for text in texts):
-                return path
-        return None
-
-    return find
-
-
-def _with_name(*patterns: str) -> Callable[[Place], Path | None]:
-    return lambda place: next(_files(place, *patterns), None)
-
-
-def _json(is_one: Callable[[Any], bool]) -> Callable[[Place], Path | None]:
+def _json(is_one: Callable[[Any], bool]) -> Look:
     return lambda place: next(iter(place.of_kind(is_one)), None)
 
 
@@ -64,9 +34,13 @@ def _has(*names: str) -> Callable[[Any], bool]:
     return lambda document: isinstance(document, dict) and set(names) <= set(document)
 
 
-def _is_label_studio(document: Any) -> bool:
+def _with_voc(text: str) -> Look:
+    return with_text(text, among=("*.xml", "Annotations/*.xml", "*/*.xml"))
+
+
+def _is_label_studio_min(document: Any) -> bool:
     first = document[0] if isinstance(document, list) and document else None
-    return isinstance(first, dict) and "data" in first and ("annotations" in first or "completions" in first)
+    return isinstance(first, dict) and {"id", "annotation_id", "annotator"} <= set(first)
 
 
 # Polygons, since it marks run lengths as crowds. Not "-f coco", which also writes JSONs other than instances.
@@ -94,17 +68,14 @@ UNREAD = (
         _json(_has("project", "config", "metadata")),
         "only exports and projects of VIA 1 and 2 are; VIA itself cannot convert a project of VIA 3",
     ),
-    UnreadFormat("Label Studio's JSON", _json(_is_label_studio), "in Label Studio, export as COCO"),
     UnreadFormat(
-        "Supervisely",
-        lambda place: (
-            _json(_has("objects", "size"))(place) or _with_name("ann/*.json", "*/ann/*.json")(place)
-        ),
-        "in Supervisely, run the app Export to COCO",
+        "Label Studio's JSON-MIN",
+        _json(_is_label_studio_min),
+        "in Label Studio, export as JSON, not JSON-MIN",
     ),
     UnreadFormat(
         "Cityscapes",
-        _with_name(
+        with_name(
             "gtFine/*/*/*_gtFine_polygons.json", "*/*/*_gtFine_polygons.json", "*_gtFine_polygons.json"
         ),
         # Datumaro reads only the class of each pixel, no objects.
@@ -113,35 +84,24 @@ UNREAD = (
     ),
     UnreadFormat(
         "VIA's CSV",
-        _with_text("region_shape_attributes", among=("*.csv",)),
+        with_text("region_shape_attributes", among=("*.csv",)),
         "in VIA, use Annotation > Export Annotations (as json)",
     ),
     UnreadFormat(
-        "CVAT's XML",
-        _with_text("<annotations", "<version>", among=("*.xml", "annotations/*.xml")),
-        "in CVAT, export as COCO 1.0; or " + _DATUMARO.format("cvat"),
+        "Pascal VOC without masks",
+        lambda place: _with_voc("<annotation>")(place) or _with_voc("<annotation ")(place),
+        "its boxes are not enough to learn masks: it needs a SegmentationClass/ and, to learn objects, a "
+        "SegmentationObject/, beside its JPEGImages/",
     ),
     UnreadFormat(
-        "Pascal VOC",
-        _with_text("<annotation", among=("*.xml", "Annotations/*.xml", "*/*.xml")),
-        "its boxes are not enough to learn masks. If there is a SegmentationObject/, convert it "
-        + _DATUMARO.format("voc_segmentation")
-        + "; or, to evaluate semantic models, copy SegmentationClass/ to masks/ and the pictures of these "
-        "maps to images/, and write a classes.txt",
-    ),
-    UnreadFormat(
-        "YOLO",
-        lambda place: (
-            _with_name("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt")(place)
-            or _with_text("names:", among=("*.yaml", "*.yml"))(place)
-        ),
-        "if its lines are polygons, convert them to COCO with supervision (pip install supervision): "
-        'sv.DetectionDataset.from_yolo("images", "labels", "data.yaml", force_masks=True)'
-        '.as_coco(annotations_path="annotations.json"); boxes are not enough to learn masks',
+        "YOLO of Darknet",
+        with_name("obj.names", "obj.data"),
+        "it holds boxes, which are not enough to learn masks: export as YOLO segmentation, whose lines are "
+        "polygons",
     ),
     UnreadFormat(
         "TFRecord",
-        _with_name("*.tfrecord", "*.record"),
+        with_name("*.tfrecord", "*.record"),
         _DATUMARO.format("tf_detection_api").replace("[cli]", "[cli,tf]"),
     ),
 )

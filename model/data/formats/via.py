@@ -18,6 +18,7 @@ from model.data.formats.via_json import (
     outline_of,
     regions_of_pictures,
 )
+from model.data.locating import located
 from model.data.naming import classes_of, only_class
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
@@ -146,30 +147,8 @@ def _picture_paths(names: Sequence[str], json_path: Path, document: Any) -> dict
         DataError: some pictures are missing.
     """
     root = json_path.parent
-    roots = [
-        root,
-        root / default_folder(document).replace("\\", "/"),
-        root / "images",
-        root.parent / "images",
-    ]
-    paths = {}
-    for name in names:
-        plain = name.replace("\\", "/")
-        candidates = [folder / plain for folder in roots] + [folder / Path(plain).name for folder in roots]
-        if path := next((path for path in candidates if path.is_file()), None):
-            paths[name] = path
-    missing = [name for name in names if name not in paths]
-    if missing:
-        advice = (
-            "download the pictures to that folder with the same names"
-            if missing[0].startswith(("http:", "https:"))
-            else f"put them next to {json_path.name}"
-        )
-        raise DataError(
-            f"{root} lacks {len(missing)} of {len(names)} pictures of {json_path.name}, the first "
-            f"{missing[0]}: {advice}"
-        )
-    return paths
+    named = root / default_folder(document).replace("\\", "/")
+    return located(names, [root, named, root / "images", root.parent / "images"], json_path.name)
 
 
 FORMAT = DataFormat(

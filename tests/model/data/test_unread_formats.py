@@ -16,28 +16,15 @@ PICTURE = np.zeros((4, 4), np.uint8)
 
 PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
     # name: files, the format's name in the message, what converts it
-    "yolo": ({"images/a.jpg": PICTURE, "labels/a.txt": "0 0.1 0.1"}, "YOLO", "supervision"),
-    "yolo, split": ({"images/train/a.jpg": PICTURE, "labels/train/a.txt": "0"}, "YOLO", "as_coco"),
-    "yolo, from Roboflow": ({"data.yaml": "names: [a]", "train/labels/a.txt": "0"}, "YOLO", "force_masks"),
     "voc": (
         {"Annotations/a.xml": "<annotation><object/></annotation>", "JPEGImages/a.jpg": PICTURE},
-        "Pascal VOC",
+        "Pascal VOC without masks",
         "SegmentationObject/",
     ),
     "voc, flat": (
         {"a.xml": "<annotation></annotation>", "a.jpg": PICTURE},
-        "Pascal VOC",
+        "Pascal VOC without masks",
         "not enough to learn masks",
-    ),
-    "cvat": (
-        {"annotations.xml": "<?xml?><annotations><version>1.1</version></annotations>"},
-        "CVAT's XML",
-        "export as COCO 1.0",
-    ),
-    "supervisely": (
-        {"meta.json": {"classes": []}, "ds/ann/a.jpg.json": {"objects": [], "size": {}}},
-        "Supervisely",
-        "Export to COCO",
     ),
     "datumaro": (
         {"annotations/default.json": {"info": {}, "categories": {}, "items": []}},
@@ -65,9 +52,14 @@ PLACES: dict[str, tuple[dict[str, Any], str, str]] = {
         r"Export Annotations \(as json\)",
     ),
     "label studio": (
-        {"project.json": [{"id": 1, "data": {}, "annotations": []}]},
-        "Label Studio's JSON",
-        "COCO",
+        {"project.json": [{"image": "a.jpg", "id": 1, "label": [], "annotator": 1, "annotation_id": 1}]},
+        "Label Studio's JSON-MIN",
+        "export as JSON",
+    ),
+    "darknet": (
+        {"obj.names": "cat", "obj_train_data/a.txt": "0 0.5 0.5 0.1 0.1"},
+        "YOLO of Darknet",
+        "as YOLO segmentation",
     ),
     "cityscapes": (
         {"gtFine/val/x/a_gtFine_polygons.json": {}},
@@ -95,7 +87,7 @@ def test_every_format_that_is_known_of_is_tried_here() -> None:
     assert {unread.name.split(" (")[0] for unread in UNREAD} == {called for _, called, _ in PLACES.values()}
 
 
-@pytest.mark.parametrize("name", ["voc, flat", "cvat", "datumaro", "via csv", "label studio", "tfrecord"])
+@pytest.mark.parametrize("name", ["voc, flat", "datumaro", "via csv", "label studio", "tfrecord"])
 def test_a_file_of_it_is_known_too(tmp_path: Path, name: str) -> None:
     files, called, _ = PLACES[name]
     fill(tmp_path, files)
@@ -105,7 +97,9 @@ def test_a_file_of_it_is_known_too(tmp_path: Path, name: str) -> None:
 
 def test_a_folder_of_such_folders_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "part", PLACES["voc"][0])
-    with pytest.raises(DataError, match=r"has no data set in a supported format; part/ is Pascal VOC"):
+    with pytest.raises(
+        DataError, match=r"has no data set in a supported format; part/ is Pascal VOC without masks"
+    ):
         open_data(tmp_path)
 
 
