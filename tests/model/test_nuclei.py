@@ -167,21 +167,17 @@ def small_nuclei() -> Image:
     return np.repeat(small[..., None], 3, axis=-1)
 
 
-@pytest.mark.parametrize("times", [2, 4])
-def test_a_picture_of_many_fields_has_the_small_nuclei_of_each(nuclei: Segmenter, times: int) -> None:
+def test_a_picture_of_many_fields_has_the_small_nuclei_of_each(nuclei: Segmenter) -> None:
     field = small_nuclei()
     alone = nuclei.predict(field, Wishes()).found
-    mosaic = nuclei.predict(np.tile(field, (times, times, 1)), Wishes(max_segments=10))
     assert alone >= 50
+    four = nuclei.predict(np.tile(field, (2, 2, 1)), Wishes(max_segments=10))
+    sixteen = nuclei.predict(np.tile(field, (4, 4, 1)), Wishes())
     # Nuclei at the borders of fields meet or are cut there.
-    assert mosaic.found == pytest.approx(alone * times**2, rel=0.08)
-    assert len(mosaic.segments) == 10
-
-
-def test_by_default_as_many_are_answered_as_a_field_may_have(nuclei: Segmenter) -> None:
-    mosaic = nuclei.predict(np.tile(small_nuclei(), (4, 4, 1)), Wishes())
-    assert mosaic.found > 900
-    assert mosaic.left_out == 0
+    assert four.found == pytest.approx(4 * alone, rel=0.08)
+    assert sixteen.found == pytest.approx(16 * alone, rel=0.08)
+    assert len(four.segments) == 10
+    assert sixteen.left_out == 0  # by default as many are answered as a field may have
 
 
 def test_an_empty_field_has_no_nuclei(nuclei: Segmenter) -> None:
@@ -246,14 +242,31 @@ def test_one_thread_finds_the_same_nuclei(nuclei: Segmenter) -> None:
     np.testing.assert_allclose(ours.areas(), theirs.areas(), atol=2)
 
 
+@pytest.fixture(scope="module")
+def reference() -> Segmenter:
+    return load("nuclei", engine="tensorflow")
+
+
+@pytest.fixture(scope="module")
+def compiled_ways() -> dict[str, Segmenter]:
+    """By precision."""
+    return {
+        precision: load("nuclei", engine="openvino", precision=precision)
+        for precision in precisions_of_processor()
+    }
+
+
 @pytest.mark.parametrize("draw", [fluorescence, tissue])
-def test_every_way_to_run_it_finds_the_same_nuclei(draw: Callable[[], tuple[Image, npt.NDArray]]) -> None:
+def test_every_way_to_run_it_finds_the_same_nuclei(
+    reference: Segmenter,
+    compiled_ways: dict[str, Segmenter],
+    draw: Callable[[], tuple[Image, npt.NDArray]],
+) -> None:
     image, _ = draw()
     image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
-    reference = load("nuclei", engine="tensorflow").segment(image)
-    truth = Sample("drawn", image, reference.boxes, reference.class_ids, reference.masks)
-    for precision in precisions_of_processor():
-        compiled = load("nuclei", engine="openvino", precision=precision)
+    expected = reference.segment(image)
+    truth = Sample("drawn", image, expected.boxes, expected.class_ids, expected.masks)
+    for precision, compiled in compiled_ways.items():
         data = OneSample(image, np.zeros(image.shape[:2], np.uint16))
         data.sample = truth
         agreement = evaluate(compiled.segment, data, progress=False).rows()["all"]["AP50"]

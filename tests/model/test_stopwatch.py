@@ -36,4 +36,6 @@ def test_a_stage_within_another_interrupts_it() -> None:
         time.sleep(0.01)
     assert [lap.stage for lap in stopwatch.laps] == ["decode", "queue", "decode"]
     assert all(lap.end == after.start for lap, after in itertools.pairwise(stopwatch.laps))
-    assert stopwatch.milliseconds["decode"] == pytest.approx(20, abs=8)
+    first, queue, last = ((lap.end - lap.start) * 1000 for lap in stopwatch.laps)
+    assert queue >= 30
+    assert stopwatch.milliseconds["decode"] == pytest.approx(first + last)

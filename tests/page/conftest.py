@@ -12,8 +12,11 @@ import pytest
 from known_models import KNOWN
 from server import UWSGI, Server, started, wait_until
 
+DESK: ViewportSize = {"width": 1280, "height": 900}
+
 if TYPE_CHECKING:  # it skips what imports it, and a conftest cannot be skipped
     from chromium import Browse, Browser, Page
+    from playwright.sync_api import ViewportSize
 
 
 @pytest.fixture(scope="session")
@@ -58,16 +61,19 @@ def server(serve_known: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="session")
 def desk(browser: Browser) -> Page:
-    return browser.new_page(viewport={"width": 1280, "height": 900})
+    return browser.new_page(viewport=DESK)
 
 
 @pytest.fixture
-def page(desk: Page, browse: Browse, server: Server) -> Page:
+def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     """The page, just loaded. Tests share its tab, which saves half their time: leave it as it was.
 
-    What they need of another network or window they have of a tab of their own: `browse`.
+    Its window and media may change. What tests need of another network or device they have of a tab of their
+    own: `browse`.
     """
     desk.goto(server.address)
     desk.mouse.move(0, 0)
     browse.watch(desk)
-    return desk
+    yield desk
+    desk.set_viewport_size(DESK)
+    desk.emulate_media(color_scheme="light", reduced_motion="no-preference")

@@ -51,9 +51,9 @@ Stage = Callable[[Browse, Page], None]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_axe_finds_nothing_serious_by_day_or_night(browse: Browse, server: Server, stage: Stage) -> None:
+def test_axe_finds_nothing_serious_by_day_or_night(browse: Browse, page: Page, stage: Stage) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page = browse(server, reduced_motion="reduce")  # the colours change at once
+    page.emulate_media(reduced_motion="reduce")  # the colours change at once
     stage(browse, page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -100,9 +100,10 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((element) => {
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_nothing_sticks_out_or_is_cut_in_a_window_of_any_size(
-    browse: Browse, server: Server, stage: Stage
+    browse: Browse, page: Page, stage: Stage
 ) -> None:
-    page = browse(server, viewport={"width": 320, "height": 640})
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.reload()
     stage(browse, page)
     for width, height in ((320, 640), (800, 640), (3840, 2160)):
         page.set_viewport_size({"width": width, "height": height})

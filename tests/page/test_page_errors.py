@@ -16,6 +16,7 @@ from server import Server, started, wait_until
 PNG = file_of(place_picture())
 SLOW = file_of(place_picture(320, HEIGHT), "wide.png")
 KEY = "sesame-0123456789"
+SMALL = {"MASKSERVE_MAX_BYTES": str(2**20), "MASKSERVE_QUEUE": "0", "STUB_WIDE_SECONDS": "1.5"}
 
 
 def failed(page: Page, title: str) -> None:
@@ -53,7 +54,7 @@ def test_what_is_no_picture_is_told_and_the_next_one_works(
 def test_what_cannot_go_through_is_not_even_sent(
     browse: Browse, serve_known: Callable[..., Server], size: int, title: str, detail: str
 ) -> None:
-    page = browse(serve_known(MASKSERVE_MAX_BYTES=str(2**20)))
+    page = browse(serve_known(**SMALL))
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
     choose(page, as_file(bytes(size), "bad.png"))
@@ -86,7 +87,7 @@ def test_a_busy_service_is_asked_again_when_it_says(
     browse: Browse, serve_known: Callable[..., Server]
 ) -> None:
     browse.expect_complaint("status of 503")
-    server = serve_known(STUB_WIDE_SECONDS="1.5", MASKSERVE_QUEUE="0")
+    server = serve_known(**SMALL)
     page = browse(server)
     with server.send(SLOW["buffer"]):  # somebody else's
         choose(page, PNG)
@@ -99,7 +100,7 @@ def test_a_wait_for_a_busy_service_can_be_cancelled(
     browse: Browse, serve_known: Callable[..., Server]
 ) -> None:
     browse.expect_complaint("status of 503")
-    server = serve_known(STUB_WIDE_SECONDS="1.5", MASKSERVE_QUEUE="0")
+    server = serve_known(**SMALL)
     page = browse(server)
     with server.send(SLOW["buffer"]):
         choose(page, PNG)

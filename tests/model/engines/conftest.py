@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -41,15 +43,27 @@ def noise_pictures(noise: Callable[..., npt.NDArray[np.uint8]]) -> DataSet:
 def exported_model_dir(
     tmp_path_factory: pytest.TempPathFactory, session_model_dir: Path, noise_pictures: DataSet
 ) -> Path:
-    """A MASKSERVE_MODEL_DIR with the bundle `tiny` in f32 and int8; read it, change nothing in it."""
-    root = tmp_path_factory.mktemp("exported")
-    shutil.copytree(session_model_dir / "tiny", root / "tiny")
+    """A MASKSERVE_MODEL_DIR with the bundle `tiny` in f32 and int8; read it, change nothing in it.
+
+    All processes of a test run share one, since it takes eight seconds to make.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exported"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _export(session_model_dir, noise_pictures, tmp_path_factory.mktemp("exporting")).rename(root)
+    return root
+
+
+def _export(model_dir: Path, pictures: DataSet, root: Path) -> Path:
+    shutil.copytree(model_dir / "tiny", root / "tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MASKSERVE_MODEL_DIR", str(root))
         # Random weights: scores tie, and any rounding changes which twenty are the best.
         for precision in gauge.LARGEST_DISAGREEMENT:
             patch.setitem(gauge.LARGEST_DISAGREEMENT, precision, 1.0)
-        exporting.export("tiny", ["int8"], noise_pictures)
+        exporting.export("tiny", ["int8"], pictures)
     return root
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ import pytest
 
 from model import catalog
 from model.__main__ import main
-from model.families.mask_rcnn.weights import WeightsError
+from model.families.mask_rcnn.weights import WeightsError, read_weights
 from model.publishing.fetching import HASHES, FetchError
 from model.publishing.fetching import fetch as fetch_and_make
 from model.publishing.publish import imported
 from model.publishing.published import PUBLISHED, PublishedWeights
 from model.storage.manifest import Bundle, sha256_of
+from model.storage.writing import write_manifest
 
 
 class Server(ThreadingHTTPServer):
@@ -98,6 +100,22 @@ def tiny(server: Server) -> PublishedWeights:
 
 
 def fetch(published: PublishedWeights) -> Bundle:
+    """Fetch it, and make a bundle of its weights; to build their network as well would take two seconds."""
+
+    def make(file: Path) -> Bundle:
+        with catalog.new_bundle(published.name) as folder:
+            assert read_weights(file)
+            shutil.copy(file, folder / "model.weights.h5")
+            about = {"name": published.name, "classes": published.classes, **published.about}
+            config = {"num_classes": len(published.classes), **published.config}
+            network = {"version": "1", "task": "instance", "threshold": 0.5, "config": config}
+            write_manifest(folder, {**about, **network, "weights": "model.weights.h5"})
+        return catalog.find(published.name)
+
+    return fetch_and_make(published, make)
+
+
+def fetch_and_import(published: PublishedWeights) -> Bundle:
     """Fetch and import it, but for the compiled stages, which other tests hold."""
 
     def make(file: Path) -> Bundle:
@@ -115,7 +133,7 @@ def entries(folder: Path) -> set[str]:
 def test_a_published_file_becomes_a_bundle_of_exactly_its_bytes(
     model_dir: Path, server: Server, tiny: PublishedWeights
 ) -> None:
-    bundle = fetch(tiny)
+    bundle = fetch_and_import(tiny)
 
     assert bundle.weights_path.read_bytes() == server.content
     assert bundle == catalog.find("tiny")
@@ -218,12 +236,12 @@ def test_a_damaged_file_of_the_right_size_is_not_taken_for_the_true_one(
 ) -> None:
     whole, server.content = server.content, b"\0" * tiny.size
     with pytest.raises(WeightsError, match="not a weight file"):
-        fetch(tiny)
+        fetch_and_import(tiny)
     assert entries(model_dir) == set()  # neither kept nor remembered
 
     server.content = whole
 
-    assert fetch(tiny).weights_path.read_bytes() == whole
+    assert fetch_and_import(tiny).weights_path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("status", [404, 403, 500, 503])

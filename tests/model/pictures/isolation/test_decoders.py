@@ -254,12 +254,12 @@ def test_a_picture_that_is_not_wanted_once_its_size_is_known_ends_no_decoder(
     def refuse(*_: object) -> None:
         raise UnwantedError
 
-    small = encode(64, 48, "PNG")
+    small, large = encode(64, 48, "PNG"), encode(*LARGE, kind)
     decoders.decode(small, whole)
     before = children(nursery())
     for _ in range(3):
         with pytest.raises(UnwantedError):
-            decoders.decode(encode(*LARGE, kind), whole, before_pixels=refuse)
+            decoders.decode(large, whole, before_pixels=refuse)
         assert decoders.decode(small, whole).size == (64, 48)
     assert children(nursery()) == before
 
