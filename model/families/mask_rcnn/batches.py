@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,11 +15,11 @@ from model.families.mask_rcnn.anchors import pyramid_anchors
 from model.families.mask_rcnn.augmentation import Augmentation, augment
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.targets import Truth, rpn_targets
+from model.training.ahead import prepared_ahead
 
 Batch = dict[str, npt.NDArray]
 SAMPLES_IN_MEMORY_BYTES = 1 << 30
 """Memory for decoded images kept for the next epoch, assuming that all are as large as the first."""
-BATCHES_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,7 @@ class BatchSource:
 
     def batches(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
         """Yield (step, batch) for first ≤ step < last; batches are prepared a few steps ahead."""
-        draw = _Draw(self)
-        with ThreadPoolExecutor(max_workers=1) as executor:
-            waiting = [executor.submit(draw, step) for step in range(first, min(first + BATCHES_AHEAD, last))]
-            for step in range(first, last):
-                batch = waiting.pop(0).result()
-                if step + BATCHES_AHEAD < last:
-                    waiting.append(executor.submit(draw, step + BATCHES_AHEAD))
-                yield step, batch
+        return prepared_ahead(_Draw(self), first, last)
 
     def in_order(self) -> Iterator[Batch]:
         """Yield each sample once, the same on every call; the first samples again fill the last batch."""

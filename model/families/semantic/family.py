@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from model.engines.stages import Runner, StageSpec
-from model.families.family import Imported, ImportPart, InputsOf, NoReference
+from model.families.family import Imported, ImportPart, InputsOf, NoReference, Training
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.predictor import SemanticPredictor
 from model.families.semantic.stages import STAGES, largest_picture
@@ -23,7 +23,6 @@ class SemanticFamily:
 
     name = "semantic"
     task: Task = "semantic"
-    training = None
     reference_engine: Literal["openvino"] = "openvino"
 
     @property
@@ -32,6 +31,13 @@ class SemanticFamily:
         from model.families.semantic import import_command
 
         return import_command
+
+    @property
+    def training(self) -> Training | None:
+        """See `families.family.Family`."""
+        from model.families.semantic.training import command
+
+        return command
 
     def check(self, manifest: Manifest) -> None:
         """See `families.family.Family`."""

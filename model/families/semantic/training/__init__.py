@@ -1,0 +1,1 @@
+"""Training of semantic models: U-Nets on pictures whose pixels have classes."""
