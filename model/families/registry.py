@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model.families.classifier.family import ClassifierFamily
 from model.families.family import Family, Training
 from model.families.mask_rcnn.family import MaskRCNNFamily
 from model.families.semantic.family import SemanticFamily
@@ -11,6 +12,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         MaskRCNNFamily(),
         SemanticFamily(),
+        ClassifierFamily(),
     )
 }
 

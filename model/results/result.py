@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from model.results.classification import Classification
 from model.results.segments import Segments
 
 Split = Literal["class", "parts"]
-Task = Literal["instance", "semantic"]
+Task = Literal["instance", "semantic", "classify"]
 MOST_SEGMENTS = 65_535
 """The most segments that can be requested: a label map numbers them in 16 bits."""
 USUAL_CEILING = 10_000
@@ -83,12 +84,14 @@ class Result:
     Attributes:
         segments: the segments, in the form that every output can show.
         class_map: for semantic models, the class map from which the segments were made.
+        classification: for classifiers, the answer; they find no segments.
         left_out: how many more segments pass the threshold, but are beyond the maximum number of segments.
     """
 
     segments: Segments
     class_map: ClassMap | None = None
     left_out: int = 0
+    classification: Classification | None = None
 
     @property
     def found(self) -> int:

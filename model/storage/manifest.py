@@ -46,6 +46,15 @@ class Export(BaseModel):
         return self.ap50_lost if self.miou_lost is None else self.miou_lost
 
 
+class GateReference(BaseModel):
+    """The classifier that is a model's gate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(pattern=NAME_PATTERN)  # the name of its bundle
+    accepts: list[str] = Field(min_length=1)  # names of its classes: the pictures that suit the model
+
+
 class Manifest(BaseModel):
     """The content of `model.json`: what a model is, its classes and its measured quality."""
 
@@ -55,7 +64,7 @@ class Manifest(BaseModel):
     version: str
     family: str = "mask_rcnn"  # one of model.families; old bundles, from when there was only one, have none
     task: Task
-    classes: list[str] = Field(min_length=2)  # the first is "background"
+    classes: list[str] = Field(min_length=2)  # the first is "background", unless the task is "classify"
     description: str = ""
     licence: str
     source: str  # where the weights come from
@@ -65,11 +74,17 @@ class Manifest(BaseModel):
     max_segments_per_megapixel: int = Field(default=0, ge=0, le=MOST_SEGMENTS)  # applies if it allows more
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
-    known_pictures: KnownPictures | None = None  # from `python -m model survey`; None: the model has no gate
+    gate: GateReference | None = None  # a classifier that tells which pictures suit the model
+    known_pictures: KnownPictures | None = None  # from `python -m model survey`
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # the family's settings that differ from its defaults
     weights: str  # the name of the weights file, one of `files`
     files: dict[str, str]  # name → sha256
+
+    @property
+    def class_names(self) -> list[str]:
+        """The class names without the background."""
+        return self.classes if self.task == "classify" else self.classes[1:]
 
     def most_segments(self, wishes: Wishes, size: tuple[int, int]) -> int:
         """Return how many segments to keep in a picture of `size` (width, height), in pixels."""
@@ -80,8 +95,10 @@ class Manifest(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.classes[0] != "background" or len(set(self.classes)) < len(self.classes):
-            raise ValueError('classes must start with "background" and name each class once')
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes must name each class once")
+        if self.task != "classify" and self.classes[0] != "background":
+            raise ValueError('classes must start with "background"')
         if self.weights not in self.files:
             raise ValueError(
                 f"files must give the sha256 of {self.weights}, so that the weights can be checked"

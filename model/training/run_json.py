@@ -21,6 +21,7 @@ OPTIONS = (
     *(*PATHS, "exclude", "backbone", "layers", "optimizer", "steps", "batch_size", "picture_size"),
     *("learning_rate", "warmup_steps", "seed", "exif", "class_attribute", "task", "continue_from"),
     *("precision", "accumulate", "devices", "report_every", "patience", "encoder"),
+    *("network", "freeze"),
 )
 """Values that have an option on the command line."""
 LONGEST_SHOWN = 80  # characters

@@ -1,0 +1,1 @@
+"""Classifiers: small networks that tell which of several classes a whole picture belongs to."""

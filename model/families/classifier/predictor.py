@@ -1,0 +1,57 @@
+"""ClassifierPredictor: runs a picture through a classifier's network."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from model.engines.stages import Floats, Runner
+from model.families.checks import check_copy
+from model.families.classifier.config import ClassifierConfig
+from model.families.classifier.preprocessing import to_input
+from model.families.family import Size, Turn
+from model.results.classification import Classification
+from model.results.result import Result, Wishes
+from model.results.segments import Segments
+from model.stopwatch import Stopwatch
+from model.storage.manifest import Manifest
+
+
+class ClassifierPredictor:
+    """See `families.family.Predictor`. A result has no segments, but a `Classification`."""
+
+    def __init__(self, manifest: Manifest, config: ClassifierConfig, runner: Runner) -> None:
+        self._manifest = manifest
+        self._config = config
+        self._runner = runner
+
+    def enough(self, size: Size) -> Size:
+        """See `families.family.Predictor`."""
+        return min(size[0], self._config.size), min(size[1], self._config.size)
+
+    def work(self, size: Size) -> int:
+        """See `families.family.Predictor`."""
+        return self._config.size**2
+
+    def predict(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Wishes,
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> Result:
+        """See `families.family.Predictor`. The options of the request have no effect."""
+        check_copy(image, size, self.enough(size), self._manifest.name)
+        with turn(), stopwatch.measure("infer"):
+            found = self.classify(image)
+        return Result(Segments.none(size), classification=found)
+
+    def classify(self, image: npt.NDArray[np.uint8]) -> Classification:
+        """The probability of each of the manifest's classes for a picture, uint8 (H, W, 3), RGB."""
+        return Classification(self._runner.start(self.picture_of(image)).outputs[0][0])
+
+    def picture_of(self, image: npt.NDArray[np.uint8]) -> Floats:
+        """float32 (1, S, S, 3): the network's input for a picture, uint8 (H, W, 3), RGB."""
+        return to_input(image, self._config.size, contrast=self._config.contrast)[np.newaxis]
