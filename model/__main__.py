@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import signal
 import sys
 
@@ -17,7 +18,9 @@ COMMANDS = {
     "import": ("import_weights", "make a model from your own file"),
     "check-data": ("check_data", "count the objects of a data set and list its problems"),
     "train": ("train", "train a network on labelled images"),
+    "package": ("package", "make a model from a training run"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
+    "compare": ("compare", "say which of two evaluations is better, and whether by more than chance"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),
     "bench": ("bench", "measure the speed of a model with each engine and precision"),
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
@@ -44,7 +47,9 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
         subparser = subparsers.add_parser(command, help=help_line, description=description)
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
+    words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)
+    arguments.typed = f"{program} {shlex.join(words)}"  # to record what made a model
     try:
         return int(arguments.run(arguments))
     except (ValueError, OSError) as error:
