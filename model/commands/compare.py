@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model.evaluation.comparing import Difference, difference
+from model.evaluation.comparing import FEWEST, Difference, difference
 from model.evaluation.pairing import pair, read_evaluation
 from model.evaluation.table import cell, to_lines
 
@@ -68,6 +68,8 @@ def verdict(name: str, found: Difference) -> str:
         )
     how = f"{by} ({interval}{test}), on {pictures}"
     rough = f" With fewer than {FEW} pictures, this is rough." if found.pictures < FEW else ""
+    if found.pictures < FEWEST:
+        return f"Too few pictures to tell chance from difference, at least {FEWEST} are needed: {how}."
     if found.is_real:
         return f"{higher} is better than {lower}, by more than chance: {how}.{rough}"
     return f"No difference beyond chance: {how}.{_needed(found)}{rough}"

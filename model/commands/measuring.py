@@ -162,9 +162,7 @@ def _planes(
     where = np.zeros(image.shape[:2], np.uint8)
     class_id = segmenter.bundle.manifest.classes.index(name)
     segments = result.segments
-    for has, (x1, y1, x2, y2), mask in zip(
-        segments.class_ids, segments.boxes, segments.masks, strict=True
-    ):
+    for has, (x1, y1, x2, y2), mask in zip(segments.class_ids, segments.boxes, segments.masks, strict=True):
         if has == class_id:
             where[y1:y2, x1:x2] |= mask
     return where, result.class_map.probability
