@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import signal
 import sys
 
@@ -18,7 +19,9 @@ COMMANDS = {
     "recipe": ("recipe", "print every value that a training recipe may have, with its default"),
     "data": ("data", "check a data set: its format, its objects, its problems"),
     "train": ("train", "train a network on labelled images"),
+    "package": ("package", "make a model from a training run"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
+    "compare": ("compare", "say which of two evaluations is better, and whether by more than chance"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),
     "bench": ("bench", "measure the speed of a model with each engine and precision"),
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
@@ -45,7 +48,9 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
         subparser = subparsers.add_parser(command, help=help_line, description=description)
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
+    words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)
+    arguments.typed = f"{program} {shlex.join(words)}"  # to record what made a model
     try:
         return int(arguments.run(arguments))
     except (ValueError, OSError) as error:

@@ -91,6 +91,17 @@ def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uin
     _write(bundle, {"image": image, **_answer(found)})
 
 
+def keep_threshold(bundle: Bundle) -> None:
+    """Record the model's threshold in its self-test, which then stays valid if the model gets another."""
+    path = bundle.folder / FILE
+    if not path.exists():
+        return
+    with np.load(path) as stored:
+        recorded = dict(stored)
+    if "threshold" not in recorded:
+        _write(bundle, {**recorded, "threshold": np.array(bundle.manifest.threshold)})
+
+
 def record_usual_self_test(
     bundle: Bundle, predict: Predict, image: npt.NDArray[np.uint8] | None = None
 ) -> str:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
+from model.checking.selftest import keep_threshold
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
+from model.commands.measuring import Measurement, is_of_pixels, measure
 from model.data import check_data, open_data, open_data_for
-from model.evaluation import (
-    UNSURE,
-    Evaluation,
-    KnownClasses,
-    PixelEvaluation,
-    evaluate,
-    evaluate_pixels,
-    worst_sheet,
-)
-from model.pictures.tiles import SEAM_THRESHOLD
-from model.results.result import MOST_SEGMENTS
-from model.segmenter import Segmenter, load
-from model.storage.manifest import Manifest
+from model.data.fingerprint import fingerprint
+from model.evaluation import Evaluation, PixelEvaluation, worst_sheet
+from model.evaluation.rand_score import SIDES
+from model.segmenter import load
+from model.storage.manifest import Bundle, Manifest
 from model.storage.writing import update_manifest
-
-LISTS = ("classes", "thresholds", "pr_curve", "per_image")
-"""Figures that are too long for a model.json."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,79 +31,129 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", action="store_true", help="also store the figures in the model's model.json"
     )
+    parser.add_argument(
+        "--choose-threshold",
+        action="store_true",
+        help="name the best threshold for these images; do not judge the model on them afterwards. With "
+        "--record, it becomes the model's, and no figures are stored",
+    )
+    parser.add_argument(
+        "--rand",
+        choices=SIDES,
+        nargs="?",
+        const="boundary",
+        help="for semantic models of one class: also the foreground-restricted Rand score; the class is the "
+        "boundary between regions (default), or their inside",
+    )
     parser.add_argument("--sheet", type=Path, help="also draw the worst images to this PNG")
+    parser.add_argument(
+        *("--plots", "--pictures"),
+        type=Path,
+        metavar="DIR",
+        help="also draw precision by recall and the reliability of probabilities, to PNGs in this folder",
+    )
     add_reading(parser)
     add_way_to_run(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure the model and print the tables."""
-    for path in filter(None, (arguments.json, arguments.sheet)):
-        if not path.parent.is_dir():  # checked now, not after minutes of measuring
-            raise ValueError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
+    _check_places(arguments)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
     reading = reading_of(arguments)
     data = open_data(arguments.data, reading)
     if not data.has_names:
         data = open_data_for(arguments.data, manifest.classes, reading)
-    of_pixels = manifest.task == "semantic" or not data.has_objects
+    of_pixels = is_of_pixels(manifest, data)
     if of_pixels and arguments.sheet:
         raise ValueError("--sheet draws objects, but this evaluation compares pixels: leave out --sheet")
-    known = KnownClasses(data, manifest.classes, _names(arguments.classes))
+    if arguments.rand and not of_pixels:
+        raise ValueError("--rand judges pixels, but this evaluation compares objects: leave out --rand")
     check_data(data)
-    threshold = manifest.threshold if arguments.threshold is None else arguments.threshold
-    result = (_pixels if of_pixels else _objects)(segmenter, known, threshold)
-    how = f"{segmenter.engine} {segmenter.precision}"
-    print(f"{manifest.name} {manifest.version} ({how}) at threshold {threshold:g} on {len(data)} images\n")
-    print(result.to_table())
-    if known.asked:
-        print(f"Compared: {', '.join(known.asked)}. Predictions of the model's other classes are left out.")
-    figures = {
-        "data": arguments.data.name,
-        "precision": segmenter.precision,
-        "images": len(data),
-        "threshold": threshold,
-        **result.to_json(),
-    }
+    measured = measure(
+        segmenter,
+        data,
+        fingerprint(arguments.data, reading),
+        threshold=arguments.threshold,
+        classes=_names(arguments.classes),
+        rand=arguments.rand,
+    )
+    _say(manifest, measured)
     if arguments.json:
         about = {"model": manifest.name, "version": manifest.version}
-        arguments.json.write_text(json.dumps({**about, **figures}, indent=2) + "\n")
-    if arguments.record:
-        quality = {name: value for name, value in figures.items() if name not in LISTS}
-        update_manifest(segmenter.bundle, quality=quality)
+        arguments.json.write_text(json.dumps({**about, **measured.figures}, indent=2) + "\n")
+    if arguments.choose_threshold:
+        _choose(segmenter.bundle, measured, arguments.record)
+    elif arguments.record:
+        update_manifest(segmenter.bundle, quality=measured.quality)
+    result = measured.result
     if isinstance(result, Evaluation) and arguments.sheet:
-        worst_sheet(result, known, arguments.sheet)
+        worst_sheet(result, measured.known, arguments.sheet)
+    if arguments.plots:
+        from model.evaluation.plots import draw_plots  # needs matplotlib, which serving does not
+
+        arguments.plots.mkdir(exist_ok=True)
+        for path in draw_plots(result, arguments.plots):
+            print(path)
     return 0
 
 
-def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
-    """Evaluate the objects."""
-    lowest = _lowest(segmenter.bundle.manifest, threshold)
-    return evaluate(
-        lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
-        data,
-        threshold=threshold,
-        lowest=lowest,
+def _say(manifest: Manifest, measured: Measurement) -> None:
+    """Print the tables."""
+    threshold, known = measured.threshold, measured.known
+    at = f"at threshold {threshold:g} on {len(known)} images"
+    print(f"{manifest.name} {manifest.version} ({measured.how}) {at}\n")
+    print(measured.result.to_table())
+    if known.asked:
+        print(f"Compared: {', '.join(known.asked)}. Predictions of the model's other classes are left out.")
+    if measured.figures["threshold_chosen_on"] == measured.data_sha256:
+        print(
+            "The model's threshold was chosen on these very images, so its figures are better here than they "
+            "would be on others."
+        )
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Check now, and not after minutes of measuring, that the results can be written."""
+    for path in filter(None, (arguments.json, arguments.sheet, arguments.plots)):
+        if not path.parent.is_dir():
+            raise ValueError(f"{path} cannot be written: there is no folder {path.parent}; create it first")
+    if arguments.plots and arguments.plots.exists() and not arguments.plots.is_dir():
+        raise ValueError(f"--plots {arguments.plots} is a file: name a folder")
+    if arguments.plots and not find_spec("matplotlib"):
+        raise ValueError(
+            "--plots needs matplotlib: run pip install -r requirements.txt, or, if MaskServe is installed as "
+            "a package, pip install 'maskserve[train]'"
+        )
+    if arguments.choose_threshold and arguments.threshold is not None:
+        raise ValueError("--choose-threshold tries all thresholds: leave out --threshold")
+
+
+def _choose(bundle: Bundle, measured: Measurement, record: bool) -> None:
+    """Print the best threshold; if wanted, make it the model's."""
+    result = measured.result
+    if isinstance(result, PixelEvaluation) and not result.levels:
+        raise ValueError(
+            "no threshold can be chosen: the model gives no probabilities of pixels, or no pixel of these "
+            "images has a class; leave out --choose-threshold"
+        )
+    best, manifest = result.best_threshold, bundle.manifest
+    print(
+        f"Chosen threshold: {best:g} (the model's: {manifest.threshold:g}), the best of those in the table "
+        f"for these {len(measured.known)} images. "
+        "Figures at it are too good here: judge the model on others."
     )
-
-
-def _lowest(manifest: Manifest, threshold: float) -> float:
-    """The lowest score to request from the model.
-
-    Its answers with at least a higher score must be the same as its answers at that threshold.
-    """
-    return min(threshold, UNSURE if manifest.tile_overlap is None else SEAM_THRESHOLD)
-
-
-def _pixels(segmenter: Segmenter, data: KnownClasses, threshold: float) -> PixelEvaluation:
-    """Evaluate the classes of pixels."""
-    return evaluate_pixels(
-        lambda image: segmenter.segment(
-            image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
-        ),
-        data,
-    )
+    if not record:
+        print("With --record, it becomes the model's.")
+        return
+    keep_threshold(bundle)
+    update_manifest(bundle, threshold=best, threshold_chosen_on=measured.data_sha256, quality=None)
+    if manifest.quality is not None:
+        print(
+            f"Removed the quality that was measured at {manifest.threshold:g}; measure it again, on other "
+            f"images: python -m model evaluate --model {manifest.name} --data DATA --record"
+        )
 
 
 def _names(words: str | None) -> list[str] | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from model import catalog
-from model.commands.arguments import add_reading
+from model.commands.arguments import add_reading, reading_of
+from model.data.fingerprint import fingerprint
 from model.families.registry import trainings
 from model.storage.manifest import Bundle
 from model.training import run_json
 from model.training.options import add_options, check_options
+from model.training.provenance import git_commit
 from model.training.recipe import read_recipe
 from model.training.stopping import Stopped
 
@@ -42,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"task {task!r} is unknown: use one of {', '.join(trainings())}")
     _refuse_options_of_other_tasks(arguments, task)
     prepared = trainings()[task].prepare(arguments, recipe, run_json.read(arguments.out), _published)
+    asked = {**prepared.asked, **_origin(arguments)}
 
     # After the arguments have been checked, since TensorFlow takes seconds to import.
     import keras
@@ -57,9 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         learner = prepared.learner()
         # Last, so that a refused command leaves no files behind.
         with locked(arguments.out):
-            run_folder = RunFolder(
-                arguments.out, prepared.asked, plan, learner.ranking, arguments.checkpoint_seconds
-            )
+            run_folder = RunFolder(arguments.out, asked, plan, learner.ranking, arguments.checkpoint_seconds)
             try:
                 train(learner, run_folder)
             except Stopped as stopped:
@@ -69,6 +71,16 @@ def run(arguments: argparse.Namespace) -> int:
     if run_folder.best_path.exists():
         print(f"Best on --validation: {run_folder.best_path}")
     return 0
+
+
+def _origin(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The hashes of the data, the command and the commit of its code, for run.json."""
+    reading = reading_of(arguments)
+    sets = {"data_sha256": arguments.data, "validation_sha256": arguments.validation}
+    return {
+        **{name: fingerprint(path, reading) if path else "" for name, path in sets.items()},
+        run_json.MADE_BY: {"command": arguments.typed, "git_commit": git_commit()},
+    }
 
 
 def _refuse_options_of_other_tasks(arguments: argparse.Namespace, task: str) -> None:

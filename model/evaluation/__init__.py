@@ -3,7 +3,8 @@
 from model.evaluation.coco_map import UNSURE
 from model.evaluation.evaluate import evaluate
 from model.evaluation.known_classes import KnownClasses
-from model.evaluation.pixels import PixelEvaluation, evaluate_pixels
+from model.evaluation.pixel_result import PixelEvaluation
+from model.evaluation.pixels import evaluate_pixels
 from model.evaluation.result import Evaluation, ImageResult
 from model.evaluation.sheet import worst_sheet
 

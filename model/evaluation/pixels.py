@@ -1,10 +1,10 @@
-"""Evaluates a model's classes of pixels: IoU and Dice, over all pixels and averaged over images."""
+"""Evaluates a model's classes of pixels, and their probabilities if it gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -12,105 +12,25 @@ from tqdm import tqdm
 
 from model.data import DataSet, Sample
 from model.evaluation.evaluate import check_size
-from model.evaluation.table import to_lines
+from model.evaluation.levels import Levels, PlanesOf
+from model.evaluation.pixel_result import PixelCounts, PixelEvaluation
+from model.evaluation.rand_score import Side, rand_scores
 from model.results.masks import Mask
 from model.results.segments import Segments
 
 Predict = Callable[[npt.NDArray[np.uint8]], Segments]
-Figures = dict[str, float | None]
-Counts = npt.NDArray[np.int64]
+NO_PLANES: Mapping[str, PlanesOf] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class PixelCounts:
-    """The numbers of pixels in one image by class, without the background.
-
-    Attributes:
-        id: the sample's id.
-        kind: the sample's kind, if the data have it.
-        truth: int64 (K,), pixels that have the class.
-        found: int64 (K,), pixels for which the class was predicted.
-        both: int64 (K,), pixels for which both is true.
-    """
-
-    id: str
-    kind: str | None
-    truth: Counts
-    found: Counts
-    both: Counts
-
-
-@dataclass(frozen=True)
-class PixelEvaluation:
-    """The result of evaluating a model on a data set.
-
-    IoU and Dice are over the pixels of all images; "image IoU" and "image Dice" are means over the images in
-    which the class occurs or was predicted. A figure is None if there is no such image.
-
-    Attributes:
-        classes: names of the K classes, without the background.
-        images: the counts of each sample, in the data set's order.
-    """
-
-    classes: Sequence[str]
-    images: Sequence[PixelCounts]
-
-    @property
-    def mean_iou(self) -> float | None:
-        """IoU over all pixels, averaged over the classes that occur, 0 to 1."""
-        return self._means(self.images)["IoU"]
-
-    def rows(self) -> dict[str, Figures]:
-        """Means over the classes, for "all" images and for each kind; and each class if there are several."""
-        kinds = sorted({image.kind for image in self.images if image.kind is not None})
-        rows = {"all": self._means(self.images)}
-        rows |= {kind: self._means([image for image in self.images if image.kind == kind]) for kind in kinds}
-        if len(self.classes) > 1:
-            rows |= {f"class {name}": figures for name, figures in self._by_class(self.images).items()}
-        return rows
-
-    def to_json(self) -> dict[str, Any]:
-        """All figures, 0 to 1, for `json.dump`."""
-        kinds = sorted({image.kind for image in self.images if image.kind is not None})
-        return {
-            "all": self._means(self.images),
-            "classes": self._by_class(self.images),
-            "kinds": {
-                kind: self._means([image for image in self.images if image.kind == kind]) for kind in kinds
-            },
-            "per_image": [
-                {
-                    "id": image.id,
-                    "kind": image.kind,
-                    "classes": {
-                        name: {"IoU": figures["IoU"], "Dice": figures["Dice"]}
-                        for name, figures in self._by_class([image]).items()
-                    },
-                }
-                for image in self.images
-            ],
-        }
-
-    def to_table(self) -> str:
-        """A Markdown table of `rows`."""
-        return "\n".join(to_lines(self.rows()))
-
-    def _by_class(self, images: Sequence[PixelCounts]) -> dict[str, Figures]:
-        truth, found, both = (
-            np.array([getattr(image, name) for image in images]) for name in ("truth", "found", "both")
-        )
-        return {
-            name: _figures(truth[:, index], found[:, index], both[:, index])
-            for index, name in enumerate(self.classes)
-        }
-
-    def _means(self, images: Sequence[PixelCounts]) -> Figures:
-        by_class = list(self._by_class(images).values())
-        names = [name for name in by_class[0] if name != "images"]
-        return {"images": len(images), **{name: _mean([row[name] for row in by_class]) for name in names}}
-
-
-def evaluate_pixels(predict: Predict, data: DataSet, *, progress: bool = True) -> PixelEvaluation:
+def evaluate_pixels(
+    predict: Predict,
+    data: DataSet,
+    *,
+    threshold: float = 0.0,
+    planes: Mapping[str, PlanesOf] = NO_PLANES,
+    rand: Side | None = None,
+    progress: bool = True,
+) -> PixelEvaluation:
     """Runs `predict` on each image of `data` and compares the pixels of each class.
 
     The pixels of all objects of a class, crowds included, have that class. Unknown pixels count neither as
@@ -119,36 +39,74 @@ def evaluate_pixels(predict: Predict, data: DataSet, *, progress: bool = True) -
     Args:
         predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
         data: the images and their true objects.
+        threshold: at which `predict` answers, for the report.
+        planes: class name → its probabilities, for figures by threshold.
+        rand: what the only class of `planes` is, for the Rand score at each threshold; None: no Rand score.
         progress: show a progress bar.
 
     Raises:
-        ValueError: `data` is empty, or `predict` returned segments for another size.
+        ValueError: `data` is empty, `predict` returned segments for another size, or a Rand score is wanted
+            of no class or of several.
         DataError: a sample cannot be read.
     """
     if len(data) == 0:
         raise ValueError("there are no images to evaluate on")
     images = []
+    if rand and len(planes) != 1:
+        raise ValueError(f"a Rand score is of one class, but {len(planes)} have probabilities")
+    levels = {name: Levels.none() for name in planes}
     for index in tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress):
         sample = data[index]
-        images.append(_compare(sample, predict(sample.image), len(data.classes)))
-    return PixelEvaluation(data.classes[1:], images)
+        truth = _Truth(sample, len(data.classes))
+        counts = _compare(truth, predict(sample.image))
+        for name, planes_of in planes.items():
+            there = truth.planes[data.classes.index(name) - 1]
+            where, probability = planes_of(sample.image)
+            levels[name] += Levels.of(there, where, probability, truth.known)
+            if rand:
+                counts = replace(counts, rand=rand_scores(there, probability, rand))
+        images.append(counts)
+    occurring = {name: one for name, one in levels.items() if one.true.any()}
+    return PixelEvaluation(data.classes[1:], images, threshold, occurring)
 
 
-def _compare(sample: Sample, segments: Segments, classes: int) -> PixelCounts:
+class _Truth:
+    """The true classes of a sample's pixels.
+
+    Attributes:
+        sample: the sample.
+        planes: uint8 (H, W) of 0 and 1 for each class but the background: its pixels.
+        known: uint8 (H, W) of 0 and 1: the pixels that count; None: all.
+    """
+
+    def __init__(self, sample: Sample, classes: int) -> None:
+        self.sample = sample
+        objects = [
+            *zip(sample.class_ids, sample.boxes, sample.masks, strict=True),
+            *zip(sample.crowd_class_ids, sample.crowd_boxes, sample.crowd_masks, strict=True),
+        ]
+        shape = sample.image.shape[0], sample.image.shape[1]
+        self.planes = [_union(class_id, objects, shape) for class_id in range(1, classes)]
+        self.known = None if sample.unknown is None else 1 - sample.unknown
+
+
+def _compare(there: _Truth, segments: Segments) -> PixelCounts:
+    sample = there.sample
     check_size(sample, segments)
-    height, width = sample.image.shape[:2]
-    there = [
-        *zip(sample.class_ids, sample.boxes, sample.masks, strict=True),
-        *zip(sample.crowd_class_ids, sample.crowd_boxes, sample.crowd_masks, strict=True),
-    ]
     answered = list(zip(segments.class_ids, segments.boxes, segments.masks, strict=True))
-    counts = np.zeros((3, classes - 1), np.int64)
-    for class_id in range(1, classes):
-        truth, found = (_union(class_id, objects, (height, width)) for objects in (there, answered))
-        if sample.unknown is not None:
-            truth, found = truth & (1 - sample.unknown), found & (1 - sample.unknown)
-        counts[:, class_id - 1] = [np.count_nonzero(plane) for plane in (truth, found, truth & found)]
-    return PixelCounts(sample.id, sample.kind, *counts)
+    shape = sample.image.shape[0], sample.image.shape[1]
+    counts = np.zeros((3, len(there.planes)), np.int64)
+    wrong = np.zeros(shape, np.uint8)
+    for index, truth in enumerate(there.planes):
+        found = _union(index + 1, answered, shape)
+        if there.known is not None:
+            truth, found = truth & there.known, found & there.known
+        counts[:, index] = [np.count_nonzero(plane) for plane in (truth, found, truth & found)]
+        wrong |= truth ^ found
+    pixels = wrong.size if there.known is None else int(np.count_nonzero(there.known))
+    truth, found, both = counts
+    missed = int(np.count_nonzero(wrong))
+    return PixelCounts(sample.id, sample.kind, truth, found, both, pixels, missed)
 
 
 def _union(
@@ -162,23 +120,3 @@ def _union(
         if has == class_id:
             plane[y1:y2, x1:x2] |= mask
     return plane
-
-
-def _figures(truth: Counts, found: Counts, both: Counts) -> Figures:
-    """The figures of one class, from its counts (images,)."""
-    matters = (truth + found) > 0
-    truth, found, both = truth[matters], found[matters], both[matters]
-    if not matters.any():
-        return {"images": 0, "IoU": None, "Dice": None, "image IoU": None, "image Dice": None}
-    return {
-        "images": len(both),
-        "IoU": float(both.sum() / (truth + found - both).sum()),
-        "Dice": float(2 * both.sum() / (truth + found).sum()),
-        "image IoU": float((both / (truth + found - both)).mean()),
-        "image Dice": float((2 * both / (truth + found)).mean()),
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.evaluation.coco_map import MAX_DETECTIONS, STANDARD_DETECTIONS, CocoFigures, CocoScorer, Figures
+from model.evaluation.matching import IGNORED
+from model.evaluation.reliability import Reliability, reliability
 from model.evaluation.table import cell, to_lines
 from model.evaluation.verdicts import SWEEP, Row, Verdicts, average_precision, counts, sweep
 from model.results.segments import Segments
@@ -109,6 +111,20 @@ class Evaluation:
         thresholds = {threshold for threshold in SWEEP if threshold >= self.lowest} | {self.threshold}
         return sweep(self.unsure, self.iou_thresholds, sorted(thresholds))
 
+    @property
+    def best_threshold(self) -> float:
+        """The score threshold with the best F1 at the first IoU; the one used, if none finds an object."""
+        best = max(self.sweep(), key=lambda row: row["F1"] or 0.0)
+        return (best["threshold"] or 0.0) if best["F1"] else self.threshold
+
+    @property
+    def reliability(self) -> Reliability:
+        """How often a prediction with a score found an object, at the first IoU; without those in crowds."""
+        matches = np.concatenate([image.matches[0] for image in self.unsure])
+        scores = np.concatenate([image.scores for image in self.unsure])
+        counted = matches != IGNORED
+        return reliability(scores[counted], matches[counted] >= 0)
+
     def to_json(self) -> dict[str, Any]:
         """Everything except the masks, for `json.dump`; AP is 0 to 1."""
         rows, coco = self.rows(), self.coco_figures
@@ -121,6 +137,9 @@ class Evaluation:
             "sizes": coco.sizes,
             "classes": {name: {**row, "coco": coco.classes[name]} for name, row in self._by_class().items()},
             "thresholds": self.sweep(),
+            "best_threshold": self.best_threshold,
+            "reliability": self.reliability.to_json(),
+            "calibration_error": self.reliability.error,
             "pr_curve": {
                 "recall": coco.recall,
                 **{f"precision{iou}": curve for iou, curve in coco.precision.items()},
@@ -146,7 +165,8 @@ class Evaluation:
             tables.append(to_lines(_curve_rows(coco), "recall"))
         swept = self.sweep()
         tables.append(to_lines({f"{row['threshold']:g}": _rest(row) for row in swept}, "threshold"))
-        return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{self._advice(swept)}"
+        error = f"Expected calibration error of the scores: {cell(self.reliability.error)}."
+        return "\n\n".join(["\n".join(lines) for lines in tables] + [f"{error} {self._advice(swept)}"])
 
     def _advice(self, swept: Sequence[Row]) -> str:
         """A sentence about the threshold with the best F1."""

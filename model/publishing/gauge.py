@@ -16,7 +16,8 @@ from model.data import DataSet, Sample, Subset
 from model.engines.pacing import in_time
 from model.engines.stages import Runner
 from model.evaluation import evaluate
-from model.evaluation.pixels import PixelCounts, PixelEvaluation, evaluate_pixels
+from model.evaluation.pixel_result import PixelCounts, PixelEvaluation
+from model.evaluation.pixels import evaluate_pixels
 from model.evaluation.result import ImageResult
 from model.results.result import MOST_SEGMENTS
 from model.results.segments import Segments

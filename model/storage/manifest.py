@@ -55,6 +55,20 @@ class GateReference(BaseModel):
     accepts: list[str] = Field(min_length=1)  # names of its classes: the pictures that suit the model
 
 
+class TrainingRun(BaseModel):
+    """The training run that a model was packaged from; `made_by` in the manifest has its command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str  # name of the run folder
+    steps: int = 0  # done when the model was packaged; 0: unknown
+    data: str  # name of the data set
+    data_sha256: str = ""  # see model.data.fingerprint; empty in old runs, as all that follow
+    validation: str = ""
+    validation_sha256: str = ""
+    git_commit: str = ""  # of the code, with "-dirty" if files differed from it
+
+
 class Manifest(BaseModel):
     """The content of `model.json`: what a model is, its classes and its measured quality."""
 
@@ -73,9 +87,12 @@ class Manifest(BaseModel):
     max_segments: int = Field(default=100, ge=1, le=MOST_SEGMENTS)  # default for the most segments kept
     max_segments_per_megapixel: int = Field(default=0, ge=0, le=MOST_SEGMENTS)  # applies if it allows more
     tile_overlap: int | None = Field(default=None, ge=16)  # image pixels; None: large pictures shrink instead
+    threshold_chosen_on: str = ""  # hash of the data on which `evaluate --choose-threshold` chose it
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
     gate: GateReference | None = None  # a classifier that tells which pictures suit the model
     known_pictures: KnownPictures | None = None  # from `python -m model survey`
+    training: TrainingRun | None = None  # from `python -m model package`
+    known_pictures: KnownPictures | None = None  # from `python -m model survey`; None: the model has no gate
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # the family's settings that differ from its defaults
     weights: str  # the name of the weights file, one of `files`

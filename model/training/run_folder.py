@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +19,10 @@ from model.training import run_json
 from model.training.history import History, HistoryError
 from model.training.learner import Measured, Ranking
 from model.training.plan import Plan
-from model.training.run_json import Asked, RunError
+from model.training.run_json import CHECKPOINT, DAMAGES, STEP, Asked, RunError
 
-STEP = "step"
 STEPS_TO_REPORTS = 4
 """The least ratio of the time for training steps to the time for reports, however slow the network is."""
-DAMAGES = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
-"""The errors that NumPy raises for a damaged or incomplete checkpoint."""
 
 
 @contextmanager
@@ -70,7 +65,7 @@ class RunFolder:
         self.every_seconds = every_seconds
         self.history = History(folder / "history.csv", ranking)
         self._plan = plan
-        self._checkpoint_path = folder / "checkpoint.npz"
+        self._checkpoint_path = folder / CHECKPOINT
         self._report_seconds = 0.0
         self._claim(asked)
         self._restart_clock()
@@ -215,6 +210,11 @@ class RunFolder:
                 f"{self.folder} holds a run with {'; '.join(changed)}: "
                 "repeat its command to continue it, or give another folder with --out"
             )
+        if changed := run_json.changed_data(before, asked):
+            raise RunError(
+                f"the files of {' and '.join(changed)} have changed since the run in {self.folder} began: "
+                "restore them to continue it, or start a new run in another --out"
+            )
         steps, done = asked.get("plan", {}).get("steps"), self.steps_done()
         if steps is not None and steps < done:
             raise RunError(
@@ -225,13 +225,7 @@ class RunFolder:
 
     def steps_done(self) -> int:
         """The steps in the checkpoint; 0 if there is none, or if it is damaged, which `restore` reports."""
-        if not self._checkpoint_path.exists():
-            return 0
-        try:
-            with np.load(self._checkpoint_path) as stored:
-                return int(stored[STEP])
-        except DAMAGES:
-            return 0
+        return run_json.steps_done(self.folder)
 
 
 def not_finite(state: Sequence[keras.Variable]) -> str:

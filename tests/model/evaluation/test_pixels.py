@@ -16,6 +16,7 @@ from PIL import Image
 from model.commands import evaluate as command
 from model.data import Sample
 from model.evaluation import PixelEvaluation, evaluate_pixels
+from model.results.result import ClassMap, Result
 from model.results.segments import Segments
 
 Object = tuple[int, tuple[int, int, int, int]]
@@ -98,6 +99,7 @@ def test_pooled_figures_count_pixels_and_means_count_images() -> None:
         "Dice": pytest.approx(202 / 304),
         "image IoU": pytest.approx((1 / 2 + 1 / 3) / 2),
         "image Dice": pytest.approx((2 / 3 + 1 / 2) / 2),
+        "accuracy": pytest.approx(1 - (100 + 2) / (2 * SIZE * SIZE)),
     }
 
 
@@ -154,14 +156,23 @@ def masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(np.zeros((SIZE, SIZE, 3), np.uint8)).save(tmp_path / "images" / "a.png")
     Image.fromarray(half).save(tmp_path / "masks" / "a.png")
     whole = Segments((SIZE, SIZE), scores=np.ones(1, np.float32), **_arrays([(1, (0, 0, SIZE, SIZE))]))
+    labels = np.ones((SIZE, SIZE), np.uint16)
+    probability = np.full((SIZE, SIZE), 204, np.uint8)  # 0.8, but 0.6 in the wrong half
+    probability[10:] = 153
     manifest = SimpleNamespace(
-        name="people", version="1", task="semantic", threshold=0.5, classes=["background", "person"]
+        name="people",
+        version="1",
+        task="semantic",
+        threshold=0.5,
+        threshold_chosen_on="",
+        classes=["background", "person"],
     )
     segmenter = SimpleNamespace(
         bundle=SimpleNamespace(manifest=manifest),
         engine="openvino",
         precision="f32",
         segment=lambda image, **wishes: whole,
+        predict=lambda image, wishes: Result(whole, ClassMap(labels, {1: 1.0}, probability)),
     )
     monkeypatch.setattr(command, "load", lambda name, **way: segmenter)
     return tmp_path

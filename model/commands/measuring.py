@@ -1,0 +1,176 @@
+"""Measuring: evaluates a model on labelled images, whatever its task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.data import Annotated
+from model.evaluation import (
+    UNSURE,
+    Evaluation,
+    KnownClasses,
+    PixelEvaluation,
+    evaluate,
+    evaluate_pixels,
+)
+from model.evaluation.levels import PlanesOf
+from model.evaluation.rand_score import Side
+from model.pictures.tiles import SEAM_THRESHOLD
+from model.results.masks import Mask
+from model.results.result import MOST_SEGMENTS, Wishes
+from model.segmenter import Segmenter
+from model.storage.manifest import Manifest
+
+LISTS = ("classes", "thresholds", "pr_curve", "reliability", "average_precision", "per_image")
+"""Figures that are too long for a model.json."""
+BOUNDARIES = ("membrane", "membranes", "boundary", "boundaries", "border", "borders")
+"""Names of a single class for which the Rand score is always measured."""
+
+
+def is_of_pixels(manifest: Manifest, data: Annotated) -> bool:
+    """Whether classes of pixels are compared, and not objects."""
+    return manifest.task == "semantic" or not data.has_objects
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A model measured on a data set.
+
+    Attributes:
+        result: the figures, by image and over all.
+        known: the data set, with the class ids of the model.
+        threshold: the lowest score that counted.
+        data_sha256: hash of the data set.
+        figures: everything for `json.dump`, with what it was measured with.
+        how: engine and precision, for people.
+    """
+
+    result: Evaluation | PixelEvaluation
+    known: KnownClasses
+    threshold: float
+    data_sha256: str
+    figures: dict[str, Any]
+    how: str
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """The figures for a model.json."""
+        return {name: value for name, value in self.figures.items() if name not in LISTS}
+
+
+def measure(
+    segmenter: Segmenter,
+    data: Annotated,
+    data_sha256: str,
+    *,
+    threshold: float | None = None,
+    classes: Sequence[str] | None = None,
+    rand: Side | None = None,
+) -> Measurement:
+    """Measure a model as it is served.
+
+    Args:
+        segmenter: the model.
+        data: the images and what is on them; has passed `check_data`.
+        data_sha256: its hash, see `model.data.fingerprint`.
+        threshold: the lowest score to count; None: the model's.
+        classes: names of the classes to compare; None: all of the data's.
+        rand: what the only class is, for the Rand score.
+
+    Raises:
+        ValueError: the classes of model and data differ, or an option does not suit the model.
+    """
+    manifest = segmenter.bundle.manifest
+    known = KnownClasses(data, manifest.classes, classes)
+    threshold = manifest.threshold if threshold is None else threshold
+    result: Evaluation | PixelEvaluation
+    if is_of_pixels(manifest, data):
+        result = _pixels(segmenter, known, threshold, rand)
+    else:
+        result = _objects(segmenter, known, threshold)
+    figures = {
+        "task": "instance" if isinstance(result, Evaluation) else "semantic",
+        "data": Path(data.path).name,
+        "data_sha256": data_sha256,
+        "precision": segmenter.precision,
+        "images": len(known),
+        "compared": known.asked or manifest.classes[1:],
+        "threshold": threshold,
+        "threshold_chosen_on": manifest.threshold_chosen_on if threshold == manifest.threshold else "",
+        **result.to_json(),
+    }
+    how = f"{segmenter.engine} {segmenter.precision}"
+    return Measurement(result, known, threshold, data_sha256, figures, how)
+
+
+def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
+    """Evaluate the objects."""
+    lowest = _lowest(segmenter.bundle.manifest, threshold)
+    return evaluate(
+        lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
+        data,
+        threshold=threshold,
+        lowest=lowest,
+    )
+
+
+def _pixels(
+    segmenter: Segmenter, data: KnownClasses, threshold: float, rand: Side | None = None
+) -> PixelEvaluation:
+    """Evaluate the classes of pixels; with probabilities, if the model gives any.
+
+    The model runs on each picture once for its answer, and once for the probabilities of each class.
+    """
+    manifest = segmenter.bundle.manifest
+    asked = data.asked or manifest.classes[1:]
+    if rand is None and len(asked) == 1 and asked[0].casefold() in BOUNDARIES:
+        rand = "boundary"
+    planes: dict[str, PlanesOf] = {}
+    if manifest.task == "semantic":
+        planes = {name: partial(_planes, segmenter, data.asked, name) for name in asked}
+    if rand and len(planes) != 1:
+        raise ValueError(
+            "--rand judges the regions between boundaries, for which a semantic model needs exactly one "
+            "class: omit it, or choose the class with --classes"
+        )
+    return evaluate_pixels(
+        lambda image: segmenter.segment(
+            image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
+        ),
+        data,
+        threshold=threshold,
+        planes=planes,
+        rand=rand,
+    )
+
+
+def _planes(
+    segmenter: Segmenter, classes: list[str] | None, name: str, image: npt.NDArray[np.uint8]
+) -> tuple[Mask, npt.NDArray[np.uint8]]:
+    """See `levels.PlanesOf`."""
+    wishes = Wishes(0.0, classes, MOST_SEGMENTS, probability_of=name)
+    result = segmenter.predict(image, wishes)
+    assert result.class_map is not None
+    assert result.class_map.probability is not None
+    where = np.zeros(image.shape[:2], np.uint8)
+    class_id = segmenter.bundle.manifest.classes.index(name)
+    segments = result.segments
+    for has, (x1, y1, x2, y2), mask in zip(segments.class_ids, segments.boxes, segments.masks, strict=True):
+        if has == class_id:
+            where[y1:y2, x1:x2] |= mask
+    return where, result.class_map.probability
+
+
+def _lowest(manifest: Manifest, threshold: float) -> float:
+    """The lowest score to request from the model.
+
+    Its answers with at least a higher score must be the same as its answers at that threshold.
+    """
+    return min(threshold, UNSURE if manifest.tile_overlap is None else SEAM_THRESHOLD)
