@@ -98,12 +98,12 @@ def watcher(
     """What logs a run to the experiment that --experiment names; see `experiments.logging_run.logged`.
 
     Raises:
-        ExperimentError: MLflow is not installed, or cannot be used as it is set up.
+        ExperimentError: MLflow is not installed, or refuses the experiment.
     """
     from model.experiments.logging_run import logged
-    from model.experiments.server import client
+    from model.experiments.server import check_experiment
 
-    client()  # an early refusal
+    check_experiment(arguments.experiment)  # before anything is written
     about = {"task": task_of(arguments, recipe), **(tags or {})}
     return partial(logged, experiment=arguments.experiment, tags=about, parent=parent, weights=weights)
 

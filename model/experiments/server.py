@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -70,6 +71,12 @@ def client() -> MlflowClient:
         return MlflowClient(uri, os.environ.get("MLFLOW_REGISTRY_URI") or uri)
     except Exception as error:
         raise in_words(error) from error
+
+
+def check_experiment(name: str) -> None:
+    """Raise ExperimentError if MLflow is not installed or refuses the experiment, but not if it is away."""
+    with contextlib.suppress(ServerAway):
+        experiment_id(client(), name)
 
 
 def missing(error: ModuleNotFoundError) -> ExperimentError:
