@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DATA ?= nuclei/train
 VALIDATION ?= nuclei/val
 RUN ?= runs/nuclei
+MLFLOW_PORT ?= 5000
 # Processes that run tests: one more than cores, since many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTS ?=
@@ -14,7 +15,7 @@ KEPT := PYTHONDONTWRITEBYTECODE=
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
-.PHONY: run dev test lint full train bench events wheel image screenshots check-k8s clean
+.PHONY: run dev test lint full experiments mlflow train bench events wheel image screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKSERVE_*)
 	$(BIN)/uwsgi uwsgi.ini
@@ -34,6 +35,13 @@ check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## test k8s/, including ch
 	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
+
+experiments: $(VENV)/.ready-experiments  ## also install MLflow and Optuna, to compare runs and to search for better ones
+
+# Telemetry is off, as in `python -m model`. Any other address than this machine's own takes a server with a login.
+mlflow: $(VENV)/.ready-experiments  ## show the runs and models in mlflow.db at http://localhost:5000 (MLFLOW_PORT)
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server --backend-store-uri sqlite:///mlflow.db \
+		--host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1
 
 train: $(VENV)/.ready-full  ## retrain the shipped model nuclei: make train DATA=nuclei/train VALIDATION=nuclei/val
 	$(BIN)/python -m model train --config model/recipes/nuclei.json \
@@ -67,7 +75,11 @@ $(VENV)/.ready-full: requirements.txt requirements-train.txt $(VENV)/.ready
 	$(BIN)/pip install --quiet -r requirements.txt
 	touch $@
 
-$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready-full
+$(VENV)/.ready-experiments: requirements-experiments.txt $(VENV)/.ready-full
+	$(BIN)/pip install --quiet -r requirements-experiments.txt
+	touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt requirements-experiments.txt $(VENV)/.ready-full
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	touch $@
 

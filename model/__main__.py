@@ -14,7 +14,8 @@ from model.files.system_errors import in_words
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
     "models": ("models", "list the available models"),
-    "fetch": ("fetch", "download a published model"),
+    "fetch": ("fetch", "download a published model, or one registered in MLflow"),
+    "register": ("register", "register a model in MLflow, from where it can be fetched"),
     "import": ("import_weights", "make a model from your own file"),
     "recipe": ("recipe", "print every value that a training recipe may have, with its default"),
     "data": ("data", "check a data set: its format, its objects, its problems"),

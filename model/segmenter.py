@@ -160,19 +160,23 @@ def load(
     """
     bundle = catalog.find(name)
     try:
-        return _loaded(bundle, engine, precision, threads, tested)
+        return opened(bundle, engine, precision, threads, tested)
     except (BundleError, OSError):
         now = catalog.find(name)
         if now == bundle:
             raise
         # The bundle was replaced while it was loaded, and files of both versions were read.
-        return _loaded(now, engine, precision, threads, tested)
+        return opened(now, engine, precision, threads, tested)
 
 
-def _loaded(
-    bundle: Bundle, engine: str | None, precision: str | None, threads: int | None, tested: bool
+def opened(
+    bundle: Bundle,
+    engine: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    tested: bool = False,
 ) -> Segmenter:
-    """See `load`."""
+    """Load the model in a bundle, which need not be in the catalog; see `load`."""
     from model.engines.openvino import precisions_of_processor  # an engine is imported only if it is used
 
     name = bundle.manifest.name

@@ -223,7 +223,7 @@ FLOORS = {
         ("families",),
         ("catalog", "mrcnn"),
         ("segmenter",),
-        ("answers", "publishing"),
+        ("answers", "experiments", "publishing"),
         ("formats",),
         ("answering",),
         ("commands",),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from model import catalog
@@ -12,20 +16,33 @@ from model.data.fingerprint import fingerprint
 from model.families.registry import trainings
 from model.storage.manifest import Bundle
 from model.training import run_json
+from model.training.carrying_out import Watcher, carry_out
 from model.training.options import add_options, check_options
+from model.training.prepared import Prepared
 from model.training.provenance import git_commit
-from model.training.recipe import read_recipe
+from model.training.recipe import Recipe, read_recipe
 from model.training.stopping import Stopped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
+    parser.add_argument("--out", type=Path, required=True, help="run folder; give it again to continue")
+    add_training_options(parser)
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that train, except where to."""
     known = trainings()
     parser.add_argument(
         "--task", choices=known, help="task of the model (default: that of --config, or instance)"
     )
     add_options(parser)
     add_reading(parser)
+    parser.add_argument(
+        "--experiment",
+        metavar="NAME",
+        help="log to this experiment of MLflow, created if missing: see docs/experiments.md",
+    )
     own: dict[str, list[argparse.Action]] = {}
     for task, training in known.items():
         own[task] = training.add_arguments(parser.add_argument_group(f"options of --task {task}"))
@@ -36,6 +53,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or resume the run that is in the folder."""
     check_options(arguments)
     recipe = read_recipe(arguments.config, arguments.set)
+    prepared = prepare(arguments, recipe, arguments.out)
+    watchers = [watcher(arguments, recipe)] if arguments.experiment is not None else []
+    try:
+        run_folder = carry_out(prepared, arguments.out, arguments.checkpoint_seconds, watchers)
+    except Stopped as stopped:
+        print(f"{stopped}: repeat the command to continue from there", file=sys.stderr)
+        return 128 + stopped.signal  # the shell's convention
+    print(f"Weights: {run_folder.weights_path}")
+    if run_folder.best_path.exists():
+        print(f"Best on --validation: {run_folder.best_path}")
+    return 0
+
+
+def task_of(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """The task that the command line or the recipe names. Raises ValueError if they contradict each other."""
     task = arguments.task or recipe.task or "instance"
     if recipe.task and recipe.task != task:
         raise ValueError(
@@ -43,34 +75,36 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if task not in trainings():
         raise ValueError(f"task {task!r} is unknown: use one of {', '.join(trainings())}")
+    return task
+
+
+def prepare(arguments: argparse.Namespace, recipe: Recipe, out: Path) -> Prepared:
+    """Check the options and the data of a run in the folder `out`. Raises ValueError with the reason."""
+    task = task_of(arguments, recipe)
     _refuse_options_of_other_tasks(arguments, task)
-    prepared = trainings()[task].prepare(arguments, recipe, run_json.read(arguments.out), _published)
-    asked = {**prepared.asked, **_origin(arguments)}
+    prepared = trainings()[task].prepare(arguments, recipe, run_json.read(out), _published)
+    return dataclasses.replace(prepared, asked={**prepared.asked, **_origin(arguments)})
 
-    # After the arguments have been checked, since TensorFlow takes seconds to import.
-    import keras
 
-    from model.training.devices import share_batches
-    from model.training.loop import train
-    from model.training.precision import computing_in
-    from model.training.run_folder import RunFolder, locked
+def watcher(
+    arguments: argparse.Namespace,
+    recipe: Recipe,
+    *,
+    tags: Mapping[str, str] | None = None,
+    parent: str = "",
+    weights: bool = True,
+) -> Watcher:
+    """What logs a run to the experiment that --experiment names; see `experiments.logging_run.logged`.
 
-    plan = prepared.plan
-    keras.utils.set_random_seed(plan.seed)
-    with share_batches(plan.devices), computing_in(plan.precision):
-        learner = prepared.learner()
-        # Last, so that a refused command leaves no files behind.
-        with locked(arguments.out):
-            run_folder = RunFolder(arguments.out, asked, plan, learner.ranking, arguments.checkpoint_seconds)
-            try:
-                train(learner, run_folder)
-            except Stopped as stopped:
-                print(f"{stopped}: repeat the command to continue from there", file=sys.stderr)
-                return 128 + stopped.signal  # the shell's convention
-    print(f"Weights: {run_folder.weights_path}")
-    if run_folder.best_path.exists():
-        print(f"Best on --validation: {run_folder.best_path}")
-    return 0
+    Raises:
+        ExperimentError: MLflow is not installed, or refuses the experiment.
+    """
+    from model.experiments.logging_run import logged
+    from model.experiments.server import check_experiment
+
+    check_experiment(arguments.experiment)  # before anything is written
+    about = {"task": task_of(arguments, recipe), **(tags or {})}
+    return partial(logged, experiment=arguments.experiment, tags=about, parent=parent, weights=weights)
 
 
 def _origin(arguments: argparse.Namespace) -> dict[str, Any]:

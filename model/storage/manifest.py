@@ -92,7 +92,6 @@ class Manifest(BaseModel):
     gate: GateReference | None = None  # a classifier that tells which pictures suit the model
     known_pictures: KnownPictures | None = None  # from `python -m model survey`
     training: TrainingRun | None = None  # from `python -m model package`
-    known_pictures: KnownPictures | None = None  # from `python -m model survey`; None: the model has no gate
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # the family's settings that differ from its defaults
     weights: str  # the name of the weights file, one of `files`

@@ -18,13 +18,7 @@ def optimizer_of(learner: Learner) -> keras.optimizers.Optimizer:
     weights.
     """
     plan, values = learner.plan, learner.optimization
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=plan.steps - plan.warmup_steps,
-        alpha=LAST_SHARE,
-        warmup_target=values.learning_rate,
-        warmup_steps=plan.warmup_steps,
-    )
+    schedule = schedule_of(learner)
     common = {
         "weight_decay": values.weight_decay,
         "global_clipnorm": values.clip_norm,
@@ -40,3 +34,15 @@ def optimizer_of(learner: Learner) -> keras.optimizers.Optimizer:
         optimizer = keras.optimizers.AdamW(schedule, **common)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def schedule_of(learner: Learner) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate by the number of steps done before."""
+    plan = learner.plan
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        decay_steps=plan.steps - plan.warmup_steps,
+        alpha=LAST_SHARE,
+        warmup_target=learner.optimization.learning_rate,
+        warmup_steps=plan.warmup_steps,
+    )

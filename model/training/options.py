@@ -33,7 +33,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         help="evaluate on at most this many of them (default: 50)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="run folder; give it again to continue")
     parser.add_argument(
         "--config",
         "--recipe",

@@ -35,6 +35,8 @@ class Recipe:
         config: describes the network and how pictures are brought to it; see the family's config.
         plan: describes the training; see the family's plan.
         task: the task of the model; empty if the file does not say.
+        search: values that `python -m model tune` tries, by name, such as "plan.batch_size"; training
+            ignores them.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -42,6 +44,7 @@ class Recipe:
     config: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
     task: str = ""
+    search: dict[str, Any] = field(default_factory=dict)
 
 
 def read_recipe(path: Path | None, settings: Sequence[str] = ()) -> Recipe:
@@ -77,6 +80,28 @@ def validated(kind: type[Values], values: Mapping[str, Any]) -> Values:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
         raise ValueError("; ".join(_problem(kind, item) for item in error.errors())) from None
+
+
+def check_name(sections: Mapping[str, type], name: str) -> None:
+    """Raise ValueError, with the nearest name, if no section has a value of that name.
+
+    Args:
+        sections: "plan" → its dataclass or pydantic model.
+        name: such as "plan.augmentation.zoom".
+    """
+    section, *inner, last = name.split(".")
+    if last in _names_at(cast(Hashable, sections[section]), tuple(inner)):
+        return
+    known = sorted(
+        ".".join([other, *inner, one])
+        for other, kind in sections.items()
+        for one in _names_at(cast(Hashable, kind), tuple(inner))
+    )
+    near = difflib.get_close_matches(name, known, n=1)
+    # The same name in another section is nearer than a similar one in this section.
+    near = [one for one in known if one.rpartition(".")[2] == last] or near
+    advice = f"did you mean {near[0]}?" if near else f"there are: {some(known)}"
+    raise ValueError(f"{name} is unknown: {advice}")
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def differences(before: Asked, asked: Asked) -> list[str]:
 
     Values that an older run.json does not have are not compared, nor are hashes: see `changed_data`.
     """
-    old, new = dict(_leaves(before)), dict(_leaves(json.loads(json.dumps(asked))))
+    old, new = dict(leaves(before)), dict(leaves(json.loads(json.dumps(asked))))
     return [
         f"{option(name)} {_shown(old[name])}, not {_shown(new.get(name))}"
         for name in old
@@ -160,10 +160,11 @@ def option(name: str) -> str:
     return f"--{last.replace('_', '-')}" if last in OPTIONS else last
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values by their names with those of their sections, such as "plan.steps"."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
