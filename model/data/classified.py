@@ -107,7 +107,8 @@ class ClassifiedFolder:
             "file in the class folders is not a picture and is ignored",
             "files in the class folders are not pictures and are ignored",
         )
-        lacking = [name for id_, name in enumerate(self.classes) if id_ not in set(self.class_ids)]
+        there = set(self.class_ids)
+        lacking = [name for class_id, name in enumerate(self.classes) if class_id not in there]
         yield from counted(lacking, "class has no picture", "classes have no picture")
 
 
