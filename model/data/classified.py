@@ -15,6 +15,7 @@ from model.data.files import is_left_by_system
 from model.data.findings import Finding, counted, number_of
 from model.data.formats.place import Place
 from model.data.formats.registry import format_of
+from model.data.formats.unread import what_it_is
 from model.data.pictures import SUFFIXES
 from model.data.sample import DataError
 from model.data.sources import PictureFile
@@ -106,7 +107,8 @@ class ClassifiedFolder:
             "file in the class folders is not a picture and is ignored",
             "files in the class folders are not pictures and are ignored",
         )
-        lacking = [name for id_, name in enumerate(self.classes) if id_ not in set(self.class_ids)]
+        there = set(self.class_ids)
+        lacking = [name for class_id, name in enumerate(self.classes) if class_id not in there]
         yield from counted(lacking, "class has no picture", "classes have no picture")
 
 
@@ -143,7 +145,8 @@ def is_classified(path: Path) -> bool:
         return False
     folders = _folders(path)
     is_one = len(folders) > 1 and not _splits(folders) and all(map(_has_picture, folders))
-    return is_one and format_of(Place(path)) is None
+    place = Place(path)
+    return is_one and format_of(place) is None and what_it_is(place) is None
 
 
 def _check_layout(path: Path, folders: Sequence[Path]) -> None:

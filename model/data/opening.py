@@ -74,7 +74,7 @@ def _what_else(place: Place) -> str:
         )
     if place.path.is_file():
         place.document(place.path)  # raises if it is not JSON
-        return f"is not a JSON of COCO, VIA or LabelMe: expected {layouts}"
+        return f"is not a JSON of COCO, VIA, LabelMe or Label Studio: expected {layouts}"
     inside = [
         (entry, data_format)
         for entry in sorted(place.path.iterdir())

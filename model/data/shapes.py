@@ -242,6 +242,12 @@ def is_polygon(polygon: Any) -> bool:
     )
 
 
+def size_of(width: Any, height: Any) -> tuple[int, int] | None:
+    """(width, height) if these can be the sides of a picture in pixels, else None."""
+    are_sides = all(type(side) is int and 0 < side <= FARTHEST for side in (width, height))
+    return (width, height) if are_sides else None
+
+
 def left_out(where: Sequence[tuple[str, str]], one: str, many: str, *, advice: str = "") -> list[Finding]:
     """A finding about shapes that are left out, as (name of the file, name of the shape); none if empty."""
     shapes_of = defaultdict(list)

@@ -14,7 +14,7 @@ import numpy as np
 from model.data import outlines
 from model.data.labelled import Labelled
 from model.data.sample import DataError
-from model.data.shapes import LocalMask, is_polygon
+from model.data.shapes import LocalMask, is_polygon, size_of
 from model.files.system_errors import reason
 
 Element = ElementTree.Element
@@ -75,9 +75,11 @@ def _image(number: int, image: Element, path: Path) -> CvatImage:
     if not name:
         raise DataError(f"{path.name}: image number {number} has no 'name'")
     try:
-        size = int(image.attrib["width"]), int(image.attrib["height"])
+        size = size_of(int(image.attrib["width"]), int(image.attrib["height"]))
     except (KeyError, ValueError):
-        raise DataError(f"{path.name}: {name} has no width and height in whole pixels") from None
+        size = None
+    if size is None:
+        raise DataError(f"{path.name}: {name} has no width and height in whole pixels")
     shapes = [shape for shape in image if shape.get("label") is not None and shape.tag != "tag"]
     return CvatImage(
         name.replace("\\", "/"),

@@ -15,7 +15,7 @@ from model.data.formats.label_studio_brush import alpha_of
 from model.data.labelled import Labelled
 from model.data.pictures import SUFFIXES
 from model.data.sample import DataError
-from model.data.shapes import LocalMask, is_polygon
+from model.data.shapes import LocalMask, is_polygon, size_of
 
 Size = tuple[int, int]
 WITHOUT_AREA = {"keypoint": "key point", "vector": "vector"}
@@ -68,17 +68,20 @@ def _task(number: int, content: Any, path: Path) -> Task:
     id_ = str(content.get("id", number))
     where = f"{path.name}: task {id_}"
     annotations = content.get("annotations") or content.get("completions") or []
+    if not isinstance(annotations, list):
+        raise DataError(f"{where} has 'annotations' that are not a list")
     done = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled")]
     picture = _picture(content.get("data"), where)
     if not done:
         return Task(id_, picture, None, None, 0)
     chosen = next((one for one in done if one.get("ground_truth")), done[0])
-    regions: dict[object, list[Mapping[str, Any]]] = {}
-    for place, result in enumerate(chosen.get("result") or []):
+    regions: dict[str, list[Mapping[str, Any]]] = {}
+    results = chosen.get("result") or []
+    for place, result in enumerate(results if isinstance(results, list) else [results]):
         if not isinstance(result, dict):
             raise DataError(f"{where}: a result of its annotation is not an object with 'value'")
         if _kind(result) in PARTS or _kind(result) in WITHOUT_AREA or "labels" in _value(result):
-            regions.setdefault(result.get("id", place), []).append(result)
+            regions.setdefault(str(result.get("id", place)), []).append(result)
     size = next((_size(result, where) for results in regions.values() for result in results), None)
     labelled = [_region(number, results, where) for number, results in enumerate(regions.values(), start=1)]
     return Task(id_, picture, size, labelled, len(done) - 1)
@@ -106,15 +109,15 @@ def _kind(result: Mapping[str, Any]) -> str:
 
 
 def _size(result: Mapping[str, Any], where: str) -> Size:
-    width, height = result.get("original_width"), result.get("original_height")
-    if not (isinstance(width, int) and isinstance(height, int) and min(width, height) > 0):
+    size = size_of(result.get("original_width"), result.get("original_height"))
+    if size is None:
         raise DataError(f"{where}: a region has no 'original_width' and 'original_height'")
     if result.get("image_rotation"):
         raise DataError(
             f"{where} was rotated in Label Studio by {result['image_rotation']}°: rotate its picture file, "
             "and annotate it upright"
         )
-    return width, height
+    return size
 
 
 def _region(number: int, results: Sequence[Mapping[str, Any]], where: str) -> Labelled:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from model.data import outlines
 from model.data.sample import DataError
-from model.data.shapes import LocalMask, is_polygon
+from model.data.shapes import LocalMask, is_polygon, size_of
 from model.files.system_errors import reason
 
 IGNORED = "__ignore__"
@@ -79,7 +79,7 @@ class EmbeddedPicture:
             return io.BytesIO(
                 base64.b64decode(json.loads(self.json_path.read_bytes())["imageData"], validate=True)
             )
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise OSError(f"its imageData is not base64: {error}") from error
 
 
@@ -104,13 +104,12 @@ def read_labelme(path: Path) -> LabelMeFile | None:
         raise DataError(f"{path} cannot be read as JSON: {reason(error)}") from error
     if not is_labelme(document):
         return None
-    size = document.get("imageWidth"), document.get("imageHeight")
     shapes = [_shape(number, content, path) for number, content in enumerate(document["shapes"], start=1)]
     return LabelMeFile(
         path,
         str(document.get("imagePath") or "").replace("\\", "/"),
         bool(document.get("imageData")),
-        (size[0], size[1]) if isinstance(size[0], int) and isinstance(size[1], int) else None,
+        size_of(document.get("imageWidth"), document.get("imageHeight")),
         shapes,
     )
 

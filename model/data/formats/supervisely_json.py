@@ -18,7 +18,7 @@ from model.data import outlines
 from model.data.files import short
 from model.data.labelled import Labelled
 from model.data.sample import DataError
-from model.data.shapes import LocalMask, is_polygon, to_rle
+from model.data.shapes import LocalMask, is_polygon, size_of, to_rle
 from model.files.system_errors import reason
 
 WITHOUT_AREA = {"point", "line", "graph", "cuboid", "cuboid_2d", "point_3d", "multichannel_mask"}
@@ -43,7 +43,7 @@ def classes_in(path: Path) -> list[str]:
     return [
         str(entry["title"]).strip()
         for entry in entries
-        if entry.get("title") and entry.get("shape") not in WITHOUT_AREA
+        if entry.get("title") and str(entry.get("shape")) not in WITHOUT_AREA
     ]
 
 
@@ -56,10 +56,10 @@ def read_supervisely(path: Path) -> tuple[Size, list[Labelled]]:
     document = _document(path)
     if not is_supervisely(document) or not isinstance(document["objects"], list):
         raise DataError(f"{short(path)} is not a JSON of Supervisely: expected 'size' and a list 'objects'")
-    try:
-        size = int(document["size"]["width"]), int(document["size"]["height"])
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{short(path)} has no size: expected 'size' with 'width' and 'height'") from None
+    said = document["size"] if isinstance(document["size"], dict) else {}
+    size = size_of(said.get("width"), said.get("height"))
+    if size is None:
+        raise DataError(f"{short(path)} has no size: expected 'size' with 'width' and 'height' in pixels")
     shapes = enumerate(document["objects"], start=1)
     return size, [_labelled(number, content, size, path) for number, content in shapes]
 

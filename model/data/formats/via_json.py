@@ -77,6 +77,8 @@ def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
         regions = entry.get("regions") or []
         # An object with numbers as keys in VIA 1, a list in VIA 2.
         regions = list(regions.values()) if isinstance(regions, dict) else regions
+        if not isinstance(regions, list):
+            raise DataError(f"{path.name}: the regions of {name} are not a list")
         pictures.setdefault(name, [])
         for number, region in enumerate(regions, start=len(pictures[name]) + 1):
             figure = region.get("shape_attributes") if isinstance(region, dict) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from model.data.annotated import Annotated, Truth
 from model.data.files import is_left_by_system, listed, map_header, short
@@ -120,10 +121,10 @@ class VocFolder(Annotated):
         if self._numbers.are_assumed:
             yield Finding("there is no labelmap.txt or classes.txt: VOC's own 20 classes are assumed")
         unusable, empty = [], []
-        for index, path in enumerate(self._class_maps):
+        for index in tqdm(range(len(self)), desc="maps", unit="map", delay=3, leave=False):
             try:
                 if not self.class_ids(index):
-                    empty.append(short(path))
+                    empty.append(short(self._class_maps[index]))
             except DataError as error:
                 unusable.append(str(error))
         yield from counted(unusable, "map cannot be used", "maps cannot be used", refused=True)

@@ -63,6 +63,7 @@ class YoloFolder(LabelledShapes):
         file_of = {
             path: label_folder(folder) / path.relative_to(folder).with_suffix(".txt") for path in pictures
         }
+        expected = set(file_of.values())
         _check_unique(file_of, folder)
         shapes_of = {path: shapes_in(file) if file.is_file() else [] for path, file in file_of.items()}
         _check_outlines([shape for shapes in shapes_of.values() for shape in shapes])
@@ -102,7 +103,7 @@ class YoloFolder(LabelledShapes):
                     "pictures have no label file",
                 ),
                 *counted(
-                    [path.name for path in labels if path not in set(file_of.values())],
+                    [path.name for path in labels if path not in expected],
                     "label file has no picture and is ignored",
                     "label files have no picture and are ignored",
                 ),

@@ -141,8 +141,12 @@ def yaml_in(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file cannot be read, or has no keys.
     """
-    import yaml  # not installed where models are only served
-
+    try:
+        import yaml  # not installed where models are only served
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{path} cannot be read without PyYAML: install what requirements-train.txt lists"
+        ) from error
     try:
         text, _ = text_of(path)
         try:

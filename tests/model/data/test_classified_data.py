@@ -115,6 +115,7 @@ def test_it_is_recognised_by_looking(tmp_path: Path) -> None:
     assert not is_classified(fill(tmp_path / "b", {f"train/{name}": PICTURE for name in TWO}))
     assert not is_classified(fill(tmp_path / "c", {"cat/1.png": PICTURE}))
     assert not is_classified(fill(tmp_path / "d", {"images/1.png": PICTURE, "masks/1.png": PICTURE}))
+    assert not is_classified(fill(tmp_path / "f", {"obj.names": "cat", **TWO}))
     with pytest.raises(DataError, match="has folders of classes in test and train: name one of these"):
         open_data(
             fill(tmp_path / "e", {f"{split}/{name}": PICTURE for split in ("train", "test") for name in TWO})

@@ -138,7 +138,7 @@ def test_what_is_nothing_known_says_what_was_expected(
 
 
 def test_a_file_that_is_nothing_known_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not a JSON of COCO, VIA or LabelMe: expected"):
+    with pytest.raises(DataError, match="is not a JSON of COCO, VIA, LabelMe or Label Studio: expected"):
         open_data(put(tmp_path / "a.json", {"x": 1}))
     with pytest.raises(DataError, match="cannot be read as JSON"):
         open_data(put(tmp_path / "b.json", "{"))
