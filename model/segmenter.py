@@ -20,6 +20,7 @@ from model.engines.stages import Runner
 from model.families.family import NoReference, Size, Turn
 from model.families.registry import family_named
 from model.pictures import check_rgb
+from model.results.classification import Classification
 from model.results.result import Result, UnsuitablePicture, Wishes
 from model.results.segments import Segments
 from model.stopwatch import Stopwatch
@@ -99,6 +100,17 @@ class Segmenter:
         0
         """
         return self.predict(image, Wishes(threshold, classes, max_segments)).segments
+
+    def classify(self, image: npt.NDArray[np.uint8]) -> Classification:
+        """Return what a classifier takes a picture for, uint8 (H, W, 3), RGB.
+
+        Raises:
+            UnsuitablePicture: the model is no classifier.
+        """
+        found = self.predict(image).classification
+        if found is None:
+            raise UnsuitablePicture(f"the model {self.bundle.manifest.name} is not a classifier: use predict")
+        return found
 
     def enough(self, size: Size) -> Size:
         """Return the (width, height) to which a picture of `size` may be reduced without loss."""

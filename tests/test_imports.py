@@ -307,8 +307,12 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.results.segments", ()),  # everything ends here
         ("model.results.masks", ("model.results.segments",)),
         ("model.results.polygons", ("model.results.segments", "model.results.masks")),
-        ("model.results.result", ("model.results.segments",)),
-        ("model.answers.gate", ("model.pictures.familiarity", "model.storage.manifest")),
+        ("model.results.classification", ()),
+        ("model.results.result", ("model.results.classification", "model.results.segments")),
+        (
+            "model.answers.gate",
+            ("model.pictures.familiarity", "model.segmenter", "model.storage.manifest"),
+        ),
         (
             "model.answers.choosing",
             ("model.answers.gate", "model.storage.manifest", "model.results.result", "model.segmenter"),

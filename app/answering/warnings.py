@@ -35,7 +35,10 @@ def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
         return []
     advice = _advice(manifest.name, list(current_service().segmenters))
     return [
-        {"code": "unfamiliar", "message": f"{doubt(manifest)} What was found may be wrong. {advice}".rstrip()}
+        {
+            "code": "unfamiliar",
+            "message": f"{doubt(manifest, finding.verdict)} What was found may be wrong. {advice}".rstrip(),
+        }
     ]
 
 

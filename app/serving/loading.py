@@ -15,8 +15,10 @@ from app.errors import NotReady
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
+from model.answers.gate import gate_of
 from model.catalog import UnknownModel, find, model_dir
 from model.segmenter import ChoiceError, Segmenter, load
+from model.storage.manifest import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Models:
             if source.startswith(_BUCKET):
                 continue
             try:
-                find(source)
+                _check_task(find(source).manifest)
             except UnknownModel as error:
                 raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
         threads = settings.inference_threads or share_of_cores(settings.processes)
@@ -82,7 +84,9 @@ class Models:
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
                         " leave one of them out, or change its name in its model.json"
                     )
+                _check_task(find(name).manifest)
                 loaded[name] = _loaded(name, settings, threads, may_differ=len(sources) > 1)
+                gate_of(loaded[name].bundle.manifest)  # loaded now, and not by the first request
             check_room(settings)
         except BadSetting as error:
             logger.critical("%s", error)
@@ -94,6 +98,15 @@ class Models:
             self.loaded = loaded
             self._are_loaded.set()
             logger.info("ready: loaded the models %s", ", ".join(loaded))
+
+
+def _check_task(manifest: Manifest) -> None:
+    """Raise BadSetting unless the service can answer with the model."""
+    if manifest.task == "classify":
+        raise BadSetting(
+            f"MASKSERVE_MODELS: {manifest.name} is a classifier, which finds no objects: name it as the gate"
+            " of a model, in the model's model.json"
+        )
 
 
 def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool) -> Segmenter:

@@ -75,7 +75,7 @@ def judge(
     gates = [gate_of(candidate.segmenter.bundle.manifest) for candidate in candidates]
     verdicts = [None if gate is None else gate.judge(image) for gate in gates]
     if policy == "refuse" and not any(verdict is None or verdict.accepts for verdict in verdicts):
-        raise Unfamiliar(_refusal(candidates))
+        raise Unfamiliar(_refusal(candidates, verdicts))
     return verdicts
 
 
@@ -115,7 +115,7 @@ def choose(
         if verdict.accepts:
             return Chosen(candidates[index].segmenter, looked.result(index), "gate", verdict)
     if policy == "refuse":
-        raise Unfamiliar(_refusal(candidates))
+        raise Unfamiliar(_refusal(candidates, verdicts))
     index = verdicts.index(None) if None in verdicts else 0
     verdict = verdicts[index] or looked.verdict(index)
     return Chosen(candidates[index].segmenter, looked.result(index), "default", verdict)
@@ -156,7 +156,8 @@ def _surest(
     return index, verdict
 
 
-def _refusal(candidates: Sequence[Candidate]) -> str:
-    if len(candidates) == 1 and candidates[0].segmenter.bundle.manifest.known_pictures is not None:
-        return f"{doubt(candidates[0].segmenter.bundle.manifest)} This service refuses such pictures."
+def _refusal(candidates: Sequence[Candidate], verdicts: Sequence[Verdict | None]) -> str:
+    if len(candidates) == 1 and verdicts[0] is not None:
+        sentence = doubt(candidates[0].segmenter.bundle.manifest, verdicts[0])
+        return f"{sentence} This service refuses such pictures."
     return "No loaded model knows such pictures, and this service refuses them."

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from model.pictures.familiarity import MARGIN, KnownPictures, measure
-from model.storage.manifest import Manifest
+from model.segmenter import Segmenter, load
+from model.storage.manifest import BundleError, GateReference, Manifest
 
+THREADS = 1
+"""For a classifier: it takes a few milliseconds, and must not slow the model that computes meanwhile."""
 EMPTY = "empty"
 """The label of a picture that shows nothing at all; every gate accepts it."""
 UNFAMILIAR = "unfamiliar"
@@ -56,13 +61,68 @@ class FamiliarityGate:
         return Verdict(accepts, kind if accepts else UNFAMILIAR, round(score, 4))
 
 
+class LearnedGate:
+    """Accepts pictures that a classifier takes for certain kinds."""
+
+    def __init__(self, classifier: Segmenter, accepts: Iterable[str]) -> None:
+        """Take the classifier, and the names of those of its classes that suit the model."""
+        self._classifier = classifier
+        self._classes = classifier.bundle.manifest.classes
+        self._accepted = sorted(self._classes.index(name) for name in accepts)
+
+    def judge(self, image: npt.NDArray[np.uint8]) -> Verdict:
+        """See `Gate`. The label is the most probable class; the score is the probability of all accepted."""
+        if measure(image) is None:
+            return Verdict(True, EMPTY, 1.0)
+        probabilities = self._classifier.classify(image).probabilities
+        score = min(1.0, float(probabilities[self._accepted].sum()))
+        accepts = score >= 0.5
+        likely = self._accepted if accepts else range(len(self._classes))
+        best = max(likely, key=probabilities.__getitem__)
+        return Verdict(accepts, self._classes[best], round(score, 4))
+
+
 def gate_of(manifest: Manifest) -> Gate | None:
-    """Return the gate of a model; None if it has none and accepts every picture."""
+    """Return the gate of a model; None if it has none and accepts every picture.
+
+    The classifier of a gate is loaded once in a process.
+
+    Raises:
+        BundleError: the classifier is missing, is broken, or does not have the accepted classes.
+    """
+    if manifest.gate is not None:
+        return _learned(manifest.name, manifest.gate)
     return None if manifest.known_pictures is None else FamiliarityGate(manifest.known_pictures)
 
 
-def doubt(manifest: Manifest) -> str:
-    """Return a sentence about a picture that the model's gate does not accept."""
+def _learned(model: str, gate: GateReference) -> LearnedGate:
+    try:
+        classifier = _classifier(gate.model)
+    except ValueError as error:
+        raise BundleError(f"the gate of the model {model} cannot be loaded: {error}") from error
+    manifest = classifier.bundle.manifest
+    if manifest.task != "classify":
+        raise BundleError(
+            f"the gate of the model {model} is {gate.model}, whose task is {manifest.task}: name a classifier"
+        )
+    if unknown := [name for name in gate.accepts if name not in manifest.classes]:
+        raise BundleError(
+            f"the gate of the model {model} accepts {', '.join(unknown)}, but the classes of {gate.model} "
+            f"are {', '.join(manifest.classes)}"
+        )
+    return LearnedGate(classifier, gate.accepts)
+
+
+@lru_cache(maxsize=8)
+def _classifier(name: str) -> Segmenter:
+    return load(name, precision="f32", threads=THREADS, tested=True)
+
+
+def doubt(manifest: Manifest, verdict: Verdict | None = None) -> str:
+    """Return a sentence about a picture that the model's gate, with this verdict, does not accept."""
+    if manifest.gate is not None and verdict is not None:
+        wanted = " or ".join(f'"{name}"' for name in manifest.gate.accepts)
+        return f'This picture looks like "{verdict.label}", and {manifest.name} is for {wanted}.'
     about = manifest.description.rstrip(".")
     if about[1:2].islower():  # it begins with a plain word, not with an abbreviation
         about = about[0].lower() + about[1:]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.checking.sample import sample_picture
+from model.results.classification import Classification
 from model.results.result import Result, Wishes
 from model.results.segments import Segments
 from model.storage.manifest import Bundle, BundleError
@@ -22,6 +23,7 @@ FILE = "selftest.npz"
 BOX_TOLERANCE = 3  # pixels
 SCORE_TOLERANCE = 0.05
 FILL_TOLERANCE = 0.2  # allowed difference in the share of the box that the mask covers
+PROBABILITY_TOLERANCE = 0.1  # of each class, for classifiers
 PIXEL_TOLERANCE = 0.1
 """The share of the pixels with a class, now or before, whose class may differ."""
 LEAST_MARKED = 0.01
@@ -67,7 +69,9 @@ class SelfTest:
         if not recorded:
             return
         name = self._manifest.name
-        if found.class_map is not None:
+        if found.classification is not None:
+            _compare_probabilities(name, found.classification, recorded)
+        elif found.class_map is not None:
             most = 1 - TRACES_FOUND if faint else PIXEL_TOLERANCE
             _compare_pixels(name, found.class_map.labels, recorded["labels"], most)
         elif faint and len(recorded["boxes"]):
@@ -83,7 +87,7 @@ def record_self_test(bundle: Bundle, predict: Predict, image: npt.NDArray[np.uin
         ValueError: it finds nothing there, like a broken model.
     """
     found = predict(image)
-    if not len(found.segments):
+    if found.classification is None and not len(found.segments):
         raise ValueError(
             "the model finds nothing in the picture for its self-test: choose another one, or omit --sample "
             "to use the picture that ships"
@@ -113,6 +117,14 @@ def record_usual_self_test(
         image: the sample picture in a size that suits the model; None: in its usual size.
     """
     image = sample_picture() if image is None else image
+    found = predict(image)
+    if found.classification is not None:
+        _write(bundle, {"image": image, **_answer(found)})
+        name = bundle.manifest.classes[found.classification.class_id]
+        return (
+            f"Self-test: the model takes the sample picture for {name} "
+            f"({found.classification.probability:.2f}), and this is compared at start."
+        )
     own = bundle.manifest.threshold
     sure = max(own, SURE)
     for threshold in (sure, *(share * own for share in FAINTER)):
@@ -133,6 +145,8 @@ def record_usual_self_test(
 
 def _answer(found: Result) -> dict[str, npt.NDArray]:
     """Return the part of a result that is recorded."""
+    if found.classification is not None:
+        return {"probabilities": found.classification.probabilities}
     if found.class_map is not None:
         return {"labels": found.class_map.labels}
     segments = found.segments
@@ -147,6 +161,21 @@ def _answer(found: Result) -> dict[str, npt.NDArray]:
 def _write(bundle: Bundle, recorded: dict[str, npt.NDArray]) -> None:
     np.savez_compressed(bundle.folder / FILE, **recorded)  # type: ignore[arg-type]
     update_manifest(bundle)
+
+
+def _compare_probabilities(name: str, found: Classification, test: Mapping[str, npt.NDArray]) -> None:
+    """Raise BundleError unless each class has nearly the recorded probability."""
+    expected = test["probabilities"]
+    if found.probabilities.shape != expected.shape:
+        raise BundleError(
+            f"model {name} fails its self-test: it has {len(found.probabilities)} classes, not "
+            f"{len(expected)}"
+        )
+    apart = float(np.abs(found.probabilities - expected).max())
+    if not apart <= PROBABILITY_TOLERANCE:
+        raise BundleError(
+            f"model {name} fails its self-test: the probability of a class differs by {apart:.2f}"
+        )
 
 
 def _compare_segments(name: str, threshold: float, found: Segments, test: Mapping[str, npt.NDArray]) -> None:

@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         except BundleError as error:
             print(f"{name:16} broken: {error}")
             continue
-        classes = manifest.classes[1:]
+        classes = manifest.class_names
         known = ", ".join(classes) if len(classes) <= 4 else f"{len(classes)} classes"
         print(f"{name:16} {manifest.version:8} {manifest.licence:14} {known}")
     return 0

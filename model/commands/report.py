@@ -31,10 +31,16 @@ def say_exports(bundle: Bundle) -> None:
     print(f"in {bundle.folder}")
 
 
+def _measure_of(made: Export) -> str:
+    if made.agreement_lost is not None:
+        return "agreement"
+    return "AP50" if made.miou_lost is None else "mean IoU"
+
+
 def _parts(made: Export) -> list[str]:
     parts = ["passed" if made.passed else "used only on request"]
     if made.lost is not None:
-        measure = "AP50" if made.miou_lost is None else "mean IoU"
+        measure = _measure_of(made)
         against = f" against the {made.against} of {made.pictures} pictures" if made.against else ""
         parts.append(f"loses {100 * made.lost:.2f} points of {measure}{against}")
     if made.exact_layers:

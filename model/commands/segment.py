@@ -189,7 +189,7 @@ def _notes(finding: Finding, model: str) -> list[str]:
     """Sentences about limitations of an answer."""
     notes = [_left_out(finding.result)] if finding.result.left_out else []
     if finding.verdict and not finding.verdict.accepts:
-        notes.append(f"{doubt(finding.manifest)} {_advice(model)}".rstrip())
+        notes.append(f"{doubt(finding.manifest, finding.verdict)} {_advice(model)}".rstrip())
     if rows := scattered_rows(finding):
         notes.append(rows)
     if unchosen := unchosen_page(finding):

@@ -17,6 +17,7 @@ from model.engines.conversion import Models, save
 from model.engines.openvino import OpenVINORunner, precisions_of_processor
 from model.engines.stages import Runner
 from model.families.registry import family_named
+from model.publishing.agreement import AgreementGauge
 from model.publishing.gauge import Gauge
 from model.segmenter import Segmenter, load
 from model.storage.manifest import Bundle, Export
@@ -135,12 +136,13 @@ class _Exporter:
         except ValueError as error:
             raise ExportError(f"the model {manifest.name} cannot be compiled: {error}") from None
         self.images: list[npt.NDArray[np.uint8]] = []
-        self.gauge: Gauge | None = None
+        self.gauge: Gauge | AgreementGauge | None = None
         if pictures is not None and len(pictures) > 1:
             some = evenly_spaced(pictures, MOST_PICTURES)
             self.images = [some[index].image for index in range(0, len(some), 2)]
             seconds = SHARE_OF_REFERENCE * (until - time.monotonic())
-            self.gauge = Gauge(reference, Subset(some, range(1, len(some), 2)), seconds)
+            kind = AgreementGauge if manifest.task == "classify" else Gauge
+            self.gauge = kind(reference, Subset(some, range(1, len(some), 2)), seconds)
         # Not from the new folder: files that are read lazily must not be overwritten.
         self.models: Models = self.family.graphs(reference.bundle, reference.runner)
         self._made: dict[str, Export] = {}

@@ -16,6 +16,7 @@ from model.engines.openvino import OpenVINORunner, hint_for
 from model.engines.quantization import Calibration, Int8Stage, quantize
 from model.engines.stages import Floats
 from model.families.family import Family
+from model.publishing.agreement import AgreementGauge
 from model.publishing.gauge import Gauge
 from model.publishing.layer_search import LayerSearch
 from model.segmenter import Segmenter
@@ -62,7 +63,12 @@ class Int8Maker:
         self._inputs_of = family.inputs_of(manifest, reference.runner)
 
     def make(
-        self, gauge: Gauge, largest_picture: tuple[int, ...], until: float, *, controlled: bool
+        self,
+        gauge: Gauge | AgreementGauge,
+        largest_picture: tuple[int, ...],
+        until: float,
+        *,
+        controlled: bool,
     ) -> Iterator[Made]:
         """Yield int8 stages: first with every layer in int8 and, if these lose too much, better ones.
 

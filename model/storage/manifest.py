@@ -36,6 +36,7 @@ class Export(BaseModel):
     against: Literal["labels", "reference"] | None = None
     ap50_lost: float | None = None  # for models that find objects, on a scale of 0 to 1; below 0: gained
     miou_lost: float | None = None  # the same for models that classify pixels
+    agreement_lost: float | None = None  # for classifiers: the share of pictures that get another class
     exact_layers: int = 0  # layers of the first stage that are not int8: the model would lose too much
     # Why the search for more such layers ended; None: none were needed.
     control: Literal["off", "stopped", "out of time", "out of reach"] | None = None
@@ -43,7 +44,8 @@ class Export(BaseModel):
     @property
     def lost(self) -> float | None:
         """The loss in the measure for the task, on a scale of 0 to 1; None: not measured."""
-        return self.ap50_lost if self.miou_lost is None else self.miou_lost
+        measured = (self.ap50_lost, self.miou_lost, self.agreement_lost)
+        return next((lost for lost in measured if lost is not None), None)
 
 
 class GateReference(BaseModel):
