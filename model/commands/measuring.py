@@ -28,8 +28,17 @@ from model.results.result import MOST_SEGMENTS, Wishes
 from model.segmenter import Segmenter
 from model.storage.manifest import Manifest
 
-LISTS = ("classes", "thresholds", "pr_curve", "reliability", "average_precision", "per_image")
-"""Figures that are too long for a model.json."""
+LISTS = (
+    "task",
+    "compared",
+    "classes",
+    "thresholds",
+    "pr_curve",
+    "reliability",
+    "average_precision",
+    "per_image",
+)
+"""Figures that are too long for a model.json, or are in it already."""
 BOUNDARIES = ("membrane", "membranes", "boundary", "boundaries", "border", "borders")
 """Names of a single class for which the Rand score is always measured."""
 

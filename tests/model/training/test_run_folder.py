@@ -35,6 +35,30 @@ def folder_of(
     return RunFolder(folder, asked or {}, Plan(**values), RANKING, every_seconds)
 
 
+HASHES = {
+    "data_sha256": "a" * 64,
+    "validation_sha256": "b" * 64,
+    "made_by": {"command": "x", "git_commit": ""},
+}
+
+
+def test_a_run_is_continued_only_with_the_files_that_it_began_with(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"data": "cells", **HASHES})
+    folder_of(tmp_path, {"data": "cells", **HASHES, "made_by": {"command": "y", "git_commit": "z"}})
+    assert run_json.read(tmp_path)["made_by"] == {"command": "y", "git_commit": "z"}  # type: ignore[index]
+    with pytest.raises(RunError, match=r"the files of --data have changed since .* restore them"):
+        folder_of(tmp_path, {"data": "cells", **HASHES, "data_sha256": "c" * 64})
+    with pytest.raises(RunError, match="--data cells, not plants"):  # which is the better reason
+        folder_of(tmp_path, {"data": "plants", **HASHES, "data_sha256": "c" * 64})
+
+
+def test_a_run_from_when_there_were_no_hashes_is_continued(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"data": "cells"})
+    folder_of(tmp_path, {"data": "cells", **HASHES})
+    with pytest.raises(RunError, match="the files of --validation have changed"):
+        folder_of(tmp_path, {"data": "cells", **HASHES, "validation_sha256": "c" * 64})
+
+
 @pytest.fixture
 def state() -> list[keras.Variable]:
     return [keras.Variable(np.arange(1000, dtype=np.float32)), keras.Variable(7, dtype="int32")]
