@@ -18,6 +18,7 @@ COMMANDS = {
     "import": ("import_weights", "make a model from your own file"),
     "check-data": ("check_data", "count the objects of a data set and list its problems"),
     "train": ("train", "train a network on labelled images"),
+    "tune": ("tune", "search for better values of a training by many short runs"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),
     "bench": ("bench", "measure the speed of a model with each engine and precision"),
