@@ -21,6 +21,7 @@ COMMANDS = {
     "data": ("data", "check a data set: its format, its objects, its problems"),
     "train": ("train", "train a network on labelled images"),
     "package": ("package", "make a model from a training run"),
+    "tune": ("tune", "search for better values of a training by many short runs"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
     "compare": ("compare", "say which of two evaluations is better, and whether by more than chance"),
     "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),

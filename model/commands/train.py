@@ -21,6 +21,7 @@ from model.training.options import add_options, check_options
 from model.training.prepared import Prepared
 from model.training.provenance import git_commit
 from model.training.recipe import Recipe, read_recipe
+from model.training.run_json import Asked
 from model.training.stopping import Stopped
 
 
@@ -52,8 +53,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume the run that is in the folder."""
     check_options(arguments)
-    recipe = read_recipe(arguments.config, arguments.set)
-    prepared = prepare(arguments, recipe, arguments.out)
+    return carry_out_as_asked(arguments, read_recipe(arguments.config, arguments.set))
+
+
+def carry_out_as_asked(arguments: argparse.Namespace, recipe: Recipe) -> int:
+    """Train with the options and a recipe in the folder --out, and print where the weights are."""
+    prepared = prepare(arguments, recipe, run_json.read(arguments.out))
     watchers = [watcher(arguments, recipe)] if arguments.experiment is not None else []
     try:
         run_folder = carry_out(prepared, arguments.out, arguments.checkpoint_seconds, watchers)
@@ -78,11 +83,14 @@ def task_of(arguments: argparse.Namespace, recipe: Recipe) -> str:
     return task
 
 
-def prepare(arguments: argparse.Namespace, recipe: Recipe, out: Path) -> Prepared:
-    """Check the options and the data of a run in the folder `out`. Raises ValueError with the reason."""
+def prepare(arguments: argparse.Namespace, recipe: Recipe, begun: Asked | None) -> Prepared:
+    """Check the options and the data of a run. Raises ValueError with the reason.
+
+    `begun` has the arguments of the run that is continued; None: a new run.
+    """
     task = task_of(arguments, recipe)
     _refuse_options_of_other_tasks(arguments, task)
-    prepared = trainings()[task].prepare(arguments, recipe, run_json.read(out), _published)
+    prepared = trainings()[task].prepare(arguments, recipe, begun, _published)
     return dataclasses.replace(prepared, asked={**prepared.asked, **_origin(arguments)})
 
 

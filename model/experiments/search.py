@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from model.storage.problems import problems_in
 from model.training.plan import Plan
 from model.training.recipe import Recipe, check_name, validated
 
@@ -72,14 +71,32 @@ class Search:
         chosen: dict[str, Any] = {}
         for name, one in self.values.items():
             if not isinstance(one, Range):
-                label = trial.suggest_categorical(name, [_label(choice) for choice in one])
-                chosen[name] = next(choice for choice in one if _label(choice) == label)
+                chosen[name] = trial.suggest_categorical(name, [_label(choice) for choice in one])
             elif one.whole:
                 step = 1 if one.step is None else int(one.step)
                 chosen[name] = trial.suggest_int(name, int(one.low), int(one.high), step=step, log=one.log)
             else:
                 chosen[name] = trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
-        return chosen
+        return self.from_labels(chosen)
+
+    def labels(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by name as Optuna keeps them."""
+        return {name: _label(values[name]) for name in self.values}
+
+    def from_labels(self, labels: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by name that Optuna keeps as `labels`."""
+        values = dict(labels)
+        for name, one in self.values.items():
+            if not isinstance(one, Range) and name in values:
+                values[name] = next(choice for choice in one if _label(choice) == values[name])
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """The same in plain values."""
+        return {
+            name: one.model_dump() if isinstance(one, Range) else list(one)
+            for name, one in self.values.items()
+        }
 
     def contains(self, values: Mapping[str, Any]) -> bool:
         """Whether all of its names have a value in `values`, which the study could try too."""
@@ -117,9 +134,8 @@ def search_of(recipe: Recipe, config: type, plan: type[Plan]) -> Search:
     values: dict[str, Range | Sequence[Any]] = {}
     for name, given in recipe.search.items():
         _check(name, known)
-        values[name] = _read(name, given)
-        ends = [values[name].low, values[name].high] if isinstance(values[name], Range) else values[name]
-        for end in ends:
+        values[name] = one = _read(name, given)
+        for end in [one.low, one.high] if isinstance(one, Range) else one:
             _try(recipe, known, name, end)
     return Search(values)
 
@@ -159,8 +175,6 @@ def _read(name: str, given: Any) -> Range | Sequence[Any]:
     numbers = {key: _number(value) for key, value in given.items()}
     try:
         return validated(Range, numbers)
-    except ValidationError as error:
-        raise ValueError(f"search.{name}: {problems_in(error)}") from None
     except ValueError as error:
         raise ValueError(f"search.{name}: {error}") from None
 
@@ -180,15 +194,20 @@ def _try(recipe: Recipe, known: Mapping[str, type], name: str, value: Any) -> No
     section = name.partition(".")[0]
     if name == "plan.epochs":
         return
-    tried = with_values(recipe, {name: value})
-    given = dict(tried.config if section == "config" else tried.plan)
-    if section == "plan":
-        given.pop("epochs", None)
-        given = {"steps": MANY_STEPS, **given}
     try:
-        validated(known[section], given)
+        validated(known[section], _section(recipe, section))
+    except ValueError:
+        return  # what is wrong without the value will be said when the first trial is prepared
+    try:
+        validated(known[section], _section(with_values(recipe, {name: value}), section))
     except ValueError as error:
         raise ValueError(f"search.{name}: {error}") from None
+
+
+def _section(recipe: Recipe, section: str) -> dict[str, Any]:
+    if section == "config":
+        return recipe.config
+    return {"steps": MANY_STEPS, **{name: value for name, value in recipe.plan.items() if name != "epochs"}}
 
 
 def _distribution(one: Range | Sequence[Any]) -> BaseDistribution:
