@@ -181,6 +181,25 @@ def test_coco_is_the_model_of_that_name_without_its_heads_where_the_classes_diff
     assert len(start.notes) == bool(left)
 
 
+@pytest.mark.parametrize(
+    ("classes", "left"),
+    [(["background", "cell", "fibre", "spot"], ()), (["background", "cell"], CLASS_LAYERS)],
+)
+def test_a_model_is_continued_with_its_config_and_without_class_layers_where_the_classes_differ(
+    tiny_bundle: catalog.Bundle, classes: list[str], left: tuple[str, ...]
+) -> None:
+    start = start_of(None, [], classes, catalog.find, "tiny")
+    assert (start.weights, start.exclude) == ("tiny@1", left)
+    assert start.config["image_max_dim"] == tiny_bundle.manifest.config["image_max_dim"]
+    assert start.config["backbone"] == "resnet_small"
+    assert len(start.notes) == bool(left)
+
+
+def test_a_model_of_another_family_is_no_start() -> None:
+    with pytest.raises(WeightsError, match="people is not a Mask R-CNN: its task is semantic"):
+        start_of(None, [], ["background", "person"], catalog.find, "people")
+
+
 @pytest.fixture(scope="module")
 def published() -> keras.Model:
     """A ResNet-50 as Keras publishes it, with values of chance."""
