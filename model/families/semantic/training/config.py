@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model.families.semantic.config import Fit, Normalization, SemanticConfig
-from model.families.semantic.unet_config import Encoder, Norm, UNetConfig, Upsampling
+from model.families.semantic.unet_config import MOBILENET_DEPTH, Encoder, Norm, UNetConfig, Upsampling
 
 Gives = Literal["binary", "classes", "labels"]
 Size = tuple[int, int]
@@ -93,6 +93,16 @@ class NetworkConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.encoder == "mobilenet" and self.depth not in (None, MOBILENET_DEPTH):
+            raise ValueError(
+                f"depth {self.depth}: MobileNet halves the picture {MOBILENET_DEPTH} times; omit depth, or "
+                "use the encoder plain"
+            )
+        if self.encoder == "mobilenet" and self.channels == "grey":
+            raise ValueError(
+                "channels grey: MobileNet takes three channels; use rgb, which repeats the grey one, or the "
+                "encoder plain"
+            )
         # Their messages say what would be right. Values that only the data decide do not matter here.
         self.semantic("binary")
         if self.size is not None and min(self.size) < SMALLEST_SIDE:

@@ -23,7 +23,7 @@ from model.families.family import Imported
 from model.families.semantic.training import command
 from model.families.semantic.training.weights import read_weights
 from model.results.result import Wishes
-from model.segmenter import load
+from model.segmenter import Segmenter
 from model.stopwatch import Stopwatch
 from model.storage.writing import update_manifest
 
@@ -137,10 +137,10 @@ def test_a_run_becomes_a_model_that_answers_as_the_trained_network(straight: Pat
         ["background", "red", "blue"],
         0.5,
     )
-    assert manifest.config["size"] == [48, 40] or manifest.config["size"] == (48, 40)
+    assert tuple(manifest.config["size"]) == (48, 40)
     made.bundle.check()
     image = np.random.default_rng(3).integers(0, 256, (52, 60, 3), np.uint8)
-    served = load(made.bundle).predict(
+    served = Segmenter(made.bundle, made.reference).predict(
         image, Wishes(threshold=0.0, probability_of="red"), stopwatch=Stopwatch()
     )
     assert served.class_map is not None
@@ -225,15 +225,15 @@ def test_a_bundle_of_compiled_stages_alone_cannot_be_continued_from(
     ("changes", "gives"),
     [
         (["--set", "config.gives=labels", "--loss", "focal", "--set", "plan.focal_alpha=0.25"], "labels"),
-        (["--set", "plan.class_weights=balanced", "--loss", "dice"], "classes"),
-        (["--precision", "mixed_bfloat16", "--accumulate", "2", "--steps", "2"], "classes"),
+        (["--precision", "mixed_bfloat16", "--accumulate", "2", "--steps", "2",
+          "--loss", "cross_entropy", "--set", "plan.label_smoothing=0.1"], "classes"),
         (["--set", "config.channels=grey", "--set", "config.fit=tile", "--set", "config.size=[32,32]",
-          "--set", "config.tile_overlap=16", "--set", "config.normalization=percentiles"], "classes"),
+          "--set", "config.tile_overlap=16", "--set", "config.normalization=percentiles",
+          "--set", "plan.class_weights=balanced", "--loss", "dice"], "classes"),
         (["--set", "config.size=null", "--set", "config.fit=pad", "--set", "config.norm=group",
           "--set", "config.norm_groups=2", "--optimizer", "sgd"], "classes"),
-        (["--loss", "cross_entropy", "--set", "plan.label_smoothing=0.1"], "classes"),
     ],
-    ids=["labels", "balanced", "bf16", "tiles", "any size", "smoothing"],
+    ids=["labels", "bf16", "tiles", "any size"],
 )  # fmt: skip
 def test_other_kinds_of_runs_train_and_become_models(
     changes: list[str], gives: str, words: list[str], tmp_path: Path
@@ -245,7 +245,7 @@ def test_other_kinds_of_runs_train_and_become_models(
     made = packaged(tmp_path / "run", tmp_path / "model")
     config = made.bundle.manifest.config
     assert config["gives"] == gives
-    result = load(made.bundle).predict(np.full((70, 90, 3), 90, np.uint8))
+    result = Segmenter(made.bundle, made.reference).predict(np.full((70, 90, 3), 90, np.uint8))
     assert result.class_map is not None
     assert result.class_map.labels.shape == (70, 90)
 
@@ -269,7 +269,7 @@ def test_a_frozen_encoder_stays_and_a_frozen_beginning_ends(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--set", "plan.los=dice"], "plan.los is unknown: did you mean loss"),
+        (["--set", "plan.los=dice"], "los is unknown: did you mean loss"),
         (["--set", "plan.focal_gamma=-1"], "focal_gamma -1 must be at least 0"),
         (["--set", "config.widht=8"], "widht is unknown"),
         (["--set", "plan.crop=[30,30]"], "crop [30, 30]: both sides must be multiples of 4"),
@@ -280,7 +280,7 @@ def test_a_frozen_encoder_stays_and_a_frozen_beginning_ends(
         (["--weights", "imagenet"], "--weights imagenet are those of MobileNet, and the encoder is plain"),
         (["--weights", "missing.h5"], "--weights missing.h5: there is no such file"),
         (["--set", "plan.freeze_encoder=true"], "would keep an encoder with random weights"),
-        (["--encoder", "mobilenet"], "the MobileNet encoder halves the picture 5 times"),
+        (["--encoder", "mobilenet"], "depth 2: MobileNet halves the picture 5 times"),
         (
             ["--continue-from", "nuclei"],
             "--continue-from nuclei is not a semantic model: its task is instance",
