@@ -481,3 +481,17 @@ def test_no_module_imports_uwsgi() -> None:
     for path in paths:
         for found in imports_of(path.read_text(), ""):
             assert not within(found.target, "uwsgi", "uwsgidecorators"), f"{path} imports {found.target}"
+
+
+def test_experiments_are_no_part_of_serving_and_load_only_what_is_asked_for() -> None:
+    for name in ("requirements-serve.txt", "requirements-train.txt", "requirements.txt"):
+        text = (REPOSITORY / name).read_text()
+        assert not [word for word in ("mlflow", "optuna", "requirements-experiments") if word in text]
+    for name in MODULES:
+        for found in IMPORTS[name]:
+            if within(found.target, "mlflow", "optuna"):
+                assert within(name, "model.experiments"), f"{name} imports {found.target}"
+                assert found.lazy, f"{name} imports {found.target} before it is used"
+        if not within(name, "model.experiments", "model.commands"):
+            targets = [found.target for found in IMPORTS[name]]
+            assert not [one for one in targets if within(one, "model.experiments")], name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
-import gc
 import io
 import sys
 from collections.abc import Mapping, Sequence
@@ -207,4 +206,3 @@ def _forget_the_network() -> None:
     import keras
 
     keras.backend.clear_session()
-    gc.collect()

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from model.__main__ import main
 from model.families.registry import FAMILIES
+from model.training.history import History
 from model.training.learner import Batch, Learner, Measured, Ranking
 from model.training.options import plan_of
 from model.training.plan import Optimization, Plan
@@ -137,4 +138,5 @@ FAMILY: Any = SimpleNamespace(name=TASK, task=TASK, training=LineTraining(), imp
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     FAMILIES[TASK] = FAMILY
+    History.draw = lambda history, path: draw(path)  # type: ignore[method-assign]
     sys.exit(main(sys.argv[1:]))
