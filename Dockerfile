@@ -87,6 +87,11 @@ FROM runtime AS train
 COPY --from=packages-train /opt/venv /opt/venv
 COPY --from=bundle /bundles model/bundles
 COPY --from=code /code ./
+# What a Vertex AI custom job runs in the place of the entry point: docs/train-on-vertex.md.
+COPY --chmod=a+rX scripts/bucket_folder.py scripts/train_from_bucket.py scripts/
+# Runs record it, as there is no Git here.
+ARG REVISION=
+ENV GIT_COMMIT=${REVISION}
 ENTRYPOINT ["python", "-m", "model"]
 
 
