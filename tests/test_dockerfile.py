@@ -204,7 +204,8 @@ def test_it_is_asked_stopped_and_started_as_the_service_expects() -> None:
 
 
 def test_the_training_image_has_what_a_job_runs() -> None:
-    copied = sources_of(STAGES["train"])
+    assert "--from=code /job ./" in STAGES["train"].all("COPY")
+    copied = sources_of(STAGES["code"])
     module = COMMAND[-1].replace(".", "/") + ".py"
     assert module in copied
     source = (ROOT / module).read_text()
