@@ -51,10 +51,12 @@ COPY uwsgi.ini ./
 COPY app app
 COPY front front
 COPY model model
+# What a Vertex AI custom job runs in the training image: docs/train-on-vertex.md.
+COPY scripts/bucket_folder.py scripts/train_from_bucket.py /job/scripts/
 # Compiled now, because the file system is read-only at run time.
 RUN rm -rf model/bundles \
     && python -m compileall -q --invalidation-mode unchecked-hash app front model \
-    && chmod -R a+rX .
+    && chmod -R a+rX . /job
 
 FROM ${BASE} AS bundle
 ARG BUNDLES
@@ -87,6 +89,10 @@ FROM runtime AS train
 COPY --from=packages-train /opt/venv /opt/venv
 COPY --from=bundle /bundles model/bundles
 COPY --from=code /code ./
+COPY --from=code /job ./
+# Runs record it, as there is no Git here.
+ARG REVISION=
+ENV GIT_COMMIT=${REVISION}
 ENTRYPOINT ["python", "-m", "model"]
 
 

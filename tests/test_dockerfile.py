@@ -15,6 +15,7 @@ import imagecodecs
 import pytest
 
 from app.configuration.settings import DEFINITIONS, READ_ELSEWHERE
+from scripts.vertex_train import COMMAND
 
 ROOT = Path(__file__).parents[1]
 HADOLINT = Path(sys.executable).with_name("hadolint")
@@ -186,6 +187,8 @@ def test_all_that_is_copied_is_there_and_not_ignored(stage: Stage) -> None:
         ("model/bundles/nuclei/model.json", False),
         ("models/parts/model.json", False),  # for MODEL=parts
         ("uwsgi.ini", False),
+        ("scripts/train_from_bucket.py", False),
+        ("scripts/deploy.sh", True),
     ],
 )
 def test_only_what_may_be_copied_is_sent_to_the_build(path: str, ignored: bool) -> None:
@@ -198,6 +201,17 @@ def test_it_is_asked_stopped_and_started_as_the_service_expects() -> None:
     assert SERVE.only("ENTRYPOINT") == '["uwsgi", "uwsgi.ini"]'
     assert SERVE.only("HEALTHCHECK").endswith('CMD ["python", "-I", "app/probe.py"]')
     assert (ROOT / "app/probe.py").exists()
+
+
+def test_the_training_image_has_what_a_job_runs() -> None:
+    assert "--from=code /job ./" in STAGES["train"].all("COPY")
+    copied = sources_of(STAGES["code"])
+    module = COMMAND[-1].replace(".", "/") + ".py"
+    assert module in copied
+    source = (ROOT / module).read_text()
+    needed = {f"scripts/{name}.py" for name in re.findall(r"^from scripts\.(\w+)", source, re.MULTILINE)}
+    assert needed <= set(copied)
+    assert STAGES["train"].only("ENTRYPOINT") == '["python", "-m", "model"]'
 
 
 @pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint is not installed")

@@ -104,9 +104,8 @@ def _compare(there: _Truth, segments: Segments) -> PixelCounts:
         counts[:, index] = [np.count_nonzero(plane) for plane in (truth, found, truth & found)]
         wrong |= truth ^ found
     pixels = wrong.size if there.known is None else int(np.count_nonzero(there.known))
-    truth, found, both = counts
     missed = int(np.count_nonzero(wrong))
-    return PixelCounts(sample.id, sample.kind, truth, found, both, pixels, missed)
+    return PixelCounts(sample.id, sample.kind, counts[0], counts[1], counts[2], pixels, missed)
 
 
 def _union(

@@ -59,14 +59,14 @@ def draw_reliability(reliabilities: Mapping[str, Reliability], path: Path) -> No
     """Draw the share of predictions that come true, by their probability, to a PNG."""
     figure = Figure(figsize=(6.5, 8), layout="constrained")
     axes, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="as they should be")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfectly calibrated")
     for name, one in list(reliabilities.items())[:MOST_CURVES]:
         some = one.counts > 0
         error = "–" if one.error is None else f"{one.error:.3f}"
         label = f"{name}, expected calibration error {error}"
         axes.plot(one.confidences[some], one.shares[some], "o-", label=label)
-        centres = (np.arange(len(one.counts)) + 0.5) / len(one.counts)
-        below.step(centres, one.counts / max(1, one.counts.sum()), where="mid")
+        edges = np.linspace(0, 1, len(one.counts) + 1)
+        below.stairs(one.counts / max(1, one.counts.sum()), edges)
     axes.set_ylabel("share that is right")
     _square(axes)
     axes.legend(loc="upper left")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from model import catalog
-from model.checking.selftest import SelfTest, record_self_test, record_usual_self_test
+from model.checking.selftest import SelfTest, keep_threshold, record_self_test, record_usual_self_test
 from model.results.result import ClassMap, Result, Wishes
 from model.results.segments import Segments
 from model.storage.manifest import Bundle, BundleError
@@ -101,3 +101,19 @@ def test_a_model_that_finds_nothing_in_the_sample_picture_must_find_nothing_agai
     test.check(faintly([]))
     with pytest.raises(BundleError, match="1 are new"):
         test.check(faintly(FAINT[:1], score=0.9))
+
+
+def test_a_self_test_stays_valid_when_the_model_gets_another_threshold(tiny_bundle: Bundle) -> None:
+    def model(threshold: float) -> Any:
+        """One with this threshold of its own, which finds four things of score 0.5."""
+        found = faintly(FAINT, score=0.5)
+        own = Wishes(threshold=threshold)
+        return lambda image, wishes=own: found(image, wishes)
+
+    bundle = update_manifest(tiny_bundle, threshold=0.3)
+    record_self_test(bundle, model(0.3), np.zeros((400, 400, 3), np.uint8))
+    keep_threshold(catalog.find("tiny"))
+    update_manifest(catalog.find("tiny"), threshold=0.9)
+
+    catalog.find("tiny").check()
+    SelfTest(catalog.find("tiny")).check(model(0.9))

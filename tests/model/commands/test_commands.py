@@ -549,6 +549,50 @@ def test_evaluate_can_keep_the_figures_in_the_bundle(tiny: object, labelled: Pat
     assert not {"per_image", "thresholds", "pr_curve", "classes"} & set(bundle.manifest.quality)
 
 
+def test_evaluate_chooses_a_threshold_and_remembers_on_which_images(
+    tiny: Callable[[str], Segmenter],
+    labelled: Path,
+    tmp_path: Path,
+    noise: Noise,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The best half of what it finds is there: the right threshold lies between the halves."""
+    figures, plots = tmp_path / "figures.json", tmp_path / "plots"
+    words = ("evaluate", "--model", "tiny", "--data", labelled)
+    run(*words, "--record")
+
+    assert run(*words, "--choose-threshold", "--json", figures, "--plots", plots) == 0
+    assert "With --record, it becomes the model's." in capsys.readouterr().out
+    assert catalog.find("tiny").manifest.threshold == 0
+    assert {path.name for path in plots.iterdir()} == {"pr_curve.png", "reliability.png"}
+
+    assert run(*words, "--choose-threshold", "--record") == 0
+    assert "Removed the quality that was measured at 0" in capsys.readouterr().out
+    values, manifest = json.loads(figures.read_text()), catalog.find("tiny").manifest
+    catalog.find("tiny").check()
+    best = max(values["thresholds"], key=lambda row: row["F1"])
+    assert manifest.threshold == values["best_threshold"] == best["threshold"]
+    assert (manifest.threshold_chosen_on, manifest.quality) == (values["data_sha256"], None)
+
+    assert run(*words) == 0
+    assert "The model's threshold was chosen on these very images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--choose-threshold", "--threshold", "0.5"), "--choose-threshold tries all thresholds: leave out"),
+        (("--rand",), "--rand judges pixels, but this evaluation compares objects: leave out --rand"),
+        (("--plots", "missing/plots"), "missing/plots cannot be written: there is no folder missing"),
+    ],
+)
+def test_evaluate_refuses_options_that_do_not_fit(
+    tiny: object, labelled: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    assert run("evaluate", "--model", "tiny", "--data", labelled, *words) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_evaluate_refuses_data_of_other_classes(
     tiny: object, labelled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

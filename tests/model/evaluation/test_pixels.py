@@ -199,6 +199,25 @@ def test_the_command_measures_a_semantic_model_on_masks(
     assert "| all " in capsys.readouterr().out
 
 
+def test_the_command_measures_probabilities_and_the_rand_score(
+    masks: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = masks / "figures.json"
+
+    assert _run("--data", str(masks), "--json", str(written), "--rand", "inside") == 0
+
+    figures = json.loads(written.read_text())
+    rows = {row["threshold"]: row for row in figures["thresholds"]}
+    assert (rows[0.5]["IoU"], rows[0.7]["IoU"], rows[0.85]["IoU"]) == (0.5, 1, 0)
+    assert 0.6 < figures["best_threshold"] <= 0.8
+    # Half says 0.8 and is all right, half says 0.6 and is all wrong.
+    assert figures["calibration_error"] == pytest.approx((0.2 + 0.6) / 2)
+    assert figures["pr_curve"]["precision"]["person"][-1] == 1
+    assert figures["rand"]["score"] == 1
+    assert figures["per_image"][0]["accuracy"] == 0.5
+    assert "Foreground-restricted Rand score: 1.000" in capsys.readouterr().out
+
+
 def test_the_command_draws_no_sheet_of_pixels(masks: Path) -> None:
     with pytest.raises(ValueError, match="leave out --sheet"):
         _run("--data", str(masks), "--sheet", str(masks / "sheet.png"))

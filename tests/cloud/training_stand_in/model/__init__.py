@@ -1,0 +1,1 @@
+"""Stands for the project's package `model` in a job that a test starts."""
