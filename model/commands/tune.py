@@ -159,6 +159,9 @@ def _conclude(arguments: argparse.Namespace, recipe: Recipe, study: Study, files
         raise ValueError(f"no trial has been completed; {files[0]} has the reasons")
     print(f"Best of {len(study.trials)}: trial {best.number}, {_outcome(study, best.number)}")
     print(f"  {_shown(study.values_of(best))}")
+    done = [one.value for one in study.trials if one.state.name == "COMPLETE"]
+    if len(done) > 1 and len(set(done)) == 1:
+        print(f"All completed trials have the same {study.metric.removeprefix('-')}: give them more --steps.")
     if running:
         print(f"{len(running)} of the trials are still running in other processes.")
         if arguments.train_best:

@@ -60,6 +60,7 @@ def draw_plots(study: Study) -> list[Path]:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    from matplotlib.ticker import MaxNLocator
     from optuna.importance import PedAnovaImportanceEvaluator
     from optuna.visualization import matplotlib as plots
 
@@ -79,6 +80,8 @@ def draw_plots(study: Study) -> list[Path]:
                 axes = draw()
             except (RuntimeError, ValueError, ZeroDivisionError):
                 continue  # all trials have the same value, say
+            if file == PLOTS[0]:
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             _save(axes, study.folder / file)
             drawn.append(study.folder / file)
     return drawn

@@ -18,12 +18,15 @@ DEFAULTS = {
     # Otherwise MLflow reports its use to its makers.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # into the progress bar
     # MLflow's own defaults keep trying for minutes; what cannot be sent is sent later.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
 """MLflow's settings, unless the environment has others."""
-NOISY = ("alembic", "mlflow.store.db.utils", "mlflow.tracking", "mlflow.system_metrics")
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag of an experiment, so that the interface shows training runs rather than chats with language models."""
+NOISY = ("alembic", "mlflow.store", "mlflow.tracking", "mlflow.system_metrics")
 WRONG = (
     *("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE"),
     *("PERMISSION_DENIED", "UNAUTHENTICATED", "BAD_REQUEST", "ENDPOINT_NOT_FOUND", "NOT_FOUND"),
@@ -113,7 +116,7 @@ def experiment_id(mlflow: MlflowClient, name: str) -> str:
         found = mlflow.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(mlflow.create_experiment(name))
+                return str(mlflow.create_experiment(name, tags=KIND))
             except Exception:
                 found = mlflow.get_experiment_by_name(name)  # another process has created it
                 if found is None:
