@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from model.data import DataError, DataSet, Reading, check_data, check_objects, open_data
+from model.data import DataSet, check_objects
 from model.families.family import Imported
 from model.families.mask_rcnn.augmentation import UPRIGHT
 from model.families.mask_rcnn.config import BACKBONES, Config
 from model.families.mask_rcnn.starting import Start, load_start, start_of
 from model.families.mask_rcnn.training_plan import LAYER_STAGES, InstancePlan
 from model.storage.manifest import Bundle
+from model.training.data_sets import check_sets, named_in_run, open_sets
 from model.training.learner import Learner
 from model.training.options import plan_of
 from model.training.prepared import Prepared
@@ -52,21 +52,11 @@ def prepare(
     published: Callable[[str], Bundle],
 ) -> Prepared:
     """See `families.family.Training`."""
-    reading = Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)
-    data = open_data(arguments.data, reading)
-    named_alike = dataclasses.replace(reading, classes=data.classes)
-    watched = open_data(arguments.validation, named_alike) if arguments.validation else data
-    if watched.classes != data.classes:
-        raise DataError(
-            f"--data has the classes {', '.join(data.classes[1:])}, but --validation has "
-            f"{', '.join(watched.classes[1:])}: both must have the same classes in the same order"
-        )
+    data, watched = open_sets(arguments)
     values = {**recipe.plan, **({"augmentation": UPRIGHT} if arguments.upright else {})}
     plan = plan_of(InstancePlan, arguments, values, begun, len(data))
     exclude = sorted({name.strip() for name in (arguments.exclude or "").split(",") if name.strip()})
-    check_data(data)
-    if watched is not data:
-        check_data(watched)
+    check_sets(data, watched)
     start = start_of(arguments.weights, exclude, data.classes, published, arguments.continue_from)
     config = _config(arguments, recipe.config, start, begun, len(data.classes))
     check_objects(data, config.max_gt_instances)
@@ -78,10 +68,7 @@ def prepare(
         "task": "instance",
         "config": config.to_json(),
         "plan": plan.model_dump(mode="json"),
-        "data": str(arguments.data.resolve()),
-        "validation": str(arguments.validation.resolve()) if arguments.validation else "",
-        "exif": arguments.exif or "",
-        "class_attribute": arguments.class_attribute or "",
+        **named_in_run(arguments),
         "classes": data.classes,
         "weights": start.weights,
         "exclude": ",".join(exclude),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -17,23 +16,19 @@ from model.families.mask_rcnn.network import MaskRCNN
 from model.families.mask_rcnn.proposals import propose
 from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.targets import Truth, roi_targets
+from model.training.losses_model import LossesModel
 
 
-class TrainingNetwork(keras.Model):
+class TrainingNetwork(LossesModel):
     """A MaskRCNN whose outputs are its five losses on a `BatchSource` batch."""
 
     def __init__(self, network: MaskRCNN) -> None:
-        super().__init__(name="training", dtype="float32")  # else boxes would be cast to 16 bits
+        super().__init__(network.config.loss_weights)
         self.config = network.config
         self.trunk_model = network.trunk_model
         self.box_model = network.box_model
         self.mask_model = network.mask_model
-        self.averages = {name: keras.metrics.Mean(name) for name in ("loss", *self.config.loss_weights)}
         self.built = True  # its parts are
-
-    @property
-    def metrics(self) -> list[keras.Metric]:
-        return list(self.averages.values())
 
     def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
         cells, objectness, rpn_deltas = self.trunk_model(batch["picture"], training=training)
@@ -51,21 +46,6 @@ class TrainingNetwork(keras.Model):
             "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(class_ids, deltas, box_deltas),
             "mrcnn_mask_loss": losses.mrcnn_mask_loss(positive_ids, masks, answered_masks),
         }
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The weighted sum of the five losses (called by Keras' own train step)."""
-        total = sum(weight * y_pred[name] for name, weight in self.config.loss_weights.items())
-        self.averages["loss"].update_state(total)
-        for name, value in y_pred.items():
-            self.averages[name].update_state(value)
-        return total
 
     def _roi_targets(self, batch: Batch, objectness: Any, rpn_deltas: Any) -> list[Any]:
         """The heads' targets, chosen on the host, through which no gradient flows.

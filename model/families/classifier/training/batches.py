@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -14,11 +13,12 @@ from model.families.classifier.config import ClassifierConfig
 from model.families.classifier.preprocessing import to_input
 from model.families.classifier.training.augmentation import augment
 from model.families.classifier.training.plan import ClassifyPlan
+from model.training.ahead import prepared_ahead
+from model.training.epochs import Epochs
 from model.training.learner import Batch
 
 PICTURES_IN_MEMORY_BYTES = 1 << 30
 """Memory for decoded pictures kept for the next epoch, assuming that all are as large as the first."""
-BATCHES_AHEAD = 3
 
 
 class BatchSource:
@@ -35,35 +35,23 @@ class BatchSource:
         self._weights = class_weights(data, plan)
         room = max(1, PICTURES_IN_MEMORY_BYTES // data[0].image.nbytes)
         self._picture = lru_cache(maxsize=room)(data.__getitem__)
-        self._order = lru_cache(maxsize=2)(self._order_of)  # a batch may lie in two epochs
+        self._epochs = Epochs(len(data), plan.seed)
 
     def batches(self, first: int, last: int) -> Iterator[tuple[int, Batch]]:
         """Yield (step, batch) for first ≤ step < last; batches are prepared a few steps ahead."""
-        with ThreadPoolExecutor(max_workers=1) as executor:
-            waiting = [
-                executor.submit(self._batch, s) for s in range(first, min(first + BATCHES_AHEAD, last))
-            ]
-            for step in range(first, last):
-                batch = waiting.pop(0).result()
-                if step + BATCHES_AHEAD < last:
-                    waiting.append(executor.submit(self._batch, step + BATCHES_AHEAD))
-                yield step, batch
+        return prepared_ahead(self._batch, first, last)
 
     def _batch(self, step: int) -> Batch:
-        size, seed = self._plan.batch_size, self._plan.seed
+        size = self._plan.batch_size
         examples = []
         for place in range(step * size, (step + 1) * size):
-            epoch, index = divmod(place, len(self._data))
-            picture = self._picture(int(self._order(epoch)[index]))
-            rng = np.random.default_rng((seed, 1, place))
+            picture = self._picture(self._epochs.picture_at(place))
+            rng = self._epochs.view_at(place)
             shown = augment(
                 picture.image, self._config.size, self._plan.augmentation, rng, contrast=self._config.contrast
             )
             examples.append((shown, picture.class_id))
         return _batch_of(examples, self._weights)
-
-    def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
-        return np.random.default_rng((self._plan.seed, 0, epoch)).permutation(len(self._data))
 
 
 def unchanged(pictures: Sequence[ClassifiedPicture], config: ClassifierConfig) -> Batch:

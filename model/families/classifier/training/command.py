@@ -14,6 +14,7 @@ from model.families.classifier.training.plan import ClassifyPlan
 from model.families.classifier.training.starting import Start, load_start, start_of
 from model.families.family import Imported
 from model.storage.manifest import Bundle
+from model.training.data_sets import named_in_run
 from model.training.learner import Learner
 from model.training.options import plan_of
 from model.training.prepared import Prepared
@@ -60,8 +61,7 @@ def prepare(
         "task": "classify",
         "config": config.to_json(),
         "plan": plan.model_dump(mode="json"),
-        "data": str(arguments.data.resolve()),
-        "validation": str(arguments.validation.resolve()) if arguments.validation else "",
+        **named_in_run(arguments),
         "classes": data.classes,
         "weights": start.weights,
     }

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
 from keras import ops
 
 from model.data.classified import ClassifiedFolder
@@ -17,22 +16,18 @@ from model.families.classifier.training.pruning import Pruning
 from model.families.classifier.training.validation import Validation
 from model.families.classifier.weights import save_weights
 from model.training.learner import Batch, Measured, Ranking
+from model.training.losses_model import LossesModel
 
 
-class TrainingNetwork(keras.Model):
-    """A classifier whose output is its cross-entropy on a `BatchSource` batch."""
+class TrainingNetwork(LossesModel):
+    """A classifier whose outputs are its cross-entropy on a `BatchSource` batch, and its logits."""
 
     def __init__(self, network: ClassifierNetwork, plan: ClassifyPlan, pruning: Pruning) -> None:
-        super().__init__(name="training")
+        super().__init__({"cross_entropy_loss": 1.0})
         self.model = network.model
         self.masks = pruning.masks  # tracked, so that they are in checkpoints
         self._smoothing = plan.label_smoothing
-        self._average = keras.metrics.Mean("loss")
         self.built = True  # its parts are
-
-    @property
-    def metrics(self) -> list[keras.Metric]:
-        return [self._average]
 
     def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
         logits = self.model(batch["picture"], training=training)
@@ -40,19 +35,7 @@ class TrainingNetwork(keras.Model):
         truth = ops.one_hot(batch["class_id"], classes, dtype="float32")
         truth = (1 - self._smoothing) * truth + self._smoothing / classes
         each = ops.categorical_crossentropy(truth, logits, from_logits=True)
-        return {"loss": ops.mean(batch["weight"] * each), "logits": logits}
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The mean cross-entropy (called by Keras' own train step)."""
-        self._average.update_state(y_pred["loss"])
-        return y_pred["loss"]
+        return {"cross_entropy_loss": ops.mean(batch["weight"] * each), "logits": logits}
 
 
 class ClassifierLearner:

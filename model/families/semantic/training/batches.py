@@ -17,12 +17,11 @@ from model.families.semantic.training.augmentation import Augmentation, Bytes, a
 from model.families.semantic.training.config import Gives
 from model.families.semantic.training.truth import IGNORED, UNKNOWN, UNKNOWN_LABEL, Truth, truth_of
 from model.training.ahead import prepared_ahead
+from model.training.epochs import Epochs
 
 Batch = dict[str, npt.NDArray]
 SAMPLES_IN_MEMORY_BYTES = 1 << 30
 """Memory for decoded images kept for the next epoch, assuming that all are as large as the first."""
-ORDER, VIEW = 0, 1
-"""Tell apart the random numbers for the order of an epoch from those for a view of a picture."""
 
 
 @dataclass(frozen=True)
@@ -77,27 +76,21 @@ class _Draw:
         self.source = source
         room = max(1, SAMPLES_IN_MEMORY_BYTES // max(1, source.data[0].image.nbytes))
         self.sample = lru_cache(maxsize=room)(self._decoded)
-        self.order = lru_cache(maxsize=2)(self._order)
+        self.epochs = Epochs(len(source.data), source.seed)
 
     def __call__(self, step: int) -> Batch:
         source = self.source
         places = range(step * source.batch_size, (step + 1) * source.batch_size)
         learning = np.full(source.batch_size, step >= source.frozen_steps, np.float32)
-        return {**self.batch([(place, self._index_at(place)) for place in places]), "learning": learning}
+        return {
+            **self.batch([(place, self.epochs.picture_at(place)) for place in places]),
+            "learning": learning,
+        }
 
     def batch(self, chosen: list[tuple[int, int]]) -> Batch:
         """The batch of samples, each with its place in the run, which decides the random numbers."""
         examples = [self._example(index, place) for place, index in chosen]
         return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
-
-    def _index_at(self, place: int) -> int:
-        """The sample at a place in the run."""
-        epoch, within = divmod(place, len(self.source.data))
-        return int(self.order(epoch)[within])
-
-    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
-        rng = np.random.default_rng((self.source.seed, ORDER, epoch))
-        return rng.permutation(len(self.source.data))
 
     def _decoded(self, index: int) -> tuple[Bytes, Truth]:
         sample = self.source.data[index]
@@ -107,7 +100,7 @@ class _Draw:
         source = self.source
         image, truth = self.sample(index)
         scaled = plan_fit((image.shape[1], image.shape[0]), source.config).scaled
-        rng = np.random.default_rng((source.seed, VIEW, place))
+        rng = self.epochs.view_at(place)
         view, seen = augment(image, truth, scaled, source.size, source.augmentation, rng)
         channels = to_channels(view, source.config)
         unknown = UNKNOWN if source.gives == "classes" else UNKNOWN_LABEL

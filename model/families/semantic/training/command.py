@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from model.data import DataError, DataSet, Reading, check_data, open_data
+from model.data import DataError, DataSet
 from model.data.annotated import Annotated
 from model.data.checks import objects_in
 from model.data.findings import counted, say
@@ -21,6 +20,7 @@ from model.families.semantic.training.starting import Start, check_start, networ
 from model.families.semantic.training.truth import gives_of, pixels_of_classes
 from model.families.semantic.unet_config import ENCODERS
 from model.storage.manifest import Bundle
+from model.training.data_sets import check_sets, named_in_run, open_sets
 from model.training.learner import Learner
 from model.training.options import plan_of
 from model.training.prepared import Prepared
@@ -48,23 +48,13 @@ def prepare(
     published: Callable[[str], Bundle],
 ) -> Prepared:
     """See `families.family.Training`."""
-    reading = Reading(exif=arguments.exif, class_attribute=arguments.class_attribute)
-    data = open_data(arguments.data, reading)
-    named_alike = dataclasses.replace(reading, classes=data.classes)
-    watched = open_data(arguments.validation, named_alike) if arguments.validation else data
-    if watched.classes != data.classes:
-        raise DataError(
-            f"--data has the classes {', '.join(data.classes[1:])}, but --validation has "
-            f"{', '.join(watched.classes[1:])}: both must have the same classes in the same order"
-        )
+    data, watched = open_sets(arguments)
     plan = plan_of(SemanticPlan, arguments, recipe.plan, begun, len(data))
     start = start_of(arguments.weights, arguments.continue_from, published)
     config = _config(arguments, recipe.config, start, data.classes)
     size = _size(config, plan)
     check_start(start, config.encoder, plan.freeze_encoder)
-    check_data(data)
-    if watched is not data:
-        check_data(watched)
+    check_sets(data, watched)
     _check_classes(data)
     gives = _gives(config, data)
 
@@ -75,10 +65,7 @@ def prepare(
         "task": "semantic",
         "config": {**config.to_json(), "gives": gives},
         "plan": plan.model_dump(mode="json"),
-        "data": str(arguments.data.resolve()),
-        "validation": str(arguments.validation.resolve()) if arguments.validation else "",
-        "exif": arguments.exif or "",
-        "class_attribute": arguments.class_attribute or "",
+        **named_in_run(arguments),
         "classes": data.classes,
         "weights": start.weights,
     }

@@ -10,12 +10,22 @@ from keras import ops
 
 from model.families.semantic.training import losses
 from model.families.semantic.training.config import Gives
-from model.families.semantic.training.plan import SemanticPlan
+from model.families.semantic.training.plan import Loss, SemanticPlan
 from model.families.semantic.unet import MOBILENET_FEATURES
 from model.training.learner import Batch
+from model.training.losses_model import LossesModel
+
+DICE = "dice_loss"
+LOSS_NAMES: dict[Loss, tuple[str, ...]] = {
+    "cross_entropy": ("cross_entropy_loss",),
+    "dice": (DICE,),
+    "both": ("cross_entropy_loss", DICE),
+    "focal": ("focal_loss",),
+}
+"""The losses that the plan's choice means."""
 
 
-class SemanticTrainer(keras.Model):
+class SemanticTrainer(LossesModel):
     """A U-Net whose outputs are its losses on a `BatchSource` batch.
 
     Args:
@@ -32,7 +42,10 @@ class SemanticTrainer(keras.Model):
         gives: Gives,
         class_weights: Sequence[float] | None = None,
     ) -> None:
-        super().__init__(name="training")
+        names = LOSS_NAMES[plan.loss]
+        super().__init__(
+            {name: plan.dice_weight if name == DICE and len(names) > 1 else 1.0 for name in names}
+        )
         self.network = network
         self.plan = plan
         self.gives = gives
@@ -42,41 +55,11 @@ class SemanticTrainer(keras.Model):
         self.decoder = keras.Model(features, network.outputs, name="decoder")
         if plan.freeze_encoder is True:
             self.encoder.trainable = False
-        self.averages = {name: keras.metrics.Mean(name) for name in ("loss", *self._names)}
         self.built = True  # its parts are
-
-    @property
-    def metrics(self) -> list[keras.Metric]:
-        return list(self.averages.values())
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return {
-            "cross_entropy": ("cross_entropy_loss",),
-            "dice": ("dice_loss",),
-            "both": ("cross_entropy_loss", "dice_loss"),
-            "focal": ("focal_loss",),
-        }[self.plan.loss]
 
     def call(self, batch: Batch, training: bool = False) -> dict[str, Any]:
         truth, logits = batch["truth"], self._logits(batch, training)
-        return {name: self._loss(name, truth, logits) for name in self._names}
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The weighted sum of the losses (called by Keras' own train step)."""
-        beside = self.plan.dice_weight if self.plan.loss == "both" else 1.0
-        total = sum(value * (beside if name == "dice_loss" else 1.0) for name, value in y_pred.items())
-        self.averages["loss"].update_state(total)
-        for name, value in y_pred.items():
-            self.averages[name].update_state(value)
-        return total
+        return {name: self._loss(name, truth, logits) for name in LOSS_NAMES[self.plan.loss]}
 
     def _logits(self, batch: Batch, training: bool) -> Any:
         if self.plan.freeze_encoder is True:
@@ -88,7 +71,7 @@ class SemanticTrainer(keras.Model):
 
     def _loss(self, name: str, truth: Any, logits: Any) -> Any:
         exclusive, plan = self.gives == "classes", self.plan
-        if name == "dice_loss":
+        if name == DICE:
             dice = losses.exclusive_dice_loss if exclusive else losses.binary_dice_loss
             return dice(truth, logits)
         options: dict[str, Any] = {"smoothing": plan.label_smoothing, "weights": self.class_weights}
