@@ -11,7 +11,7 @@ import keras
 class LossesModel(keras.Model):
     """Its `call` maps a batch to losses by name; what is minimised is their weighted sum, "loss".
 
-    Its dtype is float32, so that batches are not cast to 16 bits; the networks in it have dtypes of their own.
+    Its dtype is float32, so that batches are not cast to 16 bits; the networks in it have their own dtypes.
 
     Args:
         weights: of each loss in the sum.
