@@ -12,7 +12,7 @@ from model.commands.arguments import add_reading, add_way_to_run, reading_of, sh
 from model.commands.measuring import Measurement, is_of_pixels, measure
 from model.data import check_data, open_data, open_data_for
 from model.data.fingerprint import fingerprint
-from model.evaluation import Evaluation, PixelEvaluation, worst_sheet
+from model.evaluation import Evaluation, KnownClasses, PixelEvaluation, worst_sheet
 from model.evaluation.rand_score import SIDES
 from model.segmenter import load
 from model.storage.manifest import Bundle, Manifest
@@ -70,13 +70,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--sheet draws objects, but this evaluation compares pixels: leave out --sheet")
     if arguments.rand and not of_pixels:
         raise ValueError("--rand judges pixels, but this evaluation compares objects: leave out --rand")
+    classes = _names(arguments.classes)
+    KnownClasses(data, manifest.classes, classes)  # refuses other classes before all files are read
     check_data(data)
     measured = measure(
         segmenter,
         data,
         fingerprint(arguments.data, reading),
         threshold=arguments.threshold,
-        classes=_names(arguments.classes),
+        classes=classes,
         rand=arguments.rand,
     )
     _say(manifest, measured)
