@@ -63,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
     client = Client(project=None)
     shutil.rmtree(WORK, ignore_errors=True)  # of an earlier attempt in this container
     try:
-        run_folder = WORK / "run"
+        run_folder = WORK / "runs" / _name_of(checkpoints)
         mirror = Mirror(run_folder, BucketFolder(checkpoints, client), LAST, _is_kept)
         status = _train(
             [_local(word, client) for word in train_words], run_folder, mirror, options.copy_seconds
@@ -74,6 +74,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except NotThere as error:
         print(f"train_from_bucket: {error}", file=sys.stderr)
         return 1
+
+
+def _name_of(checkpoints: str) -> str:
+    """A name for the run: of gs://bucket/runs/cells/checkpoints/ it is "cells"."""
+    return checkpoints.rstrip("/").removesuffix("/checkpoints").rpartition("/")[2]
 
 
 def _local(word: str, client: Client) -> str:
@@ -92,6 +97,7 @@ def _local(word: str, client: Client) -> str:
 
 def _train(words: list[str], run_folder: Path, mirror: Mirror, seconds: float) -> int:
     """Run the command, copying its run folder as it goes; returns its exit status."""
+    run_folder.parent.mkdir(parents=True, exist_ok=True)
     if mirror.restore():
         print(f"Continuing the run in {os.environ[CHECKPOINTS]}", flush=True)
     command = [sys.executable, "-m", "model", "train", *words, "--out", str(run_folder)]

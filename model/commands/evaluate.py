@@ -9,10 +9,12 @@ from pathlib import Path
 
 from model.checking.selftest import keep_threshold
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
-from model.commands.measuring import Measurement, is_of_pixels, measure
-from model.data import check_data, open_data, open_data_for
+from model.commands.measuring import Measurement, check_classes, is_of_pixels, measure, open_for
+from model.data import Annotated
+from model.data.findings import say
 from model.data.fingerprint import fingerprint
 from model.evaluation import Evaluation, PixelEvaluation, worst_sheet
+from model.evaluation.classes import ClassEvaluation
 from model.evaluation.rand_score import SIDES
 from model.segmenter import load
 from model.storage.manifest import Bundle, Manifest
@@ -62,21 +64,25 @@ def run(arguments: argparse.Namespace) -> int:
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     manifest = segmenter.bundle.manifest
     reading = reading_of(arguments)
-    data = open_data(arguments.data, reading)
-    if not data.has_names:
-        data = open_data_for(arguments.data, manifest.classes, reading)
-    of_pixels = is_of_pixels(manifest, data)
-    if of_pixels and arguments.sheet:
-        raise ValueError("--sheet draws objects, but this evaluation compares pixels: leave out --sheet")
+    data = open_for(arguments.data, manifest, reading)
+    of_pixels = isinstance(data, Annotated) and is_of_pixels(manifest, data)
+    of_objects = isinstance(data, Annotated) and not of_pixels
+    what = "pixels" if of_pixels else "objects" if of_objects else "classes of pictures"
+    if arguments.choose_threshold and not (of_pixels or of_objects):
+        raise ValueError("a classifier answers with the most probable class: leave out --choose-threshold")
+    if arguments.sheet and not of_objects:
+        raise ValueError(f"--sheet draws objects, but this evaluation compares {what}: leave out --sheet")
     if arguments.rand and not of_pixels:
-        raise ValueError("--rand judges pixels, but this evaluation compares objects: leave out --rand")
-    check_data(data)
+        raise ValueError(f"--rand judges pixels, but this evaluation compares {what}: leave out --rand")
+    classes = _names(arguments.classes)
+    check_classes(data, manifest, classes)
+    say(data.findings(), data.path)
     measured = measure(
         segmenter,
         data,
         fingerprint(arguments.data, reading),
         threshold=arguments.threshold,
-        classes=_names(arguments.classes),
+        classes=classes,
         rand=arguments.rand,
     )
     _say(manifest, measured)
@@ -88,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.record:
         update_manifest(segmenter.bundle, quality=measured.quality)
     result = measured.result
-    if isinstance(result, Evaluation) and arguments.sheet:
+    if isinstance(result, Evaluation) and measured.known and arguments.sheet:
         worst_sheet(result, measured.known, arguments.sheet)
     if arguments.plots:
         from model.evaluation.plots import draw_plots  # needs matplotlib, which serving does not
@@ -102,10 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _say(manifest: Manifest, measured: Measurement) -> None:
     """Print the tables."""
     threshold, known = measured.threshold, measured.known
-    at = f"at threshold {threshold:g} on {len(known)} images"
+    at = f"at threshold {threshold:g} on {measured.images} images"
     print(f"{manifest.name} {manifest.version} ({measured.how}) {at}\n")
     print(measured.result.to_table())
-    if known.asked:
+    if known and known.asked:
         print(f"Compared: {', '.join(known.asked)}. Predictions of the model's other classes are left out.")
     if measured.figures["threshold_chosen_on"] == measured.data_sha256:
         print(
@@ -133,6 +139,7 @@ def _check_places(arguments: argparse.Namespace) -> None:
 def _choose(bundle: Bundle, measured: Measurement, record: bool) -> None:
     """Print the best threshold; if wanted, make it the model's."""
     result = measured.result
+    assert not isinstance(result, ClassEvaluation)
     if isinstance(result, PixelEvaluation) and not result.levels:
         raise ValueError(
             "no threshold can be chosen: the model gives no probabilities of pixels, or no pixel of these "
@@ -141,7 +148,7 @@ def _choose(bundle: Bundle, measured: Measurement, record: bool) -> None:
     best, manifest = result.best_threshold, bundle.manifest
     print(
         f"Chosen threshold: {best:g} (the model's: {manifest.threshold:g}), the best of those in the table "
-        f"for these {len(measured.known)} images. "
+        f"for these {measured.images} images. "
         "Figures at it are too good here: judge the model on others."
     )
     if not record:

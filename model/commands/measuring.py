@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.data import Annotated
+from model.data import Annotated, Reading, open_data, open_data_for
+from model.data.classified import ClassifiedFolder, open_classified
 from model.evaluation import (
     UNSURE,
     Evaluation,
@@ -20,6 +21,7 @@ from model.evaluation import (
     evaluate,
     evaluate_pixels,
 )
+from model.evaluation.classes import ClassEvaluation, evaluate_classes
 from model.evaluation.levels import PlanesOf
 from model.evaluation.rand_score import Side
 from model.pictures.tiles import SEAM_THRESHOLD
@@ -48,25 +50,34 @@ def is_of_pixels(manifest: Manifest, data: Annotated) -> bool:
     return manifest.task == "semantic" or not data.has_objects
 
 
+Data = Annotated | ClassifiedFolder
+"""What models of all tasks are measured on."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A model measured on a data set.
 
     Attributes:
         result: the figures, by image and over all.
-        known: the data set, with the class ids of the model.
+        known: the data set, with the class ids of the model; None for a classifier.
         threshold: the lowest score that counted.
         data_sha256: hash of the data set.
         figures: everything for `json.dump`, with what it was measured with.
         how: engine and precision, for people.
     """
 
-    result: Evaluation | PixelEvaluation
-    known: KnownClasses
+    result: Evaluation | PixelEvaluation | ClassEvaluation
+    known: KnownClasses | None
     threshold: float
     data_sha256: str
     figures: dict[str, Any]
     how: str
+
+    @property
+    def images(self) -> int:
+        """The number of images."""
+        return int(self.figures["images"])
 
     @property
     def quality(self) -> dict[str, Any]:
@@ -74,9 +85,31 @@ class Measurement:
         return {name: value for name, value in self.figures.items() if name not in LISTS}
 
 
+def open_for(path: Path, manifest: Manifest, reading: Reading) -> Data:
+    """The data set at `path` for a model; if it does not name its classes, they are the model's.
+
+    Raises:
+        DataError: there is none for the model's task, or a classifier does not have its classes.
+    """
+    if manifest.task == "classify":
+        return open_classified(path, manifest.classes)
+    data = open_data(path, reading)
+    return data if data.has_names else open_data_for(path, manifest.classes, reading)
+
+
+def check_classes(data: Data, manifest: Manifest, classes: Sequence[str] | None = None) -> None:
+    """Raise ValueError if the model lacks a class of the data, or an option does not suit its task."""
+    if isinstance(data, Annotated):
+        KnownClasses(data, manifest.classes, classes)
+    elif classes:
+        raise ValueError(
+            "--classes chooses classes of objects or pixels, and this model is a classifier: omit it"
+        )
+
+
 def measure(
     segmenter: Segmenter,
-    data: Annotated,
+    data: Data,
     data_sha256: str,
     *,
     threshold: float | None = None,
@@ -97,20 +130,25 @@ def measure(
         ValueError: the classes of model and data differ, or an option does not suit the model.
     """
     manifest = segmenter.bundle.manifest
-    known = KnownClasses(data, manifest.classes, classes)
     threshold = manifest.threshold if threshold is None else threshold
-    result: Evaluation | PixelEvaluation
-    if is_of_pixels(manifest, data):
-        result = _pixels(segmenter, known, threshold, rand)
+    result: Evaluation | PixelEvaluation | ClassEvaluation
+    known = None
+    if isinstance(data, ClassifiedFolder):
+        task, result = "classify", evaluate_classes(partial(_probabilities, segmenter), data)
     else:
-        result = _objects(segmenter, known, threshold)
+        known = KnownClasses(data, manifest.classes, classes)
+        if is_of_pixels(manifest, data):
+            task, result = "semantic", _pixels(segmenter, known, threshold, rand)
+        else:
+            task, result = "instance", _objects(segmenter, known, threshold)
+    asked = known.asked if known else None
     figures = {
-        "task": "instance" if isinstance(result, Evaluation) else "semantic",
+        "task": task,
         "data": Path(data.path).name,
         "data_sha256": data_sha256,
         "precision": segmenter.precision,
-        "images": len(known),
-        "compared": known.asked or manifest.classes[1:],
+        "images": len(data),
+        "compared": asked or [name for name in manifest.classes if name != "background"],
         "threshold": threshold,
         "threshold_chosen_on": manifest.threshold_chosen_on if threshold == manifest.threshold else "",
         **result.to_json(),
@@ -158,6 +196,10 @@ def _pixels(
         planes=planes,
         rand=rand,
     )
+
+
+def _probabilities(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return segmenter.classify(image).probabilities
 
 
 def _planes(

@@ -10,9 +10,11 @@ from typing import Any
 
 from model import catalog
 from model.commands.arguments import add_way_to_run
-from model.commands.measuring import measure
+from model.commands.measuring import Data, measure
 from model.commands.report import say_published
-from model.data import Annotated, Reading, check_data, open_data
+from model.data import Reading, open_data
+from model.data.classified import open_classified
+from model.data.findings import say
 from model.data.fingerprint import fingerprint
 from model.evaluation import KnownClasses
 from model.families.family import Family
@@ -36,7 +38,7 @@ class Validation:
         data_sha256: see `model.data.fingerprint`.
     """
 
-    data: Annotated
+    data: Data
     data_sha256: str
 
 
@@ -78,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     assert family.training is not None
     replaced = manifest_of(name)
     about = _about(arguments, asked, family, replaced)
-    validation = None if arguments.no_evaluate else _validation(asked, list(asked["classes"]))
+    validation = None if arguments.no_evaluate else _validation(asked, family)
     sample = read(arguments.sample) if arguments.sample else None
     training = family.training
     published = publish(name, lambda place: training.package(folder, asked, place, about), replaced, sample)
@@ -157,7 +159,7 @@ def _next_version(replaced: Manifest | None) -> str:
     return str(int(replaced.version) + 1)
 
 
-def _validation(asked: Asked, classes: list[str]) -> Validation | None:
+def _validation(asked: Asked, family: Family) -> Validation | None:
     """The run's validation data, checked; None if it had none.
 
     Raises:
@@ -171,14 +173,19 @@ def _validation(asked: Asked, classes: list[str]) -> Validation | None:
             f"the validation data of the run, {path}, are no longer there: restore them, or add "
             "--no-evaluate and measure the model with python -m model evaluate"
         )
+    classes = list(asked["classes"])
     reading = Reading(
         exif=asked.get("exif") or None,
         class_attribute=asked.get("class_attribute") or None,
         classes=classes,
     )
-    data = open_data(path, reading)
-    KnownClasses(data, classes)  # refuses data of other classes
-    check_data(data)
+    data: Data
+    if family.task == "classify":
+        data = open_classified(path, classes)
+    else:
+        data = open_data(path, reading)
+        KnownClasses(data, classes)  # refuses data of other classes
+    say(data.findings(), data.path)
     data_sha256 = fingerprint(path, reading)
     if (asked.get("validation_sha256") or data_sha256) != data_sha256:
         print(f"The files of {path} have changed since the run; quality is measured on what is there now.")
@@ -196,5 +203,5 @@ def _measure(name: str, validation: Validation, engine: str | None, precision: s
     segmenter = load(name, engine=engine, precision=precision)
     measured = measure(segmenter, validation.data, validation.data_sha256)
     update_manifest(segmenter.bundle, quality=measured.quality)
-    print(f"\nOn the run's validation data, {len(measured.known)} images ({measured.how}):\n")
+    print(f"\nOn the run's validation data, {measured.images} images ({measured.how}):\n")
     print(measured.result.to_table())

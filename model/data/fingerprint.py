@@ -27,7 +27,7 @@ def fingerprint(path: str | Path, reading: Reading = NO_CHOICE) -> str:
     systems create (.DS_Store, Thumbs.db) and hidden ones are left out. Symbolic links are followed, so a
     folder of links has the fingerprint of a folder of copies.
 
-    Reads every byte: about 1 GB/s from memory, else as fast as the disk.
+    Reads every byte: several hundred MB/s of large files, a few thousand small files a second.
 
     Args:
         path: the folder or file, as for `open_data`.

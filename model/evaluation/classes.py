@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
+from model.data.classified import ClassifiedFolder
 from model.evaluation.reliability import Reliability, reliability
 from model.evaluation.table import cell, to_lines
 
@@ -139,6 +141,29 @@ class ClassEvaluation:
         )
         error = f"Expected calibration error: {cell(self.reliability.error)}."
         return "\n\n".join("\n".join(lines) for lines in tables) + f"\n\n{most} {error}"
+
+
+def evaluate_classes(
+    classify: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating]],
+    data: ClassifiedFolder,
+    *,
+    progress: bool = True,
+) -> ClassEvaluation:
+    """Runs `classify` on each picture of `data`.
+
+    Args:
+        classify: uint8 (H, W, 3) RGB → (K,), the probability of each class of `data`.
+        data: the pictures and their classes.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: there are no pictures.
+        DataError: a picture cannot be read.
+    """
+    indices = tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress)
+    rows = [np.asarray(classify(data[index].image), np.float64) for index in indices]
+    probabilities = np.array(rows).reshape(-1, len(data.classes))
+    return ClassEvaluation(data.classes, data.ids, np.array(data.class_ids, np.int64), probabilities)
 
 
 def confusion(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from model.evaluation.classes import ClassEvaluation, top_k
+from model.data.classified import open_classified
+from model.evaluation.classes import ClassEvaluation, evaluate_classes, top_k
 
 CLASSES = ("sea", "forest", "street", "glacier")
 
@@ -68,3 +71,18 @@ def test_json_has_each_picture_and_the_table_the_worst_mistake(four: ClassEvalua
 def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"1 pictures and 4 classes need probabilities of shape \(1, 4\)"):
         evaluation([0], [[0.5, 0.5]])
+
+
+def test_pictures_in_a_folder_for_each_class_are_classified_one_by_one(tmp_path: Path) -> None:
+    """By a model that takes every dark picture for the first class."""
+    for name, grey in {"day/1.png": 200, "day/2.png": 20, "night/1.png": 10}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (grey, grey, grey)).save(tmp_path / name)
+    data = open_classified(tmp_path, ["night", "day"])
+
+    found = evaluate_classes(
+        lambda image: np.array([0.9, 0.1] if image.mean() < 100 else [0.2, 0.8]), data, progress=False
+    )
+
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert {one["id"] for one in found.to_json()["per_image"] if not one["right"]} == {"day/2.png"}
