@@ -58,6 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
     from model.experiments.study import Study
 
     check_options(arguments)
+    if arguments.config is None:
+        raise ValueError(
+            "--config is missing: give a recipe with a section search, which names the values to try; see "
+            "docs/experiments.md"
+        )
     recipe = read_recipe(arguments.config, arguments.set)
     training = trainings()[train.task_of(arguments, recipe)]
     search = search_of(recipe, training.CONFIG, training.PLAN)
@@ -76,16 +81,18 @@ def run(arguments: argparse.Namespace) -> int:
         from model.experiments import study_run
 
         parent = study_run.begin(study, arguments.experiment)
-    stopped = None
+    stopped, status = None, "KILLED"
     try:
         while stopped is None and (claim := study.claim(arguments.trials)) is not None:
             with claim:
                 stopped = _try(trial_arguments, with_values(recipe, claim.values), study, claim, parent)
             write_table(study)
+        if stopped is None:
+            status = "FINISHED" if study.finished() >= arguments.trials else ""  # others are at work
     finally:
         files = [write_table(study), *draw_plots(study)]
         if parent:
-            study_run.end(study, parent, files, finished=stopped is None)
+            study_run.end(study, parent, files, status)
     if stopped is not None:
         print(f"{stopped}: repeat the command to continue from there", file=sys.stderr)
         return 128 + stopped.signal

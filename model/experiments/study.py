@@ -118,7 +118,7 @@ class Study:
 
         with self.locked():
             known = self.optuna.get_trials(deepcopy=False)
-            if sum(one.state.is_finished() for one in known) >= trials:
+            if self.finished() >= trials:
                 return None
             for one in known:
                 if one.state == TrialState.RUNNING and (lock := self._lock_of(one.number)):
@@ -167,6 +167,10 @@ class Study:
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """All trials, in order."""
         return self.optuna.get_trials(deepcopy=False)
+
+    def finished(self) -> int:
+        """The number of trials that are completed, ended early or failed."""
+        return sum(one.state.is_finished() for one in self.trials)
 
     def best(self) -> optuna.trial.FrozenTrial | None:
         """The completed trial with the greatest value; None if there is none."""

@@ -41,8 +41,11 @@ def begin(study: Study, experiment: str) -> str:
     return str(run.info.run_id)
 
 
-def end(study: Study, run_id: str, files: Sequence[Path], finished: bool) -> None:
-    """Log the best trial and the files of the results; a failure is only a warning."""
+def end(study: Study, run_id: str, files: Sequence[Path], status: str) -> None:
+    """Log the best trial, the files of the results, and the status if there is one.
+
+    A failure is only a warning.
+    """
     if not run_id:
         return
     try:
@@ -56,6 +59,7 @@ def end(study: Study, run_id: str, files: Sequence[Path], finished: bool) -> Non
             mlflow.log_metric(run_id, f"best_{study.metric.removeprefix('-')}", study.figure_of(best))
         for path in files:
             mlflow.log_artifact(run_id, str(path))
-        mlflow.set_terminated(run_id, "FINISHED" if finished else "KILLED")
+        if status:
+            mlflow.set_terminated(run_id, status)
     except Exception as error:
         warn(f"{in_words(error)}. The results of the study are in {study.folder}")

@@ -36,6 +36,8 @@ Row = Mapping[str, float]
 class TrackedRun:
     """A run in MLflow; all methods may raise what MLflow raises if it does not answer.
 
+    If `connect` was refused, the others do nothing.
+
     Args:
         experiment: its name.
         folder: of the training run.
@@ -85,6 +87,8 @@ class TrackedRun:
 
         A step that is done again after a kill keeps the figures that were logged first.
         """
+        if not self._id:
+            return
         if self._logged is None:
             self._logged = {name: self._last_step(name) for name in KINDS}
         logged, self._logged = self._logged, None  # unknown if sending fails half-way
@@ -100,11 +104,13 @@ class TrackedRun:
 
     def log_file(self, path: Path, folder: str = "") -> None:
         """Log a file as an artifact; one of the same name is replaced."""
-        if path.is_file():
+        if self._id and path.is_file():
             self._mlflow.log_artifact(self._id, str(path), folder or None)
 
     def names_in(self, folder: str = "") -> set[str]:
         """The names of the artifacts in a folder."""
+        if not self._id:
+            return set()
         return {Path(file.path).name for file in self._mlflow.list_artifacts(self._id, folder or None)}
 
     def log_system(self) -> None:
@@ -131,6 +137,8 @@ class TrackedRun:
 
     def end(self, status: str, tags: Mapping[str, str]) -> None:
         """Mark the run as ended: "FINISHED", "FAILED" or "KILLED"."""
+        if not self._id:
+            return
         for name, value in tags.items():
             self._mlflow.set_tag(self._id, name, value)
         self._mlflow.set_terminated(self._id, status)
