@@ -20,6 +20,10 @@ class AveragedWeights:
         if self.enabled:
             self.own = [ops.convert_to_numpy(variable).copy() for variable in self.variables]
             self.optimizer.finalize_variable_values(self.variables)
+            # On JAX, the weights are now the optimizer's own arrays, which evaluating the network would
+            # delete: Keras donates the weights to its compiled steps.
+            for variable in self.variables:
+                variable.assign(ops.convert_to_numpy(variable).copy())
 
     def __exit__(self, *_: object) -> None:
         if self.enabled:

@@ -27,32 +27,39 @@ class Augmentation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flip: bool = Field(default=True, description="left and right may be swapped")
-    vertical_flip: bool = Field(default=False, description="top and bottom may be swapped")
-    quarter_turns: bool = Field(default=False, description="turned by 90, 180 or 270 degrees")
-    rotation: float = Field(default=10.0, ge=0, le=180, description="turned by at most this many degrees")
-    scale: Range = Field(default=(0.75, 1.5), description="lowest and highest factor of the size")
+    flip: bool = Field(default=True, description="whether left and right may be swapped")
+    vertical_flip: bool = Field(default=False, description="whether top and bottom may be swapped")
+    quarter_turns: bool = Field(default=False, description="whether to turn by 90, 180 or 270 degrees too")
+    rotation: float = Field(default=10.0, ge=0, le=180, description="largest turn in degrees, either way")
+    scale: Range = Field(default=(0.75, 1.5), description="smallest and largest factor of the size")
     stretch: float = Field(
-        default=1.15, ge=1, le=4, description="highest factor of the width against the height, either way"
+        default=1.15, ge=1, le=4, description="largest change of the aspect ratio, as a factor, either way"
     )
     shift: float = Field(
-        default=0.1, ge=0, le=1, description="moved by at most this share of the training picture's sides"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="largest shift beyond the picture's borders, as a share of the training picture's sides",
     )
     elastic: float = Field(
-        default=0.0, ge=0, description="deviation in pixels of a smooth random distortion; 0: none"
+        default=0.0, ge=0, description="standard deviation of a smooth random distortion in pixels; 0: none"
     )
     elastic_cell: int = Field(
-        default=32, ge=4, description="pixels between the points that the distortion moves by themselves"
+        default=32,
+        ge=4,
+        description="distance in pixels of the points that the distortion moves independently",
     )
-    contrast: Range = Field(default=(0.7, 1.35), description="lowest and highest factor of the contrast")
-    brightness: float = Field(default=25.0, ge=0, le=255, description="grey levels either way")
-    gamma: Range = Field(default=(0.7, 1.45), description="lowest and highest exponent of the values")
-    saturation: Range = Field(default=(0.5, 1.5), description="lowest and highest factor of the colour")
+    contrast: Range = Field(default=(0.7, 1.35), description="smallest and largest factor of the contrast")
+    brightness: float = Field(
+        default=25.0, ge=0, le=255, description="largest change in grey levels, either way"
+    )
+    gamma: Range = Field(default=(0.7, 1.45), description="smallest and largest exponent of the values")
+    saturation: Range = Field(default=(0.5, 1.5), description="smallest and largest factor of the saturation")
     channel_gain: float = Field(
-        default=0.12, ge=0, lt=1, description="a colour channel's own factor, 1 ± this"
+        default=0.12, ge=0, lt=1, description="largest change of each colour channel by itself, as a share"
     )
-    grey: float = Field(default=0.1, ge=0, le=1, description="probability of a picture without colour")
-    invert: float = Field(default=0.0, ge=0, le=1, description="probability of a negative")
+    grey: float = Field(default=0.1, ge=0, le=1, description="probability that colour is removed")
+    invert: float = Field(default=0.0, ge=0, le=1, description="probability that bright and dark are swapped")
     blur: float = Field(default=0.15, ge=0, le=1, description="probability of a blur")
     noise: float = Field(default=0.2, ge=0, le=1, description="probability of noise")
 

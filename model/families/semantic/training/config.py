@@ -26,7 +26,8 @@ class NetworkConfig(BaseModel):
 
     encoder: Encoder = Field(
         default="mobilenet",
-        description="plain (two convolutions per level), or mobilenet, which can start from ImageNet",
+        description="part that looks at the picture; plain has two convolutions per level, mobilenet can "
+        "start from ImageNet",
     )
     depth: int | None = Field(
         default=None,
@@ -41,15 +42,18 @@ class NetworkConfig(BaseModel):
         description="channels at full resolution, doubled by each halving; default 64, with mobilenet 16, "
         "where it applies to the decoder only",
     )
-    norm: Norm = Field(default="batch", description="after each convolution; group suits batches of 1 or 2")
+    norm: Norm = Field(
+        default="batch", description="normalisation after each convolution; group suits batches of 1 or 2"
+    )
     norm_groups: int = Field(default=8, ge=1, description="groups of channels, with norm group")
     upsampling: Upsampling = Field(
-        default="transposed", description="transposed is faster, resize has no checkerboard artefacts"
+        default="transposed",
+        description="how the decoder enlarges; transposed is faster, resize has no checkerboard artefacts",
     )
     gives: Gives | None = Field(
         default=None,
-        description="binary (one class), classes (that exclude each other) or labels (that may overlap); "
-        "default: as in the data",
+        description="what the network outputs; classes exclude each other, labels may overlap; null: as in "
+        "the data",
     )
     size: Size | None = Field(
         default=(320, 320),
@@ -57,7 +61,7 @@ class NetworkConfig(BaseModel):
     )
     fit: Fit = Field(
         default="scale",
-        description="scale (stretched to size), pad (scaled to fit into size) or tile (parts of size)",
+        description="how a picture reaches that size; scale stretches it, pad scales it to fit, tile cuts it",
     )
     max_side: int = Field(
         default=1024, ge=SMALLEST_SIDE, le=4096, description="without size: longest side of the input"
@@ -66,13 +70,14 @@ class NetworkConfig(BaseModel):
     halo: int = Field(
         default=0, ge=0, description="pixels along the borders of tiles whose answer is not used"
     )
-    channels: Literal["rgb", "grey"] = Field(default="rgb", description="of the network's input")
+    channels: Literal["rgb", "grey"] = Field(default="rgb", description="channels of the network's input")
     normalization: Normalization = Field(
-        default="none", description="of each picture's values, after scaling them to 0…1 (mobilenet: -1…1)"
+        default="none",
+        description="normalisation of each picture's values, after scaling them to 0…1 (mobilenet: -1…1)",
     )
     per_channel: bool = Field(default=False, description="whether each channel is normalised by itself")
     percentiles: tuple[float, float] = Field(
-        default=(0.0, 100.0), description="that become 0 and 1, with normalization percentiles"
+        default=(0.0, 100.0), description="percentiles that become 0 and 1, with normalization percentiles"
     )
     mirror: bool = Field(
         default=False, description="when served: average with the mirrored picture; twice the time"
@@ -88,7 +93,7 @@ class NetworkConfig(BaseModel):
         ge=0,
         le=1,
         description="when served: lowest probability of a pixel's class; of exclusive classes, the most "
-        "probable is chosen first",
+        "probable one is chosen first",
     )
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -71,11 +72,11 @@ def straight(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def start(words: list[str]) -> subprocess.Popen:
+def start(words: list[str], **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "model", *words],
         cwd=ROOT,
-        env=dict(os.environ),
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -315,3 +316,16 @@ def test_data_without_a_pixel_of_a_class_are_refused(
     asked = ["train", "--data", str(tmp_path / "data"), "--config", recipe, "--out", str(tmp_path / "run")]
     assert main(asked) == 1
     assert "none of the 4 images" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_two_devices_of_jax_share_a_batch_and_go_on_after_a_report(words: list[str], tmp_path: Path) -> None:
+    """A report puts the averaged weights into the network and takes them out again."""
+    process = start(
+        [*words, "--out", str(tmp_path), "--steps", "2", "--devices", "2", "--report-every", "1"],
+        KERAS_BACKEND="jax",
+        XLA_FLAGS="--xla_force_host_platform_device_count=2",
+    )
+    output = process.communicate(timeout=PATIENCE_SECONDS)[0]
+    assert process.returncode == 0, output
+    assert ["val_IoU" in row for row in history_of(tmp_path)] == [True, True]
