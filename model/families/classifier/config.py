@@ -20,25 +20,20 @@ MOBILENET_BLOCKS = 13
 
 @dataclass(frozen=True)
 class ClassifierConfig:
-    """The network and its input. Raises ValueError, saying what would be right, for impossible values.
+    """The network and its input. Raises ValueError, saying what would be right, for impossible values."""
 
-    Attributes:
-        network: SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) or MobileNet v1 with three quarters of
-            the channels (Howard et al. 2017, arXiv:1704.04861).
-        size: the side of the input in pixels, to which pictures of any shape are stretched, 32 to 1024.
-        blocks: how many of MobileNet's 13 blocks there are: fewer are faster, and see smaller patterns.
-        contrast: whether the grey levels of each picture are stretched to the full range first, so that the
-            answer does not depend on brightness and contrast.
-        dropout: the share of features that are left out at random in training, 0 to below 1.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     network: NetworkName = "squeezenet"
+    """SqueezeNet 1.1 (arXiv:1602.07360), or MobileNet v1 with 3/4 of the channels (arXiv:1704.04861)."""
     size: int = 224
+    """Side of the input in pixels, to which pictures of any shape are stretched, 32 to 1024."""
     blocks: int = MOBILENET_BLOCKS
+    """How many of MobileNet's 13 blocks there are, 1 to 13; fewer are faster, and see smaller patterns."""
     contrast: bool = False
+    """Whether the grey levels of each picture are stretched to the full range first."""
     dropout: float = 0.5
+    """Share of features that are left out at random in training, 0 to below 1."""
 
     def __post_init__(self) -> None:
         if not SIZES[0] <= self.size <= SIZES[1]:

@@ -24,39 +24,40 @@ class Augmentation:
 
     The defaults suit photos, which have an up; micrographs have none, and need `vertical_flip` and
     `quarter_turns`. Raises ValueError, saying what would be right, for impossible values.
-
-    Attributes:
-        mirror: whether half of the pictures are mirrored, left to right.
-        vertical_flip: whether half of the pictures are turned upside down.
-        quarter_turns: whether pictures are turned by multiples of 90°.
-        crop: the least and the largest share of the picture's area that is shown.
-        stretch: the largest factor by which width and height of the shown part differ more, or less.
-        brightness: how much brighter or darker a picture may become, as a share of the full range.
-        contrast, saturation, gamma: the smallest and the largest factor; for gamma, exponent.
-        hue: how far colours may turn, as a share of the circle, either way.
-        grey: the probability that a picture loses its colours.
-        blur, noise: the probability that a picture is blurred, or gets noise.
-        invert: the probability that bright and dark are exchanged.
-        jpeg: the probability that a picture is compressed as JPEG, with a quality from 20 to 90.
     """
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     mirror: bool = True
+    """Whether half of the pictures are mirrored, left to right."""
     vertical_flip: bool = False
+    """Whether half of the pictures are turned upside down."""
     quarter_turns: bool = False
+    """Whether pictures are turned by multiples of 90°."""
     crop: tuple[float, float] = (0.4, 1.0)
+    """Least and largest share of the picture's area that is shown, above 0 to 1."""
     stretch: float = 1.33
+    """Largest factor by which width and height of the shown part differ more, or less; at least 1."""
     brightness: float = 0.15
+    """How much brighter or darker a picture may become, as a share of the full range, 0 to 1."""
     contrast: tuple[float, float] = (0.75, 1.33)
+    """Least and largest factor of contrast; 0 or more."""
     saturation: tuple[float, float] = (0.6, 1.4)
+    """Least and largest factor of saturation; 0 or more."""
     gamma: tuple[float, float] = (0.8, 1.25)
+    """Least and largest exponent; 0 or more."""
     hue: float = 0.02
+    """How far colours may turn, as a share of the circle, either way, 0 to 0.5."""
     grey: float = 0.1
+    """Probability that a picture loses its colours."""
     blur: float = 0.1
+    """Probability of blur."""
     noise: float = 0.1
+    """Probability of noise."""
     invert: float = 0.0
+    """Probability that bright and dark are exchanged."""
     jpeg: float = 0.0
+    """Probability that a picture is compressed as JPEG, with a quality from 20 to 90."""
 
     def __post_init__(self) -> None:
         for name in ("contrast", "saturation", "gamma"):
