@@ -35,6 +35,7 @@ class Augmentation:
         contrast, saturation, gamma: the smallest and the largest factor; for gamma, exponent.
         hue: how far colours may turn, as a share of the circle, either way.
         grey: the probability that a picture loses its colours.
+        tint: the probability that a picture is shown in shades of one colour, as fluorescence often is.
         blur, noise: the probability that a picture is blurred, or gets noise.
         invert: the probability that bright and dark are exchanged.
         jpeg: the probability that a picture is compressed as JPEG, with a quality from 20 to 90.
@@ -53,6 +54,7 @@ class Augmentation:
     gamma: tuple[float, float] = (0.8, 1.25)
     hue: float = 0.02
     grey: float = 0.1
+    tint: float = 0.0
     blur: float = 0.1
     noise: float = 0.1
     invert: float = 0.0
@@ -66,7 +68,7 @@ class Augmentation:
         low, high = self.crop
         if not 0 < low <= high <= 1:
             raise ValueError(f"crop {low, high}: give the least share, above 0, then the largest, at most 1")
-        for name in ("brightness", "grey", "blur", "noise", "invert", "jpeg"):
+        for name in ("brightness", "grey", "tint", "blur", "noise", "invert", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")
         if not 0 <= self.hue <= 0.5:
@@ -134,8 +136,12 @@ def _recoloured(picture: Floats, augmentation: Augmentation, rng: np.random.Gene
     picture = (picture - picture.mean()) * contrast + picture.mean() + brightness
     lightness = picture.mean(axis=2, keepdims=True)
     picture = lightness + (np.float32(0) if grey else saturation) * (picture - lightness)
-    picture = np.clip(picture @ _hue_turn(turn), 0, 255)
-    return np.asarray(255 - picture if inverted else picture, np.float32)
+    picture = np.asarray(np.clip(picture @ _hue_turn(turn), 0, 255), np.float32)
+    picture = 255 - picture if inverted else picture
+    colour = rng.uniform(0, 1, 3).astype(np.float32)
+    if rng.random() < augmentation.tint:
+        picture = picture.mean(axis=2, keepdims=True) * (colour / colour.max())
+    return np.asarray(picture, np.float32)
 
 
 def _hue_turn(turn: float) -> npt.NDArray[np.float32]:
