@@ -148,11 +148,11 @@ def _classifier(name: str) -> Segmenter | None:
 
 def doubt(manifest: Manifest, verdict: Verdict | None = None) -> str:
     """Return a sentence about a picture that the model's gate, with this verdict, does not accept."""
-    if manifest.gate is not None and verdict is not None:
-        wanted = " or ".join(f'"{name}"' for name in manifest.gate.accepts)
-        return f'This picture looks like "{verdict.label}", and {manifest.name} is for {wanted}.'
     about = manifest.description.rstrip(".")
     if about[1:2].islower():  # it begins with a plain word, not with an abbreviation
         about = about[0].lower() + about[1:]
     known = f" ({about})" if about else ""
+    if manifest.gate is not None and verdict is not None and verdict.label != UNFAMILIAR:
+        wanted = " or ".join(f'"{name}"' for name in manifest.gate.accepts)
+        return f'This picture looks like "{verdict.label}", but {manifest.name} is for {wanted}{known}.'
     return f"This picture does not look like those that {manifest.name} was trained on{known}."

@@ -59,8 +59,8 @@ class ClassifierFamily:
         """See `families.family.Family`."""
         if bundle.weights_path.suffix != ".h5":
             raise NoReference(
-                f"the model {bundle.manifest.name} has compiled stages only, which TensorFlow cannot run: use "
-                "the openvino engine"
+                f"the model {bundle.manifest.name} has compiled stages only, which TensorFlow cannot run: "
+                "use the openvino engine"
             )
         # Imported here: serving with OpenVINO must neither wait for TensorFlow nor need it installed.
         from model.engines.tensorflow import limit_threads

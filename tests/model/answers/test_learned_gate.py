@@ -80,7 +80,8 @@ def test_an_empty_picture_suits_any_model(model: str) -> None:
 def test_a_doubt_says_what_was_seen_and_what_is_wanted() -> None:
     verdict = gate_for("nuclei").judge(portrait())
     assert doubt(manifest_of("nuclei"), verdict) == (
-        'This picture looks like "photo", and nuclei is for "micrograph".'
+        'This picture looks like "photo", but nuclei is for "micrograph" (cell nuclei in fluorescence and '
+        "stained micrographs)."
     )
 
 

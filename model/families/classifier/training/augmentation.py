@@ -135,7 +135,8 @@ def _recoloured(picture: Floats, augmentation: Augmentation, rng: np.random.Gene
     picture = 255 * (picture / 255) ** gamma
     picture = (picture - picture.mean()) * contrast + picture.mean() + brightness
     lightness = picture.mean(axis=2, keepdims=True)
-    picture = lightness + (np.float32(0) if grey else saturation) * (picture - lightness)
+    colourfulness = np.float32(0) if grey else saturation
+    picture = np.asarray(lightness + colourfulness * (picture - lightness), np.float32)
     picture = np.asarray(np.clip(picture @ _hue_turn(turn), 0, 255), np.float32)
     picture = 255 - picture if inverted else picture
     colour = rng.uniform(0, 1, 3).astype(np.float32)
