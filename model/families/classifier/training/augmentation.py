@@ -132,11 +132,10 @@ def _recoloured(picture: Floats, augmentation: Augmentation, rng: np.random.Gene
     brightness = np.float32(255 * rng.uniform(-augmentation.brightness, augmentation.brightness))
     turn = rng.uniform(-augmentation.hue, augmentation.hue)
     grey, inverted = rng.random() < augmentation.grey, rng.random() < augmentation.invert
-    picture = 255 * (picture / 255) ** gamma
+    picture = np.asarray(255 * (picture / 255) ** gamma, np.float32)
     picture = (picture - picture.mean()) * contrast + picture.mean() + brightness
     lightness = picture.mean(axis=2, keepdims=True)
-    colourfulness = np.float32(0) if grey else saturation
-    picture = np.asarray(lightness + colourfulness * (picture - lightness), np.float32)
+    picture = lightness + (np.float32(0) if grey else saturation) * (picture - lightness)
     picture = np.asarray(np.clip(picture @ _hue_turn(turn), 0, 255), np.float32)
     picture = 255 - picture if inverted else picture
     colour = rng.uniform(0, 1, 3).astype(np.float32)
