@@ -62,6 +62,8 @@ FROM ${BASE} AS bundle
 ARG BUNDLES
 ARG MODEL
 COPY ${BUNDLES}/${MODEL} /bundles/${MODEL}
+# The gate of the included models, 1 MB.
+COPY model/bundles/gate /bundles/gate
 # The bundle must contain compiled stages, because this image has no other engine. (They are made and measured by
 # `python -m model export`, which needs pictures.)
 RUN [ -d "/bundles/${MODEL}/openvino" ] \

@@ -311,7 +311,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
         ("model.results.result", ("model.results.classification", "model.results.segments")),
         (
             "model.answers.gate",
-            ("model.pictures.familiarity", "model.segmenter", "model.storage.manifest"),
+            ("model.catalog", "model.pictures.familiarity", "model.segmenter", "model.storage.manifest"),
         ),
         (
             "model.answers.choosing",

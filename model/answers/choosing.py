@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from model.answers.gate import Verdict, doubt, gate_of
+from model.answers.gate import LEAST_SCORE, Verdict, doubt, gate_of
 from model.results.result import Result, Wishes
 from model.segmenter import Segmenter
 
@@ -21,8 +21,6 @@ CLOSE_CALL = 0.65
 SURE = 0.9
 """A model without a gate that finds something with this score takes precedence over a close call. On
 micrographs with a close call, `people` scored at most 0.80; on such portraits, at least 0.94."""
-LEAST_SCORE = 0.5
-"""The lowest score with which a verdict accepts."""
 NOTHING = "nothing"
 """The label of a picture in which a model without a gate found nothing."""
 

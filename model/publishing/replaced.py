@@ -7,7 +7,7 @@ from typing import Any
 
 from model.storage.manifest import Manifest
 
-OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "known_pictures")
+OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "gate", "known_pictures")
 """Manifest values that determine how a model is used and do not depend on its weights."""
 NAMES = {
     "task": "task",
@@ -18,6 +18,7 @@ NAMES = {
     "max_segments": "most segments",
     "max_segments_per_megapixel": "most segments per megapixel",
     "tile_overlap": "tile overlap",
+    "gate": "gate",
     "known_pictures": "known pictures",
 }
 """Manifest values to report, and their names in messages."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from pycocotools import mask as coco_mask
 
 from app import create_app
 from app.configuration.settings import Settings
+from model.catalog import SHIPPED
 from scripts.draw_samples import fluorescence
 
 SAMPLE = Path(__file__).parents[2] / "app" / "static" / "samples" / "fluorescence.png"
@@ -54,10 +56,28 @@ def test_a_picture_of_something_else_comes_back_with_a_warning(client: FlaskClie
     answer = client.post("/api/v1/segment", data={"image": (io.BytesIO(encoded), "a.jpg")}).get_json()
     (warning,) = answer["warnings"]
     assert warning["message"] == (
-        "This picture does not look like those that nuclei was trained on (cell nuclei in fluorescence and "
+        'This picture looks like "photo", but nuclei is for "micrograph" (cell nuclei in fluorescence and '
         "stained micrographs). What was found may be wrong. To choose a suitable one of nuclei, people "
         "automatically, set model=auto."
     )
+
+
+def test_the_gate_chooses_and_refuses() -> None:
+    with np.load(SHIPPED / "people" / "selftest.npz") as recorded:
+        portrait = cv2.imencode(".png", recorded["image"][..., ::-1])[1].tobytes()
+    client = create_app(settings=Settings(gate="refuse")).test_client()
+
+    def post(query: str, image: bytes) -> Any:
+        return client.post(f"/api/v1/segment{query}", data={"image": (io.BytesIO(image), "a.png")})
+
+    for image, name, label in ((SAMPLE.read_bytes(), "nuclei", "micrograph"), (portrait, "people", "photo")):
+        answer = post("?model=auto", image).get_json()
+        assert (answer["model"]["name"], answer["model"]["chosen_by"]) == (name, "gate")
+        assert answer["gate"]["label"] == label
+    refused = post("?model=nuclei", portrait)
+    assert refused.status_code == 422
+    assert 'looks like "photo", but nuclei is for "micrograph"' in refused.get_json()["detail"]
+    assert post("?model=people", SAMPLE.read_bytes()).status_code == 422
 
 
 def test_the_page_names_the_licence_and_source_of_each_model(client: FlaskClient) -> None:

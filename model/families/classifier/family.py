@@ -10,7 +10,7 @@ from model.engines.stages import Runner, StageSpec
 from model.families.classifier.config import ClassifierConfig
 from model.families.classifier.predictor import ClassifierPredictor
 from model.families.classifier.stages import STAGES
-from model.families.family import Imported, InputsOf, Training
+from model.families.family import Imported, InputsOf, NoReference, Training
 from model.results.result import Task
 from model.storage.manifest import Bundle, Manifest
 
@@ -57,6 +57,11 @@ class ClassifierFamily:
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""
+        if bundle.weights_path.suffix != ".h5":
+            raise NoReference(
+                f"the model {bundle.manifest.name} has compiled stages only, which TensorFlow cannot run: "
+                "use the openvino engine"
+            )
         # Imported here: serving with OpenVINO must neither wait for TensorFlow nor need it installed.
         from model.engines.tensorflow import limit_threads
         from model.families.classifier.network import ClassifierNetwork

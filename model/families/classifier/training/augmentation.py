@@ -50,6 +50,8 @@ class Augmentation:
     """How far colours may turn, as a share of the circle, either way, 0 to 0.5."""
     grey: float = 0.1
     """Probability that a picture loses its colours."""
+    tint: float = 0.0
+    """Probability that a picture is shown in shades of one colour, as fluorescence often is."""
     blur: float = 0.1
     """Probability of blur."""
     noise: float = 0.1
@@ -67,7 +69,7 @@ class Augmentation:
         low, high = self.crop
         if not 0 < low <= high <= 1:
             raise ValueError(f"crop {low, high}: give the least share, above 0, then the largest, at most 1")
-        for name in ("brightness", "grey", "blur", "noise", "invert", "jpeg"):
+        for name in ("brightness", "grey", "tint", "blur", "noise", "invert", "jpeg"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} {getattr(self, name)} is outside 0…1")
         if not 0 <= self.hue <= 0.5:
@@ -131,12 +133,16 @@ def _recoloured(picture: Floats, augmentation: Augmentation, rng: np.random.Gene
     brightness = np.float32(255 * rng.uniform(-augmentation.brightness, augmentation.brightness))
     turn = rng.uniform(-augmentation.hue, augmentation.hue)
     grey, inverted = rng.random() < augmentation.grey, rng.random() < augmentation.invert
-    picture = 255 * (picture / 255) ** gamma
+    picture = np.asarray(255 * (picture / 255) ** gamma, np.float32)
     picture = (picture - picture.mean()) * contrast + picture.mean() + brightness
     lightness = picture.mean(axis=2, keepdims=True)
     picture = lightness + (np.float32(0) if grey else saturation) * (picture - lightness)
-    picture = np.clip(picture @ _hue_turn(turn), 0, 255)
-    return np.asarray(255 - picture if inverted else picture, np.float32)
+    picture = np.asarray(np.clip(picture @ _hue_turn(turn), 0, 255), np.float32)
+    picture = 255 - picture if inverted else picture
+    colour = rng.uniform(0, 1, 3).astype(np.float32)
+    if rng.random() < augmentation.tint:
+        picture = picture.mean(axis=2, keepdims=True) * (colour / colour.max())
+    return np.asarray(picture, np.float32)
 
 
 def _hue_turn(turn: float) -> npt.NDArray[np.float32]:
