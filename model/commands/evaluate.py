@@ -77,10 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
     classes = _names(arguments.classes)
     check_classes(data, manifest, classes)
     say(data.findings(), data.path)
+    data_sha256 = fingerprint(arguments.data, reading)
+    _check_record(arguments, manifest, data_sha256)
     measured = measure(
         segmenter,
         data,
-        fingerprint(arguments.data, reading),
+        data_sha256,
         threshold=arguments.threshold,
         classes=classes,
         rand=arguments.rand,
@@ -97,11 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(result, Evaluation) and measured.known and arguments.sheet:
         worst_sheet(result, measured.known, arguments.sheet)
     if arguments.plots:
-        from model.evaluation.plots import draw_plots  # needs matplotlib, which serving does not
+        from model.evaluation.plots import RELIABILITY, draw_plots  # needs matplotlib; serving does not
 
         arguments.plots.mkdir(exist_ok=True)
-        for path in draw_plots(result, arguments.plots):
+        drawn = draw_plots(result, arguments.plots)
+        for path in drawn:
             print(path)
+        if RELIABILITY not in (path.name for path in drawn):
+            print(f"{RELIABILITY} is left out: without predictions, there is nothing to draw.")
     return 0
 
 
@@ -117,6 +122,22 @@ def _say(manifest: Manifest, measured: Measurement) -> None:
         print(
             "The model's threshold was chosen on these very images, so its figures are better here than they "
             "would be on others."
+        )
+
+
+def _check_record(arguments: argparse.Namespace, manifest: Manifest, data_sha256: str) -> None:
+    """Check that the figures would be the model's quality."""
+    if not arguments.record or arguments.choose_threshold:
+        return
+    if arguments.threshold not in (None, manifest.threshold):
+        raise ValueError(
+            f"--record stores the model's quality, at its own threshold {manifest.threshold:g}: leave out "
+            "--threshold or --record"
+        )
+    if manifest.threshold_chosen_on == data_sha256:
+        raise ValueError(
+            "the model's threshold was chosen on these very images, so their figures are not stored: measure "
+            "other images, or leave out --record"
         )
 
 

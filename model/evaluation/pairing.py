@@ -99,6 +99,11 @@ def pair(paths: Sequence[Path], evaluations: Sequence[Mapping[str, Any]]) -> Pai
     if MAIN[task] not in figures:
         raise NotComparable(f"no picture of {path_a} and {path_b} has a value of {MAIN[task]}: {_HOW}")
     names_of = [f"{one.get('model', '?')} {one.get('version', '')}".strip() for one in (a, b)]
+    if a.get("threshold") != b.get("threshold"):
+        names_of = [
+            f"{name} at threshold {one.get('threshold', '?')}"
+            for name, one in zip(names_of, (a, b), strict=True)
+        ]
     return Pair((names_of[0], names_of[1]), str(a.get("data", "")), figures, _remarks(a, b))
 
 

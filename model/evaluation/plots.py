@@ -23,6 +23,9 @@ MOST_NUMBERED = 30
 DPI = 100
 
 
+RELIABILITY = "reliability.png"
+
+
 def draw_plots(result: Evaluation | PixelEvaluation | ClassEvaluation, folder: Path) -> list[Path]:
     """Draw the plots that suit an evaluation to PNGs in a folder; returns their paths.
 
@@ -34,7 +37,7 @@ def draw_plots(result: Evaluation | PixelEvaluation | ClassEvaluation, folder: P
         drawn.append(folder / "pr_curve.png")
         draw_curves(curves, drawn[-1])
     if reliabilities := _reliabilities(result):
-        drawn.append(folder / "reliability.png")
+        drawn.append(folder / RELIABILITY)
         draw_reliability(reliabilities, drawn[-1])
     if isinstance(result, ClassEvaluation):
         drawn.append(folder / "confusion.png")

@@ -57,7 +57,8 @@ def read_recipe(path: Path | None, settings: Sequence[str] = ()) -> Recipe:
     Raises:
         ValueError: the file is not a recipe, or a setting is not of that form; says what is wrong.
     """
-    values = _contents(path) if path else {}
+    contents = _contents(path) if path else {}
+    values = {name: {} if value is None else value for name, value in contents.items()}  # an empty section
     for setting in settings:
         _set(values, setting)
     source = f"{path} is not a valid recipe: " if path else ""
@@ -122,7 +123,7 @@ def _contents(path: Path) -> dict[str, Any]:
 
     text, _ = text_of(path)
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _loader())
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" in line {place.line + 1}" if place else ""
@@ -132,6 +133,22 @@ def _contents(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{path} is not a valid recipe: it must have the sections config and plan")
     return values
+
+
+def _loader() -> type:
+    """YAML's safe loader, which also refuses a key that is given twice."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            names = [key.value for key, _ in node.value]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{twice[0]} is given twice", node.start_mark
+                )
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def _set(values: dict[str, Any], setting: str) -> None:
@@ -157,6 +174,12 @@ def _problem(kind: type, item: Mapping[str, Any]) -> str:
     shown = f"{name} {item['input']}"
     if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return _unknown(kind, item["loc"])
+    if item["type"] == "tuple_type":
+        return f"{shown} must be a list, such as [1, 2]"
+    if item["type"] in ("dict_type", "dataclass_type", "model_type", "model_attributes_type"):
+        return f"{shown} must be a section with keys of its own"
+    if item["input"] != item["input"]:  # NaN
+        return f"{shown} must be a number"
     if item["type"] in LIMITS:
         limit, words = LIMITS[item["type"]]
         return f"{shown} must be {words} {item['ctx'][limit]}"

@@ -120,7 +120,9 @@ class UNetConfig:
         if self.size is None:
             return
         if len(self.size) != 2 or min(self.size) < 1:
-            raise ValueError(f"size {self.size}: use (width, height) in pixels, or None for any size")
+            raise ValueError(
+                f"size {self.size}: use (width, height) in pixels, or none (null in YAML) for any size"
+            )
         if any(side % self.divisor for side in self.size):
             fitting = tuple(-(-side // self.divisor) * self.divisor for side in self.size)
             raise ValueError(

@@ -576,6 +576,8 @@ def test_evaluate_chooses_a_threshold_and_remembers_on_which_images(
 
     assert run(*words) == 0
     assert "The model's threshold was chosen on these very images" in capsys.readouterr().out
+    assert run(*words, "--record") == 1
+    assert "so their figures are not stored: measure other images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -583,6 +585,7 @@ def test_evaluate_chooses_a_threshold_and_remembers_on_which_images(
     [
         (("--choose-threshold", "--threshold", "0.5"), "--choose-threshold tries all thresholds: leave out"),
         (("--rand",), "--rand judges pixels, but this evaluation compares objects: leave out --rand"),
+        (("--threshold", "0.5", "--record"), "the model's quality, at its own threshold 0: leave out"),
         (("--plots", "missing/plots"), "missing/plots cannot be written: there is no folder missing"),
     ],
 )

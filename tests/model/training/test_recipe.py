@@ -33,6 +33,11 @@ def test_a_setting_takes_precedence_over_the_file(tmp_path: Path) -> None:
     assert recipe.config == {"backbone": "resnet50"}
 
 
+def test_an_empty_section_is_none(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("config:\nplan:\n  # steps: 40\n")
+    assert read_recipe(tmp_path / "r.yaml") == Recipe()
+
+
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
@@ -56,7 +61,8 @@ def test_a_setting_that_cannot_be_is_refused(tmp_path: Path, setting: str, told:
     [
         ("plan: [", "r.yaml is not valid YAML in line"),
         ("- plan", "must have the sections config and plan"),
-        ("plan: 4", "plan: Input should be a valid dictionary"),
+        ("plan: 4", "plan 4 must be a section with keys of its own"),
+        ("plan: {steps: 3, steps: 9}", "not valid YAML in line 1: steps is given twice"),
         ("plan:\n\t- 4", "r.yaml is not valid YAML in line 2"),
     ],
 )
@@ -81,6 +87,7 @@ class Plain:
         (Plan, {"steps": 4, "precison": "float32"}, "precison is unknown: did you mean precision?"),
         (Plan, {"steps": 4, "precision": "float16"}, "precision 'float16' is unknown: use one of"),
         (Plan, {"steps": 4, "average": 1}, "average 1 must be below 1"),
+        (Plan, {"steps": 4, "average": float("nan")}, "average nan must be a number"),
         (Plan, {"steps": 4, "warmup_steps": 0, "accumulate": 3}, "must be a multiple of accumulate 3"),
         (
             Plan,

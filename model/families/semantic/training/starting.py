@@ -137,6 +137,11 @@ def _of_file(weights: str, path: Path) -> Start:
     from model.families.semantic.training.weights import read_weights
 
     stored = read_weights(path)
+    if stored.arrays and not stored.config:  # MobileNet's files have layers in groups of groups
+        raise ValueError(
+            f"--weights {path.name} holds the weights of another kind of model: give those of a semantic "
+            "run, or MobileNet's, or imagenet"
+        )
     return Start(weights, path, stored if stored.config else None)
 
 
