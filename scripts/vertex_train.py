@@ -6,6 +6,8 @@ python -m scripts.vertex_train PROJECT --image IMAGE --data gs://… --out gs://
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import re
 import shlex
@@ -17,6 +19,12 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = ("python", "-m", "scripts.train_from_bucket")
+ROOT = Path(__file__).resolve().parents[1]
+CODE = "model"
+"""The folder of the repository that the image has, at the place from which it trains."""
+FILES = ("config", "weights")
+"""Options of train that name files."""
+LENGTHS = ("steps", "epochs")
 MACHINE = "n2-standard-16"
 GIGABYTES = 100
 HOURS = 24.0
@@ -40,6 +48,8 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     if not options.hours > 0:
         parser.error(f"--hours {options.hours:g} must be above 0")
+    if problem := unworkable(train_words, parser):
+        parser.error(f"after --: {problem}")
     job = specification(options, train_words)
     name = (
         options.display_name
@@ -68,6 +78,82 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.name:
         print(f"The model will be in {options.out}/model.")
     return 0
+
+
+def unworkable(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Why a job with these words after -- could not train; empty if nothing speaks against it."""
+    own = {name for action in parser._actions for name in action.option_strings}
+    for word in words:
+        if (name := word.partition("=")[0]) in own:
+            return f"{name} is an option of this script: give it before --, if at all"
+    parsed, problem = _as_train_reads(words)
+    if parsed is None:
+        return problem
+    for name in FILES:
+        value = str(getattr(parsed, name) or "")
+        if value.startswith("gs:/"):
+            if not any(word.removeprefix(f"--{name}=").startswith("gs://") for word in words):
+                return f"--{name} {value} must begin with gs://"
+        elif value and (name == "config" or _seems_a_path(value)) and not _is_in_the_image(value):
+            return (
+                f"--{name} {value}: the job has no such file, only those in the folder {CODE} of the "
+                "repository, named from the root as in model/recipes/nuclei.json: copy yours to Cloud "
+                "Storage, and give its gs:// path"
+            )
+    return _without_length(parsed)
+
+
+def _as_train_reads(words: Sequence[str]) -> tuple[argparse.Namespace | None, str]:
+    """The words as `python -m model train` reads them, or None and what it finds wrong.
+
+    Without the project's packages nothing can be read: then only --steps, --epochs and files are looked at.
+    """
+    try:
+        from model.commands import train
+    except ImportError:
+        parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+        for name in (*FILES, *LENGTHS):
+            parser.add_argument(f"--{name}")
+        parser.add_argument("--recipe", dest="config")
+        parser.add_argument("--set", action="append", default=[])
+        try:
+            return parser.parse_known_args([*words])[0], ""
+        except (argparse.ArgumentError, SystemExit) as error:
+            return None, str(error)
+    parser = argparse.ArgumentParser(prog="python -m model train", usage=argparse.SUPPRESS)
+    train.add_arguments(parser)
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            return parser.parse_args(["--data=DATA", "--out=RUN", *words]), ""
+    except SystemExit:
+        return None, said.getvalue().strip().removeprefix("python -m model train: error: ")
+
+
+def _without_length(parsed: argparse.Namespace) -> str:
+    """What to do if neither options nor the recipe say how long to train; empty if they do or may do."""
+    if any(getattr(parsed, name) is not None for name in LENGTHS):
+        return ""
+    if any(setting.startswith(tuple(f"plan.{name}=" for name in LENGTHS)) for setting in parsed.set):
+        return ""
+    config = str(parsed.config or "")
+    if config.startswith("gs:/"):
+        return ""  # the job reads it
+    if config:
+        text = (ROOT / config).read_text()
+        if re.search(rf"""(^|[\s{{,])["']?({"|".join(LENGTHS)})["']?\s*:""", text):
+            return ""
+    return "nothing says how long to train: give --steps, such as --steps 5000, or --epochs"
+
+
+def _seems_a_path(value: str) -> bool:
+    """Whether --weights names a file, rather than weights that the project knows by name."""
+    return "/" in value or value.startswith(".") or bool(Path(value).suffix) or Path(value).exists()
+
+
+def _is_in_the_image(value: str) -> bool:
+    path = (ROOT / value).resolve()
+    return not Path(value).is_absolute() and path.is_file() and path.is_relative_to((ROOT / CODE).resolve())
 
 
 def specification(options: argparse.Namespace, train_words: Sequence[str]) -> dict[str, Any]:

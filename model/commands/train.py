@@ -59,7 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
 def carry_out_as_asked(arguments: argparse.Namespace, recipe: Recipe) -> int:
     """Train with the options and a recipe in the folder --out, and print where the weights are."""
     prepared = prepare(arguments, recipe, run_json.read(arguments.out))
-    watchers = [watcher(arguments, recipe)] if arguments.experiment is not None else []
+    watchers = []
+    if arguments.experiment is not None:
+        from model.experiments.logging_run import check_resumed
+
+        check_resumed(arguments.out, arguments.experiment)
+        watchers.append(watcher(arguments, recipe))
     try:
         run_folder = carry_out(prepared, arguments.out, arguments.checkpoint_seconds, watchers)
     except Stopped as stopped:

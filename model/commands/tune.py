@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do trials until the study has as many as asked for; print the best."""
     from model.experiments.results import draw_plots, write_table
     from model.experiments.search import search_of, with_values
-    from model.experiments.study import Study
+    from model.experiments.study import Study, folder_beside
 
     check_options(arguments)
     if arguments.config is None:
@@ -73,8 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
         trial_arguments.report_every = max(1, base.plan.steps // REPORTS)
     parent = ""
     if arguments.experiment is not None:
+        from model.experiments.logging_run import check_resumed
         from model.experiments.server import check_experiment
 
+        check_resumed(folder_beside(arguments.study), arguments.experiment)
         check_experiment(arguments.experiment)  # before anything is written
     study = Study(arguments.study, base.asked, search, dict(leaves(base.asked)))
     if arguments.experiment is not None:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.experiments.sending import Sender, warn
 from model.experiments.server import ServerAway, in_words, shown_uri
-from model.experiments.tracked_run import TrackedRun
+from model.experiments.tracked_run import TrackedRun, check_experiment_of
 from model.training.learner import Learner
 from model.training.observer import Observer
 from model.training.run_json import read
@@ -90,6 +91,19 @@ class RunLogger:
                 tracked.log_file(path, "weights")
 
 
+def check_resumed(folder: Path, experiment: str) -> None:
+    """Raise ExperimentError if a run folder's run is in another experiment, but not if MLflow is away.
+
+    To be called before anything is written, unlike `logged`, which checks it too.
+    """
+    try:
+        check_experiment_of(folder, experiment)
+    except Exception as error:
+        problem = in_words(error)
+        if not isinstance(problem, ServerAway):
+            raise problem from error
+
+
 @contextmanager
 def logged(
     run: RunFolder,
@@ -111,7 +125,7 @@ def logged(
         weights: log the weights at the end too.
 
     Raises:
-        ExperimentError: MLflow is not installed, or refuses the experiment.
+        ExperimentError: MLflow is not installed, refuses the experiment, or has the run in another.
     """
     from model.training.optimizer import schedule_of  # needs Keras
 

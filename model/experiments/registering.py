@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model.experiments.server import (
     ExperimentError,
@@ -18,7 +18,8 @@ from model.experiments.server import (
     tracking_uri,
 )
 from model.experiments.tracked_run import RUN_ID, own_tags
-from model.storage.manifest import MANIFEST, Bundle, sha256_of
+from model.storage.manifest import MANIFEST, Bundle, Manifest, sha256_of
+from model.training import run_json
 from model.training.run_json import leaves
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ ARTIFACTS = "bundles"
 """Folder of bundles among the artifacts of a run."""
 LONGEST_TAG = 5000  # characters
 ALIAS = r"[A-Za-z][A-Za-z0-9_-]*"
+LONGEST_ALIAS = 255  # characters
+MADE_OF = {"data_sha256": "data", "validation_sha256": "validation data"}
+"""Hashes that a run and the manifest of a model made from it share, and what they are of."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,17 @@ def register(bundle: Bundle, alias: str | None, run: Path | None, experiment: st
         experiment: the experiment of that run of its own.
 
     Raises:
-        ExperimentError: MLflow refuses or does not answer, or the run was not logged.
+        ExperimentError: the alias is not possible, the run was not logged or is not the one that the bundle
+            was made from, or MLflow refuses or does not answer.
+        RunError: the folder of the run has no run.json, or a damaged one.
     """
-    if alias is not None and not re.fullmatch(ALIAS, alias):
-        raise ExperimentError(
-            f"--alias {alias}: an alias starts with a letter and has only letters, digits, - and _, "
-            "such as champion"
-        )
+    if alias is not None:
+        _check_alias(alias)
+    logged = None
+    if run:
+        logged = _run_id_in(run)
+        _check_made_from(bundle.manifest, run)
     mlflow = client()
-    logged = _run_id_in(run) if run else None
     try:
         return _register(mlflow, bundle, alias, logged, experiment)
     except Exception as error:
@@ -94,9 +100,8 @@ def _register(
         except Exception as error:
             if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":  # by another process
                 raise
-    tags = {**_tags_of(bundle), **_data_of(run.data.params)}
     made = mlflow.create_model_version(
-        name, source=f"{run.info.artifact_uri}/{place}", run_id=run_id, tags=tags
+        name, source=f"{run.info.artifact_uri}/{place}", run_id=run_id, tags=_tags_of(bundle)
     )
     if alias is not None:
         mlflow.set_registered_model_alias(name, alias, made.version)
@@ -177,6 +182,39 @@ def _what_there_is(mlflow: MlflowClient, name: str) -> str:
     return f"MLflow at {shown_uri()} has no registered model {name!r}; it has: {names or 'none'}"
 
 
+def _check_alias(alias: str) -> None:
+    """Raise ExperimentError for an alias that MLflow would refuse once the version exists."""
+    if not re.fullmatch(ALIAS, alias) or len(alias) > LONGEST_ALIAS:
+        raise ExperimentError(
+            f"--alias {alias}: an alias starts with a letter and has only letters, digits, - and _, at most "
+            f"{LONGEST_ALIAS} of them, such as champion"
+        )
+    if alias.lower() == "latest" or re.fullmatch(r"[vV]\d+", alias):
+        raise ExperimentError(
+            f"--alias {alias}: MLflow reserves latest, and takes v1 and the like for version numbers: choose "
+            "another alias, such as champion"
+        )
+
+
+def _check_made_from(manifest: Manifest, run: Path) -> None:
+    """Raise ExperimentError if the manifest says that the model was made from another run than this one."""
+    made = manifest.training
+    if made is None:
+        return
+    asked = run_json.of_run(run)
+    task = asked.get("task") or manifest.task  # old runs do not say
+    differing = [f"the task {task}, not {manifest.task}"] if task != manifest.task else []
+    for name, of_what in MADE_OF.items():
+        mine, theirs = getattr(made, name), asked.get(name)
+        if mine and theirs and mine != theirs:
+            differing.append(f"other {of_what} (sha256 {theirs[:12]}…, not {mine[:12]}…)")
+    if differing:
+        raise ExperimentError(
+            f"--run {run}: {manifest.name} was not made from this run, which has {' and '.join(differing)}. "
+            f"Give the folder of its own run, which was called {made.run}, or omit --run"
+        )
+
+
 def _run_id_in(run: Path) -> str:
     try:
         return str(json.loads((run / RUN_ID).read_text())["run_id"])
@@ -199,15 +237,12 @@ def _tags_of(bundle: Bundle) -> dict[str, str]:
         "source": manifest.source,
         "made_by": manifest.made_by,
         "weights_sha256": manifest.files[manifest.weights],
+        "data_sha256": manifest.training.data_sha256 if manifest.training else "",
     }
     for name, value in leaves(manifest.quality or {}):
         if isinstance(value, str | int | float):
             tags[f"quality.{_allowed(name)}"] = str(value)
     return {name: value[:LONGEST_TAG] for name, value in tags.items() if value}
-
-
-def _data_of(params: dict[str, Any]) -> dict[str, str]:
-    return {"data_sha256": str(params["data_sha256"])} if "data_sha256" in params else {}
 
 
 def _allowed(name: str) -> str:

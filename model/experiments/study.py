@@ -59,6 +59,11 @@ class Claim:
         self.lock.close()
 
 
+def folder_beside(path: Path) -> Path:
+    """The folder of the trials, the table and the plots of the study in this file."""
+    return path.with_name(f"{path.stem}-runs")
+
+
 class Study:
     """The trials in a file.
 
@@ -87,7 +92,7 @@ class Study:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.path = path
-        self.folder = path.with_name(f"{path.stem}-runs")
+        self.folder = folder_beside(path)
         self._search = search
         plan = asked["plan"]
         self._seed = int(plan["seed"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from model.experiments.sending import warn
 from model.experiments.server import ServerAway, client, experiment_id, in_words
 from model.experiments.study import Study
-from model.experiments.tracked_run import RUN_ID, own_tags
+from model.experiments.tracked_run import RUN_ID, check_experiment_of, own_tags
 from model.files.whole_files import whole_file
 
 
@@ -17,12 +17,13 @@ def begin(study: Study, experiment: str) -> str:
     """The id of the study's run in MLflow, created if there is none; empty if MLflow does not answer.
 
     Raises:
-        ExperimentError: MLflow refuses the experiment.
+        ExperimentError: MLflow refuses the experiment, or the study belongs to another.
     """
     mlflow = client()
     path = study.folder / RUN_ID
     with study.locked():
         try:
+            check_experiment_of(study.folder, experiment)
             place = experiment_id(mlflow, experiment)
             if path.exists():
                 known = json.loads(path.read_text())

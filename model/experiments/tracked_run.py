@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.experiments.server import client, experiment_id
+from model.experiments.server import ExperimentError, client, experiment_id
 from model.files.whole_files import whole_file
 from model.training.learner import VALIDATION
 from model.training.run_json import STEPS, Asked, leaves
@@ -68,12 +68,18 @@ class TrackedRun:
         self._monitor: SystemMetricsMonitor | None = None
 
     def connect(self) -> None:
-        """Create the run in MLflow, or continue the one that this folder had there."""
-        experiment = experiment_id(self._mlflow, self._experiment)
-        run = self._known(experiment)
+        """Create the run in MLflow, or continue the one that this folder had there.
+
+        Raises:
+            ExperimentError: that one belongs to another experiment.
+        """
+        check_experiment_of(self._folder, self._experiment)
+        run = _known(self._mlflow, self._folder)
         if run is None:
             run = self._mlflow.create_run(
-                experiment, tags=own_tags(self._parent), run_name=self._folder.resolve().name
+                experiment_id(self._mlflow, self._experiment),
+                tags=own_tags(self._parent),
+                run_name=self._folder.resolve().name,
             )
             with whole_file(self._folder / RUN_ID) as part:
                 part.write_text(json.dumps({"run_id": run.info.run_id}) + "\n")
@@ -143,22 +149,6 @@ class TrackedRun:
             self._mlflow.set_tag(self._id, name, value)
         self._mlflow.set_terminated(self._id, status)
 
-    def _known(self, experiment: str) -> Run | None:
-        """The run that this folder has in the experiment; None if there is none, or it was deleted."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            known = json.loads((self._folder / RUN_ID).read_text())["run_id"]
-            run = self._mlflow.get_run(known)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # in another MLflow
-                raise
-            return None
-        fits = run.info.experiment_id == experiment and run.info.lifecycle_stage == "active"
-        return run if fits else None
-
     def _describe(self, run: Run) -> None:
         """Log the arguments and tags; MLflow does not let the number of steps change, which is a tag too."""
         from mlflow.entities import Param, RunTag
@@ -189,6 +179,39 @@ class TrackedRun:
                     yield Metric(name, float(value), now, step)
             if not validation:
                 yield Metric("learning_rate", float(self._learning_rate(step - 1)), now, step)
+
+
+def check_experiment_of(folder: Path, experiment: str) -> None:
+    """Raise ExperimentError if MLflow has the run of this folder in another experiment.
+
+    A server that does not answer raises what MLflow raises.
+    """
+    mlflow = client()
+    run = _known(mlflow, folder)
+    if run is None:
+        return
+    its = mlflow.get_experiment(run.info.experiment_id).name
+    if its != experiment:
+        raise ExperimentError(
+            f"--experiment {experiment}: the run in {folder} belongs to the experiment {its}, and a run that "
+            f"is resumed stays one run: repeat the command with --experiment {shlex.quote(its)}, or train a "
+            "new run in another folder"
+        )
+
+
+def _known(mlflow: MlflowClient, folder: Path) -> Run | None:
+    """The run that a folder has in MLflow; None if there is none, or it was deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = mlflow.get_run(json.loads((folder / RUN_ID).read_text())["run_id"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # in another MLflow
+            raise
+        return None
+    return run if run.info.lifecycle_stage == "active" else None
 
 
 def own_tags(parent: str = "") -> dict[str, str]:

@@ -13,8 +13,9 @@ from gcloud_lint import complaints, gcloud_commands
 from workspace import Workspace
 
 IMAGE = "europe-west1-docker.pkg.dev/p/maskserve/train:2026.11"
+ROOT = Path(__file__).parents[2]
 NEEDED = ("p", "--image", IMAGE, "--data", "gs://cells/cells/train", "--out", "gs://cells/runs/one/")
-TRAIN = ("--", "--config", "model/recipes/nuclei.json", "--set", "plan.average=0.99")
+TRAIN = ("--", "--config", "model/recipes/nuclei.json", "--set", "plan.average=0.99", "--steps", "9")
 
 KEEP = """#!/bin/sh
 for word; do case $word in --config=*) cp "${word#--config=}" "$STAND_INS/job.json";; esac; done
@@ -25,6 +26,7 @@ for word; do case $word in --config=*) cp "${word#--config=}" "$STAND_INS/job.js
 def started(workspace: Workspace) -> Workspace:
     """Where gcloud notes how it is called, and keeps the job's description."""
     workspace.stand_in("gcloud")
+    (workspace.path / "model").symlink_to(ROOT / "model")
     keep = workspace.folder / "keep"
     keep.write_text(KEEP)
     keep.chmod(0o755)
@@ -98,10 +100,56 @@ def test_what_cannot_be_is_refused(started: Workspace, words: tuple[str, ...], t
     assert started.calls() == []
 
 
+STEPS = ("--steps", "9")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--out", "runs/a", *STEPS), "--out is an option of this script: give it before --"),
+        (("--data=gs://b/c", *STEPS), "--data is an option of this script"),
+        (("--validation", "gs://b/c", *STEPS), "--validation is an option of this script"),
+        (("--spot", *STEPS), "--spot is an option of this script"),
+        (("--config", "/home/me/cells.yaml", *STEPS), "--config /home/me/cells.yaml: the job has no such"),
+        (("--config", "Makefile", *STEPS), "--config Makefile: the job has no such file"),
+        (("--weights", "runs/a/best.weights.h5", *STEPS), "--weights runs/a/best.weights.h5: the job has no"),
+        (("--stps", "3"), "unrecognized arguments: --stps 3"),
+        (("--steps", "many"), "argument --steps: invalid int value: 'many'"),
+        ((), "nothing says how long to train: give --steps, such as --steps 5000, or --epochs"),
+    ],
+)
+def test_options_of_training_with_which_a_job_cannot_work_are_refused(
+    started: Workspace, words: tuple[str, ...], told: str
+) -> None:
+    refused = run(started, *NEEDED, "--", *words)
+
+    assert refused.returncode == 2
+    assert f"after --: {told}" in refused.stderr
+    assert started.calls() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--epochs", "2.5", "--weights", "gs://b/start.h5"),
+        ("--config", "gs://b/recipe.yaml"),
+        ("--set", "plan.steps=9", "--weights", "imagenet"),
+    ],
+)
+def test_options_of_training_with_which_a_job_can_work_are_sent(
+    started: Workspace, words: tuple[str, ...]
+) -> None:
+    done = run(started, *NEEDED, "--", *words)
+
+    assert done.returncode == 0, done.stderr
+    args = sent(started)["workerPoolSpecs"][0]["containerSpec"]["args"]
+    assert tuple(args[-len(words) :]) == words
+
+
 def test_a_job_that_is_not_created_is_a_failure(started: Workspace) -> None:
     started.answer("custom-jobs create", status=1, err="PERMISSION_DENIED")
 
-    failed = run(started, *NEEDED)
+    failed = run(started, *NEEDED, *TRAIN)
 
     assert failed.returncode == 1
     assert "PERMISSION_DENIED" in failed.stderr
@@ -109,6 +157,6 @@ def test_a_job_that_is_not_created_is_a_failure(started: Workspace) -> None:
 
 
 def test_gcloud_has_the_command_and_its_options(started: Workspace, tmp_path: Path) -> None:
-    run(started, *NEEDED)
+    run(started, *NEEDED, *TRAIN)
 
     assert complaints(gcloud_commands(started), tmp_path) == []

@@ -198,6 +198,20 @@ def test_an_outage_in_the_middle_leaves_no_gap(
     assert "MLflow answers again" in told
 
 
+def test_a_resumed_run_is_refused_another_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*WORDS])
+    before = Path("runs/a/run.json").read_bytes()
+
+    assert main([*WORDS, "--experiment", "others", "--steps", "9"]) == 1
+
+    error = capsys.readouterr().err
+    assert "--experiment others: the run in runs/a belongs to the experiment lines" in error
+    assert "repeat the command with --experiment lines, or train a new run in another folder" in error
+    assert client().get_experiment_by_name("others") is None
+    assert Path("runs/a/run.json").read_bytes() == before
+    assert the_run().info.status == "FINISHED"
+
+
 def test_a_run_whose_record_was_deleted_gets_a_new_one() -> None:
     main([*WORDS])
     first = the_run().info.run_id

@@ -62,20 +62,79 @@ def test_versions_count_up_keep_their_files_and_hand_on_their_alias(models: Path
     assert catalog.find("people").manifest.version == "7"
 
 
-def test_a_bundle_is_stored_with_the_run_that_it_was_made_from(folder: Path) -> None:
+DATA, OTHER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def made_from_a_run(models: Path) -> None:
+    """The model people says that it was made from the run "first", of the data `DATA`."""
+    shutil.copytree(SHIPPED / "people", models / "people")
+    update_manifest(catalog.find("people"), training={"run": "first", "data": "cells", "data_sha256": DATA})
+
+
+def logged_run(folder: Path, data: str, **values: str) -> str:
+    """The id of a run in MLflow, whose folder is `run`."""
     mlflow = client()
     run = mlflow.create_run(mlflow.create_experiment("cells"))
-    mlflow.log_param(run.info.run_id, "data_sha256", "abc")
     (folder / "run").mkdir()
     (folder / "run/mlflow.json").write_text(json.dumps({"run_id": run.info.run_id}))
+    asked = {"config": {}, "plan": {}, "data": "cells", "classes": ["person"], "data_sha256": data}
+    (folder / "run/run.json").write_text(json.dumps({**asked, **values}))
+    return str(run.info.run_id)
+
+
+@pytest.mark.usefixtures("made_from_a_run")
+def test_a_bundle_is_stored_with_the_run_that_it_was_made_from(folder: Path) -> None:
+    run_id = logged_run(folder, DATA)
+
+    assert main(["register", "people", "--run", "run"]) == 0
+    assert main(["register", "people"]) == 0
+
+    with_run, alone = (client().get_model_version("people", number) for number in ("1", "2"))
+    assert with_run.run_id == run_id
+    assert alone.run_id != run_id
+    assert with_run.tags["data_sha256"] == alone.tags["data_sha256"] == DATA
+    bundle = catalog.find("people")
+    assert with_run.tags["weights_sha256"] == sha256_of(bundle.weights_path)
+
+
+def test_a_bundle_that_does_not_say_what_it_was_made_from_takes_no_hash_from_a_run(folder: Path) -> None:
+    logged_run(folder, OTHER)
 
     assert main(["register", "people", "--run", "run"]) == 0
 
-    version = mlflow.get_model_version("people", "1")
-    assert version.run_id == run.info.run_id
-    assert version.tags["data_sha256"] == "abc"
-    weights = SHIPPED / "people" / catalog.find("people").manifest.weights
-    assert version.tags["weights_sha256"] == sha256_of(weights)
+    assert "data_sha256" not in client().get_model_version("people", "1").tags
+
+
+@pytest.mark.usefixtures("made_from_a_run")
+@pytest.mark.parametrize(
+    ("data", "values", "told"),
+    [
+        (OTHER, {}, "which has other data (sha256 bbbbbbbbbbbb…, not aaaaaaaaaaaa…)"),
+        (DATA, {"task": "classify"}, "which has the task classify, not semantic"),
+    ],
+)
+def test_a_run_that_a_bundle_was_not_made_from_is_refused(
+    data: str, values: dict[str, str], told: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged_run(folder, data, **values)
+
+    assert main(["register", "people", "--run", "run"]) == 1
+
+    error = capsys.readouterr().err
+    assert f"--run run: people was not made from this run, {told}" in error
+    assert "its own run, which was called first, or omit --run" in error
+    assert client().search_registered_models() == []
+
+
+@pytest.mark.parametrize("alias", ["latest", "Latest", "v1", "V12", "a" * 256, "3x"])
+def test_an_alias_that_is_not_possible_is_refused_before_anything_is_registered(
+    alias: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["register", "people", "--alias", alias]) == 1
+
+    assert f"--alias {alias}: " in capsys.readouterr().err
+    assert client().search_registered_models() == []
 
 
 @pytest.mark.parametrize(

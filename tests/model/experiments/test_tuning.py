@@ -193,6 +193,7 @@ def test_two_processes_share_a_study_and_a_killed_one_loses_nothing(folder: Path
 def test_each_trial_is_a_run_below_that_of_the_study() -> None:
     assert main([*WORDS, "--trials", "2", "--experiment", "search"]) == 0
     assert main([*WORDS, "--trials", "3", "--experiment", "search"]) == 0
+    assert main([*WORDS, "--trials", "4", "--experiment", "others"]) == 1  # and begins no other one
 
     mlflow = client()
     experiment = mlflow.get_experiment_by_name("search")
