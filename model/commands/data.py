@@ -14,7 +14,7 @@ from model.data import Annotated, DataError, Reading, open_data
 from model.data.checks import lacking_classes, object_findings, objects_in, rotated
 from model.data.classified import ClassifiedFolder, is_classified, open_classified
 from model.data.findings import Finding, number_of
-from model.data.leaks import leaks, prints_of
+from model.data.leaks import Print, copies, leaks, prints_of
 
 NAMES_SHOWN = 50
 TASKS = ("instance", "semantic", "classify")
@@ -86,8 +86,10 @@ def _check_annotated(arguments: argparse.Namespace) -> tuple[list[Finding], str]
     findings += (
         lacking_classes(data, objects) if of_pixels else object_findings(data, objects, arguments.max_objects)
     )
+    prints = prints_of(data)
+    findings += copies(prints)
     if arguments.against:
-        findings += _against(data, arguments.against, reading)
+        findings += _against(data, prints, arguments.against, reading)
     if arguments.sheet:
         _draw(lambda: draw_data_sheet(data, arguments.sheet), arguments.sheet)
     return findings, "train and evaluate, of semantic models" if of_pixels else "train and evaluate"
@@ -105,29 +107,39 @@ def _count(data: Annotated) -> list[list[int]]:
     return objects
 
 
-def _against(data: Annotated, path: Path, reading: Reading) -> list[Finding]:
-    """Count the objects of the validation data; the findings about both."""
+def _against(data: Annotated, prints: list[Print], path: Path, reading: Reading) -> list[Finding]:
+    """Count the objects of the validation data; the findings about them, and about both."""
     validation = open_data(path, replace(reading, classes=data.classes))
     objects = _count(validation)
-    findings = _of_validation([*validation.findings(), *lacking_classes(validation, objects)])
+    others = prints_of(validation)
+    findings = _of_validation(
+        [*validation.findings(), *lacking_classes(validation, objects), *copies(others)]
+    )
     if validation.classes != data.classes:
         findings.append(_other_classes(data.classes[1:], validation.classes[1:]))
-    return [*findings, *leaks(prints_of(data), prints_of(validation))]
+    return [*findings, *leaks(prints, others)]
 
 
 def _check_classified(arguments: argparse.Namespace) -> tuple[list[Finding], str]:
     """Count the pictures of each class; the findings, and for what the data are ready."""
     data = open_classified(arguments.data)
     _count_classified(data)
-    findings = [*data.findings()]
+    prints = prints_of(data)
+    findings = [*data.findings(), *copies(prints, _class_names(data))]
     if arguments.against:
         validation = open_classified(arguments.against, data.classes)
         _count_classified(validation)
-        findings += _of_validation(validation.findings())
-        findings += leaks(prints_of(data), prints_of(validation))
+        others = prints_of(validation)
+        findings += _of_validation([*validation.findings(), *copies(others, _class_names(validation))])
+        findings += leaks(prints, others)
     if arguments.sheet:
         _draw(lambda: draw_classified_sheet(data, arguments.sheet), arguments.sheet)
     return findings, "train and evaluate, of classifiers"
+
+
+def _class_names(data: ClassifiedFolder) -> list[str]:
+    """The name of each picture's class."""
+    return [data.classes[class_id] for class_id in data.class_ids]
 
 
 def _count_classified(data: ClassifiedFolder) -> None:

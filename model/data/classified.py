@@ -149,6 +149,13 @@ def is_classified(path: Path) -> bool:
     return is_one and format_of(place) is None and what_it_is(place) is None
 
 
+def empty_classes(path: Path) -> list[str]:
+    """The folders without a picture, if most folders in `path` have pictures; else none."""
+    folders = _folders(path)
+    empty = [folder.name for folder in folders if not _has_picture(folder)]
+    return empty if 2 * len(empty) < len(folders) and not _splits(folders) else []
+
+
 def _check_layout(path: Path, folders: Sequence[Path]) -> None:
     if splits := _splits(folders):
         raise DataError(

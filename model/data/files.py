@@ -19,6 +19,7 @@ from model.pictures.opening import orientation_of
 
 MAP_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 """Of label maps and class maps. Not JPEG, whose compression changes the numbers."""
+NAMES_SHOWN = 50
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini", "icon\r"}
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -50,7 +51,7 @@ def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: 
     """Check that every image has its map.
 
     Raises:
-        DataError: an image has none; the message names the first one, and a file with a similar name.
+        DataError: images have none; the message names them, and a file named like the first.
     """
     lacking = [(image, path) for image, path in zip(images, maps, strict=True) if not path.is_file()]
     if not lacking:
@@ -58,11 +59,20 @@ def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: 
     image, path = lacking[0]
     others = sorted(file for file in path.parent.iterdir() if file.name.startswith(image.stem))
     found = f"; there is {path.parent.name}/{others[0].name}" if others else ""
-    more = f"; {len(lacking) - 1:,} more of the {len(images):,} images lack it" if len(lacking) > 1 else ""
+    expected = f"expected {path.parent.name}/{path.name} (or .tif){found}"
+    if len(lacking) == 1:
+        raise DataError(f"images/{image.name} has no {thing} in {root}: {expected}")
+    names = shown([f"images/{image.name}" for image, _ in lacking])
     raise DataError(
-        f"images/{image.name} has no {thing} in {root}: expected {path.parent.name}/{path.name} (or .tif)"
-        f"{found}{more}"
+        f"{len(lacking):,} of the {len(images):,} images have no {thing} in {root}, {names}: for the first, "
+        f"{expected}"
     )
+
+
+def shown(names: Sequence[object]) -> str:
+    """The names for a message, the first fifty, and the number of the others."""
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(map(str, names[:NAMES_SHOWN])) + more
 
 
 def read_numbers(path: Path, thing: str, things: str) -> npt.NDArray[np.uint16]:

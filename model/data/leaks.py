@@ -1,8 +1,9 @@
-"""Leaks: finds pictures of the validation data that are also among the training data, or look like one."""
+"""Leaks: finds pictures that occur twice in a data set, or in training and validation data, even nearly."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,37 +45,72 @@ class Print:
 
     Attributes:
         name: its file.
+        index: its index in the data.
         digest: of its size and pixels, upright.
         details: float32 (32, 32): its grey thumbnail without coarse differences, of norm 1; zero if there
             are no details.
     """
 
     name: str
+    index: int
     digest: bytes
     details: npt.NDArray[np.float32]
 
 
-def print_of(image: npt.NDArray[np.uint8], name: str = "") -> Print:
+def print_of(image: npt.NDArray[np.uint8], name: str = "", index: int = 0) -> Print:
     """The print of a picture, uint8 (H, W, 3)."""
     digest = hashlib.sha256(str(image.shape).encode() + np.ascontiguousarray(image).tobytes()).digest()
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     thumbnail = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     details = thumbnail - cv2.GaussianBlur(thumbnail, (0, 0), COARSE, borderType=cv2.BORDER_REFLECT)
     norm = float(np.linalg.norm(details))
-    return Print(name, digest, np.float32(0 if norm < FAINT * SIDE else 1 / norm) * details)
+    return Print(name, index, digest, np.float32(0 if norm < FAINT * SIDE else 1 / norm) * details)
 
 
 def prints_of(data: Pictures) -> list[Print]:
     """The prints of all pictures that can be read; decodes them."""
     prints = []
-    for source in tqdm(data.sources, desc="comparing pictures", unit="image", delay=3, leave=False):
+    bar = tqdm(data.sources, desc="comparing pictures", unit="image", delay=3, leave=False)
+    for index, source in enumerate(bar):
         try:
             with source.open() as file:
                 image = pictures.decode(file.read())
         except (OSError, ValueError):  # reported with the pictures
             continue
-        prints.append(print_of(image, source.name))
+        prints.append(print_of(image, source.name, index))
     return prints
+
+
+def copies(prints: Sequence[Print], classes: Sequence[str] | None = None) -> Iterator[Finding]:
+    """Findings about pictures that occur more than once in a data set, pixel for pixel.
+
+    `classes` has the name of each picture's class: copies must be of one class. None: pictures have no class.
+    """
+    of_digest = defaultdict(list)
+    for one in prints:
+        of_digest[one.digest].append(one)
+    groups = [group for group in of_digest.values() if len(group) > 1]
+    same, contradictory = [], []
+    for group in groups:
+        names = " = ".join(one.name for one in group)
+        labels = list(dict.fromkeys(classes[one.index] for one in group)) if classes else []
+        if len(labels) > 1:
+            contradictory.append(f"{names} ({' and '.join(labels)})")
+        else:
+            same.append(names)
+    yield from counted(
+        contradictory,
+        "picture is in several classes, pixel for pixel",
+        "pictures are in several classes, pixel for pixel",
+        refused=True,
+        advice="Keep each in the class to which it belongs",
+    )
+    yield from counted(
+        same,
+        "picture occurs more than once, pixel for pixel",
+        "pictures occur more than once, pixel for pixel",
+        advice="Training and evaluation count each copy",
+    )
 
 
 def leaks(training: Sequence[Print], validation: Sequence[Print]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.data.annotated import Annotated
-from model.data.classified import is_classified
+from model.data.classified import LAYOUT, empty_classes, is_classified
 from model.data.files import is_left_by_system
 from model.data.formats.place import Place
 from model.data.formats.registry import FORMATS, format_of
@@ -95,7 +95,13 @@ def _what_else(place: Place) -> str:
     ]
     if unread:
         return f"has no data set in a supported format; {unread[0][0].name}/ {unread[0][1]}"
-    return f"has no data set: expected {layouts}; found {_listing(place.path)}"
+    if empty := empty_classes(place.path):
+        return (
+            "seems to be for classification, but has class folders without a picture, "
+            f"{', '.join(empty[:ENTRIES_SHOWN])}: add pictures, or remove the folders; for segmentation "
+            f"expected {layouts}"
+        )
+    return f"has no data set: expected {layouts}; for classification, {LAYOUT}; found {_listing(place.path)}"
 
 
 def _listing(folder: Path) -> str:

@@ -51,8 +51,9 @@ class ClassMapFolder(Annotated):
     `images/ID.*` is any picture, `masks/ID.png` (or .tif, .bmp) a grey picture of 8 or 16 bits: 0 is
     background, any other number the line of `classes.txt` that names the class. 255 is unknown, as in VOC,
     unless it is the number of a class. If there is one class, its pixels may also be white (255); grey pixels
-    along its edges are then rounded to black or white. A mask whose size differs from its image is scaled, by
-    nearest neighbour. Samples are in the order of ID; each class that occurs is one object.
+    along its edges are then rounded to black or white. A mask of another size than its image, but of the same
+    aspect ratio, is scaled by nearest neighbour. Samples are in the order of ID; each class that occurs is
+    one object.
     """
 
     format_name = "class maps"
@@ -115,7 +116,7 @@ class ClassMapFolder(Annotated):
         if not self.has_names:
             yield assumed_class(ONLY_CLASS, "classes.txt")
         yield from spare_maps(self.path / "masks", self._maps)
-        unusable, bordered, white, told = [], [], [], 0
+        unusable, bordered, white, grey, told = [], [], [], [], 0
         for index in tqdm(range(len(self)), desc="class maps", unit="map", delay=3, leave=False):
             path = self._maps[index]
             try:
@@ -127,10 +128,33 @@ class ClassMapFolder(Annotated):
             told += bool(self.class_ids(index))
             if self._is_white(values):
                 white.append(short(path))
+                if not set(values) <= {0, WHITE}:
+                    grey.append(short(path))
             elif UNKNOWN in values and len(self.classes) <= UNKNOWN:
                 bordered.append(short(path))
         yield from counted(unusable, "class map cannot be used", "class maps cannot be used", refused=True)
         yield from self._about_255(bordered, white, told)
+        rounded = f"grey pixels, which are rounded: from {HALF_WHITE} to white (the class), else to black"
+        yield from counted(grey, f"white class map has {rounded}", f"white class maps have {rounded}")
+        yield from counted(
+            self._of_other_size(),
+            "mask has another size than its picture and is scaled",
+            "masks have another size than their picture and are scaled",
+        )
+
+    def _of_other_size(self) -> list[str]:
+        """The masks that are scaled: those of the same aspect ratio; others are found with the pictures."""
+        scaled = []
+        for index, path in enumerate(self._maps):
+            try:
+                mask, size = map_header(path).upright, self.size(index)
+            except DataError:  # found with the pictures and the labels
+                continue
+            if mask != size and _are_alike(mask, size):
+                scaled.append(
+                    f"{short(path)} is {mask[0]} x {mask[1]} pixels, its picture {size[0]} x {size[1]}"
+                )
+        return scaled
 
     def _about_255(self, bordered: list[str], white: list[str], told: int) -> Iterator[Finding]:
         """Findings about the meaning of 255; `told` counts the maps that have a class."""
@@ -158,13 +182,16 @@ class ClassMapFolder(Annotated):
         return _are_alike(map_header(self._maps[index]).upright, size)
 
     def _misfit(self, index: int, size: tuple[int, int]) -> str | None:
-        """A message only for a rotated mask; other sizes are scaled."""
+        """A message only for another aspect ratio; other sizes are scaled."""
         mask = map_header(self._maps[index]).upright
-        if _are_alike(mask, size) or not _are_alike(mask, size[::-1]):
+        if _are_alike(mask, size):
             return None
+        hint = "a class map must have the size of its picture, or at least its aspect ratio"
+        if _are_alike(mask, size[::-1]):
+            hint = "one of them seems to be rotated by 90°"
         return (
             f"{short(self._maps[index])} is {mask[0]} x {mask[1]} pixels, {self.sources[index].name} is "
-            f"{size[0]} x {size[1]}: one of them seems to be rotated by 90°"
+            f"{size[0]} x {size[1]}: {hint}"
         )
 
     def _values(self, index: int) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.data.class_names import BACKGROUND_NAMES
+from model.data.files import shown
 from model.data.findings import Finding, counted, number_of
 from model.data.formats.coco_json import check_coco
 from model.data.formats.data_format import DataFormat
@@ -183,8 +184,8 @@ def _image_folder(json_path: Path, file_names: list[str]) -> Path:
         raise DataError(f"{json_path.name} lists {file_names[0]}, which is in none of {looked}")
     missing = [name for name in file_names if not (folder / name).is_file()]
     if missing:
-        count = f"{len(missing)} of {len(file_names)}"
-        raise DataError(f"{folder} lacks {count} images of {json_path.name}, the first {missing[0]}")
+        count = f"{len(missing):,} of {len(file_names):,}"
+        raise DataError(f"{folder} lacks {count} images of {json_path.name}: {shown(missing)}")
     return folder
 
 

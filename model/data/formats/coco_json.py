@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from model.data.files import shown
 from model.data.sample import DataError
 from model.data.shapes import is_polygon
 
@@ -68,16 +69,23 @@ def _check_references(coco: Mapping[str, Any], file_name: str) -> None:
     bare = [annotation["id"] for annotation in coco["annotations"] if not annotation.get("segmentation")]
     if bare:
         # Not ignored: the objects of a data set with boxes only would be learned as background.
-        count = f"{len(bare):,} of {len(coco['annotations']):,}"
         raise DataError(
-            f"{file_name}: annotation {bare[0]} has no mask: its 'segmentation' is missing or empty, as in "
-            f"{count} annotations. Boxes are not enough to learn masks: draw outlines, or remove these "
-            "annotations and their images"
+            f"{file_name}: {len(bare):,} of {len(coco['annotations']):,} annotations have no mask, since "
+            f"'segmentation' is missing or empty: {shown(bare)}. Boxes are not enough to learn masks: draw "
+            "outlines, or remove these annotations and their images"
+        )
+    stray = [
+        f"{annotation['id']} (image {annotation['image_id']})"
+        for annotation in coco["annotations"]
+        if annotation["image_id"] not in images
+    ]
+    if stray:
+        raise DataError(
+            f"{file_name}: {len(stray):,} of {len(coco['annotations']):,} annotations belong to images "
+            f"that are not listed: {shown(stray)}. List these under 'images', or remove the annotations"
         )
     for annotation in coco["annotations"]:
         where = f"{file_name}: annotation {annotation['id']}"
-        if annotation["image_id"] not in images:
-            raise DataError(f"{where} belongs to image {annotation['image_id']}, which is not listed")
         if annotation["category_id"] not in category_ids:
             raise DataError(f"{where} has category {annotation['category_id']}, which is not listed")
         image = images[annotation["image_id"]]

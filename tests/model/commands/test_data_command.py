@@ -148,6 +148,24 @@ def test_folders_of_classes_are_counted_drawn_and_compared(
     assert "does not exist: name a folder that has a folder for each class" in capsys.readouterr().err
 
 
+def test_copies_within_a_data_set_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_label_maps(tmp_path / "cells", photo(1), photo(2), photo(1))
+    assert main(["data", "check", str(data)]) == 0
+    assert (
+        "Note: 1 picture occurs more than once, pixel for pixel: images/0.png = images/2.png. Training"
+        in capsys.readouterr().out
+    )
+
+    for name, seed in {"sea/1": 1, "sea/2": 1, "sea/3": 3, "wood/4": 3, "wood/5": 5}.items():
+        (tmp_path / "classes" / name).parent.mkdir(parents=True, exist_ok=True)
+        photo(seed).save(tmp_path / "classes" / f"{name}.png")
+    assert main(["data", "check", str(tmp_path / "classes")]) == 1
+    said = capsys.readouterr().out
+    several = "1 picture is in several classes, pixel for pixel: sea/3.png = wood/4.png (sea and wood). Keep"
+    assert f"Must be fixed: {several}" in said
+    assert "Note: 1 picture occurs more than once, pixel for pixel: sea/1.png = sea/2.png" in said
+
+
 def test_two_pictures_of_one_name_must_be_fixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_label_maps(tmp_path / "data", photo(1), photo(2))
     photo(1).save(data / "images/0.jpg")

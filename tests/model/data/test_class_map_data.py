@@ -53,13 +53,43 @@ def test_the_pixels_of_a_single_class_may_be_white(tmp_path: Path) -> None:
 
 
 def test_a_mask_of_another_size_is_scaled_to_the_nearest(tmp_path: Path) -> None:
-    mask = np.array([[0, 1], [2, 0]], np.uint8)
+    mask = np.zeros((6, 8), np.uint8)
+    mask[:3, 4:], mask[3:, :4] = 1, 2
     data = ClassMapFolder(_folder(tmp_path, mask, "a\nb"))
 
     check_data(data)
 
     assert data[0].boxes.tolist() == [[8, 0, 16, 6], [0, 6, 8, 12]]
     assert all((mask == 1).all() for mask in data[0].masks)
+    assert [str(finding) for finding in data.findings()] == [
+        "1 mask has another size than its picture and is scaled: masks/a.png is 8 x 6 pixels, its picture "
+        "16 x 12"
+    ]
+
+
+def test_a_mask_of_another_aspect_ratio_is_refused(tmp_path: Path) -> None:
+    data = ClassMapFolder(_folder(tmp_path, np.ones((12, 12), np.uint8), "a"))
+
+    says = r"masks/a\.png is 12 x 12 pixels, images/a\.jpg is 16 x 12: a class map must have the size"
+    with pytest.raises(DataError, match=f"1 picture does not fit its labels: {says}"):
+        check_data(data)
+    with pytest.raises(DataError, match=says):
+        data[0]
+
+
+@pytest.mark.parametrize("stray", [7, 200])
+def test_grey_pixels_of_a_white_mask_are_found(tmp_path: Path, stray: int) -> None:
+    mask = _classes_map().clip(0, 1) * np.uint8(255)
+    white = ClassMapFolder(_folder(tmp_path, mask, "a"))
+    assert not list(white.findings())
+
+    mask[11, 11] = stray
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    (finding,) = ClassMapFolder(tmp_path).findings()
+    assert str(finding) == (
+        "1 white class map has grey pixels, which are rounded: from 128 to white (the class), else to "
+        "black: masks/a.png"
+    )
 
 
 def test_a_picture_without_any_class_is_a_sample(tmp_path: Path) -> None:

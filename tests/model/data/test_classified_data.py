@@ -110,6 +110,30 @@ def test_a_folder_that_is_not_there_or_of_other_classes_is_refused(tmp_path: Pat
         open_classified(fill(tmp_path, TWO), ["cat", "bird"])
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {**TWO, "bird/.DS_Store": b""},
+            "has class folders without a picture, bird: add pictures, or remove",
+        ),
+        (
+            {"cat/1.png": PICTURE, "a.png": PICTURE},
+            r"for classification, a folder for each class.*found a\.png",
+        ),
+        (
+            {"cat/1.png": PICTURE, "dog/.DS_Store": b""},
+            "for classification, a folder for each class.*found cat/",
+        ),
+    ],
+)
+def test_what_is_nearly_classified_is_refused_with_the_layout_of_classes(
+    tmp_path: Path, files: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(DataError, match=told):
+        open_data(fill(tmp_path, files))
+
+
 def test_it_is_recognised_by_looking(tmp_path: Path) -> None:
     assert is_classified(fill(tmp_path / "a", TWO))
     assert not is_classified(fill(tmp_path / "b", {f"train/{name}": PICTURE for name in TWO}))

@@ -163,9 +163,12 @@ def test_a_folder_without_json_is_refused(tmp_path: Path) -> None:
         ([], "has no images, annotations, categories"),
         ({"images": [], "annotations": []}, "has no categories"),
         ({"images": [], "annotations": [], "categories": []}, "lists no images"),
-        (coco_json({"bbox": [1, 1, 3, 3]}), "annotation 0 has no mask"),
-        (coco_json({"segmentation": []}), "annotation 0 has no mask"),
-        (coco_json({"segmentation": [[0] * 6], "image_id": 6}), "annotation 0 belongs to image 6"),
+        (coco_json({"bbox": [1, 1, 3, 3]}), "1 of 1 annotations have no mask, .*: 0. Boxes"),
+        (coco_json({"segmentation": []}), "1 of 1 annotations have no mask, .*: 0. Boxes"),
+        (
+            coco_json({"segmentation": [[0] * 6], "image_id": 6}),
+            r"1 of 1 annotations belong to images that are not listed: 0 \(image 6\)",
+        ),
         (coco_json({"segmentation": [[0] * 6], "category_id": 8}), "annotation 0 has category 8"),
         (
             changed("images", id=...),
@@ -268,7 +271,7 @@ def test_missing_images_are_counted_when_opened(tmp_path: Path) -> None:
     coco = coco_json()
     coco["images"].append({"id": 6, "file_name": "b.png", "height": 1, "width": 1})
     write(tmp_path, coco)
-    with pytest.raises(DataError, match=r"lacks 1 of 2 images of .*, the first b\.png"):
+    with pytest.raises(DataError, match=r"lacks 1 of 2 images of .*: b\.png"):
         CocoFolder(tmp_path)
 
 

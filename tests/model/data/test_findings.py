@@ -331,7 +331,7 @@ def test_images_without_a_map_are_counted_with_what_lies_there(tmp_path: Path) -
     (folder / "labels/2.png").unlink()
     with pytest.raises(
         DataError,
-        match=r"images/1\.png has no label map .*there is labels/1_mask\.jpg; 1 more of the 3 images",
+        match=r"2 of the 3 images have no label map .*, images/1\.png, images/2\.png: .*labels/1_mask\.jpg",
     ):
         open_data(folder)
 
