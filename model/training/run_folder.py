@@ -134,7 +134,8 @@ class RunFolder:
 
     def lacks_report(self, step: int) -> bool:
         """Whether the plan has a report at this step, which was not written completely."""
-        return self._is_report_planned(step) and not self.history.is_measured(step)
+        is_last = step == self._plan.steps  # then again, even if only its files are gone
+        return self._is_report_planned(step) and (is_last or not self.history.is_measured(step))
 
     def is_finished(self, step: int) -> bool:
         """Whether, after this step, the last `patience` reports were no better than one before them."""

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask
-from stub_segmenter import StubSegmenter
+from stub_segmenter import StubSegmenter, stub_manifest
 
 import app.serving.loading
 from app import create_app
@@ -45,7 +45,7 @@ def create_loading_app() -> Flask:
 
     Where STUB_LOADED names a file, it is not loaded before there is one.
     """
-    app.serving.loading.find = lambda name: SimpleNamespace(name=name)  # type: ignore[assignment,return-value]
+    app.serving.loading.find = lambda name: SimpleNamespace(manifest=stub_manifest(name))  # type: ignore[assignment,return-value]
     app.serving.loading.load = _load  # type: ignore[assignment]
     return create_app(settings=Settings.from_environment({"MASKSERVE_MODELS": "nuclei", **os.environ}))
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import cv2
 import pytest
@@ -33,16 +33,16 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StubSegmente
     segmenters: dict[str, StubSegmenter] = {}
     asked_for.clear()
 
-    def find(name: str) -> StubSegmenter:
+    def find(name: str) -> SimpleNamespace:
         if name not in segmenters:
             raise UnknownModel(f"there is no model {name!r}")
-        return segmenters[name]
+        return segmenters[name].bundle
 
     def load(
         name: str, *, engine: str | None, precision: str | None, threads: int | None, tested: bool
     ) -> StubSegmenter:
         if tested:
-            find(name).self_test()
+            segmenters[name].self_test()
         asked_for[name] = (engine, precision, threads)
         return segmenters[name]
 

@@ -110,7 +110,7 @@ def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_n
         (
             "MASKSERVE_MODELS",
             "nuclie",
-            "MASKSERVE_MODELS: there is no model 'nuclie'; there are: nuclei, people",
+            "MASKSERVE_MODELS: there is no model 'nuclie'; there are: gate, nuclei, people",
         ),
     ],
 )

@@ -62,7 +62,8 @@ def test_a_run_reports_accuracy_and_recalls_and_draws_its_mistakes(run_folder: P
     rows = history_of(run_folder)
     recalls = [f"val_recall_{name}" for name in COLOURS]
 
-    assert list(rows[0]) == ["step", "loss", "val_loss", "val_accuracy", *recalls]
+    names = ["step", "cross_entropy_loss", "loss", "val_loss", "val_accuracy", *recalls]
+    assert list(rows[0]) == names
     assert [row["step"] for row in rows] == [str(step) for step in range(1, STEPS + 1)]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert 0 <= float(rows[-1]["val_accuracy"]) <= 1
