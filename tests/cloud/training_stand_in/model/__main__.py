@@ -29,15 +29,17 @@ def train(words: list[str]) -> int:
     (out / "run.lock").touch()
     data = sorted(path.read_text() for path in Path(values["--data"]).rglob("*") if path.is_file())
     write(out / "run.json", json.dumps({"data": values["--data"], "read": data}))
-    checkpoint = out / "checkpoint.npz"
+    checkpoint, history = out / "checkpoint.npz", out / "history.csv"
     step = int(checkpoint.read_text()) if checkpoint.exists() else 0
     signal.signal(signal.SIGTERM, stop)
     while step < STEPS:
         step += 1
         time.sleep(0.1)
+        # In the order of a real run: the checkpoint relies on the history, of which later steps are dropped.
+        steps = history.read_text().split() if history.exists() else []
+        write(history, "".join(f"{one}\n" for one in [*(one for one in steps if int(one) < step), step]))
         write(checkpoint, f"{step}")
         write(out / "model.weights.h5", f"weights of {step}")
-        write(out / "history.csv", (out / "history.csv").read_text() + f"{step}\n" if step > 1 else "1\n")
         if _stopped:
             return 143
     return 0

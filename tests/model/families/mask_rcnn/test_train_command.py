@@ -33,7 +33,7 @@ def refusal(capsys: pytest.CaptureFixture[str], out: Path, *words: object) -> st
         ("[]", "recipe.json is not a valid recipe: it must have the sections config and plan"),
         ("{", "recipe.json is not valid YAML in line 1: "),
         ({"plans": {}}, "recipe.json is not a valid recipe: plans is unknown: did you mean plan?"),
-        ({"plan": [4]}, "recipe.json is not a valid recipe: plan: "),
+        ({"plan": [4]}, "recipe.json is not a valid recipe: plan [4] must be a section"),
         (
             {"config": {**CONFIG, "backbones": "resnet50"}, "plan": PLAN},
             "backbones is unknown: did you mean backbone?",
