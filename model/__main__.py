@@ -29,6 +29,8 @@ COMMANDS = {
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
 }
 """Command → its module in `model.commands` and its line of help."""
+OF_TRAINING = ("keras", "matplotlib", "nncf", "tensorflow", "yaml")
+"""Modules that serving does not need, so that they may be missing."""
 
 
 def main(words: list[str] | None = None, program: str = "python -m model") -> int:
@@ -58,6 +60,15 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
     except (ValueError, OSError) as error:
         message = in_words(error) if isinstance(error, OSError) else str(error)
         print(f"{parser.prog} {arguments.command}: {message}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in OF_TRAINING:
+            raise
+        print(
+            f"{parser.prog} {arguments.command}: {error.name} is not installed, as where models are only "
+            "served: run make full, or pip install 'maskserve[train]'",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         return 130

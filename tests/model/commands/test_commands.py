@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -667,3 +668,15 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
     assert ended.value.code == 0
     assert f"usage: python -m model {command}" in capsys.readouterr().out
+
+
+def test_where_models_are_only_served_training_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = tmp_path / "recipe.yaml", tmp_path / "run"
+    recipe.write_text("plan: {steps: 1}")
+    monkeypatch.setitem(sys.modules, "yaml", None)  # its import fails as if it were not installed
+
+    assert run("train", "--config", recipe, "--data", tmp_path, "--out", out) == 1
+
+    assert "yaml is not installed, as where models are only served: run make full" in capsys.readouterr().err
