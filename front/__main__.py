@@ -17,8 +17,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from front.exchanges import MOST_READ_BYTES, Exchange, Worker
+from front.exchanges import MOST_READ_BYTES, Exchange
 from front.holding import Held
+from front.workers import Worker
 
 _STOP = signal.SIGUSR2  # not SIGTERM: service managers send that to all processes at once, this one included
 _ADDRESS = "0.0.0.0"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import socket
-import termios
 import time
-import uuid
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Protocol
@@ -18,9 +14,10 @@ from front import heads
 from front.bodies import Body, Chunked, Counted
 from front.heads import Head, Refused
 from front.holding import Held
+from front.problems import response_of
+from front.workers import HELD_BYTES, Worker, connection_of
 
 _LINGER_SECONDS = 2.0  # for a client to read a response that was sent before the whole request had arrived
-_HELD_BYTES = 64 * 1024
 MOST_READ_BYTES = 64 * 1024  # per read
 _LINES_READ_BYTES = 4 * 1024  # per read where lines are parsed, which takes time while other connections wait
 _HEAD_SECONDS = 60.0  # for a head to arrive: an incomplete head occupies memory
@@ -72,9 +69,9 @@ class Exchange(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(_HELD_BYTES)
+        transport.set_write_buffer_limits(HELD_BYTES)
         # Otherwise the kernel buffers megabytes of a response that the client does not read.
-        _connection_of(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _HELD_BYTES)
+        connection_of(transport).setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, HELD_BYTES)
         self._client = transport.get_extra_info("peername")[:2]
         self._front.enter(self)
 
@@ -178,7 +175,7 @@ class Exchange(asyncio.BufferedProtocol):
             worker.transport.abort()
             return
         self._worker = worker
-        worker.transport.set_write_buffer_limits(_HELD_BYTES)
+        worker.transport.set_write_buffer_limits(HELD_BYTES)
         worker.transport.write(bytes(self._received))
         self._forget()
         self._await_taking()
@@ -233,8 +230,7 @@ class Exchange(asyncio.BufferedProtocol):
         speaks_open_inference = (
             self._head.speaks_open_inference if self._head else heads.speaks_open_inference(self._received)
         )
-        problem = _open_inference_problem if speaks_open_inference else _problem
-        self._transport.write(problem(status, detail, is_for_head))
+        self._transport.write(response_of(status, detail, is_for_head, speaks_open_inference))
         entry = {
             "severity": "INFO" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "WARNING",
             "message": f"refused {status.value}: {detail}",
@@ -283,97 +279,3 @@ class Exchange(asyncio.BufferedProtocol):
             self.answer_here(
                 HTTPStatus.SERVICE_UNAVAILABLE, "The service is shutting down. Try again shortly."
             )
-
-
-class Worker(asyncio.BufferedProtocol):
-    """The connection to the worker that handles a request."""
-
-    transport: asyncio.Transport
-
-    def __init__(self, exchange: Exchange, buffer: bytearray) -> None:
-        """`buffer` is the one that all connections read into."""
-        self._exchange = exchange
-        self._buffer = buffer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        _connection_of(transport).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _HELD_BYTES)
-        self._exchange.begin(self)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return memoryview(self._buffer)
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._exchange.answer(bytes(memoryview(self._buffer)[:nbytes]))
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the kernel at the worker's end has acknowledged all that was sent."""
-        connection = _connection_of(self.transport)
-        unacknowledged = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
-        return not self.transport.get_write_buffer_size() and not any(unacknowledged)
-
-    def pause_writing(self) -> None:
-        self._exchange.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._exchange.continue_reading()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if error is not None:  # the worker closed before it had read everything, perhaps after a response
-            for data in self._rest():
-                self._exchange.answer(data)
-        self._exchange.worker_is_done()
-
-    def _rest(self) -> Iterator[bytes]:
-        """What the kernel still has from the worker, which asyncio discards when a write fails."""
-        with _connection_of(self.transport).dup() as connection, suppress(OSError):
-            connection.setblocking(False)
-            connection.getsockopt(
-                socket.SOL_SOCKET, socket.SO_ERROR
-            )  # clears the error, which recv would raise before it returns data
-            while data := connection.recv(_HELD_BYTES):
-                yield data
-
-
-def _connection_of(transport: asyncio.Transport) -> socket.socket:
-    connection: socket.socket = transport.get_extra_info("socket")
-    return connection
-
-
-def _problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
-    """A response in the format of the service's own errors (app/answering/problems.py)."""
-    request_id = uuid.uuid4().hex
-    problem = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "request_id": request_id,
-    }
-    return _answer(status, problem, "application/problem+json", request_id, is_for_head)
-
-
-def _open_inference_problem(status: HTTPStatus, detail: str, is_for_head: bool) -> bytes:
-    """The same in the format of KServe V2."""
-    return _answer(status, {"error": detail}, "application/json", uuid.uuid4().hex, is_for_head)
-
-
-def _answer(
-    status: HTTPStatus, content: Mapping[str, object], media_type: str, request_id: str, is_for_head: bool
-) -> bytes:
-    body = json.dumps(content).encode()
-    headers = {
-        "Content-Type": media_type,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "X-Request-Id": request_id,
-        "Connection": "close",
-    }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "1"
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *map(": ".join, headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + (b"" if is_for_head else body)
