@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-_LOGGER = logging.getLogger("model.pictures.isolation.decoders")
+_LOGGER = logging.getLogger("model.pictures.isolation.decoder_process")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -20,10 +20,16 @@ LACKS_MEMORY = errno.ENOMEM
 
 _HEAD = struct.Struct("!I")  # the length of the JSON in bytes
 _MOST_BYTES = 1 << 20
+_TALK_SECONDS = 10.0  # for a message, which is always short; a process that takes longer counts as dead
 
 
 class Ended(Exception):
     """The process at the other end is gone."""
+
+
+def limit_talk(connection: socket.socket) -> None:
+    """Make `send` and `receive` over `connection` raise TimeoutError if the other end does not respond."""
+    connection.settimeout(_TALK_SECONDS)
 
 
 class Message(NamedTuple):

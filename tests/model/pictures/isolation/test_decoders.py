@@ -35,7 +35,7 @@ from model.pictures import (
     decode_reduced,
     whole,
 )
-from model.pictures.isolation import decoders as decoders_module
+from model.pictures.isolation import wire
 from model.pictures.isolation.decoders import Decoders
 from model.pictures.isolation.nursery import obey
 from model.pictures.isolation.wire import receive, send
@@ -297,13 +297,13 @@ def test_where_nurseries_are_killed_again_and_again_the_picture_is_not_called_br
 
 
 def test_a_nursery_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 3)
+    monkeypatch.setattr(wire, "_TALK_SECONDS", 3)
     decoders = Decoders()
     decoders.decode(encode(64, 48, "PNG"), whole)
     stopped = nursery()
     os.kill(working(), signal.SIGKILL)
     os.kill(stopped, signal.SIGSTOP)
-    monkeypatch.setattr(decoders_module, "_TALK_SECONDS", 10)
+    monkeypatch.setattr(wire, "_TALK_SECONDS", 10)
     assert decoders.decode(encode(64, 48, "PNG"), whole).size == (64, 48)
     assert nursery() != stopped
     decoders.close()
