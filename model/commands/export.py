@@ -13,7 +13,7 @@ from model.commands.report import say_exports
 from model.data import DataSet, PictureFolder, Reading, Sample, check_data, is_data, open_data_for
 from model.data.classified import ClassifiedFolder, is_classified, open_classified
 from model.engines.choice import PRECISIONS
-from model.publishing.exporting import MINUTES, Stopped, export
+from model.publishing.exporting import MINUTES, ExportStopped, export
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         bundle = export(
             arguments.name, precisions, pictures, arguments.minutes, controlled=arguments.controlled
         )
-    except Stopped:
+    except ExportStopped:
         print("Stopped; the precisions that were completed are kept:")
         say_exports(catalog.find(arguments.name))
         raise

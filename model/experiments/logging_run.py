@@ -29,7 +29,7 @@ SYSTEM = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 PANELS = "predictions"
 
 
-class Ended(Exception):
+class RunEnded(Exception):
     """Training has ended early on purpose.
 
     Attributes:
@@ -149,7 +149,7 @@ def logged(
         status, told = "FINISHED", {"state": "finished"}
     except Stopped:
         raise
-    except Ended as ended:
+    except RunEnded as ended:
         status, told = "FINISHED", {"state": ended.state}
         raise
     except Exception as error:

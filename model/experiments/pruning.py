@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from model.experiments.logging_run import Ended
+from model.experiments.logging_run import RunEnded
 from model.experiments.study import Claim, Study
 from model.training.learner import Learner
 from model.training.observer import Observer
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model.training.run_folder import RunFolder
 
 
-class Pruned(Ended):
+class Pruned(RunEnded):
     """A trial was ended early, since it was worse than the median of the others at the same step."""
 
     state = "pruned"

@@ -40,7 +40,7 @@ class ExportError(ValueError):
     """The stages cannot be compiled, or do not give the results of the network."""
 
 
-class Stopped(KeyboardInterrupt):
+class ExportStopped(KeyboardInterrupt):
     """Ctrl-C while int8 was made: the model has been exported with what was complete by then."""
 
 
@@ -68,7 +68,7 @@ def export(
     Raises:
         ExportError: int8 is requested without pictures; or the resize mode has no largest picture.
         BundleError: the compiled stages fail the self-test.
-        Stopped: Ctrl-C while int8 was made.
+        ExportStopped: Ctrl-C while int8 was made.
     """
     until = time.monotonic() + 60 * minutes
     if "int8" in precisions and (pictures is None or len(pictures) < 2):
@@ -87,7 +87,7 @@ def export(
                 stopped = interrupt
         exporter.finish()
     if stopped is not None:
-        raise Stopped from stopped
+        raise ExportStopped from stopped
     return catalog.find(name)
 
 

@@ -21,7 +21,7 @@ BAR = "{desc} |{bar:20}| {remaining} left{postfix}"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ExactLayers:
     """Layers that stay exact, and the loss of the model with them, on a scale of 0 to 1."""
 
     exact: tuple[int, ...]
@@ -61,7 +61,7 @@ class LayerSearch:
             seconds: the time limit of the whole search.
             seconds_of_loss: the duration of a call of `lost`.
         """
-        self.best: Candidate | None = None
+        self.best: ExactLayers | None = None
         self.complete = True
         self._layers = layers
         self._distance = distance
@@ -74,7 +74,7 @@ class LayerSearch:
         self._stage = stage
         self._bar: tqdm
 
-    def run(self) -> Candidate | None:
+    def run(self) -> ExactLayers | None:
         """Search until the fewest layers are found or the time is up, and return `best`."""
         # The bar counts seconds, because its steps differ in duration.
         with tqdm(total=1, desc=f"int8 of {self._stage}", bar_format=BAR) as self._bar:
@@ -129,7 +129,7 @@ class LayerSearch:
         self._least_lost = min(self._least_lost, lost)
         if lost > self._largest_loss:
             return False
-        self.best = Candidate(tuple(exact), lost)
+        self.best = ExactLayers(tuple(exact), lost)
         return True
 
     def _is_late(self) -> bool:
