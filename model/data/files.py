@@ -13,6 +13,7 @@ import tifffile
 from PIL import ExifTags, Image
 
 from model.data.class_names import ClassFile, read_class_file
+from model.data.gathering import Problems
 from model.data.sample import DataError, check_classes
 from model.pictures import Header, turned
 from model.pictures.opening import orientation_of
@@ -47,13 +48,19 @@ def map_beside(image: Path, folder: Path) -> Path:
     return next((path for path in candidates if path.is_file()), candidates[0])
 
 
-def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: str) -> None:
-    """Check that every image has its map.
+def with_maps(
+    images: Sequence[Path], folder: Path, thing: str, problems: Problems
+) -> list[tuple[Path, Path]]:
+    """The images that have a map in `folder`, each with it; `thing` is what a map is called."""
+    pairs = [(image, map_beside(image, folder)) for image in images]
+    there = [(image, path) for image, path in pairs if path.is_file()]
+    problems.each(_check_maps, [folder.parent], [pairs], [thing])
+    return there
 
-    Raises:
-        DataError: images have none; the message names them, and a file named like the first.
-    """
-    lacking = [(image, path) for image, path in zip(images, maps, strict=True) if not path.is_file()]
+
+def _check_maps(root: Path, pairs: Sequence[tuple[Path, Path]], thing: str) -> None:
+    """Raise DataError if images have no map; the message names them, and a file named like the first."""
+    lacking = [(image, path) for image, path in pairs if not path.is_file()]
     if not lacking:
         return
     image, path = lacking[0]
@@ -64,7 +71,7 @@ def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: 
         raise DataError(f"images/{image.name} has no {thing} in {root}: {expected}")
     names = shown([f"images/{image.name}" for image, _ in lacking])
     raise DataError(
-        f"{len(lacking):,} of the {len(images):,} images have no {thing} in {root}, {names}: for the first, "
+        f"{len(lacking):,} of the {len(pairs):,} images have no {thing} in {root}, {names}: for the first, "
         f"{expected}"
     )
 
