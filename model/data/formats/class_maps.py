@@ -21,11 +21,11 @@ from model.data.files import (
     read_numbers,
     short,
     values_in,
-    with_maps,
 )
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.label_maps import assumed_class, spare_maps
+from model.data.formats.map_beside import with_maps
 from model.data.formats.place import Place
 from model.data.gathering import gathering
 from model.data.reading import NO_CHOICE, Reading
