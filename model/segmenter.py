@@ -86,6 +86,15 @@ class Segmenter:
             turn=turn,
         )
 
+    def predict_each(self, image: npt.NDArray[np.uint8], wishes: Sequence[Wishes]) -> list[Result]:
+        """As `predict`, for several requests about one picture, uint8 (H, W, 3), RGB.
+
+        The network of a semantic model runs once for all of them.
+        """
+        check_rgb(image)
+        size = image.shape[1], image.shape[0]
+        return self._predictor.predict_each(image, wishes, size=size, stopwatch=Stopwatch(), turn=nullcontext)
+
     def segment(
         self,
         image: npt.NDArray[np.uint8],

@@ -285,9 +285,7 @@ def module_of(target: str) -> str:
     return target if target in MODULES else target.rpartition(".")[0]
 
 
-FAMILY_FOLDERS = sorted(
-    path.parent.name for path in (REPOSITORY / "model" / "families").glob("*/__init__.py")
-)
+FAMILY_FOLDERS = sorted(path.parent.name for path in (REPOSITORY / "model" / "families").glob("*/family.py"))
 FACES = {"mask_rcnn": ("model.mrcnn",)}
 """Of a family, the modules outside its folder by whose names it is known."""
 

@@ -14,9 +14,11 @@ from model.data import Annotated, DataError, Reading, open_data
 from model.data.checks import lacking_classes, object_findings, objects_in, rotated
 from model.data.classified import ClassifiedFolder, is_classified, open_classified
 from model.data.findings import Finding, number_of
+from model.data.gathering import InvalidData
 from model.data.leaks import Print, copies, leaks, prints_of
 
 NAMES_SHOWN = 50
+SENTENCES_SHOWN = 20
 TASKS = ("instance", "semantic", "classify")
 DRAWN_AS = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -69,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     findings, trained_with = check(arguments)
     for finding in sorted(findings, key=lambda finding: not finding.refused):
         mark = "Must be fixed" if finding.refused else "Note"
-        print(f"{mark}: {finding.sentence(NAMES_SHOWN)}")
+        print(f"{mark}: {finding.listed(_most_shown(finding))}")
     if any(finding.refused for finding in findings):
         return 1
     print(f"Ready for {trained_with}")
@@ -79,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_annotated(arguments: argparse.Namespace) -> tuple[list[Finding], str]:
     """Count the objects; the findings, and for what the data are ready."""
     reading = reading_of(arguments)
-    data = open_data(arguments.data, reading)
+    data, invalid = _opened(arguments.data, reading)
     of_pixels = arguments.task == "semantic" or (not arguments.task and not data.has_objects)
     objects = _count(data)
-    findings = [*data.findings(), *rotated(data)]
+    findings = [*invalid, *data.findings(), *rotated(data)]
     findings += (
         lacking_classes(data, objects) if of_pixels else object_findings(data, objects, arguments.max_objects)
     )
@@ -93,6 +95,21 @@ def _check_annotated(arguments: argparse.Namespace) -> tuple[list[Finding], str]
     if arguments.sheet:
         _draw(lambda: draw_data_sheet(data, arguments.sheet), arguments.sheet)
     return findings, "train and evaluate, of semantic models" if of_pixels else "train and evaluate"
+
+
+def _opened(path: Path, reading: Reading) -> tuple[Annotated, Sequence[Finding]]:
+    """The data set, without its invalid files and annotations, and the findings about these.
+
+    Raises:
+        InvalidData: nothing else is left.
+        DataError: it cannot be opened.
+    """
+    try:
+        return open_data(path, reading), ()
+    except InvalidData as error:
+        if error.rest is None:
+            raise
+        return error.rest, error.findings
 
 
 def _count(data: Annotated) -> list[list[int]]:
@@ -109,11 +126,11 @@ def _count(data: Annotated) -> list[list[int]]:
 
 def _against(data: Annotated, prints: list[Print], path: Path, reading: Reading) -> list[Finding]:
     """Count the objects of the validation data; the findings about them, and about both."""
-    validation = open_data(path, replace(reading, classes=data.classes))
+    validation, invalid = _opened(path, replace(reading, classes=data.classes))
     objects = _count(validation)
     others = prints_of(validation)
     findings = _of_validation(
-        [*validation.findings(), *lacking_classes(validation, objects), *copies(others)]
+        [*invalid, *validation.findings(), *lacking_classes(validation, objects), *copies(others)]
     )
     if validation.classes != data.classes:
         findings.append(_other_classes(data.classes[1:], validation.classes[1:]))
@@ -159,6 +176,10 @@ def _other_classes(classes: Sequence[str], others: Sequence[str]) -> Finding:
         refused=True,
         advice="Both must have the same classes in the same order",
     )
+
+
+def _most_shown(finding: Finding) -> int:
+    return SENTENCES_SHOWN if any(" " in name for name in finding.where) else NAMES_SHOWN
 
 
 def _draw(draw: Callable[[], None], path: Path) -> None:

@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     sample = read(arguments.sample) if arguments.sample else None  # before anything is written
     replaced = manifest_of(arguments.name)
     if replaced is not None:
-        about = {**taken_over(replaced), **about}
+        about = {**taken_over(replaced, family.task), **about}
     alike = replaced if replaced is not None and replaced.family == family.name else None
     published = publish(
         arguments.name,

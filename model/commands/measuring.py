@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ from model.evaluation import (
     UNSURE,
     Evaluation,
     KnownClasses,
+    PixelAnswer,
     PixelEvaluation,
     evaluate,
     evaluate_pixels,
 )
 from model.evaluation.classes import ClassEvaluation, evaluate_classes
-from model.evaluation.levels import PlanesOf
+from model.evaluation.levels import Planes
 from model.evaluation.rand_score import Side
 from model.pictures.tiles import SEAM_THRESHOLD
-from model.results.masks import Mask
-from model.results.result import MOST_SEGMENTS, Wishes
+from model.results.result import MOST_SEGMENTS, Result, Wishes
 from model.segmenter import Segmenter
 from model.storage.manifest import Manifest
 
@@ -171,29 +171,21 @@ def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Eval
 def _pixels(
     segmenter: Segmenter, data: KnownClasses, threshold: float, rand: Side | None = None
 ) -> PixelEvaluation:
-    """Evaluate the classes of pixels; with probabilities, if the model gives any.
-
-    The model runs on each picture once for its answer, and once for the probabilities of each class.
-    """
+    """Evaluate the classes of pixels; with probabilities, if the model gives any."""
     manifest = segmenter.bundle.manifest
     asked = data.asked or manifest.classes[1:]
     if rand is None and len(asked) == 1 and asked[0].casefold() in BOUNDARIES:
         rand = "boundary"
-    planes: dict[str, PlanesOf] = {}
-    if manifest.task == "semantic":
-        planes = {name: partial(_planes, segmenter, data.asked, name) for name in asked}
-    if rand and len(planes) != 1:
+    with_planes = asked if manifest.task == "semantic" else []
+    if rand and len(with_planes) != 1:
         raise ValueError(
             "--rand judges the regions between boundaries, for which a semantic model needs exactly one "
             "class: omit it, or choose the class with --classes"
         )
     return evaluate_pixels(
-        lambda image: segmenter.segment(
-            image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
-        ),
+        partial(_answer, segmenter, Wishes(threshold, data.asked, MOST_SEGMENTS), with_planes),
         data,
         threshold=threshold,
-        planes=planes,
         rand=rand,
     )
 
@@ -202,16 +194,23 @@ def _probabilities(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> npt.ND
     return segmenter.classify(image).probabilities
 
 
-def _planes(
-    segmenter: Segmenter, classes: list[str] | None, name: str, image: npt.NDArray[np.uint8]
-) -> tuple[Mask, npt.NDArray[np.uint8]]:
-    """See `levels.PlanesOf`."""
-    wishes = Wishes(0.0, classes, MOST_SEGMENTS, probability_of=name)
-    result = segmenter.predict(image, wishes)
+def _answer(
+    segmenter: Segmenter, wishes: Wishes, names: Sequence[str], image: npt.NDArray[np.uint8]
+) -> PixelAnswer:
+    """The answer to `wishes`, with the probabilities of the named classes."""
+    wanted = [wishes, *(replace(wishes, threshold=0.0, probability_of=name) for name in names)]
+    answer, *probable = segmenter.predict_each(image, wanted)
+    classes = segmenter.bundle.manifest.classes
+    planes = {
+        name: _planes(result, classes.index(name)) for name, result in zip(names, probable, strict=True)
+    }
+    return PixelAnswer(answer.segments, planes)
+
+
+def _planes(result: Result, class_id: int) -> Planes:
     assert result.class_map is not None
     assert result.class_map.probability is not None
-    where = np.zeros(image.shape[:2], np.uint8)
-    class_id = segmenter.bundle.manifest.classes.index(name)
+    where = np.zeros(result.class_map.labels.shape, np.uint8)
     segments = result.segments
     for has, (x1, y1, x2, y2), mask in zip(segments.class_ids, segments.boxes, segments.masks, strict=True):
         if has == class_id:

@@ -28,6 +28,9 @@ from model.storage.writing import update_manifest
 from model.training import run_json
 from model.training.run_json import Asked, RunError
 
+UNKNOWN = "unknown"
+"""The licence of a model for which none is given."""
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -51,8 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="version of the model (default: one more than that of the model it replaces, else 1)",
     )
     parser.add_argument("--replace", action="store_true", help="replace an existing model of that name")
-    parser.add_argument("--licence", help="licence of the weights")
-    parser.add_argument("--description", help="purpose of the model, in one sentence")
+    parser.add_argument(
+        "--licence", help="licence of the weights (default: that of the model it replaces, else unknown)"
+    )
+    parser.add_argument(
+        "--description",
+        help="purpose of the model, in one sentence (default: that of the model it replaces)",
+    )
     parser.add_argument(
         *("--sample", "--self-test"),
         type=Path,
@@ -85,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     training = family.training
     published = publish(name, lambda place: training.package(folder, asked, place, about), replaced, sample)
     say_published(published)
+    if arguments.licence is None and replaced is not None and replaced.licence != UNKNOWN:
+        _say_licence(replaced.licence)
     _say_how_far(folder, asked)
     if validation is None:
         why = "--no-evaluate was given" if arguments.no_evaluate else "the run had no --validation"
@@ -110,9 +120,9 @@ def _about(
     arguments: argparse.Namespace, asked: Asked, family: Family, replaced: Manifest | None
 ) -> dict[str, Any]:
     """The manifest values that do not come from the weights."""
-    values: dict[str, Any] = {"licence": "unknown"}
+    values: dict[str, Any] = {"licence": UNKNOWN}
     if replaced is not None:
-        values |= taken_over(replaced)
+        values |= {**taken_over(replaced, family.task), "licence": replaced.licence}
         if replaced.family == family.name:  # chosen for serving, unlike the run's
             values |= {"threshold": replaced.threshold, "tile_overlap": replaced.tile_overlap}
     given = {"licence": arguments.licence, "description": arguments.description}
@@ -190,6 +200,13 @@ def _validation(asked: Asked, family: Family) -> Validation | None:
     if (asked.get("validation_sha256") or data_sha256) != data_sha256:
         print(f"The files of {path} have changed since the run; quality is measured on what is there now.")
     return Validation(data, data_sha256)
+
+
+def _say_licence(licence: str) -> None:
+    print(
+        f"The licence, {licence}, was taken over from the replaced model. If another one holds for the new "
+        "weights, run the command again with --replace and --licence."
+    )
 
 
 def _say_how_far(folder: Path, asked: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from model.data.annotated import Annotated
 from model.data.findings import Finding, counted, say
 from model.data.formats.label_maps import LabelMapFolder
 from model.data.sample import DataError
+from model.results.masks import Mask
 
 SAMPLES_LOOKED_AT = 50
 
@@ -122,8 +123,15 @@ def _crowded(data: Annotated, counts: list[int], most_objects: int) -> list[Find
 def _have_one_number(data: LabelMapFolder) -> bool:
     """Whether each of a sample of the pictures has only one number, whose pixels are not connected."""
     spread = np.linspace(0, len(data) - 1, min(SAMPLES_LOOKED_AT, len(data))).round()
-    labelled = [masks for index in spread if (masks := data.objects(int(index))[1])]
+    labelled = [masks for index in spread if (masks := _masks_at(data, int(index)))]
     return bool(labelled) and all(len(masks) == 1 and _pieces_of(masks[0]) > 1 for masks in labelled)
+
+
+def _masks_at(data: LabelMapFolder, index: int) -> Sequence[Mask]:
+    try:
+        return data.objects(index)[1]
+    except DataError:  # reported by `check_data`
+        return ()
 
 
 def _pieces_of(mask: cv2.typing.MatLike) -> int:

@@ -41,34 +41,6 @@ def is_left_by_system(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__MACOSX" or path.name.lower() in _LEFT_BY_SYSTEMS
 
 
-def map_beside(image: Path, folder: Path) -> Path:
-    """The path of an image's label map or class map, by the image's name; the PNG's if none exists."""
-    candidates = [folder / f"{image.stem}{suffix}" for suffix in MAP_SUFFIXES]
-    return next((path for path in candidates if path.is_file()), candidates[0])
-
-
-def check_maps(root: Path, images: Sequence[Path], maps: Sequence[Path], thing: str) -> None:
-    """Check that every image has its map.
-
-    Raises:
-        DataError: images have none; the message names them, and a file named like the first.
-    """
-    lacking = [(image, path) for image, path in zip(images, maps, strict=True) if not path.is_file()]
-    if not lacking:
-        return
-    image, path = lacking[0]
-    others = sorted(file for file in path.parent.iterdir() if file.name.startswith(image.stem))
-    found = f"; there is {path.parent.name}/{others[0].name}" if others else ""
-    expected = f"expected {path.parent.name}/{path.name} (or .tif){found}"
-    if len(lacking) == 1:
-        raise DataError(f"images/{image.name} has no {thing} in {root}: {expected}")
-    names = shown([f"images/{image.name}" for image, _ in lacking])
-    raise DataError(
-        f"{len(lacking):,} of the {len(images):,} images have no {thing} in {root}, {names}: for the first, "
-        f"{expected}"
-    )
-
-
 def shown(names: Sequence[object]) -> str:
     """The names for a message, the first fifty, and the number of the others."""
     more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""

@@ -37,6 +37,15 @@ class Finding:
         named = f": {separator.join(names[:names_shown])}{more}" if names else ""
         return f"{self.text}{named}{'. ' if self.advice else ''}{self.advice}"
 
+    def listed(self, shown: int) -> str:
+        """As `sentence`, but several sentences in `where` are each on a line of their own after the text."""
+        sentences = list(dict.fromkeys(self.where))
+        if len(sentences) < 2 or not any(" " in sentence for sentence in sentences):
+            return self.sentence(shown)
+        more = [f"and {len(sentences) - shown:,} more"] if len(sentences) > shown else []
+        heading = f"{self.text}{'. ' if self.advice else ''}{self.advice}"
+        return "\n    ".join([f"{heading}:", *sentences[:shown], *more])
+
     def __str__(self) -> str:
         return self.sentence()
 

@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from model.data.files import shown
+from model.data.gathering import Problems
 from model.data.sample import DataError
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 """Label Studio's names of uploaded files: eight characters that are unique, then the name."""
 
 
-def located(names: Sequence[str], folders: Sequence[Path], described_in: str) -> dict[str, Path]:
+def located(
+    names: Sequence[str], folders: Sequence[Path], described_in: str, problems: Problems
+) -> dict[str, Path]:
     """The path of each named picture: by its whole relative path, else by ever fewer of its folders.
 
     Args:
         names: paths or URLs as the annotations have them, also with Windows' separators.
         folders: folders in which to look, the first one first.
         described_in: the name of the file with the annotations, for messages.
-
-    Raises:
-        DataError: pictures are missing.
+        problems: is told which pictures are missing; the result is without them.
     """
     paths = {}
     for name in names:
@@ -36,9 +38,11 @@ def located(names: Sequence[str], folders: Sequence[Path], described_in: str) ->
             if "://" in missing[0]
             else f"put them next to {described_in}, or into images/ there"
         )
-        raise DataError(
-            f"{folders[0]} lacks {len(missing)} of {len(names)} pictures of {described_in}, the first "
-            f"{missing[0]}: {advice}"
+        problems.add(
+            DataError(
+                f"{folders[0]} lacks {len(missing)} of {len(names)} pictures of {described_in}, "
+                f"{shown(missing)}: {advice}"
+            )
         )
     return paths
 

@@ -4,7 +4,7 @@ from model.evaluation.coco_map import UNSURE
 from model.evaluation.evaluate import evaluate
 from model.evaluation.known_classes import KnownClasses
 from model.evaluation.pixel_result import PixelEvaluation
-from model.evaluation.pixels import evaluate_pixels
+from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.evaluation.result import Evaluation, ImageResult
 from model.evaluation.sheet import worst_sheet
 
@@ -13,6 +13,7 @@ __all__ = [
     "Evaluation",
     "ImageResult",
     "KnownClasses",
+    "PixelAnswer",
     "PixelEvaluation",
     "evaluate",
     "evaluate_pixels",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,9 @@ RECALLS = tuple(index / 100 for index in range(101))
 
 Histogram = npt.NDArray[np.int64]
 
-PlanesOf = Callable[[npt.NDArray[np.uint8]], tuple[Mask, npt.NDArray[np.uint8]]]
-"""Maps an image, uint8 (H, W, 3), RGB, to two planes of one class, uint8 (H, W): where the model answers with
-the class at threshold 0 (0 or 1), and its probability (0 to 255)."""
+Planes = tuple[Mask, npt.NDArray[np.uint8]]
+"""Two planes of one class, uint8 (H, W): where the model answers with the class at threshold 0 (0 or 1), and
+its probability (0 to 255)."""
 
 
 @dataclass(frozen=True)

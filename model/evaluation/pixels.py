@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,27 @@ from tqdm import tqdm
 
 from model.data import DataSet, Sample
 from model.evaluation.evaluate import check_size
-from model.evaluation.levels import Levels, PlanesOf
+from model.evaluation.levels import Levels, Planes
 from model.evaluation.pixel_result import PixelCounts, PixelEvaluation
 from model.evaluation.rand_score import Side, rand_scores
 from model.results.masks import Mask
 from model.results.segments import Segments
 
-Predict = Callable[[npt.NDArray[np.uint8]], Segments]
-NO_PLANES: Mapping[str, PlanesOf] = MappingProxyType({})
+
+@dataclass(frozen=True)
+class PixelAnswer:
+    """A model's answer about one image.
+
+    Attributes:
+        segments: with the image's size and class ids of the data.
+        planes: class name → its probabilities, for figures by threshold; the same classes for each image.
+    """
+
+    segments: Segments
+    planes: Mapping[str, Planes] = field(default_factory=dict)
+
+
+Predict = Callable[[npt.NDArray[np.uint8]], PixelAnswer]
 
 
 def evaluate_pixels(
@@ -27,7 +40,6 @@ def evaluate_pixels(
     data: DataSet,
     *,
     threshold: float = 0.0,
-    planes: Mapping[str, PlanesOf] = NO_PLANES,
     rand: Side | None = None,
     progress: bool = True,
 ) -> PixelEvaluation:
@@ -37,11 +49,11 @@ def evaluate_pixels(
     found nor as missed.
 
     Args:
-        predict: uint8 (H, W, 3) RGB → Segments of that size, with class ids of `data`.
+        predict: uint8 (H, W, 3) RGB → the model's answer; called once for each image.
         data: the images and their true objects.
         threshold: at which `predict` answers, for the report.
-        planes: class name → its probabilities, for figures by threshold.
-        rand: what the only class of `planes` is, for the Rand score at each threshold; None: no Rand score.
+        rand: what the only class with probabilities is, for the Rand score at each threshold; None: no Rand
+            score.
         progress: show a progress bar.
 
     Raises:
@@ -52,16 +64,16 @@ def evaluate_pixels(
     if len(data) == 0:
         raise ValueError("there are no images to evaluate on")
     images = []
-    if rand and len(planes) != 1:
-        raise ValueError(f"a Rand score is of one class, but {len(planes)} have probabilities")
-    levels = {name: Levels.none() for name in planes}
+    levels: dict[str, Levels] = defaultdict(Levels.none)
     for index in tqdm(range(len(data)), desc="evaluate", unit="image", disable=not progress):
         sample = data[index]
         truth = _Truth(sample, len(data.classes))
-        counts = _compare(truth, predict(sample.image))
-        for name, planes_of in planes.items():
+        answer = predict(sample.image)
+        if rand and len(answer.planes) != 1:
+            raise ValueError(f"a Rand score is of one class, but {len(answer.planes)} have probabilities")
+        counts = _compare(truth, answer.segments)
+        for name, (where, probability) in answer.planes.items():
             there = truth.planes[data.classes.index(name) - 1]
-            where, probability = planes_of(sample.image)
             levels[name] += Levels.of(there, where, probability, truth.known)
             if rand:
                 counts = replace(counts, rand=rand_scores(there, probability, rand))

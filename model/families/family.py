@@ -75,6 +75,17 @@ class Predictor(Protocol):
             ValueError: `image` is smaller than `enough` allows, or larger than `size`.
         """
 
+    def predict_each(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Sequence[Wishes],
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> list[Result]:
+        """As `predict`, for several requests about one picture; the network runs only once if it can."""
+
 
 InputsOf = Callable[[str, npt.NDArray[np.uint8]], list[npt.NDArray] | None]
 """Maps a stage's name and an image, uint8 (H, W, 3), RGB, to the stage's inputs; None: it is not reached."""

@@ -17,7 +17,7 @@ from model.engines.pacing import in_time
 from model.engines.stages import Runner
 from model.evaluation import evaluate
 from model.evaluation.pixel_result import PixelCounts, PixelEvaluation
-from model.evaluation.pixels import evaluate_pixels
+from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.evaluation.result import ImageResult
 from model.results.result import MOST_SEGMENTS
 from model.results.segments import Segments
@@ -100,7 +100,7 @@ class Gauge:
         """Evaluate the answer for one picture."""
         one = Subset(pictures, [index])
         if self.measure == "miou":
-            return evaluate_pixels(answer, one, progress=False).images[0]
+            return evaluate_pixels(lambda image: PixelAnswer(answer(image)), one, progress=False).images[0]
         return evaluate(answer, one, iou_thresholds=(0.5,), progress=False).images[0]
 
     def _quality(self, seen: Sequence[ImageResult | PixelCounts]) -> float:

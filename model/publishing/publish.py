@@ -88,10 +88,10 @@ def imported(
 ) -> Imported:
     """Make a bundle in `folder` from a downloaded file, with the settings of the model that it replaces."""
     about = wanted.about
-    if replaced is not None:
-        about = {**taken_over(replaced), **about, "threshold": replaced.threshold}
-        about["tile_overlap"] = replaced.tile_overlap
     family = family_named(wanted.family)
+    if replaced is not None:
+        about = {**taken_over(replaced, family.task), **about, "threshold": replaced.threshold}
+        about["tile_overlap"] = replaced.tile_overlap
     return family.import_file(file, folder, wanted.name, wanted.classes, wanted.config, about)
 
 

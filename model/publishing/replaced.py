@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from model.results.result import Task
 from model.storage.manifest import Manifest
 
 OF_THE_OPERATOR = ("description", "max_segments", "max_segments_per_megapixel", "gate", "known_pictures")
 """Manifest values that determine how a model is used and do not depend on its weights."""
+OF_OTHERS_THAN_CLASSIFIERS = ("gate", "known_pictures")
 NAMES = {
     "task": "task",
     "description": "description",
@@ -27,12 +29,15 @@ IN_BOTH = ("num_classes", "detection_min_confidence", "detection_max_instances")
 _SHORT = 60  # characters of a value that is shown
 
 
-def taken_over(old: Manifest) -> dict[str, Any]:
-    """The manifest values that a new model takes over from the old one by default.
+def taken_over(old: Manifest, task: Task) -> dict[str, Any]:
+    """The manifest values that a new model with a task takes over from the old one by default.
 
     Thresholds, tiles and the config are left to the family.
     """
-    values = old.model_dump(include=set(OF_THE_OPERATOR), exclude_defaults=True)
+    names = set(OF_THE_OPERATOR)
+    if task == "classify":
+        names -= set(OF_OTHERS_THAN_CLASSIFIERS)  # a classifier can be a gate, but has none
+    values = old.model_dump(include=names, exclude_defaults=True)
     return {name: value for name, value in values.items() if value is not None}
 
 

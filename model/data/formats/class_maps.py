@@ -13,10 +13,8 @@ from tqdm import tqdm
 
 from model.data.annotated import Annotated, Truth
 from model.data.files import (
-    check_maps,
     is_left_by_system,
     listed,
-    map_beside,
     map_header,
     read_kinds,
     read_numbered_names,
@@ -27,7 +25,9 @@ from model.data.files import (
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.label_maps import assumed_class, spare_maps
+from model.data.formats.map_beside import with_maps
 from model.data.formats.place import Place
+from model.data.gathering import gathering
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
@@ -68,21 +68,22 @@ class ClassMapFolder(Annotated):
         """
         path = Place.at(place).path
         images = listed(path / "images")
-        self._maps = [map_beside(image, path / "masks") for image in images]
-        check_maps(path, images, self._maps, "class map")
-        named = read_numbered_names(path / "classes.txt")
-        names = named or list(reading.classes or ())[1:]
-        super().__init__(
-            path,
-            ["background", *(names or [ONLY_CLASS])],
-            [image.stem for image in images],
-            [PictureFile(image) for image in images],
-            reading,
-        )
-        self.has_names = bool(names)
-        self._values_of: dict[int, list[int]] = {}
-        kind_by_id = read_kinds(path / "kind.json")
-        self.kinds = [kind_by_id.get(id) for id in self.ids]
+        with gathering(self) as problems:
+            pairs = with_maps(images, path / "masks", "class map", problems)
+            self._maps = [class_map for _, class_map in pairs]
+            named = read_numbered_names(path / "classes.txt")
+            names = named or list(reading.classes or ())[1:]
+            super().__init__(
+                path,
+                ["background", *(names or [ONLY_CLASS])],
+                [image.stem for image, _ in pairs],
+                [PictureFile(image) for image, _ in pairs],
+                reading,
+            )
+            self.has_names = bool(names)
+            self._values_of: dict[int, list[int]] = {}
+            kind_by_id = read_kinds(path / "kind.json")
+            self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
         numbers = read_numbers(self._maps[index], "class", "classes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from model.data.findings import Finding, counted, number_of
 from model.data.formats.coco_json import check_coco
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
+from model.data.gathering import Problems, gathering
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError, check_classes
 from model.data.shapes import Drawing, DrawnShapes, Shape
@@ -42,44 +43,41 @@ class CocoFolder(DrawnShapes):
         """
         place = Place.at(place)
         self.json_path = place.the_one(_jsons(place) or place.jsons, "COCO")
-        coco = check_coco(place.document(self.json_path), self.json_path)
-        categories = sorted(coco["categories"], key=lambda category: category["id"])
-        root = _root_of_roboflow(categories, coco["annotations"])
-        categories = [category for category in categories if category is not root]
-        background = [category for category in categories if category["name"].lower() in BACKGROUND_NAMES]
-        categories = [category for category in categories if category not in background]
-        names = [category["name"] for category in categories]
-        check_classes(names, f"the categories of {self.json_path.name}")
-        images = coco["images"]
-        file_names = [image["file_name"].replace("\\", "/") for image in images]
-        self.image_folder = _image_folder(self.json_path, file_names)
-        class_id_of = {category["id"]: i for i, category in enumerate(categories, start=1)}
-        shapes_of: dict[object, list[Shape]] = defaultdict(list)
-        for annotation in coco["annotations"]:
-            if annotation["category_id"] in class_id_of:  # else it is background
-                shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
-        drawings = [
-            Drawing(
-                PictureFile(self.image_folder / name),
-                (image["width"], image["height"]),
-                shapes_of[image["id"]],
+        with gathering(self) as problems:
+            coco = check_coco(place.document(self.json_path), self.json_path, problems)
+            categories = sorted(coco["categories"], key=lambda category: category["id"])
+            root = _root_of_roboflow(categories, coco["annotations"])
+            categories = [category for category in categories if category is not root]
+            background = [category for category in categories if category["name"].lower() in BACKGROUND_NAMES]
+            categories = [category for category in categories if category not in background]
+            names = [category["name"] for category in categories]
+            check_classes(names, f"the categories of {self.json_path.name}")
+            class_id_of = {category["id"]: i for i, category in enumerate(categories, start=1)}
+            shapes_of: dict[object, list[Shape]] = defaultdict(list)
+            for annotation in coco["annotations"]:
+                if annotation["category_id"] in class_id_of:  # else it is background
+                    shapes_of[annotation["image_id"]].append(_shape(annotation, class_id_of))
+            file_names = [_file_name(image) for image in coco["images"]]
+            self.image_folder = _image_folder(self.json_path, file_names)
+            images = _images(coco["images"], self.image_folder, self.json_path.name, problems)
+            drawings = [
+                Drawing(PictureFile(path), (image["width"], image["height"]), shapes_of[image["id"]])
+                for path, image in images
+            ]
+            super().__init__(
+                place.path,
+                ["background", *names],
+                [str(image["id"]) for _, image in images],
+                drawings,
+                reading,
+                described_in=self.json_path.name,
+                notes=[
+                    *_about_root(root),
+                    *_about_background(background, coco["annotations"]),
+                    *_about_crowds(coco["annotations"], self.json_path),
+                    *_about_spare_images(self.image_folder, file_names),
+                ],
             )
-            for image, name in zip(images, file_names, strict=True)
-        ]
-        super().__init__(
-            place.path,
-            ["background", *names],
-            [str(image["id"]) for image in images],
-            drawings,
-            reading,
-            described_in=self.json_path.name,
-            notes=[
-                *_about_root(root),
-                *_about_background(background, coco["annotations"]),
-                *_about_crowds(coco["annotations"], self.json_path),
-                *_about_spare_images(self.image_folder, file_names),
-            ],
-        )
 
 
 def is_coco(document: Any) -> bool:
@@ -173,20 +171,39 @@ def _about_spare_images(folder: Path, file_names: Sequence[str]) -> list[Finding
     )
 
 
-def _image_folder(json_path: Path, file_names: list[str]) -> Path:
+def _file_name(image: Mapping[str, Any]) -> str:
+    name: str = image["file_name"].replace("\\", "/")
+    return name
+
+
+def _image_folder(json_path: Path, file_names: Sequence[str]) -> Path:
     """The first of the usual folders that has the first image; all other images must be there too."""
     split = json_path.stem.removeprefix("instances_")
     root = json_path.parent.parent if json_path.parent.name == "annotations" else json_path.parent
     customary = [root / split, root / "images" / split, root / "images", root]
-    folder = next((folder for folder in customary if (folder / file_names[0]).is_file()), None)
-    if folder is None:
-        looked = ", ".join(str(folder) for folder in customary)
-        raise DataError(f"{json_path.name} lists {file_names[0]}, which is in none of {looked}")
-    missing = [name for name in file_names if not (folder / name).is_file()]
+    for name in file_names:  # the first one, unless it is missing
+        for folder in customary:
+            if (folder / name).is_file():
+                return folder
+    looked = ", ".join(str(folder) for folder in customary)
+    raise DataError(f"{json_path.name} lists {file_names[0]}, which is in none of {looked}")
+
+
+def _images(
+    images: Sequence[dict[str, Any]], folder: Path, json_name: str, problems: Problems
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The images that are in the folder, each with its path."""
+    there, missing = [], []
+    for image in images:
+        path = folder / _file_name(image)
+        if path.is_file():
+            there.append((path, image))
+        else:
+            missing.append(_file_name(image))
     if missing:
-        count = f"{len(missing):,} of {len(file_names):,}"
-        raise DataError(f"{folder} lacks {count} images of {json_path.name}: {shown(missing)}")
-    return folder
+        count = f"{len(missing):,} of {len(images):,}"
+        problems.add(DataError(f"{folder} lacks {count} images of {json_name}: {shown(missing)}"))
+    return there
 
 
 FORMAT = DataFormat(

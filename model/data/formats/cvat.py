@@ -11,6 +11,7 @@ from model.data.formats.cvat_xml import CvatImage, read_cvat
 from model.data.formats.data_format import DataFormat
 from model.data.formats.looking import with_texts
 from model.data.formats.place import Place
+from model.data.gathering import gathering
 from model.data.labelled import LabelledPicture, LabelledShapes
 from model.data.locating import located
 from model.data.reading import NO_CHOICE, Reading
@@ -43,22 +44,24 @@ class CvatFolder(LabelledShapes):
         """
         place = Place.at(place)
         xml_path = _the_xml(place)
-        labels, images = read_cvat(xml_path)
         root = xml_path.parent
         near = [root, root / "images", root.parent / "images", root.parent]
-        paths = located([image.name for image in images], near, xml_path.name)
-        super().__init__(
-            place.path,
-            [
-                LabelledPicture(image.name, PictureFile(paths[image.name]), image.size, image.shapes)
-                for image in images
-            ],
-            reading,
-            folder=root,
-            described_in=xml_path.name,
-            listed=labels,
-            notes=_about_subsets(images),
-        )
+        with gathering(self) as problems:
+            labels, images = read_cvat(xml_path, problems)
+            paths = located([image.name for image in images], near, xml_path.name, problems)
+            super().__init__(
+                place.path,
+                [
+                    LabelledPicture(image.name, PictureFile(paths[image.name]), image.size, image.shapes)
+                    for image in images
+                    if image.name in paths
+                ],
+                reading,
+                folder=root,
+                described_in=xml_path.name,
+                listed=labels,
+                notes=_about_subsets(images),
+            )
 
 
 def _xmls(place: Place) -> list[Path]:

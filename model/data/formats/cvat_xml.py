@@ -6,12 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
 from model.data import outlines
+from model.data.gathering import Problems
 from model.data.labelled import Labelled
 from model.data.sample import DataError
 from model.data.shapes import LocalMask, is_polygon, size_of
@@ -39,11 +41,11 @@ class CvatImage:
     shapes: Sequence[Labelled]
 
 
-def read_cvat(path: Path) -> tuple[list[str], list[CvatImage]]:
-    """The names of the labels that can have an area, and the images.
+def read_cvat(path: Path, problems: Problems) -> tuple[list[str], list[CvatImage]]:
+    """The names of the labels that can have an area, and the images, without what is invalid.
 
     Raises:
-        DataError: the file is not XML of CVAT for images, or a shape is invalid.
+        DataError: the file is not XML of CVAT for images.
     """
     try:
         root = ElementTree.parse(path).getroot()
@@ -54,12 +56,12 @@ def read_cvat(path: Path) -> tuple[list[str], list[CvatImage]]:
             f"{path.name} is in the format 'CVAT for video', whose shapes belong to frames: in CVAT, export "
             "as 'CVAT for images 1.1', with images"
         )
-    images = [_image(number, image, path) for number, image in enumerate(root.iter("image"), start=1)]
-    if not images:
+    if root.find(".//image") is None:
         raise DataError(f"{path.name} has no images: in CVAT, export as 'CVAT for images 1.1', with images")
-    name, count = Counter(image.name for image in images).most_common(1)[0]
-    if count > 1:
-        raise DataError(f"{path.name} lists {name} {count} times: give each image a unique name")
+    images = problems.each(_image, count(1), root.iter("image"), repeat(path), repeat(problems))
+    for name, times in Counter(image.name for image in images).items():
+        if times > 1:
+            problems.add(DataError(f"{path.name} lists {name} {times} times: give each image a unique name"))
     meta = root.find("meta")
     labels = [] if meta is None else [label for label in meta.iter("label") if label.find("name") is not None]
     names = [
@@ -70,7 +72,7 @@ def read_cvat(path: Path) -> tuple[list[str], list[CvatImage]]:
     return names, images
 
 
-def _image(number: int, image: Element, path: Path) -> CvatImage:
+def _image(number: int, image: Element, path: Path, problems: Problems) -> CvatImage:
     name = image.get("name")
     if not name:
         raise DataError(f"{path.name}: image number {number} has no 'name'")
@@ -85,7 +87,7 @@ def _image(number: int, image: Element, path: Path) -> CvatImage:
         name.replace("\\", "/"),
         size,
         image.get("subset") or "",
-        [_shape(number, shape, f"{path.name}: {name}") for number, shape in enumerate(shapes, start=1)],
+        problems.each(_shape, count(1), shapes, repeat(f"{path.name}: {name}")),
     )
 
 

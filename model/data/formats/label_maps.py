@@ -12,10 +12,8 @@ from tqdm import tqdm
 from model.data.annotated import Annotated, Truth
 from model.data.files import (
     MAP_SUFFIXES,
-    check_maps,
     is_left_by_system,
     listed,
-    map_beside,
     map_header,
     read_kinds,
     read_names,
@@ -25,7 +23,9 @@ from model.data.files import (
 )
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
+from model.data.formats.map_beside import with_maps
 from model.data.formats.place import Place
+from model.data.gathering import gathering
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
@@ -58,15 +58,16 @@ class LabelMapFolder(Annotated):
         """
         path = Place.at(place).path
         images = listed(path / "images")
-        self._maps = [map_beside(image, path / "labels") for image in images]
-        check_maps(path, images, self._maps, "label map")
-        self._class_is_assumed, name = class_of(path, reading)
-        sources = [PictureFile(image) for image in images]
-        super().__init__(path, ["background", name], [image.stem for image in images], sources, reading)
-        self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
-        self._values_of: dict[int, list[int]] = {}
-        kind_by_id = read_kinds(path / "kind.json")
-        self.kinds = [kind_by_id.get(id) for id in self.ids]
+        with gathering(self) as problems:
+            pairs = with_maps(images, path / "labels", "label map", problems)
+            self._maps = [label_map for _, label_map in pairs]
+            self._class_is_assumed, name = class_of(path, reading)
+            sources = [PictureFile(image) for image, _ in pairs]
+            super().__init__(path, ["background", name], [image.stem for image, _ in pairs], sources, reading)
+            self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
+            self._values_of: dict[int, list[int]] = {}
+            kind_by_id = read_kinds(path / "kind.json")
+            self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def objects(self, index: int) -> tuple[npt.NDArray[np.int32], list[masks.Mask]]:
         """Boxes int32 (N, 4) and box-local masks of the label map at `index`; DataError if it is invalid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from model.data import outlines
 from model.data.formats.label_studio_brush import alpha_of
+from model.data.gathering import Problems
 from model.data.labelled import Labelled
 from model.data.pictures import SUFFIXES
 from model.data.sample import DataError
@@ -53,16 +55,12 @@ def is_label_studio(document: Any) -> bool:
     )
 
 
-def tasks_in(document: Any, path: Path) -> list[Task]:
-    """The tasks of an export.
-
-    Raises:
-        DataError: a task names no picture, or a region is invalid; the message names it.
-    """
-    return [_task(number, content, path) for number, content in enumerate(document, start=1)]
+def tasks_in(document: Any, path: Path, problems: Problems) -> list[Task]:
+    """The tasks of an export, without those that name no picture and without invalid regions."""
+    return problems.each(_task, count(1), document, repeat(path), repeat(problems))
 
 
-def _task(number: int, content: Any, path: Path) -> Task:
+def _task(number: int, content: Any, path: Path, problems: Problems) -> Task:
     if not isinstance(content, dict):
         raise DataError(f"{path.name}: task number {number} in the list is not an object with 'data'")
     id_ = str(content.get("id", number))
@@ -83,7 +81,7 @@ def _task(number: int, content: Any, path: Path) -> Task:
         if _kind(result) in PARTS or _kind(result) in WITHOUT_AREA or "labels" in _value(result):
             regions.setdefault(str(result.get("id", place)), []).append(result)
     size = next((_size(result, where) for results in regions.values() for result in results), None)
-    labelled = [_region(number, results, where) for number, results in enumerate(regions.values(), start=1)]
+    labelled = problems.each(_region, count(1), regions.values(), repeat(where))
     return Task(id_, picture, size, labelled, len(done) - 1)
 
 

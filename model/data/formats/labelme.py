@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
-from model.data.files import short
+from model.data.files import short, shown
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.labelme_json import (
@@ -21,6 +22,7 @@ from model.data.formats.labelme_json import (
     read_labelme,
 )
 from model.data.formats.place import Place
+from model.data.gathering import Problems, gathering
 from model.data.naming import classes_of
 from model.data.pictures import SUFFIXES
 from model.data.reading import NO_CHOICE, Reading
@@ -53,40 +55,42 @@ class LabelMeFolder(DrawnShapes):
         """
         place = Place.at(place)
         paths = place.jsons
-        read = [read_labelme(path) for path in paths]
-        files = [file for file in read if file is not None]
         folder = paths[0].parent if paths else place.path
-        if not files:
-            raise DataError(f"{place.path} has no JSON of LabelMe")
-        objects = [shape for file in files for shape in file.shapes if _is_object(shape)]
-        found = {shape.label for shape in objects}
-        classes = classes_of(found, folder, reading, f"the shapes in {folder.name}")
-        sources = _sources(files, folder)
-        super().__init__(
-            place.path,
-            classes,
-            [file.path.stem for file in files],
-            [_drawing(file, source, classes) for file, source in zip(files, sources, strict=True)],
-            reading,
-            described_in="its JSON",
-            notes=[
+        with gathering(self) as problems:
+            read = problems.each(lambda path: (path, read_labelme(path, problems)), paths)
+            files = [file for _, file in read if file is not None]
+            if not files:
+                raise DataError(f"{place.path} has no JSON of LabelMe")
+            objects = [shape for file in files for shape in file.shapes if _is_object(shape)]
+            found = {shape.label for shape in objects}
+            classes = classes_of(found, folder, reading, f"the shapes in {folder.name}")
+            notes = [
                 *counted(
-                    [path.name for path, file in zip(paths, read, strict=True) if file is None],
+                    [path.name for path, file in read if file is None],
                     "JSON is not LabelMe's and is ignored",
                     "JSONs are not LabelMe's and are ignored",
                 ),
-                *_about_bare_pictures(files, sources),
                 *_about_left_out(files),
-            ],
-        )
+            ]
+            located = _sources(files, folder, problems)
+            sources = [source for _, source in located]
+            super().__init__(
+                place.path,
+                classes,
+                [file.path.stem for file, _ in located],
+                [_drawing(file, source, classes, problems) for file, source in located],
+                reading,
+                described_in="its JSON",
+                notes=[*notes, *_about_bare_pictures(files, sources)],
+            )
 
 
 def _is_object(shape: LabelMeShape) -> bool:
     return has_area(shape) and shape.label not in (IGNORED, BACKGROUND)
 
 
-def _drawing(file: LabelMeFile, source: Source, classes: list[str]) -> Drawing:
-    """The picture's objects; a group is at the place of its first part."""
+def _drawing(file: LabelMeFile, source: Source, classes: list[str], problems: Problems) -> Drawing:
+    """The picture's objects without invalid parts; a group is at the place of its first part."""
     parts_of: dict[tuple[str, object], list[LabelMeShape]] = defaultdict(list)
     for shape in file.shapes:
         if has_area(shape) and shape.label != BACKGROUND:
@@ -96,7 +100,7 @@ def _drawing(file: LabelMeFile, source: Source, classes: list[str]) -> Drawing:
     for (label, _), parts in parts_of.items():
         numbers = " and ".join(str(part.number) for part in parts)
         name = f"shape{'s' * (len(parts) > 1)} {numbers}"
-        pixels = [part_of(part, file.path) for part in parts]
+        pixels = problems.each(part_of, parts, repeat(file.path))
         if label == IGNORED:
             ignored.append(Shape(0, pixels, name, is_crowd=True))
         else:
@@ -104,22 +108,25 @@ def _drawing(file: LabelMeFile, source: Source, classes: list[str]) -> Drawing:
     return Drawing(source, file.size, shapes, ignored)
 
 
-def _sources(files: Sequence[LabelMeFile], folder: Path) -> list[Source]:
-    """The location of each picture; DataError if some are missing."""
-    sources: list[Source] = []
+def _sources(
+    files: Sequence[LabelMeFile], folder: Path, problems: Problems
+) -> list[tuple[LabelMeFile, Source]]:
+    """The files whose picture is there, with its location."""
+    sources: list[tuple[LabelMeFile, Source]] = []
     missing = []
     for file in files:
         if file.has_picture:
-            sources.append(EmbeddedPicture(file.path))
+            sources.append((file, EmbeddedPicture(file.path)))
         elif path := _picture_path(file):
-            sources.append(PictureFile(path))
+            sources.append((file, PictureFile(path)))
         else:
-            missing.append(file)
+            missing.append(f"{file.picture or f'{file.path.stem}.*'} of {file.path.name}")
     if missing:
-        named = missing[0].picture or f"{missing[0].path.stem}.*"
-        raise DataError(
-            f"{folder} lacks the pictures of {len(missing)} of {len(files)} JSONs, the first {named} of "
-            f"{missing[0].path.name}: put each next to its JSON"
+        problems.add(
+            DataError(
+                f"{folder} lacks the pictures of {len(missing)} of {len(files)} JSONs, {shown(missing)}: put "
+                "each next to its JSON"
+            )
         )
     return sources
 

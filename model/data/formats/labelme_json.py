@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from model.data import outlines
+from model.data.gathering import Problems
 from model.data.sample import DataError
 from model.data.shapes import LocalMask, is_polygon, size_of
 from model.files.system_errors import reason
@@ -92,11 +94,11 @@ def is_labelme(document: Any) -> bool:
     )
 
 
-def read_labelme(path: Path) -> LabelMeFile | None:
-    """The content of a JSON; None if it is not LabelMe's.
+def read_labelme(path: Path, problems: Problems) -> LabelMeFile | None:
+    """The content of a JSON, without shapes that are not in LabelMe's format; None if it is not LabelMe's.
 
     Raises:
-        DataError: the file is not JSON, or a shape is not in LabelMe's format.
+        DataError: the file is not JSON.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -104,7 +106,7 @@ def read_labelme(path: Path) -> LabelMeFile | None:
         raise DataError(f"{path} cannot be read as JSON: {reason(error)}") from error
     if not is_labelme(document):
         return None
-    shapes = [_shape(number, content, path) for number, content in enumerate(document["shapes"], start=1)]
+    shapes = problems.each(_shape, count(1), document["shapes"], repeat(path))
     return LabelMeFile(
         path,
         str(document.get("imagePath") or "").replace("\\", "/"),

@@ -15,6 +15,7 @@ from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.label_maps import assumed_class, class_of, turned_hint
 from model.data.formats.place import Place
+from model.data.gathering import gathering
 from model.data.reading import NO_CHOICE, Reading
 from model.data.sample import DataError
 from model.data.sources import PictureFile
@@ -45,14 +46,18 @@ class MaskFilesFolder(Annotated):
         folders = [folder for folder in folders if (folder / "masks").is_dir()]
         if not folders:
             raise DataError(f"{path} has no folder with images/ and masks/")
-        self._masks = [_files(folder / "masks") for folder in folders]
-        self._class_is_assumed, name = class_of(path, reading)
-        sources = [PictureFile(_the_picture(folder)) for folder in folders]
-        super().__init__(path, ["background", name], [folder.name for folder in folders], sources, reading)
-        self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
-        self._black: dict[Path, bool] = {}
-        kind_by_id = read_kinds(path / "kind.json")
-        self.kinds = [kind_by_id.get(id) for id in self.ids]
+        with gathering(self) as problems:
+            pairs = problems.each(lambda folder: (folder, PictureFile(_the_picture(folder))), folders)
+            self._masks = [_files(folder / "masks") for folder, _ in pairs]
+            self._class_is_assumed, name = class_of(path, reading)
+            sources = [source for _, source in pairs]
+            super().__init__(
+                path, ["background", name], [folder.name for folder, _ in pairs], sources, reading
+            )
+            self.has_names = not self._class_is_assumed or len(reading.classes or ()) == 2
+            self._black: dict[Path, bool] = {}
+            kind_by_id = read_kinds(path / "kind.json")
+            self.kinds = [kind_by_id.get(id) for id in self.ids]
 
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
         boxes, masks = [], []

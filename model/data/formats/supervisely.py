@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
-from model.data.files import is_left_by_system, short
+from model.data.files import is_left_by_system, short, shown
 from model.data.findings import counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.place import Place
 from model.data.formats.supervisely_json import classes_in, is_supervisely, read_supervisely
+from model.data.gathering import Problems, gathering
 from model.data.labelled import LabelledPicture, LabelledShapes
 from model.data.pictures import SUFFIXES
 from model.data.reading import NO_CHOICE, Reading
@@ -55,25 +56,27 @@ class SuperviselyFolder(LabelledShapes):
         jsons = [json for folder in folders for json in _jsons(folder)]
         if not jsons:
             raise DataError(f"{path} has no JSON in {ANNOTATIONS}/")
-        read = [read_supervisely(json) for json in jsons]
-        sources = _sources(jsons)
         meta = _meta(path.absolute())
-        super().__init__(
-            path,
-            [
-                LabelledPicture(_id(json, path), source, size, shapes)
-                for json, source, (size, shapes) in zip(jsons, sources, read, strict=True)
-            ],
-            reading,
-            folder=path,
-            described_in="its JSON",
-            listed=classes_in(meta) if meta else [],
-            notes=counted(
-                _bare(folders, sources),
-                "picture has no JSON and is ignored, as not annotated yet",
-                "pictures have no JSON and are ignored, as not annotated yet",
-            ),
-        )
+        with gathering(self) as problems:
+            source_of = _sources(jsons, problems)
+            read = problems.each(lambda json: (json, *read_supervisely(json, problems)), jsons)
+            super().__init__(
+                path,
+                [
+                    LabelledPicture(_id(json, path), source_of[json], size, shapes)
+                    for json, size, shapes in read
+                    if json in source_of
+                ],
+                reading,
+                folder=path,
+                described_in="its JSON",
+                listed=classes_in(meta) if meta else [],
+                notes=counted(
+                    _bare(folders, source_of.values()),
+                    "picture has no JSON and is ignored, as not annotated yet",
+                    "pictures have no JSON and are ignored, as not annotated yet",
+                ),
+            )
 
 
 def _data_sets(path: Path) -> list[Path]:
@@ -97,25 +100,27 @@ def _id(json: Path, path: Path) -> str:
     return (json.parent.parent / json.stem).relative_to(path).as_posix()
 
 
-def _sources(jsons: Sequence[Path]) -> list[PictureFile]:
-    """The picture of each JSON, `img/NAME` of `ann/NAME.json`; DataError if some are missing."""
-    sources, missing = [], []
+def _sources(jsons: Sequence[Path], problems: Problems) -> dict[Path, PictureFile]:
+    """The picture of each JSON that has one, `img/NAME` of `ann/NAME.json`."""
+    source_of, missing = {}, []
     for json in jsons:
         named = json.parent.parent / PICTURES / json.stem
         candidates = [named, *(named.parent / f"{json.stem}{suffix}" for suffix in SUFFIXES)]
         if path := next((path for path in candidates if path.is_file()), None):
-            sources.append(PictureFile(path))
+            source_of[json] = PictureFile(path)
         else:
             missing.append(named)
     if missing:
-        raise DataError(
-            f"{missing[0].parent} lacks the pictures of {len(missing)} of {len(jsons)} JSONs, the first "
-            f"{missing[0].name}: in Supervisely, export with images"
+        problems.add(
+            DataError(
+                f"{missing[0].parent} lacks the pictures of {len(missing)} of {len(jsons)} JSONs, "
+                f"{shown([path.name for path in missing])}: in Supervisely, export with images"
+            )
         )
-    return sources
+    return source_of
 
 
-def _bare(folders: Sequence[Path], sources: Sequence[PictureFile]) -> list[str]:
+def _bare(folders: Sequence[Path], sources: Iterable[PictureFile]) -> list[str]:
     """The pictures without a JSON."""
     used = {source.path for source in sources}
     pictures = chain.from_iterable(sorted((folder / PICTURES).glob("[!.]*")) for folder in folders)

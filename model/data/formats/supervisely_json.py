@@ -7,6 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pycocotools import mask as coco_mask
 
 from model.data import outlines
 from model.data.files import short
+from model.data.gathering import Problems
 from model.data.labelled import Labelled
 from model.data.sample import DataError
 from model.data.shapes import LocalMask, is_polygon, size_of, to_rle
@@ -47,11 +49,11 @@ def classes_in(path: Path) -> list[str]:
     ]
 
 
-def read_supervisely(path: Path) -> tuple[Size, list[Labelled]]:
-    """(width, height) of a picture when it was annotated, and its shapes.
+def read_supervisely(path: Path, problems: Problems) -> tuple[Size, list[Labelled]]:
+    """(width, height) of a picture when it was annotated, and its shapes without those that are invalid.
 
     Raises:
-        DataError: the JSON is not Supervisely's, or a shape is invalid; the message names it.
+        DataError: the JSON is not Supervisely's.
     """
     document = _document(path)
     if not is_supervisely(document) or not isinstance(document["objects"], list):
@@ -60,8 +62,7 @@ def read_supervisely(path: Path) -> tuple[Size, list[Labelled]]:
     size = size_of(said.get("width"), said.get("height"))
     if size is None:
         raise DataError(f"{short(path)} has no size: expected 'size' with 'width' and 'height' in pixels")
-    shapes = enumerate(document["objects"], start=1)
-    return size, [_labelled(number, content, size, path) for number, content in shapes]
+    return size, problems.each(_labelled, count(1), document["objects"], repeat(size), repeat(path))
 
 
 def _document(path: Path) -> Any:

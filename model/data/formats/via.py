@@ -18,6 +18,7 @@ from model.data.formats.via_json import (
     outline_of,
     regions_of_pictures,
 )
+from model.data.gathering import Problems, gathering
 from model.data.locating import located
 from model.data.naming import classes_of, only_class
 from model.data.reading import NO_CHOICE, Reading
@@ -54,44 +55,44 @@ class ViaFolder(DrawnShapes):
         place = Place.at(place)
         json_path = place.the_one(place.of_kind(is_via), "VIA")
         document = place.document(json_path)
-        pictures = regions_of_pictures(document, json_path)
-        annotated = [name for name, regions in pictures.items() if regions]
-        if not annotated:
-            raise DataError(
-                f"{json_path} has no region in any of its {len(pictures)} pictures: annotate some first"
+        with gathering(self) as problems:
+            pictures = regions_of_pictures(document, json_path, problems)
+            annotated = [name for name, regions in pictures.items() if regions]
+            if not annotated:
+                raise DataError(
+                    f"{json_path} has no region in any of its {len(pictures)} pictures: annotate some first"
+                )
+            regions = [region for name in annotated for region in pictures[name]]
+            with_area = [region for region in regions if region.kind in OUTLINES]
+            attribute = _class_attribute(with_area, reading.class_attribute, json_path)
+            only, assumed = only_class(json_path.parent, reading) if attribute is None else ("", [])
+            named = [(region, only or region.value(attribute or "")) for region in with_area]
+            found = {name for _, name in named if name}
+            classes = classes_of(found, json_path.parent, reading, f"the regions of {json_path.name}")
+            shapes_of: dict[str, list[Shape]] = defaultdict(list)
+            for region, name in named:
+                for outline in problems.each(outline_of, [region] if name else [], [json_path]):
+                    shapes_of[region.picture].append(Shape(classes.index(name), [outline], region.name))
+            paths = _picture_paths(annotated, json_path, document, problems)
+            there = [name for name in annotated if name in paths]
+            super().__init__(
+                place.path,
+                classes,
+                there,
+                [Drawing(PictureFile(paths[name]), None, shapes_of[name]) for name in there],
+                reading,
+                described_in=json_path.name,
+                notes=[
+                    *assumed,
+                    *counted(
+                        [name for name, regions in pictures.items() if not regions],
+                        "picture has no region and is ignored, as not annotated yet",
+                        "pictures have no region and are ignored, as not annotated yet",
+                    ),
+                    *_about_left_out(regions, [region for region, name in named if not name], attribute),
+                ],
             )
-        regions = [region for name in annotated for region in pictures[name]]
-        with_area = [region for region in regions if region.kind in OUTLINES]
-        attribute = _class_attribute(with_area, reading.class_attribute, json_path)
-        only, assumed = only_class(json_path.parent, reading) if attribute is None else ("", [])
-        named = [(region, only or region.value(attribute or "")) for region in with_area]
-        found = {name for _, name in named if name}
-        classes = classes_of(found, json_path.parent, reading, f"the regions of {json_path.name}")
-        shapes_of: dict[str, list[Shape]] = defaultdict(list)
-        for region, name in named:
-            if name:
-                shape = Shape(classes.index(name), [outline_of(region, json_path)], region.name)
-                shapes_of[region.picture].append(shape)
-        without_class = [region for region, name in named if not name]
-        paths = _picture_paths(annotated, json_path, document)
-        super().__init__(
-            place.path,
-            classes,
-            annotated,
-            [Drawing(PictureFile(paths[name]), None, shapes_of[name]) for name in annotated],
-            reading,
-            described_in=json_path.name,
-            notes=[
-                *assumed,
-                *counted(
-                    [name for name, regions in pictures.items() if not regions],
-                    "picture has no region and is ignored, as not annotated yet",
-                    "pictures have no region and are ignored, as not annotated yet",
-                ),
-                *_about_left_out(regions, without_class, attribute),
-            ],
-        )
-        self.has_names = not assumed or bool(reading.classes)
+            self.has_names = not assumed or bool(reading.classes)
 
 
 def _class_attribute(regions: Sequence[Region], wanted: str | None, path: Path) -> str | None:
@@ -140,15 +141,13 @@ def _about_left_out(
     )
 
 
-def _picture_paths(names: Sequence[str], json_path: Path, document: Any) -> dict[str, Path]:
-    """The path of each picture: next to the JSON, in images/ there, or in the folder that a project names.
-
-    Raises:
-        DataError: some pictures are missing.
-    """
+def _picture_paths(
+    names: Sequence[str], json_path: Path, document: Any, problems: Problems
+) -> dict[str, Path]:
+    """The path of each picture: next to the JSON, in images/ there, or in the folder that a project names."""
     root = json_path.parent
     named = root / default_folder(document).replace("\\", "/")
-    return located(names, [root, named, root / "images", root.parent / "images"], json_path.name)
+    return located(names, [root, named, root / "images", root.parent / "images"], json_path.name, problems)
 
 
 FORMAT = DataFormat(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
 from model.data import outlines
+from model.data.gathering import Problems
 from model.data.sample import DataError
 from model.data.shapes import is_polygon
 
@@ -60,35 +62,37 @@ def is_via(document: Any) -> bool:
     return isinstance(first, dict) and {"filename", "regions"} <= set(first)
 
 
-def regions_of_pictures(document: Any, path: Path) -> dict[str, list[Region]]:
-    """Each picture's file name and its regions, in the order of the JSON.
-
-    Raises:
-        DataError: the JSON is not in VIA's format; the message names the picture.
-    """
-    entries = document.get(_PICTURES, document)
+def regions_of_pictures(document: Any, path: Path, problems: Problems) -> dict[str, list[Region]]:
+    """Each picture's file name and its regions, in the order of the JSON, without what is invalid."""
     pictures: dict[str, list[Region]] = {}
-    for key, entry in entries.items():
-        name = entry.get("filename") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not name:
-            raise DataError(
-                f"{path.name}: the entry {key!r} has no 'filename', which VIA writes for each picture"
-            )
-        regions = entry.get("regions") or []
-        # An object with numbers as keys in VIA 1, a list in VIA 2.
-        regions = list(regions.values()) if isinstance(regions, dict) else regions
-        if not isinstance(regions, list):
-            raise DataError(f"{path.name}: the regions of {name} are not a list")
-        pictures.setdefault(name, [])
-        for number, region in enumerate(regions, start=len(pictures[name]) + 1):
-            figure = region.get("shape_attributes") if isinstance(region, dict) else None
-            if not isinstance(figure, dict):
-                raise DataError(f"{path.name}: region {number} of {name} has no 'shape_attributes'")
-            attributes = region.get("region_attributes")
-            pictures[name].append(
-                Region(name, number, figure, attributes if isinstance(attributes, dict) else {})
-            )
+    for name, regions in problems.each(_entry, document.get(_PICTURES, document).items(), repeat(path)):
+        before = pictures.setdefault(name, [])
+        before += problems.each(_region, count(len(before) + 1), regions, repeat(name), repeat(path))
     return pictures
+
+
+def _entry(item: tuple[str, Any], path: Path) -> tuple[str, list[Any]]:
+    """The picture's file name and the content of its regions."""
+    key, entry = item
+    name = entry.get("filename") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name:
+        raise DataError(
+            f"{path.name}: the entry {key!r} has no 'filename', which VIA writes for each picture"
+        )
+    regions = entry.get("regions") or []
+    # An object with numbers as keys in VIA 1, a list in VIA 2.
+    regions = list(regions.values()) if isinstance(regions, dict) else regions
+    if not isinstance(regions, list):
+        raise DataError(f"{path.name}: the regions of {name} are not a list")
+    return name, regions
+
+
+def _region(number: int, content: Any, picture: str, path: Path) -> Region:
+    figure = content.get("shape_attributes") if isinstance(content, dict) else None
+    if not isinstance(figure, dict):
+        raise DataError(f"{path.name}: region {number} of {picture} has no 'shape_attributes'")
+    attributes = content.get("region_attributes")
+    return Region(picture, number, figure, attributes if isinstance(attributes, dict) else {})
 
 
 def default_folder(document: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,12 +11,13 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from model.data.annotated import Annotated, Truth
-from model.data.files import is_left_by_system, listed, map_header, short
+from model.data.files import is_left_by_system, listed, map_header, short, shown
 from model.data.findings import Finding, counted
 from model.data.formats.data_format import DataFormat
 from model.data.formats.label_maps import turned_hint
 from model.data.formats.place import Place
 from model.data.formats.voc_maps import BORDER, ClassNumbers, numbers_in
+from model.data.gathering import Problems, gathering
 from model.data.naming import classes_of
 from model.data.pictures import SUFFIXES
 from model.data.reading import NO_CHOICE, Reading
@@ -55,15 +56,15 @@ class VocFolder(Annotated):
         self._class_id_of = {number: classes.index(name) for number, name in self._numbers.named.items()}
         ids = _ids(place.path, path)
         self.has_objects = (path / OBJECTS).is_dir()
-        self._class_maps = [path / CLASSES / f"{id_}.png" for id_ in ids]
-        self._object_maps = [path / OBJECTS / f"{id_}.png" for id_ in ids] if self.has_objects else []
-        for map_path in (*self._class_maps, *self._object_maps):
-            if not map_path.is_file():
-                raise DataError(
-                    f"{path} lacks {short(map_path)}: expected a map for each of {len(ids)} pictures"
-                )
-        super().__init__(place.path, classes, ids, _sources(path, ids), reading)
-        self._class_ids: dict[int, list[int]] = {}
+        with gathering(self) as problems:
+            source_of = _sources(path, ids, problems)
+            folders = [path / CLASSES, path / OBJECTS] if self.has_objects else [path / CLASSES]
+            incomplete = _without_map(folders, ids, problems)
+            ids = [id_ for id_ in ids if id_ in source_of and id_ not in incomplete]
+            self._class_maps = [path / CLASSES / f"{id_}.png" for id_ in ids]
+            self._object_maps = [path / OBJECTS / f"{id_}.png" for id_ in ids]
+            super().__init__(place.path, classes, ids, [source_of[id_] for id_ in ids], reading)
+            self._class_ids: dict[int, list[int]] = {}
 
     def truth(self, index: int, size: tuple[int, int]) -> Truth:
         if misfit := self._misfit(index, size):
@@ -175,23 +176,39 @@ def _ids(path: Path, root: Path) -> list[str]:
     return ids
 
 
-def _sources(root: Path, ids: list[str]) -> list[PictureFile]:
-    """The pictures of the ids; DataError if some are missing."""
-    sources, missing = [], []
+def _without_map(folders: Sequence[Path], ids: Sequence[str], problems: Problems) -> set[str]:
+    """The ids that have no map in one of the folders."""
+    incomplete: set[str] = set()
+    for folder in folders:
+        missing = [id_ for id_ in ids if not (folder / f"{id_}.png").is_file()]
+        if missing:
+            names = shown([f"{folder.name}/{id_}.png" for id_ in missing])
+            problems.add(
+                DataError(f"{folder.parent} lacks {names}: expected a map for each of {len(ids)} pictures")
+            )
+        incomplete |= set(missing)
+    return incomplete
+
+
+def _sources(root: Path, ids: Sequence[str], problems: Problems) -> dict[str, PictureFile]:
+    """The pictures that are there, by id."""
+    source_of, missing = {}, []
     for id_ in ids:
         candidates = [
             root / PICTURES / f"{id_}{suffix}" for suffix in (".jpg", *SUFFIXES, ".JPG", ".JPEG", ".PNG")
         ]
         if path := next((path for path in candidates if path.is_file()), None):
-            sources.append(PictureFile(path))
+            source_of[id_] = PictureFile(path)
         else:
             missing.append(id_)
     if missing:
-        raise DataError(
-            f"{root / PICTURES} lacks {len(missing)} of {len(ids)} pictures, the first {missing[0]}.jpg: put "
-            "them there"
+        problems.add(
+            DataError(
+                f"{root / PICTURES} lacks {len(missing)} of {len(ids)} pictures, "
+                f"{shown([f'{id_}.jpg' for id_ in missing])}: put them there"
+            )
         )
-    return sources
+    return source_of
 
 
 def _recognises(place: Place) -> bool:

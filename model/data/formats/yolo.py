@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from itertools import repeat
 from pathlib import Path
 
 from model.data.files import is_left_by_system
@@ -20,6 +21,7 @@ from model.data.formats.yolo_layout import (
     names_file,
 )
 from model.data.formats.yolo_text import YoloShape, is_label_text, names_in, shapes_in
+from model.data.gathering import Problems, gathering
 from model.data.labelled import Labelled, LabelledPicture, LabelledShapes
 from model.data.naming import only_class
 from model.data.pictures import SUFFIXES
@@ -64,52 +66,46 @@ class YoloFolder(LabelledShapes):
             path: label_folder(folder) / path.relative_to(folder).with_suffix(".txt") for path in pictures
         }
         expected = set(file_of.values())
-        _check_unique(file_of, folder)
-        shapes_of = {path: shapes_in(file) if file.is_file() else [] for path, file in file_of.items()}
-        _check_outlines([shape for shapes in shapes_of.values() for shape in shapes])
         named = names_file(place.path, folder)
-        numbered = names_in(named) if named else {}
-        assumed: list[Finding] = []
-        used = {shape.number: shape for shapes in shapes_of.values() for shape in shapes}
-        if not numbered:
-            numbered, assumed = _without_names(used, folder.parent, reading)
-        for number, shape in used.items():
-            if number not in numbered:
-                raise DataError(
-                    f"{shape.where} has the class {number}, but {named or 'the model'} names "
-                    f"{', '.join(f'{number} {name}' for number, name in sorted(numbered.items()))}: name "
-                    "each class, the first one is 0"
-                )
-        super().__init__(
-            place.path,
-            [
-                LabelledPicture(
-                    path.relative_to(folder).with_suffix("").as_posix(),
-                    PictureFile(path),
-                    None,
-                    [_labelled(shape, numbered) for shape in shapes_of[path]],
-                )
-                for path in pictures
-            ],
-            reading,
-            folder=folder.parent,
-            described_in="its labels",
-            listed=[numbered[number] for number in sorted(numbered)],
-            notes=[
-                *assumed,
-                *counted(
-                    [path.name for path, file in file_of.items() if not file.is_file()],
-                    "picture has no label file",
-                    "pictures have no label file",
-                ),
-                *counted(
-                    [path.name for path in labels if path not in expected],
-                    "label file has no picture and is ignored",
-                    "label files have no picture and are ignored",
-                ),
-            ],
-        )
-        self.has_names = not assumed or bool(reading.classes)
+        with gathering(self) as problems:
+            _check_unique(file_of, folder, problems)
+            shapes_of = {path: _shapes(file, problems) for path, file in file_of.items()}
+            _check_outlines([shape for shapes in shapes_of.values() for shape in shapes])
+            numbered = names_in(named) if named else {}
+            assumed: list[Finding] = []
+            if not numbered:
+                used = {shape.number for shapes in shapes_of.values() for shape in shapes}
+                numbered, assumed = _without_names(used, folder.parent, reading)
+            super().__init__(
+                place.path,
+                [
+                    LabelledPicture(
+                        path.relative_to(folder).with_suffix("").as_posix(),
+                        PictureFile(path),
+                        None,
+                        problems.each(_labelled, shapes_of[path], repeat(numbered), repeat(named)),
+                    )
+                    for path in pictures
+                ],
+                reading,
+                folder=folder.parent,
+                described_in="its labels",
+                listed=[numbered[number] for number in sorted(numbered)],
+                notes=[
+                    *assumed,
+                    *counted(
+                        [path.name for path, file in file_of.items() if not file.is_file()],
+                        "picture has no label file",
+                        "pictures have no label file",
+                    ),
+                    *counted(
+                        [path.name for path in labels if path not in expected],
+                        "label file has no picture and is ignored",
+                        "label files have no picture and are ignored",
+                    ),
+                ],
+            )
+            self.has_names = not assumed or bool(reading.classes)
 
 
 def _the_folder(place: Place) -> Path:
@@ -137,15 +133,23 @@ def _pictures(folder: Path) -> list[Path]:
     return found
 
 
-def _check_unique(file_of: dict[Path, Path], folder: Path) -> None:
+def _shapes(file: Path, problems: Problems) -> list[YoloShape]:
+    """The objects of a label file; none if there is no such file, or if it cannot be read."""
+    files = [file] if file.is_file() else []
+    return [shape for shapes in problems.each(shapes_in, files, [problems]) for shape in shapes]
+
+
+def _check_unique(file_of: dict[Path, Path], folder: Path, problems: Problems) -> None:
     pictures_of = defaultdict(list)
     for path, file in file_of.items():
         pictures_of[file].append(path.name)
     for file, names in pictures_of.items():
         if len(names) > 1:
-            raise DataError(
-                f"{folder} has {' and '.join(names)}, which share the label file {file.name}: give each "
-                "picture a name of its own"
+            problems.add(
+                DataError(
+                    f"{folder} has {' and '.join(names)}, which share the label file {file.name}: give each "
+                    "picture a name of its own"
+                )
             )
 
 
@@ -160,13 +164,11 @@ def _check_outlines(shapes: Sequence[YoloShape]) -> None:
         )
 
 
-def _without_names(
-    used: dict[int, YoloShape], folder: Path, reading: Reading
-) -> tuple[dict[int, str], list[Finding]]:
+def _without_names(used: Set[int], folder: Path, reading: Reading) -> tuple[dict[int, str], list[Finding]]:
     """The names of classes that the data only number, and findings if they are assumed."""
     if reading.classes and len(reading.classes) > 2:
         return dict(enumerate(reading.classes[1:])), []
-    if set(used) - {0}:
+    if used - {0}:
         raise DataError(
             f"{folder} has labels of the classes {', '.join(map(str, sorted(used)))}, but no data.yaml or "
             "classes.txt that names them: write a classes.txt there, one name per line, that of class 0 first"
@@ -175,7 +177,14 @@ def _without_names(
     return {0: name}, assumed
 
 
-def _labelled(shape: YoloShape, names: dict[int, str]) -> Labelled:
+def _labelled(shape: YoloShape, names: dict[int, str], named: Path | None) -> Labelled:
+    """`named` is the file with the names of the classes."""
+    if shape.number not in names:
+        raise DataError(
+            f"{shape.where} has the class {shape.number}, but {named or 'the model'} names "
+            f"{', '.join(f'{number} {name}' for number, name in sorted(names.items()))}: name each class, "
+            "the first one is 0"
+        )
     return Labelled(names[shape.number], "polygon", Fractions(shape.outline), f"line {shape.line}")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from model.data.class_names import BACKGROUND_NAMES
 from model.data.files import short
 from model.data.formats.looking import head_of
+from model.data.gathering import Problems
 from model.data.sample import DataError, check_classes
 from model.files.system_errors import reason
 from model.files.text_files import text_of
@@ -53,21 +55,22 @@ def is_label_text(path: Path) -> bool:
     return len(numbers) > 1 and numbers[0].is_integer()
 
 
-def shapes_in(path: Path) -> list[YoloShape]:
-    """The objects of a label file.
+def shapes_in(path: Path, problems: Problems) -> list[YoloShape]:
+    """The objects of a label file, without lines that are not a class and coordinates.
 
     Raises:
-        DataError: a line is not a class and coordinates; the message names it.
+        DataError: the file cannot be read.
     """
     try:
         text, _ = text_of(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{short(path)} cannot be read: {error}") from error
-    lines = enumerate(text.splitlines(), start=1)
-    return [_shape(line.split(), number, path) for number, line in lines if line.strip()]
+    lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return problems.each(_shape, lines, repeat(path))
 
 
-def _shape(words: list[str], line: int, path: Path) -> YoloShape:
+def _shape(numbered: tuple[int, list[str]], path: Path) -> YoloShape:
+    line, words = numbered
     where = f"{short(path)}, line {line},"
     try:
         number, outline = float(words[0]), [float(word) for word in words[1:]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,6 +49,18 @@ class ClassifierPredictor:
         with turn(), stopwatch.measure("infer"):
             found = self.classify(image)
         return Result(Segments.none(size), classification=found)
+
+    def predict_each(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Sequence[Wishes],
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> list[Result]:
+        """See `families.family.Predictor`."""
+        return [self.predict(image, one, size=size, stopwatch=stopwatch, turn=turn) for one in wishes]
 
     def classify(self, image: npt.NDArray[np.uint8]) -> Classification:
         """The probability of each of the manifest's classes for a picture, uint8 (H, W, 3), RGB."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -95,6 +95,18 @@ class MaskRCNNPredictor:
         count = int(np.count_nonzero(whole.scores >= np.float32(least)))
         kept = min(count, most)
         return Result(whole.select(np.arange(kept)), left_out=count - kept)
+
+    def predict_each(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Sequence[Wishes],
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> list[Result]:
+        """See `families.family.Predictor`."""
+        return [self.predict(image, one, size=size, stopwatch=stopwatch, turn=turn) for one in wishes]
 
     def _all_objects(self, seen: _Seen, tiling: Tiling, closer: Tiling | None, least: float) -> Segments:
         """The objects with a score of `least` or more, and some below, regardless of how many are wanted.

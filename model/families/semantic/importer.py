@@ -16,9 +16,7 @@ from model.engines.openvino import OpenVINORunner
 from model.engines.saving import save_model
 from model.engines.stages import Runner
 from model.families.family import Imported
-from model.families.semantic.config import SemanticConfig
-from model.families.semantic.graphs.bioimage import Package, read_package
-from model.families.semantic.graphs.closeness import (
+from model.families.graphs.closeness import (
     LARGEST_ROUNDING,
     LARGEST_SHARE,
     answer_of,
@@ -27,11 +25,13 @@ from model.families.semantic.graphs.closeness import (
     noise_for,
     rounding_of,
 )
-from model.families.semantic.graphs.graph import Floats, Graph
+from model.families.graphs.graph import Floats, Graph
+from model.families.graphs.reading import read_source
+from model.families.graphs.recognition import kind_of
+from model.families.graphs.source import GraphError
+from model.families.semantic.config import SemanticConfig
+from model.families.semantic.graphs.bioimage import Package, read_package
 from model.families.semantic.graphs.normalizing import normalize
-from model.families.semantic.graphs.reading import read_source
-from model.families.semantic.graphs.recognition import kind_of
-from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
 from model.families.semantic.stages import STAGES, largest_picture
 from model.storage.manifest import Bundle, Manifest

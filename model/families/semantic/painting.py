@@ -87,6 +87,10 @@ class Painting:
         """Paint a part of the picture that is still empty."""
         raise NotImplementedError
 
+    def add_ids(self, where: Tile, ids: Labels) -> None:
+        """Paint a part whose class ids (h, w) come from the network, each with a probability of 1."""
+        raise NotImplementedError
+
     def mask(self, class_id: int, box: Tile) -> Mask:
         """uint8 (h, w) of 0 and 1: the pixels of `box` that have the class."""
         raise NotImplementedError
@@ -144,10 +148,8 @@ class ExclusiveClasses(Painting):
         self._paint(block.where, ids, best, {self._class_ids[channel] for channel in channels})
 
     def add_ids(self, where: Tile, ids: Labels) -> None:
-        """Paint a part whose class ids (h, w) come from the network, each with a probability of 1."""
-        self._paint(
-            where, ids, np.ones(ids.shape, np.float32), set(np.flatnonzero(np.bincount(ids.ravel())).tolist())
-        )
+        possible = set(np.flatnonzero(np.bincount(ids.ravel())).tolist())
+        self._paint(where, ids.copy(), np.ones(ids.shape, np.float32), possible)
 
     def mask(self, class_id: int, box: Tile) -> Mask:
         return (box.of(self.labels) == class_id).view(np.uint8)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,30 +84,48 @@ class SemanticPredictor:
         Parts smaller than `wishes.min_area` are in no output; all other parts are in the class map, even if
         fewer segments are wanted. The probabilities of a network that gives class ids are 0 and 1.
         """
+        return self.predict_each(image, [wishes], size=size, stopwatch=stopwatch, turn=turn)[0]
+
+    def predict_each(
+        self,
+        image: Bytes,
+        wishes: Sequence[Wishes],
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> list[Result]:
+        """See `families.family.Predictor`. The network runs once for all."""
         plan = self._plan(size)
         check_copy(image, size, plan.enough, self._manifest.name)
-        painting = self._painting(size, wishes)
-        probability = (
-            None
-            if wishes.probability_of is None
-            else Probability(size, *ids_of([wishes.probability_of], self._manifest.classes))
-        )
+        painted = [replace(one, probability_of=None) for one in wishes]
+        different = [one for number, one in enumerate(painted) if one not in painted[:number]]
+        paintings = [self._painting(size, one) for one in different]
+        probabilities = [self._probability(size, one) for one in wishes]
+        planes = [plane for plane in probabilities if plane is not None]
         seen = self._seen(image, plan, stopwatch, turn)
         if self._config.gives == "class_ids":
-            assert isinstance(painting, ExclusiveClasses)
             for where, ids in self._class_id_blocks(seen):
                 with stopwatch.measure("masks"):
-                    if probability is not None:
-                        probability.add_ids(where, ids)
-                    painting.add_ids(where, ids)
+                    for plane in planes:
+                        plane.add_ids(where, ids)
+                    for painting in paintings:
+                        painting.add_ids(where, ids)
         else:
             for block in self._blocks(image, seen):
                 with stopwatch.measure("masks"):
-                    if probability is not None:
-                        probability.add(block, self._class_ids)
-                    painting.add(block)
+                    for plane in planes:
+                        plane.add(block, self._class_ids)
+                    for painting in paintings:
+                        painting.add(block)
         with stopwatch.measure("masks"):
-            return self._result(painting, size, wishes, probability)
+            results = [
+                self._result(painting, size, one) for painting, one in zip(paintings, different, strict=True)
+            ]
+        return [
+            _with_probability(results[different.index(one)], probability)
+            for one, probability in zip(painted, probabilities, strict=True)
+        ]
 
     def picture_of(self, image: Bytes) -> Floats:
         """float32 (1, H, W, C): the network's input for an image; if it needs tiles, for the first tile."""
@@ -127,6 +145,11 @@ class SemanticPredictor:
         if self._config.gives == "labels":
             return OverlappingLabels(size, self._class_ids, threshold, kept)
         return ExclusiveClasses(size, self._class_ids, threshold, kept, certainties=wishes.split == "parts")
+
+    def _probability(self, size: Size, wishes: Wishes) -> Probability | None:
+        if wishes.probability_of is None:
+            return None
+        return Probability(size, *ids_of([wishes.probability_of], self._manifest.classes))
 
     def _threshold(self, wishes: Wishes) -> float:
         return self._manifest.threshold if wishes.threshold is None else wishes.threshold
@@ -211,9 +234,7 @@ class SemanticPredictor:
                 code_map = CodeMap.of(codes, self._class_ids, plan.seen, tile.size, part.size)
                 yield from code_map.parts(part, core if plan.is_tiled else part)
 
-    def _result(
-        self, painting: Painting, size: Size, wishes: Wishes, probability: Probability | None
-    ) -> Result:
+    def _result(self, painting: Painting, size: Size, wishes: Wishes) -> Result:
         most = self._manifest.most_segments(wishes, size)
         if wishes.split == "parts":
             segments, left_out = part_segments(painting, size, most, wishes.min_area, self._threshold(wishes))
@@ -221,5 +242,10 @@ class SemanticPredictor:
             segments, left_out = class_segments(painting, size, most)
         means = {class_id: tally.mean for class_id, tally in sorted(painting.tallies.items())}
         painting.labels.setflags(write=False)  # masks are read from it later
-        class_map = ClassMap(painting.labels, means, probability.plane if probability else None)
-        return Result(segments, class_map, left_out)
+        return Result(segments, ClassMap(painting.labels, means), left_out)
+
+
+def _with_probability(result: Result, probability: Probability | None) -> Result:
+    if probability is None or result.class_map is None:
+        return result
+    return replace(result, class_map=replace(result.class_map, probability=probability.plane))

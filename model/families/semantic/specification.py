@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from model.families.graphs.graph import Graph
+from model.families.graphs.source import GraphError, Layout
 from model.families.semantic.config import (
     Activation,
     Background,
@@ -16,8 +18,6 @@ from model.families.semantic.config import (
     SemanticConfig,
     ValueRange,
 )
-from model.families.semantic.graphs.graph import Graph
-from model.families.semantic.graphs.source import GraphError, Layout
 from model.storage.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5

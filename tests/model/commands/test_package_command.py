@@ -147,7 +147,8 @@ def test_a_model_knows_its_run_and_its_quality_and_the_next_one_is_version_2(
     assert status == 0
     older = manifest("cells")
     assert (older.version, older.quality, older.made_by) == ("2", None, "")
-    assert older.description == "Finds cells."
+    assert (older.description, older.licence) == ("Finds cells.", "CC0-1.0")
+    assert "The licence, CC0-1.0, was taken over from the replaced model." in said
     assert "Quality was not measured, since the run had no --validation." in said
 
     update_manifest(catalog.find("cells"), version="2026-a")

@@ -109,7 +109,7 @@ def test_an_invalid_shape_is_refused_by_name(tmp_path: Path, shapes: list[str], 
 
 
 def test_what_else_is_wrong_with_the_xml_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"lacks 1 of 1 pictures of annotations\.xml, the first b\.png: put"):
+    with pytest.raises(DataError, match=r"lacks 1 of 1 pictures of annotations\.xml, b\.png: put"):
         open_data(write(tmp_path, name="b.png"))
     put(tmp_path / "annotations.xml", "<annotations><version>1.1</version><image")
     with pytest.raises(DataError, match="cannot be read as XML"):

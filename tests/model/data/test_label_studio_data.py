@@ -154,9 +154,7 @@ def test_what_else_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="task 3 names no picture in its 'data': expected"):
         open_data(write(tmp_path, {**task(), "data": {"text": "hello"}}))
     square = region("polygon", **SQUARE)
-    with pytest.raises(
-        DataError, match=r"pictures of export\.json, the first https://x\.org/b\.png: download"
-    ):
+    with pytest.raises(DataError, match=r"pictures of export\.json, https://x\.org/b\.png: download"):
         open_data(write(tmp_path, task(square, picture="https://x.org/b.png")))
     write(tmp_path, task(square))
     put(tmp_path / "images/a.png", np.zeros(SIZE, np.uint8))

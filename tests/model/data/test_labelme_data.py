@@ -199,7 +199,7 @@ def test_classes_come_in_the_order_of_labels_txt(tmp_path: Path) -> None:
     [
         (
             document(shape(SQUARE), imagePath="b.png"),
-            "lacks the pictures of 1 of 1 JSONs, the first b.png of a.js",
+            "lacks the pictures of 1 of 1 JSONs, b.png of a.js",
         ),
         (document(shape(None)), "a.json: shape 1 has no 'points'"),
         (document(shape(SQUARE, label=None)), "a.json: shape 1 has no 'label'"),

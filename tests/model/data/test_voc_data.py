@@ -166,7 +166,7 @@ def test_a_map_that_cannot_be_used_is_named(
 
 def test_a_picture_that_is_missing_is_named(tmp_path: Path) -> None:
     (write(tmp_path) / "JPEGImages/a b.jpg").unlink()
-    with pytest.raises(DataError, match=r"lacks 1 of 1 pictures, the first a b\.jpg: put them there"):
+    with pytest.raises(DataError, match=r"lacks 1 of 1 pictures, a b\.jpg: put them there"):
         open_data(tmp_path)
     put(tmp_path / "labelmap.txt", "background:0,0,0::\ncat;1;2;3\n")
     with pytest.raises(DataError, match="the line 'cat;1;2;3' is not name:red,green,blue::"):

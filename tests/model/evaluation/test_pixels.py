@@ -15,7 +15,7 @@ from PIL import Image
 
 from model.commands import evaluate as command
 from model.data import Sample
-from model.evaluation import PixelEvaluation, evaluate_pixels
+from model.evaluation import PixelAnswer, PixelEvaluation, evaluate_pixels
 from model.results.result import ClassMap, Result
 from model.results.segments import Segments
 
@@ -66,9 +66,10 @@ def _evaluation(
         for index, ((there, _), kind) in enumerate(zip(pictures, kinds, strict=False))
     ]
 
-    def predict(image: np.ndarray) -> Segments:
+    def predict(image: np.ndarray) -> PixelAnswer:
         answered = pictures[image[0, 0, 0]][1]
-        return Segments((SIZE, SIZE), scores=np.ones(len(answered), np.float32), **_arrays(answered))
+        scores = np.ones(len(answered), np.float32)
+        return PixelAnswer(Segments((SIZE, SIZE), scores=scores, **_arrays(answered)))
 
     return evaluate_pixels(predict, Memory(samples, ["background", *classes]), progress=False)
 
@@ -85,7 +86,7 @@ def test_pixels_of_which_nobody_says_what_they_are_count_for_nothing() -> None:
     data = Memory([Sample("a", image, unknown=unknown, **_arrays([there]))], ["background", "cat"])
     segments = Segments((SIZE, SIZE), scores=np.ones(1, np.float32), **_arrays([answered]))
 
-    counts = evaluate_pixels(lambda _: segments, data, progress=False).images[0]
+    counts = evaluate_pixels(lambda _: PixelAnswer(segments), data, progress=False).images[0]
 
     assert (counts.truth.tolist(), counts.found.tolist(), counts.both.tolist()) == ([40], [60], [40])
 
@@ -142,7 +143,9 @@ def test_an_answer_of_another_size_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="its segments are for"):
         evaluate_pixels(
-            lambda image: Segments.none((9, 9)), Memory([sample], ["background", "x"]), progress=False
+            lambda image: PixelAnswer(Segments.none((9, 9))),
+            Memory([sample], ["background", "x"]),
+            progress=False,
         )
 
 
@@ -171,8 +174,9 @@ def masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         bundle=SimpleNamespace(manifest=manifest),
         engine="openvino",
         precision="f32",
-        segment=lambda image, **wishes: whole,
-        predict=lambda image, wishes: Result(whole, ClassMap(labels, {1: 1.0}, probability)),
+        predict_each=lambda image, wishes: [
+            Result(whole, ClassMap(labels, {1: 1.0}, probability)) for _ in wishes
+        ],
     )
     monkeypatch.setattr(command, "load", lambda name, **way: segmenter)
     return tmp_path

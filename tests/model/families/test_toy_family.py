@@ -60,6 +60,17 @@ class BrightestSpot:
         count = len(boxes)
         return Result(Segments(size, boxes, np.ones(count, np.int32), np.ones(count, np.float32), masks))
 
+    def predict_each(
+        self,
+        image: npt.NDArray[np.uint8],
+        wishes: Sequence[Wishes],
+        *,
+        size: Size,
+        stopwatch: Stopwatch,
+        turn: Turn,
+    ) -> list[Result]:
+        return [self.predict(image, one, size=size, stopwatch=stopwatch, turn=turn) for one in wishes]
+
 
 class ToyFamily:
     """See `families.family.Family`."""

@@ -18,6 +18,8 @@ from model.checking.sample import sample_picture
 from model.checking.selftest import SelfTest, record_usual_self_test
 from model.publishing.publish import imported, usual_sample
 from model.publishing.published import PublishedWeights
+from model.publishing.replaced import taken_over
+from model.results.result import Task
 from model.segmenter import Segmenter, load
 from model.storage.manifest import Bundle, Export
 from model.storage.writing import update_manifest
@@ -58,6 +60,21 @@ def test_a_model_that_gives_no_numbers_is_refused_and_the_stage_is_named(
     assert "earlier checkpoint" in said
     assert {path.name: path.read_bytes() for path in tiny_bundle.folder.iterdir()} == before
     assert list(tiny_bundle.folder.parent.iterdir()) == [tiny_bundle.folder]
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ("instance", {"max_segments": 7, "known_pictures": KNOWN}),
+        ("classify", {"max_segments": 7}),  # a classifier has no gate, and its check would refuse one
+    ],
+)
+def test_a_model_takes_over_what_one_of_its_task_can_have(
+    tiny_bundle: Bundle, task: Task, expected: dict[str, object]
+) -> None:
+    old = update_manifest(tiny_bundle, max_segments=7, known_pictures=KNOWN).manifest
+
+    assert taken_over(old, task) == expected
 
 
 def test_a_broken_mask_head_is_refused_also_where_nothing_is_found(

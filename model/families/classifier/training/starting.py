@@ -51,6 +51,12 @@ def start_of(weights: str | None, continue_from: str | None, published: Callable
             raise WeightsError(
                 f"{manifest.name} is not a classifier: its task is {manifest.task}, so give that --task"
             )
+        if bundle.weights_path.suffix != ".h5":
+            raise WeightsError(
+                f"--continue-from {manifest.name}: this model has compiled stages only, which cannot be "
+                "trained; give --weights RUN/best.weights.h5 of the run that it was made from, or start "
+                "anew with --weights imagenet"
+            )
         start = _start_from_file(str(bundle.weights_path))
         return replace(start, config=dict(manifest.config), classes=manifest.classes, source=manifest.name)
     if not weights:

@@ -1,1 +1,1 @@
-"""Reads foreign models as OpenVINO graphs, all with the same input and output, and facts about them."""
+"""Foreign models that answer for each pixel: what is special about their outputs and descriptions."""

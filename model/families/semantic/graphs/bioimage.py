@@ -18,15 +18,15 @@ import openvino as ov
 import openvino.opset13 as ops
 
 from model.data.class_names import BACKGROUND_NAMES
+from model.families.graphs.closeness import answer_of
+from model.families.graphs.endings import ending_of
+from model.families.graphs.graph import Graph
+from model.families.graphs.keras_file import read_keras, read_keras_h5
+from model.families.graphs.onnx import read_onnx
+from model.families.graphs.saved_model import read_saved_model
+from model.families.graphs.source import GraphError, Layout, Source, as_floats
 from model.families.semantic.graphs import bioimage_steps
 from model.families.semantic.graphs.bioimage_description import Description, Step, Tensor, read_description
-from model.families.semantic.graphs.closeness import answer_of
-from model.families.semantic.graphs.endings import ending_of
-from model.families.semantic.graphs.graph import Graph
-from model.families.semantic.graphs.keras_file import read_keras, read_keras_h5
-from model.families.semantic.graphs.onnx import read_onnx
-from model.families.semantic.graphs.saved_model import read_saved_model
-from model.families.semantic.graphs.source import GraphError, Layout, Source, as_floats
 
 LARGEST_BUNDLE = 4 << 30  # bytes that a packed SavedModel may unpack to
 

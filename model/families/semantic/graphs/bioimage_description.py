@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from model.families.graphs.recognition import BIOIMAGE_FILES
+from model.families.graphs.source import GraphError
 from model.families.semantic.graphs.bioimage_kwargs import check_kwargs
-from model.families.semantic.graphs.recognition import BIOIMAGE_FILES
-from model.families.semantic.graphs.source import GraphError
 from model.storage.manifest import sha256_of
 
 Values = Mapping[str, Any]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import openvino as ov
 import openvino.opset13 as ops
 
+from model.families.graphs.source import GraphError
 from model.families.semantic.graphs.bioimage_description import Step
-from model.families.semantic.graphs.source import GraphError
 
 Floats = npt.NDArray[np.float32]
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import openvino as ov
 import openvino.opset13 as ops
 
+from model.families.graphs.endings import Ending, ending_of, is_quantized, scales_down
+from model.families.graphs.graph import Floats, Graph, OutputLayout
+from model.families.graphs.source import GraphError, Layout, Source, as_floats, reason
 from model.families.semantic.config import LARGEST_SIDE
-from model.families.semantic.graphs.endings import Ending, ending_of, is_quantized, scales_down
-from model.families.semantic.graphs.graph import Floats, Graph, OutputLayout
 from model.families.semantic.graphs.sizes import DIVISORS, Trial, map_layout, runs, tried, tried_divisor
-from model.families.semantic.graphs.source import GraphError, Layout, Source, as_floats, reason
 
 CHANNELS = (1, 3)
 """The channels of a picture: grey, or red, green and blue."""

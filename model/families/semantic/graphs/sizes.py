@@ -10,8 +10,8 @@ import numpy as np
 import openvino as ov
 
 from model.engines.core import new_core
-from model.families.semantic.graphs.graph import OutputLayout
-from model.families.semantic.graphs.source import Layout
+from model.families.graphs.graph import OutputLayout
+from model.families.graphs.source import Layout
 
 DIVISORS = (1, 2, 4, 8, 16, 32, 64, 128)
 LEAST_SCALE = Fraction(1, 32)

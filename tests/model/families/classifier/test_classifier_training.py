@@ -199,6 +199,7 @@ def test_figures_are_of_the_classes_that_occur() -> None:
         (["--weights", "no.h5"], "no.h5: there is no such weight file"),
         (["--weights", "RUN", "--network", "squeezenet"], "is a mobilenet, not a squeezenet: omit --network"),
         (["--continue-from", "nuclei"], "nuclei is not a classifier: its task is instance"),
+        (["--continue-from", "gate"], "--continue-from gate: this model has compiled stages only"),
         (
             ["--set=plan.class_weights={pink: 2}"],
             "class_weights names pink, but the classes of --data are blue",

@@ -18,11 +18,11 @@ import pytest
 import yaml
 from foreign_models import KerasFiles, MakeOnnx
 
+from model.families.graphs.graph import Graph
+from model.families.graphs.source import GraphError
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.graphs.bioimage import Package, read_package
-from model.families.semantic.graphs.graph import Graph
 from model.families.semantic.graphs.normalizing import normalize
-from model.families.semantic.graphs.source import GraphError
 from model.families.semantic.specification import Options, Specification, specify
 from model.storage.manifest import sha256_of
 

@@ -13,9 +13,9 @@ import h5py
 import pytest
 from foreign_models import KerasFiles
 
-from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code, without_training
-from model.families.semantic.graphs.reading import read_source
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.keras_config import for_keras_3, refuse_code, without_training
+from model.families.graphs.reading import read_source
+from model.families.graphs.source import GraphError
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])

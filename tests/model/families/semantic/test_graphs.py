@@ -16,10 +16,10 @@ import pytest
 from foreign_models import KerasFiles, MakeOnnx
 from onnx import TensorProto, helper
 
-from model.families.semantic.graphs.graph import Graph
+from model.families.graphs.graph import Graph
+from model.families.graphs.reading import read_source
+from model.families.graphs.source import GraphError
 from model.families.semantic.graphs.normalizing import normalize
-from model.families.semantic.graphs.reading import read_source
-from model.families.semantic.graphs.source import GraphError
 
 Answer = Callable[[ov.Model, npt.NDArray], npt.NDArray]
 

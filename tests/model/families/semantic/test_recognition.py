@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from model.families.semantic.graphs.recognition import kind_of
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.recognition import kind_of
+from model.families.graphs.source import GraphError
 
 
 def zipped(*names: str) -> Callable[[Path], None]:

@@ -464,3 +464,34 @@ def test_masks_stay_readable_as_a_sequence() -> None:
     assert [mask.shape for mask in segments.masks[1:]] == [mask.shape for mask in segments.masks][1:]
     assert len(segments.select(np.array([0, 2]))) == 2
     assert segments.areas().sum() == 64 * 64
+
+
+@pytest.mark.parametrize("config", [{}, TILES], ids=["whole", "tiles"])
+@pytest.mark.parametrize("gives", ["classes", "labels", "class_ids"])
+def test_several_requests_get_their_answers_from_one_run_of_the_network(
+    gives: str, config: dict[str, Any]
+) -> None:
+    image = clouds(150, 90)
+    runner = FunctionRunner(
+        (lambda picture: picture.argmax(axis=3)) if gives == "class_ids" else own_channels
+    )
+    predictor = predictor_of(runner, manifest({"gives": gives} | config, THREE))
+    wishes = [
+        Wishes(0.4, ["red", "blue"]),
+        *(Wishes(0.0, probability_of=name) for name in THREE),
+        Wishes(0.4, ["red", "blue"], split="parts", min_area=9),
+    ]
+    rest: dict[str, Any] = {"size": (150, 90), "stopwatch": Stopwatch(), "turn": nullcontext}
+
+    together = predictor.predict_each(image, wishes, **rest)
+    runs = len(runner.pictures)
+    for one, result in zip(wishes, together, strict=True):
+        alone = predictor.predict(image, one, **rest)
+        np.testing.assert_array_equal(_map(result).labels, _map(alone).labels)
+        np.testing.assert_equal(_map(result).probability, _map(alone).probability)
+        assert _map(result).mean_probabilities == _map(alone).mean_probabilities
+        np.testing.assert_array_equal(result.segments.boxes, alone.segments.boxes)
+        np.testing.assert_array_equal(result.segments.scores, alone.segments.scores)
+        for mask, expected in zip(result.segments.masks, alone.segments.masks, strict=True):
+            np.testing.assert_array_equal(mask, expected)
+    assert len(runner.pictures) == runs * (1 + len(wishes))

@@ -8,9 +8,9 @@ import openvino as ov
 import openvino.opset13 as ops
 import pytest
 
-from model.families.semantic.graphs.endings import Ending
-from model.families.semantic.graphs.graph import Graph
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.endings import Ending
+from model.families.graphs.graph import Graph
+from model.families.graphs.source import GraphError
 from model.families.semantic.specification import Options, specify
 
 

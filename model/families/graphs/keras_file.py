@@ -15,10 +15,10 @@ import h5py
 import numpy.typing as npt
 import openvino as ov
 
-from model.families.semantic.graphs.endings import LARGEST_FACTOR
-from model.families.semantic.graphs.keras_config import for_keras_3, refuse_code, without_training
-from model.families.semantic.graphs.source import GraphError, Source, reason
-from model.families.semantic.graphs.tensorflow_operations import extensions
+from model.families.graphs.endings import LARGEST_FACTOR
+from model.families.graphs.keras_config import for_keras_3, refuse_code, without_training
+from model.families.graphs.source import GraphError, Source, reason
+from model.families.graphs.tensorflow_operations import extensions
 
 CONFIG = "config.json"
 LARGEST_FILE = 4 << 30  # bytes that a .keras file may unpack to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from model.engines.core import new_core
-from model.families.semantic.graphs.source import GraphError, Source, reason
+from model.families.graphs.source import GraphError, Source, reason
 
 
 def read_onnx(path: Path) -> Source:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from model.families.semantic.graphs.endings import Ending
+from model.families.graphs.endings import Ending
 
 Floats = npt.NDArray[np.float32]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from model.families.semantic.graphs.keras_file import read_keras, read_keras_h5
-from model.families.semantic.graphs.onnx import read_onnx, read_openvino
-from model.families.semantic.graphs.recognition import Kind, kind_of
-from model.families.semantic.graphs.saved_model import read_saved_model
-from model.families.semantic.graphs.source import GraphError, Source
-from model.families.semantic.graphs.tflite import read_tflite
+from model.families.graphs.keras_file import read_keras, read_keras_h5
+from model.families.graphs.onnx import read_onnx, read_openvino
+from model.families.graphs.recognition import Kind, kind_of
+from model.families.graphs.saved_model import read_saved_model
+from model.families.graphs.source import GraphError, Source
+from model.families.graphs.tflite import read_tflite
 
 READERS: dict[Kind, Callable[[Path], Source]] = {
     "onnx": read_onnx,

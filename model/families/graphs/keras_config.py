@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.source import GraphError
 
 CODE_LAYERS = {"Lambda", "__lambda__"}
 OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}

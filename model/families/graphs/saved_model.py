@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy.typing as npt
 
 from model.engines.core import new_core
-from model.families.semantic.graphs.saved_model_operations import refuse_other_operations
-from model.families.semantic.graphs.source import GraphError, Run, Source, reason
-from model.families.semantic.graphs.tensorflow_operations import extensions
+from model.families.graphs.saved_model_operations import refuse_other_operations
+from model.families.graphs.source import GraphError, Run, Source, reason
+from model.families.graphs.tensorflow_operations import extensions
 
 SIGNATURE = "serving_default"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.source import GraphError
 
 PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
 """Operations that call Python: refused like all unlisted ones, but with a message of their own."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import openvino as ov
 
 from model.engines.core import new_core
-from model.families.semantic.graphs.graph import Floats, Graph
-from model.families.semantic.graphs.source import GraphError
+from model.families.graphs.graph import Floats, Graph
+from model.families.graphs.source import GraphError
 
 LARGEST_ERROR = 2e-3
 """As a share of the answers' range: two engines that differ by more run different networks."""

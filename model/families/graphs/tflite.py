@@ -13,7 +13,7 @@ import openvino.opset13 as ops
 from openvino.frontend import ConversionExtension
 
 from model.engines.core import new_core
-from model.families.semantic.graphs.source import GraphError, Run, Source, reason
+from model.families.graphs.source import GraphError, Run, Source, reason
 
 UPSAMPLING = "Convolution2DTransposeBias"
 

@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from model.families.graphs.source import GraphError
 from model.families.mistaken_files import mistaken_for_a_model
-from model.families.semantic.graphs.source import GraphError
 
 Kind = Literal["onnx", "keras", "hdf5", "saved_model", "tflite", "openvino", "bioimage"]
 
