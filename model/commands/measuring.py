@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,13 @@ from model.evaluation import (
     evaluate_pixels,
 )
 from model.evaluation.classes import ClassEvaluation, evaluate_classes
+from model.evaluation.evaluate import Predict
 from model.evaluation.levels import PlanesOf
 from model.evaluation.rand_score import Side
 from model.pictures.tiles import SEAM_THRESHOLD
 from model.results.masks import Mask
 from model.results.result import MOST_SEGMENTS, Wishes
+from model.results.segments import Segments
 from model.segmenter import Segmenter
 from model.storage.manifest import Manifest
 
@@ -49,6 +51,9 @@ def is_of_pixels(manifest: Manifest, data: Annotated) -> bool:
     """Whether classes of pixels are compared, and not objects."""
     return manifest.task == "semantic" or not data.has_objects
 
+
+Observe = Callable[[npt.NDArray[np.uint8], Segments], None]
+"""Is told a picture, uint8 (H, W, 3), RGB, and what the model found in it."""
 
 Data = Annotated | ClassifiedFolder
 """What models of all tasks are measured on."""
@@ -78,6 +83,11 @@ class Measurement:
     def images(self) -> int:
         """The number of images."""
         return int(self.figures["images"])
+
+    @property
+    def is_of_whole_answers(self) -> bool:
+        """Whether the model was asked for all of its classes, as by a request without options."""
+        return self.known is not None and self.known.asked is None
 
     @property
     def quality(self) -> dict[str, Any]:
@@ -115,6 +125,7 @@ def measure(
     threshold: float | None = None,
     classes: Sequence[str] | None = None,
     rand: Side | None = None,
+    observe: Observe | None = None,
 ) -> Measurement:
     """Measure a model as it is served.
 
@@ -125,6 +136,7 @@ def measure(
         threshold: the lowest score to count; None: the model's.
         classes: names of the classes to compare; None: all of the data's.
         rand: what the only class is, for the Rand score.
+        observe: is told each picture and answer if they are of whole answers.
 
     Raises:
         ValueError: the classes of model and data differ, or an option does not suit the model.
@@ -138,9 +150,9 @@ def measure(
     else:
         known = KnownClasses(data, manifest.classes, classes)
         if is_of_pixels(manifest, data):
-            task, result = "semantic", _pixels(segmenter, known, threshold, rand)
+            task, result = "semantic", _pixels(segmenter, known, threshold, rand, observe)
         else:
-            task, result = "instance", _objects(segmenter, known, threshold)
+            task, result = "instance", _objects(segmenter, known, threshold, observe)
     asked = known.asked if known else None
     figures = {
         "task": task,
@@ -157,11 +169,20 @@ def measure(
     return Measurement(result, known, threshold, data_sha256, figures, how)
 
 
-def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
+def _objects(
+    segmenter: Segmenter, data: KnownClasses, threshold: float, observe: Observe | None = None
+) -> Evaluation:
     """Evaluate the objects."""
     lowest = _lowest(segmenter.bundle.manifest, threshold)
+
+    def observe_answer(image: npt.NDArray[np.uint8], segments: Segments) -> None:
+        if observe is not None:
+            observe(image, segments.select(np.flatnonzero(segments.scores >= np.float32(threshold))))
+
     return evaluate(
-        lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
+        _observed(
+            lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked), data, observe_answer
+        ),
         data,
         threshold=threshold,
         lowest=lowest,
@@ -169,7 +190,11 @@ def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Eval
 
 
 def _pixels(
-    segmenter: Segmenter, data: KnownClasses, threshold: float, rand: Side | None = None
+    segmenter: Segmenter,
+    data: KnownClasses,
+    threshold: float,
+    rand: Side | None = None,
+    observe: Observe | None = None,
 ) -> PixelEvaluation:
     """Evaluate the classes of pixels; with probabilities, if the model gives any.
 
@@ -188,14 +213,31 @@ def _pixels(
             "class: omit it, or choose the class with --classes"
         )
     return evaluate_pixels(
-        lambda image: segmenter.segment(
-            image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
+        _observed(
+            lambda image: segmenter.segment(
+                image, threshold=threshold, classes=data.asked, max_segments=MOST_SEGMENTS
+            ),
+            data,
+            observe,
         ),
         data,
         threshold=threshold,
         planes=planes,
         rand=rand,
     )
+
+
+def _observed(predict: Predict, data: KnownClasses, observe: Observe | None) -> Predict:
+    """`predict`, which tells `observe` of each picture if the answers have all of the model's classes."""
+    if observe is None or data.asked is not None:
+        return predict
+
+    def predict_and_tell(image: npt.NDArray[np.uint8]) -> Segments:
+        segments = predict(image)
+        observe(image, segments)
+        return segments
+
+    return predict_and_tell
 
 
 def _probabilities(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
