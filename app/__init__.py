@@ -67,7 +67,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
-    counted = metrics.register(app, lambda: (models.loaded or {}).values())
+    drift_window = -(-settings.drift_window // settings.processes)  # together the setting, or a little more
+    counted = metrics.register(app, lambda: (models.loaded or {}).values(), drift_window)
     spans.register(app)
     admission.watch = counted.watch
     state.tell = counted.self_test

@@ -13,6 +13,7 @@ from app.configuration.settings import Settings
 from app.errors import ModelNotFound
 from app.fetching.transfer_deadline import TransferDeadline
 from app.monitoring.current_request import follow
+from app.monitoring.drift import bins_of
 from app.requests.parameters import Parameters
 from app.requests.sources import Image, Sources
 from app.requests.wanted import Wanted
@@ -159,6 +160,8 @@ class Service:
             )
             picture.goes_to(finding.manifest)
             picture.found(finding.segments)
+            if self.settings.drift_window:
+                picture.bins = bins_of(finding, is_whole_answer=not parameters.change_the_answer)
             yield finding
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:

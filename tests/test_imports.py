@@ -218,6 +218,7 @@ FLOORS = {
     "model": (
         ("files", "malloc", "results", "stopwatch"),
         ("pictures", "engines"),
+        ("drift",),
         ("data", "storage"),
         ("checking", "evaluation", "training"),
         ("families",),

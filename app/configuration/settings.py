@@ -261,6 +261,14 @@ class Settings:
         "The origins (https://example.com, or *) whose pages may call the service. Default: none.",
     )
 
+    # --- monitoring
+    drift_window: int = _setting(
+        "500",
+        whole_number(0, 100_000),
+        "How many recent pictures of each model are compared with its validation pictures, over all"
+        " processes; 0: none.",
+    )
+
     # --- Vertex AI, which sets these itself
     health_route: str | None = _setting(
         "",

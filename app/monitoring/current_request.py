@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -42,23 +42,26 @@ class Picture:
 
     Attributes:
         bytes: the size of its file.
-        model, classes: the model that segments it, and the model's classes; index 0 is background.
+        model, version, classes: the model that segments it, and the model's classes; index 0 is background.
         stopwatch: the durations of its stages so far.
         size: (width, height) in pixels; None until `found` is called.
         class_ids, scores: (N,) of its segments.
+        bins: by feature, the bin of the model's baseline that the picture or its answer is in.
     """
 
     bytes: int
     model: str = AUTO
+    version: str = ""
     classes: Sequence[str] = ()
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     size: tuple[int, int] | None = None
     class_ids: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    bins: Mapping[str, int] = field(default_factory=dict)
 
     def goes_to(self, manifest: Manifest) -> None:
         """Record which model segments it, as soon as that is known."""
-        self.model, self.classes = manifest.name, manifest.classes
+        self.model, self.version, self.classes = manifest.name, manifest.version, manifest.classes
 
     def found(self, segments: Segments) -> None:
         """Keep what logs and metrics need of `segments`, but not the masks, which would stay in memory."""

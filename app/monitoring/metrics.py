@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from app.monitoring import counts, current_request
 from app.monitoring.current_request import Picture, Record
+from app.monitoring.drift import Windows
 from app.monitoring.processes import Processes, Usage
 from model.segmenter import Segmenter
 
@@ -39,11 +40,11 @@ class Metrics:
     Labels have few values, all defined by the service: callers cannot create new ones.
     """
 
-    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
-        """`loaded`: returns the models that are loaded by now."""
+    def __init__(self, loaded: Callable[[], Iterable[Segmenter]], drift_window: int) -> None:
+        """See `register`."""
         disable_created_metrics()  # a second series for each metric, which nobody uses
         self._processes = _processes()
-        self._models = _Models(loaded)
+        self._loaded = loaded
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
@@ -84,6 +85,7 @@ class Metrics:
             )
             for outcome in ("passed", "failed"):
                 self._self_tests.labels(outcome)
+            self._windows = Windows(drift_window, registry)
             counter("processes_started_total", "Processes started, including replacements.").inc()
 
     def watch(self, state: str) -> AbstractContextManager[object]:
@@ -123,9 +125,14 @@ class Metrics:
         scores = self._scores.labels(picture.model)
         for score in picture.scores.tolist():
             scores.observe(score)
+        self._windows.count(picture.model, picture.version, picture.bins)
 
     def exposition(self) -> bytes:
-        """The current metrics of all processes, in Prometheus' text format.
+        """The current metrics of all processes, in Prometheus' text format; see `current`."""
+        return generate_latest(_Collected(self.current()))
+
+    def current(self) -> list[Metric]:
+        """The current metrics of all processes.
 
         If the processes' folder is missing or cannot be read, the metrics of this process only.
         """
@@ -139,15 +146,21 @@ class Metrics:
                 )
         return self._collect(self.registry, [os.getpid()])
 
-    def _of_all(self, processes: Processes) -> bytes:
+    def _of_all(self, processes: Processes) -> list[Metric]:
         with processes.alone():
             living = processes.living()
             together = CollectorRegistry()
             MultiProcessCollector(together, str(processes.folder))
             return self._collect(together, living)
 
-    def _collect(self, counted: CollectorRegistry, processes: list[int]) -> bytes:
-        return b"".join(map(generate_latest, (counted, Usage(processes), self._models)))
+    def _collect(self, counted: CollectorRegistry, processes: list[int]) -> list[Metric]:
+        loaded = list(self._loaded())
+        manifests = [segmenter.bundle.manifest for segmenter in loaded]
+        return [
+            *self._windows.judged(counted.collect(), manifests),
+            *Usage(processes).collect(),
+            _info(loaded),
+        ]
 
 
 def _processes() -> Processes | None:
@@ -167,28 +180,36 @@ def _processes() -> Processes | None:
         return None
 
 
-class _Models(Collector):
+class _Collected(Collector):
+    """Metrics that have been collected."""
+
+    def __init__(self, collected: list[Metric]) -> None:
+        self._collected = collected
+
+    def collect(self) -> list[Metric]:
+        return self._collected
+
+
+def _info(loaded: Iterable[Segmenter]) -> Metric:
     """One sample with the value 1 for each loaded model."""
-
-    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
-        self._loaded = loaded
-
-    def collect(self) -> Iterator[Metric]:
-        labels = ("model", "version", "engine", "precision")
-        family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-        for segmenter in self._loaded():
-            manifest = segmenter.bundle.manifest
-            version = str(manifest.version)
-            family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
-        yield family
+    labels = ("model", "version", "engine", "precision")
+    family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
+    for segmenter in loaded:
+        manifest = segmenter.bundle.manifest
+        version = str(manifest.version)
+        family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
+    return family
 
 
-def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]]) -> Metrics:
+def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]], drift_window: int = 0) -> Metrics:
     """Count the requests to `app`. Everything else has to be reported to the returned metrics.
 
-    `loaded`: returns the models that are loaded by now.
+    Args:
+        app: the application.
+        loaded: returns the models that are loaded by now.
+        drift_window: how many of this process's last pictures are compared with validation pictures.
     """
-    metrics = Metrics(loaded)
+    metrics = Metrics(loaded, drift_window)
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request

@@ -176,6 +176,12 @@ class Parameters(BaseModel):
         description="The width of a pixel in micrometres; csv then also has lengths and areas in µm and µm².",
     )
 
+    @property
+    def change_the_answer(self) -> bool:
+        """Whether they change what is found in a picture, and not only which picture or how it is shown."""
+        options = (self.threshold, self.classes, self.max_segments, self.split, self.min_area)
+        return any(option is not None for option in options)
+
     def classes_of(self, known: Sequence[str]) -> list[str] | None:
         """The requested class names, for a model with the classes `known`; None means all.
 

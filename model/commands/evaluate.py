@@ -10,6 +10,7 @@ from pathlib import Path
 from model.checking.selftest import keep_threshold
 from model.commands.arguments import add_reading, add_way_to_run, reading_of, share
 from model.commands.measuring import Measurement, check_classes, is_of_pixels, measure, open_for
+from model.commands.observing import Observer
 from model.data import Annotated
 from model.data.findings import say
 from model.data.fingerprint import fingerprint
@@ -79,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(data.findings(), data.path)
     data_sha256 = fingerprint(arguments.data, reading)
     _check_record(arguments, manifest, data_sha256)
+    observer = Observer(manifest)
     measured = measure(
         segmenter,
         data,
@@ -86,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         classes=classes,
         rand=arguments.rand,
+        observe=observer.add if arguments.record else None,
     )
     _say(manifest, measured)
     if arguments.json:
@@ -94,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.choose_threshold:
         _choose(segmenter.bundle, measured, arguments.record)
     elif arguments.record:
-        update_manifest(segmenter.bundle, quality=measured.quality)
+        _record(segmenter.bundle, measured, observer)
     result = measured.result
     if isinstance(result, Evaluation) and measured.known and arguments.sheet:
         worst_sheet(result, measured.known, arguments.sheet)
@@ -157,6 +160,14 @@ def _check_places(arguments: argparse.Namespace) -> None:
         raise ValueError("--choose-threshold tries all thresholds: leave out --threshold")
 
 
+def _record(bundle: Bundle, measured: Measurement, observer: Observer) -> None:
+    """Store the quality, and the baseline if there are enough pictures with whole answers."""
+    baseline = bundle.manifest.baseline
+    if measured.is_of_whole_answers:
+        baseline = observer.baseline_if_enough() or baseline
+    update_manifest(bundle, quality=measured.quality, baseline=baseline)
+
+
 def _choose(bundle: Bundle, measured: Measurement, record: bool) -> None:
     """Print the best threshold; if wanted, make it the model's."""
     result = measured.result
@@ -176,11 +187,13 @@ def _choose(bundle: Bundle, measured: Measurement, record: bool) -> None:
         print("With --record, it becomes the model's.")
         return
     keep_threshold(bundle)
-    update_manifest(bundle, threshold=best, threshold_chosen_on=measured.data_sha256, quality=None)
-    if manifest.quality is not None:
+    outdated = {"quality": manifest.quality, "baseline": manifest.baseline}
+    chosen = {"threshold": best, "threshold_chosen_on": measured.data_sha256}
+    update_manifest(bundle, **chosen, **dict.fromkeys(outdated))
+    if gone := [name for name, value in outdated.items() if value is not None]:
         print(
-            f"Removed the quality that was measured at {manifest.threshold:g}; measure it again, on other "
-            f"images: python -m model evaluate --model {manifest.name} --data DATA --record"
+            f"Removed the {' and the '.join(gone)} measured at {manifest.threshold:g}; measure again, on "
+            f"other images: python -m model evaluate --model {manifest.name} --data DATA --record"
         )
 
 

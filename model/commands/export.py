@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from model import catalog
+from model.commands.any_pictures import open_any_pictures
 from model.commands.arguments import add_reading, at_least_one, reading_of
 from model.commands.report import say_exports
-from model.data import DataSet, PictureFolder, Reading, Sample, check_data, is_data, open_data_for
-from model.data.classified import ClassifiedFolder, is_classified, open_classified
 from model.engines.choice import PRECISIONS
 from model.publishing.exporting import MINUTES, ExportStopped, export
 
@@ -52,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compile the stages and print the loss of each precision."""
     bundle = catalog.find(arguments.name)
     classes, reading = bundle.manifest.classes, reading_of(arguments)
-    pictures = _pictures(arguments.calibration, classes, reading) if arguments.calibration else None
+    pictures = open_any_pictures(arguments.calibration, reading, classes) if arguments.calibration else None
     precisions = arguments.precision or (["bf16", "int8"] if pictures else ["bf16"])
     try:
         bundle = export(
@@ -64,30 +61,3 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     say_exports(bundle)
     return 0
-
-
-def _pictures(path: Path, classes: list[str], reading: Reading) -> DataSet:
-    if is_classified(path):
-        return _OfClasses(open_classified(path))
-    if path.is_dir() and not is_data(path):
-        return PictureFolder(path, classes)
-    data = open_data_for(path, classes, reading)
-    check_data(data)
-    return data
-
-
-class _OfClasses:
-    """The pictures of class folders, as a data set without objects."""
-
-    kinds: list[str | None]
-
-    def __init__(self, data: ClassifiedFolder) -> None:
-        self._data = data
-        self.classes, self.ids, self.kinds = data.classes, data.ids, [None] * len(data)
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __getitem__(self, index: int) -> Sample:
-        picture = self._data[index]
-        return Sample(picture.id, picture.image, np.zeros((0, 4), np.int32), np.zeros(0, np.int32), [])

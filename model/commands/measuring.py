@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from model.evaluation.levels import Planes
 from model.evaluation.rand_score import Side
 from model.pictures.tiles import SEAM_THRESHOLD
 from model.results.result import MOST_SEGMENTS, Result, Wishes
+from model.results.segments import Segments
 from model.segmenter import Segmenter
 from model.storage.manifest import Manifest
 
@@ -49,6 +50,9 @@ def is_of_pixels(manifest: Manifest, data: Annotated) -> bool:
     """Whether classes of pixels are compared, and not objects."""
     return manifest.task == "semantic" or not data.has_objects
 
+
+Observe = Callable[[npt.NDArray[np.uint8], Segments], None]
+"""Is told a picture, uint8 (H, W, 3), RGB, and what the model found in it."""
 
 Data = Annotated | ClassifiedFolder
 """What models of all tasks are measured on."""
@@ -78,6 +82,11 @@ class Measurement:
     def images(self) -> int:
         """The number of images."""
         return int(self.figures["images"])
+
+    @property
+    def is_of_whole_answers(self) -> bool:
+        """Whether the model was asked for all of its classes, as by a request without options."""
+        return self.known is not None and self.known.asked is None
 
     @property
     def quality(self) -> dict[str, Any]:
@@ -115,6 +124,7 @@ def measure(
     threshold: float | None = None,
     classes: Sequence[str] | None = None,
     rand: Side | None = None,
+    observe: Observe | None = None,
 ) -> Measurement:
     """Measure a model as it is served.
 
@@ -125,6 +135,7 @@ def measure(
         threshold: the lowest score to count; None: the model's.
         classes: names of the classes to compare; None: all of the data's.
         rand: what the only class is, for the Rand score.
+        observe: is told each picture and answer, if the answers are whole (`is_of_whole_answers`).
 
     Raises:
         ValueError: the classes of model and data differ, or an option does not suit the model.
@@ -137,10 +148,11 @@ def measure(
         task, result = "classify", evaluate_classes(partial(_probabilities, segmenter), data)
     else:
         known = KnownClasses(data, manifest.classes, classes)
+        told = _nobody if observe is None or known.asked is not None else observe
         if is_of_pixels(manifest, data):
-            task, result = "semantic", _pixels(segmenter, known, threshold, rand)
+            task, result = "semantic", _pixels(segmenter, known, threshold, told, rand)
         else:
-            task, result = "instance", _objects(segmenter, known, threshold)
+            task, result = "instance", _objects(segmenter, known, threshold, told)
     asked = known.asked if known else None
     figures = {
         "task": task,
@@ -157,19 +169,24 @@ def measure(
     return Measurement(result, known, threshold, data_sha256, figures, how)
 
 
-def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float) -> Evaluation:
+def _nobody(image: npt.NDArray[np.uint8], segments: Segments) -> None:
+    """The `Observe` for a measurement that nobody observes."""
+
+
+def _objects(segmenter: Segmenter, data: KnownClasses, threshold: float, observe: Observe) -> Evaluation:
     """Evaluate the objects."""
     lowest = _lowest(segmenter.bundle.manifest, threshold)
-    return evaluate(
-        lambda image: segmenter.segment(image, threshold=lowest, classes=data.asked),
-        data,
-        threshold=threshold,
-        lowest=lowest,
-    )
+
+    def answer(image: npt.NDArray[np.uint8]) -> Segments:
+        segments = segmenter.segment(image, threshold=lowest, classes=data.asked)
+        observe(image, segments.select(np.flatnonzero(segments.scores >= np.float32(threshold))))
+        return segments
+
+    return evaluate(answer, data, threshold=threshold, lowest=lowest)
 
 
 def _pixels(
-    segmenter: Segmenter, data: KnownClasses, threshold: float, rand: Side | None = None
+    segmenter: Segmenter, data: KnownClasses, threshold: float, observe: Observe, rand: Side | None = None
 ) -> PixelEvaluation:
     """Evaluate the classes of pixels; with probabilities, if the model gives any."""
     manifest = segmenter.bundle.manifest
@@ -182,12 +199,14 @@ def _pixels(
             "--rand judges the regions between boundaries, for which a semantic model needs exactly one "
             "class: omit it, or choose the class with --classes"
         )
-    return evaluate_pixels(
-        partial(_answer, segmenter, Wishes(threshold, data.asked, MOST_SEGMENTS), with_planes),
-        data,
-        threshold=threshold,
-        rand=rand,
-    )
+    wishes = Wishes(threshold, data.asked, MOST_SEGMENTS)
+
+    def answer(image: npt.NDArray[np.uint8]) -> PixelAnswer:
+        found = _answer(segmenter, wishes, with_planes, image)
+        observe(image, found.segments)
+        return found
+
+    return evaluate_pixels(answer, data, threshold=threshold, rand=rand)
 
 
 def _probabilities(segmenter: Segmenter, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

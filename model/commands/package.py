@@ -11,6 +11,7 @@ from typing import Any
 from model import catalog
 from model.commands.arguments import add_way_to_run
 from model.commands.measuring import Data, measure
+from model.commands.observing import Observer
 from model.commands.report import say_published
 from model.data import Reading, open_data
 from model.data.classified import open_classified
@@ -218,7 +219,9 @@ def _say_how_far(folder: Path, asked: Mapping[str, Any]) -> None:
 def _measure(name: str, validation: Validation, engine: str | None, precision: str | None) -> None:
     """Measure the model as it is served, store the figures in its manifest and print the tables."""
     segmenter = load(name, engine=engine, precision=precision)
-    measured = measure(segmenter, validation.data, validation.data_sha256)
-    update_manifest(segmenter.bundle, quality=measured.quality)
+    observer = Observer(segmenter.bundle.manifest)
+    measured = measure(segmenter, validation.data, validation.data_sha256, observe=observer.add)
+    baseline = observer.baseline_if_enough() if measured.is_of_whole_answers else None
+    update_manifest(segmenter.bundle, quality=measured.quality, baseline=baseline)
     print(f"\nOn the run's validation data, {measured.images} images ({measured.how}):\n")
     print(measured.result.to_table())

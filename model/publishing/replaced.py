@@ -78,6 +78,11 @@ def _gone(old: Manifest, new: Manifest) -> Iterator[str]:
             "the measured losses of its precisions; measure them again with python -m model export "
             f"{new.name} --calibration DATA"
         )
+    if old.baseline is not None and new.baseline is None:
+        yield (
+            "the baseline for drift, which has the old model's answers; make a new one with python -m model "
+            f"survey {new.name} --validation DATA"
+        )
     if old.quality is not None and new.quality is None:
         yield f"the measured quality; measure it with python -m model evaluate --model {new.name} --data DATA"
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from model.drift.baseline import Baseline
 from model.pictures.familiarity import KnownPictures
 from model.results.result import MOST_SEGMENTS, Task, Wishes
 
@@ -93,6 +94,7 @@ class Manifest(BaseModel):
     quality: dict[str, Any] | None = None  # as `python -m model evaluate` measured it
     gate: GateReference | None = None  # a classifier that tells which pictures suit the model
     known_pictures: KnownPictures | None = None  # from `python -m model survey`
+    baseline: Baseline | None = None  # of validation pictures and the answers on them; see `model.drift`
     training: TrainingRun | None = None  # from `python -m model package`
     exports: dict[Literal["f32", "bf16", "int8"], Export] = {}  # compiled stages, in `openvino/`
     config: dict[str, Any]  # the family's settings that differ from its defaults

@@ -34,6 +34,18 @@ NOTHING_FAMILIAR = KnownPictures(
 """What a model knows that doubts every picture, but for an empty one."""
 
 
+BASELINE = {
+    "pictures": 40,
+    "histograms": {
+        "brightness": {"edges": [0, 100, 200], "counts": [0, 20, 20, 0]},
+        "familiarity": {"edges": [0.5, 1.01], "counts": [0, 40, 0]},
+        "count": {"edges": [1, 2, 3], "counts": [0, 20, 20, 0]},
+        "area": {"edges": [1e-6, 1e-2, 1], "counts": [0, 20, 20, 0]},
+    },
+}
+"""Of a stub that is validated on pictures of all grey levels below 200, of one object or two each."""
+
+
 def stub_manifest(name: str = "stub", **values: Any) -> Manifest:
     """A manifest of a model that finds cells and fibres; `values` go before its own."""
     return Manifest.model_validate(
@@ -47,6 +59,7 @@ def stub_manifest(name: str = "stub", **values: Any) -> Manifest:
             "threshold": 0.5,
             "description": "Nothing that is there.",
             "quality": {"all": {"AP50": 0.8, "images": 10}},
+            "baseline": BASELINE,
             "config": {},
             "weights": "none.h5",
             "files": {"none.h5": "0" * 64},

@@ -35,6 +35,8 @@ def test_two_processes_count_together_and_a_killed_one_takes_nothing_back(tmp_pa
         assert before[segmented] == 16
         assert before["maskserve_image_bytes_count"] == 16
         assert len(workers(before)) == 2
+        in_window = 'maskserve_drift_pictures{feature="brightness",model="stub",version="1"}'
+        assert before[in_window] == 16
 
         killed = min(workers(before))
         os.kill(killed, signal.SIGKILL)
@@ -50,6 +52,7 @@ def test_two_processes_count_together_and_a_killed_one_takes_nothing_back(tmp_pa
             assert len(workers(after)) == 2 and killed not in workers(after)
         assert server.segment(png)[0] == 200
         assert scrape()[segmented] == 17
+        assert 1 <= scrape()[in_window] <= 16  # those of the killed process have left it
 
         with (
             pytest.raises(AssertionError, match="uWSGI ended"),

@@ -19,6 +19,8 @@ from model import catalog
 from model.__main__ import COMMANDS, main
 from model.answers.finding import Finding
 from model.commands import evaluate, segment
+from model.drift import baseline
+from model.drift.features import FEATURES
 from model.formats.encode import encode_jpeg, encode_png
 from model.formats.json import segments_to_json
 from model.formats.registry import FORMATS, formats_for
@@ -539,9 +541,12 @@ def test_evaluate_counts_from_the_threshold_on(
     assert values["all"]["AP50"] == pytest.approx(1)
 
 
-def test_evaluate_can_keep_the_figures_in_the_bundle(tiny: object, labelled: Path) -> None:
+def test_evaluate_can_keep_the_figures_in_the_bundle(
+    tiny: object, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("evaluate", "--model", "tiny", "--data", labelled, "--record") == 0
 
+    assert "No baseline for drift was recorded: 1 pictures are too few" in capsys.readouterr().out
     bundle = catalog.find("tiny")
     bundle.check()
     assert bundle.manifest.quality is not None
@@ -555,12 +560,16 @@ def test_evaluate_chooses_a_threshold_and_remembers_on_which_images(
     labelled: Path,
     tmp_path: Path,
     noise: Noise,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The best half of what it finds is there: the right threshold lies between the halves."""
     figures, plots = tmp_path / "figures.json", tmp_path / "plots"
     words = ("evaluate", "--model", "tiny", "--data", labelled)
+    monkeypatch.setattr(baseline, "LEAST_PICTURES", 1)
     run(*words, "--record")
+    recorded = catalog.find("tiny").manifest.baseline
+    assert recorded is not None and set(recorded.histograms) == set(FEATURES) - {"familiarity"}
 
     assert run(*words, "--choose-threshold", "--json", figures, "--plots", plots) == 0
     assert "With --record, it becomes the model's." in capsys.readouterr().out
@@ -568,12 +577,13 @@ def test_evaluate_chooses_a_threshold_and_remembers_on_which_images(
     assert {path.name for path in plots.iterdir()} == {"pr_curve.png", "reliability.png"}
 
     assert run(*words, "--choose-threshold", "--record") == 0
-    assert "Removed the quality that was measured at 0" in capsys.readouterr().out
+    assert "Removed the quality and the baseline measured at 0" in capsys.readouterr().out
     values, manifest = json.loads(figures.read_text()), catalog.find("tiny").manifest
     catalog.find("tiny").check()
     best = max(values["thresholds"], key=lambda row: row["F1"])
     assert manifest.threshold == values["best_threshold"] == best["threshold"]
     assert (manifest.threshold_chosen_on, manifest.quality) == (values["data_sha256"], None)
+    assert manifest.baseline is None
 
     assert run(*words) == 0
     assert "The model's threshold was chosen on these very images" in capsys.readouterr().out

@@ -134,6 +134,7 @@ def test_a_model_knows_its_run_and_its_quality_and_the_next_one_is_version_2(
     assert made.quality is not None
     assert (made.quality["images"], made.quality["all"]["truth"]) == (2, 2)
     assert made.quality["data_sha256"] == made.training.validation_sha256
+    assert made.baseline is None and "No baseline for drift was recorded: 2 pictures are too few" in said
     assert made.exports["f32"].passed
     assert "The run has done 30 of 100 steps." in said
     load("cells", tested=True)

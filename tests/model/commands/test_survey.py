@@ -13,6 +13,8 @@ from model import catalog
 from model.__main__ import main
 from model.answers.gate import gate_of
 from model.commands import segment
+from model.commands import survey as survey_command
+from model.drift.features import FEATURES
 from model.pictures.familiarity import LEAST_PICTURES
 from model.segmenter import Segmenter
 from model.storage.manifest import MANIFEST, Bundle
@@ -81,6 +83,44 @@ def test_a_survey_of_few_pictures_is_refused_and_changes_nothing(
 
     assert "40 pictures are too few" in capsys.readouterr().err
     assert (tiny_bundle.folder / MANIFEST).read_text() == before
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_survey_of_validation_pictures_adds_the_baseline_of_pictures_and_answers(
+    tiny_bundle: Bundle,
+    tiny_segmenter: Segmenter,
+    training: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    labelled: bool,
+) -> None:
+    monkeypatch.setattr(
+        survey_command, "load", lambda name, **how: Segmenter(catalog.find(name), tiny_segmenter.runner)
+    )
+    pictures = training if labelled else training / "images"
+
+    assert run("survey", "tiny", "--data", training, "--validation", pictures) == 0
+
+    manifest = catalog.find("tiny").manifest
+    assert manifest.known_pictures is not None and manifest.baseline is not None
+    assert manifest.baseline.pictures == LEAST_PICTURES + 10
+    assert tuple(manifest.baseline.histograms) == FEATURES
+    brightness = manifest.baseline.histograms["brightness"]
+    assert brightness.bin_of(0) == 0 and brightness.bin_of(255) == len(brightness.edges)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --data, --validation or both"),
+        (["--validation", "nowhere"], "there is nothing at nowhere"),
+        (["--data", "nowhere"], "there is nothing at nowhere"),
+    ],
+)
+def test_a_survey_of_nothing_is_refused(
+    tiny_bundle: Bundle, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert run("survey", "tiny", *options) == 1
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

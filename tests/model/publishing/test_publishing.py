@@ -115,6 +115,7 @@ def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
         max_segments_per_megapixel=50,
         known_pictures=KNOWN,
         quality={"AP50": 0.8},
+        baseline={"pictures": 40, "histograms": {"size": {"edges": [1, 2], "counts": [0, 40, 0]}}},
         exports={"f32": Export(passed=True), "int8": Export(passed=True, pictures=50)},
     ).manifest
 
@@ -132,6 +133,7 @@ def test_a_replaced_mask_rcnn_is_used_as_before_and_what_is_gone_is_said(
     assert "Removed with the old weights: the int8 stages" in said
     assert "python -m model export tiny --calibration DATA" in said
     assert "Removed with the old weights: the measured quality" in said
+    assert "Removed with the old weights: the baseline for drift" in said and new.baseline is None
     load("tiny", precision="f32", tested=True)
 
 
