@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from model.data.class_names import read_class_file
 from model.families.family import Imported
-from model.families.semantic.config import Activation, Background, Channels, Fit, ValueRange
+from model.families.pixels import Activation, Channels, ValueRange
+from model.families.semantic.config import Background, Fit
 from model.families.semantic.specification import Options
 from model.storage.manifest import Manifest
 

@@ -9,15 +9,8 @@ from typing import Any
 
 from model.families.graphs.graph import Graph
 from model.families.graphs.source import GraphError, Layout
-from model.families.semantic.config import (
-    Activation,
-    Background,
-    Channels,
-    Fit,
-    Gives,
-    SemanticConfig,
-    ValueRange,
-)
+from model.families.pixels import Activation, Channels, ValueRange
+from model.families.semantic.config import Background, Fit, Gives, SemanticConfig
 from model.storage.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5

@@ -12,7 +12,7 @@ import openvino.opset13 as ops
 from model.families.graphs.endings import Ending, ending_of, is_quantized, scales_down
 from model.families.graphs.graph import Floats, Graph, OutputLayout
 from model.families.graphs.source import GraphError, Layout, Source, as_floats, reason
-from model.families.semantic.config import LARGEST_SIDE
+from model.families.pixels import LARGEST_SIDE
 from model.families.semantic.graphs.sizes import DIVISORS, Trial, map_layout, runs, tried, tried_divisor
 
 CHANNELS = (1, 3)
