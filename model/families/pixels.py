@@ -14,6 +14,7 @@ from model.families.family import Size
 
 Channels = Literal["rgb", "bgr", "grey"]
 ValueRange = Literal["0-1", "0-255", "-1-1"]
+Fit = Literal["scale", "pad", "tile"]
 Activation = Literal["none", "sigmoid", "softmax"]
 Bytes = npt.NDArray[np.uint8]
 

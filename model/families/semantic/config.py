@@ -11,6 +11,7 @@ from model.families.pixels import (
     LARGEST_SIDE,
     Activation,
     Channels,
+    Fit,
     ValueRange,
     channel_count,
     check_normalization,
@@ -18,7 +19,6 @@ from model.families.pixels import (
 from model.storage.problems import made_of
 
 Gives = Literal["binary", "classes", "labels", "class_ids"]
-Fit = Literal["scale", "pad", "tile"]
 Normalization = Literal["none", "zero_mean_unit_variance", "percentiles"]
 Background = Literal["none", "implied"] | int
 

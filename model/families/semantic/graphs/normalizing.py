@@ -23,7 +23,12 @@ from model.families.graphs.inputs import (
 )
 from model.families.graphs.source import GraphError, Layout, Source, as_floats
 from model.families.graphs.trials import Trial, runs
+from model.families.graphs.vectors import vector_length
 from model.families.semantic.graphs.sizes import DIVISORS, map_layout, tried_divisor
+
+SCORES_A_PICTURE = (
+    "gives a score for each class of the whole picture, and not of its pixels: import it with --task classify"
+)
 
 
 def normalize(
@@ -85,6 +90,8 @@ def _trials(taken: PictureInput) -> tuple[int | None, Sequence[Trial]]:
             continue
         if runs(model, layout, channels, trials[0].height, trials[0].width):
             return divisor, trials
+    if any(vector_length([1, *_lengths(output)[1:]]) for output in model.outputs):
+        raise GraphError(f"{source.name} {SCORES_A_PICTURE}")
     raise GraphError(
         f"{source.name} accepts pictures of any size, but gives no map that fits them for sides that are "
         f"multiples of {', '.join(map(str, DIVISORS))}: give the size it was made for with --size "
@@ -110,6 +117,8 @@ def _chosen(
             )
         return named[0], layout
     possible = [(index, layout) for index, layout in maps.items() if layout is not None]
+    if not possible and any(map(vector_length, trials[0].shapes)):
+        raise GraphError(f"{source.name} {SCORES_A_PICTURE}")
     if not possible:
         raise GraphError(
             f"{source.name} gives {listed}, which is not a map of its "
@@ -121,6 +130,14 @@ def _chosen(
             f"{source.name} has {len(possible)} maps: choose one with --output NAME from {listed}"
         )
     return possible[0]
+
+
+def _lengths(output: ov.Output) -> list[int]:
+    """The lengths of an output's dimensions, 0 for those that are open; none if their number is."""
+    shape = output.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [dimension.get_length() if dimension.is_static else 0 for dimension in shape]
 
 
 def _checked_ending(source: Source, output: ov.Output, layout: OutputLayout, shape: Sequence[int]) -> Ending:
