@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ".xml, a SavedModel folder or a bioimage.io folder",
     )
     tasks = dict.fromkeys(family.task for family in _families())
-    parser.add_argument("--task", choices=tasks, help="task of the model (default: depends on the file)")
+    parser.add_argument(
+        "--task",
+        choices=tasks,
+        help="task of the model (default: instance for weights of a Mask R-CNN, else semantic)",
+    )
     parser.add_argument("--name", required=True, help="name for the model")
     parser.add_argument("--classes", type=Path, help="text file with one class name per line")
     parser.add_argument("--threshold", type=float, help="lowest score to keep (default: the task's)")

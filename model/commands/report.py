@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from model.publishing.publish import Published
 from model.storage.manifest import Bundle, Export
 
@@ -19,9 +21,16 @@ def say_published(published: Published) -> None:
     """Print what was assumed, and how to serve the model."""
     for sentence in published.sentences:
         print(sentence)
-    name = published.bundle.manifest.name
-    print(f"{name}: {published.summary}, in {published.bundle.folder}")
-    print(f"Serve it:  MASKSERVE_MODELS={name} make run")
+    manifest = published.bundle.manifest
+    print(f"{manifest.name}: {published.summary}, in {published.bundle.folder}")
+    if manifest.task == "classify":  # which is not served itself
+        gate = {"model": manifest.name, "accepts": manifest.classes[:1]}
+        print(
+            f'Use it as a gate: in the model.json of another model, "gate": {json.dumps(gate)}, with the '
+            "classes that suit that model"
+        )
+    else:
+        print(f"Serve it:  MASKSERVE_MODELS={manifest.name} make run")
 
 
 def say_exports(bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import openvino as ov
 
+from model.engines.core import new_core
 from model.engines.saving import save_model
+from model.engines.stages import StageSpec
 
 if TYPE_CHECKING:
     from model.engines.tensorflow import TensorFlowRunner
@@ -24,6 +26,12 @@ Models = dict[str, ov.Model]
 def convert(runner: TensorFlowRunner) -> Models:
     """Return the stages as OpenVINO models, with the same open sizes as the runner's graphs."""
     return {name: _convert(name, graph) for name, graph in runner.graphs().items()}
+
+
+def stages_in(folder: Path, stages: Sequence[StageSpec]) -> Models:
+    """Return the stages that `save` wrote to a folder."""
+    core = new_core()
+    return {stage.name: core.read_model(folder / f"{stage.name}.xml") for stage in stages}
 
 
 def save(models: Models, folder: Path, *, in_16_bits: bool = True) -> None:

@@ -197,7 +197,6 @@ class Family(Protocol):
         task: the task of its models.
         importing: imports a model from a file; None: not supported.
         training: trains a model; None: not supported.
-        reference_engine: the engine whose answers other engines and precisions are compared with.
     """
 
     @property
@@ -211,9 +210,6 @@ class Family(Protocol):
 
     @property
     def training(self) -> Training | None: ...
-
-    @property
-    def reference_engine(self) -> Literal["tensorflow", "openvino"]: ...
 
     def check(self, manifest: Manifest) -> None:
         """Raise ValueError, saying what would be right, if the manifest does not fit this family."""
@@ -230,6 +226,9 @@ class Family(Protocol):
         Raises:
             ValueError: the size of pictures has no limit.
         """
+
+    def reference_engine(self, manifest: Manifest) -> Literal["tensorflow", "openvino"]:
+        """The engine whose answers other engines and precisions are compared with."""
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """The network, run by TensorFlow from the bundle's weights, as a reference for other engines.

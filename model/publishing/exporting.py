@@ -73,8 +73,9 @@ def export(
     until = time.monotonic() + 60 * minutes
     if "int8" in precisions and (pictures is None or len(pictures) < 2):
         raise ExportError("int8 needs typical pictures for calibration: name some with --calibration DATA")
-    family = family_named(catalog.find(name).manifest.family)
-    reference = load(name, engine=family.reference_engine, precision="f32")
+    manifest = catalog.find(name).manifest
+    engine = family_named(manifest.family).reference_engine(manifest)
+    reference = load(name, engine=engine, precision="f32")
     with catalog.new_bundle(name) as folder:
         shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
         exporter = _Exporter(reference, folder, pictures, until)
@@ -130,6 +131,7 @@ class _Exporter:
         self.reference = reference
         self._until = until
         self.family = family_named(manifest.family)
+        self._reference_engine = self.family.reference_engine(manifest)
         self.stages = self.family.stages(manifest)
         try:
             self.largest_picture = self.family.largest_picture(manifest)
@@ -150,7 +152,7 @@ class _Exporter:
 
     def make_exact(self, precisions: Sequence[str]) -> OpenVINORunner:
         """Write the stages in full precision, measure f32 and bf16, and return the runner for f32."""
-        if self.family.reference_engine != "openvino":  # else the reference runs the same stages
+        if self._reference_engine != "openvino":  # else the reference runs the same stages
             save(self.models, self.bundle.stages_folder("f32"))
         runner = self._open("f32")
         _check_parity(self.reference.runner, runner, self._trial_picture())
@@ -196,7 +198,7 @@ class _Exporter:
 
     def _trial_picture(self) -> tuple[int, ...]:
         """The shape of a picture on which the compiled stages must agree with the reference."""
-        if self.family.reference_engine != "tensorflow":  # its sizes may be fixed or multiples of a step
+        if self._reference_engine != "tensorflow":  # its sizes may be fixed or multiples of a step
             return self.largest_picture
         first, height, width, channels = self.largest_picture
         return first, min(height, TRIAL_SIDE), min(width, TRIAL_SIDE), channels

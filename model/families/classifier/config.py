@@ -45,6 +45,11 @@ class ClassifierConfig:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} must be at least 0 and below 1")
 
+    @property
+    def picture_shape(self) -> tuple[int, int, int, int]:
+        """(1, H, W, C) of the input."""
+        return 1, self.size, self.size, 3
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ClassifierConfig:
         """The config that `to_json` wrote. Raises ValueError for an unknown name or a wrong type."""

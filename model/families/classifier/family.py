@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from model.engines.stages import Runner, StageSpec
 from model.families.classifier.config import ClassifierConfig
-from model.families.classifier.predictor import ClassifierPredictor
+from model.families.classifier.foreign.config import FOREIGN, ForeignConfig
+from model.families.classifier.predictor import ClassifierPredictor, Config
 from model.families.classifier.stages import STAGES
-from model.families.family import Imported, InputsOf, NoReference, Training
+from model.families.family import Imported, ImportPart, InputsOf, NoReference, Training
 from model.results.result import Task
 from model.storage.manifest import Bundle, Manifest
 
 if TYPE_CHECKING:
     import openvino as ov
+
+WEIGHTS_SUFFIX = ".h5"
+"""Of weights that Keras reads; other models have compiled stages only."""
 
 
 class ClassifierFamily:
@@ -23,8 +27,13 @@ class ClassifierFamily:
 
     name = "classifier"
     task: Task = "classify"
-    importing = None
-    reference_engine: Literal["tensorflow"] = "tensorflow"
+
+    @property
+    def importing(self) -> ImportPart:
+        """See `families.family.Family`."""
+        from model.families.classifier import import_command
+
+        return import_command
 
     @property
     def training(self) -> Training:
@@ -43,8 +52,10 @@ class ClassifierFamily:
 
     def input_policy(self, manifest: Manifest) -> dict[str, Any]:
         """See `families.family.Family`."""
-        size = _config(manifest).size
-        return {"fit": "scale", "channels": "rgb", "size": [size, size]}
+        config = _config(manifest)
+        channels = config.channels if isinstance(config, ForeignConfig) else "rgb"
+        _, height, width, _ = config.picture_shape
+        return {"fit": "scale", "channels": channels, "size": [width, height]}
 
     def stages(self, manifest: Manifest) -> Sequence[StageSpec]:
         """See `families.family.Family`."""
@@ -52,12 +63,16 @@ class ClassifierFamily:
 
     def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
         """See `families.family.Family`."""
-        size = _config(manifest).size
-        return 1, size, size, 3
+        return _config(manifest).picture_shape
+
+    def reference_engine(self, manifest: Manifest) -> Literal["tensorflow", "openvino"]:
+        """See `families.family.Family`."""
+        return "tensorflow" if Path(manifest.weights).suffix == WEIGHTS_SUFFIX else "openvino"
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""
-        if bundle.weights_path.suffix != ".h5":
+        config = _config(bundle.manifest)
+        if bundle.weights_path.suffix != WEIGHTS_SUFFIX or isinstance(config, ForeignConfig):
             raise NoReference(
                 f"the model {bundle.manifest.name} has compiled stages only, which TensorFlow cannot run: "
                 "use the openvino engine"
@@ -69,13 +84,17 @@ class ClassifierFamily:
 
         if threads is not None:
             limit_threads(threads)
-        network = ClassifierNetwork(_config(bundle.manifest), len(bundle.manifest.classes))
+        network = ClassifierNetwork(config, len(bundle.manifest.classes))
         path = bundle.weights_path
         fill([layer for layer in network.model.layers if layer.weights], read_weights(path), path.name)
         return network.runner()
 
     def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
-        """See `families.family.Family`."""
+        """See `families.family.Family`. Of a model without weights of its own, its compiled stages."""
+        if self.reference_engine(bundle.manifest) == "openvino":
+            from model.engines.conversion import stages_in
+
+            return stages_in(bundle.stages_folder("f32"), STAGES)
         from model.engines.conversion import convert
         from model.engines.tensorflow import TensorFlowRunner
 
@@ -106,5 +125,6 @@ class ClassifierFamily:
         return import_weights(path, folder, name, classes, wanted, about)
 
 
-def _config(manifest: Manifest) -> ClassifierConfig:
-    return ClassifierConfig.from_json(manifest.config)
+def _config(manifest: Manifest) -> Config:
+    kind = ForeignConfig if manifest.config.get("network") == FOREIGN else ClassifierConfig
+    return kind.from_json(manifest.config)

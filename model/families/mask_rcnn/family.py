@@ -24,7 +24,6 @@ class MaskRCNNFamily:
 
     name = "mask_rcnn"
     task: Task = "instance"
-    reference_engine: Literal["tensorflow"] = "tensorflow"
 
     @property
     def importing(self) -> ImportPart:
@@ -66,6 +65,10 @@ class MaskRCNNFamily:
     def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
         """See `families.family.Family`."""
         return (1, *largest_picture(_config(manifest)), 3)
+
+    def reference_engine(self, manifest: Manifest) -> Literal["tensorflow"]:
+        """See `families.family.Family`."""
+        return "tensorflow"
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""

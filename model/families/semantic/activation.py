@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from model.families.semantic.config import Activation
+from model.families.pixels import Activation
 
 Floats = npt.NDArray[np.float32]
 

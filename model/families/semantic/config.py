@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from model.families.pixels import (
+    LARGEST_SIDE,
+    Activation,
+    Channels,
+    Fit,
+    ValueRange,
+    channel_count,
+    check_normalization,
+)
 from model.storage.problems import made_of
 
 Gives = Literal["binary", "classes", "labels", "class_ids"]
-Fit = Literal["scale", "pad", "tile"]
-Channels = Literal["rgb", "bgr", "grey"]
-ValueRange = Literal["0-1", "0-255", "-1-1"]
 Normalization = Literal["none", "zero_mean_unit_variance", "percentiles"]
-Activation = Literal["none", "sigmoid", "softmax"]
 Background = Literal["none", "implied"] | int
 
-LARGEST_SIDE = 4096
-"""The longest side in pixels of a network's input: one layer with 64 channels already takes 4 GiB then."""
 MORE_PIXELS = "a larger input would run out of memory"
 
 
@@ -93,7 +95,7 @@ class SemanticConfig:
     @property
     def channel_count(self) -> int:
         """C, the number of input channels."""
-        return 1 if self.channels == "grey" else 3
+        return channel_count(self.channels)
 
     def class_ids(self, classes: int) -> tuple[int, ...]:
         """The class id of each output channel, or of each number with "class_ids".
@@ -163,18 +165,7 @@ class SemanticConfig:
             )
 
     def _check_values(self) -> None:
-        for name in ("mean", "std"):
-            values = getattr(self, name)
-            if not all(math.isfinite(value) for value in values):
-                raise ValueError(f"{name} {values}: give finite numbers")
-            if values and len(values) != self.channel_count:
-                raise ValueError(
-                    f"{name} has {len(values)} values, but channels {self.channels!r} "
-                    f"{'is' if self.channel_count == 1 else 'are'} {self.channel_count}: give one value per "
-                    "channel"
-                )
-        if not all(value > 0 for value in self.std):
-            raise ValueError(f"std {self.std}: give only values above 0")
+        check_normalization(self.channels, self.mean, self.std)
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(

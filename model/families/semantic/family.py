@@ -23,7 +23,6 @@ class SemanticFamily:
 
     name = "semantic"
     task: Task = "semantic"
-    reference_engine: Literal["openvino"] = "openvino"
 
     @property
     def importing(self) -> ImportPart:
@@ -75,6 +74,10 @@ class SemanticFamily:
         """See `families.family.Family`."""
         return largest_picture(_config(manifest))
 
+    def reference_engine(self, manifest: Manifest) -> Literal["openvino"]:
+        """See `families.family.Family`."""
+        return "openvino"
+
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         """See `families.family.Family`."""
         raise NoReference(
@@ -84,11 +87,9 @@ class SemanticFamily:
 
     def graphs(self, bundle: Bundle, reference: Runner) -> dict[str, ov.Model]:
         """See `families.family.Family`. These are the bundle's compiled stages."""
-        from model.engines.core import new_core
+        from model.engines.conversion import stages_in
 
-        core = new_core()
-        folder = bundle.stages_folder("f32")
-        return {stage.name: core.read_model(folder / f"{stage.name}.xml") for stage in STAGES}
+        return stages_in(bundle.stages_folder("f32"), STAGES)
 
     def predictor(self, manifest: Manifest, runner: Runner) -> SemanticPredictor:
         """See `families.family.Family`."""

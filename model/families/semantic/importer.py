@@ -7,30 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from model.engines.core import new_core
 from model.engines.openvino import OpenVINORunner
-from model.engines.saving import save_model
 from model.engines.stages import Runner
 from model.families.family import Imported
-from model.families.graphs.closeness import (
-    LARGEST_ROUNDING,
-    LARGEST_SHARE,
-    answer_of,
-    check_against,
-    check_finite,
-    noise_for,
-    rounding_of,
-)
+from model.families.graphs.bundling import WEIGHTS, compare, write_graph
+from model.families.graphs.closeness import answer_of, noise_for
 from model.families.graphs.graph import Floats, Graph
 from model.families.graphs.reading import read_source
 from model.families.graphs.recognition import kind_of
 from model.families.graphs.source import GraphError
 from model.families.semantic.config import SemanticConfig
-from model.families.semantic.graphs.bioimage import Package, read_package
+from model.families.semantic.graphs.bioimage import read_package
 from model.families.semantic.graphs.normalizing import normalize
 from model.families.semantic.specification import Options, Specification, specify
 from model.families.semantic.stages import STAGES, largest_picture
@@ -38,8 +27,6 @@ from model.storage.manifest import Bundle, Manifest
 from model.storage.writing import write_manifest
 
 FAMILY = "semantic"
-STAGE = "trunk"
-WEIGHTS = f"openvino/f32/{STAGE}.bin"
 STEPS = ("read the file", "find out what it takes", "compare", "write")
 
 
@@ -86,9 +73,11 @@ def import_semantic(
         _next(bar, 2)
         picture = _noise(graph, specification.config)
         answer = answer_of(graph.model, picture)
-        sentences = _compare(graph, picture, answer, package)
+        sentences = compare(graph, picture, answer)
+        if package:
+            sentences.append(package.check(graph))
         _next(bar, 3)
-        sentences += _save(graph, picture, answer, folder)
+        sentences += write_graph(graph, picture, answer, folder)
         told = {"source": f"imported from {path.name}", **(package.about if package else {})}
         bundle = write_manifest(folder, _manifest(name, specification, {**told, **about}))
         runner = _runner(bundle, specification.config)
@@ -123,32 +112,6 @@ def _next(bar: tqdm, step: int) -> None:
 def _noise(graph: Graph, config: SemanticConfig) -> Floats:
     largest = 255.0 if config.value_range == "0-255" and not config.std else 1.0
     return noise_for(graph, config.divisor, largest)
-
-
-def _compare(graph: Graph, picture: Floats, answer: npt.NDArray, package: Package | None) -> list[str]:
-    """Compare the graph's answer with the file's own runtime and its test tensors; sentences for the user."""
-    check_finite(graph, answer)
-    sentences = []
-    if graph.run is not None:
-        check_against(graph.run, graph, picture, answer)
-        sentences.append("Its answers in OpenVINO and TensorFlow agree.")
-    if package:
-        sentences.append(package.check(graph))
-    return sentences
-
-
-def _save(graph: Graph, picture: Floats, answer: npt.NDArray, bundle: Path) -> list[str]:
-    """Write the graph, with weights in 16 bits unless that changes its answers too much."""
-    path = (bundle / WEIGHTS).with_suffix(".xml")
-    path.parent.mkdir(parents=True)
-    save_model(graph.model, path, in_16_bits=True)
-    lost = rounding_of(new_core().read_model(path), picture, answer)
-    if lost <= (LARGEST_SHARE if graph.ending.kind == "class_ids" else LARGEST_ROUNDING):
-        return []
-    save_model(graph.model, path, in_16_bits=False)
-    if not np.isfinite(lost):
-        return ["Its weights are kept in 32 bits: some are too large for 16 bits."]
-    return [f"Its weights are kept in 32 bits: 16 would change its answers by {lost:.1%} of their range."]
 
 
 def _manifest(name: str, specification: Specification, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from model.engines.stages import Runner
 from model.families.checks import check_copy, ids_of
 from model.families.family import Size, Turn
+from model.families.pixels import scale, to_channels
 from model.families.semantic.activation import mean_with_mirrored, mirrored, to_probabilities
 from model.families.semantic.blending import blend
 from model.families.semantic.blocks import Block, Floats, ScoreMap
@@ -22,7 +23,7 @@ from model.families.semantic.fit import FitPlan, plan_fit
 from model.families.semantic.guided import Guide, RefinedMap
 from model.families.semantic.painting import Bytes, ExclusiveClasses, OverlappingLabels, Painting, Probability
 from model.families.semantic.parts import class_segments, part_segments
-from model.families.semantic.preprocessing import Values, scale, to_channels
+from model.families.semantic.preprocessing import Values
 from model.families.semantic.second_look import averaged, frame, grid_of, part_under
 from model.pictures.tiles import Tile
 from model.results.result import ClassMap, Result, Wishes
@@ -157,7 +158,7 @@ class SemanticPredictor:
     def _seen(self, image: Bytes, plan: FitPlan, stopwatch: Stopwatch, turn: Turn) -> Seen:
         with stopwatch.measure("infer"):
             scaled = scale(image, plan.scaled)
-            channels = to_channels(scaled, self._config)
+            channels = to_channels(scaled, self._config.channels)
             values = Values.of(channels, self._config)
         return Seen(plan, scaled, channels, values, stopwatch, turn)
 
@@ -200,7 +201,7 @@ class SemanticPredictor:
             return planes
         with seen.turn(), seen.stopwatch.measure("infer"):
             part = part_under(where, grid_of(planes), image)
-            closer = self._look(to_channels(scale(part, seen.plan.scaled), self._config), seen)
+            closer = self._look(to_channels(scale(part, seen.plan.scaled), self._config.channels), seen)
             return averaged(planes, closer, where)
 
     def _look(self, channels: Bytes, seen: Seen) -> Floats:

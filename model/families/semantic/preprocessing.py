@@ -1,4 +1,4 @@
-"""Preprocessing: converts a picture to the network's channels and value range, normalises and pads it."""
+"""Preprocessing: converts a picture's channels to the network's values, normalises and pads them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from model.families.family import Size
+from model.families.pixels import Bytes, levels_of
 from model.families.semantic.config import SemanticConfig
 
-Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 LEAST_RANGE = 1e-6
 """Added to the divisor of a picture's values, as in bioimage.io's reference: some have one grey level."""
-
-
-def scale(image: Bytes, size: Size) -> Bytes:
-    """uint8 (H, W, 3) at `size` (width, height); averages pixels when shrinking, to avoid aliasing."""
-    height, width = image.shape[:2]
-    if (width, height) == size:
-        return image
-    shrinks = size[0] * size[1] < width * height
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
-
-
-def to_channels(image: Bytes, config: SemanticConfig) -> Bytes:
-    """RGB (H, W, 3) → uint8 (H, W, C), the network's channels."""
-    if config.channels == "grey":
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
-    if config.channels == "bgr":
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
-    return image
 
 
 @dataclass(frozen=True)
@@ -50,13 +31,7 @@ class Values:
     @classmethod
     def of(cls, channels: Bytes, config: SemanticConfig) -> Values:
         """The values for a whole picture, uint8 (H, W, C), even if the network sees one part at a time."""
-        levels = np.arange(256, dtype=np.float64)[:, np.newaxis].repeat(config.channel_count, axis=1)
-        if config.value_range == "0-1":
-            levels /= 255
-        elif config.value_range == "-1-1":
-            levels = levels / 127.5 - 1
-        levels -= np.array(config.mean or 0.0)
-        levels /= np.array(config.std or 1.0)
+        levels = levels_of(config.channels, config.value_range, config.mean, config.std)
         if config.normalization != "none":
             counts = _histogram(channels)
             groups = [[c] for c in range(levels.shape[1])] if config.per_channel else [slice(None)]

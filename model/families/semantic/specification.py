@@ -7,17 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from model.families.graphs.assumptions import NOT_NORMALIZED, input_values, lacks_normalization
 from model.families.graphs.graph import Graph
 from model.families.graphs.source import GraphError, Layout
-from model.families.semantic.config import (
-    Activation,
-    Background,
-    Channels,
-    Fit,
-    Gives,
-    SemanticConfig,
-    ValueRange,
-)
+from model.families.pixels import Activation, Channels, Fit, ValueRange
+from model.families.semantic.config import Background, Gives, SemanticConfig
 from model.storage.manifest import Manifest
 
 PROBABILITY_THRESHOLD = 0.5
@@ -162,32 +156,10 @@ class _Specifier:
                 )
 
     def _input(self) -> None:
-        graph = self.graph
-        if graph.channels == 1:
-            self.values["channels"] = "grey"
-        else:
-            sentence = "Its three channels are assumed to be red, green, blue (--channels bgr if not)."
-            self.values["channels"] = self._said("channels", "rgb", sentence)
-        asked = self.options.value_range
-        if graph.takes_bytes:
-            if asked not in (None, "0-255"):
-                raise GraphError(
-                    f"{graph.name} takes whole numbers from 0 to 255: omit --value-range, or give 0-255"
-                )
-            self.values["value_range"] = "0-255"
-        elif graph.scales_down:
-            sentence = (
-                "It scales its own input, so it gets values from 0 to 255 (--value-range changes that)."
-            )
-            self.values["value_range"] = self._said("value_range", "0-255", sentence)
-        else:
-            sentence = "Its input is assumed to be from 0 to 1 (--value-range 0-255 or -1-1 if not)."
-            self.values["value_range"] = self._said("value_range", "0-1", sentence)
+        self.values |= input_values(self.graph, self.options.value_range, self._said)
         is_normalized = self.told.get("normalization", "none") != "none"
-        for name in ("mean", "std"):
-            self.values[name] = self._said(name, ())
-        if not is_normalized and not self.values["mean"] and not self.values["std"] and not graph.takes_bytes:
-            self.sentences.append("Its input is not normalised by a mean and a deviation (--mean, --std).")
+        if not is_normalized and lacks_normalization(self.graph, self.values):
+            self.sentences.append(NOT_NORMALIZED)
 
     def _size(self) -> None:
         graph, options = self.graph, self.options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from model.families.semantic.config import ValueRange
+from model.families.pixels import ValueRange
 
 Encoder = Literal["plain", "mobilenet"]
 Norm = Literal["batch", "group", "none"]

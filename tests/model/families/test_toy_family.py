@@ -79,7 +79,6 @@ class ToyFamily:
     task: Task = "instance"
     training = None
     importing = None
-    reference_engine: Literal["openvino"] = "openvino"
 
     def check(self, manifest: Manifest) -> None:
         if "limit" not in manifest.config:
@@ -93,6 +92,9 @@ class ToyFamily:
 
     def largest_picture(self, manifest: Manifest) -> tuple[int, ...]:
         return 1, 64, 64, 3
+
+    def reference_engine(self, manifest: Manifest) -> Literal["openvino"]:
+        return "openvino"
 
     def reference(self, bundle: Bundle, threads: int | None = None) -> Runner:
         raise NoReference("compiled stages only")

@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
 import openvino as ov
 
-from model.engines.core import new_core
 from model.families.graphs.graph import OutputLayout
 from model.families.graphs.source import Layout
+from model.families.graphs.trials import Trial, tried
 
 DIVISORS = (1, 2, 4, 8, 16, 32, 64, 128)
 LEAST_SCALE = Fraction(1, 32)
 """The least scale of a map; a smaller output labels the whole picture, which one fixed size cannot show."""
 LEAST_SIDE = 64  # pixels; a deep network may reduce smaller pictures to nothing
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A picture that a graph took.
-
-    Attributes:
-        height: of the picture.
-        width: of the picture.
-        shapes: of every output.
-    """
-
-    height: int
-    width: int
-    shapes: Sequence[tuple[int, ...]]
-
-
-def tried(model: ov.Model, layout: Layout, channels: int, height: int, width: int) -> Trial | None:
-    """The graph's output shapes for one picture of that size; None if it cannot take it."""
-    shape = [1, channels, height, width] if layout == "NCHW" else [1, height, width, channels]
-    try:
-        fixed = model.clone()
-        fixed.reshape(shape)
-        outputs = [output.get_partial_shape() for output in fixed.outputs]
-        if all(output.is_static for output in outputs):
-            return Trial(height, width, [tuple(output.to_shape()) for output in outputs])
-        return Trial(height, width, [array.shape for array in _run(fixed)])
-    except RuntimeError:
-        return None
-
-
-def runs(model: ov.Model, layout: Layout, channels: int, height: int, width: int) -> bool:
-    """Whether a graph really runs for a picture of that size, whatever its declared shapes."""
-    shape = [1, channels, height, width] if layout == "NCHW" else [1, height, width, channels]
-    try:
-        fixed = model.clone()
-        fixed.reshape(shape)
-        _run(fixed)
-    except RuntimeError:
-        return False
-    return True
 
 
 def tried_divisor(model: ov.Model, layout: Layout, channels: int, divisor: int) -> list[Trial] | None:
@@ -99,10 +56,3 @@ def _scale(trials: Sequence[Trial], index: int, layout: str) -> Fraction | None:
     if scale < LEAST_SCALE or (scale.numerator != 1 and scale.denominator != 1):
         return None
     return scale
-
-
-def _run(model: ov.Model) -> list[np.ndarray]:
-    (parameter,) = model.inputs
-    compiled = new_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    answers = compiled(np.zeros(parameter.shape, parameter.get_element_type().to_dtype()))
-    return [np.asarray(answers[output]) for output in compiled.outputs]

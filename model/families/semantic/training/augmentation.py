@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model.families.semantic.preprocessing import scale
+from model.families.pixels import scale
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from model.data.sample import DataSet
+from model.families.pixels import to_channels
 from model.families.semantic.config import SemanticConfig
 from model.families.semantic.fit import plan_fit
-from model.families.semantic.preprocessing import Values, to_channels
+from model.families.semantic.preprocessing import Values
 from model.families.semantic.training.augmentation import Augmentation, Bytes, augment
 from model.families.semantic.training.config import Gives
 from model.families.semantic.training.truth import IGNORED, UNKNOWN, UNKNOWN_LABEL, Truth, truth_of
@@ -102,7 +103,7 @@ class _Draw:
         scaled = plan_fit((image.shape[1], image.shape[0]), source.config).scaled
         rng = self.epochs.view_at(place)
         view, seen = augment(image, truth, scaled, source.size, source.augmentation, rng)
-        channels = to_channels(view, source.config)
+        channels = to_channels(view, source.config.channels)
         unknown = UNKNOWN if source.gives == "classes" else UNKNOWN_LABEL
         return {
             "picture": Values.of(channels, source.config).apply(channels, source.size)[0],

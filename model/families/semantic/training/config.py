@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from model.families.semantic.config import Fit, Normalization, SemanticConfig
+from model.families.pixels import Fit
+from model.families.semantic.config import Normalization, SemanticConfig
 from model.families.semantic.unet_config import MOBILENET_DEPTH, Encoder, Norm, UNetConfig, Upsampling
 
 Gives = Literal["binary", "classes", "labels"]
