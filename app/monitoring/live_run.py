@@ -61,7 +61,8 @@ class LiveRun:
         self._models = ""
         self._is_away = False
         self._ending = threading.Event()
-        threading.Thread(target=self._report_regularly, name="mlflow", daemon=True).start()
+        self._reporting = threading.Thread(target=self._report_regularly, name="mlflow", daemon=True)
+        self._reporting.start()
 
     def finish(self) -> None:
         """Mark the run as finished if this process reports, within a few seconds."""
@@ -71,13 +72,13 @@ class LiveRun:
         finishing.join(_FINISH_SECONDS)
 
     def _finish(self) -> None:
-        run, self._run = self._run, None
-        if run is None:
+        self._reporting.join()
+        if self._run is None:
             return
         try:
-            self._server.update_run(run, "FINISHED", time.time())
+            self._server.update_run(self._run, "FINISHED", time.time())
         except MlflowError as error:
-            logger.warning("the run %s was not marked as finished: %s", run, error)
+            logger.warning("the run %s was not marked as finished: %s", self._run, error)
 
     def _report_regularly(self) -> None:
         while not self._ending.wait(self._seconds):
@@ -98,7 +99,9 @@ class LiveRun:
 
     def _say_away(self, reason: str) -> None:
         if not self._is_away and not self._ending.is_set():
-            logger.warning("%s. Figures are not sent until it does; the service is not affected", reason)
+            logger.warning(
+                "%s. The service is not affected; its figures are lost until they can be sent", reason
+            )
         self._is_away = True
 
     def _leads(self) -> bool:
