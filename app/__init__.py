@@ -70,7 +70,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     drift_window = -(-settings.drift_window // settings.processes)  # together the setting, or a little more
     counted = metrics.register(app, lambda: (models.loaded or {}).values(), drift_window)
     spans.register(app)
-    live_run.register(app, settings, counted.current)
+    if settings.mlflow:
+        live_run.register(
+            app, settings.mlflow, settings.mlflow_experiment, settings.mlflow_interval, counted.current
+        )
     admission.watch = counted.watch
     state.tell = counted.self_test
     problems.register(app)

@@ -17,7 +17,6 @@ from typing import IO
 from flask import Flask
 from prometheus_client.metrics_core import Metric
 
-from app.configuration.settings import Settings
 from app.monitoring.figures import Collection, figures_between
 from app.monitoring.mlflow_server import MlflowError, MlflowServer
 
@@ -37,7 +36,8 @@ class LiveRun:
     def __init__(
         self,
         server: MlflowServer,
-        settings: Settings,
+        experiment: str,
+        seconds: float,
         collect: Callable[[], Iterable[Metric]],
         folder: Path | None,
     ) -> None:
@@ -45,13 +45,14 @@ class LiveRun:
 
         Args:
             server: the MLflow server.
-            settings: have the experiment's name, and the seconds between two reports.
+            experiment: the name of the experiment.
+            seconds: the time between two reports.
             collect: returns the metrics of all processes.
             folder: where the processes keep them; None: there is only this process.
         """
         self._server = server
-        self._experiment = settings.mlflow_experiment
-        self._seconds = settings.mlflow_interval
+        self._experiment = experiment
+        self._seconds = seconds
         self._collect = collect
         self._folder = folder
         self._before = self._collection()
@@ -73,12 +74,13 @@ class LiveRun:
 
     def _finish(self) -> None:
         self._reporting.join()
-        if self._run is None:
+        run, self._run = self._run, None
+        if run is None:
             return
         try:
-            self._server.update_run(self._run, "FINISHED", time.time())
+            self._server.update_run(run, "FINISHED", time.time())
         except MlflowError as error:
-            logger.warning("the run %s was not marked as finished: %s", self._run, error)
+            logger.warning("the run %s was not marked as finished: %s", run, error)
 
     def _report_regularly(self) -> None:
         while not self._ending.wait(self._seconds):
@@ -158,17 +160,15 @@ class LiveRun:
         return run
 
 
-def register(app: Flask, settings: Settings, collect: Callable[[], Iterable[Metric]]) -> None:
-    """Report the figures of `app` to MLflow if `settings` name a server.
+def register(
+    app: Flask, address: str, experiment: str, seconds: float, collect: Callable[[], Iterable[Metric]]
+) -> None:
+    """Report the figures of `app` to the MLflow server at `address`; the rest is as in `LiveRun`.
 
     Call it in the process that serves requests: the reporting thread would not survive a fork.
-
-    `collect`: returns the metrics of all processes.
     """
-    if settings.mlflow is None:
-        return
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    run = LiveRun(MlflowServer(settings.mlflow), settings, collect, Path(folder) if folder else None)
+    run = LiveRun(MlflowServer(address), experiment, seconds, collect, Path(folder) if folder else None)
     app.extensions[_EXTENSION] = run
     atexit.register(run.finish)
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from model.experiments.server import KIND
-
 _PATH = "api/2.0/mlflow"
 _CONNECT_SECONDS, _READ_SECONDS = 3.0, 10.0
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag of an experiment, so that the interface shows metrics rather than chats with language models."""
 _MOST_METRICS = 1000  # at once, for MLflow
 _LONGEST_REASON = 300  # characters
 _NO_SUCH = "RESOURCE_DOES_NOT_EXIST"
@@ -113,7 +113,7 @@ class MlflowServer:
     def _new_experiment(self, name: str) -> str:
         try:
             return str(
-                self._post("experiments/create", {"name": name, "tags": _pairs(KIND)})["experiment_id"]
+                self._post("experiments/create", {"name": name, "tags": _pairs(_KIND)})["experiment_id"]
             )
         except MlflowError as error:
             if error.code != _ALREADY:  # another replica has created it

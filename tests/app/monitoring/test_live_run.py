@@ -74,15 +74,13 @@ def test_a_service_is_a_run_with_its_figures_until_it_ends(mlflow: str, png: byt
     assert found["drift/stub/1/brightness/psi"] > 0 and 0 <= found["drift/stub/1/brightness/ks"] <= 1
 
     live_run.finish(app)
-    assert runs(mlflow, "live")[0].info.status == "FINISHED"
+    wait_until(lambda: runs(mlflow, "live")[0].info.status == "FINISHED", 30)
 
 
 @needs_mlflow
 def test_one_process_reports_for_all_and_the_next_one_continues_its_run(mlflow: str, tmp_path: Path) -> None:
-    settings = Settings(mlflow_experiment="two", mlflow_interval=0.2)
-
     def process() -> LiveRun:
-        return LiveRun(MlflowServer(mlflow), settings, list, tmp_path)
+        return LiveRun(MlflowServer(mlflow), "two", 0.2, list, tmp_path)
 
     first = process()
     wait_until(lambda: len(runs(mlflow, "two")) == 1, 60)
@@ -90,7 +88,7 @@ def test_one_process_reports_for_all_and_the_next_one_continues_its_run(mlflow: 
     time.sleep(0.6)
     assert len(runs(mlflow, "two")) == 1
     first.finish()
-    assert runs(mlflow, "two")[0].info.status == "FINISHED"
+    wait_until(lambda: runs(mlflow, "two")[0].info.status == "FINISHED", 30)
     assert first._lock is not None
     first._lock.close()  # as if the process had ended
     wait_until(lambda: runs(mlflow, "two")[0].info.status == "RUNNING", 60)
@@ -102,7 +100,7 @@ def test_one_process_reports_for_all_and_the_next_one_continues_its_run(mlflow: 
 def test_a_run_that_was_deleted_is_followed_by_another(mlflow: str) -> None:
     from mlflow import MlflowClient
 
-    run = LiveRun(MlflowServer(mlflow), Settings(mlflow_experiment="gone", mlflow_interval=0.2), list, None)
+    run = LiveRun(MlflowServer(mlflow), "gone", 0.2, list, None)
     wait_until(lambda: len(runs(mlflow, "gone")) == 1, 60)
     (deleted,) = runs(mlflow, "gone")
     MlflowClient(mlflow).delete_run(deleted.info.run_id)
