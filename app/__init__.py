@@ -11,7 +11,7 @@ from app import service
 from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.answering import json_provider, problems
 from app.configuration.settings import Settings
-from app.monitoring import current_request, logs, metrics, spans
+from app.monitoring import current_request, live_run, logs, metrics, spans
 from app.requests import body
 from app.routes import platforms
 from app.routes.api import api
@@ -70,6 +70,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     drift_window = -(-settings.drift_window // settings.processes)  # together the setting, or a little more
     counted = metrics.register(app, lambda: (models.loaded or {}).values(), drift_window)
     spans.register(app)
+    if settings.mlflow:
+        live_run.register(
+            app, settings.mlflow, settings.mlflow_experiment, settings.mlflow_interval, counted.current
+        )
     admission.watch = counted.watch
     state.tell = counted.self_test
     problems.register(app)

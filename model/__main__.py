@@ -24,7 +24,7 @@ COMMANDS = {
     "tune": ("tune", "search for better values of a training by many short runs"),
     "evaluate": ("evaluate", "measure the accuracy of a model on labelled images"),
     "compare": ("compare", "say which of two evaluations is better, and whether by more than chance"),
-    "survey": ("survey", "record what a model's training pictures look like, so that it warns of others"),
+    "survey": ("survey", "record what a model's pictures look like, to tell later that others differ"),
     "bench": ("bench", "measure the speed of a model with each engine and precision"),
     "export": ("export", "compile a model, to serve it fast and without TensorFlow"),
 }

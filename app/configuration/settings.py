@@ -263,10 +263,26 @@ class Settings:
 
     # --- monitoring
     drift_window: int = _setting(
-        "500",
+        "300",
         whole_number(0, 100_000),
         "How many recent pictures of each model are compared with its validation pictures, over all"
         " processes; 0: none.",
+    )
+    mlflow: str | None = _setting(
+        "",
+        or_unset(
+            matching(r"https?://[^\s/?#]+[^\s?#]*", "the http:// or https:// address of an MLflow server")
+        ),
+        "The MLflow server that the service's figures are sent to. Default: none.",
+        secret=True,  # it may have a user and a password
+    )
+    mlflow_experiment: str = _setting(
+        "maskserve",
+        matching(r"[^\s](.*[^\s])?", "the name of an experiment"),
+        "With MASKSERVE_MLFLOW: the experiment in MLflow, which is created if there is none.",
+    )
+    mlflow_interval: float = _setting(
+        "60", seconds(3600), "With MASKSERVE_MLFLOW: how often figures are sent, in seconds."
     )
 
     # --- Vertex AI, which sets these itself

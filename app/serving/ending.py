@@ -10,7 +10,7 @@ import time
 
 from flask import Flask
 
-from app.monitoring import spans
+from app.monitoring import live_run, spans
 from app.serving.admission import Admission
 from app.serving.health import Health
 from app.serving.running import Running
@@ -49,6 +49,7 @@ def _end(app: Flask, health: Health, admission: Admission, running: Running, sen
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)
     spans.flush(app)  # the server ends the process without Python's exit handlers
+    live_run.finish(app)
     # Now the server may act as usual and stop its threads, each after its answer.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {_REQUEST_TO_END})
     os.kill(os.getpid(), _REQUEST_TO_END)

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(data.findings(), data.path)
     data_sha256 = fingerprint(arguments.data, reading)
     _check_record(arguments, manifest, data_sha256)
-    observer = Observer(manifest)
+    observer = Observer(manifest) if arguments.record and not arguments.choose_threshold else None
     measured = measure(
         segmenter,
         data,
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         classes=classes,
         rand=arguments.rand,
-        observe=observer.add if arguments.record else None,
+        observe=observer.add if observer else None,
     )
     _say(manifest, measured)
     if arguments.json:
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.json.write_text(json.dumps({**about, **measured.figures}, indent=2) + "\n")
     if arguments.choose_threshold:
         _choose(segmenter.bundle, measured, arguments.record)
-    elif arguments.record:
+    elif observer:
         _record(segmenter.bundle, measured, observer)
     result = measured.result
     if isinstance(result, Evaluation) and measured.known and arguments.sheet:

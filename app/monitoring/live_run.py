@@ -1,0 +1,179 @@
+"""Live run: reports the figures of a running service to MLflow, for teams that watch their models there."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+from flask import Flask
+from prometheus_client.metrics_core import Metric
+
+from app.monitoring.figures import Collection, figures_between
+from app.monitoring.mlflow_server import MlflowError, MlflowServer
+
+logger = logging.getLogger(__name__)
+
+_EXTENSION = "maskserve_live_run"
+_LOCK, _RUN = "mlflow.lock", "mlflow.json"
+_FINISH_SECONDS = 2.0  # a server that hangs must not delay the process's end
+
+
+class LiveRun:
+    """A run in MLflow for all processes of a service; the one that holds a lock reports for all.
+
+    If that process ends, another takes the lock and continues the run.
+    """
+
+    def __init__(
+        self,
+        server: MlflowServer,
+        experiment: str,
+        seconds: float,
+        collect: Callable[[], Iterable[Metric]],
+        folder: Path | None,
+    ) -> None:
+        """Start to report.
+
+        Args:
+            server: the MLflow server.
+            experiment: the name of the experiment.
+            seconds: the time between two reports.
+            collect: returns the metrics of all processes.
+            folder: where the processes keep them; None: there is only this process.
+        """
+        self._server = server
+        self._experiment = experiment
+        self._seconds = seconds
+        self._collect = collect
+        self._folder = folder
+        self._before = self._collection()
+        self._lock: IO[str] | None = None
+        self._run: str | None = None
+        self._started = time.time()
+        self._models = ""
+        self._is_away = False
+        self._ending = threading.Event()
+        self._reporting = threading.Thread(target=self._report_regularly, name="mlflow", daemon=True)
+        self._reporting.start()
+
+    def finish(self) -> None:
+        """Mark the run as finished if this process reports, within a few seconds."""
+        self._ending.set()
+        finishing = threading.Thread(target=self._finish, name="finishing", daemon=True)
+        finishing.start()
+        finishing.join(_FINISH_SECONDS)
+
+    def _finish(self) -> None:
+        self._reporting.join()
+        run, self._run = self._run, None
+        if run is None:
+            return
+        try:
+            self._server.update_run(run, "FINISHED", time.time())
+        except MlflowError as error:
+            logger.warning("the run %s was not marked as finished: %s", run, error)
+
+    def _report_regularly(self) -> None:
+        while not self._ending.wait(self._seconds):
+            try:
+                if self._leads():
+                    self._report()
+            except MlflowError as error:
+                self._say_away(f"{error}")
+            except Exception:
+                # Whatever happens here, the service goes on, and so do the next reports.
+                if not self._is_away:
+                    logger.warning("the figures were not sent to MLflow", exc_info=True)
+                self._is_away = True
+            else:
+                if self._is_away:
+                    logger.info("MLflow at %s answers again", self._server.shown)
+                self._is_away = False
+
+    def _say_away(self, reason: str) -> None:
+        if not self._is_away and not self._ending.is_set():
+            logger.warning(
+                "%s. The service is not affected; its figures are lost until they can be sent", reason
+            )
+        self._is_away = True
+
+    def _leads(self) -> bool:
+        """Whether this process reports; the first one that asks does, as long as it lives."""
+        if self._folder is None or self._lock is not None:
+            return True
+        lock = (self._folder / _LOCK).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        self._before = self._collection()
+        return True
+
+    def _report(self) -> None:
+        before, self._before = self._before, self._collection()
+        models = self._before.models()
+        if self._is_away and self._run is not None and not self._server.has_run(self._run):
+            self._run = None  # it was deleted
+        if self._run is None:
+            self._run = self._known_run() or self._new_run()
+        tags = {} if models == self._models else {"models": models}
+        now = time.time()
+        figures = figures_between(before, self._before)
+        self._server.log(self._run, figures, now, round(now - self._started), tags)
+        self._models = models
+
+    def _collection(self) -> Collection:
+        return Collection.of(self._collect(), time.monotonic())
+
+    def _known_run(self) -> str | None:
+        """The run of the process that reported before this one; None if there is none."""
+        if self._folder is None or not (self._folder / _RUN).exists():
+            return None
+        known = json.loads((self._folder / _RUN).read_text())
+        if not self._server.has_run(known["run"]):
+            return None
+        self._server.update_run(known["run"], "RUNNING")
+        self._started = known["started"]
+        return str(known["run"])
+
+    def _new_run(self) -> str:
+        self._started = time.time()
+        replica = socket.gethostname()
+        tags = {"replica": replica, "models": self._before.models(), "mlflow.source.name": "maskserve"}
+        run = self._server.create_run(self._experiment, replica, self._started, tags)
+        if self._folder is not None:
+            known = self._folder / f"{_RUN}.new"
+            known.write_text(json.dumps({"run": run, "started": self._started}))
+            known.replace(self._folder / _RUN)
+        logger.info("figures are sent to the run %s in MLflow at %s", run, self._server.shown)
+        return run
+
+
+def register(
+    app: Flask, address: str, experiment: str, seconds: float, collect: Callable[[], Iterable[Metric]]
+) -> None:
+    """Report the figures of `app` to the MLflow server at `address`; the rest is as in `LiveRun`.
+
+    Call it in the process that serves requests: the reporting thread would not survive a fork.
+    """
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    run = LiveRun(MlflowServer(address), experiment, seconds, collect, Path(folder) if folder else None)
+    app.extensions[_EXTENSION] = run
+    atexit.register(run.finish)
+
+
+def finish(app: Flask) -> None:
+    """Mark the run of `app` as finished: for servers that end processes without Python's exit handlers."""
+    if _EXTENSION in app.extensions:
+        app.extensions[_EXTENSION].finish()
