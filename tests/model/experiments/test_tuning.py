@@ -182,12 +182,12 @@ def test_two_processes_share_a_study_and_a_killed_one_loses_nothing(folder: Path
         time.sleep(0.02)
     assert other.poll() is None, other.communicate()
 
-    def kill_in_a_trial_of_its_own() -> None:
+    def kill_in_the_third_trial() -> None:
         while not Path("study-runs/0002").exists() and time.monotonic() < deadline:
             time.sleep(0.005)
         other.kill()
 
-    killer = Thread(target=kill_in_a_trial_of_its_own)
+    killer = Thread(target=kill_in_the_third_trial)
     killer.start()
     assert main([*WORDS, "--trials", "8"]) == 0
     killer.join()

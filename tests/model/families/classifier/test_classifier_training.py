@@ -162,7 +162,7 @@ def train_into(folder: Path, data: Path, *kills: int) -> Mapping[str, Any]:
 @pytest.mark.usefixtures("untraced", "undrawn")
 def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(class_folders: Path, tmp_path: Path) -> None:
     straight = train_into(tmp_path / "straight", class_folders)
-    # Its last checkpoint has half of a step's gradients, and half of the weights that are to be pruned.
+    # Its checkpoint, of step 3, holds one of two gradients to be added, and weights that are pruned in part.
     killed = train_into(tmp_path / "killed", class_folders, 4)
 
     assert killed.keys() == straight.keys()
