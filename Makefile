@@ -12,6 +12,8 @@ WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTS ?=
 # Tests start a few hundred processes: Python keeps what it compiles, whatever the shell says, rather than do it in each.
 KEPT := PYTHONDONTWRITEBYTECODE=
+# The files with tests for the second pass, which then need not look through all others.
+ALONE = $(shell grep -rl --include='*.py' 'mark[.]alone' tests)
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
@@ -22,7 +24,7 @@ run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKS
 
 test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run all tests, or those in TESTS
 	$(KEPT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS) || [ $$? = $(NONE) ]
-	$(KEPT) $(BIN)/python -m pytest -m alone $(TESTS) || [ $$? = $(NONE) ]
+	$(KEPT) $(BIN)/python -m pytest -m alone $(or $(TESTS),$(ALONE)) || [ $$? = $(NONE) ]
 
 dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
 

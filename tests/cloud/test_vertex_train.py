@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gcloud_lint import complaints, gcloud_commands
 from workspace import Workspace
+
+from scripts import vertex_train
 
 IMAGE = "europe-west1-docker.pkg.dev/p/maskserve/train:2026.11"
 ROOT = Path(__file__).parents[2]
@@ -79,6 +83,27 @@ def test_a_dry_run_prints_exactly_what_would_be_sent_and_sends_nothing(started: 
     assert shlex.split(command.removeprefix("would run: "))[:-1] == called[:-1]
 
 
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    started: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refused:
+    """Runs the command within this process, which refuses these words; returns what it says of them."""
+    monkeypatch.chdir(started.path)
+    monkeypatch.setenv("PATH", str(started.folder / "bin"), prepend=os.pathsep)
+
+    def run_within(*words: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            vertex_train.main([*NEEDED, *words])
+        assert ended.value.code == 2
+        assert started.calls() == []
+        return capsys.readouterr().err
+
+    return run_within
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -92,12 +117,8 @@ def test_a_dry_run_prints_exactly_what_would_be_sent_and_sends_nothing(started: 
         (("--hours", "0"), "--hours 0 must be above 0"),
     ],
 )
-def test_what_cannot_be_is_refused(started: Workspace, words: tuple[str, ...], told: str) -> None:
-    refused = run(started, *NEEDED, *words)
-
-    assert refused.returncode == 2
-    assert told in refused.stderr
-    assert started.calls() == []
+def test_what_cannot_be_is_refused(refused: Refused, words: tuple[str, ...], told: str) -> None:
+    assert told in refused(*words)
 
 
 STEPS = ("--steps", "9")
@@ -119,13 +140,9 @@ STEPS = ("--steps", "9")
     ],
 )
 def test_options_of_training_with_which_a_job_cannot_work_are_refused(
-    started: Workspace, words: tuple[str, ...], told: str
+    refused: Refused, words: tuple[str, ...], told: str
 ) -> None:
-    refused = run(started, *NEEDED, "--", *words)
-
-    assert refused.returncode == 2
-    assert f"after --: {told}" in refused.stderr
-    assert started.calls() == []
+    assert f"after --: {told}" in refused("--", *words)
 
 
 @pytest.mark.parametrize(

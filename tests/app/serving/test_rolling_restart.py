@@ -25,7 +25,7 @@ CLIENTS = 6
 SERVICE: dict[str, Any] = {
     "module": "stub_server:create_loading_app()",
     "STUB_LOADING": "0.5",
-    "STUB_SECONDS": "0.1",
+    "STUB_SECONDS": "0.2",
 }
 # Kubernetes' own times (k8s/server/deployment.yaml: 30 s before SIGTERM), shortened in proportion.
 ENDPOINTS_SECONDS = 2.0  # until who balances has heard that an instance ends

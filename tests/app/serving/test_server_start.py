@@ -93,8 +93,6 @@ def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_n
     ("name", "text", "complaint"),
     [
         ("MASKSERVE_MAX_BYTES", "lots", "MASKSERVE_MAX_BYTES must be a whole number, 1 or more, not 'lots'"),
-        ("MASKSERVE_PROCESSES", "two", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not 'two'"),
-        ("MASKSERVE_PROCESSES", "0", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not '0'"),
         ("MASKSERVE_PROCESSES", "", "MASKSERVE_PROCESSES must be a whole number from 1 to 128, not ''"),
         ("MASKSERVE_QUEUE", "two", "MASKSERVE_QUEUE must be a whole number from 0 to 1000, not 'two'"),
         (
@@ -103,10 +101,8 @@ def test_a_memory_limit_below_what_the_models_need_ends_the_server_and_the_log_n
             "MASKSERVE_WORKER_TIMEOUT must be a whole number from 1 to 86400",
         ),
         ("MASKSERVE_WORKER_MEMORY", "1 GB", "MASKSERVE_WORKER_MEMORY must be a whole number, 1 or more"),
-        ("PORT", "abc", "PORT must be a whole number from 1 to 65535, not 'abc'"),
         ("PORT", "", "PORT must be a whole number from 1 to 65535, not ''"),
         ("AIP_HTTP_PORT", "-1", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '-1'"),
-        ("AIP_HTTP_PORT", "99999", "AIP_HTTP_PORT must be a whole number from 1 to 65535, not '99999'"),
         (
             "MASKSERVE_MODELS",
             "nuclie",

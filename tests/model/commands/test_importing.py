@@ -242,6 +242,7 @@ RPN_ANCHOR_SCALES              (8, 16, 32, 64, 128)
 """What Matterport's `config.display()` printed, in part."""
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_whole_model_is_imported_with_matterports_own_config_and_without_what_is_not_the_networks(
     model_dir: Path, tiny_weights: Path, classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -284,6 +285,7 @@ def test_a_background_that_is_not_first_is_understood_and_the_order_said(
     assert "so 3 names are needed, one per line; 2 were given (a background called BG" in said.err
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_runs_weights_need_no_more_than_a_name(model_dir: Path, tiny_weights: Path, tmp_path: Path) -> None:
     shutil.copy(tiny_weights, tmp_path / "model.weights.h5")
     asked = {"classes": ["background", "a", "b", "c"], "config": {"num_classes": 4, **TINY_CONFIG}}

@@ -131,6 +131,8 @@ def test_threads_that_are_counted_are_not_pinned(exported: Path) -> None:
 
 
 TENSORFLOW_THREADS = """
+from model.commands import lean_keras
+lean_keras.import_lean()
 import tensorflow as tf
 from model.segmenter import load
 from model.storage.writing import update_manifest

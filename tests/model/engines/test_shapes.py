@@ -116,7 +116,7 @@ def test_threads_with_other_shapes_do_not_disturb_each_other(quantized: OpenVINO
         return [*rpn, *stages.box_head(features, rois)]
 
     alone = [answer(index) for index in range(len(pictures))]
-    order = np.random.default_rng(0).integers(0, len(pictures), 40).tolist()
+    order = np.random.default_rng(0).integers(0, len(pictures), 18).tolist()
     with ThreadPoolExecutor(6) as threads:
         together = list(threads.map(answer, order))
     for index, answers in zip(order, together, strict=True):

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -165,24 +166,33 @@ def test_trials_that_fall_behind_end_early(recipe: Path, capsys: pytest.CaptureF
         assert len(file.readlines()) < 5
 
 
+@pytest.mark.usefixtures("unplotted")
 def test_two_processes_share_a_study_and_a_killed_one_loses_nothing(folder: Path) -> None:
-    words = [sys.executable, str(Path(__file__).with_name("line_family.py")), *WORDS, "--trials", "8"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    one, other = start(), start()
+    script = str(Path(__file__).with_name("line_family.py"))
+    other = subprocess.Popen(
+        [sys.executable, script, *WORDS, "--trials", "8"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     deadline = time.monotonic() + 240
-    while not Path("study-runs/0002").exists() and time.monotonic() < deadline:
+    while not Path("study-runs/0000").exists() and other.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    one.kill()
-    one.communicate()
-    output = other.communicate(timeout=240)[0]
+    assert other.poll() is None, other.communicate()
 
-    assert other.returncode == 0, output
+    def kill_in_the_third_trial() -> None:
+        while not Path("study-runs/0002").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        other.kill()
+
+    killer = Thread(target=kill_in_the_third_trial)
+    killer.start()
+    assert main([*WORDS, "--trials", "8"]) == 0
+    killer.join()
+    other.communicate()
+
     rows = table()
     assert [int(row["number"]) for row in rows] == list(range(8))
     assert {row["state"] for row in rows} <= {"complete", "pruned"}

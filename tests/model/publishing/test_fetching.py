@@ -286,6 +286,7 @@ def test_without_a_network_the_answer_says_so_and_nothing_is_written(
     assert entries(model_dir) == set()
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_the_fetch_command_says_how_to_serve_the_model(
     model_dir: Path,
     tiny: PublishedWeights,

@@ -20,7 +20,7 @@ from model.training.run_folder import RunFolder
 # Keras turns TensorFlow's variables into arrays in a way that NumPy 2 will give up one day.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-    pytest.mark.usefixtures("untraced"),
+    pytest.mark.usefixtures("untraced", "undrawn"),
 ]
 
 HERE = Path(__file__).parent
@@ -141,7 +141,7 @@ for devices in (1, 2):
         **os.environ,
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
         "PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parents[2]}",
     }
     done = subprocess.run(

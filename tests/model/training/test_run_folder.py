@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -295,7 +296,11 @@ def test_a_folder_is_one_process_at_a_time_and_free_again_when_that_is_killed(tm
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, str(tmp_path / "run")],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "numpy"},  # the one that starts soonest
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert holder.stdout is not None

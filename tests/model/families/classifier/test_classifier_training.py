@@ -159,12 +159,11 @@ def train_into(folder: Path, data: Path, *kills: int) -> Mapping[str, Any]:
     return read_weights(folder / "model.weights.h5")
 
 
-@pytest.mark.usefixtures("untraced")
-def test_a_run_killed_three_times_ends_with_the_same_weights_bit_for_bit(
-    class_folders: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("untraced", "undrawn")
+def test_a_killed_run_ends_with_the_same_weights_bit_for_bit(class_folders: Path, tmp_path: Path) -> None:
     straight = train_into(tmp_path / "straight", class_folders)
-    killed = train_into(tmp_path / "killed", class_folders, 2, 4, 7)
+    # Its checkpoint, of step 3, holds one of two gradients to be added, and weights that are pruned in part.
+    killed = train_into(tmp_path / "killed", class_folders, 4)
 
     assert killed.keys() == straight.keys()
     for layer, arrays in straight.items():
@@ -223,7 +222,7 @@ def test_an_impossible_command_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.usefixtures("untraced")
+@pytest.mark.usefixtures("untraced", "undrawn")
 def test_a_run_starts_from_the_weights_and_the_config_of_another(
     class_folders: Path, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

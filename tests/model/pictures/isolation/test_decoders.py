@@ -254,7 +254,7 @@ def test_a_picture_that_is_not_wanted_once_its_size_is_known_ends_no_decoder(
     def refuse(*_: object) -> None:
         raise UnwantedError
 
-    small, large = encode(64, 48, "PNG"), encode(*LARGE, kind)
+    small, large = encode(64, 48, "PNG"), encode(600, 450, kind)
     decoders.decode(small, whole)
     before = children(nursery())
     for _ in range(3):
