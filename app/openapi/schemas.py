@@ -211,7 +211,7 @@ class CorrectedMask(Said):
     counts: str = Field(pattern="^[0-o]*$", description="characters from 0 to o")
 
 
-class Rings(RootModel):  # type: ignore[type-arg]
+class Rings(RootModel):
     """Polygons: a list of rings including holes, x and y in turn, with the even-odd rule."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
@@ -247,7 +247,7 @@ class CorrectedSegment(Said):
         return self
 
 
-class CorrectedSegments(RootModel):  # type: ignore[type-arg]
+class CorrectedSegments(RootModel):
     """The segments as they should have been; none if there is nothing in the image."""
 
     model_config = ConfigDict(strict=True)
