@@ -22,8 +22,9 @@ from model.evaluation.comparing import CONFIDENCE, SEED
 
 FEWEST_CALLERS = 6
 """In each arm, or of pairs. Of 6 pairs, 2 in 64 ways of exchanging them are as uneven as the most uneven."""
-_MOST_DRAWS, _FEWEST_DRAWS = 9_999, 999
-_NUMBERS = 100_000_000  # drawn in all: with more callers there are fewer draws, and fewer are needed
+DRAWS = 9_999
+_FEWEST_DRAWS = 999
+_NUMBERS = 100_000_000  # drawn in all: with more than 10,000 callers there are fewer draws
 _CHUNK = 1 << 21  # callers drawn at once: a few dozen MiB
 
 Values = npt.NDArray[np.float64]
@@ -98,7 +99,7 @@ class Effect:
         return self.p_value <= 1 - CONFIDENCE
 
 
-def between(a: Sums, b: Sums, seed: int = SEED) -> Effect:
+def between(a: Sums, b: Sums, *, draws: int = DRAWS, seed: int = SEED) -> Effect:
     """The difference of two arms, each with callers of its own.
 
     The standard error is that of a ratio of sums over callers (linearized: Cochran, Sampling Techniques,
@@ -122,13 +123,13 @@ def between(a: Sums, b: Sums, seed: int = SEED) -> Effect:
     chance = np.concatenate(
         [
             _of_arms(moments[:, _dealt(rng, len(totals), dealt, rows)].sum(axis=2), everyone, sizes)[0]
-            for rows in _rows(len(totals))
+            for rows in _rows(len(totals), draws)
         ]
     )
     return Effect(a.mean, b.mean, float(error[0]), *_judged(float(statistic[0]), chance))
 
 
-def within(differences: Sums, seed: int = SEED) -> Effect:
+def within(differences: Sums, *, draws: int = DRAWS, seed: int = SEED) -> Effect:
     """The mean of differences, B minus A, where each caller's pictures went to both versions.
 
     If the versions are alike, exchanging A and B for a caller, which turns the sign of its total, changes
@@ -145,15 +146,15 @@ def within(differences: Sums, seed: int = SEED) -> Effect:
     chance = np.concatenate(
         [
             _of_signs(rng.integers(0, 2, (rows, len(totals)), np.int8) * 2.0 - 1, totals, counts)[0]
-            for rows in _rows(len(totals))
+            for rows in _rows(len(totals), draws)
         ]
     )
     return Effect(0.0, differences.mean, float(error[0]), *_judged(float(statistic[0]), chance))
 
 
-def _rows(callers: int) -> Iterator[int]:
+def _rows(callers: int, draws: int) -> Iterator[int]:
     """How many draws to make at once, until all are made."""
-    left = max(_FEWEST_DRAWS, min(_MOST_DRAWS, _NUMBERS // callers))
+    left = min(draws, max(_FEWEST_DRAWS, _NUMBERS // callers))
     while left:
         rows = min(left, max(1, _CHUNK // callers))
         yield rows

@@ -16,8 +16,8 @@ def parse_split(text: str) -> dict[str, float]:
     """
     weights: dict[str, float] = {}
     for part in text.split(","):
-        arm, _, weight = (word.strip() for word in part.partition("="))
-        if not _ARM.fullmatch(arm):
+        arm, equals, weight = (word.strip() for word in part.partition("="))
+        if not (equals and _ARM.fullmatch(arm)):
             raise ValueError(f"{part.strip()!r} is not NAME@VERSION=WEIGHT, such as nuclei@3=10")
         if arm in weights:
             raise ValueError(f"{arm} is there twice")
