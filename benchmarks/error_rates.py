@@ -101,10 +101,10 @@ def once(rng: np.random.Generator, draws: int = _DRAWS) -> Counter[str]:
             effect = between(a.sums(figure), b.sums(figure), draws=draws, seed=_seed(rng))
             found[f"split {name}, {figure}"] += effect.is_real
         found[f"split {name}, shares, by request"] += _two_proportions(a, b)
-        p_value = check_split(
-            {"a": 1 - share, "b": share}, {"a": int((~in_b).sum()), "b": int(in_b.sum())}
-        ).p_value
-        found[f"split {name}, check of the split"] += p_value <= 0.05
+        check = check_split(
+            {"a": 1 - share, "b": share}, {"a": int((~in_b).sum()), "b": int(in_b.sum())}, draws
+        )
+        found[f"split {name}, check of the split"] += check.p_value <= 0.05
     sums = traffic.sums("shadows")
     found["shadow, by caller"] += within(sums, draws=draws, seed=_seed(rng)).is_real
     per_picture = np.repeat(sums.totals / sums.counts, np.minimum(sums.counts, 50).astype(int))

@@ -16,7 +16,7 @@ from model.evaluation.comparing import SEED
 
 FALSE_ALARMS = 0.001
 """The share of good splits that are refused: usual for this check, which stops a study and is made often."""
-_DRAWS = 99_999
+DRAWS = 99_999
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class SplitCheck:
         return self.p_value >= FALSE_ALARMS
 
 
-def check_split(asked: Mapping[str, float], callers: Mapping[str, int]) -> SplitCheck:
+def check_split(asked: Mapping[str, float], callers: Mapping[str, int], draws: int = DRAWS) -> SplitCheck:
     """Compare the callers of each arm with what was asked.
 
     Args:
         asked: arm → its weight, above 0.
         callers: arm → its callers; arms without any may be missing.
+        draws: of the multinomial distribution: enough to tell a p-value of FALSE_ALARMS.
     """
     shares = np.array(list(asked.values()), np.float64)
     shares /= shares.sum()
@@ -53,10 +54,10 @@ def check_split(asked: Mapping[str, float], callers: Mapping[str, int]) -> Split
     if not counts.sum():
         return SplitCheck(dict(zip(asked, shares.tolist(), strict=True)), dict.fromkeys(asked, 0), 1.0)
     found = ((counts - expected) ** 2 / expected).sum()
-    drawn = np.random.default_rng(SEED).multinomial(counts.sum(), shares, _DRAWS)
+    drawn = np.random.default_rng(SEED).multinomial(counts.sum(), shares, draws)
     as_odd = int((((drawn - expected) ** 2 / expected).sum(axis=1) >= found * (1 - 1e-9)).sum())
     return SplitCheck(
         dict(zip(asked, shares.tolist(), strict=True)),
         dict(zip(asked, counts.tolist(), strict=True)),
-        (1 + as_odd) / (1 + _DRAWS),
+        (1 + as_odd) / (1 + draws),
     )
