@@ -1,4 +1,4 @@
-"""`python -m model compare --log` says which of two versions of a live service is better, or why it does not."""
+"""`python -m model compare --log` says which of two versions of a live service is better, or why not."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_two_of_three_versions_are_compared(compare: Compare) -> None:
 
 
 def test_a_shadow_differs_by_caller_where_callers_are_known(compare: Compare) -> None:
-    _, said = compare(shadows(90, more=0.8, callers=15))
+    _, said = compare(shadows(90, more=0.8, callers=15), "--shadow")
     assert "cells@2 and cells@4 differ by more than chance, and count does not say which is better" in said
     assert "on 90 pictures of 15 callers" in said
     assert "The caller is the unit" in said
@@ -175,10 +175,10 @@ def test_a_shadow_can_be_looked_at_every_day(compare: Compare) -> None:
         (
             None,
             (*SPLIT, "--figure", "segments", "--spread", "4"),
-            "126 callers of cells@2 and 126 of cells@3",
+            "252 callers of cells@2 and 252 of cells@3",
         ),
         (None, ("--shadow", "--spread", "2"), "126 pictures are needed"),
-        ("traffic", (*SPLIT, "--figure", "infer_ms"), "In the log, the time of a picture's inference is 9"),
+        ("traffic", (*SPLIT, "--figure", "infer_ms"), "In the log, the time of a picture's inference is 89"),
         ("shadows", ("--shadow",), "From the differences of 40 pictures in the log"),
     ],
 )
