@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
-from model.commands import compare_plan, compare_shadow, compare_split
+from model.commands import compare_metrics, compare_plan, compare_shadow, compare_split
 from model.commands.arguments import above_zero, share
 from model.evaluation.comparing import POWER
 from model.evaluation.live.figures import OF_SHADOWS, OF_SPLITS
@@ -32,6 +32,13 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the log, one JSON object a line, as the service writes it or as Cloud Logging exports it; also "
         "compressed, as FILE.gz; - is standard input",
+    )
+    group.add_argument(
+        "--metrics",
+        type=Path,
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="instead of --log, for a shadow: what GET /metrics answered at two moments",
     )
     group.add_argument(
         "--split",
@@ -98,14 +105,15 @@ def is_live(arguments: argparse.Namespace) -> bool:
     Raises:
         ValueError: the options do not go together.
     """
-    if arguments.log is None and not arguments.plan:
+    if arguments.log is None and arguments.metrics is None and not arguments.plan:
         alone = [name for name in _BESIDE if getattr(arguments, name) not in (None, False)]
         if alone:
             raise ValueError(f"--{alone[0]} needs --log FILE with the log of a service, or --plan")
         return False
     if arguments.a is not None:
         raise ValueError(
-            f"{arguments.a} is an evaluation, and --log and --plan are for a live service: use one of both"
+            f"{arguments.a} is an evaluation; --log, --metrics and --plan are for a live service: use one of "
+            "both"
         )
     return True
 
@@ -113,6 +121,9 @@ def is_live(arguments: argparse.Namespace) -> bool:
 def run_live(arguments: argparse.Namespace) -> bool | None:
     """Print the report that the options ask for; returns whether B is better, None without a verdict."""
     _check(arguments)
+    if arguments.metrics is not None:
+        compare_metrics.run(arguments)
+        return None
     log = None if arguments.log is None else read_log(arguments.log, arguments.since, arguments.until)
     if log is not None and arguments.split is None and arguments.shadow is None:
         _choose(log, arguments)
@@ -130,9 +141,18 @@ def run_live(arguments: argparse.Namespace) -> bool | None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise ValueError if options are missing or contradict each other."""
+    if arguments.metrics is not None:
+        others = ("log", "split", "figure", "since", "until", "sequential", "plan", "require_better")
+        for option in others:
+            if getattr(arguments, option) not in (None, False):
+                raise ValueError(
+                    f"--{option.replace('_', '-')} does not go with --metrics, which do not know callers: "
+                    "use --log"
+                )
     if arguments.split is not None and arguments.shadow is not None:
         raise ValueError("--split compares by caller and --shadow by picture: use one of both")
-    if arguments.between is not None and arguments.split is None and arguments.shadow is None:
+    kind = (arguments.split, arguments.shadow, arguments.metrics)
+    if arguments.between is not None and kind == (None, None, None):
         raise ValueError("--between needs --split, the split that was asked for, or --shadow")
     for option in ("sequential", "plan"):
         if getattr(arguments, option) and arguments.difference is None:

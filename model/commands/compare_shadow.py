@@ -127,12 +127,16 @@ def _on(shadows: Shadows, pair: Paired) -> str:
 
 
 def _caveat(shadows: Shadows, pair: Paired, figure: Figure) -> str:
-    right = (
-        ""
-        if figure.less_is_better is not None
-        else " Which of the two is right, the log of a shadow cannot say: evaluate both on labelled "
-        "pictures, or split and ask for feedback."
-    )
+    if figure.less_is_better is None:
+        right = (
+            " Which of the two is right, the log of a shadow cannot say: evaluate both on labelled "
+            "pictures, or split and ask for feedback."
+        )
+    else:
+        right = (
+            " A shadow computes at the lowest priority, so its time is an upper bound: that it is faster "
+            "holds, that it is slower may be due to that."
+        )
     if pair.callers is not None:
         return f"The caller is the unit, since pictures of one caller are alike.{right}"
     if shadows.callers:

@@ -9,7 +9,9 @@ _ARM = re.compile(r"([^@=,\s]+)@([^@=,\s]+)")
 
 
 def parse_split(text: str) -> dict[str, float]:
-    """The weights in a text such as nuclei@2=90,nuclei@3=10: arm → its weight, above 0.
+    """The weights in a text such as nuclei@2=90,nuclei@3=10: arm → its weight.
+
+    Arms whose weight is 0, which have no callers, are left out.
 
     Raises:
         ValueError: it is not such a text, or names more than one model or fewer than two arms.
@@ -25,14 +27,17 @@ def parse_split(text: str) -> dict[str, float]:
             weights[arm] = float(weight)
         except ValueError:
             raise ValueError(f"the weight of {arm} is {weight!r}, not a number") from None
-        if not 0 < weights[arm] < math.inf:
-            raise ValueError(f"the weight of {arm} is {weight}: only versions with a weight above 0 compare")
+        if not 0 <= weights[arm] < math.inf:
+            raise ValueError(f"the weight of {arm} is {weight}, which is no share of callers")
     names = {model_of(arm) for arm in weights}
     if len(names) > 1:
         raise ValueError(f"{', '.join(sorted(names))} are several models: name the versions of one")
-    if len(weights) < 2:
-        raise ValueError(f"{arm} is one version: name at least two, as in nuclei@2=90,nuclei@3=10")
-    return weights
+    with_callers = {arm: weight for arm, weight in weights.items() if weight}
+    if len(with_callers) < 2:
+        raise ValueError(
+            f"{text} has callers for one version: name at least two, as in nuclei@2=90,nuclei@3=10"
+        )
+    return with_callers
 
 
 def model_of(arm: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from model.__main__ import main
 
@@ -166,6 +167,44 @@ def test_a_shadow_differs_by_picture_where_callers_are_not_known(compare: Compar
 def test_a_shadow_can_be_looked_at_every_day(compare: Compare) -> None:
     _, said = compare(shadows(90, more=0.8), "--shadow", "--sequential", "--difference", "0.5")
     assert "at this look and all before it: the number of segments" in said
+
+
+def metrics(path: Path, *differences: int) -> str:
+    """What GET /metrics answers after a shadow has found so many segments more."""
+    registry = CollectorRegistry()
+    labels, ends = (
+        ("model", "version", "shadow_version"),
+        {"matched": (0.5, 0.9, 1.0), "count_difference": (-1, 0, 1)},
+    )
+    histograms = {
+        name: Histogram(f"maskserve_shadow_{name}", "A figure.", labels, buckets=buckets, registry=registry)
+        for name, buckets in ends.items()
+    }
+    for difference in differences:
+        histograms["count_difference"].labels("cells", "2", "4").observe(difference)
+        histograms["matched"].labels("cells", "2", "4").observe(0.8)
+    path.write_bytes(generate_latest(registry))
+    return str(path)
+
+
+def test_the_metrics_of_a_shadow_say_whether_it_finds_more(compare: Compare, tmp_path: Path) -> None:
+    before = metrics(tmp_path / "before", *[-1] * 9)
+    after = metrics(tmp_path / "after", *[-1] * 12, *[0] * 20, *[2] * 18)
+    status, said = compare(None, "--metrics", before, after)
+    assert status == 0
+    assert (
+        "cells@4 finds more segments than cells@2, by more than chance: cells@4 found more segments in 18 "
+        in said
+    )
+    assert "fewer in 3, and as many in 20" in said
+    assert "on which both agree at IoU 0.5 is 80.00 % (95 % interval 7" in said
+    for words, complaint in (
+        ((after, before), "name the earlier moment first"),
+        ((before, before), "these shadows compared pictures: none"),
+        ((before, after, *SPLIT), "--split does not go with --metrics, which do not know callers"),
+    ):
+        status, said = compare(None, "--metrics", *words)
+        assert (status, complaint in said) == (1, True), said
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,8 @@ def test_shadows_are_paired_by_caller_if_the_log_tells_them(tmp_path: Path) -> N
         ("nuclei@2=90,people@1=10", "several models"),
         ("nuclei@2=90,nuclei@2=10", "twice"),
         ("nuclei@2=90,nuclei@3=many", "not a number"),
-        ("nuclei@2=100,nuclei@3=0", "above 0"),
+        ("nuclei@2=100,nuclei@3=0", "name at least two"),
+        ("nuclei@2=100,nuclei@3=-1", "no share of callers"),
         ("", "is not NAME@VERSION=WEIGHT"),
     ],
 )
@@ -170,4 +171,4 @@ def test_a_bad_split_says_why(text: str, words: str) -> None:
 
 
 def test_a_split_is_written_as_in_the_setting() -> None:
-    assert parse_split("nuclei@2=90, nuclei@3=10") == {"nuclei@2": 90, "nuclei@3": 10}
+    assert parse_split("nuclei@2=90, nuclei@3=10,nuclei@4=0") == {"nuclei@2": 90, "nuclei@3": 10}
