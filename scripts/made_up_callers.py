@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -38,14 +39,19 @@ def picture(cells: int, brightness: float, noise: float, rng: np.random.Generato
     return np.clip(seen, 0, 255).astype(np.uint8)
 
 
-def call(address: str, number: int) -> tuple[int, int, int]:
-    """Be one caller; returns how many pictures were answered, judged, and reported wrong."""
+def call(address: str, number: int, pause: float) -> tuple[int, int, int]:
+    """Be one caller, who waits for `pause` seconds before each picture.
+
+    Returns:
+        The numbers of pictures that were answered, judged, and reported wrong.
+    """
     rng = np.random.default_rng(number)
     session = requests.Session()
     session.headers["X-Session"] = f"caller-{number}"
     brightness, noise, usual = rng.uniform(80, 200), rng.uniform(4, 10), rng.integers(8, 24)
     answered = judged = wrong = 0
     for turn in range(min(_MOST, int(1 + 2 * rng.pareto(1.1)))):
+        time.sleep(pause)
         cells = int(np.clip(rng.poisson(usual), 1, 30))
         _, png = cv2.imencode(".png", picture(cells, brightness, noise, rng))
         request_id = hashlib.sha256(f"{address} {number} {turn}".encode()).hexdigest()[:16]
@@ -75,10 +81,16 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="first", type=int, default=0, help="the first one's number (default: 0)"
     )
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=0.0,
+        help="seconds that a caller waits before each picture, which gives a shadow time (default: 0)",
+    )
     arguments = parser.parse_args()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         numbers = range(arguments.first, arguments.first + arguments.callers)
-        done = list(pool.map(lambda number: call(arguments.address, number), numbers))
+        done = list(pool.map(lambda number: call(arguments.address, number, arguments.pause), numbers))
     answered, judged, wrong = (sum(column) for column in zip(*done, strict=True))
     print(
         f"{len(done):,} callers: {answered:,} pictures answered, {judged:,} judged, {wrong:,} reported wrong"

@@ -133,7 +133,8 @@ def run_live(arguments: argparse.Namespace) -> bool | None:
     assert log is not None  # is_live
     better = (compare_split if arguments.split is not None else compare_shadow).run(log, arguments)
     if log.other_lines:
-        print(f"\n{log.other_lines:,} lines are of another kind and were not used.")
+        lines = "1 line is" if log.other_lines == 1 else f"{log.other_lines:,} lines are"
+        print(f"\n{lines} of another kind and not used.")
     if log.complaint:
         print(f"The first that is not as it should be: {log.complaint}.")
     return better

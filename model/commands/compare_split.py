@@ -33,7 +33,7 @@ def run(log: ServiceLog, arguments: argparse.Namespace) -> bool | None:
     figures = {name: pair for name in OF_SPLITS if (pair := _pair(arms, a, b, name)) is not None}
     main = _main(arguments.figure, figures)
     effects = {name: between(*pair) for name, pair in figures.items()}
-    print("\n".join(_table(a, b, effects, figures)))
+    print("\n".join(_table(a, b, effects, figures, arguments.sequential)))
     for remark in _remarks(arms, arguments):
         print(f"\n{remark}")
     refusal = _refusal(check, arms)
@@ -106,21 +106,29 @@ def _split_in_words(check: SplitCheck) -> str:
     return f"Callers: {', '.join(parts)}. They are split {good} (chi-square test, p = {_p(check.p_value)})."
 
 
-def _table(a: str, b: str, effects: Mapping[str, Effect], sums: Mapping[str, tuple[Sums, Sums]]) -> list[str]:
+def _table(
+    a: str,
+    b: str,
+    effects: Mapping[str, Effect],
+    sums: Mapping[str, tuple[Sums, Sums]],
+    is_one_of_many_looks: bool,
+) -> list[str]:
+    """A Markdown table of the figures; of many looks, without tests that hold for a single one."""
     if not effects:
         return ["No figure has callers enough in both versions."]
-    rows = {}
+    rows: dict[str, dict[str, str | None]] = {}
     for name, effect in effects.items():
         figure = OF_SPLITS[name]
-        rows[name] = {
+        row: dict[str, str | None] = {
             a: figure.value(effect.a),
             b: figure.value(effect.b),
             "difference": figure.change(effect.mean),
-            "from": figure.change(effect.low) if effect.error else None,
-            "to": figure.change(effect.high) if effect.error else None,
-            "p": _p(effect.p_value),
-            "callers": f"{len(sums[name][0]):,} + {len(sums[name][1]):,}",
         }
+        if not is_one_of_many_looks:
+            row["from"] = figure.change(effect.low) if effect.error else None
+            row["to"] = figure.change(effect.high) if effect.error else None
+            row["p"] = _p(effect.p_value)
+        rows[name] = {**row, "callers": f"{len(sums[name][0]):,} + {len(sums[name][1]):,}"}
     return to_lines(rows)
 
 
@@ -189,4 +197,4 @@ def _print_look(a: str, b: str, figure: Figure, sums: tuple[Sums, Sums], found: 
 
 
 def _p(value: float) -> str:
-    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+    return f"{value:.2g}" if value < 0.001 else f"{value:.3f}"
