@@ -11,11 +11,13 @@ from app import service
 from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.answering import json_provider, problems
 from app.configuration.settings import Settings
+from app.feedback import recording
 from app.monitoring import current_request, live_run, logs, metrics, spans
 from app.requests import body
 from app.routes import platforms
 from app.routes.api import api
 from app.routes.documents import documents
+from app.routes.feedback import feedback
 from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
@@ -90,9 +92,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         rate_limit,
         cors,
         headers,
+        recording,
     ):
         part.register(app, settings)
-    for blueprint in (api, predict, open_inference, operations, documents, pages):
+    for blueprint in (api, feedback, predict, open_inference, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, state, admission, running, sending)

@@ -205,3 +205,11 @@ class Busy(ServiceError):
         """`seconds`: the time after which a retry is likely to succeed."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(ceil(min(max(1, seconds), _LONGEST_RETRY_SECONDS)))}
+
+
+class NotRecorded(ServiceError):
+    """Feedback could not be written to where it is recorded."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "not-recorded"
+    headers: Mapping[str, str] = {"Retry-After": "10"}

@@ -213,6 +213,7 @@ FLOORS = {
         ("requests",),
         ("service",),
         ("answering", "openapi"),
+        ("feedback",),
         ("routes",),
     ),
     "model": (

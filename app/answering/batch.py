@@ -13,6 +13,7 @@ from app.answering.answers import INCLUDABLE, to_json
 from app.answering.problems import problem_of
 from app.errors import BadParameter, Busy, ClientLeft, FetchTimedOut, TooLarge
 from app.fetching.transfer_deadline import TransferDeadline
+from app.monitoring.current_request import current_record
 from app.requests.parameters import Parameters, parse_parameters
 from app.requests.sources import Image
 from app.requests.wanted import Wanted, wanted_of_several
@@ -59,7 +60,7 @@ def answer_each(
             asked.append(error)
     with admitted(len(images)):
         room = _Room(current_service().settings.max_batch_bytes)
-        return [_answer(one, room) for one in asked]
+        return [_answer(number, one, room) for number, one in enumerate(asked)]
 
 
 class _Room:
@@ -123,7 +124,8 @@ class _Fetches:
         return TooLarge(f"The images together have more than {most:,} bytes, the most that is accepted.")
 
 
-def _answer(asked: _Asked | Exception, room: _Room) -> dict[str, Any]:
+def _answer(number: int, asked: _Asked | Exception, room: _Room) -> dict[str, Any]:
+    current_record().image = number
     service = current_service()
     try:
         if isinstance(asked, Exception):

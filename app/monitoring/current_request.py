@@ -42,6 +42,7 @@ class Picture:
 
     Attributes:
         bytes: the size of its file.
+        image: its number in the request, from 0.
         model, version, classes: the model that segments it, and the model's classes; index 0 is background.
         stopwatch: the durations of its stages so far.
         size: (width, height) in pixels; None until `found` is called.
@@ -50,6 +51,7 @@ class Picture:
     """
 
     bytes: int
+    image: int = 0
     model: str = AUTO
     version: str = ""
     classes: Sequence[str] = ()
@@ -78,6 +80,7 @@ class Record:
             there is neither.
         started: in seconds of `time.perf_counter`.
         started_ns: the same moment in nanoseconds since 1970.
+        image: the number of the image that is being answered, from 0; only a batch has several.
         pictures: those that went to a model, or were being prepared for one.
         refusals: why the request, or pictures of it, were refused: the errors' kinds.
         failure: the exception that caused a 500, or a 503 for lack of memory.
@@ -87,6 +90,7 @@ class Record:
     trace: Trace | None
     started: float = field(default_factory=time.perf_counter)
     started_ns: int = field(default_factory=time.time_ns)
+    image: int = 0
     pictures: list[Picture] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     failure: BaseException | None = None
@@ -113,8 +117,9 @@ def request_id() -> str:
 
 def follow(size: int) -> Picture:
     """Add a picture of `size` bytes to the running request's record."""
-    picture = Picture(size)
-    current_record().pictures.append(picture)
+    record = current_record()
+    picture = Picture(size, record.image)
+    record.pictures.append(picture)
     return picture
 
 

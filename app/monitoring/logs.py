@@ -119,7 +119,9 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
 
 def _picture(picture: Picture) -> dict[str, Any]:
     stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
-    known = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
+    known: dict[str, Any] = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
+    if picture.image:
+        known["image"] = picture.image
     if picture.size is None:  # it was refused before it was segmented
         return known
     width, height = picture.size

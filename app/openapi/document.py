@@ -16,7 +16,7 @@ from app.service import Service
 from model.formats.registry import JSON, Format, formats_for
 from model.storage.manifest import AUTO
 
-_ANSWERS: list[type[BaseModel]] = [
+_ANSWERS: list[type[BaseModel]] = [  # and feedback, the one body with objects in it
     schemas.Answer,
     schemas.BatchAnswer,
     schemas.Predictions,
@@ -34,6 +34,8 @@ _ANSWERS: list[type[BaseModel]] = [
     schemas.ReadyInference,
     schemas.Problem,
     schemas.InferenceProblem,
+    schemas.Recorded,
+    schemas.Feedback,
 ]
 
 _PROBLEMS = {

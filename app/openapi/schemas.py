@@ -1,12 +1,14 @@
-"""Schemas of the service's answers, except the output formats, for its OpenAPI document."""
+"""Schemas of the service's answers, except the output formats, and of feedback, for its OpenAPI document."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field, RootModel, StringConstraints, model_validator
 
+from app.requests.parameters import Whole
 from model.formats.schemas import Found, JsonObject
+from model.results.result import MOST_SEGMENTS
 
 
 class Problem(JsonObject):
@@ -192,3 +194,84 @@ class ModelConfiguration(JsonObject):
     max_batch_size: int
     input: list[ConfiguredTensor]
     output: list[ConfiguredTensor]
+
+
+class Said(JsonObject):
+    """A JSON object that a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class CorrectedMask(Said):
+    """A mask of the whole image in COCO's compressed run-length encoding."""
+
+    size: list[Annotated[int, Whole, Field(ge=1, le=1_000_000)]] = Field(
+        min_length=2, max_length=2, description="height and width"
+    )
+    counts: str = Field(pattern="^[0-o]*$", description="characters from 0 to o")
+
+
+class Rings(RootModel):
+    """Polygons: a list of rings including holes, x and y in turn, with the even-odd rule."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    # At the first error: describing a hundred thousand would take seconds.
+    root: Annotated[list[Annotated[list[float], FailFast()]], FailFast()]
+
+
+class CorrectedSegment(Said):
+    """A segment as it should have been. It has at least a box or a mask; what people do not know is "
+    "optional."""
+
+    id: Annotated[int | None, Whole] = Field(
+        default=None, ge=1, description="that of the answer's segment that it corrects"
+    )
+    class_: str = Field(alias="class", min_length=1, max_length=200)
+    class_id: Annotated[int | None, Whole] = Field(default=None, ge=1)
+    score: float | None = Field(default=None, ge=0, le=1)
+    box: list[float] | None = Field(
+        default=None, min_length=4, max_length=4, description="x, y, width, height"
+    )
+    area: Annotated[int | None, Whole] = Field(default=None, ge=0, description="pixels of its mask")
+    mask: CorrectedMask | Rings | None = Field(
+        default=None,
+        union_mode="left_to_right",
+        description="run lengths, or polygons. PNGs are not accepted: no part of a picture is recorded",
+    )
+
+    @model_validator(mode="after")
+    def _says_where(self) -> CorrectedSegment:
+        if self.box is None and self.mask is None:
+            raise ValueError("it needs a box or a mask")
+        return self
+
+
+class CorrectedSegments(RootModel):
+    """The segments as they should have been; none if there is nothing in the image."""
+
+    model_config = ConfigDict(strict=True)
+
+    root: Annotated[list[CorrectedSegment], FailFast()] = Field(max_length=MOST_SEGMENTS)
+
+
+class Feedback(Said):
+    """What a caller says of an answer."""
+
+    request_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")] = Field(
+        description="request_id of the answer, which is also in its header X-Request-Id"
+    )
+    image: Annotated[int, Whole] = Field(
+        default=0, ge=0, le=9_999, description="which image of the request, from 0, in a batch"
+    )
+    verdict: Literal["right", "wrong"] = Field(description="whether the answer is right")
+    segments: CorrectedSegments | None = Field(
+        default=None, description="the segments as they should have been"
+    )
+    note: str | None = Field(default=None, max_length=1000, description="a remark, in words")
+
+
+class Recorded(JsonObject):
+    """The feedback is recorded."""
+
+    status: Literal["recorded"]

@@ -127,14 +127,27 @@ def receive_batch_json(settings: Settings) -> dict[str, Any]:
     return _read_json(settings.max_batch_bytes, settings.max_batch_bytes, settings)
 
 
+def receive_without_image(most_bytes: int, example: str, settings: Settings) -> dict[str, Any]:
+    """The JSON object that is the body of a request without images, of at most `most_bytes`.
+
+    It may have as many parts as it has bytes; `example` shows what is expected. Raises ServiceError as
+    `receive`.
+    """
+    return parse_object(_read_json_text(most_bytes, most_bytes, settings), settings, most_bytes, example)
+
+
 def _read_json(room: int, limit: int, settings: Settings) -> dict[str, Any]:
+    return parse_object(_read_json_text(room, limit, settings), settings)
+
+
+def _read_json_text(room: int, limit: int, settings: Settings) -> bytes:
     kind = request.mimetype
     if kind.startswith(("image/", "multipart/")):
         raise NotAnImage(f"A body of type {kind[:80]} is not accepted here; send application/json.")
     body = read_body(room, limit, settings)
     if body and not is_json(kind) and not looks_like_json(body):
         raise NotAnImage(no_json(body, kind))
-    return parse_object(body, settings)
+    return body
 
 
 def _read_form(room: int, limit: int, settings: Settings) -> Upload:

@@ -11,7 +11,8 @@ from app.configuration.settings import Settings
 from app.errors import BadBody, TooLarge
 
 MOST_TOKENS = 10_000
-"""The most brackets, commas and strings in a body: ten million lists in a list would take gigabytes."""
+"""The most brackets, commas and strings in a body with images: ten million lists in a list would take "
+"gigabytes."""
 
 # An unterminated string is one token up to the body's end; otherwise each quote in it would restart a search.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
@@ -30,38 +31,41 @@ def looks_like_json(body: bytes) -> bool:
     return bool(_BEGINNING.match(body))
 
 
-def parse_object(body: bytes, settings: Settings) -> dict[str, Any]:
+def parse_object(
+    body: bytes, settings: Settings, most_tokens: int = MOST_TOKENS, example: str = '{"image": "…"}'
+) -> dict[str, Any]:
     """The JSON object in `body`. Raises BadBody if it is not an object, and errors as `parse_value`."""
-    document = parse_value(body, "The body", settings)
+    document = parse_value(body, "The body", settings, most_tokens)
     if not isinstance(document, dict):
-        raise BadBody('The body must be a JSON object, as in {"image": "…"}.')
+        raise BadBody(f"The body must be a JSON object, as in {example}.")
     return document
 
 
-def parse_value(text: bytes, what: str, settings: Settings) -> Any:
+def parse_value(text: bytes, what: str, settings: Settings, most_tokens: int = MOST_TOKENS) -> Any:
     """The value of the JSON in `text`.
 
     Args:
         text: in UTF-8.
         what: the name of this JSON in error messages.
         settings: the limits.
+        most_tokens: the most parts that it may have.
 
     Raises:
         BadBody: it is not JSON, or nests deeper than MASKSERVE_MAX_JSON_DEPTH.
-        TooLarge: it has more than MOST_TOKENS parts.
+        TooLarge: it has more parts.
     """
-    _check_shape(text, settings.max_json_depth)
+    _check_shape(text, settings.max_json_depth, most_tokens)
     try:
         return orjson.loads(text.removeprefix(_BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
         raise BadBody(f"{what} is not JSON: {error.msg}.") from error
 
 
-def _check_shape(body: bytes, max_depth: int) -> None:
+def _check_shape(body: bytes, max_depth: int, most_tokens: int) -> None:
     depth = 0
     for count, token in enumerate(_TOKEN.finditer(body)):
-        if count >= MOST_TOKENS:
-            raise TooLarge(f"The JSON has more than {MOST_TOKENS:,} parts.")
+        if count >= most_tokens:
+            raise TooLarge(f"The JSON has more than {most_tokens:,} parts.")
         bracket = body[token.start()]
         if bracket in b"[{":
             depth += 1

@@ -10,7 +10,7 @@ from werkzeug.http import generate_etag
 
 from app.openapi.document import document
 from app.requests.parameters import Parameters
-from app.routes import api, open_inference, operations, platforms, predict
+from app.routes import api, feedback, open_inference, operations, platforms, predict
 from app.service import current_service
 from model.segmenter import Segmenter
 
@@ -20,6 +20,7 @@ _EXTENSION = "maskserve_documents"
 
 _DESCRIBED = (
     api.described,
+    feedback.described,
     predict.described,
     platforms.described,
     open_inference.described,

@@ -1,10 +1,15 @@
-"""`python -m model compare`: say which of two evaluations is better, and whether by more than chance."""
+"""`python -m model compare`: say which of two models is better, and whether by more than chance.
+
+Compared are two evaluations on the same images (A.json B.json), or two versions of a live service, from its
+log.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from model.commands.compare_live import add_live_arguments, is_live, run_live
 from model.evaluation.comparing import FEWEST, Difference, difference
 from model.evaluation.pairing import pair, read_evaluation
 from model.evaluation.table import cell, to_lines
@@ -19,22 +24,36 @@ MOST_NEEDED = 1_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("a", type=Path, metavar="A.json", help="figures of model A: evaluate --json A.json")
-    parser.add_argument("b", type=Path, metavar="B.json", help="figures of model B on the same images")
+    parser.add_argument(
+        "a", type=Path, nargs="?", metavar="A.json", help="figures of model A: evaluate --json A.json"
+    )
+    parser.add_argument(
+        "b", type=Path, nargs="?", metavar="B.json", help="figures of model B on the same images"
+    )
     parser.add_argument(
         "--figure",
         metavar="NAME",
-        help="the figure that decides (default: AP50 of objects, IoU of pixels, accuracy of classes)",
+        help="the figure that decides (default: AP50 of objects, IoU of pixels, accuracy of classes; of a "
+        "split, wrong if there is feedback, else infer_ms; of a shadow, count)",
     )
     parser.add_argument(
         "--require-better",
         action="store_true",
         help=f"exit with status {NOT_BETTER} unless B is better than A by more than chance",
     )
+    add_live_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the differences and the verdict."""
+    if is_live(arguments):
+        better = run_live(arguments)
+        return NOT_BETTER if arguments.require_better and not better else 0
+    if arguments.a is None or arguments.b is None:
+        raise ValueError(
+            "name two evaluations, A.json B.json, or a service's log: --log FILE --split "
+            "nuclei@2=90,nuclei@3=10 or --log FILE --shadow"
+        )
     paths = (arguments.a, arguments.b)
     both = pair(paths, [read_evaluation(path) for path in paths])
     main = arguments.figure or next(iter(both.figures))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def to_lines(rows: Mapping[str, Mapping[str, float | None]], title: str = "") -> list[str]:
+def to_lines(rows: Mapping[str, Mapping[str, float | str | None]], title: str = "") -> list[str]:
     """The lines of a table with the name of each row in its first column; all rows have the same columns.
 
     The title is in the upper left cell, above the names.
@@ -18,8 +18,8 @@ def to_lines(rows: Mapping[str, Mapping[str, float | None]], title: str = "") ->
     return [_aligned(line, widths) for line in lines]
 
 
-def cell(value: float | None) -> str:
-    """A count unchanged, a float with three decimals, a dash for None."""
+def cell(value: float | str | None) -> str:
+    """A count or a text unchanged, a float with three decimals, a dash for None."""
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

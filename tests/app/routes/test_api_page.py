@@ -24,7 +24,7 @@ KSERVE = ROOT / ".venv" / "kserve" / "bin" / "python"  # by itself: it wants oth
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    app = create_app(settings=Settings(predict_route="/predict"))
+    app = create_app(settings=Settings(predict_route="/predict", feedback="log"))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

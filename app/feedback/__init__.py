@@ -1,0 +1,1 @@
+"""Feedback: what callers say of answers, right or wrong, and where it is recorded."""
