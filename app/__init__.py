@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from app import service
-from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
+from app.access import callers, cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.answering import json_provider, problems
 from app.configuration.settings import Settings
 from app.monitoring import current_request, logs, metrics, spans
@@ -25,6 +25,7 @@ from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
+from app.shadow import shadows
 from model import malloc
 from model.segmenter import Segmenter
 
@@ -70,6 +71,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     counted = metrics.register(app, lambda: (models.loaded or {}).values())
     spans.register(app)
     admission.watch = counted.watch
+    in_shadow = shadows.Shadows(settings, counted.shadows)
+    shadows.register(app, in_shadow)
+    admission.working = in_shadow.working
     state.tell = counted.self_test
     problems.register(app)
     # Cheap checks come first, and keys are checked before requests are counted.
@@ -82,6 +86,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         utf8_urls,
         dates,
         keys,
+        callers,
         rate_limit,
         cors,
         headers,
@@ -94,4 +99,5 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
         models.load(settings)
+        in_shadow.use(settings.shadow, settings.shadow_share)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from flask import Flask, current_app, request
@@ -23,11 +23,13 @@ from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.reception import admitted, awaiting, hold, place
 from app.serving.request_deadline import request_deadline
+from app.shadow.shadows import current_shadows
 from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.answers.choosing import Candidate, ChosenBy
 from model.answers.finding import Finding
 from model.families.family import Size
 from model.pictures import Limits
+from model.results.result import Wishes
 from model.segmenter import Segmenter
 from model.storage.manifest import AUTO, Manifest
 
@@ -160,6 +162,7 @@ class Service:
             picture.goes_to(finding.manifest)
             picture.found(finding.segments)
             yield finding
+            current_shadows().take(finding, _wishes_of(finding, candidates))
 
     def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
         """The models that may answer; with model=auto, those that support the request's parameters."""
@@ -195,6 +198,11 @@ class Service:
             min_area=parameters.min_area,
         )
         return Candidate(segmenter, wishes)
+
+
+def _wishes_of(finding: Finding, candidates: Sequence[Candidate]) -> Wishes:
+    """The options with which the picture was answered."""
+    return next(one.wishes for one in candidates if one.segmenter.bundle.manifest is finding.manifest)
 
 
 def _kept_bytes(wanted: Wanted) -> int:

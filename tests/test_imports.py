@@ -210,7 +210,7 @@ FLOORS = {
         ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
         ("access", "fetching"),
         ("serving",),
-        ("requests",),
+        ("requests", "shadow"),
         ("service",),
         ("answering", "openapi"),
         ("routes",),
@@ -223,7 +223,7 @@ FLOORS = {
         ("families",),
         ("catalog", "mrcnn"),
         ("segmenter",),
-        ("answers", "experiments", "publishing"),
+        ("answers", "experiments", "publishing", "shadowing"),
         ("formats",),
         ("answering",),
         ("commands",),

@@ -78,6 +78,7 @@ class Record:
         pictures: those that went to a model, or were being prepared for one.
         refusals: why the request, or pictures of it, were refused: the errors' kinds.
         failure: the exception that caused a 500, or a 503 for lack of memory.
+        caller: a short hash of the caller.
     """
 
     request_id: str
@@ -87,6 +88,7 @@ class Record:
     pictures: list[Picture] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     failure: BaseException | None = None
+    caller: str | None = None
 
     def seconds(self) -> float:
         """The seconds since the request started."""

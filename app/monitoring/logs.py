@@ -110,6 +110,8 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
         "protocol": request.environ.get("SERVER_PROTOCOL"),
     }
     entry: dict[str, Any] = {"httpRequest": {key: value for key, value in http_request.items() if value}}
+    if record.caller:
+        entry["caller"] = record.caller
     if record.pictures:
         entry["images"] = [_picture(picture) for picture in record.pictures]
     if record.refusals:

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from app.monitoring import counts, current_request
 from app.monitoring.current_request import Picture, Record
 from app.monitoring.processes import Processes, Usage
+from app.monitoring.shadows import ShadowMetrics
 from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ class Metrics:
             for outcome in ("passed", "failed"):
                 self._self_tests.labels(outcome)
             counter("processes_started_total", "Processes started, including replacements.").inc()
+            self.shadows = ShadowMetrics(registry)
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""

@@ -1,0 +1,122 @@
+"""Shadows: those of a process, and the pictures of the running request that they get after its answer."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from flask import Flask, Response, current_app, g
+
+from app.configuration.settings import Settings
+from app.configuration.traffic import Version
+from app.monitoring.current_request import current_record, request_id
+from app.monitoring.shadows import ShadowMetrics
+from app.serving.cores import share_of_cores
+from app.shadow.quiet import Quiet
+from app.shadow.reports import Reports
+from app.shadow.shadow import Shadow
+from app.shadow.waiting import Shadowed
+from model.answers.finding import Finding
+from model.results.result import Wishes
+from model.shadowing.picture import AnsweredPicture
+from model.shadowing.process import ShadowProcess
+
+_EXTENSION = "maskserve_shadows"
+
+
+class Shadows:
+    """The versions that run in the shadow, at most one of each model."""
+
+    def __init__(self, settings: Settings, metrics: ShadowMetrics) -> None:
+        self._settings = settings
+        self._reports = Reports(metrics, settings.shadow_log == "on")
+        self._quiet = Quiet()
+        self._shadows: dict[str, Shadow] = {}
+        self._share = 1.0
+        self._lock = threading.Lock()
+
+    def use(self, versions: Sequence[Version], share: float) -> None:
+        """From now on, use these shadows for this share of the pictures, 0 to 1, and end all others.
+
+        A shadow that was switched off is started again.
+        """
+        with self._lock:
+            self._share = share
+            before = self._shadows
+            kept = {
+                name: one
+                for name, one in before.items()
+                if one.version in versions and one.state != "off" and share > 0
+            }
+            for one in before.values():
+                if one not in kept.values():
+                    one.end()
+            wanted = versions if share > 0 else ()
+            self._shadows = {
+                version.name: kept.get(version.name) or self._started(version) for version in wanted
+            }
+
+    def all(self) -> list[Shadow]:
+        """The shadows in use."""
+        return list(self._shadows.values())
+
+    def working(self) -> AbstractContextManager[None]:
+        """Work on a caller's request in the `with` block; shadows pause meanwhile."""
+        return self._quiet.disturbed()
+
+    def take(self, finding: Finding, wishes: Wishes) -> None:
+        """Take an answered picture of the running request, to give it to the shadow of its model, if any.
+
+        Call it when the picture's answer has been made; `wishes` are the options with which it was answered.
+        """
+        manifest = finding.manifest
+        shadow = self._shadows.get(manifest.name)
+        if shadow is None or shadow.version.version == manifest.version or random.random() >= self._share:
+            return
+        one = Shadowed(
+            request_id(),
+            len(current_record().pictures) - 1,
+            Version(manifest.name, manifest.version),
+            finding.stopwatch.milliseconds.get("infer", 0.0),
+            AnsweredPicture(finding.image, wishes, finding.result, manifest.classes),
+        )
+        if shadow.take(one):
+            g.setdefault("shadowed", []).append((shadow, one))
+
+    def _started(self, version: Version) -> Shadow:
+        settings = self._settings
+        threads = settings.inference_threads or share_of_cores(settings.processes)
+
+        def start() -> ShadowProcess:
+            return ShadowProcess(str(version), settings.engine, settings.precision, threads)
+
+        return Shadow(version, start, self._quiet, self._reports)
+
+
+def register(app: Flask, shadows: Shadows) -> None:
+    """Let `shadows` have pictures of each request to `app` once its answer has been sent."""
+    app.extensions[_EXTENSION] = shadows
+
+    @app.after_request
+    def release(response: Response) -> Response:
+        if taken := g.pop("shadowed", None):
+
+            @response.call_on_close
+            def answered() -> None:
+                for shadow, one in taken:
+                    shadow.answer(one)
+
+        return response
+
+    @app.teardown_request
+    def drop(_: BaseException | None) -> None:
+        for shadow, one in g.pop("shadowed", ()):  # there was no answer
+            shadow.drop(one)
+
+
+def current_shadows() -> Shadows:
+    """The shadows of the running app."""
+    shadows: Shadows = current_app.extensions[_EXTENSION]
+    return shadows
