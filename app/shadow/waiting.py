@@ -10,8 +10,10 @@ from app.configuration.traffic import Version
 from model.shadowing.picture import AnsweredPicture
 
 MOST = 2
-"""The most pictures that wait for a shadow or are with it, in one process. A longer queue would only make them
-older: a shadow that is too slow for all pictures sees some of them."""
+"""The most pictures that wait for a shadow or are with it, in one process.
+
+A longer queue would only make them older: a shadow that is too slow for all pictures sees some of them.
+"""
 MOST_BYTES = 32 * 2**20
 """The most memory of these pictures together, in bytes."""
 LONGEST_SECONDS = 30.0

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -28,6 +29,7 @@ from model.stopwatch import Stopwatch
 from model.storage.manifest import BundleError
 
 _PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
+_LOW_PRIORITY = 10  # while the model is loaded, which must end some time
 _LOWEST_PRIORITY = 19
 
 # If memory runs out, the kernel kills the shadow first and not the service.
@@ -40,13 +42,19 @@ def main() -> None:
     _stand_back()
     malloc.tune()
     with suppress(Ended):
-        segmenter = _loaded(orders, receive(orders).values)
-        while segmenter is not None:
+        try:
+            segmenter = _loaded(receive(orders).values)
+        except (UnknownModel, BundleError, ChoiceError, OSError, RuntimeError, MemoryError) as error:
+            send(orders, {"broken": str(error)})
+            return
+        _compute_last()
+        send(orders, {"ready": True})
+        while True:
             _obey(orders, segmenter)
 
 
 def _stand_back() -> None:
-    """Leave processor and memory to others, and end with the service. Call it before any thread starts."""
+    """Leave processor and memory to others, and end with the service."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # such a signal may go to the service's whole process group
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -57,25 +65,25 @@ def _stand_back() -> None:
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write(_FIRST_TO_GO)
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-    with suppress(OSError, AttributeError):  # on Linux, a class of its own below all priorities
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, 0, _LOW_PRIORITY)
 
 
-def _loaded(orders: socket.socket, order: dict[str, Any]) -> Segmenter | None:
-    """Load and test the model, and report; None if it cannot be used."""
-    name, threads = order["model"], order["threads"]
+def _compute_last() -> None:
+    """From now on, compute only when no other process would."""
+    for thread in map(int, os.listdir("/proc/self/task")):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, _LOWEST_PRIORITY)
+        with suppress(OSError, AttributeError):  # on Linux, a class of its own below all priorities
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _loaded(order: Mapping[str, Any]) -> Segmenter:
+    """The model, which has passed its self-test, and which raises BundleError for NaN. Raises as `load`."""
+    name, engine, precision, threads = (order[key] for key in ("model", "engine", "precision", "threads"))
     try:
-        try:
-            segmenter = load(
-                name, engine=order["engine"], precision=order["precision"], threads=threads, tested=True
-            )
-        except ChoiceError:  # these fit another model of the service
-            segmenter = load(name, threads=threads, tested=True)
-    except (UnknownModel, BundleError, ChoiceError, OSError, RuntimeError, MemoryError) as error:
-        send(orders, {"broken": str(error)})
-        return None
-    send(orders, {"ready": True})
+        segmenter = load(name, engine=engine, precision=precision, threads=threads, tested=True)
+    except ChoiceError:  # these fit another model of the service
+        segmenter = load(name, threads=threads, tested=True)
     return segmenter.watched()
 
 
