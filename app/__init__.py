@@ -25,6 +25,7 @@ from app.serving.admission import Admission
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
+from app.versions import leases
 from model import malloc
 from model.segmenter import Segmenter
 
@@ -59,6 +60,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     reception.register(app, reception.Reception(admission, settings))
     shared = service.Service(settings, models, admission)
     service.register(app, shared)
+    leases.register(app)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
     running = Running(settings.worker_timeout)
@@ -67,7 +69,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
-    counted = metrics.register(app, lambda: (models.loaded or {}).values())
+    counted = metrics.register(app, lambda: models.versions.loaded or ())
     spans.register(app)
     admission.watch = counted.watch
     state.tell = counted.self_test
