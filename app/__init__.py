@@ -26,6 +26,7 @@ from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
 from app.shadow import shadows
+from app.versions import leases
 from model import malloc
 from model.segmenter import Segmenter
 
@@ -60,6 +61,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     reception.register(app, reception.Reception(admission, settings))
     shared = service.Service(settings, models, admission)
     service.register(app, shared)
+    leases.register(app)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
     running = Running(settings.worker_timeout)
@@ -68,7 +70,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
-    counted = metrics.register(app, lambda: (models.loaded or {}).values())
+    counted = metrics.register(app, lambda: models.versions.loaded or ())
     spans.register(app)
     admission.watch = counted.watch
     in_shadow = shadows.Shadows(settings, counted.shadows)

@@ -209,6 +209,7 @@ FLOORS = {
         ("errors", "probe"),
         ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
         ("access", "fetching"),
+        ("versions",),
         ("serving",),
         ("requests", "shadow"),
         ("service",),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 import prometheus_client
 from flask import Flask, Response, current_app, g
@@ -21,7 +22,6 @@ from app.monitoring import counts, current_request
 from app.monitoring.current_request import Picture, Record
 from app.monitoring.processes import Processes, Usage
 from app.monitoring.shadows import ShadowMetrics
-from model.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,23 @@ _BYTES = tuple(4**power for power in range(5, 14))  # 1 KiB to 64 MiB
 _PIXELS = (1e4, 1e5, 2.5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8)
 
 
+class LoadedModel(Protocol):
+    """A loaded version of a model."""
+
+    name: str
+    version: str
+    engine: str
+    precision: str
+
+
 class Metrics:
     """The metrics of one process, and of those that share PROMETHEUS_MULTIPROC_DIR with it.
 
     Labels have few values, all defined by the service: callers cannot create new ones.
     """
 
-    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
-        """`loaded`: returns the models that are loaded by now."""
+    def __init__(self, loaded: Callable[[], Iterable[LoadedModel]]) -> None:
+        """`loaded`: returns the versions of models that are loaded by now."""
         disable_created_metrics()  # a second series for each metric, which nobody uses
         self._processes = _processes()
         self._models = _Models(loaded)
@@ -170,25 +179,24 @@ def _processes() -> Processes | None:
 
 
 class _Models(Collector):
-    """One sample with the value 1 for each loaded model."""
+    """One sample with the value 1 for each loaded version of a model."""
 
-    def __init__(self, loaded: Callable[[], Iterable[Segmenter]]) -> None:
+    def __init__(self, loaded: Callable[[], Iterable[LoadedModel]]) -> None:
         self._loaded = loaded
 
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version", "engine", "precision")
-        family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-        for segmenter in self._loaded():
-            manifest = segmenter.bundle.manifest
-            version = str(manifest.version)
-            family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
+        meaning = "1 for each version of a model that is loaded."
+        family = GaugeMetricFamily("maskserve_model_info", meaning, labels=labels)
+        for one in self._loaded():
+            family.add_metric([one.name, one.version, one.engine, one.precision], 1)
         yield family
 
 
-def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]]) -> Metrics:
+def register(app: Flask, loaded: Callable[[], Iterable[LoadedModel]]) -> Metrics:
     """Count the requests to `app`. Everything else has to be reported to the returned metrics.
 
-    `loaded`: returns the models that are loaded by now.
+    `loaded`: returns the versions of models that are loaded by now.
     """
     metrics = Metrics(loaded)
     app.extensions[_EXTENSION] = metrics

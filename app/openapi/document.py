@@ -64,7 +64,7 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
 
     `topics`: functions that describe the operations of a topic, in order; operations that compute come first.
     """
-    tasks = {model.bundle.manifest.task for model in service.segmenters.values()}
+    tasks = {model.manifest.task for model in service.served.values()}
     formats = formats_for(*tasks)
     parameters = _parameters(service, formats)
     if "semantic" not in tasks:
@@ -94,13 +94,18 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
     }
 
 
+def _names(service: Service) -> list[str]:
+    """The names of models, then those of their versions."""
+    return [*service.served, *(version.full_name for version in service.models.all())]
+
+
 def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema]:
     """The schema of each parameter of a segmentation."""
     properties = Parameters.model_json_schema()["properties"]
-    known = {name for model in service.segmenters.values() for name in model.bundle.manifest.classes[1:]}
+    known = {name for model in service.served.values() for name in model.manifest.classes[1:]}
     described = {name: _without_null(schema) for name, schema in properties.items()}
     described["output"]["enum"] = [one.name for one in formats]
-    described["model"]["enum"] = [*service.segmenters, AUTO]
+    described["model"]["enum"] = [*_names(service), AUTO]
     described["classes"]["items"]["enum"] = sorted(known)
     described["max_segments"]["maximum"] = service.settings.max_segments
     return described
@@ -138,7 +143,7 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
         "summary": operation.summary,
         "operationId": f"{operation.method}{operation.path}".translate(_ID),
     }
-    named = [_in("path", "name", {"type": "string", "enum": list(service.segmenters)}, required=True)]
+    named = [_in("path", "name", {"type": "string", "enum": _names(service)}, required=True)]
     asked = [_in("query", name, schema) for name, schema in parameters.items()]
     described["parameters"] = [
         *(named if "{name}" in operation.path else []),

@@ -15,7 +15,7 @@ from app.requests.intake import receive_several
 from app.requests.sources import split
 from app.service import current_service
 from app.serving.reception import receiving
-from model.segmenter import Segmenter
+from app.versions.version import Version
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -46,19 +46,19 @@ def batch() -> dict[str, Any]:
 @api.get("/models")
 def list_models() -> dict[str, Any]:
     """The loaded models; the first is the default."""
-    return {"models": [_description(segmenter) for segmenter in current_service().segmenters.values()]}
+    return {"models": [_description(version) for version in current_service().served.values()]}
 
 
 @api.get("/models/<name>")
 def describe_model(name: str) -> dict[str, Any]:
     """One loaded model."""
-    return _description(current_service().segmenter_named(name))
+    return _description(current_service().version_named(name))
 
 
-def _description(segmenter: Segmenter) -> dict[str, Any]:
+def _description(version: Version) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
-    manifest = segmenter.bundle.manifest
-    return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}
+    values = {name: getattr(version.manifest, name) for name in _DESCRIPTION}
+    return values | {"input": version.input_policy}
 
 
 def described(terms: Terms) -> list[Operation]:

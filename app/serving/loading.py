@@ -15,8 +15,10 @@ from app.errors import NotReady
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
+from app.versions.version import Version
+from app.versions.versions import Loaded, Versions
 from model.answers.gate import gate_of
-from model.catalog import UnknownModel, find, model_dir
+from model.catalog import UnknownModel, choices, find, model_dir, split_name
 from model.segmenter import ChoiceError, Segmenter, load
 from model.storage.manifest import Manifest
 
@@ -28,27 +30,28 @@ _FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all
 
 
 class Models:
-    """The models by name, the first the default.
+    """The models that the settings name, while they are loaded and afterwards.
 
     Attributes:
-        loaded: all models, after they have passed their self-tests; None while any is still loading.
+        versions: their loaded versions, after all models have passed their self-tests.
     """
 
     def __init__(self, loaded: Mapping[str, Segmenter] | None = None) -> None:
-        self.loaded = loaded
+        """`loaded`: models by name, the first the default; None: `load` will load them."""
+        self.versions = Versions()
         self._are_loaded = threading.Event()
         if loaded is not None:
-            self._are_loaded.set()
+            self._serve(Loaded(Version(name, segmenter) for name, segmenter in loaded.items()))
 
-    def all(self) -> Mapping[str, Segmenter]:
-        """All models. Raises NotReady while they load."""
-        if self.loaded is None:
+    def all(self) -> Loaded:
+        """All versions of the models. Raises NotReady while any model is still loading."""
+        if self.versions.loaded is None:
             raise NotReady(_NOT_READY)
-        return self.loaded
+        return self.versions.loaded
 
     def wait(self, patience: Patience, seconds: float) -> None:
         """Wait until all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
-        if self.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
+        if self.versions.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
             raise NotReady(_NOT_READY)
 
     def load(self, settings: Settings) -> None:
@@ -74,19 +77,25 @@ class Models:
             target=self._load_all, args=(sources, settings, threads), name="loading", daemon=True
         ).start()
 
+    def _serve(self, loaded: Loaded) -> None:
+        self.versions.replace(loaded)
+        self._are_loaded.set()
+
     def _load_all(self, sources: tuple[str, ...], settings: Settings, threads: int | None) -> None:
-        loaded: dict[str, Segmenter] = {}
+        loaded: dict[str, Version] = {}  # by full name
+        named: list[str] = []
         try:
             for source in sources:
                 name = _fetched(source)
-                if name in loaded:
+                if name in named:
                     raise BadSetting(
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
                         " leave one of them out, or change its name in its model.json"
                     )
-                _check_task(find(name).manifest)
-                loaded[name] = _loaded(name, settings, threads, may_differ=len(sources) > 1)
-                gate_of(loaded[name].bundle.manifest)  # loaded now, and not by the first request
+                named.append(name)
+                if name not in loaded:
+                    version = _newest(name, settings, threads, may_differ=len(sources) > 1)
+                    loaded.setdefault(version.full_name, version)
             check_room(settings)
         except BadSetting as error:
             logger.critical("%s", error)
@@ -95,9 +104,40 @@ class Models:
             logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
             _end()
         else:
-            self.loaded = loaded
-            self._are_loaded.set()
-            logger.info("ready: loaded the models %s", ", ".join(loaded))
+            self._serve(Loaded(loaded.values(), _pinned(named)))
+            logger.info("ready: loaded the models %s", ", ".join(named))
+
+
+def _pinned(named: list[str]) -> dict[str, frozenset[str]]:
+    """The versions of those models that the settings name only with their versions."""
+    found: dict[str, frozenset[str]] = {}
+    for name in named:
+        model, version = split_name(name)
+        if version is not None and model not in named:
+            found[model] = found.get(model, frozenset()) | {version}
+    return found
+
+
+def _newest(name: str, settings: Settings, threads: int | None, may_differ: bool) -> Version:
+    """The newest version of a model that passes its self-test, or the version that `name` says.
+
+    Raises whatever loading the only or the oldest version raises.
+    """
+    model, version = split_name(name)
+    names = [f"{model}@{choice}" for choice in choices(model)] if version is None else []
+    if len(names) < 2:
+        names = [name]
+    for full_name in names:
+        try:
+            _check_task(find(full_name).manifest)
+            segmenter = _loaded(full_name, settings, threads, may_differ)
+            gate_of(segmenter.bundle.manifest)  # loaded now, and not by the first request
+            return Version(model, segmenter)
+        except Exception as error:
+            if full_name == names[-1]:
+                raise
+            logger.error("%s cannot be served, and the version before it is loaded: %s", full_name, error)
+    raise AssertionError("there is at least one name")
 
 
 def _check_task(manifest: Manifest) -> None:

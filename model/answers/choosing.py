@@ -13,7 +13,7 @@ from model.answers.gate import LEAST_SCORE, Verdict, doubt, gate_of
 from model.results.result import Result, Wishes
 from model.segmenter import Segmenter
 
-ChosenBy = Literal["caller", "default", "gate"]
+ChosenBy = Literal["caller", "default", "gate", "traffic"]
 GatePolicy = Literal["off", "warn", "refuse"]
 
 CLOSE_CALL = 0.65

@@ -20,7 +20,7 @@ ONLY_KIND = "all"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("name", metavar="NAME", help="a model's name")
+    parser.add_argument("name", metavar="NAME", help="a model, or name@version")
     parser.add_argument("--data", type=Path, required=True, help="the model's training data, as for train")
     add_reading(parser)
 

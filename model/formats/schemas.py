@@ -48,7 +48,7 @@ class UsedModel(JsonObject):
     )
     engine: str
     precision: str
-    chosen_by: Literal["caller", "default", "gate"] = Field(
+    chosen_by: Literal["caller", "default", "gate", "traffic"] = Field(
         description="how the model was chosen; gate: by the gates of the loaded models, with model=auto"
     )
 
