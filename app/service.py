@@ -25,13 +25,13 @@ from app.serving.request_deadline import request_deadline
 from app.shadow.shadows import current_shadows
 from app.versions.leases import choose
 from app.versions.version import Version
+from app.versions.versions import Choice
 from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.answers.choosing import Candidate, ChosenBy
 from model.answers.finding import Finding
 from model.families.family import Size
 from model.pictures import Limits
 from model.results.result import Wishes
-from model.segmenter import Segmenter
 from model.storage.manifest import AUTO, Manifest
 
 _EXTENSION = "maskserve"
@@ -120,7 +120,7 @@ class Service:
         chosen_by, candidates = self._candidates(parameters, wanted)
         picture = follow(len(data))
         if len(candidates) == 1:
-            picture.goes_to(candidates[0].segmenter.bundle.manifest)
+            picture.goes_to(candidates[0].segmenter.bundle.manifest, chosen_by, candidates[0].arm)
         inference = Inference(self.admission, place(), picture.stopwatch, patience)
 
         def before_pixels(size: Size, pages: int, is_large: bool) -> None:
@@ -152,7 +152,7 @@ class Service:
                 lane=lambda size: inference.lane(weight_of(size, candidates)),
                 turn=inference.turn,
             )
-            picture.goes_to(finding.manifest)
+            picture.goes_to(finding.manifest, finding.chosen_by, finding.arm)
             picture.found(finding.segments)
             yield finding
             current_shadows().take(finding, _wishes_of(finding, candidates))
@@ -164,25 +164,25 @@ class Service:
         """
         if parameters.model != AUTO:
             choice = choose(self.models.versions, parameters.model)
-            return choice.by, [self._candidate(choice.version.segmenter, parameters, wanted)]
+            return choice.by, [self._candidate(choice, parameters, wanted)]
         candidates = []
         refusals = []
         for name in self.served:
-            segmenter = choose(self.models.versions, name).version.segmenter
+            choice = choose(self.models.versions, name)
             # A threshold for object scores means nothing for pixel probabilities, and the caller cannot know
             # which model will answer.
-            is_semantic = segmenter.bundle.manifest.task == "semantic"
+            is_semantic = choice.version.manifest.task == "semantic"
             asked = parameters.model_copy(update={"threshold": None}) if is_semantic else parameters
             try:
-                candidates.append(self._candidate(segmenter, asked, wanted))
+                candidates.append(self._candidate(choice, asked, wanted))
             except Unsuitable as error:
-                refusals.append(f"{segmenter.bundle.manifest.name}: {error}")
+                refusals.append(f"{name}: {error}")
         if not candidates:
             raise Unsuitable(f"no loaded model can answer this request. {'; '.join(refusals)}")
         return None, candidates
 
-    def _candidate(self, segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
-        manifest = segmenter.bundle.manifest
+    def _candidate(self, choice: Choice, parameters: Parameters, wanted: Wanted) -> Candidate:
+        manifest = choice.version.manifest
         wishes = wishes_for(
             manifest,
             wanted.output,
@@ -193,7 +193,7 @@ class Service:
             split=parameters.split,
             min_area=parameters.min_area,
         )
-        return Candidate(segmenter, wishes)
+        return Candidate(choice.version.segmenter, wishes, choice.arm)
 
 
 def _wishes_of(finding: Finding, candidates: Sequence[Candidate]) -> Wishes:

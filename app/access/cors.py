@@ -27,6 +27,7 @@ _ALLOWED = (
 _EXPOSED = (
     "X-Request-Id",
     "X-Model",
+    "X-Model-Version",
     "X-Model-Arm",
     "X-Segment-Count",
     "X-Segments-Found",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from app.configuration.kinds import Mistake
 from app.configuration.numbers import number_in
-from model.storage.manifest import NAME_PATTERN
+from model.storage.manifest import NAME_PATTERN, VERSION_PATTERN
 
-_VERSION_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+EXAMPLE = "nuclei@2=90,nuclei@3=10"
 
 _WHOLE = 100.0  # per cent
 _ROUNDING = 0.05  # per cent; three shares of 33.33 are meant to be a whole
@@ -61,14 +61,74 @@ class Split:
         arms = [arm for arm in self.arms.get(name, ()) if arm.share > 0]
         return max(arms, key=lambda arm: -arm.share / math.log(_fraction(f"{arm} {caller}")), default=None)
 
+    def __iter__(self) -> Iterator[Arm]:
+        return (arm for arms in self.arms.values() for arm in arms)
+
     def __str__(self) -> str:
-        return ",".join(f"{arm}={arm.share:g}" for arms in self.arms.values() for arm in arms)
+        return ",".join(f"{arm}={arm.share:g}" for arm in self)
 
 
 def _fraction(text: str) -> float:
     """A number between 0 and 1, exclusive, that is as good as random and always the same for `text`."""
     number = int.from_bytes(sha256(text.encode("utf-8", "surrogateescape")).digest()[:6])
     return (number + 0.5) / 2**48
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Which versions process which pictures.
+
+    Attributes:
+        split: the versions that answer.
+        shadows: those that run in the shadow, at most one of each model.
+        shadow_share: the share of the pictures that they process, 0 to 1.
+    """
+
+    split: Split = Split()
+    shadows: tuple[Version, ...] = ()
+    shadow_share: float = 1.0
+
+    def document(self) -> dict[str, str | float]:
+        """The members of its JSON, from which `traffic_in` makes it again."""
+        return {
+            "traffic": str(self.split),
+            "shadow": ",".join(map(str, self.shadows)),
+            "shadow_share": self.shadow_share,
+        }
+
+
+def traffic_in(document: object, before: Traffic) -> Traffic:
+    """The traffic that a JSON document asks for.
+
+    Args:
+        document: {"traffic": "nuclei@2=90,nuclei@3=10", "shadow": "nuclei@4", "shadow_share": 0.1}; an empty
+            text means none.
+        before: has the values of the members that are left out.
+
+    Raises:
+        Mistake: it is not such a document.
+    """
+    if not isinstance(document, dict):
+        raise Mistake(f'it must be an object such as {{"traffic": "{EXAMPLE}"}}')
+    if unknown := [str(name) for name in document if name not in ("traffic", "shadow", "shadow_share")]:
+        raise Mistake(f"it may have traffic, shadow and shadow_share, not {', '.join(unknown)}")
+    texts = {}
+    for name in ("traffic", "shadow"):
+        texts[name] = document.get(name, before.document()[name])
+        if not isinstance(texts[name], str):
+            raise Mistake(f'{name} must be a text such as "{EXAMPLE if name == "traffic" else "nuclei@4"}"')
+    share = document.get("shadow_share", before.shadow_share)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise Mistake(f"shadow_share must be a number from 0 to 1, not {share!r}")
+    try:
+        split = split_in(texts["traffic"])
+    except Mistake as error:
+        raise Mistake(f"traffic: {error}") from None
+    try:
+        shadows = shadows_in(texts["shadow"])
+    except Mistake as error:
+        raise Mistake(f"shadow: {error}") from None
+    return Traffic(split, shadows, float(share))
 
 
 def split_in(text: str) -> Split:
@@ -118,7 +178,7 @@ def version_in(text: str) -> Version:
     name, at, version = text.partition("@")
     if not at:
         raise Mistake(f"{text!r} names no version: write NAME@VERSION, such as nuclei@2")
-    if re.fullmatch(NAME_PATTERN, name) and re.fullmatch(_VERSION_PATTERN, version):
+    if re.fullmatch(NAME_PATTERN, name) and re.fullmatch(VERSION_PATTERN, version):
         return Version(name, version)
     raise Mistake(f"{text!r} is not the name and version of a model: write NAME@VERSION, such as nuclei@2")
 

@@ -42,7 +42,10 @@ class Picture:
 
     Attributes:
         bytes: the size of its file.
-        model, classes: the model that segments it, and the model's classes; index 0 is background.
+        model, version, classes: the model that segments it, its version, and its classes; index 0 is
+            background.
+        chosen_by: who chose the model; None if that is not known yet.
+        arm: the version, `name@version`, if a split of the traffic chose it.
         stopwatch: the durations of its stages so far.
         size: (width, height) in pixels; None until `found` is called.
         class_ids, scores: (N,) of its segments.
@@ -50,15 +53,19 @@ class Picture:
 
     bytes: int
     model: str = AUTO
+    version: str = ""
     classes: Sequence[str] = ()
+    chosen_by: str | None = None
+    arm: str | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     size: tuple[int, int] | None = None
     class_ids: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
-    def goes_to(self, manifest: Manifest) -> None:
-        """Record which model segments it, as soon as that is known."""
-        self.model, self.classes = manifest.name, manifest.classes
+    def goes_to(self, manifest: Manifest, chosen_by: str | None, arm: str | None) -> None:
+        """Record which model segments it and who chose that, as soon as it is known."""
+        self.model, self.version, self.classes = manifest.name, manifest.version, manifest.classes
+        self.chosen_by, self.arm = chosen_by, arm
 
     def found(self, segments: Segments) -> None:
         """Keep what logs and metrics need of `segments`, but not the masks, which would stay in memory."""

@@ -121,7 +121,13 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
 
 def _picture(picture: Picture) -> dict[str, Any]:
     stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
-    known = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
+    of_model = {"version": picture.version, "chosen_by": picture.chosen_by, "arm": picture.arm}
+    known: dict[str, Any] = {
+        "model": picture.model,
+        **{name: value for name, value in of_model.items() if value},
+        "bytes": picture.bytes,
+        "timings_ms": stages,
+    }
     if picture.size is None:  # it was refused before it was segmented
         return known
     width, height = picture.size

@@ -83,10 +83,18 @@ class Metrics:
                 "running": gauge("inferences_running", "Running inferences, each of an image or a tile."),
             }
             self._stage_seconds = histogram(
-                "stage_seconds", "Seconds that each stage of an image took.", _SECONDS, "model", "stage"
+                "stage_seconds",
+                "Seconds that each stage of an image took.",
+                _SECONDS,
+                *("model", "version", "stage"),
             )
-            self._segments = counter("segments_total", "Segments found.", "model", "class")
-            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
+            self._answered = counter(
+                "images_answered_total",
+                "Images answered, by version and who chose it.",
+                *("model", "version", "chosen_by"),
+            )
+            self._segments = counter("segments_total", "Segments found.", "model", "version", "class")
+            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model", "version")
             self._image_bytes = histogram("image_bytes", "Sizes of image files, in bytes.", _BYTES)
             self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
             self._self_tests = counter(
@@ -124,14 +132,15 @@ class Metrics:
     def _count(self, picture: Picture) -> None:
         self._image_bytes.observe(picture.bytes)
         for stage, milliseconds in picture.stopwatch.milliseconds.items():
-            self._stage_seconds.labels(picture.model, stage).observe(milliseconds / 1000)
+            self._stage_seconds.labels(picture.model, picture.version, stage).observe(milliseconds / 1000)
         if picture.size is None:  # it was refused before it was segmented
             return
         width, height = picture.size
         self._image_pixels.observe(width * height)
+        self._answered.labels(picture.model, picture.version, picture.chosen_by).inc()
         for class_id, number in Counter(picture.class_ids.tolist()).items():
-            self._segments.labels(picture.model, picture.classes[class_id]).inc(number)
-        scores = self._scores.labels(picture.model)
+            self._segments.labels(picture.model, picture.version, picture.classes[class_id]).inc(number)
+        scores = self._scores.labels(picture.model, picture.version)
         for score in picture.scores.tolist():
             scores.observe(score)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, g
 
-from app.access.callers import caller
+from app.access.callers import caller_id
 from app.versions.versions import Choice, Versions
 
 
@@ -15,7 +15,7 @@ def choose(versions: Versions, asked: str | None) -> Choice:
     """
     choices: dict[str | None, Choice] = g.setdefault("choices", {})
     if asked not in choices:
-        choices[asked] = versions.lease(asked, caller())
+        choices[asked] = versions.lease(asked, caller_id())
     return choices[asked]
 
 

@@ -124,7 +124,7 @@ class Versions:
         loaded = self.loaded
         assert loaded is not None, "the first versions are still being loaded"
         name, version = (next(iter(loaded.usual)), None) if asked is None else split_name(asked)
-        if version is None and (arm := self.split(name, caller)) is not None:
-            chosen = loaded.named(f"{name}@{arm}")
+        if version is None and (arm := self.split(name, caller)) in loaded.versions.get(name, {}):
+            chosen = loaded.versions[name][arm]
             return Choice(chosen, "traffic", chosen.full_name)
         return Choice(loaded.named(asked or name), "default" if asked is None else "caller")
