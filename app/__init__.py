@@ -22,6 +22,7 @@ from app.routes.pages import pages
 from app.routes.predict import predict
 from app.serving import chunks, ending, health, memory, reception, request_deadline
 from app.serving.admission import Admission
+from app.serving.cores import share_of_cores
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
@@ -73,7 +74,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     counted = metrics.register(app, lambda: models.versions.loaded or ())
     spans.register(app)
     admission.watch = counted.watch
-    in_shadow = shadows.Shadows(settings, counted.shadows)
+    in_shadow = shadows.Shadows(
+        settings, counted.shadows, settings.inference_threads or share_of_cores(settings.processes)
+    )
     shadows.register(app, in_shadow)
     admission.working = in_shadow.working
     state.tell = counted.self_test

@@ -208,10 +208,10 @@ FLOORS = {
     "app": (
         ("errors", "probe"),
         ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
-        ("access", "fetching"),
+        ("access", "fetching", "shadow"),
         ("versions",),
         ("serving",),
-        ("requests", "shadow"),
+        ("requests",),
         ("service",),
         ("answering", "openapi"),
         ("routes",),

@@ -47,6 +47,11 @@ class Metrics:
     """The metrics of one process, and of those that share PROMETHEUS_MULTIPROC_DIR with it.
 
     Labels have few values, all defined by the service: callers cannot create new ones.
+
+    Attributes:
+        shares: returns the model, the version and the share in per cent of each version that callers are
+            split among.
+        shadows: the metrics of shadows.
     """
 
     def __init__(self, loaded: Callable[[], Iterable[LoadedModel]]) -> None:
@@ -54,6 +59,7 @@ class Metrics:
         disable_created_metrics()  # a second series for each metric, which nobody uses
         self._processes = _processes()
         self._models = _Models(loaded)
+        self.shares: Callable[[], Iterable[tuple[str, str, float]]] = tuple
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
@@ -167,7 +173,7 @@ class Metrics:
             return self._collect(together, living)
 
     def _collect(self, counted: CollectorRegistry, processes: list[int]) -> bytes:
-        return b"".join(map(generate_latest, (counted, Usage(processes), self._models)))
+        return b"".join(map(generate_latest, (counted, Usage(processes), self._models, _Shares(self.shares))))
 
 
 def _processes() -> Processes | None:
@@ -199,6 +205,23 @@ class _Models(Collector):
         family = GaugeMetricFamily("maskserve_model_info", meaning, labels=labels)
         for one in self._loaded():
             family.add_metric([one.name, one.version, one.engine, one.precision], 1)
+        yield family
+
+
+class _Shares(Collector):
+    """The share of each version that callers are split among."""
+
+    def __init__(self, shares: Callable[[], Iterable[tuple[str, str, float]]]) -> None:
+        self._shares = shares
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "maskserve_traffic_share",
+            "Per cent of its model's callers that a version should get.",
+            labels=("model", "version"),
+        )
+        for model, version, share in self._shares():
+            family.add_metric([model, version], share)
         yield family
 
 

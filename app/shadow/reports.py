@@ -44,7 +44,7 @@ class Reports:
         self._metrics.failed(shadow.name, shadow.version, kind)
 
     def switched_on(self, shadow: Version) -> None:
-        """Report that a shadow is in use, or that it no longer is."""
+        """Report that a shadow is in use, or no longer wanted."""
         self._metrics.switched_on(shadow.name, shadow.version)
 
     def switched_off(self, shadow: Version) -> None:

@@ -47,9 +47,14 @@ class Shadow:
         self._process: ShadowProcess | None = None
         self._failures = 0
         self._is_ended = False
+        self._has_started = threading.Event()
         reports.switched_on(version)
         # A daemon, so that it does not delay the process's end; the shadow's process ends together with it.
         threading.Thread(target=self._work, name=f"shadow {version}", daemon=True).start()
+
+    def wait_until_started(self, at_most: float) -> None:
+        """Wait until it is on or off, at most so many seconds."""
+        self._has_started.wait(at_most)
 
     def take(self, one: Shadowed) -> bool:
         """Take a picture, unless there is no room for it; it is processed after `answer`."""
@@ -72,7 +77,6 @@ class Shadow:
         self._waiting.close()
         if process := self._process:
             process.kill()
-        self._reports.switched_on(self.version)
 
     def _work(self) -> None:
         try:
@@ -102,6 +106,7 @@ class Shadow:
             if self.state == "starting":
                 logger.info("the shadow %s is ready", self.version)
                 self.state = "on"
+                self._has_started.set()
             return process
         return None
 
@@ -138,6 +143,7 @@ class Shadow:
 
     def _switch_off(self, reason: str) -> None:
         self.state, self.reason = "off", reason
+        self._has_started.set()
         self._reports.switched_off(self.version)
         logger.error(
             "the shadow %s is switched off, and callers are answered as before: %s. To try again, set the"

@@ -13,7 +13,6 @@ from app.configuration.settings import Settings
 from app.configuration.traffic import Version
 from app.monitoring.current_request import current_record, request_id
 from app.monitoring.shadows import ShadowMetrics
-from app.serving.cores import share_of_cores
 from app.shadow.quiet import Quiet
 from app.shadow.reports import Reports
 from app.shadow.shadow import Shadow
@@ -21,21 +20,42 @@ from app.shadow.waiting import Shadowed
 from model.answers.finding import Finding
 from model.results.result import Wishes
 from model.shadowing.picture import AnsweredPicture
-from model.shadowing.process import ShadowProcess
+from model.shadowing.process import ShadowBroken, ShadowProcess
 
 _EXTENSION = "maskserve_shadows"
+
+_PREPARE_SECONDS = 60.0
 
 
 class Shadows:
     """The versions that run in the shadow, at most one of each model."""
 
-    def __init__(self, settings: Settings, metrics: ShadowMetrics) -> None:
+    def __init__(self, settings: Settings, metrics: ShadowMetrics, threads: int | None) -> None:
+        """`threads`: as for `load`."""
         self._settings = settings
+        self._threads = threads
         self._reports = Reports(metrics, settings.shadow_log == "on")
         self._quiet = Quiet()
         self._shadows: dict[str, Shadow] = {}
+        self._prepared: list[Shadow] = []
         self._share = 1.0
         self._lock = threading.Lock()
+
+    def prepare(self, versions: Sequence[Version]) -> None:
+        """Start those of `versions` that are not in use yet, for `use`; `discard` ends them again.
+
+        Waits until they are ready, but not long: on a busy machine, starting takes its time.
+
+        Raises:
+            ShadowBroken: one cannot be used.
+        """
+        with self._lock:
+            started = [self._started(version) for version in versions if not self._in_use(version)]
+            self._prepared += started
+        for one in started:
+            one.wait_until_started(_PREPARE_SECONDS)
+            if one.state == "off":
+                raise ShadowBroken(f"{one.version} cannot be used in the shadow: {one.reason}")
 
     def use(self, versions: Sequence[Version], share: float) -> None:
         """From now on, use these shadows for this share of the pictures, 0 to 1, and end all others.
@@ -44,19 +64,27 @@ class Shadows:
         """
         with self._lock:
             self._share = share
-            before = self._shadows
-            kept = {
-                name: one
-                for name, one in before.items()
-                if one.version in versions and one.state != "off" and share > 0
-            }
-            for one in before.values():
-                if one not in kept.values():
-                    one.end()
             wanted = versions if share > 0 else ()
-            self._shadows = {
-                version.name: kept.get(version.name) or self._started(version) for version in wanted
-            }
+            before = [*self._shadows.values(), *self._prepared]
+            fit = {one.version: one for one in before if one.state != "off"}
+            self._shadows = {version.name: fit.get(version) or self._started(version) for version in wanted}
+            self._prepared = []
+            gone = [one for one in before if one not in self._shadows.values()]
+        for one in gone:
+            one.end()
+            if one.version not in wanted:
+                self._reports.switched_on(one.version)
+
+    def discard(self) -> None:
+        """End what was prepared and is not in use."""
+        with self._lock:
+            gone, self._prepared = self._prepared, []
+        for one in gone:
+            one.end()
+
+    def _in_use(self, version: Version) -> bool:
+        one = self._shadows.get(version.name)
+        return one is not None and one.version == version and one.state != "off"
 
     def all(self) -> list[Shadow]:
         """The shadows in use."""
@@ -87,10 +115,9 @@ class Shadows:
 
     def _started(self, version: Version) -> Shadow:
         settings = self._settings
-        threads = settings.inference_threads or share_of_cores(settings.processes)
 
         def start() -> ShadowProcess:
-            return ShadowProcess(str(version), settings.engine, settings.precision, threads)
+            return ShadowProcess(str(version), settings.engine, settings.precision, self._threads)
 
         return Shadow(version, start, self._quiet, self._reports)
 
