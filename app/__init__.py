@@ -20,6 +20,7 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
+from app.routes.repository import repository
 from app.serving import chunks, ending, health, memory, reception, request_deadline
 from app.serving.admission import Admission
 from app.serving.loading import Models
@@ -50,7 +51,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     settings = settings or Settings.from_environment()
     for advice in settings.advice():
         logger.warning(advice)
-    models = Models(segmenters)
+    processes = metrics.join_processes()
+    models = Models(segmenters, settings, processes)
     app = Flask(__name__)
     app.url_map.strict_slashes = False  # a trailing slash is ignored: a redirect would lose a POST's body
     app.url_map.merge_slashes = False  # otherwise //api redirects, to any host that the caller names
@@ -69,7 +71,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
-    counted = metrics.register(app, lambda: models.versions.loaded or ())
+    counted = metrics.register(
+        app, lambda: models.versions.loaded or (), models.changes.labelled_states, processes
+    )
     spans.register(app)
     admission.watch = counted.watch
     state.tell = counted.self_test
@@ -89,11 +93,11 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         headers,
     ):
         part.register(app, settings)
-    for blueprint in (api, predict, open_inference, operations, documents, pages):
+    for blueprint in (api, predict, open_inference, repository, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, state, admission, running, sending)
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
-        models.load(settings)
+        models.load()
     return app
