@@ -11,6 +11,7 @@ from app import service
 from app.access import callers, cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.answering import json_provider, problems
 from app.configuration.settings import Settings
+from app.configuration.traffic import Traffic
 from app.monitoring import current_request, logs, metrics, spans
 from app.requests import body
 from app.routes import platforms
@@ -20,6 +21,8 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
+from app.routes.repository import repository
+from app.routes.traffic import traffic
 from app.serving import chunks, ending, health, memory, reception, request_deadline
 from app.serving.admission import Admission
 from app.serving.cores import share_of_cores
@@ -28,6 +31,7 @@ from app.serving.running import Running
 from app.serving.sending import Sending
 from app.shadow import shadows
 from app.versions import leases
+from app.versions.traffic import FILE, SharedTraffic, check_there
 from model import malloc
 from model.segmenter import Segmenter
 
@@ -52,7 +56,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     settings = settings or Settings.from_environment()
     for advice in settings.advice():
         logger.warning(advice)
-    models = Models(segmenters)
+    processes = metrics.join_processes()
+    models = Models(segmenters, settings, processes)
     app = Flask(__name__)
     app.url_map.strict_slashes = False  # a trailing slash is ignored: a redirect would lose a POST's body
     app.url_map.merge_slashes = False  # otherwise //api redirects, to any host that the caller names
@@ -60,8 +65,6 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     chunks.put_together(app)
     admission = Admission(settings.queue, settings.queue_timeout)
     reception.register(app, reception.Reception(admission, settings))
-    shared = service.Service(settings, models, admission)
-    service.register(app, shared)
     leases.register(app)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
@@ -71,7 +74,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     # First, so that they see everything that the other parts do.
     current_request.register(app)
     logs.register(app)
-    counted = metrics.register(app, lambda: models.versions.loaded or ())
+    counted = metrics.register(
+        app, lambda: models.versions.loaded or (), models.changes.labelled_states, processes
+    )
     spans.register(app)
     admission.watch = counted.watch
     in_shadow = shadows.Shadows(
@@ -79,6 +84,11 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     )
     shadows.register(app, in_shadow)
     admission.working = in_shadow.working
+    asked = Traffic(settings.traffic, settings.shadow, settings.shadow_share)
+    directed = SharedTraffic(asked, models.versions, models.changes, models.bring, in_shadow, processes)
+    counted.shares = directed.shares
+    shared = service.Service(settings, models, directed, admission)
+    service.register(app, shared)
     state.tell = counted.self_test
     problems.register(app)
     # Cheap checks come first, and keys are checked before requests are counted.
@@ -97,12 +107,15 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         headers,
     ):
         part.register(app, settings)
-    for blueprint in (api, predict, open_inference, operations, documents, pages):
+    for blueprint in (api, predict, open_inference, repository, traffic, operations, documents, pages):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, state, admission, running, sending)
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
-        models.load(settings)
-        in_shadow.use(settings.shadow, settings.shadow_share)
+        check_there(settings)
+        models.then, models.beside = directed.begin, {FILE: directed.follow}
+        models.load([str(arm) for arm in settings.traffic])
+    else:
+        directed.begin()
     return app

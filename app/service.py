@@ -24,6 +24,7 @@ from app.serving.reception import admitted, awaiting, hold, place
 from app.serving.request_deadline import request_deadline
 from app.shadow.shadows import current_shadows
 from app.versions.leases import choose
+from app.versions.traffic import SharedTraffic
 from app.versions.version import Version
 from app.versions.versions import Choice
 from model.answering import Unsuitable, find, weight_of, wishes_for
@@ -38,11 +39,14 @@ _EXTENSION = "maskserve"
 
 
 class Service:
-    """What the views share: settings, models by name (the first is the default), and segmenting with them."""
+    """What the views share: settings, models, traffic, and segmenting with them."""
 
-    def __init__(self, settings: Settings, models: Models, admission: Admission) -> None:
+    def __init__(
+        self, settings: Settings, models: Models, traffic: SharedTraffic, admission: Admission
+    ) -> None:
         self.settings = settings
         self.models = models
+        self.traffic = traffic
         self.admission = admission
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)

@@ -119,20 +119,29 @@ def find(name: str) -> Bundle:
         BundleError: the manifest of the bundle is not valid.
     """
     model, version = split_name(name)
-    folders = [_folders(root, model) for root in _roots()]
-    if version is None:
-        for found in folders:
-            if found:
-                version = next(reversed(found))
-                break
-    for root, found in zip(_roots(), folders, strict=True):
-        if version in found:
-            folder = found[version]
-            return read_bundle(folder, model, None if folder == root / model else version)
-    if any(folders):
-        there = ", ".join(f"{model}@{version}" for version in versions(model))
-        raise UnknownModel(f"there is no version {version!r} of the model {model!r}; there are: {there}")
+    folder = _folder_of(model, version)
+    if folder is not None:
+        is_alone = folder.name == model and folder.parent in _roots()
+        return read_bundle(folder, model, None if is_alone else folder.name)
+    if there := versions(model):
+        listed = ", ".join(f"{model}@{one}" for one in there)
+        raise UnknownModel(f"there is no version {version!r} of the model {model!r}; there are: {listed}")
     raise UnknownModel(f"there is no model {name!r}; there are: {', '.join(names()) or 'none'}")
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of a bundle, which need not be valid; as `find`. Raises UnknownModel."""
+    return _folder_of(*split_name(name)) or find(name).folder
+
+
+def _folder_of(model: str, version: str | None) -> Path | None:
+    for root in _roots():
+        found = _folders(root, model)
+        if version in found:
+            return found[version]
+        if version is None and found:
+            return next(reversed(found.values()))
+    return None
 
 
 def has_version_folders(name: str, root: Path | None = None) -> bool:

@@ -67,8 +67,8 @@ class Settings:
     models: tuple[str, ...] = _setting(
         "nuclei,people",
         names(),
-        "The models to load: names, or gs:// folders of bundles. The first one is used when a request names"
-        " no model.",
+        "The models to load: names, for their newest version, name@version, or gs:// folders of bundles. The"
+        " first one is used when a request names no model.",
     )
     engine: str | None = _setting(
         "",
@@ -90,6 +90,19 @@ class Settings:
     )
 
     # --- versions
+    model_poll: float | None = _setting(
+        "",
+        or_unset(seconds(86_400)),
+        "How often to look for new versions in MASKSERVE_MODEL_DIR and in the gs:// folders of"
+        " MASKSERVE_MODELS, in seconds. Default: never.",
+    )
+    admin_keys: tuple[str, ...] = _setting(
+        "",
+        or_unset(keys(), ()),
+        "The values of X-API-Key with which versions can be loaded and unloaded, and traffic be changed."
+        " Default: none, and those routes answer 404.",
+        secret=True,
+    )
     traffic: Split = _setting(  # noqa: RUF009
         "",
         Kind("versions with shares, such as nuclei@2=90,nuclei@3=10", split_in),

@@ -54,11 +54,22 @@ class Metrics:
         shadows: the metrics of shadows.
     """
 
-    def __init__(self, loaded: Callable[[], Iterable[LoadedModel]]) -> None:
-        """`loaded`: returns the versions of models that are loaded by now."""
+    def __init__(
+        self,
+        loaded: Callable[[], Iterable[LoadedModel]],
+        states: Callable[[], Iterable[tuple[str, str, str]]],
+        processes: Processes | None,
+    ) -> None:
+        """Create the metrics.
+
+        Args:
+            loaded: returns the versions of models that are loaded by now.
+            states: returns all versions that are or were to be loaded: model, version and state.
+            processes: the processes to count together; None: this one counts alone.
+        """
         disable_created_metrics()  # a second series for each metric, which nobody uses
-        self._processes = _processes()
-        self._models = _Models(loaded)
+        self._processes = processes
+        self._models = _Models(loaded, states)
         self.shares: Callable[[], Iterable[tuple[str, str, float]]] = tuple
         self.registry = registry = CollectorRegistry()
 
@@ -176,8 +187,8 @@ class Metrics:
         return b"".join(map(generate_latest, (counted, Usage(processes), self._models, _Shares(self.shares))))
 
 
-def _processes() -> Processes | None:
-    """The processes that share metrics; None if this process counts alone, for example on a full disk."""
+def join_processes() -> Processes | None:
+    """Join the processes that share metrics; None if this process counts alone, as with a full disk."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client reads the same variable
     if not folder:
         return None
@@ -194,10 +205,15 @@ def _processes() -> Processes | None:
 
 
 class _Models(Collector):
-    """One sample with the value 1 for each loaded version of a model."""
+    """Samples with the value 1: one for each loaded version of a model, and one for each version's state."""
 
-    def __init__(self, loaded: Callable[[], Iterable[LoadedModel]]) -> None:
+    def __init__(
+        self,
+        loaded: Callable[[], Iterable[LoadedModel]],
+        states: Callable[[], Iterable[tuple[str, str, str]]],
+    ) -> None:
         self._loaded = loaded
+        self._states = states
 
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version", "engine", "precision")
@@ -205,6 +221,11 @@ class _Models(Collector):
         family = GaugeMetricFamily("maskserve_model_info", meaning, labels=labels)
         for one in self._loaded():
             family.add_metric([one.name, one.version, one.engine, one.precision], 1)
+        yield family
+        meaning = "1 for the state of each version: loading, ready, failed or unloading."
+        family = GaugeMetricFamily("maskserve_model_state", meaning, labels=("model", "version", "state"))
+        for state in self._states():
+            family.add_metric(state, 1)
         yield family
 
 
@@ -225,12 +246,17 @@ class _Shares(Collector):
         yield family
 
 
-def register(app: Flask, loaded: Callable[[], Iterable[LoadedModel]]) -> Metrics:
+def register(
+    app: Flask,
+    loaded: Callable[[], Iterable[LoadedModel]],
+    states: Callable[[], Iterable[tuple[str, str, str]]],
+    processes: Processes | None,
+) -> Metrics:
     """Count the requests to `app`. Everything else has to be reported to the returned metrics.
 
-    `loaded`: returns the versions of models that are loaded by now.
+    Arguments are as for `Metrics`.
     """
-    metrics = Metrics(loaded)
+    metrics = Metrics(loaded, states, processes)
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request

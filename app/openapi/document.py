@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.access.keys import is_for_admins
 from app.openapi import schemas
 from app.openapi.bodies import JSON_BODY, Schema
 from app.openapi.operations import Operation, Terms
@@ -26,6 +27,10 @@ _ANSWERS: list[type[BaseModel]] = [
     schemas.Alive,
     schemas.Ready,
     schemas.NameList,
+    schemas.RepositoryIndex,
+    schemas.LoadedVersion,
+    schemas.UnloadedVersions,
+    schemas.TrafficInUse,
     schemas.ModelState,
     schemas.Server,
     schemas.ModelTensors,
@@ -42,6 +47,7 @@ _PROBLEMS = {
     403: "The service does not allow this URL, bucket or path",
     404: "No such model, object or file",
     408: "The upload is too slow",
+    409: "The change is refused, and everything is as before; the message says why",
     413: "Too many bytes, pixels, frames, parts or images",
     415: "Not an image, or not of an accepted type",
     422: "An image that cannot be decoded (truncated, corrupt), that the model cannot process, or that no"
@@ -80,7 +86,7 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
         [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
     )
     components: dict[str, Any] = {"schemas": definitions["$defs"]}
-    if service.settings.api_keys:
+    if service.settings.api_keys or service.settings.admin_keys:
         components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     return {
         "openapi": "3.1.0",
@@ -157,7 +163,8 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
                 for kind, schema in operation.bodies.items()
             },
         }
-    keyed = bool(service.settings.api_keys) and 401 in operation.problems
+    keys = service.settings.admin_keys if is_for_admins(operation.path) else service.settings.api_keys
+    keyed = bool(keys) and 401 in operation.problems
     if keyed:
         described["security"] = [{"key": []}]
     described["responses"] = {

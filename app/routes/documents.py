@@ -10,7 +10,7 @@ from werkzeug.http import generate_etag
 
 from app.openapi.document import document
 from app.requests.parameters import Parameters
-from app.routes import api, open_inference, operations, platforms, predict
+from app.routes import api, open_inference, operations, platforms, predict, repository, traffic
 from app.service import current_service
 
 documents = Blueprint("documents", __name__)
@@ -22,6 +22,8 @@ _DESCRIBED = (
     predict.described,
     platforms.described,
     open_inference.described,
+    repository.described,
+    traffic.described,
     operations.described,
 )
 

@@ -30,7 +30,10 @@ def describe_server() -> dict[str, Any]:
     return {
         "name": "maskserve",
         "version": "1",
-        "extensions": ["binary_tensor_data", "model_configuration", "parameters"],
+        "extensions": [
+            *("binary_tensor_data", "model_configuration", "parameters"),
+            *(["model_repository"] if current_service().settings.admin_keys else []),
+        ],
     }
 
 

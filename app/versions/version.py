@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from app.versions.signatures import digest_of
 from model import malloc
 from model.catalog import newness
 from model.segmenter import Segmenter
@@ -21,6 +22,7 @@ class Version:
         version: the version, as in its manifest.
         manifest, engine, precision, input_policy: as of its `Segmenter`; they stay known after its memory has
             been freed.
+        digest: identifies its files (`digest_of`).
         newness: a sort key among the versions of a model.
     """
 
@@ -30,6 +32,7 @@ class Version:
         self.version = str(self.manifest.version)
         self.engine, self.precision = segmenter.engine, segmenter.precision
         self.input_policy: Mapping[str, Any] = segmenter.input_policy
+        self.digest = digest_of(self.manifest)
         self.newness = newness(segmenter.bundle)
         self._segmenter: Segmenter | None = segmenter
         self._changed = threading.Condition()

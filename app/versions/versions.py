@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from app.errors import ModelNotFound
@@ -14,7 +15,7 @@ from model.catalog import split_name
 Split = Callable[[str, str], str | None]
 """Takes a model's name and a caller's identity; returns the version that the caller gets.
 
-None: the version that the name alone means."""
+None, or one that is not loaded: the version that the name alone means."""
 
 
 def no_split(name: str, caller: str) -> str | None:
@@ -43,6 +44,7 @@ class Loaded:
 
     Attributes:
         versions: by model, in the order of the settings, then by version, the newest last.
+        pinned: the versions that the settings name, for models that they name only with versions.
         usual: the version that each model's name alone means, without a split. The first is the default.
     """
 
@@ -51,7 +53,7 @@ class Loaded:
     ) -> None:
         """Take the versions, and those that the settings name, by model: the name alone means these."""
         self.versions: dict[str, dict[str, Version]] = {}
-        self._pinned = pinned or {}
+        self.pinned = pinned or {}
         for version in versions:
             self.versions.setdefault(version.name, {})[version.version] = version
         for name, of_model in self.versions.items():
@@ -64,7 +66,7 @@ class Loaded:
 
     def _usual(self, name: str) -> Version:
         of_model = self.versions[name]
-        pinned = [one for one in of_model.values() if one.version in self._pinned.get(name, ())]
+        pinned = [one for one in of_model.values() if one.version in self.pinned.get(name, ())]
         return pinned[-1] if pinned else next(reversed(of_model.values()))
 
     def named(self, name: str) -> Version:
@@ -93,6 +95,7 @@ class Versions:
         self.loaded: Loaded | None = None
         self.number = 0
         self.split: Split = no_split
+        self._unloading: set[Version] = set()
         self._changes = threading.Lock()
 
     def replace(self, loaded: Loaded) -> None:
@@ -102,8 +105,19 @@ class Versions:
             left_out = [version for version in self.loaded or () if version not in kept]
             self.loaded = loaded
             self.number += 1
+            self._unloading |= set(left_out)
         for version in left_out:
-            version.retire()
+            version.retire(partial(self._freed, version))
+
+    @property
+    def unloading(self) -> list[Version]:
+        """The versions that are left out, but that requests still use."""
+        with self._changes:
+            return list(self._unloading)
+
+    def _freed(self, version: Version) -> None:
+        with self._changes:
+            self._unloading.discard(version)
 
     def lease(self, asked: str | None, caller: str) -> Choice:
         """Choose the version for a request, and take a lease on it, which the request gives back.
@@ -124,7 +138,8 @@ class Versions:
         loaded = self.loaded
         assert loaded is not None, "the first versions are still being loaded"
         name, version = (next(iter(loaded.usual)), None) if asked is None else split_name(asked)
-        if version is None and (arm := self.split(name, caller)) in loaded.versions.get(name, {}):
-            chosen = loaded.versions[name][arm]
-            return Choice(chosen, "traffic", chosen.full_name)
+        if version is None and name in loaded.versions:
+            arm = self.split(name, caller)
+            if (chosen := loaded.versions[name].get(arm or "")) is not None:
+                return Choice(chosen, "traffic", chosen.full_name)
         return Choice(loaded.named(asked or name), "default" if asked is None else "caller")
