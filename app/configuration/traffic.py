@@ -109,9 +109,9 @@ def traffic_in(document: object, before: Traffic) -> Traffic:
         Mistake: it is not such a document.
     """
     if not isinstance(document, dict):
-        raise Mistake(f'it must be an object such as {{"traffic": "{EXAMPLE}"}}')
+        raise Mistake(f'The JSON must be an object such as {{"traffic": "{EXAMPLE}"}}')
     if unknown := [str(name) for name in document if name not in ("traffic", "shadow", "shadow_share")]:
-        raise Mistake(f"it may have traffic, shadow and shadow_share, not {', '.join(unknown)}")
+        raise Mistake(f"The JSON may have only traffic, shadow and shadow_share, not {', '.join(unknown)}")
     texts = {}
     for name in ("traffic", "shadow"):
         texts[name] = document.get(name, before.document()[name])

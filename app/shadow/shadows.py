@@ -81,6 +81,8 @@ class Shadows:
             gone, self._prepared = self._prepared, []
         for one in gone:
             one.end()
+            if one.version not in (used.version for used in self._shadows.values()):
+                self._reports.switched_on(one.version)
 
     def _in_use(self, version: Version) -> bool:
         one = self._shadows.get(version.name)

@@ -120,8 +120,7 @@ class SharedTraffic:
         try:
             self._propose(traffic_in(document, self.now), lambda agreed: _merged(document, agreed))
         except Mistake as error:
-            text = str(error)
-            raise BadParameter(f"{text[0].upper()}{text[1:]}.") from None
+            raise BadParameter(f"{error}.") from None
         return self.now
 
     def follow(self, text: bytes | None) -> None:
