@@ -65,7 +65,7 @@ class Split:
         return (arm for arms in self.arms.values() for arm in arms)
 
     def __str__(self) -> str:
-        return ",".join(f"{arm}={arm.share:g}" for arm in self)
+        return ",".join(f"{arm}={arm.share:.15g}" for arm in self)
 
 
 def _fraction(text: str) -> float:

@@ -18,6 +18,7 @@ MOST_BYTES = 32 * 2**20
 """The most memory of these pictures together, in bytes."""
 LONGEST_SECONDS = 30.0
 """How long a picture waits before it is dropped."""
+_ABANDONED_SECONDS = 600.0  # longer than any request: one that never ends must not keep its room
 
 
 @dataclass(eq=False)
@@ -57,6 +58,7 @@ class Waiting:
         if size > MOST_BYTES:
             return "large"
         with self._changed:
+            self._drop_abandoned()
             if self._is_closed or len(self._pictures) >= MOST or self._bytes + size > MOST_BYTES:
                 return "busy"
             self._pictures.append(one)
@@ -73,6 +75,12 @@ class Waiting:
         """Forget a picture."""
         with self._changed:
             if one in self._pictures:
+                self._pictures.remove(one)
+                self._bytes -= one.picture.size
+
+    def _drop_abandoned(self) -> None:
+        for one in [one for one in self._pictures if not one.is_answered]:
+            if time.monotonic() - one.since > _ABANDONED_SECONDS:
                 self._pictures.remove(one)
                 self._bytes -= one.picture.size
 

@@ -45,6 +45,15 @@ def test_a_picture_makes_room_when_it_is_removed_and_not_before() -> None:
     assert waiting.add(third) is None
 
 
+def test_a_request_that_never_ends_does_not_keep_the_room_for_ever() -> None:
+    waiting = Waiting()
+    for _ in range(2):
+        one = shadowed()
+        one.since -= 700
+        waiting.add(one)
+    assert waiting.add(shadowed()) is None
+
+
 def test_once_closed_it_is_empty_and_takes_nothing() -> None:
     waiting = Waiting()
     one = shadowed()
