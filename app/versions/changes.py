@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -264,7 +265,9 @@ class Changes:
                 self._prepared[model, version, digest] = opened
 
     def _opened(self, full_name: str, digest: str) -> Version:
-        opened = self._open(full_name)
+        # In a thread that ends: a thread that has compiled a model keeps a megabyte of memory for each.
+        with ThreadPoolExecutor(1, "loading") as thread:
+            opened = thread.submit(self._open, full_name).result()
         if opened.digest != digest:
             opened.retire()
             raise BundleError(f"the files of {full_name} have changed while it was loaded: load it again")
