@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 FAILURES = 3
 """After so many consecutive failures, a shadow is switched off."""
 
+_LOOK_SECONDS = 1.0
+
 State = Literal["starting", "on", "off"]
 Start = Callable[[], ShadowProcess]
 
@@ -26,8 +28,8 @@ Start = Callable[[], ShadowProcess]
 class Shadow:
     """A version that processes pictures after they have been answered.
 
-    It computes in a process of its own (`model.shadowing.process`), only while no caller's request is being
-    worked on, and is paused where it is when one arrives.
+    It is loaded and computes in a process of its own (`model.shadowing.process`), only while no caller's
+    request is being worked on, and is paused where it is when one arrives.
 
     Attributes:
         version: the version.
@@ -36,7 +38,7 @@ class Shadow:
     """
 
     def __init__(self, version: Version, start: Start, quiet: Quiet, reports: Reports) -> None:
-        """`start` starts its process, and raises what `ShadowProcess` does."""
+        """`start` starts its process, as `ShadowProcess` does."""
         self.version = version
         self.state: State = "starting"
         self.reason: str | None = None
@@ -82,24 +84,28 @@ class Shadow:
         try:
             while self.state != "off" and not self._is_ended:
                 if self._process is None:
-                    self._process = self._started()
+                    self._start_process()
                 elif one := self._waiting.next():
-                    self._process = self._processed(self._process, one)
+                    self._process_picture(self._process, one)
         except Exception as error:
             self._switch_off(f"{type(error).__name__}: {error}")
             logger.exception("the shadow %s crashed", self.version)
         finally:
             self._waiting.close()
-            if self._process is not None:
-                self._process.end()
+            self._end_process()
 
-    def _started(self) -> ShadowProcess | None:
+    def _start_process(self) -> None:
         try:
-            process = self._start()
+            with self._quiet.used(self._pause, self._resume, _LOOK_SECONDS):
+                self._process = self._start()
+                self._process.load()
+        except Disturbed:
+            return
         except ShadowBroken as error:
             self._switch_off(str(error))
         except ShadowFailed as error:
             self._count(error)
+            self._end_process()
         except OSError as error:  # the machine has no memory or no processes left
             self._count(ShadowFailed("crash", f"its process cannot be started: {error}"))
         else:
@@ -107,30 +113,39 @@ class Shadow:
                 logger.info("the shadow %s is ready", self.version)
                 self.state = "on"
                 self._has_started.set()
-            return process
-        return None
 
-    def _processed(self, process: ShadowProcess, one: Shadowed) -> ShadowProcess | None:
-        """Let the process compare one picture; returns the process, or None if it has ended."""
+    def _process_picture(self, process: ShadowProcess, one: Shadowed) -> None:
+        left = one.since + LONGEST_SECONDS - time.monotonic()
         try:
-            left = one.since + LONGEST_SECONDS - time.monotonic()
-            with self._quiet.used(process.pause, process.resume, left):
+            with self._quiet.used(self._pause, self._resume, left):
                 comparison = process.compare(one.picture)
         except Disturbed:
             self._reports.dropped(self.version, "late")
-            return process
         except Unsuitable as error:
             logger.debug("a picture is unsuitable for the shadow %s: %s", self.version, error)
             self._reports.dropped(self.version, "unsuitable")
-            return process
         except ShadowFailed as error:
             self._count(error)
-            return process if error.kind == "error" else None
+            if error.kind != "error":
+                self._end_process()
+        else:
+            self._failures = 0
+            self._reports.compared(self.version, one, comparison)
         finally:
             self._waiting.remove(one)
-        self._failures = 0
-        self._reports.compared(self.version, one, comparison)
-        return process
+
+    def _pause(self) -> None:
+        if process := self._process:
+            process.pause()
+
+    def _resume(self) -> None:
+        if process := self._process:
+            process.resume()
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
 
     def _count(self, failure: ShadowFailed) -> None:
         if self._is_ended:  # its process was ended with it

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.25
 _TALK_SECONDS = 10.0  # for a message, which is always short
 
 LONGEST_LOAD = 600.0
-"""Seconds for loading the model: on a busy machine, a process of the lowest priority is slow."""
+"""Seconds for loading the model, not counting pauses; on a busy machine, a low priority makes it slow."""
 LONGEST_PICTURE = 120.0
 """Seconds for a picture, not counting pauses: many times what the largest ones take."""
 
@@ -69,12 +69,12 @@ class ShadowProcess:
     """
 
     def __init__(self, model: str, engine: str | None, precision: str | None, threads: int | None) -> None:
-        """Start the process and load the model, `name@version`; the other arguments are as for `load`.
+        """Start the process; `model` is `name@version`, the other arguments are as for `segmenter.load`.
 
         Raises:
-            ShadowBroken: the model cannot be used.
-            ShadowFailed: the process ended or did not answer in time.
+            OSError: it cannot be started.
         """
+        self._order = {"model": model, "engine": engine, "precision": precision, "threads": threads}
         self._lock = threading.Lock()
         self._is_paused = False
         self._was_paused = False
@@ -91,14 +91,20 @@ class ShadowProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        order = {"model": model, "engine": engine, "precision": precision, "threads": threads}
-        try:
-            answer = self._asked(order, None, LONGEST_LOAD)
-            if "broken" in answer:
-                raise ShadowBroken(answer["broken"])
-        except BaseException:
-            self.end()
-            raise
+
+    def load(self, seconds: float = LONGEST_LOAD) -> None:
+        """Load and test the model. Call it first.
+
+        Args:
+            seconds: the longest that it may take, not counting pauses.
+
+        Raises:
+            ShadowBroken: the model cannot be used.
+            ShadowFailed: the process ended or did not answer in time.
+        """
+        answer = self._asked(self._order, None, seconds)
+        if "broken" in answer:
+            raise ShadowBroken(answer["broken"])
 
     @property
     def pid(self) -> int:

@@ -30,6 +30,9 @@ class StubProcess:
         self.pauses = 0
         self.is_ended = False
 
+    def load(self) -> None:
+        """It is loaded at once."""
+
     def compare(self, picture: AnsweredPicture) -> Comparison:
         self.pictures.append(picture)
         self.begun.release()

@@ -38,11 +38,17 @@ def picture(nuclei: Segmenter) -> AnsweredPicture:
     return AnsweredPicture(image, Wishes(), nuclei.predict(image), nuclei.bundle.manifest.classes)
 
 
+def started(model: str) -> ShadowProcess:
+    process = ShadowProcess(model, None, None, 1)
+    process.load()
+    return process
+
+
 @pytest.fixture(scope="module")
 def shared() -> Iterator[ShadowProcess]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MASKSERVE_API_KEYS", "secret-key")
-        process = ShadowProcess("nuclei", None, None, 1)
+        process = started("nuclei")
     yield process
     process.end()
 
@@ -63,7 +69,7 @@ def test_it_has_the_lowest_priority_and_is_killed_first(shared: ShadowProcess) -
 
 def test_a_model_that_cannot_be_used_is_broken() -> None:
     with pytest.raises(ShadowBroken, match="there is no model 'nothing'"):
-        ShadowProcess("nothing", None, None, 1)
+        started("nothing")
 
 
 def test_it_knows_no_keys_of_the_service(shared: ShadowProcess) -> None:
@@ -105,7 +111,7 @@ def test_what_it_cannot_process_is_unsuitable(shared: ShadowProcess, picture: An
 def test_a_crash_and_a_hang_are_failures_and_leave_no_process(
     picture: AnsweredPicture, number: int, kind: str, message: str
 ) -> None:
-    process = ShadowProcess("gate", None, None, 1)  # which is loaded sooner
+    process = started("gate")  # which is loaded sooner
     os.kill(process.pid, number)
     with pytest.raises(ShadowFailed, match=message) as raised:
         process.compare(picture, seconds=1)
@@ -115,17 +121,17 @@ def test_a_crash_and_a_hang_are_failures_and_leave_no_process(
 
 
 def test_it_ends_with_the_thread_that_started_it_even_if_it_is_paused() -> None:
-    started: list[ShadowProcess] = []
+    processes: list[ShadowProcess] = []
 
     def start() -> None:
-        started.append(ShadowProcess("gate", None, None, 1))
-        started[0].pause()
+        processes.append(started("gate"))
+        processes[0].pause()
 
     thread = threading.Thread(target=start)
     thread.start()
     thread.join()
     deadline = time.monotonic() + 10
-    while started[0]._process.poll() is None:
+    while processes[0]._process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
