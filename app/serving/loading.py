@@ -134,17 +134,18 @@ class Models:
     def _serve(self, loaded: Loaded, sources: Mapping[str, str] | None = None) -> None:
         """Serve the first versions, and take part in changes if the settings allow any."""
         settings = self._settings
-        self.versions.replace(loaded)
-        if settings.admin_keys or settings.model_poll:
-            if self._processes is None and settings.processes > 1:
-                logger.error(
-                    "versions can be neither loaded nor unloaded: the processes cannot agree, because"
-                    " PROMETHEUS_MULTIPROC_DIR cannot be used"
-                )
-            else:
-                self.changes.begin()
-                if settings.model_poll and sources:
-                    self._follow(sources, settings.model_poll)
+        if not settings.admin_keys and not settings.model_poll:
+            self.versions.replace(loaded)
+        elif self._processes is None and settings.processes > 1:
+            self.versions.replace(loaded)
+            logger.error(
+                "versions can be neither loaded nor unloaded: the processes cannot agree, because"
+                " PROMETHEUS_MULTIPROC_DIR cannot be used"
+            )
+        else:
+            self.changes.begin(loaded)
+            if settings.model_poll and sources:
+                self._follow(sources, settings.model_poll)
         self._are_loaded.set()
 
     def _follow(self, sources: Mapping[str, str], seconds: float) -> None:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 from pathlib import Path
 
 import pytest
 from versions.bundles import break_manifest, make, open_stub
 
 from app.errors import ModelNotFound, NotReady, Refused
+from app.monitoring.processes import Processes
 from app.versions.changes import Changes, State
 from app.versions.versions import Loaded, Versions
 
 
 @pytest.fixture
 def versions(models: Path) -> Versions:
-    """Version 1 of the model "cells", loaded."""
+    """Those that a service has loaded: version 1 of the model "cells"."""
     make("1")
-    versions = Versions()
-    versions.replace(Loaded([open_stub("cells@1")]))
-    return versions
+    return Versions()
 
 
 @pytest.fixture
 def changes(versions: Versions) -> Changes:
     changes = Changes(versions, open_stub, None)
-    changes.begin()
+    changes.begin(Loaded([open_stub("cells@1")]))
     return changes
 
 
@@ -142,3 +143,29 @@ def test_a_version_that_is_still_used_is_listed_as_unloading(changes: Changes, v
 def test_nothing_can_be_changed_before_the_first_models_are_loaded(versions: Versions) -> None:
     with pytest.raises(NotReady):
         Changes(versions, open_stub, None).load("cells")
+
+
+def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_it_found_itself(
+    models: Path, tmp_path: Path
+) -> None:
+    make("1")
+    make("2")
+    digest = open_stub("cells@1").digest
+    agreed = {"models": {"cells": {"1": digest}}, "asked": [], "unloaded": {}}
+    folder = tmp_path / "shared" / "agreed-versions"
+    folder.mkdir(parents=True)
+    (folder / "agreed").write_text(json.dumps({"number": 7, "value": agreed}))
+    fork = multiprocessing.get_context("fork")
+    told, tell = fork.Pipe(duplex=False)
+
+    def start() -> None:
+        versions = Versions()
+        changes = Changes(versions, open_stub, Processes(tmp_path / "shared"))
+        changes.begin(Loaded([open_stub("cells@2")]))
+        tell.send((loaded(versions), versions.number))
+
+    process = fork.Process(target=start, daemon=True)
+    process.start()
+    assert told.poll(30)
+    assert told.recv() == (["cells@1"], 1)
+    process.join()

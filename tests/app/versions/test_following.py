@@ -29,9 +29,8 @@ class Followed:
         make("1")
         opened.clear()
         self.versions = Versions()
-        self.versions.replace(Loaded([open_stub("cells@1")]))
         self.changes = Changes(self.versions, open_counted, None)
-        self.changes.begin()
+        self.changes.begin(Loaded([open_stub("cells@1")]))
         self.follower = Follower([FolderPlace("cells")], self.versions, self.changes, None)
 
     def look(self, times: int = 1) -> list[str]:
