@@ -140,15 +140,16 @@ class Models:
     def _serve(self, loaded: Loaded) -> None:
         """Serve the first versions, and take part in changes if the settings allow any."""
         settings = self._settings
-        self.versions.replace(loaded)
-        if settings.admin_keys or settings.model_poll:
-            if self._processes is None and settings.processes > 1:
-                logger.error(
-                    "versions can be neither loaded nor unloaded: the processes cannot agree, because"
-                    " PROMETHEUS_MULTIPROC_DIR cannot be used"
-                )
-            else:
-                self.changes.begin()
+        if not settings.admin_keys and not settings.model_poll:
+            self.versions.replace(loaded)
+        elif self._processes is None and settings.processes > 1:
+            self.versions.replace(loaded)
+            logger.error(
+                "versions can be neither loaded nor unloaded: the processes cannot agree, because"
+                " PROMETHEUS_MULTIPROC_DIR cannot be used"
+            )
+        else:
+            self.changes.begin(loaded)
         self.then()
         if self.changes.have_begun and settings.model_poll and self._sources:
             self._follow(self._sources, settings.model_poll)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -59,16 +59,22 @@ class Changes:
         self._open = open_version
         self._processes = processes
         self._agreement: Agreement | None = None
+        self._pinned: Mapping[str, frozenset[str]] = {}
         self._prepared: dict[tuple[str, str, str], Version] = {}  # by model, version and digest
         self._loading: set[str] = set()
 
-    def begin(self) -> None:
-        """Take part in changes. Call it once, after the versions of the settings have been loaded."""
+    def begin(self, loaded: Loaded) -> None:
+        """Serve these versions, or those that other processes have agreed on, and take part in changes."""
         models: dict[str, dict[str, str]] = {}
-        for version in self._versions.loaded or ():
+        for version in loaded:
             models.setdefault(version.name, {})[version.version] = version.digest
+            self._prepared[version.name, version.version, version.digest] = version
+        self._pinned = loaded.pinned
         agreement = Agreement("versions", self._processes, self)
         agreement.join({"models": models, "asked": [], "unloaded": {}})
+        if self._versions.loaded is None:  # nothing had been agreed
+            self._prepared = {}
+            self._versions.replace(loaded)
         self._agreement = agreement
 
     @property
@@ -221,7 +227,7 @@ class Changes:
         """Serve exactly these versions from now on."""
         self._complete(value)
         here = {(one.name, one.version, one.digest): one for one in self._versions.loaded or ()}
-        here |= self._prepared
+        here |= (prepared := self._prepared)
         self._prepared = {}
         self._loading.clear()
         wanted = [
@@ -230,8 +236,10 @@ class Changes:
             for version, digest in versions.items()
             if (model, version, digest) in here
         ]
-        pinned = self._versions.loaded.pinned if self._versions.loaded else None
-        self._versions.replace(Loaded(wanted, pinned))
+        self._versions.replace(Loaded(wanted, self._pinned))
+        for version in prepared.values():
+            if version not in wanted:  # loaded by a process that has just started
+                version.retire()
 
     def discard(self) -> None:
         """Free the versions that were loaded for nothing."""
