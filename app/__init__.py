@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from flask import Flask
 
 from app import service
-from app.access import cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
+from app.access import callers, cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
 from app.answering import json_provider, problems
 from app.configuration.settings import Settings
+from app.configuration.traffic import Traffic
 from app.feedback import recording
 from app.monitoring import current_request, live_run, logs, metrics, spans
 from app.requests import body
@@ -22,11 +23,17 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
+from app.routes.repository import repository
+from app.routes.traffic import traffic
 from app.serving import chunks, ending, health, memory, reception, request_deadline
 from app.serving.admission import Admission
+from app.serving.cores import share_of_cores
 from app.serving.loading import Models
 from app.serving.running import Running
 from app.serving.sending import Sending
+from app.shadow import shadows
+from app.versions import leases
+from app.versions.traffic import FILE, SharedTraffic, check_there
 from model import malloc
 from model.segmenter import Segmenter
 
@@ -51,7 +58,8 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     settings = settings or Settings.from_environment()
     for advice in settings.advice():
         logger.warning(advice)
-    models = Models(segmenters)
+    processes = metrics.join_processes()
+    models = Models(segmenters, settings, processes)
     app = Flask(__name__)
     app.url_map.strict_slashes = False  # a trailing slash is ignored: a redirect would lose a POST's body
     app.url_map.merge_slashes = False  # otherwise //api redirects, to any host that the caller names
@@ -59,8 +67,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     chunks.put_together(app)
     admission = Admission(settings.queue, settings.queue_timeout)
     reception.register(app, reception.Reception(admission, settings))
-    shared = service.Service(settings, models, admission)
-    service.register(app, shared)
+    leases.register(app)
     sending = Sending(settings.worker_memory)
     sending.take_over(app)
     running = Running(settings.worker_timeout)
@@ -70,13 +77,25 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     current_request.register(app)
     logs.register(app)
     drift_window = -(-settings.drift_window // settings.processes)  # together the setting, or a little more
-    counted = metrics.register(app, lambda: (models.loaded or {}).values(), drift_window)
+    counted = metrics.register(
+        app, lambda: models.versions.loaded or (), models.changes.labelled_states, processes, drift_window
+    )
     spans.register(app)
     if settings.mlflow:
         live_run.register(
             app, settings.mlflow, settings.mlflow_experiment, settings.mlflow_interval, counted.current
         )
     admission.watch = counted.watch
+    in_shadow = shadows.Shadows(
+        settings, counted.shadows, settings.inference_threads or share_of_cores(settings.processes)
+    )
+    shadows.register(app, in_shadow)
+    admission.working = in_shadow.working
+    asked = Traffic(settings.traffic, settings.shadow, settings.shadow_share)
+    directed = SharedTraffic(asked, models.versions, models.changes, models.bring, in_shadow, processes)
+    counted.shares = directed.shares
+    shared = service.Service(settings, models, directed, admission)
+    service.register(app, shared)
     state.tell = counted.self_test
     problems.register(app)
     # Cheap checks come first, and keys are checked before requests are counted.
@@ -89,17 +108,32 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         utf8_urls,
         dates,
         keys,
+        callers,
         rate_limit,
         cors,
         headers,
         recording,
     ):
         part.register(app, settings)
-    for blueprint in (api, feedback, predict, open_inference, operations, documents, pages):
+    for blueprint in (
+        api,
+        feedback,
+        predict,
+        open_inference,
+        repository,
+        traffic,
+        operations,
+        documents,
+        pages,
+    ):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
     ending.register(app, state, admission, running, sending)
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
-        models.load(settings)
+        check_there(settings)
+        models.then, models.beside = directed.begin, {FILE: directed.follow}
+        models.load([str(arm) for arm in settings.traffic])
+    else:
+        directed.begin()
     return app

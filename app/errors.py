@@ -93,6 +93,13 @@ class ModelNotFound(ServiceError):
     kind = "unknown-model"
 
 
+class Refused(ServiceError):
+    """A change of models or traffic that cannot be made; everything is as before."""
+
+    status = HTTPStatus.CONFLICT
+    kind = "refused"
+
+
 class UploadTooSlow(ServiceError):
     """The body did not arrive in time."""
 
@@ -193,6 +200,14 @@ class NotReady(ServiceError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "not-ready"
     headers: Mapping[str, str] = {"Retry-After": "2"}
+
+
+class NotAgreed(ServiceError):
+    """The processes have not agreed on a change; a retry may succeed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "not-agreed"
+    headers: Mapping[str, str] = {"Retry-After": "5"}
 
 
 class Busy(ServiceError):

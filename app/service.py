@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from flask import Flask, current_app, request
 
 from app.access.rate_limit import count_pixels
 from app.configuration.settings import Settings
-from app.errors import ModelNotFound
 from app.fetching.transfer_deadline import TransferDeadline
 from app.monitoring.current_request import follow
 from app.monitoring.drift import bins_of
@@ -24,35 +23,43 @@ from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.reception import admitted, awaiting, hold, place
 from app.serving.request_deadline import request_deadline
+from app.shadow.shadows import current_shadows
+from app.versions.leases import choose
+from app.versions.traffic import SharedTraffic
+from app.versions.version import Version
+from app.versions.versions import Choice
 from model.answering import Unsuitable, find, weight_of, wishes_for
 from model.answers.choosing import Candidate, ChosenBy
 from model.answers.finding import Finding
 from model.families.family import Size
 from model.pictures import Limits
-from model.segmenter import Segmenter
+from model.results.result import Wishes
 from model.storage.manifest import AUTO, Manifest
-
-_CHOSEN_BY: dict[str | None, ChosenBy | None] = {None: "default", AUTO: None}
-"""Who chose the model, by the value of the parameter `model`; for any other name, the caller did."""
 
 _EXTENSION = "maskserve"
 
 
 class Service:
-    """What the views share: settings, models by name (the first is the default), and segmenting with them."""
+    """What the views share: settings, models, traffic, and segmenting with them."""
 
-    def __init__(self, settings: Settings, models: Models, admission: Admission) -> None:
+    def __init__(
+        self, settings: Settings, models: Models, traffic: SharedTraffic, admission: Admission
+    ) -> None:
         self.settings = settings
         self.models = models
+        self.traffic = traffic
         self.admission = admission
         self.sources = Sources(settings)
         self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
         self.decoding = Decoding(self._limits, settings.max_bytes)
 
     @property
-    def segmenters(self) -> Mapping[str, Segmenter]:
-        """The models by name, the first the default. Raises NotReady while they load."""
-        return self.models.all()
+    def served(self) -> Mapping[str, Version]:
+        """For each model, the version that its name alone means; the first is the default.
+
+        Raises NotReady while the models load.
+        """
+        return self.models.all().usual
 
     def fetch(self, image: Image, deadline: TransferDeadline, most: int | None = None) -> bytes:
         """Fetch an image from another server, as `Sources.read` does. Call it inside `receiving`.
@@ -78,27 +85,19 @@ class Service:
         self.models.wait(patience, self.settings.queue_timeout)
         return patience
 
-    def default_segmenter(self) -> Segmenter:
-        """The model that is used when a request names none. Raises NotReady while the models load."""
-        return next(iter(self.segmenters.values()))
-
-    def segmenter_named(self, name: str) -> Segmenter:
-        """The model of that name. Raises ModelNotFound."""
-        if name not in self.segmenters:
-            raise ModelNotFound(
-                f"There is no such model. The loaded models are: {', '.join(self.segmenters)}."
-            )
-        return self.segmenters[name]
+    def version_named(self, name: str) -> Version:
+        """The version that `name` or `name@version` means, to describe it. Raises ModelNotFound, NotReady."""
+        return self.models.all().named(name)
 
     def await_manifest(self, name: str) -> Manifest:
-        """The manifest of the model of that name; waits for the models to load, while holding a place.
+        """The manifest of the version that the running request uses for `name` or `name@version`.
 
-        Raises Busy, ClientLeft, NotReady or ModelNotFound.
+        Waits for the models to load, while holding a place. Raises Busy, ClientLeft, NotReady or
+        ModelNotFound.
         """
         with admitted():
             self.await_models()
-        manifest: Manifest = self.segmenter_named(name).bundle.manifest
-        return manifest
+        return choose(self.models.versions, name).version.manifest
 
     @contextmanager
     def segmented(self, data: bytes, parameters: Parameters, wanted: Wanted) -> Iterator[Finding]:
@@ -123,10 +122,10 @@ class Service:
             Unsuitable: the model has no such class, or cannot answer in this form.
         """
         patience = self.await_models()
-        candidates = self._candidates(parameters, wanted)
+        chosen_by, candidates = self._candidates(parameters, wanted)
         picture = follow(len(data))
         if len(candidates) == 1:
-            picture.goes_to(candidates[0].segmenter.bundle.manifest)
+            picture.goes_to(candidates[0].segmenter.bundle.manifest, chosen_by, candidates[0].arm)
         inference = Inference(self.admission, place(), picture.stopwatch, patience)
 
         def before_pixels(size: Size, pages: int, is_large: bool) -> None:
@@ -145,7 +144,7 @@ class Service:
             finding = find(
                 data,
                 candidates,
-                chosen_by=_CHOSEN_BY.get(parameters.model, "caller"),
+                chosen_by=chosen_by,
                 gate=self.settings.gate,
                 shows_picture=wanted.shows_picture,
                 picture_format=wanted.picture_format,
@@ -158,35 +157,39 @@ class Service:
                 lane=lambda size: inference.lane(weight_of(size, candidates)),
                 turn=inference.turn,
             )
-            picture.goes_to(finding.manifest)
+            picture.goes_to(finding.manifest, finding.chosen_by, finding.arm)
             picture.found(finding.segments)
             if self.settings.drift_window:
                 picture.bins = bins_of(finding, is_whole_answer=not parameters.change_the_answer)
             yield finding
+            current_shadows().take(finding, _wishes_of(finding, candidates))
 
-    def _candidates(self, parameters: Parameters, wanted: Wanted) -> list[Candidate]:
-        """The models that may answer; with model=auto, those that support the request's parameters."""
-        if parameters.model is None:
-            return [self._candidate(self.default_segmenter(), parameters, wanted)]
+    def _candidates(self, parameters: Parameters, wanted: Wanted) -> tuple[ChosenBy | None, list[Candidate]]:
+        """The models that may answer, and who chose the model; None: the gates will, among several.
+
+        The running request holds their versions until it has been answered.
+        """
         if parameters.model != AUTO:
-            return [self._candidate(self.segmenter_named(parameters.model), parameters, wanted)]
+            choice = choose(self.models.versions, parameters.model)
+            return choice.by, [self._candidate(choice, parameters, wanted)]
         candidates = []
         refusals = []
-        for segmenter in self.segmenters.values():
+        for name in self.served:
+            choice = choose(self.models.versions, name)
             # A threshold for object scores means nothing for pixel probabilities, and the caller cannot know
             # which model will answer.
-            is_semantic = segmenter.bundle.manifest.task == "semantic"
+            is_semantic = choice.version.manifest.task == "semantic"
             asked = parameters.model_copy(update={"threshold": None}) if is_semantic else parameters
             try:
-                candidates.append(self._candidate(segmenter, asked, wanted))
+                candidates.append(self._candidate(choice, asked, wanted))
             except Unsuitable as error:
-                refusals.append(f"{segmenter.bundle.manifest.name}: {error}")
+                refusals.append(f"{name}: {error}")
         if not candidates:
             raise Unsuitable(f"no loaded model can answer this request. {'; '.join(refusals)}")
-        return candidates
+        return None, candidates
 
-    def _candidate(self, segmenter: Segmenter, parameters: Parameters, wanted: Wanted) -> Candidate:
-        manifest = segmenter.bundle.manifest
+    def _candidate(self, choice: Choice, parameters: Parameters, wanted: Wanted) -> Candidate:
+        manifest = choice.version.manifest
         wishes = wishes_for(
             manifest,
             wanted.output,
@@ -197,7 +200,12 @@ class Service:
             split=parameters.split,
             min_area=parameters.min_area,
         )
-        return Candidate(segmenter, wishes)
+        return Candidate(choice.version.segmenter, wishes, choice.arm)
+
+
+def _wishes_of(finding: Finding, candidates: Sequence[Candidate]) -> Wishes:
+    """The options with which the picture was answered."""
+    return next(one.wishes for one in candidates if one.segmenter.bundle.manifest is finding.manifest)
 
 
 def _kept_bytes(wanted: Wanted) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -70,7 +71,7 @@ class Service:
                 self._url,
                 params=query,
                 data=data,
-                headers={**self._headers, "X-Request-Id": request_id},
+                headers={**self._headers, "X-Request-Id": request_id, "X-Session": _session_of(image)},
                 timeout=self._timeout,
                 allow_redirects=False,  # a redirect turns POST into GET, without the image
                 stream=True,
@@ -78,6 +79,14 @@ class Service:
                 return _answer_in(response)
         except requests.RequestException as error:
             raise TryAgain(f"the service could not be reached: {error}") from error
+
+
+def _session_of(image: Image) -> str:
+    """The session of an object's events: a service that splits its traffic answers all with one version.
+
+    It is a hash, because a name may have characters that a header cannot have.
+    """
+    return hashlib.sha256(image.uri.encode()).hexdigest()[:32]
 
 
 def _answer_in(response: requests.Response) -> Answer:

@@ -153,6 +153,7 @@ def find(
         stopwatch,
         is_page_chosen=page is not None or projection != "none",
         is_cut=decoded.is_cut,
+        arm=chosen.arm,
     )
 
 

@@ -1,7 +1,12 @@
-"""The catalog: finds the models, which are bundles in folders, and checks their manifests."""
+"""The catalog: finds the models, which are bundles in folders, and checks their manifests.
+
+A bundle is in the folder NAME or, if several versions of a model are kept side by side, in NAME/VERSION.
+`name@version` names one of them; the name alone, the newest.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +24,7 @@ from model.storage.manifest import (
     MANIFEST,
     NAME_PATTERN,
     SHIPPED,
+    VERSION_PATTERN,
     Bundle,
     BundleError,
     Manifest,
@@ -52,39 +58,151 @@ def _roots() -> tuple[Path, Path]:
 
 
 def names() -> list[str]:
-    """Return the names of all bundles, sorted; none is read, so that a broken one does not hide others."""
+    """Return the names of all models, sorted; none is read, so that a broken one does not hide others."""
     put_back(model_dir())
-    return sorted({path.parent.name for root in _roots() for path in root.glob(f"[!.]*/{MANIFEST}")})
+    alone = {path.parent.name for root in _roots() for path in root.glob(f"[!.]*/{MANIFEST}")}
+    versions = {path.parents[1].name for root in _roots() for path in root.glob(f"[!.]*/[!.]*/{MANIFEST}")}
+    return sorted(alone | versions)
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """Return the model and the version in `name@version`; for a name alone, the version is None."""
+    model, at, version = name.partition("@")
+    return model, version if at else None
+
+
+def natural(version: str) -> tuple[object, ...]:
+    """Return a sort key by which "10" comes after "9", and "2026-02" after "2025-11".
+
+    >>> sorted(["10", "9", "9.1", "a"], key=natural)
+    ['9', '9.1', '10', 'a']
+    """
+    parts = [part for part in re.split("([0-9]+)", version) if part]
+    return *((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts), (-1, 0, version)
+
+
+def newness(bundle: Bundle) -> tuple[object, ...]:
+    """Return a sort key by which newer versions of a model come later; those that ship come first."""
+    return not bundle.folder.is_relative_to(SHIPPED), *natural(bundle.manifest.version)
+
+
+def versions(name: str) -> list[str]:
+    """Return the versions of a model, those that ship first, then the user's, each from oldest to newest.
+
+    The version of a bundle that cannot be read is "".
+    """
+    own, shipped = (list(_folders(root, name)) for root in _roots())
+    return [*(version for version in shipped if version not in own), *own]
+
+
+def choices(name: str) -> list[str]:
+    """Return the versions that the name alone may mean, in order of preference: the newest first.
+
+    A bundle in `model_dir` that is in no folder of its version hides those that ship.
+    """
+    found: list[str] = []
+    for root in _roots():
+        found += [version for version in reversed(_folders(root, name)) if version not in found]
+        if (root / name / MANIFEST).is_file():
+            break
+    return found
 
 
 def find(name: str) -> Bundle:
-    """Return the bundle of that name without checking its files; one in `model_dir` hides a shipped one.
+    """Return a bundle without checking its files; one in `model_dir` hides a shipped one of its version.
+
+    Args:
+        name: the name of a model, for its newest version, or `name@version`.
 
     Raises:
         UnknownModel: there is no such bundle; the message lists those that exist.
         BundleError: the manifest of the bundle is not valid.
     """
-    if re.fullmatch(NAME_PATTERN, name):  # any other name could lead out of the folders
-        put_back(model_dir())
-        for root in _roots():
-            if (root / name / MANIFEST).is_file():
-                return read_bundle(root / name)
+    model, version = split_name(name)
+    folder = _folder_of(model, version)
+    if folder is not None:
+        is_alone = folder.name == model and folder.parent in _roots()
+        return read_bundle(folder, model, None if is_alone else folder.name)
+    if there := versions(model):
+        listed = ", ".join(f"{model}@{one}" for one in there)
+        raise UnknownModel(f"there is no version {version!r} of the model {model!r}; there are: {listed}")
     raise UnknownModel(f"there is no model {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
-def read_bundle(folder: Path) -> Bundle:
-    """Return the bundle in `folder`; raise BundleError if its manifest cannot be read or is not valid."""
+def folder_of(name: str) -> Path:
+    """Return the folder of a bundle, which need not be valid; as `find`. Raises UnknownModel."""
+    return _folder_of(*split_name(name)) or find(name).folder
+
+
+def _folder_of(model: str, version: str | None) -> Path | None:
+    for root in _roots():
+        found = _folders(root, model)
+        if version in found:
+            return found[version]
+        if version is None and found:
+            return next(reversed(found.values()))
+    return None
+
+
+def has_version_folders(name: str, root: Path | None = None) -> bool:
+    """Return whether `root` (default: `model_dir`) has versions of the model in folders of their own."""
+    place = (root or model_dir()) / name
+    return any(folder != place for folder in _folders(place.parent, name).values())
+
+
+def _folders(root: Path, name: str) -> dict[str, Path]:
+    """Return the folders of a model's bundles in `root` by version, from oldest to newest."""
+    if not re.fullmatch(NAME_PATTERN, name):  # it could lead out of the folders
+        return {}
+    place = root / name
+    if root != SHIPPED:
+        put_back(root)
+        put_back(place)
+    found = {_version_in(place): place} if (place / MANIFEST).is_file() else {}
+    found |= {
+        path.parent.name: path.parent
+        for path in place.glob(f"[!.]*/{MANIFEST}")
+        if re.fullmatch(VERSION_PATTERN, path.parent.name)
+    }
+    return dict(sorted(found.items(), key=lambda item: natural(item[0])))
+
+
+def _version_in(folder: Path) -> str:
+    """Return the version in a manifest that need not be valid; "" if there is none."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def read_bundle(folder: Path, name: str | None = None, version: str | None = None) -> Bundle:
+    """Return the bundle in a folder.
+
+    Args:
+        folder: contains the manifest.
+        name: the name that it must have. Default: that of the folder.
+        version: the version that it must have, if the folder is NAME/VERSION; None: any.
+
+    Raises:
+        BundleError: the manifest cannot be read, is not valid, or has another name or version.
+    """
+    path = f"{name or folder.name}/{f'{version}/' if version else ''}{MANIFEST}"
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
-        raise BundleError(f"{folder.name}/{MANIFEST}: {problems_in(error)}") from None
+        raise BundleError(f"{path}: {problems_in(error)}") from None
     except (OSError, ValueError) as error:
-        raise BundleError(f"{folder.name}/{MANIFEST} cannot be read: {reason(error)}") from None
-    if bundle.manifest.name != folder.name:
+        raise BundleError(f"{path} cannot be read: {reason(error)}") from None
+    if bundle.manifest.name != (name or folder.name):
         raise BundleError(
-            f"{folder.name}/{MANIFEST} names the model {bundle.manifest.name!r}, and its folder must have the"
+            f"{path} names the model {bundle.manifest.name!r}, and its folder must have the"
             " same name: rename the folder"
+        )
+    if version is not None and bundle.manifest.version != version:
+        raise BundleError(
+            f"{path} has the version {bundle.manifest.version!r}, and its folder must have the same name:"
+            " rename the folder"
         )
     try:
         family = family_named(bundle.manifest.family)
@@ -95,7 +213,7 @@ def read_bundle(folder: Path) -> Bundle:
             )
         family.check(bundle.manifest)
     except (ValueError, TypeError) as error:  # TypeError: for example, a word instead of a number
-        raise BundleError(f"{folder.name}/{MANIFEST}: {error}") from error
+        raise BundleError(f"{path}: {error}") from error
     return bundle
 
 
@@ -110,13 +228,52 @@ def check_name(name: str) -> None:
         )
 
 
+def check_version(version: str) -> None:
+    """Raise BundleError unless a folder can have the name of that version."""
+    if not re.fullmatch(VERSION_PATTERN, version):
+        raise BundleError(
+            f"{version!r} cannot be the version of a model in a folder of its own: use at most 63 letters,"
+            " digits, dots, dashes and underscores, the first a letter or a digit"
+        )
+
+
 @contextmanager
-def new_bundle(name: str, root: Path | None = None) -> Iterator[Path]:
+def new_bundle(name: str, root: Path | None = None, version: str | None = None) -> Iterator[Path]:
     """Yield a folder to fill for a new bundle, which is created in `root` (default: `model_dir`) atomically.
 
-    An existing bundle of that name is unchanged until then, even if the process is killed: see
+    An existing bundle in its place is unchanged until then, even if the process is killed: see
     `whole_folders`.
+
+    Args:
+        name: the model's name.
+        root: the folder of all models.
+        version: if given, the bundle's folder is NAME/VERSION, beside other versions; otherwise NAME.
+
+    Raises:
+        BundleError: the name or the version is invalid; or the bundle would replace a folder of versions.
     """
     check_name(name)
-    with whole_folder((root or model_dir()) / name) as folder:
+    place = (root or model_dir()) / name
+    if version is not None:
+        check_version(version)
+        with _made_if_missing(place), whole_folder(place / version) as folder:
+            yield folder
+        return
+    if has_version_folders(name, root):
+        raise BundleError(
+            f"the folder {name} has versions of the model in folders of their own, which a bundle without a"
+            " version would delete: give the new one a version, too, or delete them first"
+        )
+    with whole_folder(place) as folder:
         yield folder
+
+
+@contextmanager
+def _made_if_missing(place: Path) -> Iterator[None]:
+    """Make a folder for the `with` block, after which it is deleted if it is empty."""
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty
+            place.rmdir()

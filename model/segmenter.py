@@ -157,7 +157,7 @@ def load(
     threads: int | None = None,
     tested: bool = False,
 ) -> Segmenter:
-    """Load the model of that name and check its files.
+    """Load the model of that name and check its files; see `catalog.find`.
 
     >>> from model.pictures import read
     >>> nuclei = load("nuclei")
@@ -166,7 +166,7 @@ def load(
     (True, (512, 512))
 
     Args:
-        name: the name of a bundle.
+        name: the name of a model, for its newest version, or `name@version`.
         engine: "openvino" or "tensorflow"; None: openvino if the model has compiled stages.
         precision: "f32", "bf16" or "int8"; None: the fastest one that this processor supports and that was
             close enough to the reference when the stages were compiled.

@@ -208,7 +208,8 @@ FLOORS = {
     "app": (
         ("errors", "probe"),
         ("configuration", "monitoring"),  # monitoring is told what there is; it asks nobody
-        ("access", "fetching"),
+        ("access", "fetching", "shadow"),
+        ("versions",),
         ("serving",),
         ("requests",),
         ("service",),
@@ -225,7 +226,7 @@ FLOORS = {
         ("families",),
         ("catalog", "mrcnn"),
         ("segmenter",),
-        ("answers", "experiments", "publishing"),
+        ("answers", "experiments", "publishing", "shadowing"),
         ("formats",),
         ("answering",),
         ("commands",),

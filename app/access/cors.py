@@ -7,6 +7,7 @@ import re
 from flask import Flask, Response, request
 from flask_cors import CORS
 
+from app.access.callers import SESSION_HEADER
 from app.access.keys import KEY_HEADER
 from app.configuration.settings import Settings
 
@@ -17,6 +18,7 @@ _ALLOWED = (
     "Content-Encoding",
     "Inference-Header-Content-Length",
     "X-Request-Id",
+    SESSION_HEADER,
     # OpenTelemetry adds these to every request of a page that it instruments.
     "traceparent",
     "tracestate",
@@ -25,6 +27,8 @@ _ALLOWED = (
 _EXPOSED = (
     "X-Request-Id",
     "X-Model",
+    "X-Model-Version",
+    "X-Model-Arm",
     "X-Segment-Count",
     "X-Segments-Found",
     "Server-Timing",

@@ -1,4 +1,7 @@
-"""API keys: if MASKSERVE_API_KEYS is set, a request without one of these keys is refused."""
+"""API keys: if MASKSERVE_API_KEYS is set, a request without one of these keys is refused.
+
+Routes that change models or traffic need a key of MASKSERVE_ADMIN_KEYS instead.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from blinker import Namespace
 from flask import Flask, current_app, g, request
 
 from app.configuration.settings import Settings
-from app.errors import Unauthorized
+from app.errors import NotFound, Unauthorized
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +27,8 @@ _OPEN_RULES = frozenset(
     | {"/v2/models/<name>/ready", "/v2/models/<name>/versions/<version>/ready"}
 )
 _OPEN_FOLDER = "/v2/health/"
+_ADMIN_FOLDERS = ("/v2/repository/", "/api/v1/traffic")
+"""Routes that need a key of MASKSERVE_ADMIN_KEYS, and that no other key opens."""
 
 # Random letters and digits: trying all 62^16 at a thousand a second takes 10^18 years.
 _SHORTEST_GOOD_KEY = 16
@@ -53,6 +58,8 @@ class Keys:
 
     def are_needed(self) -> bool:
         """Whether the running request needs a key: all do, except reads of probes, docs and static files."""
+        if is_for_admins(_route()):  # checked by themselves
+            return False
         if not self._digests or request.method == "OPTIONS":  # a browser's preflight comes without the key
             return False
         if request.url_rule is None or request.method not in ("GET", "HEAD"):
@@ -61,19 +68,35 @@ class Keys:
         return rule not in self._open_rules and not rule.startswith(_OPEN_FOLDER)
 
 
+def is_for_admins(route: str) -> bool:
+    """Whether a route, as it is written in the code, changes models or traffic."""
+    return route.startswith(_ADMIN_FOLDERS)
+
+
+def _route() -> str:
+    return request.url_rule.rule if request.url_rule else ""
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Refuse requests to `app` that need a key and have none, before their bodies are read."""
     keys = Keys(settings.api_keys, settings.health_route)
+    admin_keys = Keys(settings.admin_keys, None)
     app.extensions[_EXTENSION] = keys
-    short = sum(len(key) < _SHORTEST_GOOD_KEY for key in settings.api_keys)
-    if short:
-        logger.warning(
-            "MASKSERVE_API_KEYS: %d of %d keys have fewer than %d characters and may be guessed; use longer"
-            " ones, such as the output of: openssl rand -hex 24",
-            short,
-            len(settings.api_keys),
-            _SHORTEST_GOOD_KEY,
-        )
+    _warn_of_short_keys("MASKSERVE_API_KEYS", settings.api_keys)
+    _warn_of_short_keys("MASKSERVE_ADMIN_KEYS", settings.admin_keys)
+
+    @app.before_request
+    def check_admin() -> None:
+        if not is_for_admins(_route()) or request.method == "OPTIONS":
+            return
+        if not settings.admin_keys:
+            raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
+        offered = request.headers.get(KEY_HEADER)
+        if offered is None:
+            raise Unauthorized(
+                f"This route requires one of MASKSERVE_ADMIN_KEYS; send it in the header {KEY_HEADER}."
+            )
+        g.key_hash = admin_keys.recognise(offered.encode("latin-1", "replace"))
 
     @app.before_request
     def check_header() -> None:
@@ -83,6 +106,19 @@ def register(app: Flask, settings: Settings) -> None:
         if offered is None:
             raise Unauthorized(f"This service requires an API key; send it in the header {KEY_HEADER}.")
         g.key_hash = keys.recognise(offered.encode("latin-1", "replace"))  # WSGI decodes header bytes so
+
+
+def _warn_of_short_keys(setting: str, keys: Sequence[str]) -> None:
+    short = sum(len(key) < _SHORTEST_GOOD_KEY for key in keys)
+    if short:
+        logger.warning(
+            "%s: %d of %d keys have fewer than %d characters and may be guessed; use longer ones, such as the"
+            " output of: openssl rand -hex 24",
+            setting,
+            short,
+            len(keys),
+            _SHORTEST_GOOD_KEY,
+        )
 
 
 def needs_key() -> bool:

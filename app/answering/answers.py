@@ -31,6 +31,9 @@ def respond(finding: Finding, wanted: Wanted) -> Response:
     """The answer to a request with one image."""
     response = jsonify(to_json(finding, wanted)) if wanted.output is JSON else _file(finding, wanted)
     response.headers["X-Model"] = finding.manifest.name
+    response.headers["X-Model-Version"] = finding.manifest.version
+    if finding.arm is not None:
+        response.headers["X-Model-Arm"] = finding.arm
     response.headers["X-Segment-Count"] = str(len(finding.segments))
     response.headers["X-Segments-Found"] = str(finding.result.found)
     timings = timings_of(finding)

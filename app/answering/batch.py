@@ -21,6 +21,7 @@ from app.service import current_service
 from app.serving.clients import Client
 from app.serving.reception import admitted, receiving
 from app.serving.request_deadline import seconds_left
+from model.catalog import split_name
 
 Texts = Mapping[str, Sequence[str]]
 
@@ -149,7 +150,7 @@ def _parse(
     document: Mapping[str, Any], texts: Sequence[Texts], model: str | None
 ) -> tuple[Parameters, Wanted]:
     if model is not None:
-        if document.get("model") not in (None, model):
+        if document.get("model") not in (None, model, split_name(model)[0]):
             raise BadParameter(f"model must be {model}, as in the route, or be left out.")
         document = {**document, "model": model}
     most = current_service().settings.max_segments

@@ -33,7 +33,7 @@ def _unfamiliar(finding: Finding) -> list[dict[str, str]]:
         return []
     if finding.verdict.label == NOTHING:  # the answer already says that nothing was found
         return []
-    advice = _advice(manifest.name, list(current_service().segmenters))
+    advice = _advice(manifest.name, list(current_service().served))
     return [
         {
             "code": "unfamiliar",

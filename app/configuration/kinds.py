@@ -15,6 +15,10 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[a-z0-9._-]+)(:[0-9]{
 _SHORTEST = 0.1  # seconds
 
 
+class Mistake(ValueError):
+    """A value that is not allowed; unlike those of other ValueErrors, the message says why, for operators."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of value: `allowed` says which values, in words; `parse` returns one or raises ValueError."""
@@ -48,6 +52,18 @@ def seconds(most: int) -> Kind:
         return float(number)
 
     return Kind(f"a number of seconds from {_SHORTEST} to {most}", parse)
+
+
+def number(least: float, most: float) -> Kind:
+    """A number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        found = number_in(text)
+        if found is None or not least <= found <= most:
+            raise ValueError
+        return float(found)
+
+    return Kind(f"a number from {least:g} to {most:g}", parse)
 
 
 def names() -> Kind:

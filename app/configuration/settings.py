@@ -10,10 +10,12 @@ from typing import Any, get_args
 from app.configuration.environment import complaint_about_names, complaint_about_port
 from app.configuration.kinds import (
     Kind,
+    Mistake,
     keys,
     matching,
     names,
     names_matching,
+    number,
     one_of,
     or_unset,
     origins,
@@ -21,6 +23,7 @@ from app.configuration.kinds import (
     some_of,
     whole_number,
 )
+from app.configuration.traffic import Split, Version, shadows_in, split_in
 from model.answers.choosing import GatePolicy
 from model.results.result import MOST_SEGMENTS, USUAL_CEILING
 
@@ -64,8 +67,8 @@ class Settings:
     models: tuple[str, ...] = _setting(
         "nuclei,people",
         names(),
-        "The models to load: names, or gs:// folders of bundles. The first one is used when a request names"
-        " no model.",
+        "The models to load: names, for their newest version, name@version, or gs:// folders of bundles. The"
+        " first one is used when a request names no model.",
     )
     engine: str | None = _setting(
         "",
@@ -84,6 +87,43 @@ class Settings:
         one_of(*get_args(GatePolicy)),
         "What to do with a picture unlike those that the model was trained on: off (nothing), warn (a"
         " warning in the answer) or refuse (422).",
+    )
+
+    # --- versions
+    model_poll: float | None = _setting(
+        "",
+        or_unset(seconds(86_400)),
+        "How often to look for new versions in MASKSERVE_MODEL_DIR and in the gs:// folders of"
+        " MASKSERVE_MODELS, in seconds. Default: never.",
+    )
+    admin_keys: tuple[str, ...] = _setting(
+        "",
+        or_unset(keys(), ()),
+        "The values of X-API-Key with which versions can be loaded and unloaded, and traffic be changed."
+        " Default: none, and those routes answer 404.",
+        secret=True,
+    )
+    traffic: Split = _setting(  # noqa: RUF009
+        "",
+        Kind("versions with shares, such as nuclei@2=90,nuclei@3=10", split_in),
+        "Splits the callers of a model among its versions, by shares in per cent, such as"
+        " nuclei@2=90,nuclei@3=10. Default: the newest version answers.",
+    )
+    shadow: tuple[Version, ...] = _setting(
+        "",
+        Kind("versions, such as nuclei@4", shadows_in),
+        "A version that also processes pictures that another version has answered, such as nuclei@4. Its"
+        " results are compared with the answers and then dropped. Default: none.",
+    )
+    shadow_share: float = _setting(
+        "1",
+        number(0, 1),
+        "The share of the pictures that MASKSERVE_SHADOW processes, from 0 to 1; fewer under load.",
+    )
+    shadow_log: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Whether each comparison with the shadow is a line in the log, for python -m model compare.",
     )
 
     # --- processes
@@ -337,9 +377,10 @@ class Settings:
                 values[definition.field] = definition.kind.parse(text)
             except ValueError as error:
                 found = "its present value (not shown: it is secret)" if definition.secret else repr(text)
-                raise BadSetting(f"{definition.name} must be {definition.kind.allowed}, not {found}") from (
-                    None if definition.secret else error
-                )
+                why = f": {error}" if isinstance(error, Mistake) else ""
+                raise BadSetting(
+                    f"{definition.name} must be {definition.kind.allowed}, not {found}{why}"
+                ) from (None if definition.secret else error)
         settings = cls(**values)
         _check_together(settings)
         return settings

@@ -43,7 +43,10 @@ class Picture:
     Attributes:
         bytes: the size of its file.
         image: its number in the request, from 0.
-        model, version, classes: the model that segments it, and the model's classes; index 0 is background.
+        model, version, classes: the model that segments it, its version, and its classes; index 0 is
+            background.
+        chosen_by: who chose the model; None if that is not known yet.
+        arm: the version, `name@version`, if a split of the traffic chose it.
         stopwatch: the durations of its stages so far.
         size: (width, height) in pixels; None until `found` is called.
         class_ids, scores: (N,) of its segments.
@@ -55,15 +58,18 @@ class Picture:
     model: str = AUTO
     version: str = ""
     classes: Sequence[str] = ()
+    chosen_by: str | None = None
+    arm: str | None = None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     size: tuple[int, int] | None = None
     class_ids: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     scores: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     bins: Mapping[str, int] = field(default_factory=dict)
 
-    def goes_to(self, manifest: Manifest) -> None:
-        """Record which model segments it, as soon as that is known."""
+    def goes_to(self, manifest: Manifest, chosen_by: str | None, arm: str | None) -> None:
+        """Record which model segments it and who chose that, as soon as it is known."""
         self.model, self.version, self.classes = manifest.name, manifest.version, manifest.classes
+        self.chosen_by, self.arm = chosen_by, arm
 
     def found(self, segments: Segments) -> None:
         """Keep what logs and metrics need of `segments`, but not the masks, which would stay in memory."""
@@ -84,6 +90,7 @@ class Record:
         pictures: those that went to a model, or were being prepared for one.
         refusals: why the request, or pictures of it, were refused: the errors' kinds.
         failure: the exception that caused a 500, or a 503 for lack of memory.
+        caller: a short hash of the caller.
     """
 
     request_id: str
@@ -94,6 +101,7 @@ class Record:
     pictures: list[Picture] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     failure: BaseException | None = None
+    caller: str | None = None
 
     def seconds(self) -> float:
         """The seconds since the request started."""

@@ -110,6 +110,8 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
         "protocol": request.environ.get("SERVER_PROTOCOL"),
     }
     entry: dict[str, Any] = {"httpRequest": {key: value for key, value in http_request.items() if value}}
+    if record.caller:
+        entry["caller"] = record.caller
     if record.pictures:
         entry["images"] = [_picture(picture) for picture in record.pictures]
     if record.refusals:
@@ -119,7 +121,13 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
 
 def _picture(picture: Picture) -> dict[str, Any]:
     stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
-    known: dict[str, Any] = {"model": picture.model, "bytes": picture.bytes, "timings_ms": stages}
+    of_model = {"version": picture.version, "chosen_by": picture.chosen_by, "arm": picture.arm}
+    known: dict[str, Any] = {
+        "model": picture.model,
+        **{name: value for name, value in of_model.items() if value},
+        "bytes": picture.bytes,
+        "timings_ms": stages,
+    }
     if picture.image:
         known["image"] = picture.image
     if picture.size is None:  # it was refused before it was segmented

@@ -13,15 +13,16 @@ import prometheus_client
 from flask import Flask, Response, current_app, g
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from app.monitoring import counts, current_request
 from app.monitoring.current_request import Picture, Record
 from app.monitoring.drift import Windows
+from app.monitoring.loaded import LoadedModel, info_of, share_of, state_of
 from app.monitoring.processes import Processes, Usage
-from model.segmenter import Segmenter
+from app.monitoring.shadows import ShadowMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,33 @@ class Metrics:
     """The metrics of one process, and of those that share PROMETHEUS_MULTIPROC_DIR with it.
 
     Labels have few values, all defined by the service: callers cannot create new ones.
+
+    Attributes:
+        shares: returns the model, the version and the share in per cent of each version that callers are
+            split among.
+        shadows: the metrics of shadows.
     """
 
-    def __init__(self, loaded: Callable[[], Iterable[Segmenter]], drift_window: int) -> None:
-        """See `register`."""
+    def __init__(
+        self,
+        loaded: Callable[[], Iterable[LoadedModel]],
+        states: Callable[[], Iterable[tuple[str, str, str]]],
+        processes: Processes | None,
+        drift_window: int,
+    ) -> None:
+        """Create the metrics.
+
+        Args:
+            loaded: returns the versions of models that are loaded by now.
+            states: returns all versions that are or were to be loaded: model, version and state.
+            processes: the processes to count together; None: this one counts alone.
+            drift_window: how many of this process's last pictures are compared with validation pictures.
+        """
         disable_created_metrics()  # a second series for each metric, which nobody uses
-        self._processes = _processes()
+        self._processes = processes
         self._loaded = loaded
+        self._version_states = states
+        self.shares: Callable[[], Iterable[tuple[str, str, float]]] = tuple
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, meaning: str, *labels: str) -> prometheus_client.Counter:
@@ -74,10 +95,18 @@ class Metrics:
                 "running": gauge("inferences_running", "Running inferences, each of an image or a tile."),
             }
             self._stage_seconds = histogram(
-                "stage_seconds", "Seconds that each stage of an image took.", _SECONDS, "model", "stage"
+                "stage_seconds",
+                "Seconds that each stage of an image took.",
+                _SECONDS,
+                *("model", "version", "stage"),
             )
-            self._segments = counter("segments_total", "Segments found.", "model", "class")
-            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model")
+            self._answered = counter(
+                "images_answered_total",
+                "Images answered, by version and who chose it.",
+                *("model", "version", "chosen_by"),
+            )
+            self._segments = counter("segments_total", "Segments found.", "model", "version", "class")
+            self._scores = histogram("score", "Scores of the segments found.", _SCORES, "model", "version")
             self._image_bytes = histogram("image_bytes", "Sizes of image files, in bytes.", _BYTES)
             self._image_pixels = histogram("image_pixels", "Width times height of images.", _PIXELS)
             self._self_tests = counter(
@@ -87,6 +116,7 @@ class Metrics:
                 self._self_tests.labels(outcome)
             self._windows = Windows(drift_window, registry)
             counter("processes_started_total", "Processes started, including replacements.").inc()
+            self.shadows = ShadowMetrics(registry)
 
     def watch(self, state: str) -> AbstractContextManager[object]:
         """Count one more "arriving", "waiting" or "running" for the length of the `with` block."""
@@ -115,14 +145,15 @@ class Metrics:
     def _count(self, picture: Picture) -> None:
         self._image_bytes.observe(picture.bytes)
         for stage, milliseconds in picture.stopwatch.milliseconds.items():
-            self._stage_seconds.labels(picture.model, stage).observe(milliseconds / 1000)
+            self._stage_seconds.labels(picture.model, picture.version, stage).observe(milliseconds / 1000)
         if picture.size is None:  # it was refused before it was segmented
             return
         width, height = picture.size
         self._image_pixels.observe(width * height)
+        self._answered.labels(picture.model, picture.version, picture.chosen_by).inc()
         for class_id, number in Counter(picture.class_ids.tolist()).items():
-            self._segments.labels(picture.model, picture.classes[class_id]).inc(number)
-        scores = self._scores.labels(picture.model)
+            self._segments.labels(picture.model, picture.version, picture.classes[class_id]).inc(number)
+        scores = self._scores.labels(picture.model, picture.version)
         for score in picture.scores.tolist():
             scores.observe(score)
         self._windows.count(picture.model, picture.version, picture.bins)
@@ -155,16 +186,17 @@ class Metrics:
 
     def _collect(self, counted: CollectorRegistry, processes: list[int]) -> list[Metric]:
         loaded = list(self._loaded())
-        manifests = [segmenter.bundle.manifest for segmenter in loaded]
         return [
-            *self._windows.judged(counted.collect(), manifests),
+            *self._windows.judged(counted.collect(), [one.manifest for one in loaded]),
             *Usage(processes).collect(),
-            _info(loaded),
+            info_of(loaded),
+            state_of(self._version_states()),
+            share_of(self.shares()),
         ]
 
 
-def _processes() -> Processes | None:
-    """The processes that share metrics; None if this process counts alone, for example on a full disk."""
+def join_processes() -> Processes | None:
+    """Join the processes that share metrics; None if this process counts alone, as with a full disk."""
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # prometheus_client reads the same variable
     if not folder:
         return None
@@ -190,26 +222,18 @@ class _Collected(Collector):
         return self._collected
 
 
-def _info(loaded: Iterable[Segmenter]) -> Metric:
-    """One sample with the value 1 for each loaded model."""
-    labels = ("model", "version", "engine", "precision")
-    family = GaugeMetricFamily("maskserve_model_info", "1 for each model that is loaded.", labels=labels)
-    for segmenter in loaded:
-        manifest = segmenter.bundle.manifest
-        version = str(manifest.version)
-        family.add_metric([manifest.name, version, segmenter.engine, segmenter.precision], 1)
-    return family
-
-
-def register(app: Flask, loaded: Callable[[], Iterable[Segmenter]], drift_window: int = 0) -> Metrics:
+def register(
+    app: Flask,
+    loaded: Callable[[], Iterable[LoadedModel]],
+    states: Callable[[], Iterable[tuple[str, str, str]]],
+    processes: Processes | None,
+    drift_window: int = 0,
+) -> Metrics:
     """Count the requests to `app`. Everything else has to be reported to the returned metrics.
 
-    Args:
-        app: the application.
-        loaded: returns the models that are loaded by now.
-        drift_window: how many of this process's last pictures are compared with validation pictures.
+    Arguments are as for `Metrics`.
     """
-    metrics = Metrics(loaded, drift_window)
+    metrics = Metrics(loaded, states, processes, drift_window)
     app.extensions[_EXTENSION] = metrics
 
     @app.before_request

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.access.keys import is_for_admins
 from app.openapi import schemas
 from app.openapi.bodies import JSON_BODY, Schema
 from app.openapi.operations import Operation, Terms
@@ -26,6 +27,10 @@ _ANSWERS: list[type[BaseModel]] = [  # and feedback, the one body with objects i
     schemas.Alive,
     schemas.Ready,
     schemas.NameList,
+    schemas.RepositoryIndex,
+    schemas.LoadedVersion,
+    schemas.UnloadedVersions,
+    schemas.TrafficInUse,
     schemas.ModelState,
     schemas.Server,
     schemas.ModelTensors,
@@ -44,6 +49,7 @@ _PROBLEMS = {
     403: "The service does not allow this URL, bucket or path",
     404: "No such model, object or file",
     408: "The upload is too slow",
+    409: "The change is refused, and everything is as before; the message says why",
     413: "Too many bytes, pixels, frames, parts or images",
     415: "Not an image, or not of an accepted type",
     422: "An image that cannot be decoded (truncated, corrupt), that the model cannot process, or that no"
@@ -66,7 +72,7 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
 
     `topics`: functions that describe the operations of a topic, in order; operations that compute come first.
     """
-    tasks = {model.bundle.manifest.task for model in service.segmenters.values()}
+    tasks = {model.manifest.task for model in service.served.values()}
     formats = formats_for(*tasks)
     parameters = _parameters(service, formats)
     if "semantic" not in tasks:
@@ -82,7 +88,7 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
         [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
     )
     components: dict[str, Any] = {"schemas": definitions["$defs"]}
-    if service.settings.api_keys:
+    if service.settings.api_keys or service.settings.admin_keys:
         components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     return {
         "openapi": "3.1.0",
@@ -96,13 +102,18 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
     }
 
 
+def _names(service: Service) -> list[str]:
+    """The names of models, then those of their versions."""
+    return [*service.served, *(version.full_name for version in service.models.all())]
+
+
 def _parameters(service: Service, formats: Sequence[Format]) -> dict[str, Schema]:
     """The schema of each parameter of a segmentation."""
     properties = Parameters.model_json_schema()["properties"]
-    known = {name for model in service.segmenters.values() for name in model.bundle.manifest.classes[1:]}
+    known = {name for model in service.served.values() for name in model.manifest.classes[1:]}
     described = {name: _without_null(schema) for name, schema in properties.items()}
     described["output"]["enum"] = [one.name for one in formats]
-    described["model"]["enum"] = [*service.segmenters, AUTO]
+    described["model"]["enum"] = [*_names(service), AUTO]
     described["classes"]["items"]["enum"] = sorted(known)
     described["max_segments"]["maximum"] = service.settings.max_segments
     return described
@@ -140,7 +151,7 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
         "summary": operation.summary,
         "operationId": f"{operation.method}{operation.path}".translate(_ID),
     }
-    named = [_in("path", "name", {"type": "string", "enum": list(service.segmenters)}, required=True)]
+    named = [_in("path", "name", {"type": "string", "enum": _names(service)}, required=True)]
     asked = [_in("query", name, schema) for name, schema in parameters.items()]
     described["parameters"] = [
         *(named if "{name}" in operation.path else []),
@@ -154,7 +165,8 @@ def _describe(operation: Operation, parameters: Mapping[str, Schema], service: S
                 for kind, schema in operation.bodies.items()
             },
         }
-    keyed = bool(service.settings.api_keys) and 401 in operation.problems
+    keys = service.settings.admin_keys if is_for_admins(operation.path) else service.settings.api_keys
+    keyed = bool(keys) and 401 in operation.problems
     if keyed:
         described["security"] = [{"key": []}]
     described["responses"] = {

@@ -89,10 +89,26 @@ class ModelDescription(JsonObject):
     input: dict[str, Any]
 
 
+class VersionState(JsonObject):
+    """A version of a model, and its state."""
+
+    version: str
+    state: Literal["loading", "ready", "failed", "unloading"] = Field(
+        description="failed: it is not served, and reason says why; unloading: the last requests still use it"
+    )
+    reason: str | None = None
+
+
+class ListedModel(ModelDescription):
+    """A loaded model: the version that its name alone means, and the states of all versions."""
+
+    versions: list[VersionState]
+
+
 class ModelList(JsonObject):
     """The loaded models; the first is the default."""
 
-    models: list[ModelDescription]
+    models: list[ListedModel]
 
 
 class Alive(JsonObject):
@@ -138,6 +154,14 @@ class Inference(JsonObject):
     outputs: list[Tensor]
 
 
+class TrafficInUse(JsonObject):
+    """How callers are split among versions, and which versions run in the shadow; an empty text: none."""
+
+    traffic: str = Field(examples=["nuclei@2=90,nuclei@3=10"])
+    shadow: str = Field(examples=["nuclei@4"])
+    shadow_share: float = Field(ge=0, le=1, description="of the pictures that the shadow processes")
+
+
 class NameList(JsonObject):
     """KServe V1's list of models."""
 
@@ -149,6 +173,34 @@ class ModelState(JsonObject):
 
     name: str
     ready: bool
+
+
+class RepositoryEntry(JsonObject):
+    """A version in KServe V2's index of the model repository."""
+
+    name: str
+    version: str
+    state: Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
+    reason: str | None = Field(default=None, description="why it is unavailable")
+
+
+class RepositoryIndex(RootModel[list[RepositoryEntry]]):
+    """KServe V2's index of the model repository."""
+
+
+class LoadedVersion(JsonObject):
+    """A version that all processes now serve."""
+
+    name: str
+    version: str
+    state: Literal["READY"]
+
+
+class UnloadedVersions(JsonObject):
+    """The versions of a model that are not served any more."""
+
+    name: str
+    versions: list[str]
 
 
 class Server(JsonObject):

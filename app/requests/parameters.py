@@ -84,9 +84,9 @@ class Parameters(BaseModel):
 
     model: str | None = Field(
         default=None,
-        title="the name of a loaded model, or auto",
-        description="The model; auto chooses the first one whose gate accepts the picture. Default: the first"
-        " configured model.",
+        title="the name of a loaded model, name@version, or auto",
+        description="The model, or name@version for one of its versions; auto chooses the first model whose"
+        " gate accepts the picture. Default: the first configured model.",
     )
     threshold: float | None = Field(
         default=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -15,7 +16,9 @@ from app.requests.intake import receive_several
 from app.requests.sources import split
 from app.service import current_service
 from app.serving.reception import receiving
-from model.segmenter import Segmenter
+from app.versions.changes import State
+from app.versions.version import Version
+from model.catalog import natural, split_name
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -46,19 +49,37 @@ def batch() -> dict[str, Any]:
 @api.get("/models")
 def list_models() -> dict[str, Any]:
     """The loaded models; the first is the default."""
-    return {"models": [_description(segmenter) for segmenter in current_service().segmenters.values()]}
+    service = current_service()
+    states = service.models.changes.states()
+    return {
+        "models": [
+            {**_description(version), "versions": _versions(name, states)}
+            for name, version in service.served.items()
+        ]
+    }
 
 
 @api.get("/models/<name>")
 def describe_model(name: str) -> dict[str, Any]:
     """One loaded model."""
-    return _description(current_service().segmenter_named(name))
+    return _description(current_service().version_named(name))
 
 
-def _description(segmenter: Segmenter) -> dict[str, Any]:
+def _versions(name: str, states: Mapping[str, State]) -> list[dict[str, Any]]:
+    """The versions of a model, from oldest to newest, with their states."""
+    found = {split_name(full_name): state for full_name, state in states.items()}
+    versions = sorted((version or "" for model, version in found if model == name), key=natural)
+    return [
+        {"version": version, "state": found[name, version].state}
+        | ({"reason": reason} if (reason := found[name, version].reason) else {})
+        for version in versions
+    ]
+
+
+def _description(version: Version) -> dict[str, Any]:
     """A model as its bundle describes it; `class_id` in an answer is an index into `classes`."""
-    manifest = segmenter.bundle.manifest
-    return {name: getattr(manifest, name) for name in _DESCRIPTION} | {"input": segmenter.input_policy}
+    values = {name: getattr(version.manifest, name) for name in _DESCRIPTION}
+    return values | {"input": version.input_policy}
 
 
 def described(terms: Terms) -> list[Operation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
@@ -10,9 +10,8 @@ from werkzeug.http import generate_etag
 
 from app.openapi.document import document
 from app.requests.parameters import Parameters
-from app.routes import api, feedback, open_inference, operations, platforms, predict
+from app.routes import api, feedback, open_inference, operations, platforms, predict, repository, traffic
 from app.service import current_service
-from model.segmenter import Segmenter
 
 documents = Blueprint("documents", __name__)
 
@@ -24,14 +23,16 @@ _DESCRIBED = (
     predict.described,
     platforms.described,
     open_inference.described,
+    repository.described,
+    traffic.described,
     operations.described,
 )
 
 
 class _Rendered(NamedTuple):
-    """A rendered document, and the models that it describes."""
+    """A rendered document, and the number of the set of versions that it describes (`Versions`)."""
 
-    segmenters: Mapping[str, Segmenter]
+    number: int
     text: bytes
     etag: str
 
@@ -57,9 +58,10 @@ def _once(mimetype: str, render: Callable[[dict[str, Any]], bytes]) -> Response:
     service = current_service()
     known: dict[str, _Rendered] = current_app.extensions.setdefault(_EXTENSION, {})
     rendered = known.get(mimetype)
-    if rendered is None or rendered.segmenters is not service.segmenters:
+    number = service.models.versions.number
+    if rendered is None or rendered.number != number:
         text = render(document(service, _DESCRIBED))
-        rendered = known[mimetype] = _Rendered(service.segmenters, text, generate_etag(text))
+        rendered = known[mimetype] = _Rendered(number, text, generate_etag(text))
     response = Response(rendered.text, mimetype=mimetype)
     response.set_etag(rendered.etag)
     response.make_conditional(request)

@@ -17,7 +17,7 @@ from app.requests.tensors import INPUT, OUTPUT, receive_inference
 from app.routes.operations import check_ready, live, ready
 from app.service import current_service
 from app.serving.reception import receiving
-from model.storage.manifest import Manifest
+from model.catalog import split_name
 
 open_inference = Blueprint("open_inference", __name__, url_prefix="/v2")
 
@@ -30,7 +30,10 @@ def describe_server() -> dict[str, Any]:
     return {
         "name": "maskserve",
         "version": "1",
-        "extensions": ["binary_tensor_data", "model_configuration", "parameters"],
+        "extensions": [
+            *("binary_tensor_data", "model_configuration", "parameters"),
+            *(["model_repository"] if current_service().settings.admin_keys else []),
+        ],
     }
 
 
@@ -50,10 +53,11 @@ def ready_v2() -> dict[str, Any]:
 @open_inference.get("/models/<name>/versions/<version>")
 def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
     """A model's inputs and outputs."""
-    manifest = _manifest(name, version)
+    found = current_service().version_named(_full_name(name, version))
+    known = current_service().models.all().versions[found.name]
     return {
-        "name": manifest.name,
-        "versions": [manifest.version],
+        "name": found.name,
+        "versions": [found.version] if version else list(known),
         "platform": _PLATFORM,
         "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
         "outputs": [{"name": OUTPUT, "datatype": "BYTES", "shape": [-1]}],
@@ -64,9 +68,8 @@ def describe_v2(name: str, version: str | None = None) -> dict[str, Any]:
 @open_inference.get("/models/<name>/versions/<version>/config")
 def configure_v2(name: str, version: str | None = None) -> dict[str, Any]:
     """The same in the form of Triton's model configuration."""
-    manifest = _manifest(name, version)
     return {
-        "name": manifest.name,
+        "name": current_service().version_named(_full_name(name, version)).name,
         "platform": _PLATFORM,
         "backend": _PLATFORM,
         "max_batch_size": 0,  # the shape has no batch dimension before those in dims
@@ -80,7 +83,7 @@ def configure_v2(name: str, version: str | None = None) -> dict[str, Any]:
 def model_ready_v2(name: str, version: str | None = None) -> dict[str, Any]:
     """Whether a model is ready."""
     check_ready()
-    return {"name": _manifest(name, version).name, "ready": True}
+    return {"name": current_service().version_named(_full_name(name, version)).name, "ready": True}
 
 
 @open_inference.post("/models/<name>/infer")
@@ -90,24 +93,21 @@ def infer(name: str, version: str | None = None) -> Response:
     service = current_service()
     with receiving():
         asked = receive_inference(service.settings)
-    manifest = service.await_manifest(name)
-    _check_version(manifest, version)
+    full_name = _full_name(name, version)
+    manifest = service.await_manifest(full_name)
     images: list[tuple[Image, dict[str, Any]]] = [(image, {}) for image in asked.images]
-    answers = answer_each(images, asked.parameters, dict(request.args.lists()), model=name)
+    answers = answer_each(images, asked.parameters, dict(request.args.lists()), model=full_name)
     return answer_inference(asked, answers, manifest)
 
 
-def _manifest(name: str, version: str | None) -> Manifest:
-    manifest: Manifest = current_service().segmenter_named(name).bundle.manifest
-    _check_version(manifest, version)
-    return manifest
-
-
-def _check_version(manifest: Manifest, version: str | None) -> None:
-    if version not in (None, manifest.version):
-        raise ModelNotFound(
-            f"There is no such version of {manifest.name}; it has version {manifest.version}."
-        )
+def _full_name(name: str, version: str | None) -> str:
+    """What the route names, `name` or `name@version`. Raises ModelNotFound."""
+    if version is None:
+        return name
+    model, named = split_name(name)
+    if named not in (None, version):
+        raise ModelNotFound(f"The route names two versions of {model}: {named} and {version}.")
+    return f"{model}@{version}"
 
 
 def described(terms: Terms) -> list[Operation]:

@@ -27,7 +27,7 @@ def live() -> dict[str, Any]:
 def ready() -> dict[str, Any]:
     """The service is ready for requests."""
     check_ready()
-    return {"status": "ready", "models": list(current_service().segmenters)}
+    return {"status": "ready", "models": list(current_service().served)}
 
 
 def check_ready() -> None:

@@ -28,13 +28,13 @@ from app.requests.parameters import Parameters
 from app.requests.wanted import Wanted
 from app.service import current_service
 from app.serving.reception import admitted, receiving
+from app.versions.version import Version
 from model.answers.finding import Finding
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
 from model.publishing.published import PUBLISHED
-from model.segmenter import Segmenter
 from model.storage.manifest import AUTO, Manifest
 
 pages = Blueprint("pages", __name__)
@@ -63,7 +63,7 @@ _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large scre
 @pages.get("/")
 def index() -> Response:
     """The viewer. Raises NotReady while the models load."""
-    current_service().default_segmenter()
+    current_service().models.all()
     return _index()
 
 
@@ -81,7 +81,7 @@ def segment() -> str:
         data = service.sources.read(image)
     with admitted():
         service.await_models()
-        parameters = Parameters(model=_automatic(service.segmenters))
+        parameters = Parameters(model=_automatic(service.served))
         with service.segmented(data, parameters, Wanted(OVERLAY, Options())) as finding:
             with finding.stopwatch.measure("encode"):
                 overlay = draw_result(finding.image, finding.result, finding.class_names)
@@ -97,29 +97,30 @@ def show_problem(error: Exception) -> Response:
 
 
 def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}), **values: Any) -> Response:
-    segmenters = current_service().models.loaded
+    loaded = current_service().models.versions.loaded
+    served = loaded.usual if loaded else {}
     page = _render(
         "index.html",
-        page_data=segmenters and _page_data(segmenters),
+        page_data=_page_data(served) if served else None,
         modules=_MODULES,
         downloads=FORMATS.values(),
         elsewhere=[
             (name, published.about["description"])
             for name, published in PUBLISHED.items()
-            if name not in (segmenters or ())
+            if name not in served
         ],
         **values,
     )
     return make_response(page, status, {"Content-Security-Policy": _POLICY, **headers})
 
 
-def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
+def _page_data(served: Mapping[str, Version]) -> dict[str, Any]:
     """The data that static/viewer reads as `page`."""
     settings = current_service().settings
     return {
         "segment_url": url_for("api.segment"),
-        "models": [_choice(segmenter.bundle.manifest) for segmenter in segmenters.values()],
-        "automatic": _automatic(segmenters),
+        "models": [_choice(version.manifest) for version in served.values()],
+        "automatic": _automatic(served),
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": settings.max_segments,
         "max_bytes": settings.max_bytes,
@@ -128,9 +129,9 @@ def _page_data(segmenters: Mapping[str, Segmenter]) -> dict[str, Any]:
     }
 
 
-def _automatic(segmenters: Mapping[str, Segmenter]) -> str | None:
+def _automatic(served: Mapping[str, Version]) -> str | None:
     """The value of `model` for automatic choice; None if only one model is loaded."""
-    return AUTO if len(segmenters) > 1 else None
+    return AUTO if len(served) > 1 else None
 
 
 def _choice(manifest: Manifest) -> dict[str, Any]:
@@ -164,10 +165,11 @@ def _quality(manifest: Manifest) -> str | None:
 
 def _render(template: str, **values: Any) -> str:
     service = current_service()
+    loaded = service.models.versions.loaded
     return render_template(
         template,
         # Empty while the models load.
-        manifests=[segmenter.bundle.manifest for segmenter in (service.models.loaded or {}).values()],
+        manifests=[version.manifest for version in (loaded.usual.values() if loaded else ())],
         samples=SAMPLES,
         key_field=keys.KEY_FIELD if service.settings.api_keys else None,
         max_megabytes=service.settings.max_bytes // 2**20,
@@ -215,7 +217,7 @@ def _findings(finding: Finding) -> dict[str, Any]:
 def _reason(finding: Finding) -> str | None:
     """Why this model answered, if it was chosen automatically; static/viewer/words.js says the same."""
     name, verdict = finding.manifest.name, finding.verdict
-    if verdict is None or not _automatic(current_service().segmenters):
+    if verdict is None or not _automatic(current_service().served):
         return None
     if finding.chosen_by == "default":
         return f"No loaded model recognises such pictures, so {name} answered."

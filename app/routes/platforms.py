@@ -50,14 +50,14 @@ def predict_v1(name: str) -> dict[str, Any]:
 @platforms.get("/v1/models")
 def list_v1() -> dict[str, Any]:
     """KServe V1's list of models."""
-    return {"models": list(current_service().segmenters)}
+    return {"models": list(current_service().served)}
 
 
 @platforms.get("/v1/models/<no_verb:name>")
 def describe_v1(name: str) -> dict[str, Any]:
     """Whether a model is ready, in KServe V1's form."""
     check_ready()
-    return {"name": current_service().segmenter_named(name).bundle.manifest.name, "ready": True}
+    return {"name": current_service().version_named(name).name, "ready": True}
 
 
 def _receive_instances() -> tuple[list[tuple[Image, dict[str, Any]]], dict[str, Any]]:

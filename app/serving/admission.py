@@ -56,6 +56,8 @@ class Admission:
 
     watch: Callable[[str], AbstractContextManager[object]] = nullcontext
     """Entered for each request while it is "arriving", "waiting" or "running"."""
+    working: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Entered for each request while it holds a place: its picture is being worked on, or waits for that."""
 
     def __init__(self, queue: int, timeout: float) -> None:
         """Admit `queue` requests in addition to the running one; none waits longer than `timeout` seconds."""
@@ -99,7 +101,7 @@ class Admission:
         `length`: the bytes received; `images`: the number of images in them.
         """
         place = Place(caller, LONGEST if images > 1 else _level_of(length))
-        with self._places.hold(place):
+        with self._places.hold(place), self.working():
             yield place
 
     def lift(self, place: Place, level: int) -> None:

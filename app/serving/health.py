@@ -108,13 +108,15 @@ class Health:
         threading.Thread(target=self._test, name="self-test", daemon=True).start()
 
     def _test(self) -> None:
-        """Run the self-test of every model."""
+        """Run the self-test of every version of every model."""
         began = self._clock()
         failure: Exception | None = None
         try:
             with self._turns.turn("the self-test"):
-                for segmenter in self._models.all().values():
-                    segmenter.self_test()
+                for version in self._models.all():
+                    with version.leased() as is_loaded:
+                        if is_loaded:
+                            version.segmenter.self_test()
         except Busy:
             outcome = None  # requests took all the turns
         except Exception as error:

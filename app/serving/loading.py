@@ -5,20 +5,29 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import cv2
 
 from app.configuration.settings import BadSetting, Settings
 from app.errors import NotReady
+from app.monitoring.processes import Processes
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
+from app.versions.changes import Changes
+from app.versions.refusals import Refusal
+from app.versions.signatures import signature_of
+from app.versions.version import Version
+from app.versions.versions import Loaded, Versions
 from model.answers.gate import gate_of
-from model.catalog import UnknownModel, find, model_dir
+from model.catalog import UnknownModel, choices, find, folder_of, model_dir, split_name, versions
 from model.segmenter import ChoiceError, Segmenter, load
-from model.storage.manifest import Manifest
+from model.storage.manifest import BundleError, Manifest
+
+if TYPE_CHECKING:
+    from app.versions.following import Follower
 
 logger = logging.getLogger(__name__)
 
@@ -28,66 +37,96 @@ _FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all
 
 
 class Models:
-    """The models by name, the first the default.
+    """The models that the settings name, while they are loaded and afterwards.
 
     Attributes:
-        loaded: all models, after they have passed their self-tests; None while any is still loading.
+        versions: their loaded versions, after all models have passed their self-tests.
+        changes: loads and unloads versions later.
+        follower: looks for new versions; None: the settings do not ask for that.
+        beside: files beside the models to follow (`Follower`).
+        then: called when the versions are loaded, before they are used.
     """
 
-    def __init__(self, loaded: Mapping[str, Segmenter] | None = None) -> None:
-        self.loaded = loaded
+    def __init__(
+        self,
+        loaded: Mapping[str, Segmenter] | None = None,
+        settings: Settings | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        """Prepare to load models, or take those that are loaded.
+
+        Args:
+            loaded: models by name, the first the default; None: `load` will load them.
+            settings: how models are loaded.
+            processes: the processes that load and unload versions together; None: there is only this one.
+        """
+        self.versions = Versions()
+        self._settings = settings or Settings()
+        self._processes = processes
+        self._threads: int | None = None
+        self._sources: dict[str, str] = {}  # by name, once they are loaded
+        self.changes = Changes(self.versions, self._open, processes)
+        self.follower: Follower | None = None
+        self.beside: dict[str, Callable[[bytes | None], object]] = {}
+        self.then: Callable[[], object] = lambda: None
         self._are_loaded = threading.Event()
         if loaded is not None:
-            self._are_loaded.set()
+            self._serve(Loaded(Version(name, segmenter) for name, segmenter in loaded.items()))
 
-    def all(self) -> Mapping[str, Segmenter]:
-        """All models. Raises NotReady while they load."""
-        if self.loaded is None:
+    def all(self) -> Loaded:
+        """All versions of the models. Raises NotReady while any model is still loading."""
+        if self.versions.loaded is None:
             raise NotReady(_NOT_READY)
-        return self.loaded
+        return self.versions.loaded
 
     def wait(self, patience: Patience, seconds: float) -> None:
         """Wait until all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
-        if self.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
+        if self.versions.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
             raise NotReady(_NOT_READY)
 
-    def load(self, settings: Settings) -> None:
-        """Start loading the models that `settings` names; a model that cannot be served ends the process.
+    def load(self, also: Sequence[str] = ()) -> None:
+        """Start loading the models of the settings; a model that cannot be served ends the process.
+
+        `also`: full names of further versions to load; one that cannot be served is refused and left out.
 
         Raises:
             BadSetting: there is no such model.
-            BundleError: a model's manifest is not valid.
+            BundleError: the manifest of a model's only version is not valid.
         """
+        settings = self._settings
         sources = (settings.storage_uri,) if settings.storage_uri else settings.models
         for source in sources:
-            if source.startswith(_BUCKET):
-                continue
-            try:
-                _check_task(find(source).manifest)
-            except UnknownModel as error:
-                raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
-        threads = settings.inference_threads or share_of_cores(settings.processes)
-        if threads is not None:
-            cv2.setNumThreads(threads)  # otherwise each process would resize its masks on all cores
+            if not source.startswith(_BUCKET):
+                _check_there(source)
+        self._threads = settings.inference_threads or share_of_cores(settings.processes)
+        if self._threads is not None:
+            cv2.setNumThreads(self._threads)  # otherwise each process would resize its masks on all cores
         # A daemon, so that it does not delay the process's end.
         threading.Thread(
-            target=self._load_all, args=(sources, settings, threads), name="loading", daemon=True
+            target=self._load_all, args=(sources, tuple(also)), name="loading", daemon=True
         ).start()
 
-    def _load_all(self, sources: tuple[str, ...], settings: Settings, threads: int | None) -> None:
-        loaded: dict[str, Segmenter] = {}
+    def _load_all(self, sources: tuple[str, ...], also: tuple[str, ...]) -> None:
+        loaded: dict[str, Version] = {}  # by full name
+        named: list[str] = []
         try:
             for source in sources:
-                name = _fetched(source)
-                if name in loaded:
+                names = _names_to_try(source)
+                name = next(names)
+                if name in named:
                     raise BadSetting(
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
                         " leave one of them out, or change its name in its model.json"
                     )
-                _check_task(find(name).manifest)
-                loaded[name] = _loaded(name, settings, threads, may_differ=len(sources) > 1)
-                gate_of(loaded[name].bundle.manifest)  # loaded now, and not by the first request
-            check_room(settings)
+                named.append(name)
+                if name not in loaded:
+                    version = self._first_that_loads(names, may_differ=len(sources) > 1)
+                    loaded.setdefault(version.full_name, version)
+            self._sources = dict(zip(named, sources, strict=True))
+            for name in also:
+                if name not in loaded and (further := self._if_it_loads(name)):
+                    loaded[name] = further
+            check_room(self._settings)
         except BadSetting as error:
             logger.critical("%s", error)
             _end()
@@ -95,9 +134,127 @@ class Models:
             logger.critical("the model %s cannot be served: %s", source, error, exc_info=True)
             _end()
         else:
-            self.loaded = loaded
-            self._are_loaded.set()
-            logger.info("ready: loaded the models %s", ", ".join(loaded))
+            self._serve(Loaded(loaded.values(), _pinned(named)))
+            logger.info("ready: loaded the models %s", ", ".join(named))
+
+    def _serve(self, loaded: Loaded) -> None:
+        """Serve the first versions, and take part in changes if the settings allow any."""
+        settings = self._settings
+        if not settings.admin_keys and not settings.model_poll:
+            self.versions.replace(loaded)
+        elif self._processes is None and settings.processes > 1:
+            self.versions.replace(loaded)
+            logger.error(
+                "versions can be neither loaded nor unloaded: the processes cannot agree, because"
+                " PROMETHEUS_MULTIPROC_DIR cannot be used"
+            )
+        else:
+            self.changes.begin(loaded)
+        self.then()
+        if self.changes.have_begun and settings.model_poll and self._sources:
+            self._follow(self._sources, settings.model_poll)
+        self._are_loaded.set()
+
+    def bring(self, full_name: str) -> None:
+        """Have a version in the catalog, if its model comes from a bucket, and the version is there.
+
+        Raises BundleError or OSError.
+        """
+        model, version = split_name(full_name)
+        source = self._sources.get(model, "")
+        if not source.startswith(_BUCKET) or version in versions(model):
+            return
+        from app.versions.places import place_of  # not needed by most services
+
+        place = place_of(source, model)
+        for offer in place.offers():
+            if offer.full_name == full_name:
+                place.bring(offer)
+
+    def _follow(self, sources: Mapping[str, str], seconds: float) -> None:
+        from app.versions.following import Follower  # not needed by most services
+        from app.versions.places import place_of
+
+        places = [place_of(source, name) for name, source in sources.items() if "@" not in name]
+        self.follower = Follower(places, self.versions, self.changes, self._processes)
+        self.follower.beside = self.beside
+        self.follower.look_beside()
+        self.follower.start(seconds)
+
+    def _first_that_loads(self, names: Iterator[str], may_differ: bool) -> Version:
+        """The first of several versions that can be served; raises what loading the last one raises."""
+        failure: Exception | None = None
+        failed = ""
+        for full_name in names:
+            if failure is not None:
+                self._refuse(failed, failure)
+            try:
+                return self._open(full_name, may_differ)
+            except Exception as error:
+                failed, failure = full_name, error
+        assert failure is not None, "there is at least one name"
+        raise failure
+
+    def _if_it_loads(self, full_name: str) -> Version | None:
+        try:
+            self.bring(full_name)
+            return self._open(full_name)
+        except UnknownModel as error:
+            logger.error("%s cannot be served: %s", full_name, error)
+        except Exception as error:
+            self._refuse(full_name, error)
+        return None
+
+    def _refuse(self, full_name: str, error: Exception) -> None:
+        signature = signature_of(folder_of(full_name))
+        self.changes.refusals.add(full_name, Refusal(signature, str(error) or type(error).__name__))
+
+    def _open(self, name: str, may_differ: bool = True) -> Version:
+        """Load and test a version, or the only one of a model. Raises whatever loading raises."""
+        _check_task(find(name).manifest)
+        segmenter = _loaded(name, self._settings, self._threads, may_differ)
+        gate_of(segmenter.bundle.manifest)  # loaded now, and not by the first request
+        version = Version(split_name(name)[0], segmenter)
+        if self.versions.loaded is not None:
+            check_room(self._settings)
+        return version
+
+
+def _check_there(source: str) -> None:
+    """Raise BadSetting or BundleError if a model of the settings is missing or cannot be served."""
+    try:
+        _check_task(find(source).manifest)
+    except UnknownModel as error:
+        raise BadSetting(f"MASKSERVE_MODELS: {error}") from error
+    except BundleError:
+        if "@" in source or len(choices(source)) < 2:  # else an older version is served
+            raise
+
+
+def _pinned(named: Sequence[str]) -> dict[str, frozenset[str]]:
+    """The versions of those models that the settings name only with their versions."""
+    found: dict[str, frozenset[str]] = {}
+    for name in named:
+        model, version = split_name(name)
+        if version is not None and model not in named:
+            found[model] = found.get(model, frozenset()) | {version}
+    return found
+
+
+def _names_to_try(source: str) -> Iterator[str]:
+    """The name of a model, then the names by which to try to load it: those of its versions, newest first.
+
+    A version in a bucket is fetched before it is tried.
+    """
+    if source.startswith(_BUCKET):
+        yield from _fetched(source)
+        return
+    yield source
+    versions = choices(source) if "@" not in source else []
+    if len(versions) > 1:
+        yield from (f"{source}@{version}" for version in versions)
+    else:
+        yield source
 
 
 def _check_task(manifest: Manifest) -> None:
@@ -131,11 +288,32 @@ def _end() -> NoReturn:
     os._exit(_FAILED)
 
 
-def _fetched(source: str) -> str:
-    """The name of a model, which is first fetched if `source` is a folder in a bucket."""
-    if not source.startswith(_BUCKET):
-        return source
-    from app.fetching.gcs import fetch_bundle  # type: ignore[import-not-found,unused-ignore]  # only if needed
+def _fetched(source: str) -> Iterator[str]:
+    """As `_names_to_try`, for a folder in a bucket."""
+    from app.fetching.gcs import NoBundle, fetch_bundle, fetch_version, list_versions  # only if needed
 
-    name: str = fetch_bundle(source, model_dir())
-    return name
+    try:
+        name = fetch_bundle(source, model_dir())
+    except NoBundle:
+        versions = list_versions(source)
+        if not versions:
+            raise
+    else:
+        yield name
+        yield name
+        return
+    failure: Exception | None = None
+    is_named = False
+    for version in versions:
+        try:
+            full_name = fetch_version(source, version, model_dir())
+        except BundleError as error:
+            logger.error("version %s in %s cannot be fetched: %s", version.version, source, error)
+            failure = error
+            continue
+        if not is_named:
+            yield split_name(full_name)[0]
+            is_named = True
+        yield full_name
+    if not is_named and failure is not None:
+        raise failure

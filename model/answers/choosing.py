@@ -13,7 +13,7 @@ from model.answers.gate import LEAST_SCORE, Verdict, doubt, gate_of
 from model.results.result import Result, Wishes
 from model.segmenter import Segmenter
 
-ChosenBy = Literal["caller", "default", "gate"]
+ChosenBy = Literal["caller", "default", "gate", "traffic"]
 GatePolicy = Literal["off", "warn", "refuse"]
 
 CLOSE_CALL = 0.65
@@ -31,10 +31,17 @@ class Unfamiliar(ValueError):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that may answer, and the options of the request."""
+    """A model that may answer, and the options of the request.
+
+    Attributes:
+        segmenter: the model.
+        wishes: the options.
+        arm: the version, `name@version`, if a split of the traffic chose it among those of its model.
+    """
 
     segmenter: Segmenter
     wishes: Wishes
+    arm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,14 @@ class Chosen:
         by: who chose the model.
         verdict: the verdict of its gate; if it has none and the gates chose, by what it found; None: there is
             no verdict.
+        arm: as of its candidate.
     """
 
     segmenter: Segmenter
     result: Result
     by: ChosenBy
     verdict: Verdict | None
+    arm: str | None
 
 
 def judge(
@@ -103,7 +112,7 @@ def choose(
     """
     if by is not None:
         (named,) = candidates
-        return Chosen(named.segmenter, predict(named), by, verdicts[0])
+        return Chosen(named.segmenter, predict(named), by, verdicts[0], named.arm)
     looked = _Looks(candidates, predict)
     for index, verdict in enumerate(verdicts):
         if verdict is None:
@@ -111,12 +120,12 @@ def choose(
         elif verdict.accepts and verdict.score < CLOSE_CALL:
             index, verdict = _surest(verdicts, looked, index, verdict)
         if verdict.accepts:
-            return Chosen(candidates[index].segmenter, looked.result(index), "gate", verdict)
+            return looked.chosen(index, "gate", verdict)
     if policy == "refuse":
         raise Unfamiliar(_refusal(candidates, verdicts))
     index = verdicts.index(None) if None in verdicts else 0
     verdict = verdicts[index] or looked.verdict(index)
-    return Chosen(candidates[index].segmenter, looked.result(index), "default", verdict)
+    return looked.chosen(index, "default", verdict)
 
 
 class _Looks:
@@ -132,6 +141,11 @@ class _Looks:
         if index not in self._results:
             self._results[index] = self._predict(self._candidates[index])
         return self._results[index]
+
+    def chosen(self, index: int, by: ChosenBy, verdict: Verdict) -> Chosen:
+        """Return the candidate at `index` as the chosen one."""
+        candidate = self._candidates[index]
+        return Chosen(candidate.segmenter, self.result(index), by, verdict, candidate.arm)
 
     def verdict(self, index: int) -> Verdict:
         """Return a verdict by what the candidate finds: the class and the score of its best segment."""

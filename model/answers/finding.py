@@ -32,6 +32,7 @@ class Finding:
         stopwatch: the time of each stage so far.
         is_page_chosen: whether the request chose one of several pages, or a projection of all.
         is_cut: whether the end of the picture's file is missing, though no pixel is.
+        arm: the version, `name@version`, if a split of the traffic chose it.
     """
 
     image: npt.NDArray[np.uint8]
@@ -45,6 +46,7 @@ class Finding:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     is_page_chosen: bool = True
     is_cut: bool = False
+    arm: str | None = None
 
     @property
     def segments(self) -> Segments:

@@ -24,7 +24,7 @@ WAYS = (("tensorflow", "f32"), *(("openvino", precision) for precision in PRECIS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--model", default="nuclei", help="a model, or name@version (default: nuclei)")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
 
 

@@ -24,7 +24,7 @@ from model.storage.writing import update_manifest
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--model", default="nuclei", help="a model, or name@version (default: nuclei)")
     parser.add_argument("--data", type=Path, required=True, help="labelled images: see docs/training.md")
     parser.add_argument("--threshold", type=share, help="lowest score to count (default: the model's)")
     parser.add_argument(

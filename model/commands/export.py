@@ -15,7 +15,7 @@ from model.publishing.exporting import MINUTES, ExportStopped, export
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("name", metavar="NAME", help="a model's name")
+    parser.add_argument("name", metavar="NAME", help="a model, or name@version")
     parser.add_argument(
         "--precision",
         nargs="+",

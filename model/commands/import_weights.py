@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from model import catalog
+from model.commands.placing import add_placing, check_place, version_beside
 from model.commands.report import say_published
 from model.families.family import Family, ImportPart
 from model.families.registry import FAMILIES
@@ -51,8 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", help="origin of the weights")
     parser.add_argument("--made-by", help="command that trained the weights")
-    parser.add_argument("--version", help="version of the weights (default: 1)")
-    parser.add_argument("--replace", action="store_true", help="replace an existing model of that name")
+    parser.add_argument(
+        "--version", help="version of the weights (default: 1; with --beside: one more than the newest)"
+    )
+    add_placing(parser)
     parser.add_argument("--licence", help="licence of the weights")
     parser.add_argument("--description", help="purpose of the model, in one sentence")
     # "-1-1" and "-0.5,0,0" are values, but argparse would read them as options.
@@ -69,15 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     family = family_of(path, arguments.task)
     _refuse_options_of_others(arguments, family)
-    catalog.check_name(arguments.name)
-    if arguments.name in catalog.names() and not arguments.replace:
-        raise ValueError(
-            f"there is already a model {arguments.name!r}: choose another --name, or add --replace"
-        )
+    check_place(arguments.name, "--name", arguments)
+    replaced = manifest_of(arguments.name)
+    beside = version_beside(arguments.name, arguments, replaced)
     about: dict[str, Any] = {
         "licence": arguments.licence,
         "description": arguments.description,
-        "version": arguments.version,
+        "version": beside or arguments.version,
         "source": arguments.source,
         "made_by": arguments.made_by,
         "max_segments": arguments.max_segments,
@@ -85,7 +85,6 @@ def run(arguments: argparse.Namespace) -> int:
     }
     about = {name: value for name, value in about.items() if value is not None}
     sample = read(arguments.sample) if arguments.sample else None  # before anything is written
-    replaced = manifest_of(arguments.name)
     if replaced is not None:
         about = {**taken_over(replaced, family.task), **about}
     alike = replaced if replaced is not None and replaced.family == family.name else None
@@ -94,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         lambda folder: _part(family).make(path, folder, arguments, about, alike),
         replaced,
         sample,
+        beside,
     )
     say_published(published)
     return 0

@@ -1,4 +1,4 @@
-"""`python -m model models`: list the available models."""
+"""`python -m model models`: list the available models and their versions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line per model."""
-    for name in catalog.names():
+    """Print one line per version of each model, the newest of a model last."""
+    names = [(name, version) for name in catalog.names() for version in catalog.versions(name)]
+    for name, version in names:
         try:
-            manifest = catalog.find(name).manifest
+            manifest = catalog.find(f"{name}@{version}").manifest
         except BundleError as error:
             print(f"{name:16} broken: {error}")
             continue

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model import catalog
 from model.commands.arguments import add_way_to_run
 from model.commands.measuring import Data, measure
 from model.commands.observing import Observer
+from model.commands.placing import add_placing, check_place, next_version, version_beside
 from model.commands.report import say_published
 from model.data import Reading, open_data
 from model.data.classified import open_classified
@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="name for the model")
     parser.add_argument(
         "--version",
-        help="version of the model (default: one more than that of the model it replaces, else 1)",
+        help="version of the model (default: one more than that of the existing model, else 1)",
     )
-    parser.add_argument("--replace", action="store_true", help="replace an existing model of that name")
+    add_placing(parser)
     parser.add_argument(
         "--licence", help="licence of the weights (default: that of the model it replaces, else unknown)"
     )
@@ -80,19 +80,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the bundle, measure it, and print how to serve it."""
     folder, name = arguments.run_folder, arguments.name
-    catalog.check_name(name)
-    if name in catalog.names() and not arguments.replace:
-        raise ValueError(f"there is already a model {name!r}: choose another NAME, or add --replace")
+    check_place(name, "NAME", arguments)
     asked = run_json.of_run(folder)
     family = _family_of(folder, asked)
     run_json.weights_in(folder)  # refuses a run without any, before the data are read
     assert family.training is not None
     replaced = manifest_of(name)
+    beside = version_beside(name, arguments, replaced)
     about = _about(arguments, asked, family, replaced)
     validation = None if arguments.no_evaluate else _validation(asked, family)
     sample = read(arguments.sample) if arguments.sample else None
     training = family.training
-    published = publish(name, lambda place: training.package(folder, asked, place, about), replaced, sample)
+    published = publish(
+        name, lambda place: training.package(folder, asked, place, about), replaced, sample, beside
+    )
+    made = name if beside is None else f"{name}@{beside}"
     say_published(published)
     if arguments.licence is None and replaced is not None and replaced.licence != UNKNOWN:
         _say_licence(replaced.licence)
@@ -100,11 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
     if validation is None:
         why = "--no-evaluate was given" if arguments.no_evaluate else "the run had no --validation"
         print(
-            f"Quality was not measured, since {why}. To measure it: python -m model evaluate --model {name} "
+            f"Quality was not measured, since {why}. To measure it: python -m model evaluate --model {made} "
             "--data DATA --record"
         )
         return 0
-    _measure(name, validation, arguments.engine, arguments.precision)
+    _measure(made, validation, arguments.engine, arguments.precision)
     return 0
 
 
@@ -134,7 +136,7 @@ def _about(
         **values,
         **{name: value for name, value in given.items() if value is not None},
         "name": arguments.name,
-        "version": arguments.version or _next_version(replaced),
+        "version": arguments.version or next_version(replaced),
         "source": f"trained on {data}{_start_of(asked)}",
         "made_by": made.get("command", ""),
         "training": {
@@ -152,22 +154,6 @@ def _about(
 def _start_of(asked: Asked) -> str:
     start = asked.get("continue_from") or asked.get("weights") or ""
     return f", starting from {Path(start).name}" if start else ""
-
-
-def _next_version(replaced: Manifest | None) -> str:
-    """The version by default.
-
-    Raises:
-        ValueError: the one before it is not a whole number.
-    """
-    if replaced is None:
-        return "1"
-    if not (replaced.version.isascii() and replaced.version.isdecimal()):
-        raise ValueError(
-            f"the model {replaced.name} has the version {replaced.version!r}, which is not a whole number, "
-            "so there is no next one: give --version"
-        )
-    return str(int(replaced.version) + 1)
 
 
 def _validation(asked: Asked, family: Family) -> Validation | None:

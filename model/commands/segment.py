@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         help="a picture, a folder of pictures (including subfolders), or - for standard input",
     )
-    parser.add_argument("--model", default="nuclei", help="a model's name (default: nuclei)")
+    parser.add_argument("--model", default="nuclei", help="a model, or name@version (default: nuclei)")
     parser.add_argument("--threshold", type=share, help="lowest score to keep, 0…1 (default: the model's)")
     parser.add_argument(
         "--class",

@@ -24,7 +24,7 @@ ONLY_KIND = "all"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("name", metavar="NAME", help="a model's name")
+    parser.add_argument("name", metavar="NAME", help="a model, or name@version")
     parser.add_argument(
         "--data",
         type=Path,

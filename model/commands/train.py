@@ -142,7 +142,7 @@ def _refuse_options_of_other_tasks(arguments: argparse.Namespace, task: str) -> 
 
 def _published(name: str) -> Bundle:
     """The published model of that name; fetched if it is missing."""
-    if name in catalog.names():
+    if catalog.split_name(name)[0] in catalog.names():
         return catalog.find(name)
     # Imported here, so that refusing data does not wait for OpenVINO.
     from model.publishing.publish import publish_fetched

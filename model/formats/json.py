@@ -29,6 +29,7 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
             "engine": finding.engine,
             "precision": finding.precision,
             "chosen_by": finding.chosen_by,
+            **({} if finding.arm is None else {"arm": finding.arm}),
         },
         **_gate(finding),
         "image": _image(finding),

@@ -48,8 +48,12 @@ class UsedModel(JsonObject):
     )
     engine: str
     precision: str
-    chosen_by: Literal["caller", "default", "gate"] = Field(
-        description="how the model was chosen; gate: by the gates of the loaded models, with model=auto"
+    chosen_by: Literal["caller", "default", "gate", "traffic"] = Field(
+        description="how the model was chosen; gate: by the gates of the loaded models, with model=auto;"
+        " traffic: the service splits the callers of this model among its versions"
+    )
+    arm: str | None = Field(
+        default=None, description="the model and version, if the service splits the callers of this model"
     )
 
 

@@ -20,7 +20,7 @@ from model.families.registry import family_named
 from model.publishing.agreement import AgreementGauge
 from model.publishing.gauge import Gauge
 from model.segmenter import Segmenter, load
-from model.storage.manifest import Bundle, Export
+from model.storage.manifest import MANIFEST, Bundle, Export
 from model.storage.writing import write_manifest
 
 LARGEST_ERROR = 1e-2
@@ -55,7 +55,8 @@ def export(
     """Compile a model's stages into its bundle, which is then replaced as a whole.
 
     Args:
-        name: the name of a bundle; an included one is exported to a copy in `model_dir`.
+        name: the name of a bundle, as in `catalog.find`; an included one is exported to a copy in
+            `model_dir`.
         precisions: some of "f32", "bf16" and "int8". f32 is always made; bf16 is a way to run it, measured
             if the processor supports it.
         pictures: typical pictures. Every second one calibrates int8, the others measure the loss of each
@@ -76,8 +77,10 @@ def export(
     manifest = catalog.find(name).manifest
     engine = family_named(manifest.family).reference_engine(manifest)
     reference = load(name, engine=engine, precision="f32")
-    with catalog.new_bundle(name) as folder:
-        shutil.copytree(reference.bundle.folder, folder, dirs_exist_ok=True)
+    model, version = reference.bundle.manifest.name, reference.bundle.manifest.version
+    beside = version if catalog.has_version_folders(model) else None
+    with catalog.new_bundle(model, version=beside) as folder:
+        shutil.copytree(reference.bundle.folder, folder, ignore=_other_versions, dirs_exist_ok=True)
         exporter = _Exporter(reference, folder, pictures, until)
         Segmenter(reference.bundle, exporter.make_exact(precisions)).self_test()
         stopped = None
@@ -90,6 +93,11 @@ def export(
     if stopped is not None:
         raise ExportStopped from stopped
     return catalog.find(name)
+
+
+def _other_versions(folder: str, entries: list[str]) -> list[str]:
+    """The folders in a bundle that are bundles of other versions; for `shutil.copytree`."""
+    return [entry for entry in entries if (Path(folder) / entry / MANIFEST).is_file()]
 
 
 def compile_new(reference: Segmenter) -> Segmenter:

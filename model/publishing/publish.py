@@ -52,6 +52,7 @@ def publish(
     make: Callable[[Path], Imported],
     replaced: Manifest | None = None,
     sample: npt.NDArray[np.uint8] | None = None,
+    beside: str | None = None,
 ) -> Published:
     """Make a model in `model_dir`. An existing model of that name is kept until the new one can be served.
 
@@ -60,17 +61,20 @@ def publish(
         make: writes the bundle to a folder.
         replaced: the manifest of the existing model of that name, if there is one.
         sample: uint8 (H, W, 3), RGB, in which the model finds something; None: the included picture.
+        beside: the version that `make` gives the model, if it is to be kept in a folder of this name beside
+            other versions; None: it takes the place of an existing model.
 
     Raises:
         BundleError: the name is invalid, or the network's output is not finite.
         ValueError: the model finds nothing in `sample`, or what `make` raises.
     """
-    with catalog.new_bundle(name) as folder:
+    with catalog.new_bundle(name, version=beside) as folder:
         made = make(folder)
         sentences = [*made.sentences, *_complete(Segmenter(made.bundle, made.reference), sample)]
-    bundle = catalog.find(name)
+    bundle = catalog.find(name if beside is None else f"{name}@{beside}")
     if replaced is not None:
-        sentences += differences(replaced, bundle.manifest)
+        words = {} if beside is None else {"old": "version before", "gone": "Not in the new version"}
+        sentences += differences(replaced, bundle.manifest, **words)
     return Published(bundle, made.summary, tuple(sentences))
 
 
@@ -118,7 +122,7 @@ def _complete(reference: Segmenter, sample: npt.NDArray[np.uint8] | None) -> lis
         sentences.append(record_usual_self_test(tested.bundle, tested.predict, picture))
     else:
         record_self_test(tested.bundle, tested.predict, sample)
-    return sentences + _try_faster(catalog.read_bundle(tested.bundle.folder))
+    return sentences + _try_faster(catalog.read_bundle(tested.bundle.folder, tested.bundle.manifest.name))
 
 
 def usual_sample(model: Segmenter) -> npt.NDArray[np.uint8]:

@@ -16,26 +16,30 @@ from model.storage.manifest import MANIFEST, BundleError
 def publish_received(folder: Path) -> Published:
     """Copy a bundle from `folder` to `model_dir`, under its own name, if it passes its self-test.
 
+    If versions of that model are kept there in folders of their own, so is this one.
+
     Raises:
         BundleError: it is not valid, its files differ from its manifest, or it fails its self-test.
         ChoiceError: it can only be run with TensorFlow, which is not installed.
     """
-    name = _name_in(folder)
+    name, version = _name_in(folder)
     replaced = manifest_of(name)
-    with catalog.new_bundle(name) as place:
+    beside = version if catalog.has_version_folders(name) else None
+    with catalog.new_bundle(name, version=beside) as place:
         shutil.copyfile(folder / MANIFEST, place / MANIFEST)
-        bundle = catalog.read_bundle(place)
+        bundle = catalog.read_bundle(place, name, beside)
         for file in bundle.manifest.files:  # and nothing else that may be there
             _copy(file, folder, place)
         opened(bundle, tested=True)
-    bundle = catalog.find(name)
+    bundle = catalog.find(name if beside is None else f"{name}@{beside}")
     sentences = () if replaced is None else tuple(differences(replaced, bundle.manifest))
     return Published(bundle, f"version {bundle.manifest.version}, checked and tested", sentences)
 
 
-def _name_in(folder: Path) -> str:
+def _name_in(folder: Path) -> tuple[str, str]:
     try:
-        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["name"])
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return str(manifest["name"]), str(manifest["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"its {MANIFEST} cannot be read: {error}") from None
 

@@ -41,10 +41,22 @@ def taken_over(old: Manifest, task: Task) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def differences(old: Manifest, new: Manifest) -> list[str]:
-    """Sentences for the user who replaced a model: what stayed, what differs, and what was removed."""
-    before, after = _facts(old), _facts(new)
-    settings = {name for name in old.config if name not in IN_BOTH}
+def differences(
+    before_it: Manifest,
+    new: Manifest,
+    *,
+    old: str = "replaced model",
+    gone: str = "Removed with the old weights",
+) -> list[str]:
+    """Sentences for the user who replaced a model: what stayed, what differs, and what was removed.
+
+    Args:
+        before_it: the manifest of the replaced model, or of the version before.
+        new: the manifest of the new one.
+        old, gone: what the sentences call the former, and what is in it alone.
+    """
+    before, after = _facts(before_it), _facts(new)
+    settings = {name for name in before_it.config if name not in IN_BOTH}
     same = [name for name in before if before[name] == after.get(name)]
     shown = [_shown(name, before[name]) for name in same if name not in settings]
     if settings & set(same):
@@ -56,14 +68,14 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     ]
     sentences = []
     if shown:
-        sentences.append(f"Same as in the replaced model: {', '.join(shown)}.")
+        sentences.append(f"Same as in the {old}: {', '.join(shown)}.")
     if changed:
-        sentences.append(f"Different from the replaced model: {', '.join(changed)}.")
-    if old.known_pictures is not None and new.known_pictures is not None:
+        sentences.append(f"Different from the {old}: {', '.join(changed)}.")
+    if before_it.known_pictures is not None and new.known_pictures is not None:
         sentences.append(
             f"If it was trained on other pictures, run python -m model survey {new.name} --data DATA."
         )
-    sentences += [f"Removed with the old weights: {what}." for what in _gone(old, new)]
+    sentences += [f"{gone}: {what}." for what in _gone(before_it, new)]
     return sentences
 
 

@@ -18,6 +18,8 @@ SHIPPED = Path(__file__).parents[1] / "bundles"
 """The folder of the bundles that ship."""
 MANIFEST = "model.json"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+VERSION_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+"""Versions that can be the name of a folder, NAME/VERSION."""
 AUTO = "auto"
 """Given instead of a model's name, lets the gates choose a model. No model may have this name."""
 HASH_BLOCK = 1 << 20
@@ -100,6 +102,11 @@ class Manifest(BaseModel):
     config: dict[str, Any]  # the family's settings that differ from its defaults
     weights: str  # the name of the weights file, one of `files`
     files: dict[str, str]  # name → sha256
+
+    @property
+    def full_name(self) -> str:
+        """The model and its version, as in `catalog.find`."""
+        return f"{self.name}@{self.version}"
 
     @property
     def class_names(self) -> list[str]:

@@ -17,11 +17,15 @@ BUNDLE_SUFFIXES = (".h5", ".npz", ".xml", ".bin")
 
 
 def write_manifest(folder: Path, values: Mapping[str, Any]) -> Bundle:
-    """Hash the files in `folder`, write its `model.json`, and return the bundle."""
+    """Hash the files in `folder`, write its `model.json`, and return the bundle.
+
+    Folders of other versions in the folder, with manifests of their own, are not part of the bundle.
+    """
+    others = {path.parent for path in folder.glob(f"*/{MANIFEST}")}
     files = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.suffix in BUNDLE_SUFFIXES
+        if path.suffix in BUNDLE_SUFFIXES and others.isdisjoint(path.parents)
     }
     try:
         manifest = Manifest.model_validate({**values, "files": files})

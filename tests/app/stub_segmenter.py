@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,7 +87,7 @@ class StubSegmenter:
     precision = "f32"
 
     def __init__(self, name: str = "stub", seconds: float = 0.0, **manifest: Any) -> None:
-        self.bundle = SimpleNamespace(manifest=stub_manifest(name, **manifest))
+        self.bundle = SimpleNamespace(folder=Path(name), manifest=stub_manifest(name, **manifest))
         self.input_policy: dict[str, Any] = {"max_side": 512}
         self.seconds = seconds
         self.may_finish = threading.Event()

@@ -17,6 +17,7 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import BadSetting, Settings
 from model.catalog import UnknownModel
+from model.storage.manifest import BundleError
 
 asked_for: dict[str, tuple[str | None, str | None, int | None]] = {}
 """The engine, precision and threads that each model was loaded with."""
@@ -132,6 +133,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
 
     bucket = ModuleType("app.fetching.gcs")
     bucket.fetch_bundle = fetch_bundle  # type: ignore[attr-defined]
+    bucket.NoBundle = BundleError  # type: ignore[attr-defined]
+    bucket.fetch_version = bucket.list_versions = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.fetching.gcs", bucket)
     monkeypatch.setenv("MASKSERVE_MODEL_DIR", "/models")
     return fetched

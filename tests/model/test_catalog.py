@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,13 @@ LARGEST_SHIPPED_BUNDLE = 40 << 20
 """Bytes: every clone of the repository carries it. Compiled stages are counted apart."""
 
 
-def make(**changes: Any) -> Bundle:
-    """A bundle in `model_dir` whose weights are a few bytes."""
-    values = {**VALUES, **changes}
-    with new_bundle(values["name"]) as folder:
+def make(in_folder: str | None = None, **changes: Any) -> Bundle:
+    """A bundle in `model_dir` whose weights are a few bytes; `in_folder`: in the folder of this version."""
+    values = {**VALUES, **({"version": in_folder} if in_folder else {}), **changes}
+    with new_bundle(values["name"], version=in_folder) as folder:
         (folder / "model.weights.h5").write_bytes(b"weights")
         write_manifest(folder, values)
-    return catalog.find(values["name"])
+    return catalog.find(f"{values['name']}@{in_folder}" if in_folder else values["name"])
 
 
 def spoil(bundle: Bundle, **changes: Any) -> None:
@@ -272,3 +273,111 @@ def test_the_shipped_bundles_are_whole_pass_their_self_test_and_are_small(
         load(name).self_test()
         size = sum(path.stat().st_size for path in (SHIPPED / name).rglob("*"))
         assert size <= LARGEST_SHIPPED_BUNDLE, f"{name} has {size:,} bytes"
+
+
+# --- versions side by side
+
+
+def test_versions_lie_side_by_side_and_a_name_alone_is_the_newest(model_dir: Path) -> None:
+    for version in ("9", "10", "2"):
+        made = make(in_folder=version)
+        assert made.folder == model_dir / "cells" / version
+
+    assert catalog.names() == ["cells"]
+    assert catalog.versions("cells") == ["2", "9", "10"]
+    assert catalog.choices("cells") == ["10", "9", "2"]
+    assert catalog.find("cells").manifest.version == "10"
+    assert catalog.find("cells@9").manifest.full_name == "cells@9"
+    with pytest.raises(
+        UnknownModel, match="no version '3' of the model 'cells'; there are: cells@2, cells@9"
+    ):
+        catalog.find("cells@3")
+
+
+@pytest.mark.parametrize(
+    "oldest_first",
+    [
+        ("1", "2", "10"),
+        ("1.9", "1.10"),
+        ("2025-11-30", "2026-01-02"),
+        ("v9", "v10"),
+        ("9", "next"),  # words come after numbers
+    ],
+)
+def test_newer_is_meant_as_people_count(oldest_first: tuple[str, ...]) -> None:
+    assert sorted(set(oldest_first), key=catalog.natural) == list(oldest_first)
+
+
+def test_a_version_may_lie_beside_a_bundle_without_a_version_folder(model_dir: Path) -> None:
+    alone = make(version="1")
+    make(in_folder="2")
+
+    assert catalog.versions("cells") == ["1", "2"]
+    assert catalog.find("cells@1").folder == alone.folder
+    updated = update_manifest(alone, quality={"AP50": 0.8})
+    assert set(updated.manifest.files) == {"model.weights.h5"}  # not those of version 2
+    catalog.find("cells@2").check()
+
+
+def test_a_bundle_without_a_version_folder_does_not_replace_a_folder_of_versions(model_dir: Path) -> None:
+    make(in_folder="1")
+
+    with pytest.raises(BundleError, match="has versions of the model in folders of their own"):
+        make(version="2")
+
+    assert catalog.versions("cells") == ["1"]
+
+
+def test_shipped_versions_are_older_and_can_still_be_named(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(version="5")
+    model_dir.rename(tmp_path / "shipped")
+    monkeypatch.setattr(catalog, "SHIPPED", tmp_path / "shipped")
+    make(in_folder="3")
+
+    assert catalog.versions("cells") == ["5", "3"]
+    assert catalog.choices("cells") == ["3", "5"]
+    assert catalog.find("cells").manifest.version == "3"
+    assert catalog.find("cells@5").folder == tmp_path / "shipped" / "cells"
+
+
+def test_a_bundle_without_a_version_folder_hides_the_shipped_one_as_ever(
+    model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(version="5")
+    model_dir.rename(tmp_path / "shipped")
+    monkeypatch.setattr(catalog, "SHIPPED", tmp_path / "shipped")
+    make(version="3")
+
+    assert catalog.choices("cells") == ["3"]
+
+
+def test_the_folder_of_a_version_must_have_its_name(model_dir: Path) -> None:
+    spoil(make(in_folder="2"), version="3")
+
+    with pytest.raises(BundleError, match=r"cells/2/model\.json has the version '3'.*rename the folder"):
+        catalog.find("cells@2")
+
+
+@pytest.mark.parametrize("version", ["", ".2", "a/b", "../2", "a b", "ä", "1" * 64])
+def test_a_bad_version_is_no_folder(model_dir: Path, version: str) -> None:
+    with pytest.raises(BundleError, match="cannot be the version"), new_bundle("cells", version=version):
+        pass
+
+    assert list(model_dir.iterdir()) == []
+
+
+def test_a_version_that_fails_halfway_leaves_nothing_behind(model_dir: Path) -> None:
+    with pytest.raises(RuntimeError), new_bundle("cells", version="2"):
+        raise RuntimeError
+
+    assert list(model_dir.iterdir()) == []
+
+
+def test_hidden_and_misnamed_folders_are_no_versions(model_dir: Path) -> None:
+    made = make(in_folder="2")
+    for name in (".making-abc", "a b"):
+        shutil.copytree(made.folder, made.folder.with_name(name))
+
+    assert catalog.versions("cells") == ["2"]

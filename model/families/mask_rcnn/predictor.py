@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,9 @@ class MaskRCNNPredictor:
         self.manifest = manifest
         self.config = config
         self.stages = EngineStages(runner, config)
-        self._tilings_of = lru_cache(PLANS_KEPT)(self._make_tilings)
+        # Not a method of `self`: a reference cycle would keep the network in memory after its last use.
+        tilings = partial(_tilings, config, manifest.tile_overlap, self.stages.few_shapes)
+        self._tilings_of = lru_cache(PLANS_KEPT)(tilings)
 
     def enough(self, size: Size) -> Size:
         """See `families.family.Predictor`."""
@@ -152,7 +154,11 @@ class MaskRCNNPredictor:
             return False
         return float(np.sqrt(np.median(areas))) * scale < self.config.least_object_size
 
-    def _make_tilings(self, size: Size) -> tuple[Tiling, Tiling | None]:
-        how = size, self.config, self.manifest.tile_overlap, self.stages.few_shapes
-        tiling = tiling_of(*how)
-        return tiling, closer_tiling_of(*how) if tiling.enough == size else None
+
+def _tilings(
+    config: Config, tile_overlap: int | None, few_shapes: bool, size: Size
+) -> tuple[Tiling, Tiling | None]:
+    """The tiling for a picture of `size`, and one that looks closer, if the picture allows that."""
+    how = size, config, tile_overlap, few_shapes
+    tiling = tiling_of(*how)
+    return tiling, closer_tiling_of(*how) if tiling.enough == size else None

@@ -59,6 +59,8 @@ def test_a_page_of_an_allowed_origin_may_see_what_an_answer_says_of_itself(png: 
     assert exposed == {
         "X-Request-Id",
         "X-Model",
+        "X-Model-Version",
+        "X-Model-Arm",
         "X-Segment-Count",
         "X-Segments-Found",
         "Server-Timing",
@@ -74,6 +76,7 @@ def test_a_page_of_an_allowed_origin_may_see_what_an_answer_says_of_itself(png: 
         "content-encoding",
         "x-api-key",
         "x-request-id",
+        "x-session",
         "inference-header-content-length",
         "traceparent",
         "tracestate",

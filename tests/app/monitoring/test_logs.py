@@ -69,6 +69,7 @@ def test_a_request_is_one_entry_in_cloud_loggings_form(client: FlaskClient, log:
         "severity": "INFO",
         "logger": "app.monitoring.logs",
         "request_id": "mine",
+        "caller": "e02bd0b3b228025d",  # of 127.0.0.1, on any machine
         "logging.googleapis.com/trace": f"projects/my-project/traces/{TRACE}",
         "logging.googleapis.com/spanId": SPAN,
         "logging.googleapis.com/trace_sampled": True,
@@ -83,7 +84,15 @@ def test_a_request_is_one_entry_in_cloud_loggings_form(client: FlaskClient, log:
             "protocol": "HTTP/1.1",
         },
     }
-    assert image == {"model": "stub", "bytes": len(png), "width": 64, "height": 48, "segments": 2}
+    assert image == {
+        "model": "stub",
+        "version": "1",
+        "chosen_by": "default",
+        "bytes": len(png),
+        "width": 64,
+        "height": 48,
+        "segments": 2,
+    }
     assert set(timings) == {"decode", "queue", "infer", "masks", "encode"}
     assert 0 <= float(latency.removesuffix("s")) < 60
 

@@ -56,11 +56,13 @@ def test_a_segmented_image_is_counted_with_its_stages_and_segments(client: Flask
     assert value(found, "request_seconds_count", route=URL) == 2
     assert 0 < value(found, "request_seconds_sum", route=URL) < 10
     for stage in ("decode", "queue", "infer", "masks", "encode"):
-        assert value(found, "stage_seconds_count", model="stub", stage=stage) == 2
-    assert value(found, "segments_total", **{"model": "stub", "class": "cell"}) == 2
-    assert value(found, "segments_total", **{"model": "stub", "class": "fibre"}) == 2
-    assert value(found, "score_bucket", model="stub", le="0.8") == 2  # of 0.9 and 0.6 each time
-    assert value(found, "score_count", model="stub") == 4
+        assert value(found, "stage_seconds_count", model="stub", version="1", stage=stage) == 2
+    assert value(found, "segments_total", **{"model": "stub", "version": "1", "class": "cell"}) == 2
+    assert value(found, "segments_total", **{"model": "stub", "version": "1", "class": "fibre"}) == 2
+    assert value(found, "score_bucket", model="stub", version="1", le="0.8") == 2  # of 0.9 and 0.6 each time
+    assert value(found, "score_count", model="stub", version="1") == 4
+    answered = {"model": "stub", "version": "1", "chosen_by": "default"}
+    assert value(found, "images_answered_total", **answered) == 2
     assert value(found, "image_bytes_sum") == 2 * len(png)
     assert value(found, "image_pixels_sum") == 2 * 64 * 48
     assert value(found, "model_info", model="stub", version="1", engine="stub", precision="f32") == 1
@@ -78,7 +80,7 @@ def test_a_refused_image_is_counted_by_its_reason_and_the_stages_that_it_came_to
     for reason in ("broken-image", "not-an-image", "bad-parameter", "no-image"):
         assert value(found, "refusals_total", reason=reason) == 1
     assert (
-        value(found, "stage_seconds_count", model="stub", stage="decode") == 1
+        value(found, "stage_seconds_count", model="stub", version="1", stage="decode") == 1
     )  # text is no picture before that
     assert not any(labels >= {("stage", "infer")} for _, labels in found)
     assert value(found, "image_pixels_count") == 0

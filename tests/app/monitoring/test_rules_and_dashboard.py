@@ -13,6 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.monitoring.metrics import Metrics
+
 ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "docs" / "monitoring"
 
@@ -22,6 +24,13 @@ Families = dict[str, tuple[str, str, frozenset[str]]]
 @pytest.fixture
 def families(client: FlaskClient, png: bytes) -> Families:
     """Of every metric there is: type, meaning, and labels without those of its type."""
+    metrics: Metrics = client.application.extensions["maskserve_metrics"]
+    metrics.shares = lambda: [("stub", "1", 100)]
+    figures = ("matched", "dice", "count_difference", "score_difference", "seconds")
+    metrics.shadows.compared(("stub", "1", "2"), dict.fromkeys(figures, 1.0))
+    metrics.shadows.dropped("stub", "2", "busy")
+    metrics.shadows.failed("stub", "2", "crash")
+    metrics.shadows.switched_off("stub", "2")
     for data in (png, b""):
         client.post("/api/v1/segment", data=data, content_type="image/png")
     return {

@@ -18,6 +18,8 @@ from stub_segmenter import NOTHING_FAMILIAR, StubSegmenter
 
 from app import create_app
 from app.configuration.settings import Settings
+from app.versions.version import Version
+from app.versions.versions import Loaded
 from model.results.segments import Segments
 
 LAST = {"page": 0, "channel": 2}
@@ -139,7 +141,7 @@ def test_who_has_the_document_is_told_so_until_the_models_change(client: FlaskCl
     again = client.get(path, headers=known)
     assert (again.status_code, again.data) == (304, b"")
     service = client.application.extensions["maskserve"]
-    service.models.loaded = {"other": StubSegmenter("other")}
+    service.models.versions.replace(Loaded([Version("other", StubSegmenter("other"))]))
     changed = client.get(path, headers=known)
     assert changed.status_code == 200
     assert b"other" in changed.data

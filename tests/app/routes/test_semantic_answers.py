@@ -33,7 +33,7 @@ class SemanticStub(StubSegmenter):
     def __init__(self, classes: tuple[str, ...] = ("background", "cell", "fibre")) -> None:
         super().__init__("semantic")
         manifest = self.bundle.manifest.model_copy(update={"task": "semantic", "classes": list(classes)})
-        self.bundle = SimpleNamespace(manifest=manifest)
+        self.bundle = SimpleNamespace(folder=Path("semantic"), manifest=manifest)
 
     def predict(
         self,

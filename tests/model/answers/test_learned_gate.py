@@ -131,7 +131,7 @@ def test_a_damaged_gate_is_refused(tiny_bundle: Bundle, model_dir: Path) -> None
 
 def test_a_classifier_is_not_served() -> None:
     with pytest.raises(BadSetting, match="MASKSERVE_MODELS: gate is a classifier, which finds no objects"):
-        Models().load(Settings(models=("gate",)))
+        Models(settings=Settings(models=("gate",))).load()
 
 
 def test_a_classifier_has_no_gate_itself(model_dir: Path) -> None:

@@ -1,0 +1,65 @@
+"""Traffic: how callers are split among versions, and which versions run in the shadow; for administrators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from app.configuration.traffic import EXAMPLE
+from app.errors import TooLarge
+from app.openapi import schemas
+from app.openapi.bodies import JSON_BODY, object_schema
+from app.openapi.operations import Operation, Terms
+from app.requests.json_body import parse_object
+from app.service import current_service
+
+traffic = Blueprint("traffic", __name__, url_prefix="/api/v1")
+
+_MOST_BYTES = 64 * 1024
+
+
+@traffic.get("/traffic")
+def show() -> dict[str, Any]:
+    """The traffic in use."""
+    return current_service().traffic.now.document()
+
+
+@traffic.put("/traffic")
+def change() -> dict[str, Any]:
+    """Change the traffic in all processes; members that are left out stay as they are."""
+    body = request.stream.read(_MOST_BYTES + 1)
+    if len(body) > _MOST_BYTES:
+        raise TooLarge(f"The body has more than {_MOST_BYTES:,} bytes, the most that is accepted here.")
+    service = current_service()
+    return service.traffic.change(parse_object(body, service.settings)).document()
+
+
+def described(_: Terms) -> list[Operation]:
+    """These routes, for the OpenAPI document; none if no administrator has a key."""
+    if not current_service().settings.admin_keys:
+        return []
+    document = object_schema(
+        {
+            "traffic": {"type": "string", "examples": [EXAMPLE]},
+            "shadow": {"type": "string", "examples": ["nuclei@4"]},
+            "shadow_share": {"type": "number", "minimum": 0, "maximum": 1},
+        }
+    )
+    return [
+        Operation(
+            "/api/v1/traffic",
+            "get",
+            "How callers are split among versions",
+            answer=schemas.TrafficInUse,
+            problems=(401, 404, 503),
+        ),
+        Operation(
+            "/api/v1/traffic",
+            "put",
+            "Change how callers are split among versions, in all processes",
+            answer=schemas.TrafficInUse,
+            problems=(400, 401, 404, 409, 413, 503),
+            bodies={JSON_BODY: document},
+        ),
+    ]

@@ -1,0 +1,304 @@
+"""Changes: loads and unloads versions while the service runs, in all of its processes or in none."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import ModelNotFound, NotReady, Refused
+from app.monitoring.processes import Processes
+from app.versions.agreement import Agreement
+from app.versions.refusals import Refusal, Refusals
+from app.versions.signatures import digest_of
+from app.versions.version import Version
+from app.versions.versions import Loaded, Versions
+from model.catalog import UnknownModel, find, split_name
+from model.storage.manifest import Bundle, BundleError
+
+logger = logging.getLogger(__name__)
+
+Open = Callable[[str], Version]
+"""Loads the version with a full name, and tests it; raises any exception if it cannot be served."""
+
+Agreed = dict[str, Any]
+"""What the processes agree on: "models", for each model the digest of each version to load; "asked", the full
+names that an operator has loaded; "unloaded", those that an operator has unloaded, with their digests."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a version: "loading", "ready", "failed", or "unloading" while requests still use it."""
+
+    state: str
+    reason: str | None = None
+
+
+class Changes:
+    """Changes the loaded versions. This is the `Part` of each process in their agreement.
+
+    Attributes:
+        refusals: the versions that were refused, and why.
+        kept: returns the full names of versions that must not be unloaded, because traffic goes to them.
+    """
+
+    def __init__(self, versions: Versions, open_version: Open, processes: Processes | None) -> None:
+        """Prepare to change versions.
+
+        Args:
+            versions: the loaded versions.
+            open_version: loads one more.
+            processes: the processes that make each change together; None: there is only this one.
+        """
+        self.refusals = Refusals(None if processes is None else processes.folder)
+        self.kept: Callable[[], Collection[str]] = tuple
+        self._versions = versions
+        self._open = open_version
+        self._processes = processes
+        self._agreement: Agreement | None = None
+        self._pinned: Mapping[str, frozenset[str]] = {}
+        self._prepared: dict[tuple[str, str, str], Version] = {}  # by model, version and digest
+        self._loading: set[str] = set()
+
+    def begin(self, loaded: Loaded) -> None:
+        """Serve these versions, or those that other processes have agreed on, and take part in changes."""
+        models: dict[str, dict[str, str]] = {}
+        for version in loaded:
+            models.setdefault(version.name, {})[version.version] = version.digest
+            self._prepared[version.name, version.version, version.digest] = version
+        self._pinned = loaded.pinned
+        agreement = Agreement("versions", self._processes, self)
+        agreement.join({"models": models, "asked": [], "unloaded": {}})
+        if self._versions.loaded is None:  # nothing had been agreed
+            self._prepared = {}
+            self._versions.replace(loaded)
+        self._agreement = agreement
+
+    @property
+    def have_begun(self) -> bool:
+        """Whether versions can be changed: the settings allow it, and the processes can agree."""
+        return self._agreement is not None
+
+    # --- What operators ask for
+
+    def load(self, name: str) -> str:
+        """Load the version with this name (without a version: the newest) beside those that are loaded.
+
+        If it is loaded, but its files have changed since, it is loaded again. Returns its full name when all
+        processes serve it.
+
+        Raises:
+            ModelNotFound: there is no such version.
+            NotAgreed, Refused: as `Agreement.propose`.
+        """
+        agreement = self._begun()
+        bundle = self._found(name)
+        full_name = bundle.manifest.full_name
+        model, version = bundle.manifest.name, bundle.manifest.version
+
+        def change(agreed: Agreed) -> Agreed:
+            new = copy.deepcopy(agreed)
+            new["models"].setdefault(model, {})[version] = digest_of(bundle.manifest)
+            new["asked"] = sorted({*new["asked"], full_name})
+            new["unloaded"].pop(full_name, None)
+            return new
+
+        self._propose(agreement, full_name, digest_of(bundle.manifest), change)
+        return full_name
+
+    def replace(self, full_name: str, signature: str) -> None:
+        """Load a version in place of those of its model that nobody asked for by name.
+
+        `signature`: what a refusal is remembered with. Raises as `load`.
+        """
+        agreement = self._begun()
+        bundle = self._found(full_name, signature)
+        model, version = bundle.manifest.name, bundle.manifest.version
+
+        def change(agreed: Agreed) -> Agreed:
+            new = copy.deepcopy(agreed)
+            stay = {*new["asked"], *self.kept()}
+            of_model = new["models"].get(model, {})
+            new["models"][model] = {
+                **{old: digest for old, digest in of_model.items() if f"{model}@{old}" in stay},
+                version: digest_of(bundle.manifest),
+            }
+            return new
+
+        self._propose(agreement, full_name, signature, change)
+
+    def unload(self, name: str) -> list[str]:
+        """Unload a version, or without a version all of a model. Returns their full names.
+
+        Requests that use them are still answered.
+
+        Raises:
+            ModelNotFound: it is not loaded.
+            Refused: no model would be left, or traffic goes to it.
+            NotAgreed: as `Agreement.propose`.
+        """
+        agreement = self._begun()
+        model, version = split_name(name)
+        gone: list[str] = []
+
+        def change(agreed: Agreed) -> Agreed:
+            new = copy.deepcopy(agreed)
+            of_model = new["models"].get(model, {})
+            leaving = list(of_model) if version is None else [version]
+            if not set(leaving) <= set(of_model) or not leaving:
+                raise ModelNotFound(f"{name} is not loaded.")
+            gone.extend(f"{model}@{one}" for one in leaving)
+            if busy := [one for one in gone if one in self.kept()]:
+                raise Refused(f"The traffic settings name {', '.join(busy)}: change them first.")
+            for one in leaving:
+                new["unloaded"][f"{model}@{one}"] = of_model.pop(one)
+            if not of_model:
+                del new["models"][model]
+            if not new["models"]:
+                raise Refused(f"{name} is all that is loaded: load another version or model first.")
+            new["asked"] = [one for one in new["asked"] if one not in gone]
+            return new
+
+        agreement.propose(change)
+        logger.info("unloaded %s", ", ".join(gone))
+        return gone
+
+    def was_unloaded(self, full_name: str, digest: str) -> bool:
+        """Whether an operator has unloaded this version, which has not changed since."""
+        agreement = self._agreement
+        return agreement is not None and agreement.value["unloaded"].get(full_name) == digest
+
+    def states(self) -> dict[str, State]:
+        """The state of every version that is or was to be loaded, by full name."""
+        failed = {name: State("failed", one.reason) for name, one in self.refusals.all().items()}
+        unloading = {version.full_name: State("unloading") for version in self._versions.unloading}
+        loading = dict.fromkeys(tuple(self._loading), State("loading"))
+        ready = {version.full_name: State("ready") for version in self._versions.loaded or ()}
+        return {**failed, **unloading, **loading, **ready}
+
+    def labelled_states(self) -> list[tuple[str, str, str]]:
+        """The same as model, version and state."""
+        return [(*_parts(full_name), state.state) for full_name, state in self.states().items()]
+
+    def _begun(self) -> Agreement:
+        """The agreement of the processes. Raises NotReady before `begin`."""
+        if self._agreement is None:
+            raise NotReady(
+                "Versions cannot be loaded or unloaded now: the models are still being loaded, or the"
+                " processes cannot agree (the log says why)."
+            )
+        return self._agreement
+
+    def _found(self, name: str, signature: str = "") -> Bundle:
+        """The bundle with that name. Raises ModelNotFound, Refused."""
+        try:
+            return find(name)
+        except UnknownModel as error:
+            raise ModelNotFound(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+        except BundleError as error:
+            self.refusals.add(name, Refusal(signature, str(error)))
+            raise Refused(str(error)) from None
+
+    def _propose(
+        self, agreement: Agreement, full_name: str, signature: str, change: Callable[[Agreed], Agreed]
+    ) -> None:
+        try:
+            agreement.propose(change)
+        except Refused as error:
+            self.refusals.add(full_name, Refusal(signature, error.detail))
+            raise
+        self.refusals.forget(full_name)
+        logger.info("loaded %s", full_name)
+
+    # --- What each process does (`Part`)
+
+    def prepare(self, value: Agreed) -> None:
+        """Load the versions that this process lacks. Raises whatever loading raises."""
+        for model, version, digest in self._missing(value):
+            full_name = f"{model}@{version}"
+            self._loading.add(full_name)
+            self._check_alike(model, full_name)
+            self._prepared[model, version, digest] = self._opened(full_name, digest)
+
+    def adopt(self, value: Agreed) -> None:
+        """Serve exactly these versions from now on."""
+        self._complete(value)
+        here = {(one.name, one.version, one.digest): one for one in self._versions.loaded or ()}
+        here |= (prepared := self._prepared)
+        self._prepared = {}
+        self._loading.clear()
+        wanted = [
+            here[model, version, digest]
+            for model, versions in value["models"].items()
+            for version, digest in versions.items()
+            if (model, version, digest) in here
+        ]
+        self._versions.replace(Loaded(wanted, self._pinned))
+        for version in prepared.values():
+            if version not in wanted:  # loaded by a process that has just started
+                version.retire()
+
+    def discard(self) -> None:
+        """Free the versions that were loaded for nothing."""
+        for version in self._prepared.values():
+            version.retire()
+        self._prepared = {}
+        self._loading.clear()
+
+    def _missing(self, value: Agreed) -> list[tuple[str, str, str]]:
+        here = {(one.name, one.version, one.digest) for one in self._versions.loaded or ()}
+        here |= self._prepared.keys()
+        return [
+            (model, version, digest)
+            for model, versions in value["models"].items()
+            for version, digest in versions.items()
+            if (model, version, digest) not in here
+        ]
+
+    def _complete(self, value: Agreed) -> None:
+        """Load what is missing, if this process has just started, or was not asked to prepare."""
+        for model, version, digest in self._missing(value):
+            try:
+                opened = self._opened(f"{model}@{version}", digest)
+            except Exception as error:
+                logger.critical(
+                    "this process serves without %s@%s, which the others have: %s",
+                    *(model, version, error),
+                    exc_info=True,
+                )
+            else:
+                self._prepared[model, version, digest] = opened
+
+    def _opened(self, full_name: str, digest: str) -> Version:
+        # In a thread that ends: a thread that has compiled a model keeps a megabyte of memory for each.
+        with ThreadPoolExecutor(1, "loading") as thread:
+            opened = thread.submit(self._open, full_name).result()
+        if opened.digest != digest:
+            opened.retire()
+            raise BundleError(f"the files of {full_name} have changed while it was loaded: load it again")
+        return opened
+
+    def _check_alike(self, model: str, full_name: str) -> None:
+        """Raise BundleError unless a version has the classes and the task of the one that serves."""
+        loaded = self._versions.loaded
+        if loaded is None or model not in loaded.usual:
+            return
+        now, new = loaded.usual[model].manifest, find(full_name).manifest
+        for what, old_value, new_value in (
+            ("task", [now.task], [new.task]),
+            ("classes", now.classes, new.classes),
+        ):
+            if old_value != new_value:
+                raise BundleError(
+                    f"the {what} of {full_name} ({', '.join(new_value)}) differ from those of"
+                    f" {now.full_name}, which is served ({', '.join(old_value)}): clients rely on them, so"
+                    " give the model another name"
+                )
+
+
+def _parts(full_name: str) -> tuple[str, str]:
+    model, version = split_name(full_name)
+    return model, version or ""

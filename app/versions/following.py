@@ -1,0 +1,166 @@
+"""Following: looks for new versions at regular intervals, and serves them in place of the old ones."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from app.errors import NotAgreed, Refused, ServiceError
+from app.monitoring.processes import Processes
+from app.versions.changes import Changes
+from app.versions.places import Offer, Place
+from app.versions.refusals import Refusal
+from app.versions.signatures import digest_of
+from app.versions.versions import Versions
+from model.catalog import find, split_name
+from model.storage.manifest import BundleError
+
+logger = logging.getLogger(__name__)
+
+_MOST_TRIES = 3
+"""How often a version is tried if processes end, or take too long, while they load it."""
+
+
+class Follower:
+    """Follows the places of some models, in one process of the service at a time.
+
+    A version is served if it is the newest in its place, has all its files with the right hashes, and passes
+    its self-test in every process. Otherwise it is refused, once it has not changed between two looks (an
+    upload may still be going on), and not tried again until it changes; the next older one is served.
+
+    Attributes:
+        beside: files beside the models to follow, and what to call with their new content, None when they
+            are gone. An exception is logged, and the file is not tried again until it changes.
+    """
+
+    def __init__(
+        self, places: Sequence[Place], versions: Versions, changes: Changes, processes: Processes | None
+    ) -> None:
+        """Prepare to follow `places`; the other arguments are as for `Changes`."""
+        self.beside: dict[str, Callable[[bytes | None], object]] = {}
+        self._places = places
+        self._versions = versions
+        self._changes = changes
+        self._folder = None if processes is None else processes.folder
+        self._lock: IO[str] | None = None  # while this process is the one that follows
+        self._checked: dict[str, str] = {}  # the signature with which a version was whole
+        self._suspected: dict[str, str] = {}  # and with which it was not
+        self._tries: Counter[Offer] = Counter()
+        self._read: dict[tuple[str, str], bytes | None] = {}
+
+    def start(self, seconds: float) -> None:
+        """Look every so many seconds, from now on."""
+        threading.Thread(target=self._run, args=(seconds,), name="following", daemon=True).start()
+
+    def _run(self, seconds: float) -> None:
+        while True:
+            time.sleep(seconds)
+            if self._leads():
+                self.look()
+
+    def _leads(self) -> bool:
+        """Whether this process is the one that follows. The lock ends with the process."""
+        if self._folder is None or self._lock is not None:
+            return True
+        lock = (self._folder / "following").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def look_beside(self) -> None:
+        """Look once at the files beside the models, if this process is the one that follows."""
+        if self._leads():
+            read: set[str] = set()
+            for place in self._places:
+                try:
+                    self._follow_files(place, read)
+                except OSError as error:
+                    logger.warning("cannot look for changes, and will try again: %s", error)
+                except Exception as error:
+                    logger.error("cannot look for changes: %s", error, exc_info=True)
+
+    def look(self) -> None:
+        """Look once at every place."""
+        read: set[str] = set()
+        for place in self._places:
+            try:
+                for offer in place.offers():
+                    if self._serves(place, offer):
+                        break
+                self._follow_files(place, read)
+            except OSError as error:
+                logger.warning("cannot look for new versions, and will try again: %s", error)
+            except Exception as error:
+                logger.error("cannot look for new versions: %s", error, exc_info=True)
+
+    def _serves(self, place: Place, offer: Offer) -> bool:
+        """Whether the version is served, now or from now on. Raises OSError."""
+        full_name, signature = offer
+        refusal = self._changes.refusals.all().get(full_name)
+        if refusal is not None and refusal.signature == signature:
+            return False
+        if self._checked.get(full_name) != signature and not self._is_whole(place, offer):
+            return False
+        self._checked[full_name] = signature
+        digest = digest_of(find(full_name).manifest)
+        if self._changes.was_unloaded(full_name, digest):
+            return False
+        loaded = self._versions.loaded
+        usual = loaded.usual.get(split_name(full_name)[0]) if loaded else None
+        if usual is not None and (usual.full_name, usual.digest) == (full_name, digest):
+            return True
+        return self._replaces(offer)
+
+    def _is_whole(self, place: Place, offer: Offer) -> bool:
+        """Whether all files of a version are there; if not, and it stays so, it is refused next time."""
+        full_name, signature = offer
+        try:
+            place.bring(offer)
+        except BundleError as error:
+            if self._suspected.get(full_name) == signature:
+                self._changes.refusals.add(full_name, Refusal(signature, str(error)))
+            else:
+                self._suspected[full_name] = signature
+                logger.info("%s is not whole, perhaps because it is still being copied: %s", full_name, error)
+            return False
+        return True
+
+    def _replaces(self, offer: Offer) -> bool:
+        try:
+            self._changes.replace(*offer)
+        except NotAgreed as error:
+            self._tries[offer] += 1
+            if self._tries[offer] >= _MOST_TRIES:
+                self._changes.refusals.add(offer.full_name, Refusal(offer.signature, error.detail))
+                return False
+            logger.warning("%s is not served yet, and is tried again: %s", offer.full_name, error.detail)
+            return True
+        except Refused:
+            return False
+        return True
+
+    def _follow_files(self, place: Place, read: set[str]) -> None:
+        """Follow the files beside the models of a place, unless those of its parent are `read`."""
+        if place.parent not in read:
+            read.add(place.parent)
+            for file, changed in self.beside.items():
+                self._follow_file(place, file, changed)
+
+    def _follow_file(self, place: Place, file: str, changed: Callable[[bytes | None], object]) -> None:
+        text = place.beside(file)
+        if self._read.get((place.parent, file)) == text:
+            return
+        self._read[place.parent, file] = text
+        try:
+            changed(text)
+        except (ServiceError, ValueError) as error:
+            logger.error("%s is ignored until it changes: %s", file, error)

@@ -1,0 +1,180 @@
+"""Process: starts the process of a shadow, gives it pictures, and pauses it, from the service's process."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from model.pictures.isolation.wire import Ended, file_in_memory, receive, send
+from model.shadowing.agreement import Agreement
+from model.shadowing.picture import AnsweredPicture
+
+_PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
+_CHILD = "model.shadowing.child"
+# The service's own environment is not passed on, because it holds keys.
+_KEPT_VARIABLES = (
+    *("PATH", "LD_LIBRARY_PATH", "LANG", "HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MASKSERVE_MODEL_DIR"),
+    *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_CPP_MIN_LOG_LEVEL"),
+)
+
+_LOOK_SECONDS = 0.25
+_TALK_SECONDS = 10.0  # for a message, which is always short
+
+LONGEST_LOAD = 600.0
+"""Seconds for loading the model, not counting pauses; on a busy machine, a low priority makes it slow."""
+LONGEST_PICTURE = 120.0
+"""Seconds for a picture, not counting pauses: many times what the largest ones take."""
+
+
+class ShadowBroken(ValueError):
+    """The model cannot be loaded, or fails its self-test; the message says why."""
+
+
+class ShadowFailed(Exception):
+    """The shadow failed on a picture; the message says how.
+
+    Attributes:
+        kind: "crash" (its process ended), "hang" (it took too long) or "error" (NaN, for example).
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Unsuitable(ValueError):
+    """The shadow has other classes, or cannot process the picture as it was prepared for another version."""
+
+
+class Comparison(NamedTuple):
+    """The agreement about a picture, and the milliseconds of inference; None if it was paused meanwhile."""
+
+    agreement: Agreement
+    infer_ms: float | None
+
+
+class ShadowProcess:
+    """A model in a process of its own, at the lowest priority, which can be paused at any moment.
+
+    Whatever happens there, whether it crashes, hangs or runs out of memory, the service goes on. The thread
+    that creates it must live as long as it does: the kernel ends the process together with that thread.
+    """
+
+    def __init__(self, model: str, engine: str | None, precision: str | None, threads: int | None) -> None:
+        """Start the process; `model` is `name@version`, the other arguments are as for `segmenter.load`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        self._order = {"model": model, "engine": engine, "precision": precision, "threads": threads}
+        self._lock = threading.Lock()
+        self._is_paused = False
+        self._was_paused = False
+        self._connection, theirs = socket.socketpair()
+        self._connection.settimeout(_TALK_SECONDS)
+        with theirs:
+            self._process = subprocess.Popen(
+                [_PYTHON, "-m", _CHILD, str(theirs.fileno())],
+                env={
+                    **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+
+    def load(self, seconds: float = LONGEST_LOAD) -> None:
+        """Load and test the model. Call it first.
+
+        Args:
+            seconds: the longest that it may take, not counting pauses.
+
+        Raises:
+            ShadowBroken: the model cannot be used.
+            ShadowFailed: the process ended or did not answer in time.
+        """
+        answer = self._asked(self._order, None, seconds)
+        if "broken" in answer:
+            raise ShadowBroken(answer["broken"])
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def compare(self, picture: AnsweredPicture, seconds: float = LONGEST_PICTURE) -> Comparison:
+        """Process a picture, and compare the result with the answer.
+
+        Args:
+            picture: the picture with its answer.
+            seconds: the longest that it may take, not counting pauses.
+
+        Raises:
+            ShadowFailed: it failed. After a crash or a hang the process has ended.
+            Unsuitable: it cannot process this picture.
+        """
+        with file_in_memory(memoryview(picture.packed())) as file:
+            answer = self._asked({}, file, seconds)
+        if "failed" in answer:
+            raise ShadowFailed("error", answer["failed"])
+        if "unsuitable" in answer:
+            raise Unsuitable(answer["unsuitable"])
+        infer_ms = answer.pop("infer_ms")
+        return Comparison(Agreement(**answer), None if self._was_paused else infer_ms)
+
+    def pause(self) -> None:
+        """Stop it where it is, at once; it keeps its memory."""
+        with self._lock:
+            self._is_paused = self._was_paused = True
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it continue."""
+        with self._lock:
+            self._is_paused = False
+            self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill the process; may be called by any thread. A running `compare` then raises ShadowFailed."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """End the process, and wait for its end."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _asked(self, order: dict[str, Any], file: int | None, seconds: float) -> dict[str, Any]:
+        self._was_paused = self._is_paused
+        try:
+            send(self._connection, order, file)
+            self._await_answer(seconds)
+            return receive(self._connection).values
+        except Ended:
+            self.end()
+            raise ShadowFailed("crash", f"its process ended with status {self._process.returncode}") from None
+        except TimeoutError:
+            self.end()
+            raise ShadowFailed("hang", f"it did not answer within {seconds:g} seconds") from None
+
+    def _await_answer(self, seconds: float) -> None:
+        ready = select.poll()
+        ready.register(self._connection, select.POLLIN)
+        left = seconds
+        looked = time.monotonic()
+        while not ready.poll(_LOOK_SECONDS * 1000):
+            now = time.monotonic()
+            if not self._is_paused:
+                left -= now - looked
+            looked = now
+            if left <= 0:
+                raise TimeoutError

@@ -1,0 +1,171 @@
+"""Versions are loaded and unloaded while the service runs; one that cannot be served changes nothing."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from versions.bundles import break_manifest, make, open_stub
+
+from app.errors import ModelNotFound, NotReady, Refused
+from app.monitoring.processes import Processes
+from app.versions.changes import Changes, State
+from app.versions.versions import Loaded, Versions
+
+
+@pytest.fixture
+def versions(models: Path) -> Versions:
+    """Those that a service has loaded: version 1 of the model "cells"."""
+    make("1")
+    return Versions()
+
+
+@pytest.fixture
+def changes(versions: Versions) -> Changes:
+    changes = Changes(versions, open_stub, None)
+    changes.begin(Loaded([open_stub("cells@1")]))
+    return changes
+
+
+def loaded(versions: Versions) -> list[str]:
+    assert versions.loaded
+    return [version.full_name for version in versions.loaded]
+
+
+def test_a_version_is_loaded_beside_the_others_and_is_the_newest(
+    changes: Changes, versions: Versions
+) -> None:
+    make("2")
+    make("10")
+    assert changes.load("cells@2") == "cells@2"
+    assert changes.load("cells") == "cells@10"
+    assert loaded(versions) == ["cells@1", "cells@2", "cells@10"]
+    assert versions.lease("cells", "somebody").version.version == "10"
+    assert set(changes.labelled_states()) == {("cells", number, "ready") for number in ("1", "2", "10")}
+
+
+def test_another_model_can_be_loaded(changes: Changes, versions: Versions) -> None:
+    make("1", "yeast", classes=["background", "bud", "scar"])
+    changes.load("yeast")
+    assert loaded(versions) == ["cells@1", "yeast@1"]
+    assert versions.lease(None, "somebody").version.name == "cells"  # still the default
+
+
+def test_loading_what_is_loaded_loads_only_files_that_have_changed(
+    changes: Changes, versions: Versions
+) -> None:
+    before = versions.lease("cells", "somebody").version
+    changes.load("cells")
+    assert versions.lease("cells", "somebody").version is before
+    make("1", description="trained for longer")
+    changes.load("cells")
+    assert versions.lease("cells", "somebody").version is not before
+    assert loaded(versions) == ["cells@1"]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"description": "broken"}, "fails its self-test"),
+        ({"classes": ["background", "fibre", "cell"]}, "give the model another name"),
+        ({"task": "semantic", "family": "semantic", "config": {}}, "cells/2/model.json"),
+    ],
+)
+def test_a_version_that_cannot_be_served_is_refused_and_the_old_one_serves_on(
+    changes: Changes, versions: Versions, values: dict[str, object], reason: str
+) -> None:
+    make("2", **values)
+    with pytest.raises(Refused, match=reason):
+        changes.load("cells@2")
+    assert loaded(versions) == ["cells@1"]
+    failed = changes.states()["cells@2"]
+    assert (failed.state, reason in (failed.reason or "")) == ("failed", True)
+
+
+def test_a_wrong_hash_and_a_broken_manifest_are_refused(changes: Changes, versions: Versions) -> None:
+    (make("2") / "model.weights.h5").write_bytes(b"Weights")
+    with pytest.raises(Refused, match="sha256 differs"):
+        changes.load("cells@2")
+    break_manifest(make("3"))
+    with pytest.raises(Refused, match="cannot be read"):
+        changes.load("cells@3")
+    assert loaded(versions) == ["cells@1"]
+
+
+def test_a_refused_version_is_loaded_once_it_is_mended(changes: Changes) -> None:
+    make("2", description="broken")
+    with pytest.raises(Refused):
+        changes.load("cells@2")
+    make("2")
+    changes.load("cells@2")
+    assert changes.states()["cells@2"] == State("ready")
+
+
+def test_versions_and_whole_models_are_unloaded_but_never_the_last(
+    changes: Changes, versions: Versions
+) -> None:
+    make("2")
+    make("1", "yeast")
+    changes.load("cells@2")
+    changes.load("yeast")
+    assert changes.unload("cells@2") == ["cells@2"]
+    assert loaded(versions) == ["cells@1", "yeast@1"]
+    assert changes.unload("cells") == ["cells@1"]
+    assert versions.lease(None, "somebody").version.full_name == "yeast@1"
+    with pytest.raises(Refused, match="all that is loaded"):
+        changes.unload("yeast")
+    for missing in ("cells", "yeast@2"):
+        with pytest.raises(ModelNotFound):
+            changes.unload(missing)
+
+
+def test_a_version_that_traffic_goes_to_is_not_unloaded(changes: Changes, versions: Versions) -> None:
+    make("2")
+    changes.load("cells@2")
+    changes.kept = lambda: ["cells@1"]
+    with pytest.raises(Refused, match="traffic settings name cells@1"):
+        changes.unload("cells@1")
+    changes.replace("cells@2", "any")
+    assert loaded(versions) == ["cells@1", "cells@2"]
+
+
+def test_a_version_that_is_still_used_is_listed_as_unloading(changes: Changes, versions: Versions) -> None:
+    make("2")
+    changes.load("cells@2")
+    choice = versions.lease("cells@2", "somebody")
+    changes.unload("cells@2")
+    assert changes.states()["cells@2"] == State("unloading")
+    choice.version.give_back()
+
+
+def test_nothing_can_be_changed_before_the_first_models_are_loaded(versions: Versions) -> None:
+    with pytest.raises(NotReady):
+        Changes(versions, open_stub, None).load("cells")
+
+
+def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_it_found_itself(
+    models: Path, tmp_path: Path
+) -> None:
+    make("1")
+    make("2")
+    digest = open_stub("cells@1").digest
+    agreed = {"models": {"cells": {"1": digest}}, "asked": [], "unloaded": {}}
+    folder = tmp_path / "shared" / "agreed-versions"
+    folder.mkdir(parents=True)
+    (folder / "agreed").write_text(json.dumps({"number": 7, "value": agreed}))
+    fork = multiprocessing.get_context("fork")
+    told, tell = fork.Pipe(duplex=False)
+
+    def start() -> None:
+        versions = Versions()
+        changes = Changes(versions, open_stub, Processes(tmp_path / "shared"))
+        changes.begin(Loaded([open_stub("cells@2")]))
+        tell.send((loaded(versions), versions.number))
+
+    process = fork.Process(target=start, daemon=True)
+    process.start()
+    assert told.poll(30)
+    assert told.recv() == (["cells@1"], 1)
+    process.join()

@@ -1,0 +1,178 @@
+"""Traffic is split among versions wherever no version is named, and changed while the service runs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from stub_segmenter import StubSegmenter
+
+from app import create_app
+from app.configuration.settings import Settings
+from app.configuration.traffic import split_in
+from app.versions.traffic import SharedTraffic
+from app.versions.version import Version
+from app.versions.versions import Loaded
+
+ADMIN = {"X-API-Key": "admin-key-0123456789"}
+HALVES = "stub@2=50,stub@3=50"
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    app = create_app(
+        {"stub": StubSegmenter(version="2")},
+        Settings(admin_keys=(ADMIN["X-API-Key"],), traffic=split_in(HALVES), predict_route="/vertex"),
+    )
+    models = app.extensions["maskserve"].models
+    numbers = ("2", "3", "4")
+    models.versions.replace(Loaded([Version("stub", StubSegmenter(version=number)) for number in numbers]))
+    return app.test_client()
+
+
+def traffic_of(client: FlaskClient) -> SharedTraffic:
+    traffic: SharedTraffic = client.application.extensions["maskserve"].traffic
+    return traffic
+
+
+def put(client: FlaskClient, **members: Any) -> tuple[int, dict[str, Any]]:
+    response = client.put("/api/v1/traffic", json=members, headers=ADMIN)
+    return response.status_code, response.get_json()
+
+
+def model_for(client: FlaskClient, png: bytes, session: str, query: str = "") -> dict[str, Any]:
+    response = client.post(
+        f"/api/v1/segment{query}", data=png, content_type="image/png", headers={"X-Session": session}
+    )
+    found = response.get_json()["model"]
+    assert response.headers["X-Model-Version"] == found["version"]
+    assert response.headers.get("X-Model-Arm") == found.get("arm")
+    model: dict[str, Any] = found
+    return model
+
+
+@pytest.mark.parametrize("query", ["", "?model=stub"])
+def test_the_split_chooses_where_no_version_is_named(client: FlaskClient, png: bytes, query: str) -> None:
+    models = [model_for(client, png, str(number), query) for number in range(40)]
+    assert {model["version"] for model in models} == {"2", "3"}
+    for model in models:
+        assert model["chosen_by"] == "traffic"
+        assert model["arm"] == f"stub@{model['version']}"
+
+
+def test_a_named_version_always_answers(client: FlaskClient, png: bytes) -> None:
+    for number in range(10):
+        for version in ("2", "3", "4"):
+            model = model_for(client, png, str(number), f"?model=stub@{version}")
+            assert (model["version"], model["chosen_by"], "arm" in model) == (version, "caller", False)
+
+
+def test_all_ways_in_give_a_caller_the_same_version(client: FlaskClient, png: bytes) -> None:
+    image = base64.b64encode(png).decode()
+    for number in range(8):
+        headers = {"X-Session": str(number)}
+        arm = model_for(client, png, str(number))["arm"]
+        assert model_for(client, png, str(number), "?model=auto")["arm"] == arm
+        batch = client.post(
+            "/api/v1/batch", data={"image": [(io.BytesIO(png), "a"), (io.BytesIO(png), "b")]}, headers=headers
+        ).get_json()["results"]
+        tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [image]}
+        v2 = client.post("/v2/models/stub/infer", json={"inputs": [tensor]}, headers=headers).get_json()
+        instances = {"instances": [{"b64": image}]}
+        v1 = client.post("/v1/models/stub:predict", json=instances, headers=headers).get_json()
+        vertex = client.post("/vertex", json=instances, headers=headers).get_json()
+        answers = [
+            *batch,
+            json.loads(v2["outputs"][0]["data"][0]),
+            *v1["predictions"],
+            *vertex["predictions"],
+        ]
+        assert [answer["model"]["arm"] for answer in answers] == [arm] * 5
+        assert v2["model_version"] == arm.partition("@")[2]
+
+
+def test_the_gates_choose_the_model_and_the_split_its_version(client: FlaskClient, png: bytes) -> None:
+    model = model_for(client, png, "somebody", "?model=auto")
+    assert model["chosen_by"] == "gate"
+    assert model["arm"] in ("stub@2", "stub@3")
+
+
+def test_without_a_split_there_is_no_arm(client: FlaskClient, png: bytes) -> None:
+    assert put(client, traffic="")[0] == 200
+    model = model_for(client, png, "somebody")
+    assert (model["version"], model["chosen_by"], "arm" in model) == ("4", "default", False)
+
+
+def test_traffic_is_shown_and_changed_and_members_left_out_stay(client: FlaskClient, png: bytes) -> None:
+    expected = {"traffic": HALVES, "shadow": "", "shadow_share": 1.0}
+    assert client.get("/api/v1/traffic", headers=ADMIN).get_json() == expected
+    assert put(client, traffic="stub@4=100") == (200, {**expected, "traffic": "stub@4=100"})
+    assert put(client, shadow_share=0.25) == (
+        200,
+        {**expected, "traffic": "stub@4=100", "shadow_share": 0.25},
+    )
+    assert model_for(client, png, "anybody")["arm"] == "stub@4"
+    assert 'maskserve_traffic_share{model="stub",version="4"} 100.0' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("members", "status", "why"),
+    [
+        ({"traffic": "stub@2=90"}, 400, "traffic: the shares of stub add up to 90"),
+        ({"traffic": 5}, 400, "traffic must be a text"),
+        ({"trafic": HALVES}, 400, "may have only traffic, shadow and shadow_share, not trafic"),
+        ({"shadow": "stub"}, 400, "shadow: 'stub' names no version"),
+        ({"shadow_share": 2}, 400, "shadow_share must be a number from 0 to 1, not 2"),
+        ({"shadow_share": True}, 400, "shadow_share must be a number"),
+        ({"traffic": "stub@2=90,stub@9=10"}, 404, "There is no model 'stub@9'"),
+        ({"shadow": "stub@9"}, 409, "stub@9 cannot be used in the shadow"),
+    ],
+)
+def test_a_wrong_change_is_refused_and_nothing_changes(
+    client: FlaskClient, members: dict[str, Any], status: int, why: str
+) -> None:
+    answered, problem = put(client, **members)
+    assert answered == status
+    assert why in problem["detail"]
+    assert str(traffic_of(client).now.split) == HALVES
+    assert traffic_of(client).now.shadows == ()
+
+
+def test_traffic_is_for_administrators(client: FlaskClient) -> None:
+    assert client.get("/api/v1/traffic").status_code == 401
+    assert client.put("/api/v1/traffic", json={"traffic": ""}, headers={"X-API-Key": "no"}).status_code == 401
+    plain = create_app({"stub": StubSegmenter()}).test_client()
+    assert plain.get("/api/v1/traffic", headers=ADMIN).status_code == 404
+
+
+def test_a_file_beside_the_models_is_followed_and_without_it_the_settings_apply(client: FlaskClient) -> None:
+    traffic = traffic_of(client)
+    traffic.follow(b'{"traffic": "stub@2=10,stub@3=90"}')
+    assert str(traffic.now.split) == "stub@2=10,stub@3=90"
+    for wrong in (b"{", b'{"traffic": "stub@2=10"}', b"[]"):
+        with pytest.raises(ValueError):
+            traffic.follow(wrong)
+    assert str(traffic.now.split) == "stub@2=10,stub@3=90"
+    traffic.follow(b"{}")  # what the file leaves out is none
+    assert str(traffic.now.split) == ""
+    traffic.follow(None)
+    assert str(traffic.now.split) == HALVES
+
+
+def test_callers_of_a_version_that_is_gone_get_the_usual_one(client: FlaskClient, png: bytes) -> None:
+    versions = client.application.extensions["maskserve"].models.versions
+    versions.replace(Loaded([Version("stub", StubSegmenter(version="2"))]))
+    models = [model_for(client, png, str(number)) for number in range(20)]
+    assert {model["version"] for model in models} == {"2"}
+    assert {model["chosen_by"] for model in models} == {"traffic", "default"}
+
+
+def test_a_version_that_traffic_goes_to_is_not_unloaded(client: FlaskClient) -> None:
+    response = client.post(
+        "/v2/repository/models/stub/unload", json={"parameters": {"version": "2"}}, headers=ADMIN
+    )
+    assert (response.status_code, "stub@2" in response.get_json()["error"]) == (409, True)
