@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _EXTENSION = "maskserve_live_run"
 _LOCK, _RUN = "mlflow.lock", "mlflow.json"
+_LONGEST_PAUSE = 600.0  # seconds between attempts, unless reports are rarer anyway
+_MOST_DOUBLINGS = 20
 _FINISH_SECONDS = 2.0  # a server that hangs must not delay the process's end
 
 
@@ -60,7 +62,7 @@ class LiveRun:
         self._run: str | None = None
         self._started = time.time()
         self._models = ""
-        self._is_away = False
+        self._failures = 0  # since the last report that was sent
         self._ending = threading.Event()
         self._reporting = threading.Thread(target=self._report_regularly, name="mlflow", daemon=True)
         self._reporting.start()
@@ -83,7 +85,7 @@ class LiveRun:
             logger.warning("the run %s was not marked as finished: %s", run, error)
 
     def _report_regularly(self) -> None:
-        while not self._ending.wait(self._seconds):
+        while not self._ending.wait(self._pause()):
             try:
                 if self._leads():
                     self._report()
@@ -91,20 +93,25 @@ class LiveRun:
                 self._say_away(f"{error}")
             except Exception:
                 # Whatever happens here, the service goes on, and so do the next reports.
-                if not self._is_away:
+                if not self._failures:
                     logger.warning("the figures were not sent to MLflow", exc_info=True)
-                self._is_away = True
+                self._failures += 1
             else:
-                if self._is_away:
+                if self._failures:
                     logger.info("MLflow at %s answers again", self._server.shown)
-                self._is_away = False
+                self._failures = 0
+
+    def _pause(self) -> float:
+        """Seconds until the next report: ever more, up to a limit, while reports fail."""
+        longest = max(self._seconds, _LONGEST_PAUSE)
+        return min(self._seconds * 2.0 ** min(self._failures, _MOST_DOUBLINGS), longest)
 
     def _say_away(self, reason: str) -> None:
-        if not self._is_away and not self._ending.is_set():
+        if not self._failures and not self._ending.is_set():
             logger.warning(
                 "%s. The service is not affected; its figures are lost until they can be sent", reason
             )
-        self._is_away = True
+        self._failures += 1
 
     def _leads(self) -> bool:
         """Whether this process reports; the first one that asks does, as long as it lives."""
@@ -123,7 +130,7 @@ class LiveRun:
     def _report(self) -> None:
         before, self._before = self._before, self._collection()
         models = self._before.models()
-        if self._is_away and self._run is not None and not self._server.has_run(self._run):
+        if self._failures and self._run is not None and not self._server.has_run(self._run):
             self._run = None  # it was deleted
         if self._run is None:
             self._run = self._known_run() or self._new_run()
