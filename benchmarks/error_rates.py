@@ -26,8 +26,7 @@ DAYS = 30
 _DRAWS, _DRAWS_A_LOOK = 999, 399  # of the randomization tests, whose error rate does not depend on them
 _MOST_REQUESTS = 5000  # a caller
 _SMALLEST = {"means": 5.0, "shares": 0.04, "shadows": 0.3}
-"""The smallest difference of interest, for the sequential test: about what the callers of a month can "
-"show."""
+"""The smallest difference of interest, for the sequential test: about what callers of a month can show."""
 
 
 @dataclass(frozen=True)

@@ -272,9 +272,8 @@ class Settings:
             r"off|log|pubsub:projects/[a-z0-9:._-]+/topics/[A-Za-z][\w.~+%-]{2,254}",
             "off, log, or pubsub:projects/PROJECT/topics/TOPIC",
         ),
-        "Where feedback (`POST /api/v1/feedback`) is recorded: nowhere, and that route answers 404 (off), "
-        "in the"
-        " log (log), or in a topic of Pub/Sub (pubsub:projects/PROJECT/topics/TOPIC).",
+        "Where feedback (`POST /api/v1/feedback`) is recorded: nowhere, and that route answers 404 (off), in"
+        " the log (log), or in a topic of Pub/Sub (pubsub:projects/PROJECT/topics/TOPIC).",
     )
 
     # --- access

@@ -21,8 +21,7 @@ class PublishingFailed(Exception):
 
 
 class Topic:
-    """A topic, or one in the emulator that PUBSUB_EMULATOR_HOST names, for which no credentials are "
-    "needed."""
+    """A topic; that of an emulator, which needs no credentials, if PUBSUB_EMULATOR_HOST names one."""
 
     def __init__(self, name: str) -> None:
         """`name`: projects/PROJECT/topics/TOPIC."""

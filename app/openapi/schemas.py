@@ -257,7 +257,7 @@ class Said(JsonObject):
 class CorrectedMask(Said):
     """A mask of the whole image in COCO's compressed run-length encoding."""
 
-    size: list[Annotated[int, Whole, Field(ge=1, le=1_000_000)]] = Field(
+    size: list[Annotated[int, Field(ge=1, le=1_000_000), Whole]] = Field(
         min_length=2, max_length=2, description="height and width"
     )
     counts: str = Field(pattern="^[0-o]*$", description="characters from 0 to o")
@@ -273,8 +273,16 @@ class Rings(RootModel):
 
 
 class CorrectedSegment(Said):
-    """A segment as it should have been. It has at least a box or a mask; what people do not know is "
-    "optional."""
+    """A segment as it should have been. It has at least a box or a mask."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["box"], "properties": {"box": {"type": "array"}}},
+                {"required": ["mask"], "properties": {"mask": {"type": ["object", "array"]}}},
+            ]
+        }
+    )
 
     id: Annotated[int | None, Whole] = Field(
         default=None, ge=1, description="that of the answer's segment that it corrects"

@@ -11,8 +11,9 @@ from app.configuration.settings import Settings
 from app.errors import BadBody, TooLarge
 
 MOST_TOKENS = 10_000
-"""The most brackets, commas and strings in a body with images: ten million lists in a list would take "
-"gigabytes."""
+"""The most brackets, commas and strings in a body with images.
+
+Ten million lists in a list would take gigabytes."""
 
 # An unterminated string is one token up to the body's end; otherwise each quote in it would restart a search.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
