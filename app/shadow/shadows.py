@@ -24,7 +24,7 @@ from model.shadowing.process import ShadowBroken, ShadowProcess
 
 _EXTENSION = "maskserve_shadows"
 
-_PREPARE_SECONDS = 60.0
+_PREPARE_SECONDS = 30.0  # proxies often wait no longer than 60 s for an answer
 
 
 class Shadows:

@@ -167,6 +167,8 @@ class SharedTraffic:
             if not self._is_loaded(arm.name, arm.version):
                 raise Refused(f"{arm} is not loaded: load it first.")
         for shadow in traffic.shadows:
+            if self._versions.loaded is None or shadow.name not in self._versions.loaded.versions:
+                raise Refused(f"{shadow} cannot be used in the shadow: {shadow.name} is not served.")
             try:
                 find(str(shadow))
             except (UnknownModel, BundleError) as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import itertools
 import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from stub_origin import Origin, ok
 
 from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, ServiceError, TooLarge
-from app.fetching.gcs import fetch_bundle, read_object
+from app.fetching.gcs import NoBundle, fetch_bundle, fetch_version, list_versions, read_file, read_object
 from model.catalog import read_bundle
 from model.storage.manifest import MANIFEST, BundleError
 from model.storage.writing import write_manifest
@@ -344,3 +346,118 @@ def test_processes_that_start_together_take_turns(upload: Upload, models: Path) 
 
     read_bundle(models / "cells").check()
     assert entries(models) == {"cells"}
+
+
+# --- versions
+
+
+@pytest.fixture
+def cells(client: storage.Client, upload: Upload) -> Iterator[str]:
+    """An empty folder for the versions of a model."""
+    number = next(counter)
+    yield f"gs://bundles/versions/{number}/cells"
+
+
+counter = itertools.count()
+
+
+def put(client: storage.Client, uri: str, version: str, folder: str, **changes: Any) -> None:
+    """Upload a version to a folder of the model's folder at `uri`, its manifest last."""
+    bucket, _, prefix = uri.removeprefix("gs://").partition("/")
+    weights = f"weights {version}".encode()
+    files = {"model.weights.h5": sha256(weights).hexdigest()}
+    manifest = {**VALUES, "version": version, "files": files, **changes}
+    place = f"{prefix}/{folder}/" if folder else f"{prefix}/"
+    client.bucket(bucket).blob(f"{place}model.weights.h5").upload_from_string(weights)
+    client.bucket(bucket).blob(place + MANIFEST).upload_from_string(json.dumps(manifest))
+
+
+def test_versions_in_a_bucket_are_found_newest_first_and_arrive_in_their_folders(
+    client: storage.Client, cells: str, models: Path
+) -> None:
+    for version in ("9", "10", "2"):
+        put(client, cells, version, version)
+    client.bucket("bundles").blob(
+        cells.removeprefix("gs://bundles/") + "/11/model.weights.h5"
+    ).upload_from_string(b"no manifest yet")
+
+    found = list_versions(cells)
+
+    assert [one.version for one in found] == ["10", "9", "2"]
+    with pytest.raises(NoBundle):
+        fetch_bundle(cells, models)
+    assert [fetch_version(cells, one, models) for one in found[:2]] == ["cells@10", "cells@9"]
+    read_bundle(models / "cells" / "10", "cells", "10").check()
+    assert entries(models / "cells") == {"9", "10"}
+
+
+def test_a_version_has_another_signature_when_one_of_its_files_changes(
+    client: storage.Client, cells: str
+) -> None:
+    put(client, cells, "1", "1")
+    put(client, cells, "2", "2")
+    before = list_versions(cells)
+    assert list_versions(cells) == before
+
+    put(client, cells, "2", "2", description="trained for longer")
+
+    after = list_versions(cells)
+    assert after[0].signature != before[0].signature
+    assert after[1] == before[1]
+
+
+def test_a_bundle_that_is_in_no_folder_of_its_version_is_a_version_too(
+    client: storage.Client, cells: str, models: Path
+) -> None:
+    put(client, cells, "1", "")
+    put(client, cells, "2", "2")
+    newest, oldest = list_versions(cells)
+    assert (newest.folder, oldest.folder) == ("2", "")
+    assert [fetch_version(cells, one, models) for one in (newest, oldest)] == ["cells@2", "cells@1"]
+    assert entries(models / "cells") == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": "3"}, "has the version '3'"),
+        ({"files": {"model.weights.h5": "0" * 64}}, "sha256 differs"),
+        ({"files": {"model.weights.h5": "0" * 64, "missing.bin": "0" * 64}}, "one of the files is missing"),
+    ],
+)
+def test_a_version_that_is_not_what_it_says_is_not_kept(
+    client: storage.Client, cells: str, models: Path, changes: dict[str, Any], message: str
+) -> None:
+    put(client, cells, **{"version": "2", "folder": "2", **changes})
+
+    with pytest.raises(BundleError, match=message):
+        fetch_version(cells, list_versions(cells)[0], models)
+
+    assert entries(models) == set()
+
+
+def test_a_file_beside_the_models_is_read(client: storage.Client, cells: str) -> None:
+    folder = cells.removesuffix("/cells")
+    assert read_file(folder, "traffic.json") is None
+    name = folder.removeprefix("gs://bundles/") + "/traffic.json"
+    client.bucket("bundles").blob(name).upload_from_string(b"{}")
+    assert read_file(folder, "traffic.json") == b"{}"
+    assert read_file("gs:/", "traffic.json") is None
+
+
+def test_a_bucket_that_cannot_be_reached_is_told_from_a_bad_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.fetching.gcs._client", refuse)
+    with pytest.raises(OSError, match="gs://bundles/cells cannot be read"):
+        list_versions("gs://bundles/cells")
+
+
+class _Unreachable:
+    def bucket(self, name: str) -> None:
+        return None
+
+    def list_blobs(self, *_: Any, **__: Any) -> None:
+        raise ConnectionError("no route to host")
+
+
+def refuse() -> _Unreachable:
+    return _Unreachable()

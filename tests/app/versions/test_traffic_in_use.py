@@ -129,7 +129,8 @@ def test_traffic_is_shown_and_changed_and_members_left_out_stay(client: FlaskCli
         ({"shadow_share": 2}, 400, "shadow_share must be a number from 0 to 1, not 2"),
         ({"shadow_share": True}, 400, "shadow_share must be a number"),
         ({"traffic": "stub@2=90,stub@9=10"}, 404, "There is no model 'stub@9'"),
-        ({"shadow": "stub@9"}, 409, "stub@9 cannot be used in the shadow"),
+        ({"shadow": "stub@9"}, 409, "stub@9 cannot be used in the shadow: there is no model"),
+        ({"shadow": "other@1"}, 409, "other@1 cannot be used in the shadow: other is not served"),
     ],
 )
 def test_a_wrong_change_is_refused_and_nothing_changes(
