@@ -33,7 +33,7 @@ PREPARE_SECONDS = 240.0
 """How long all processes together may take to prepare."""
 _ADOPT_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
-"""How often a process looks for proposals and decisions: two calls of stat."""
+"""How often a process looks for proposals and decisions: it reads at most two small files."""
 
 
 class Part(Protocol):

@@ -16,6 +16,7 @@ from app.versions.refusals import Refusal, Refusals
 from app.versions.signatures import digest_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
+from model import malloc
 from model.catalog import UnknownModel, find, split_name
 from model.storage.manifest import Bundle, BundleError
 
@@ -247,6 +248,7 @@ class Changes:
             version.retire()
         self._prepared = {}
         self._loading.clear()
+        malloc.trim()  # of what a version took that failed
 
     def _missing(self, value: Agreed) -> list[tuple[str, str, str]]:
         here = {(one.name, one.version, one.digest) for one in self._versions.loaded or ()}
