@@ -65,6 +65,12 @@ def _plan_shadow(log: ServiceLog | None, arguments: argparse.Namespace) -> None:
             raise ValueError(f"--figure {figure.name} is not in the lines of {shadows.b}")
         sums = pair.by_caller()
         variance = variance_by_caller(sums)
+        if not variance:
+            raise ValueError(
+                f"{figure.name} differs by {figure.change(sums.mean)} in every picture of the log, so it "
+                "does not "
+                "tell how much that varies: leave out --log, and give --spread"
+            )
         units = "pictures" if pair.callers is None else "callers"
         pictures = f", with {sums.counts.mean():.3g} pictures each" if units == "callers" else ""
         source = f"From the differences of {len(sums):,} {units} in the log{pictures}."
@@ -99,6 +105,12 @@ def _variances(
                 "--figure, or give --baseline or --spread instead of --log"
             )
         variance = variance_by_caller(sums)
+        if not variance:
+            raise ValueError(
+                f"{figure.name} is {figure.value(sums.mean)} for all callers in the log, so it does not "
+                "tell how "
+                "much they differ: leave out --log, and give --baseline or --spread"
+            )
         mean = f"{figure.words} is {figure.value(sums.mean)}"
         return (variance, variance), f"In the log, {mean} on {len(sums):,} callers of {name}{_period(log)}."
     if not figure.is_share:

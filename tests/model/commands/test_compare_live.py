@@ -266,6 +266,11 @@ def test_what_does_not_go_together_is_said(
         assert complaint in said
 
 
+def test_a_plan_is_not_learned_from_callers_who_are_all_alike(compare: Compare) -> None:
+    status, said = compare(traffic(20), "--plan", *SPLIT, "--figure", "failed", "--difference", "0.1")
+    assert (status, "failed is 0.00 % for all callers in the log" in said) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
