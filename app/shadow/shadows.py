@@ -107,7 +107,7 @@ class Shadows:
             return
         one = Shadowed(
             request_id(),
-            len(current_record().pictures) - 1,
+            current_record().pictures[-1].image,
             Version(manifest.name, manifest.version),
             finding.stopwatch.milliseconds.get("infer", 0.0),
             AnsweredPicture(finding.image, wishes, finding.result, manifest.classes),
