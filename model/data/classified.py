@@ -24,7 +24,7 @@ from model.files.system_errors import reason
 from model.pictures import Header, PictureError
 
 LAYOUT = "a folder for each class, with its pictures inside: cat/1.jpg, dog/1.jpg"
-NAMES_SHOWN = 8
+NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,13 @@ def open_classified(path: Path, classes: Sequence[str] | None = None) -> Classif
         raise DataError(f"{path} {problem}: name a folder that has {LAYOUT}")
     folders = _folders(path)
     _check_layout(path, folders)
-    names = _names(path, [folder.name for folder in folders], classes)
+    problems = _pictures_in_wrong_places(path, folders)
+    try:
+        names = _names(path, [folder.name for folder in folders], classes)
+    except DataError as error:
+        problems.append(str(error))
+    if problems:
+        raise DataError("\n".join(problems))
     files = [
         (file, names.index(folder.name))
         for folder in sorted(folders, key=lambda folder: names.index(folder.name))
@@ -166,21 +172,30 @@ def _check_layout(path: Path, folders: Sequence[Path]) -> None:
         raise DataError(
             f"{path} is in the format {other.name}, for segmentation: for classification expected {LAYOUT}"
         )
-    beside = [file.name for file in sorted(path.iterdir()) if _is_picture(file)]
     if not folders:
+        beside = _beside(path)
         found = f"{number_of(len(beside), 'picture', 'pictures')} without a class" if beside else "no folder"
         raise DataError(f"{path} has {found}: expected {LAYOUT}")
-    if beside:
-        raise DataError(
+
+
+def _pictures_in_wrong_places(path: Path, folders: Sequence[Path]) -> list[str]:
+    """Messages about pictures outside of the class folders, and about folders without any."""
+    problems = []
+    if beside := _beside(path):
+        problems.append(
             f"{path} has pictures beside its class folders, {_listed(beside)}: move each into the folder of "
             "its class"
         )
-    empty = [folder.name for folder in folders if not _has_picture(folder)]
-    if empty:
-        raise DataError(
+    if empty := [folder.name for folder in folders if not _has_picture(folder)]:
+        problems.append(
             f"{path} has class folders without a picture, {_listed(empty)}: add pictures "
             f"({', '.join(SUFFIXES)}), or remove the folders"
         )
+    return problems
+
+
+def _beside(path: Path) -> list[str]:
+    return [file.name for file in sorted(path.iterdir()) if _is_picture(file)]
 
 
 def _names(path: Path, found: Sequence[str], classes: Sequence[str] | None) -> list[str]:

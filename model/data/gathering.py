@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -36,14 +35,17 @@ class Problems:
     """The problems that were found so far while a data set is opened."""
 
     def __init__(self) -> None:
-        self._errors: list[DataError] = []
+        self._texts: dict[object, list[str]] = {}  # by kind; errors would keep what they were raised in
 
     def __bool__(self) -> bool:
-        return bool(self._errors)
+        return bool(self._texts)
 
     def add(self, error: DataError) -> None:
-        """Keep an error instead of raising it."""
-        self._errors.append(error)
+        """Keep an error instead of raising it.
+
+        Errors are of one kind if the same statement raised them: such texts differ in names and numbers.
+        """
+        self._texts.setdefault(_raised_at(error), []).append(str(error))
 
     def each(self, read: Callable[..., Made], *arguments: Iterable[object]) -> list[Made]:
         """As `map`, without the items for which `read` raises a DataError, which is kept."""
@@ -52,22 +54,16 @@ class Problems:
             try:
                 made.append(read(*given))
             except DataError as error:
-                self._errors.append(error)
+                self.add(error)
         return made
 
     def findings(self) -> list[Finding]:
-        """A finding for each kind, in the order in which the first of the kind was found.
-
-        Errors are of one kind if the same statement raised them: such texts differ in names and numbers.
-        """
-        by_kind: dict[object, list[str]] = {}
-        for error in self._errors:
-            by_kind.setdefault(_raised_at(error), []).append(str(error))
+        """A finding for each kind, in the order in which the first of the kind was found."""
         return [
             Finding(texts[0], refused=True)
             if len(texts) == 1
             else Finding(number_of(len(texts), "problem", "problems alike"), texts, refused=True)
-            for texts in by_kind.values()
+            for texts in self._texts.values()
         ]
 
 
@@ -91,6 +87,10 @@ def gathering(data: Annotated) -> Iterator[Problems]:
 
 
 def _raised_at(error: DataError) -> object:
-    """The file and line of the statement that raised an error; of an error never raised, its text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return (frames[-1].filename, frames[-1].lineno) if frames else str(error)
+    """The code and line of the statement that raised an error; of an error never raised, its text."""
+    place = error.__traceback__
+    if place is None:
+        return str(error)
+    while place.tb_next is not None:
+        place = place.tb_next
+    return place.tb_frame.f_code, place.tb_lineno

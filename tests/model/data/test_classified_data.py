@@ -87,6 +87,10 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ({**TWO, "classes.txt": "cat"}, r"has the folders dog, but classes\.txt names cat: rename"),
         ({**TWO, "classes.txt": "cat\ndog\nbird"}, "names bird, for which there is no folder: add one"),
         ({**TWO, "classes.txt": '["cat", "dog"]'}, "write one name per line"),
+        (
+            {**TWO, "a.png": PICTURE, "bird/.DS_Store": b"", "classes.txt": "cat\nbird"},
+            r"beside its class folders, a\.png(.|\n)*without a picture, bird(.|\n)*has the folders dog, but",
+        ),
     ],
 )
 def test_any_other_layout_is_refused_with_what_to_do(
