@@ -162,6 +162,21 @@ def fetch_version(uri: str, version: FoundVersion, into: Path) -> str:
         return _copy_bundle(bucket, prefix + folder, into, version.folder or None).full_name
 
 
+def read_manifest(uri: str, version: FoundVersion) -> Manifest | None:
+    """The manifest of a version in a bucket; None if it is not valid.
+
+    Raises OSError: Cloud Storage refused or failed.
+    """
+    bucket, prefix = _folder(uri)
+    folder = f"{version.folder}/" if version.folder else ""
+    try:
+        with _failing_as_os_error(uri):
+            written = bucket.blob(prefix + folder + MANIFEST).download_as_bytes()
+        return Manifest.model_validate_json(written)
+    except (BundleError, ValidationError):
+        return None
+
+
 def read_file(uri: str, name: str) -> bytes | None:
     """The content of a small file in the folder gs://bucket/prefix; None if there is none.
 

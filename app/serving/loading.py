@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import cv2
 
@@ -16,6 +17,7 @@ from app.monitoring.processes import Processes
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
+from app.versions.alike import check_alike
 from app.versions.changes import Changes
 from app.versions.refusals import Refusal
 from app.versions.signatures import signature_of
@@ -27,6 +29,7 @@ from model.segmenter import ChoiceError, Segmenter, load
 from model.storage.manifest import BundleError, Manifest
 
 if TYPE_CHECKING:
+    from app.fetching.gcs import FoundVersion
     from app.versions.following import Follower
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,13 @@ logger = logging.getLogger(__name__)
 _NOT_READY = "The models are still being loaded. Try again in a moment."
 _BUCKET = "gs://"
 _FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all workers
+
+
+class _Candidate(NamedTuple):
+    """A version to try: its name, and the manifest of the one before it, if there is one that can be read."""
+
+    name: str
+    before: Manifest | None
 
 
 class Models:
@@ -111,8 +121,7 @@ class Models:
         named: list[str] = []
         try:
             for source in sources:
-                names = _names_to_try(source)
-                name = next(names)
+                name, candidates = _candidates(source)
                 if name in named:
                     raise BadSetting(
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
@@ -120,7 +129,7 @@ class Models:
                     )
                 named.append(name)
                 if name not in loaded:
-                    version = self._first_that_loads(names, may_differ=len(sources) > 1)
+                    version = self._first_that_loads(candidates, may_differ=len(sources) > 1)
                     loaded.setdefault(version.full_name, version)
             self._sources = dict(zip(named, sources, strict=True))
             for name in also:
@@ -181,14 +190,16 @@ class Models:
         self.follower.look_beside()
         self.follower.start(seconds)
 
-    def _first_that_loads(self, names: Iterator[str], may_differ: bool) -> Version:
+    def _first_that_loads(self, candidates: Iterator[_Candidate], may_differ: bool) -> Version:
         """The first of several versions that can be served; raises what loading the last one raises."""
         failure: Exception | None = None
         failed = ""
-        for full_name in names:
+        for full_name, before in candidates:
             if failure is not None:
                 self._refuse(failed, failure)
             try:
+                if before is not None:
+                    check_alike(find(full_name).manifest, before)
                 return self._open(full_name, may_differ)
             except Exception as error:
                 failed, failure = full_name, error
@@ -241,20 +252,30 @@ def _pinned(named: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _names_to_try(source: str) -> Iterator[str]:
-    """The name of a model, then the names by which to try to load it: those of its versions, newest first.
+def _candidates(source: str) -> tuple[str, Iterator[_Candidate]]:
+    """The name of a model, and its versions to try, the newest first.
 
     A version in a bucket is fetched before it is tried.
     """
     if source.startswith(_BUCKET):
-        yield from _fetched(source)
-        return
-    yield source
+        return _fetched(source)
     versions = choices(source) if "@" not in source else []
-    if len(versions) > 1:
-        yield from (f"{source}@{version}" for version in versions)
-    else:
-        yield source
+    if len(versions) < 2:
+        return source, iter([_Candidate(source, None)])
+    names = [f"{source}@{version}" for version in versions]
+    return source, (
+        _Candidate(name, _manifest_or_none(before))
+        for name, before in zip(names, [*names[1:], None], strict=True)
+    )
+
+
+def _manifest_or_none(name: str | None) -> Manifest | None:
+    if name is None:
+        return None
+    try:
+        return find(name).manifest
+    except BundleError:
+        return None
 
 
 def _check_task(manifest: Manifest) -> None:
@@ -288,9 +309,9 @@ def _end() -> NoReturn:
     os._exit(_FAILED)
 
 
-def _fetched(source: str) -> Iterator[str]:
-    """As `_names_to_try`, for a folder in a bucket."""
-    from app.fetching.gcs import NoBundle, fetch_bundle, fetch_version, list_versions  # only if needed
+def _fetched(source: str) -> tuple[str, Iterator[_Candidate]]:
+    """As `_candidates`, for a folder in a bucket."""
+    from app.fetching.gcs import NoBundle, fetch_bundle, list_versions  # only if needed
 
     try:
         name = fetch_bundle(source, model_dir())
@@ -299,21 +320,24 @@ def _fetched(source: str) -> Iterator[str]:
         if not versions:
             raise
     else:
-        yield name
-        yield name
-        return
+        return name, iter([_Candidate(name, None)])
+    candidates = _fetched_versions(source, versions)
+    first = next(candidates)
+    return split_name(first.name)[0], chain([first], candidates)
+
+
+def _fetched_versions(source: str, versions: Sequence[FoundVersion]) -> Iterator[_Candidate]:
+    from app.fetching.gcs import fetch_version, read_manifest
+
     failure: Exception | None = None
-    is_named = False
-    for version in versions:
+    for version, before in zip(versions, [*versions[1:], None], strict=True):
         try:
             full_name = fetch_version(source, version, model_dir())
         except BundleError as error:
             logger.error("version %s in %s cannot be fetched: %s", version.version, source, error)
             failure = error
-            continue
-        if not is_named:
-            yield split_name(full_name)[0]
-            is_named = True
-        yield full_name
-    if not is_named and failure is not None:
+        else:
+            failure = None
+            yield _Candidate(full_name, None if before is None else read_manifest(source, before))
+    if failure is not None:  # none was left that could be tried
         raise failure

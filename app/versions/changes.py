@@ -12,6 +12,7 @@ from typing import Any
 from app.errors import ModelNotFound, NotReady, Refused
 from app.monitoring.processes import Processes
 from app.versions.agreement import Agreement
+from app.versions.alike import check_alike
 from app.versions.refusals import Refusal, Refusals
 from app.versions.signatures import digest_of
 from app.versions.version import Version
@@ -288,17 +289,7 @@ class Changes:
         loaded = self._versions.loaded
         if loaded is None or model not in loaded.usual:
             return
-        now, new = loaded.usual[model].manifest, find(full_name).manifest
-        for what, old_value, new_value in (
-            ("task", [now.task], [new.task]),
-            ("classes", now.classes, new.classes),
-        ):
-            if old_value != new_value:
-                raise BundleError(
-                    f"the {what} of {full_name} ({', '.join(new_value)}) differ from those of"
-                    f" {now.full_name}, which is served ({', '.join(old_value)}): clients rely on them, so"
-                    " give the model another name"
-                )
+        check_alike(find(full_name).manifest, loaded.usual[model].manifest)
 
 
 def _parts(full_name: str) -> tuple[str, str]:
