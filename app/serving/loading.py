@@ -6,14 +6,14 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import cv2
 
 from app.configuration.settings import BadSetting, Settings
 from app.errors import NotReady
 from app.monitoring.processes import Processes
+from app.serving.candidates import BUCKET, Candidate, candidates_of
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
@@ -24,26 +24,17 @@ from app.versions.signatures import signature_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
 from model.answers.gate import gate_of
-from model.catalog import UnknownModel, choices, find, folder_of, model_dir, split_name, versions
+from model.catalog import UnknownModel, choices, find, folder_of, split_name, versions
 from model.segmenter import ChoiceError, Segmenter, load
 from model.storage.manifest import BundleError, Manifest
 
 if TYPE_CHECKING:
-    from app.fetching.gcs import FoundVersion
     from app.versions.following import Follower
 
 logger = logging.getLogger(__name__)
 
 _NOT_READY = "The models are still being loaded. Try again in a moment."
-_BUCKET = "gs://"
 _FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all workers
-
-
-class _Candidate(NamedTuple):
-    """A version to try: its name, and the manifest of the one before it, if there is one that can be read."""
-
-    name: str
-    before: Manifest | None
 
 
 class Models:
@@ -106,7 +97,7 @@ class Models:
         settings = self._settings
         sources = (settings.storage_uri,) if settings.storage_uri else settings.models
         for source in sources:
-            if not source.startswith(_BUCKET):
+            if not source.startswith(BUCKET):
                 _check_there(source)
         self._threads = settings.inference_threads or share_of_cores(settings.processes)
         if self._threads is not None:
@@ -121,7 +112,7 @@ class Models:
         named: list[str] = []
         try:
             for source in sources:
-                name, candidates = _candidates(source)
+                name, candidates = candidates_of(source)
                 if name in named:
                     raise BadSetting(
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
@@ -171,7 +162,7 @@ class Models:
         """
         model, version = split_name(full_name)
         source = self._sources.get(model, "")
-        if not source.startswith(_BUCKET) or version in versions(model):
+        if not source.startswith(BUCKET) or version in versions(model):
             return
         from app.versions.places import place_of  # not needed by most services
 
@@ -190,7 +181,7 @@ class Models:
         self.follower.look_beside()
         self.follower.start(seconds)
 
-    def _first_that_loads(self, candidates: Iterator[_Candidate], may_differ: bool) -> Version:
+    def _first_that_loads(self, candidates: Iterator[Candidate], may_differ: bool) -> Version:
         """The first of several versions that can be served; raises what loading the last one raises."""
         failure: Exception | None = None
         failed = ""
@@ -252,32 +243,6 @@ def _pinned(named: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _candidates(source: str) -> tuple[str, Iterator[_Candidate]]:
-    """The name of a model, and its versions to try, the newest first.
-
-    A version in a bucket is fetched before it is tried.
-    """
-    if source.startswith(_BUCKET):
-        return _fetched(source)
-    versions = choices(source) if "@" not in source else []
-    if len(versions) < 2:
-        return source, iter([_Candidate(source, None)])
-    names = [f"{source}@{version}" for version in versions]
-    return source, (
-        _Candidate(name, _manifest_or_none(before))
-        for name, before in zip(names, [*names[1:], None], strict=True)
-    )
-
-
-def _manifest_or_none(name: str | None) -> Manifest | None:
-    if name is None:
-        return None
-    try:
-        return find(name).manifest
-    except BundleError:
-        return None
-
-
 def _check_task(manifest: Manifest) -> None:
     """Raise BadSetting unless the service can answer with the model."""
     if manifest.task == "classify":
@@ -307,37 +272,3 @@ def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool
 def _end() -> NoReturn:
     logging.shutdown()
     os._exit(_FAILED)
-
-
-def _fetched(source: str) -> tuple[str, Iterator[_Candidate]]:
-    """As `_candidates`, for a folder in a bucket."""
-    from app.fetching.gcs import NoBundle, fetch_bundle, list_versions  # only if needed
-
-    try:
-        name = fetch_bundle(source, model_dir())
-    except NoBundle:
-        versions = list_versions(source)
-        if not versions:
-            raise
-    else:
-        return name, iter([_Candidate(name, None)])
-    candidates = _fetched_versions(source, versions)
-    first = next(candidates)
-    return split_name(first.name)[0], chain([first], candidates)
-
-
-def _fetched_versions(source: str, versions: Sequence[FoundVersion]) -> Iterator[_Candidate]:
-    from app.fetching.gcs import fetch_version, read_manifest
-
-    failure: Exception | None = None
-    for version, before in zip(versions, [*versions[1:], None], strict=True):
-        try:
-            full_name = fetch_version(source, version, model_dir())
-        except BundleError as error:
-            logger.error("version %s in %s cannot be fetched: %s", version.version, source, error)
-            failure = error
-        else:
-            failure = None
-            yield _Candidate(full_name, None if before is None else read_manifest(source, before))
-    if failure is not None:  # none was left that could be tried
-        raise failure
