@@ -261,9 +261,15 @@ def test_of_several_maps_one_must_be_chosen_by_its_name(make_onnx: MakeOnnx, ans
         ({}, {"size": (100_000, 64)}, "pictures of 100000 x 64, but sides of more than 4096"),
         ({"shape": (1, 3, 9000, 64)}, {}, "pictures of 64 x 9000, but sides of more than 4096"),
         ({"shape": (1, 3, 64, "w")}, {}, "fix the size with --size"),
-        ({"then": [("GlobalAveragePool", {})]}, {}, "gives no map"),
+        ({"kernel": np.ones((1, 3, 9, 9), np.float32)}, {}, "gives no map"),
+        ({"then": [("GlobalAveragePool", {})]}, {}, "import it with --task classify"),
         (
             {"shape": (1, 3, 64, 64), "then": [("GlobalAveragePool", {})]},
+            {},
+            "import it with --task classify",
+        ),
+        (
+            {"shape": (1, 3, 64, 64), "kernel": np.ones((1, 3, 9, 9), np.float32)},
             {},
             "not a map of its 64 x 64",
         ),
