@@ -213,7 +213,7 @@ class Models:
 
     def _open(self, name: str, may_differ: bool = True) -> Version:
         """Load and test a version, or the only one of a model. Raises whatever loading raises."""
-        _check_task(find(name).manifest)
+        _check_task(find(name).manifest, "MASKSERVE_MODELS: " if self.versions.loaded is None else "")
         segmenter = _loaded(name, self._settings, self._threads, may_differ)
         gate_of(segmenter.bundle.manifest)  # loaded now, and not by the first request
         version = Version(split_name(name)[0], segmenter)
@@ -243,12 +243,12 @@ def _pinned(named: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _check_task(manifest: Manifest) -> None:
-    """Raise BadSetting unless the service can answer with the model."""
+def _check_task(manifest: Manifest, setting: str = "MASKSERVE_MODELS: ") -> None:
+    """Raise BadSetting unless the service can answer with the model; `setting`: the setting that names it."""
     if manifest.task == "classify":
         raise BadSetting(
-            f"MASKSERVE_MODELS: {manifest.name} is a classifier, which finds no objects: name it as the gate"
-            " of a model, in the model's model.json"
+            f"{setting}{manifest.name} is a classifier, which finds no objects: name it as the gate of a"
+            " model, in the model's model.json"
         )
 
 

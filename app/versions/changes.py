@@ -66,18 +66,24 @@ class Changes:
         self._loading: set[str] = set()
 
     def begin(self, loaded: Loaded) -> None:
-        """Serve these versions, or those that other processes have agreed on, and take part in changes."""
+        """Serve these versions, or those that other processes have agreed on, and take part in changes.
+
+        If the processes' folder cannot be used, these versions are served, and none can be changed.
+        """
         models: dict[str, dict[str, str]] = {}
         for version in loaded:
             models.setdefault(version.name, {})[version.version] = version.digest
             self._prepared[version.name, version.version, version.digest] = version
         self._pinned = loaded.pinned
-        agreement = Agreement("versions", self._processes, self)
-        agreement.join({"models": models, "asked": [], "unloaded": {}})
+        try:
+            agreement = Agreement("versions", self._processes, self)
+            agreement.join({"models": models, "asked": [], "unloaded": {}})
+            self._agreement = agreement
+        except OSError as error:
+            logger.error("versions can be neither loaded nor unloaded: the processes cannot agree: %s", error)
         if self._versions.loaded is None:  # nothing had been agreed
             self._prepared = {}
             self._versions.replace(loaded)
-        self._agreement = agreement
 
     @property
     def have_begun(self) -> bool:
@@ -207,13 +213,15 @@ class Changes:
     def _propose(
         self, agreement: Agreement, full_name: str, signature: str, change: Callable[[Agreed], Agreed]
     ) -> None:
+        before = agreement.value
         try:
-            agreement.propose(change)
+            after = agreement.propose(change)
         except Refused as error:
             self.refusals.add(full_name, Refusal(signature, error.detail))
             raise
         self.refusals.forget(full_name)
-        logger.info("loaded %s", full_name)
+        if after != before:
+            logger.info("loaded %s", full_name)
 
     # --- What each process does (`Part`)
 
