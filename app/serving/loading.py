@@ -76,13 +76,13 @@ class Models:
 
     def all(self) -> Loaded:
         """All versions of the models. Raises NotReady while any model is still loading."""
-        if self.versions.loaded is None:
+        if self.versions.loaded is None or not self._are_loaded.is_set():
             raise NotReady(_NOT_READY)
         return self.versions.loaded
 
     def wait(self, patience: Patience, seconds: float) -> None:
         """Wait until all are loaded. Raises NotReady after `seconds`, or what `patience` raises."""
-        if self.versions.loaded is None and not patience.wait(self._are_loaded.wait, seconds):
+        if not self._are_loaded.is_set() and not patience.wait(self._are_loaded.wait, seconds):
             raise NotReady(_NOT_READY)
 
     def load(self, also: Sequence[str] = ()) -> None:
