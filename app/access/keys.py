@@ -105,10 +105,8 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def check_admin() -> None:
-        if not is_for_admins(_route()) or request.method == "OPTIONS":
+        if not settings.admin_keys or not is_for_admins(_route()) or request.method == "OPTIONS":
             return
-        if not settings.admin_keys:
-            raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
         offered = request.headers.get(KEY_HEADER)
         if offered is None:
             raise Unauthorized(
@@ -128,6 +126,12 @@ def _warn_of_short_keys(setting: str, keys: Sequence[str]) -> None:
             len(keys),
             _SHORTEST_GOOD_KEY,
         )
+
+
+def check_admins(settings: Settings) -> None:
+    """Raise NotFound if nobody is an administrator; for routes of `is_for_admins`."""
+    if not settings.admin_keys:
+        raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
 
 
 def needs_key() -> bool:
