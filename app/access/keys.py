@@ -42,8 +42,17 @@ wrong_key = Namespace().signal("wrong-key")
 class Keys:
     """The valid keys, as hashes: all have the same length, so comparing them reveals no key's length."""
 
-    def __init__(self, keys: Iterable[str], health_route: str | None) -> None:
-        """`health_route`: a probe that needs no key, in addition to those of _OPEN_RULES."""
+    def __init__(
+        self, keys: Iterable[str], health_route: str | None = None, has_admins: bool = False
+    ) -> None:
+        """Take the keys.
+
+        Args:
+            keys: the valid ones.
+            health_route: a probe that needs no key, in addition to those of _OPEN_RULES.
+            has_admins: whether other keys are for administrators, whose routes do not need one of these then.
+        """
+        self._has_admins = has_admins
         self._digests = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in keys]
         self._open_rules = _OPEN_RULES | {health_route}
 
@@ -58,7 +67,7 @@ class Keys:
 
     def are_needed(self) -> bool:
         """Whether the running request needs a key: all do, except reads of probes, docs and static files."""
-        if is_for_admins(_route()):  # checked by themselves
+        if self._has_admins and is_for_admins(_route()):
             return False
         if not self._digests or request.method == "OPTIONS":  # a browser's preflight comes without the key
             return False
@@ -79,24 +88,11 @@ def _route() -> str:
 
 def register(app: Flask, settings: Settings) -> None:
     """Refuse requests to `app` that need a key and have none, before their bodies are read."""
-    keys = Keys(settings.api_keys, settings.health_route)
-    admin_keys = Keys(settings.admin_keys, None)
+    keys = Keys(settings.api_keys, settings.health_route, has_admins=bool(settings.admin_keys))
+    admin_keys = Keys(settings.admin_keys)
     app.extensions[_EXTENSION] = keys
     _warn_of_short_keys("MASKSERVE_API_KEYS", settings.api_keys)
     _warn_of_short_keys("MASKSERVE_ADMIN_KEYS", settings.admin_keys)
-
-    @app.before_request
-    def check_admin() -> None:
-        if not is_for_admins(_route()) or request.method == "OPTIONS":
-            return
-        if not settings.admin_keys:
-            raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
-        offered = request.headers.get(KEY_HEADER)
-        if offered is None:
-            raise Unauthorized(
-                f"This route requires one of MASKSERVE_ADMIN_KEYS; send it in the header {KEY_HEADER}."
-            )
-        g.key_hash = admin_keys.recognise(offered.encode("latin-1", "replace"))
 
     @app.before_request
     def check_header() -> None:
@@ -106,6 +102,17 @@ def register(app: Flask, settings: Settings) -> None:
         if offered is None:
             raise Unauthorized(f"This service requires an API key; send it in the header {KEY_HEADER}.")
         g.key_hash = keys.recognise(offered.encode("latin-1", "replace"))  # WSGI decodes header bytes so
+
+    @app.before_request
+    def check_admin() -> None:
+        if not settings.admin_keys or not is_for_admins(_route()) or request.method == "OPTIONS":
+            return
+        offered = request.headers.get(KEY_HEADER)
+        if offered is None:
+            raise Unauthorized(
+                f"This route requires one of MASKSERVE_ADMIN_KEYS; send it in the header {KEY_HEADER}."
+            )
+        g.key_hash = admin_keys.recognise(offered.encode("latin-1", "replace"))
 
 
 def _warn_of_short_keys(setting: str, keys: Sequence[str]) -> None:
@@ -119,6 +126,12 @@ def _warn_of_short_keys(setting: str, keys: Sequence[str]) -> None:
             len(keys),
             _SHORTEST_GOOD_KEY,
         )
+
+
+def check_admins(settings: Settings) -> None:
+    """Raise NotFound if nobody is an administrator; for routes of `is_for_admins`."""
+    if not settings.admin_keys:
+        raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
 
 
 def needs_key() -> bool:

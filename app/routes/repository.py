@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from app.access import keys
 from app.errors import BadBody, BadParameter, TooLarge
 from app.openapi import schemas
 from app.openapi.bodies import JSON_BODY, Schema, object_schema
@@ -26,6 +27,12 @@ _MOST_BYTES = 64 * 1024
 _STATES = {"ready": "READY", "loading": "LOADING", "unloading": "UNLOADING", "failed": "UNAVAILABLE"}
 _IGNORED = ("unload_dependents",)  # Triton's clients send it; no model here depends on another
 _PROBLEMS = (400, 401, 404, 409, 413, 503)
+
+
+@repository.before_request
+def check_admins() -> None:
+    """These routes are off without keys for administrators."""
+    keys.check_admins(current_service().settings)
 
 
 @repository.post("/index")
