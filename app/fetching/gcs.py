@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import io
-import json
 import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, TooLarge
 from app.fetching.transfer_deadline import TransferDeadline
-from model.catalog import has_version_folders, natural, new_bundle, read_bundle
-from model.storage.manifest import MANIFEST, VERSION_PATTERN, Bundle, BundleError, Manifest
+from model.catalog import has_version_folders, new_bundle, read_bundle
+from model.storage.manifest import MANIFEST, Bundle, BundleError, Manifest
 from model.storage.problems import problems_in
 from model.storage.writing import BUNDLE_SUFFIXES
 
@@ -33,27 +31,12 @@ _OBJECT = re.compile(rf"gs://({_BUCKET})/([^\r\n\0\ud800-\udfff]+)")
 _FOLDER = re.compile(f"gs://({_BUCKET})(?:/(.*?))?/*")
 _LONGEST_NAME_BYTES = 1024  # Cloud Storage's limit for an object's name in UTF-8
 _LOCK = ".fetching"
-_LIST_SECONDS = 30
 
 _logger = logging.getLogger(__name__)
 
 
 class NoBundle(BundleError):
     """The folder has no manifest."""
-
-
-class FoundVersion(NamedTuple):
-    """A version of a model in a bucket.
-
-    Attributes:
-        version: the version.
-        folder: the name of its folder; "" if it is in the model's own.
-        signature: changes if one of its objects changes.
-    """
-
-    version: str
-    folder: str
-    signature: str
 
 
 def read_object(
@@ -98,84 +81,17 @@ def fetch_bundle(uri: str, into: Path) -> str:
         NoBundle: there is no bundle in that folder.
         BundleError: it does not match its manifest, or Cloud Storage failed.
     """
-    bucket, prefix = _folder(uri)
+    bucket, prefix = folder_of(uri)
     into.mkdir(parents=True, exist_ok=True)
-    with _alone_in(into):
+    with alone_in(into):
         try:
-            return _copy_bundle(bucket, prefix, into).name
+            return copy_bundle(bucket, prefix, into).name
         except NoBundle as error:
             raise NoBundle(f"{uri}: {error}") from None
         except BundleError as error:
             raise BundleError(f"{uri}: {error}") from None
-        except _failures() as error:
+        except failures() as error:
             raise BundleError(f"{uri} cannot be copied: {error}") from error
-
-
-def list_versions(uri: str) -> list[FoundVersion]:
-    """The versions of a model in the folder gs://bucket/prefix, the newest first, in one request.
-
-    Each is in a folder of its own with the version's name; one may be in the folder itself. A folder without
-    a manifest, which is uploaded last, is not among them.
-
-    Raises:
-        BundleError: not a folder's URI.
-        OSError: Cloud Storage refused or failed.
-    """
-    bucket, prefix = _folder(uri)
-    folders: dict[str, list[str]] = {}
-    with _failing_as_os_error(uri):
-        found = _client().list_blobs(
-            bucket, prefix=prefix, fields="items(name,generation),nextPageToken", timeout=_LIST_SECONDS
-        )
-        for blob in found:
-            path = blob.name.removeprefix(prefix)
-            folder = path.partition("/")[0] if re.fullmatch(f"{VERSION_PATTERN}/.+", path) else ""
-            if path == MANIFEST or folder:
-                folders.setdefault(folder, []).append(f"{path} {blob.generation}")
-        folders = {
-            folder: files
-            for folder, files in folders.items()
-            if any(line.startswith(f"{folder}/{MANIFEST} ".lstrip("/")) for line in files)
-        }
-        versions = [
-            FoundVersion(
-                folder or json.loads(bucket.blob(prefix + MANIFEST).download_as_bytes())["version"],
-                folder,
-                sha256("\n".join(sorted(files)).encode()).hexdigest(),
-            )
-            for folder, files in folders.items()
-        ]
-    return sorted(versions, key=lambda one: natural(one.version), reverse=True)
-
-
-def fetch_version(uri: str, version: FoundVersion, into: Path) -> str:
-    """As `fetch_bundle`, for one of the versions in a folder; returns its full name.
-
-    Raises:
-        BundleError: it is not whole, or does not match its manifest.
-        OSError: Cloud Storage refused or failed.
-    """
-    bucket, prefix = _folder(uri)
-    into.mkdir(parents=True, exist_ok=True)
-    folder = f"{version.folder}/" if version.folder else ""
-    with _alone_in(into), _failing_as_os_error(uri):
-        return _copy_bundle(bucket, prefix + folder, into, version.folder or None).full_name
-
-
-def read_file(uri: str, name: str) -> bytes | None:
-    """The content of a small file in the folder gs://bucket/prefix; None if there is none.
-
-    Raises:
-        OSError: Cloud Storage refused or failed.
-    """
-    if not _FOLDER.fullmatch(uri):  # a model in no folder has nothing beside it
-        return None
-    bucket, prefix = _folder(uri)
-    with _failing_as_os_error(uri):
-        if bucket.get_blob(prefix + name, timeout=_LIST_SECONDS) is None:
-            return None
-        data: bytes = bucket.blob(prefix + name).download_as_bytes()
-        return data
 
 
 def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
@@ -185,7 +101,7 @@ def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
 
     patience: dict[str, Any] = {"timeout": seconds, "retry": DEFAULT_RETRY.with_timeout(seconds)}
     try:
-        objects = _client().bucket(bucket)
+        objects = client().bucket(bucket)
         found = objects.get_blob(name, **patience)
         if found is None:
             raise NotFound("There is no such object in the bucket.")
@@ -204,7 +120,7 @@ def _read(bucket: str, name: str, received: _Received, seconds: float) -> bytes:
             error,
         )
         raise FetchFailed(f"Cloud Storage answered with status {error.code}.") from None
-    except _failures() as error:
+    except failures() as error:
         _logger.warning("cannot read from Cloud Storage (check credentials and network): %s", error)
         raise FetchFailed("The service cannot read from Cloud Storage.") from None
     return received.getvalue()
@@ -225,30 +141,20 @@ class _Received(io.BytesIO):
         return super().write(data)
 
 
-def _folder(uri: str) -> tuple[Bucket, str]:
+def folder_of(uri: str) -> tuple[Bucket, str]:
     """The bucket, and the prefix of the objects in a folder. Raises BundleError."""
     found = _FOLDER.fullmatch(uri)
     if not found:
         raise BundleError(f"{uri!r} is not a folder such as gs://bucket/models/cells")
     bucket, prefix = found.groups()
-    return _client().bucket(bucket), f"{prefix}/" if prefix else ""
+    return client().bucket(bucket), f"{prefix}/" if prefix else ""
 
 
-@contextmanager
-def _failing_as_os_error(uri: str) -> Iterator[None]:
-    """Raise OSError if Cloud Storage fails in the `with` block, BundleError if an object is missing."""
-    from google.api_core.exceptions import NotFound as NoSuchObject
+def copy_bundle(bucket: Bucket, prefix: str, into: Path, version: str | None = None) -> Manifest:
+    """Copy the bundle with that prefix to `into`, if it is missing there.
 
-    try:
-        yield
-    except NoSuchObject as error:
-        raise BundleError(f"{uri}: one of the files is missing: {error}") from None
-    except _failures() as error:
-        raise OSError(f"{uri} cannot be read: {error}") from error
-
-
-def _copy_bundle(bucket: Bucket, prefix: str, into: Path, version: str | None = None) -> Manifest:
-    """Copy a bundle; `version`: its folder is that of this version."""
+    `version`: its folder there is that of this version. Raises BundleError, or what `failures` names.
+    """
     from google.api_core.exceptions import NotFound as NoSuchObject
 
     try:
@@ -296,14 +202,15 @@ def _is_there(bundle: Bundle, written: bytes) -> bool:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Lock out other processes of this machine that fetch bundles into `folder`."""
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _client() -> Client:
+def client() -> Client:
+    """The client for all requests."""
     return _client_for(os.environ.get("STORAGE_EMULATOR_HOST"))
 
 
@@ -318,7 +225,7 @@ def _client_for(emulator: str | None) -> Client:
     return Client(project=None)  # a project is needed only to list or create buckets
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """The exceptions that reading from Cloud Storage may raise."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError

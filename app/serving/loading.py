@@ -13,16 +13,18 @@ import cv2
 from app.configuration.settings import BadSetting, Settings
 from app.errors import NotReady
 from app.monitoring.processes import Processes
+from app.serving.candidates import BUCKET, Candidate, candidates_of
 from app.serving.cores import share_of_cores
 from app.serving.memory import check_room
 from app.serving.patience import Patience
+from app.versions.alike import check_alike
 from app.versions.changes import Changes
 from app.versions.refusals import Refusal
 from app.versions.signatures import signature_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
 from model.answers.gate import gate_of
-from model.catalog import UnknownModel, choices, find, folder_of, model_dir, split_name, versions
+from model.catalog import UnknownModel, choices, find, folder_of, split_name, versions
 from model.segmenter import ChoiceError, Segmenter, load
 from model.storage.manifest import BundleError, Manifest
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_READY = "The models are still being loaded. Try again in a moment."
-_BUCKET = "gs://"
 _FAILED = 22  # exit status that tells uWSGI (need-app in uwsgi.ini) to stop all workers
 
 
@@ -96,7 +97,7 @@ class Models:
         settings = self._settings
         sources = (settings.storage_uri,) if settings.storage_uri else settings.models
         for source in sources:
-            if not source.startswith(_BUCKET):
+            if not source.startswith(BUCKET):
                 _check_there(source)
         self._threads = settings.inference_threads or share_of_cores(settings.processes)
         if self._threads is not None:
@@ -111,8 +112,7 @@ class Models:
         named: list[str] = []
         try:
             for source in sources:
-                names = _names_to_try(source)
-                name = next(names)
+                name, candidates = candidates_of(source)
                 if name in named:
                     raise BadSetting(
                         f"MASKSERVE_MODELS: {source} has the same name as another of these models, {name};"
@@ -120,7 +120,7 @@ class Models:
                     )
                 named.append(name)
                 if name not in loaded:
-                    version = self._first_that_loads(names, may_differ=len(sources) > 1)
+                    version = self._first_that_loads(candidates, may_differ=len(sources) > 1)
                     loaded.setdefault(version.full_name, version)
             self._sources = dict(zip(named, sources, strict=True))
             for name in also:
@@ -162,7 +162,7 @@ class Models:
         """
         model, version = split_name(full_name)
         source = self._sources.get(model, "")
-        if not source.startswith(_BUCKET) or version in versions(model):
+        if not source.startswith(BUCKET) or version in versions(model):
             return
         from app.versions.places import place_of  # not needed by most services
 
@@ -181,14 +181,16 @@ class Models:
         self.follower.look_beside()
         self.follower.start(seconds)
 
-    def _first_that_loads(self, names: Iterator[str], may_differ: bool) -> Version:
+    def _first_that_loads(self, candidates: Iterator[Candidate], may_differ: bool) -> Version:
         """The first of several versions that can be served; raises what loading the last one raises."""
         failure: Exception | None = None
         failed = ""
-        for full_name in names:
+        for full_name, before in candidates:
             if failure is not None:
                 self._refuse(failed, failure)
             try:
+                if before is not None:
+                    check_alike(find(full_name).manifest, before)
                 return self._open(full_name, may_differ)
             except Exception as error:
                 failed, failure = full_name, error
@@ -211,7 +213,7 @@ class Models:
 
     def _open(self, name: str, may_differ: bool = True) -> Version:
         """Load and test a version, or the only one of a model. Raises whatever loading raises."""
-        _check_task(find(name).manifest)
+        _check_task(find(name).manifest, "MASKSERVE_MODELS: " if self.versions.loaded is None else "")
         segmenter = _loaded(name, self._settings, self._threads, may_differ)
         gate_of(segmenter.bundle.manifest)  # loaded now, and not by the first request
         version = Version(split_name(name)[0], segmenter)
@@ -241,28 +243,12 @@ def _pinned(named: Sequence[str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _names_to_try(source: str) -> Iterator[str]:
-    """The name of a model, then the names by which to try to load it: those of its versions, newest first.
-
-    A version in a bucket is fetched before it is tried.
-    """
-    if source.startswith(_BUCKET):
-        yield from _fetched(source)
-        return
-    yield source
-    versions = choices(source) if "@" not in source else []
-    if len(versions) > 1:
-        yield from (f"{source}@{version}" for version in versions)
-    else:
-        yield source
-
-
-def _check_task(manifest: Manifest) -> None:
-    """Raise BadSetting unless the service can answer with the model."""
+def _check_task(manifest: Manifest, setting: str = "MASKSERVE_MODELS: ") -> None:
+    """Raise BadSetting unless the service can answer with the model; `setting`: the setting that names it."""
     if manifest.task == "classify":
         raise BadSetting(
-            f"MASKSERVE_MODELS: {manifest.name} is a classifier, which finds no objects: name it as the gate"
-            " of a model, in the model's model.json"
+            f"{setting}{manifest.name} is a classifier, which finds no objects: name it as the gate of a"
+            " model, in the model's model.json"
         )
 
 
@@ -286,34 +272,3 @@ def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool
 def _end() -> NoReturn:
     logging.shutdown()
     os._exit(_FAILED)
-
-
-def _fetched(source: str) -> Iterator[str]:
-    """As `_names_to_try`, for a folder in a bucket."""
-    from app.fetching.gcs import NoBundle, fetch_bundle, fetch_version, list_versions  # only if needed
-
-    try:
-        name = fetch_bundle(source, model_dir())
-    except NoBundle:
-        versions = list_versions(source)
-        if not versions:
-            raise
-    else:
-        yield name
-        yield name
-        return
-    failure: Exception | None = None
-    is_named = False
-    for version in versions:
-        try:
-            full_name = fetch_version(source, version, model_dir())
-        except BundleError as error:
-            logger.error("version %s in %s cannot be fetched: %s", version.version, source, error)
-            failure = error
-            continue
-        if not is_named:
-            yield split_name(full_name)[0]
-            is_named = True
-        yield full_name
-    if not is_named and failure is not None:
-        raise failure

@@ -12,20 +12,19 @@ later adopts what has been agreed before it takes part (`join`).
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from app.errors import NotAgreed, Refused
 from app.monitoring.processes import Processes
+from app.versions.shared_files import number_in, read_json, try_lock, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ PREPARE_SECONDS = 240.0
 """How long all processes together may take to prepare."""
 _ADOPT_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
-"""How often a process looks for proposals and decisions: two calls of stat."""
+"""How often a process looks for proposals and decisions: it reads at most two small files."""
 
 
 class Part(Protocol):
@@ -114,7 +113,7 @@ class Agreement:
                 self._take(self._number + 1, value)
                 return value
             proposal = {"id": uuid.uuid4().hex, "value": value}
-            _write(self._folder / "proposal", proposal)
+            write_json(self._folder / "proposal", proposal)
             try:
                 self._prepare_here(value)
                 self._decide(self._processes, proposal)
@@ -133,10 +132,29 @@ class Agreement:
 
     def _prepare_here(self, value: Any) -> None:
         try:
-            self._part.prepare(value)
+            with self._turn():
+                self._part.prepare(value)
         except Exception as error:
             self._part.discard()
             raise Refused(_text_of(error)) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Prepare in the `with` block, while at most half as many processes do so as there are cores.
+
+        If all processes loaded a model at once, none would have a core left for requests.
+        """
+        if self._folder is None:
+            yield
+            return
+        with ExitStack() as files:
+            turns = [
+                files.enter_context((self._folder / f"preparing-{number}").open("w"))
+                for number in range(max(1, (os.cpu_count() or 1) // 2))
+            ]
+            while not any(try_lock(turn.fileno()) for turn in turns):
+                time.sleep(_LOOK_SECONDS / 2)
+            yield
 
     def _decide(self, processes: Processes, proposal: Mapping[str, Any]) -> None:
         """Write the decision when all processes have voted for the proposal. Raises Refused, NotAgreed."""
@@ -158,7 +176,7 @@ class Agreement:
                     )
                 if members <= votes.keys() | {os.getpid()}:
                     decision = {"number": self._number + 1, "value": proposal["value"]}
-                    _write(self._folder / "agreed", decision)
+                    write_json(self._folder / "agreed", decision)
                     return
             if time.monotonic() > deadline:
                 raise NotAgreed("The processes took too long to prepare; nothing was changed. Try again.")
@@ -171,7 +189,7 @@ class Agreement:
         while True:
             with processes.alone():
                 members = self._members(processes)
-            late = [pid for pid in members if _number_in(self._folder / f"{pid}.adopted") < self._number]
+            late = [pid for pid in members if number_in(self._folder / f"{pid}.adopted") < self._number]
             if not late:
                 return
             if time.monotonic() > deadline:
@@ -191,7 +209,7 @@ class Agreement:
         assert self._folder is not None
         found = {}
         for path in self._folder.glob("*.vote"):
-            vote = _read(path)
+            vote = read_json(path)
             if vote is not None and vote["id"] == proposal:
                 found[int(path.stem)] = vote["refusal"]
         return found
@@ -205,7 +223,7 @@ class Agreement:
             return
         with (self._folder / "proposing").open("w") as lock:
             deadline = time.monotonic() + seconds
-            while not _try_lock(lock.fileno()):
+            while not try_lock(lock.fileno()):
                 if time.monotonic() > deadline:
                     raise NotAgreed("Another change is still being made. Try again when it is done.")
                 time.sleep(_LOOK_SECONDS)
@@ -227,7 +245,7 @@ class Agreement:
         """Adopt a decision, and vote on a proposal, if there is one."""
         assert self._folder is not None
         self._catch_up()
-        proposal = _read(self._folder / "proposal")
+        proposal = read_json(self._folder / "proposal")
         if self._voted is not None and (proposal is None or proposal["id"] != self._voted):
             self._catch_up()  # it may have been decided since
             self._forget()
@@ -237,18 +255,20 @@ class Agreement:
             self._voted = proposal["id"]
             refusal = None
             try:
-                self._part.prepare(proposal["value"])
+                with self._turn():
+                    if read_json(self._folder / "proposal") == proposal:  # else it was refused meanwhile
+                        self._part.prepare(proposal["value"])
             except Exception as error:
                 refusal = _text_of(error)
-            _write(self._own("vote"), {"id": proposal["id"], "refusal": refusal})
+            write_json(self._own("vote"), {"id": proposal["id"], "refusal": refusal})
         self._drop_if_orphaned(proposal["id"])
 
     def _drop_if_orphaned(self, proposal: str) -> None:
         """Delete a proposal whose proposer has ended."""
         assert self._folder is not None
         with (self._folder / "proposing").open("w") as lock:
-            if _try_lock(lock.fileno()):
-                now = _read(self._folder / "proposal")
+            if try_lock(lock.fileno()):
+                now = read_json(self._folder / "proposal")
                 if now is not None and now["id"] == proposal:
                     logger.warning("a change is dropped, because the process that proposed it has ended")
                     (self._folder / "proposal").unlink(missing_ok=True)
@@ -265,15 +285,15 @@ class Agreement:
             self._number, self.value = 1, value
             return True
         with self._processes.alone():
-            agreed = _read(self._folder / "agreed")
+            agreed = read_json(self._folder / "agreed")
             if agreed is None:
                 agreed = {"number": 1, "value": value}
-                _write(self._folder / "agreed", agreed)
+                write_json(self._folder / "agreed", agreed)
                 self._number, self.value = 1, value
             if agreed["number"] != self._number and agreed["value"] != value:
                 return False
             self._number, self.value = agreed["number"], agreed["value"]
-            _write(self._own("adopted"), {"number": self._number})
+            write_json(self._own("adopted"), {"number": self._number})
             self._own("joined").touch()
             return True
 
@@ -281,10 +301,10 @@ class Agreement:
         """Adopt what has been agreed since."""
         if self._folder is None:
             return
-        agreed = _read(self._folder / "agreed")
+        agreed = read_json(self._folder / "agreed")
         if agreed is not None and agreed["number"] > self._number:
             self._take(agreed["number"], agreed["value"])
-            _write(self._own("adopted"), {"number": self._number})
+            write_json(self._own("adopted"), {"number": self._number})
 
     def _take(self, number: int, value: Any) -> None:
         self._number, self.value, self._voted = number, value, None
@@ -297,30 +317,3 @@ class Agreement:
 
 def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write JSON, which appears whole or not at all."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(document))
-    os.replace(new, path)
-
-
-def _read(path: Path) -> Any:
-    """The JSON in a file; None if there is no such file."""
-    with suppress(FileNotFoundError):
-        return json.loads(path.read_text())
-    return None
-
-
-def _number_in(path: Path) -> int:
-    found = _read(path)
-    return 0 if found is None else int(found["number"])
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -12,10 +12,12 @@ from typing import Any
 from app.errors import ModelNotFound, NotReady, Refused
 from app.monitoring.processes import Processes
 from app.versions.agreement import Agreement
+from app.versions.alike import check_alike
 from app.versions.refusals import Refusal, Refusals
 from app.versions.signatures import digest_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
+from model import malloc
 from model.catalog import UnknownModel, find, split_name
 from model.storage.manifest import Bundle, BundleError
 
@@ -64,18 +66,24 @@ class Changes:
         self._loading: set[str] = set()
 
     def begin(self, loaded: Loaded) -> None:
-        """Serve these versions, or those that other processes have agreed on, and take part in changes."""
+        """Serve these versions, or those that other processes have agreed on, and take part in changes.
+
+        If the processes' folder cannot be used, these versions are served, and none can be changed.
+        """
         models: dict[str, dict[str, str]] = {}
         for version in loaded:
             models.setdefault(version.name, {})[version.version] = version.digest
             self._prepared[version.name, version.version, version.digest] = version
         self._pinned = loaded.pinned
-        agreement = Agreement("versions", self._processes, self)
-        agreement.join({"models": models, "asked": [], "unloaded": {}})
+        try:
+            agreement = Agreement("versions", self._processes, self)
+            agreement.join({"models": models, "asked": [], "unloaded": {}})
+            self._agreement = agreement
+        except OSError as error:
+            logger.error("versions can be neither loaded nor unloaded: the processes cannot agree: %s", error)
         if self._versions.loaded is None:  # nothing had been agreed
             self._prepared = {}
             self._versions.replace(loaded)
-        self._agreement = agreement
 
     @property
     def have_begun(self) -> bool:
@@ -205,13 +213,15 @@ class Changes:
     def _propose(
         self, agreement: Agreement, full_name: str, signature: str, change: Callable[[Agreed], Agreed]
     ) -> None:
+        before = agreement.value
         try:
-            agreement.propose(change)
+            after = agreement.propose(change)
         except Refused as error:
             self.refusals.add(full_name, Refusal(signature, error.detail))
             raise
         self.refusals.forget(full_name)
-        logger.info("loaded %s", full_name)
+        if after != before:
+            logger.info("loaded %s", full_name)
 
     # --- What each process does (`Part`)
 
@@ -247,6 +257,7 @@ class Changes:
             version.retire()
         self._prepared = {}
         self._loading.clear()
+        malloc.trim()  # of what a version took that failed
 
     def _missing(self, value: Agreed) -> list[tuple[str, str, str]]:
         here = {(one.name, one.version, one.digest) for one in self._versions.loaded or ()}
@@ -286,17 +297,7 @@ class Changes:
         loaded = self._versions.loaded
         if loaded is None or model not in loaded.usual:
             return
-        now, new = loaded.usual[model].manifest, find(full_name).manifest
-        for what, old_value, new_value in (
-            ("task", [now.task], [new.task]),
-            ("classes", now.classes, new.classes),
-        ):
-            if old_value != new_value:
-                raise BundleError(
-                    f"the {what} of {full_name} ({', '.join(new_value)}) differ from those of"
-                    f" {now.full_name}, which is served ({', '.join(old_value)}): clients rely on them, so"
-                    " give the model another name"
-                )
+        check_alike(find(full_name).manifest, loaded.usual[model].manifest)
 
 
 def _parts(full_name: str) -> tuple[str, str]:

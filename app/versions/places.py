@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from app.fetching import gcs
+from app.fetching import bucket_versions
 from app.versions.signatures import signature_of
 from model import catalog
 from model.storage.manifest import BundleError
@@ -80,17 +80,19 @@ class BucketPlace:
         """Take the prefix, and the name of the model there, as its manifests have it."""
         self._uri = uri
         self._name = name
-        self._found: dict[str, gcs.FoundVersion] = {}
+        self._found: dict[str, bucket_versions.FoundVersion] = {}
 
     def offers(self) -> list[Offer]:
         """See `Place`."""
-        found = gcs.list_versions(self._uri)
+        found = bucket_versions.list_versions(self._uri)
         self._found = {f"{self._name}@{one.version}": one for one in found}
         return [Offer(name, one.signature) for name, one in self._found.items()]
 
     def bring(self, offer: Offer) -> None:
         """See `Place`."""
-        full_name = gcs.fetch_version(self._uri, self._found[offer.full_name], catalog.model_dir())
+        full_name = bucket_versions.fetch_version(
+            self._uri, self._found[offer.full_name], catalog.model_dir()
+        )
         if full_name != offer.full_name:
             raise BundleError(
                 f"{self._uri} has the model {full_name}, and {offer.full_name} is expected there"
@@ -98,7 +100,7 @@ class BucketPlace:
 
     def beside(self, file: str) -> bytes | None:
         """See `Place`."""
-        return gcs.read_file(self.parent, file)
+        return bucket_versions.read_file(self.parent, file)
 
     @property
     def parent(self) -> str:

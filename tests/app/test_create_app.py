@@ -134,7 +134,6 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     bucket = ModuleType("app.fetching.gcs")
     bucket.fetch_bundle = fetch_bundle  # type: ignore[attr-defined]
     bucket.NoBundle = BundleError  # type: ignore[attr-defined]
-    bucket.fetch_version = bucket.list_versions = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.fetching.gcs", bucket)
     monkeypatch.setenv("MASKSERVE_MODEL_DIR", "/models")
     return fetched

@@ -23,7 +23,8 @@ from stub_origin import Origin, ok
 
 from app.configuration.settings import Settings
 from app.errors import BadParameter, FetchFailed, FetchTimedOut, Forbidden, NotFound, ServiceError, TooLarge
-from app.fetching.gcs import NoBundle, fetch_bundle, fetch_version, list_versions, read_file, read_object
+from app.fetching.bucket_versions import fetch_version, list_versions, read_file
+from app.fetching.gcs import NoBundle, fetch_bundle, read_object
 from model.catalog import read_bundle
 from model.storage.manifest import MANIFEST, BundleError
 from model.storage.writing import write_manifest
@@ -446,7 +447,7 @@ def test_a_file_beside_the_models_is_read(client: storage.Client, cells: str) ->
 
 
 def test_a_bucket_that_cannot_be_reached_is_told_from_a_bad_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.fetching.gcs._client", refuse)
+    monkeypatch.setattr("app.fetching.bucket_versions.client", refuse)
     with pytest.raises(OSError, match="gs://bundles/cells cannot be read"):
         list_versions("gs://bundles/cells")
 

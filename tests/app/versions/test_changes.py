@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from versions.bundles import break_manifest, make, open_stub
@@ -169,3 +170,16 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_
     assert told.poll(30)
     assert told.recv() == (["cells@1"], 1)
     process.join()
+
+
+def test_models_are_served_even_if_the_processes_folder_cannot_be_used(models: Path, tmp_path: Path) -> None:
+    make("1")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "agreed-versions").touch()  # where a folder should be made
+    processes = SimpleNamespace(folder=tmp_path / "shared")
+    versions = Versions()
+    changes = Changes(versions, open_stub, processes)  # type: ignore[arg-type]
+    changes.begin(Loaded([open_stub("cells@1")]))
+    assert loaded(versions) == ["cells@1"]
+    with pytest.raises(NotReady, match="the log says why"):
+        changes.load("cells")

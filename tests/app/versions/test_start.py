@@ -50,12 +50,13 @@ def test_the_newest_is_loaded(exits: Queue[int]) -> None:
     assert versions(start("cells")) == {"10": "ready"}
 
 
-@pytest.mark.parametrize("how", ["self-test", "hash", "manifest"])
+@pytest.mark.parametrize("how", ["self-test", "hash", "manifest", "classes"])
 def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
     exits: Queue[int], how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     make("1")
-    folder = make("2", description="broken" if how == "self-test" else "")
+    values = {"self-test": {"description": "broken"}, "classes": {"classes": ["background", "fibre", "cell"]}}
+    folder = make("2", **values.get(how, {}))
     if how == "hash":
         (folder / "model.weights.h5").write_bytes(b"Weights")
     if how == "manifest":
