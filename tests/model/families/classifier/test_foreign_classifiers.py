@@ -252,6 +252,7 @@ def test_an_imported_classifier_is_a_gate_and_one_that_replaces_it_keeps_what_wa
     replaced = catalog.find("colours").manifest
     assert (replaced.config["channels"], replaced.threshold, replaced.version) == ("bgr", 0.7, "2")
     assert replaced.classes == manifest.classes
+    assert main(["export", "colours"]) == 0  # its compiled stages are the reference
 
 
 @pytest.mark.parametrize(
