@@ -217,6 +217,14 @@ def name_of(output: ov.Output) -> str:
     return min(output.get_names(), key=len, default=output.get_node().get_friendly_name())
 
 
+def lengths_of(output: ov.Output) -> list[int]:
+    """The lengths of an output's dimensions, 0 for those that are open; none if their number is open."""
+    shape = output.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return []
+    return [dimension.get_length() if dimension.is_static else 0 for dimension in shape]
+
+
 def described(output: ov.Output) -> str:
     """The name, shape and type of an output or input, for messages."""
     shape = output.get_partial_shape()

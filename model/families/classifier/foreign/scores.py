@@ -14,6 +14,7 @@ from model.families.graphs.inputs import (
     PictureInput,
     described,
     fixed_trial,
+    lengths_of,
     name_of,
     names_of,
     picture_input,
@@ -47,6 +48,9 @@ def normalize(
     """
     taken = picture_input(source, layout=layout, channels=channels, size=size)
     if taken.height is None or taken.width is None:
+        open_shapes = [lengths for output in source.model.outputs if (lengths := lengths_of(output))]
+        if open_shapes and all(vector_length([1, *lengths[1:]]) is None for lengths in open_shapes):
+            raise _map(source)
         raise GraphError(
             f"{source.name} takes pictures of any size: give the one that it was trained with, such as "
             "--size 224x224"
@@ -91,10 +95,7 @@ def _chosen(source: Source, shapes: Sequence[Sequence[int]], wanted: str | None)
             )
         return named[0]
     if not vectors and any(sum(length > 1 for length in shape[1:]) > 1 for shape in shapes):
-        raise GraphError(
-            f"{source.name} gives {listed}, which is a map and not {EXPECTED}: if it has a value for each "
-            "pixel, import it with --task semantic"
-        )
+        raise _map(source)
     if not vectors:
         raise GraphError(f"{source.name} gives {listed}, which is not {EXPECTED}")
     if len(vectors) > 1:
@@ -103,6 +104,14 @@ def _chosen(source: Source, shapes: Sequence[Sequence[int]], wanted: str | None)
             f"from {listed}"
         )
     return vectors[0]
+
+
+def _map(source: Source) -> GraphError:
+    listed = "; ".join(described(output) for output in source.model.outputs)
+    return GraphError(
+        f"{source.name} gives {listed}, which is a map and not {EXPECTED}: if it has a value for each pixel, "
+        "import it with --task semantic"
+    )
 
 
 def _checked_ending(source: Source, output: ov.Output, count: int) -> Ending:

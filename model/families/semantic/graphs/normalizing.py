@@ -16,6 +16,7 @@ from model.families.graphs.inputs import (
     PictureInput,
     described,
     fixed_trial,
+    lengths_of,
     name_of,
     names_of,
     picture_input,
@@ -90,7 +91,7 @@ def _trials(taken: PictureInput) -> tuple[int | None, Sequence[Trial]]:
             continue
         if runs(model, layout, channels, trials[0].height, trials[0].width):
             return divisor, trials
-    if any(vector_length([1, *_lengths(output)[1:]]) for output in model.outputs):
+    if any(vector_length([1, *lengths_of(output)[1:]]) for output in model.outputs):
         raise GraphError(f"{source.name} {SCORES_A_PICTURE}")
     raise GraphError(
         f"{source.name} accepts pictures of any size, but gives no map that fits them for sides that are "
@@ -130,14 +131,6 @@ def _chosen(
             f"{source.name} has {len(possible)} maps: choose one with --output NAME from {listed}"
         )
     return possible[0]
-
-
-def _lengths(output: ov.Output) -> list[int]:
-    """The lengths of an output's dimensions, 0 for those that are open; none if their number is."""
-    shape = output.get_partial_shape()
-    if shape.rank.is_dynamic:
-        return []
-    return [dimension.get_length() if dimension.is_static else 0 for dimension in shape]
 
 
 def _checked_ending(source: Source, output: ov.Output, layout: OutputLayout, shape: Sequence[int]) -> Ending:

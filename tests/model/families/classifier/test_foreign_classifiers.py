@@ -176,6 +176,12 @@ def test_scores_become_probabilities(scores: list[float], activation: Any, expec
     ("graph", "made", "options", "message"),
     [
         ([], {"given": ("n", 3, 16, 24)}, {}, "import it with --task semantic"),
+        (
+            [],
+            {"shape": ("n", 3, "h", "w"), "given": ("n", 3, "h", "w")},
+            {},
+            "import it with --task semantic",
+        ),
         (FLAT, {"shape": ("n", 3, "h", "w")}, {}, "of any size: give the one that it was trained with, such"),
         (FLAT, {}, {"size": (32, 32)}, "takes pictures of 24 x 16: omit --size"),
         (FLAT, {}, {"channels": "grey"}, "takes 3 channels, not 1: give --channels rgb or bgr"),
@@ -246,6 +252,7 @@ def test_an_imported_classifier_is_a_gate_and_one_that_replaces_it_keeps_what_wa
     replaced = catalog.find("colours").manifest
     assert (replaced.config["channels"], replaced.threshold, replaced.version) == ("bgr", 0.7, "2")
     assert replaced.classes == manifest.classes
+    assert main(["export", "colours"]) == 0  # its compiled stages are the reference
 
 
 @pytest.mark.parametrize(
