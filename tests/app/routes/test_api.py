@@ -318,6 +318,7 @@ def test_a_full_queue_is_503_with_retry_after_while_probes_answer(
 
 def test_models_are_described(client: FlaskClient) -> None:
     (description,) = client.get("/api/v1/models").get_json()["models"]
+    assert description.pop("versions") == [{"version": "1", "state": "ready"}]
     assert description == client.get("/api/v1/models/stub").get_json()
     assert set(description) == {
         "name",

@@ -115,12 +115,14 @@ def test_the_document_has_every_route_that_programs_use(client: FlaskClient, doc
     assert described <= routes
     for_people = {"/", "/docs", "/openapi.json", "/static/<path:filename>"}
     others = {route for route, _ in routes - described if "<version>" not in route}
-    assert {route for route in others if not route.startswith("/v2/repository/")} == for_people
+    for_administrators = {route for route in others if route.startswith("/v2/repository/")}
+    assert others == for_people | for_administrators | {"/api/v1/traffic"}
 
 
 def test_the_routes_for_administrators_are_in_the_document_where_there_are_any() -> None:
     app = create_app({"stub": StubSegmenter()}, Settings(admin_keys=("an-administrators-key",)))
     paths = app.test_client().get("/openapi.json").get_json()["paths"]
+    assert set(paths["/api/v1/traffic"]) == {"get", "put"}
     for path in ("index", "models/{name}/load", "models/{name}/unload"):
         operation = paths[f"/v2/repository/{path}"]["post"]
         assert operation["security"] == [{"key": []}]
