@@ -119,7 +119,7 @@ REFUSED = {
     "a version that there is not": (
         lambda client: client.infer("stub", [tensor(b"x")], model_version="2"),
         "404",
-        "no such version",
+        "version of stub is not loaded",
     ),
     "pixels": (lambda client: client.infer("stub", [pixels()]), "400", "must be BYTES"),
     "shared memory": (lambda client: client.infer("stub", [shared_memory()]), "400", "shared memory"),
@@ -136,8 +136,8 @@ REFUSED = {
     "too many pictures": (lambda client: client.infer("stub", [tensor(*[b"x"] * 17)]), "413", "at most 16"),
     "too many bytes": (lambda client: client.infer("stub", [tensor(bytes(200_001))]), "413", "200,000 bytes"),
     "statistics": (lambda client: client.get_inference_statistics("stub"), "404", "not found"),
-    "the repository": (lambda client: client.get_model_repository_index(), "404", "not found"),
-    "loading a model": (lambda client: client.load_model("stub"), "404", "not found"),
+    "the repository": (lambda client: client.get_model_repository_index(), "404", "MASKSERVE_ADMIN_KEYS"),
+    "loading a model": (lambda client: client.load_model("stub"), "404", "MASKSERVE_ADMIN_KEYS"),
     "shared memory's state": (lambda client: client.get_system_shared_memory_status(), "404", "not found"),
 }
 
