@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from app.access import keys
 from app.configuration.traffic import EXAMPLE
 from app.errors import TooLarge
 from app.openapi import schemas
@@ -17,6 +18,12 @@ from app.service import current_service
 traffic = Blueprint("traffic", __name__, url_prefix="/api/v1")
 
 _MOST_BYTES = 64 * 1024
+
+
+@traffic.before_request
+def check_admins() -> None:
+    """These routes are off without keys for administrators."""
+    keys.check_admins(current_service().settings)
 
 
 @traffic.get("/traffic")
