@@ -40,7 +40,11 @@ wrong_key = Namespace().signal("wrong-key")
 
 
 class Keys:
-    """The valid keys, as hashes: all have the same length, so comparing them reveals no key's length."""
+    """The valid keys, as hashes: all have the same length, so comparing them reveals no key's length.
+
+    Attributes:
+        has_admins: whether other keys are for administrators.
+    """
 
     def __init__(
         self, keys: Iterable[str], health_route: str | None = None, has_admins: bool = False
@@ -50,9 +54,9 @@ class Keys:
         Args:
             keys: the valid ones.
             health_route: a probe that needs no key, in addition to those of _OPEN_RULES.
-            has_admins: whether other keys are for administrators, whose routes do not need one of these then.
+            has_admins: see above; the routes of administrators do not need one of these keys then.
         """
-        self._has_admins = has_admins
+        self.has_admins = has_admins
         self._digests = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in keys]
         self._open_rules = _OPEN_RULES | {health_route}
 
@@ -67,7 +71,7 @@ class Keys:
 
     def are_needed(self) -> bool:
         """Whether the running request needs a key: all do, except reads of probes, docs and static files."""
-        if self._has_admins and is_for_admins(_route()):
+        if self.has_admins and is_for_admins(_route()):
             return False
         if not self._digests or request.method == "OPTIONS":  # a browser's preflight comes without the key
             return False
@@ -128,9 +132,9 @@ def _warn_of_short_keys(setting: str, keys: Sequence[str]) -> None:
         )
 
 
-def check_admins(settings: Settings) -> None:
+def check_admins() -> None:
     """Raise NotFound if nobody is an administrator; for routes of `is_for_admins`."""
-    if not settings.admin_keys:
+    if not _keys().has_admins:
         raise NotFound("Models and traffic cannot be changed here: MASKSERVE_ADMIN_KEYS is not set.")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import json
 import logging
 import os
@@ -12,12 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 from flask import Flask
 from prometheus_client.metrics_core import Metric
 
 from app.monitoring.figures import Collection, figures_between
+from app.monitoring.leading import Lead
 from app.monitoring.mlflow_server import MlflowError, MlflowServer
 
 logger = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class LiveRun:
         self._collect = collect
         self._folder = folder
         self._before = self._collection()
-        self._lock: IO[str] | None = None
+        self._lead = Lead(folder, _LOCK)
         self._run: str | None = None
         self._started = time.time()
         self._models = ""
@@ -115,16 +114,11 @@ class LiveRun:
 
     def _leads(self) -> bool:
         """Whether this process reports; the first one that asks does, as long as it lives."""
-        if self._folder is None or self._lock is not None:
-            return True
-        lock = (self._folder / _LOCK).open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+        led = self._lead.is_held
+        if not self._lead.take():
             return False
-        self._lock = lock
-        self._before = self._collection()
+        if not led:
+            self._before = self._collection()
         return True
 
     def _report(self) -> None:

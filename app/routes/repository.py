@@ -7,32 +7,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from app.access import keys
-from app.errors import BadBody, BadParameter, TooLarge
+from app.errors import BadBody, BadParameter
 from app.openapi import schemas
 from app.openapi.bodies import JSON_BODY, Schema, object_schema
 from app.openapi.operations import Operation, Terms
 from app.requests.json_body import parse_object
+from app.requests.short_body import short_body
 from app.service import current_service
 from app.versions.changes import State
 from model import catalog
 from model.catalog import split_name
 
 repository = Blueprint("repository", __name__, url_prefix="/v2/repository")
+repository.before_request(keys.check_admins)
 
-_MOST_BYTES = 64 * 1024
 _STATES = {"ready": "READY", "loading": "LOADING", "unloading": "UNLOADING", "failed": "UNAVAILABLE"}
 _IGNORED = ("unload_dependents",)  # Triton's clients send it; no model here depends on another
 _PROBLEMS = (400, 401, 404, 409, 413, 503)
-
-
-@repository.before_request
-def check_admins() -> None:
-    """These routes are off without keys for administrators."""
-    keys.check_admins(current_service().settings)
 
 
 @repository.post("/index")
@@ -92,9 +87,7 @@ def _asked(name: str) -> str:
 
 def _document() -> dict[str, Any]:
     """The JSON object in the body, which may be empty."""
-    body = request.stream.read(_MOST_BYTES + 1)
-    if len(body) > _MOST_BYTES:
-        raise TooLarge(f"The body has more than {_MOST_BYTES:,} bytes, the most that is accepted here.")
+    body = short_body()
     return parse_object(body, current_service().settings) if body.strip() else {}
 
 

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint
 
 from app.access import keys
 from app.configuration.traffic import EXAMPLE
-from app.errors import TooLarge
 from app.openapi import schemas
 from app.openapi.bodies import JSON_BODY, object_schema
 from app.openapi.operations import Operation, Terms
 from app.requests.json_body import parse_object
+from app.requests.short_body import short_body
 from app.service import current_service
 
 traffic = Blueprint("traffic", __name__, url_prefix="/api/v1")
-
-_MOST_BYTES = 64 * 1024
-
-
-@traffic.before_request
-def check_admins() -> None:
-    """These routes are off without keys for administrators."""
-    keys.check_admins(current_service().settings)
+traffic.before_request(keys.check_admins)
 
 
 @traffic.get("/traffic")
@@ -35,11 +28,8 @@ def show() -> dict[str, Any]:
 @traffic.put("/traffic")
 def change() -> dict[str, Any]:
     """Change the traffic in all processes; members that are left out stay as they are."""
-    body = request.stream.read(_MOST_BYTES + 1)
-    if len(body) > _MOST_BYTES:
-        raise TooLarge(f"The body has more than {_MOST_BYTES:,} bytes, the most that is accepted here.")
     service = current_service()
-    return service.traffic.change(parse_object(body, service.settings)).document()
+    return service.traffic.change(parse_object(short_body(), service.settings)).document()
 
 
 def described(_: Terms) -> list[Operation]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import IO
 
 from app.errors import NotAgreed, Refused, ServiceError
+from app.monitoring.leading import Lead
 from app.monitoring.processes import Processes
 from app.versions.changes import Changes
 from app.versions.places import Offer, Place
@@ -46,8 +45,7 @@ class Follower:
         self._places = places
         self._versions = versions
         self._changes = changes
-        self._folder = None if processes is None else processes.folder
-        self._lock: IO[str] | None = None  # while this process is the one that follows
+        self._lead = Lead(None if processes is None else processes.folder, "following")
         self._checked: dict[str, str] = {}  # the signature with which a version was whole
         self._suspected: dict[str, str] = {}  # and with which it was not
         self._tries: Counter[Offer] = Counter()
@@ -60,25 +58,12 @@ class Follower:
     def _run(self, seconds: float) -> None:
         while True:
             time.sleep(seconds)
-            if self._leads():
+            if self._lead.take():
                 self.look()
-
-    def _leads(self) -> bool:
-        """Whether this process is the one that follows. The lock ends with the process."""
-        if self._folder is None or self._lock is not None:
-            return True
-        lock = (self._folder / "following").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return False
-        self._lock = lock
-        return True
 
     def look_beside(self) -> None:
         """Look once at the files beside the models, if this process is the one that follows."""
-        if self._leads():
+        if self._lead.take():
             read: set[str] = set()
             for place in self._places:
                 try:

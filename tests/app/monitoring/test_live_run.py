@@ -89,8 +89,8 @@ def test_one_process_reports_for_all_and_the_next_one_continues_its_run(mlflow: 
     assert len(runs(mlflow, "two")) == 1
     first.finish()
     wait_until(lambda: runs(mlflow, "two")[0].info.status == "FINISHED", 30)
-    assert first._lock is not None
-    first._lock.close()  # as if the process had ended
+    assert first._lead._lock is not None
+    first._lead._lock.close()  # as if the process had ended
     wait_until(lambda: runs(mlflow, "two")[0].info.status == "RUNNING", 60)
     assert len(runs(mlflow, "two")) == 1
     second.finish()
