@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from model.pictures.isolation.starting import start
 from model.pictures.isolation.wire import Ended, file_in_memory, receive, send
 from model.shadowing.agreement import Agreement
 from model.shadowing.picture import AnsweredPicture
 
-_PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 _CHILD = "model.shadowing.child"
-# The service's own environment is not passed on, because it holds keys.
 _KEPT_VARIABLES = (
     *("PATH", "LD_LIBRARY_PATH", "LANG", "HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MASKSERVE_MODEL_DIR"),
     *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_CPP_MIN_LOG_LEVEL"),
 )
 
 _LOOK_SECONDS = 0.25
-_TALK_SECONDS = 10.0  # for a message, which is always short
 
 LONGEST_LOAD = 600.0
 """Seconds for loading the model, not counting pauses; on a busy machine, a low priority makes it slow."""
@@ -78,19 +71,7 @@ class ShadowProcess:
         self._lock = threading.Lock()
         self._is_paused = False
         self._was_paused = False
-        self._connection, theirs = socket.socketpair()
-        self._connection.settimeout(_TALK_SECONDS)
-        with theirs:
-            self._process = subprocess.Popen(
-                [_PYTHON, "-m", _CHILD, str(theirs.fileno())],
-                env={
-                    **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                },
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        self._process, self._connection = start(_CHILD, _KEPT_VARIABLES, {})
 
     def load(self, seconds: float = LONGEST_LOAD) -> None:
         """Load and test the model. Call it first.

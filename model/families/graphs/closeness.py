@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import openvino as ov
 from model.engines.core import new_core
 from model.families.graphs.graph import Floats, Graph
 from model.families.graphs.source import GraphError
+from model.families.pixels import ValueRange
 
 LARGEST_ERROR = 2e-3
 """As a share of the answers' range: two engines that differ by more run different networks."""
@@ -27,8 +28,12 @@ def answer_of(model: ov.Model, picture: Floats) -> npt.NDArray:
     return np.array(compiled(picture)[0])
 
 
-def noise_for(graph: Graph, divisor: int, largest_value: float) -> Floats:
-    """float32 (1, H, W, C) noise from 0 to `largest_value`, of a size that the graph takes."""
+def noise_for(graph: Graph, divisor: int, value_range: ValueRange, std: Sequence[float]) -> Floats:
+    """float32 (1, H, W, C) noise, of a size that the graph takes.
+
+    From 0 to 255 for a graph that takes such values, with no deviation `std` to divide them by; else to 1.
+    """
+    largest_value = 255.0 if value_range == "0-255" and not std else 1.0
     side = -(-LEAST_SIDE // divisor) * divisor
     width, height = graph.size or (side, side)
     shape = (1, height, width, graph.channels)

@@ -14,7 +14,7 @@ from model.engines.stages import Runner
 from model.families.family import Imported
 from model.families.graphs.bundling import WEIGHTS, compare, write_graph
 from model.families.graphs.closeness import answer_of, noise_for
-from model.families.graphs.graph import Floats, Graph
+from model.families.graphs.graph import Graph
 from model.families.graphs.reading import read_source
 from model.families.graphs.recognition import kind_of
 from model.families.graphs.source import GraphError
@@ -71,7 +71,8 @@ def import_semantic(
             graph = package.completed(graph)
         specification = _specified(graph, options, package.told(graph) if package else None, replaced)
         _next(bar, 2)
-        picture = _noise(graph, specification.config)
+        config = specification.config
+        picture = noise_for(graph, config.divisor, config.value_range, config.std)
         answer = answer_of(graph.model, picture)
         sentences = compare(graph, picture, answer)
         if package:
@@ -80,11 +81,11 @@ def import_semantic(
         sentences += write_graph(graph, picture, answer, folder)
         told = {"source": f"imported from {path.name}", **(package.about if package else {})}
         bundle = write_manifest(folder, _manifest(name, specification, {**told, **about}))
-        runner = _runner(bundle, specification.config)
+        runner = _runner(bundle, config)
         bar.update()
     count = len(specification.classes) - 1
     classes = f"{count} class{'es' * (count > 1)}"
-    summary = f"{specification.config.gives}, {classes}, threshold {specification.threshold}"
+    summary = f"{config.gives}, {classes}, threshold {specification.threshold}"
     return Imported(bundle, runner, summary, (*specification.sentences, *sentences))
 
 
@@ -107,11 +108,6 @@ def _runner(bundle: Bundle, config: SemanticConfig) -> Runner:
 def _next(bar: tqdm, step: int) -> None:
     bar.update()
     bar.set_description(STEPS[step])
-
-
-def _noise(graph: Graph, config: SemanticConfig) -> Floats:
-    largest = 255.0 if config.value_range == "0-255" and not config.std else 1.0
-    return noise_for(graph, config.divisor, largest)
 
 
 def _manifest(name: str, specification: Specification, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from model.families.graphs.assumptions import NOT_NORMALIZED, input_values, lacks_normalization
 from model.families.graphs.graph import Graph
 from model.families.graphs.source import GraphError, Layout
-from model.families.pixels import Activation, Channels, Fit, ValueRange
+from model.families.pixels import Activation, Channels, Fit, ValueRange, channel_count
 from model.families.semantic.config import Background, Gives, SemanticConfig
 from model.storage.manifest import Manifest
 
@@ -71,7 +71,7 @@ class Options:
     @property
     def channel_count(self) -> int | None:
         """C, if the channels are given."""
-        return None if self.channels is None else 1 if self.channels == "grey" else 3
+        return None if self.channels is None else channel_count(self.channels)
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
-from model.pictures.isolation.wire import Ended, limit_talk, receive, send
+from model.pictures.isolation.starting import start
+from model.pictures.isolation.wire import Ended, receive, send
 
-_PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 _MODULE = "model.pictures.isolation.nursery"
-# The service's own environment is not passed on, because it holds keys. One thread each, because a process in
-# which libraries have started threads cannot be forked.
+# One thread each, because a process in which libraries have started threads cannot be forked.
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG")
 
@@ -24,21 +19,8 @@ class Nursery:
     """The fork server, which forks decoders (`model.pictures.isolation.nursery`)."""
 
     def __init__(self) -> None:
-        self._orders, theirs = socket.socketpair()
-        limit_talk(self._orders)
         self._lock = threading.Lock()
-        with theirs:
-            self._process = subprocess.Popen(
-                [_PYTHON, "-m", _MODULE, str(theirs.fileno())],
-                env={
-                    **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
-                    **_ENVIRONMENT,
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                },
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        self._process, self._orders = start(_MODULE, _KEPT_VARIABLES, _ENVIRONMENT)
 
     def fork(self) -> tuple[socket.socket, int]:
         """Return the connection to a new decoder and its process id. Raises Ended, or MemoryError."""

@@ -57,7 +57,7 @@ def import_foreign(
     )
     specification = _specified(graph, options, replaced)
     config = specification.config
-    picture = noise_for(graph, 1, 255.0 if config.value_range == "0-255" and not config.std else 1.0)
+    picture = noise_for(graph, 1, config.value_range, config.std)
     answer = answer_of(graph.model, picture)
     sentences = compare(graph, picture, answer)
     sentences += write_graph(graph, picture, answer, folder)

@@ -11,7 +11,7 @@ from model.families.classifier.importing import THRESHOLD
 from model.families.graphs.assumptions import NOT_NORMALIZED, input_values, lacks_normalization
 from model.families.graphs.graph import Graph
 from model.families.graphs.source import GraphError, Layout
-from model.families.pixels import Activation, Channels, ValueRange
+from model.families.pixels import Activation, Channels, ValueRange, channel_count
 from model.storage.manifest import Manifest
 
 TAKEN_OVER = ("channels", "value_range", "mean", "std", "activation")
@@ -55,7 +55,7 @@ class Options:
     @property
     def channel_count(self) -> int | None:
         """C, if the channels are given."""
-        return None if self.channels is None else 1 if self.channels == "grey" else 3
+        return None if self.channels is None else channel_count(self.channels)
 
 
 @dataclass(frozen=True)
