@@ -13,15 +13,18 @@ from versions.agreeing import take_part
 from app.errors import Refused
 from app.versions.agreement import Agreement
 
-FORK = multiprocessing.get_context("fork")
+# Members are forked from a process without threads that has imported the app for all of them: forked from
+# this one, they would inherit the locks that its other threads hold, for ever.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["app.versions.agreement"])
 
 
 class Member:
-    """A process of agreeing.py: forked, since it would take seconds to import the app again."""
+    """A process of agreeing.py."""
 
     def __init__(self, folder: Path, number: int) -> None:
-        self._pipe, its_pipe = FORK.Pipe()
-        self.process = FORK.Process(target=take_part, args=(folder, number, its_pipe), daemon=True)
+        self._pipe, its_pipe = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=take_part, args=(folder, number, its_pipe), daemon=True)
         self.process.start()
         its_pipe.close()
         self.seen: list[tuple[str, Any]] = []

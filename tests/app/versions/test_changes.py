@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,20 +157,21 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_
     folder = tmp_path / "shared" / "agreed-versions"
     folder.mkdir(parents=True)
     (folder / "agreed").write_text(json.dumps({"number": 7, "value": agreed}))
-    fork = multiprocessing.get_context("fork")
-    told, tell = fork.Pipe(duplex=False)
-
-    def start() -> None:
-        versions = Versions()
-        changes = Changes(versions, open_stub, Processes(tmp_path / "shared"))
-        changes.begin(Loaded([open_stub("cells@2")]))
-        tell.send((loaded(versions), versions.number))
-
-    process = fork.Process(target=start, daemon=True)
+    spawn = multiprocessing.get_context("spawn")
+    told, tell = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=start_with_version_2, args=(tmp_path / "shared", tell), daemon=True)
     process.start()
-    assert told.poll(30)
+    assert told.poll(60)
     assert told.recv() == (["cells@1"], 1)
     process.join()
+
+
+def start_with_version_2(folder: Path, tell: Connection) -> None:
+    """What a process of the service does that starts now and has found version 2; tells what it serves."""
+    versions = Versions()
+    changes = Changes(versions, open_stub, Processes(folder))
+    changes.begin(Loaded([open_stub("cells@2")]))
+    tell.send((loaded(versions), versions.number))
 
 
 def test_models_are_served_even_if_the_processes_folder_cannot_be_used(models: Path, tmp_path: Path) -> None:
