@@ -5,16 +5,15 @@
  * canvas has the highlighted objects, and is redrawn as the pointer moves.
  */
 
+import { centre } from "./centres.js";
 import { byId } from "./dom.js";
-import { outline } from "./outlines.js";
+import { smoothOutline } from "./outlines.js";
 import { bitmapOf } from "./showing.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 
 const LINE_WIDTH = 1.5; // CSS pixels, like the other lengths here
-const LABEL_HEIGHT = 17;
-const LABEL_MARGIN = 5;
-const LABEL_PART = 1 / 5; // share of an object's box that its label may hide
+const LABEL_ROOM = 9; // for each letter
 const LABEL_FONT = "600 11px system-ui, sans-serif";
 const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
 
@@ -109,7 +108,15 @@ function drawPicture() {
   const pixel = viewport.scale * devicePixelRatio;
   lower.imageSmoothingEnabled = pixel < BLOCKS_FROM;
   lower.imageSmoothingQuality = "high";
+  lower.filter = adjustment();
   lower.drawImage(suited(pixel), 0, 0, width, height);
+  lower.filter = "none";
+}
+
+/** How the picture's pixels are changed to be seen better, as a canvas's filter. */
+export function adjustment() {
+  const { brightness, contrast } = visit.view;
+  return brightness === 1 && contrast === 1 ? "none" : `brightness(${brightness}) contrast(${contrast})`;
 }
 
 /** The bitmap, or a copy with fewer pixels if the scale is small: drawing 50 million pixels takes too long. */
@@ -137,48 +144,37 @@ function drawObjects() {
     lower.globalAlpha = view.opacity;
     for (let at = seen.length - 1; at >= 0; at--) {
       lower.fillStyle = seen[at].colour;
-      lower.fill(outline(seen[at], scale), "evenodd");
+      lower.fill(smoothOutline(seen[at], scale), "evenodd");
     }
     lower.globalAlpha = 1;
   }
   lower.lineWidth = LINE_WIDTH / viewport.scale;
   for (let at = seen.length - 1; at >= 0; at--) {
     lower.strokeStyle = seen[at].colour;
-    if (view.outlines) lower.stroke(outline(seen[at], scale));
+    if (view.outlines) lower.stroke(smoothOutline(seen[at], scale));
     if (view.boxes) lower.strokeRect(...seen[at].box);
   }
   if (view.labels) drawLabels(seen);
 }
 
-/** Draw a label on each object that is large enough, unless it would hide the label of a better object. */
+/** Write into each object its number, or its name if it is a class, where it has room for that. */
 function drawLabels(segments) {
   useScreenUnits(lower);
   lower.font = LABEL_FONT;
+  lower.textAlign = "center";
   lower.textBaseline = "middle";
-  const taken = [];
-  const { kind } = visit.current;
-  const several = visit.current.classCounts().length > 1;
+  lower.lineJoin = "round";
+  lower.lineWidth = 3;
+  lower.strokeStyle = "#000";
+  lower.fillStyle = "#fff";
+  const isClass = visit.current.kind === "class";
   for (const segment of segments) {
-    const [x, y, width, height] = segment.box;
-    const score = segment.score.toFixed(2);
-    const text = kind === "class" ? segment.class : several ? `${segment.class} ${score}` : score;
-    const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
-    const room = LABEL_PART * width * height * viewport.scale ** 2;
-    if (width * viewport.scale < tagWidth || room < tagWidth * LABEL_HEIGHT) continue;
-    const left = viewport.left + x * viewport.scale;
-    const top = viewport.top + y * viewport.scale;
-    const hidden = taken.some(
-      ([otherLeft, otherTop, otherWidth]) =>
-        left < otherLeft + otherWidth &&
-        otherLeft < left + tagWidth &&
-        Math.abs(top - otherTop) < LABEL_HEIGHT,
-    );
-    if (hidden) continue;
-    taken.push([left, top, tagWidth]);
-    lower.fillStyle = segment.colour;
-    lower.fillRect(left, top, tagWidth, LABEL_HEIGHT);
-    lower.fillStyle = "#000";
-    lower.fillText(text, left + LABEL_MARGIN, top + LABEL_HEIGHT / 2 + 0.5);
+    const text = isClass ? segment.class : String(segment.id);
+    const { x, y, room } = centre(segment);
+    if (room * viewport.scale < LABEL_ROOM * text.length) continue;
+    const place = [viewport.left + x * viewport.scale, viewport.top + y * viewport.scale];
+    lower.strokeText(text, ...place);
+    lower.fillText(text, ...place);
   }
 }
 
@@ -201,7 +197,7 @@ function redrawLit() {
 /** Highlight an object: fill it with its colour, and outline it in white between black lines. */
 function drawLit(segment, opacity) {
   usePictureUnits(upper);
-  const path = outline(segment, viewport.scale * devicePixelRatio);
+  const path = smoothOutline(segment, viewport.scale * devicePixelRatio);
   upper.globalAlpha = opacity;
   upper.fillStyle = segment.colour;
   upper.fill(path, "evenodd");

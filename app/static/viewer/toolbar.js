@@ -15,6 +15,21 @@ byId("opacity").addEventListener("input", (event) => look({ opacity: Number(even
 for (const name of ["outlines", "labels", "boxes"])
   byId(name).addEventListener("change", (event) => look({ [name]: event.target.checked }));
 
+for (const name of ["brightness", "contrast"])
+  byId(name).addEventListener("input", (event) => look({ [name]: Number(event.target.value) }));
+byId("adjust-reset").addEventListener("click", () => {
+  byId("brightness").value = byId("contrast").value = 1;
+  look({ brightness: 1, contrast: 1 });
+});
+// Safari cannot filter what is drawn on a canvas.
+byId("adjust").hidden = !("filter" in CanvasRenderingContext2D.prototype);
+
+byId("figure").addEventListener("click", async () => {
+  const { openFigure } = await import("./figure/dialog.js"); // few visits make one
+  openFigure();
+});
+on("current", () => (byId("figure").disabled = !visit.current?.answer));
+
 const split = byId("split");
 const compare = byId("compare");
 compare.addEventListener("change", () => {

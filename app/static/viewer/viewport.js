@@ -65,6 +65,19 @@ export class Viewport {
     if (across || down) this.move(across, down);
   }
 
+  /** The whole picture as a box [x, y, width, height]. */
+  whole() {
+    return [0, 0, this.picture.width, this.picture.height];
+  }
+
+  /** The part of the picture that is in view, as a box. */
+  seen() {
+    const { picture, view } = this;
+    const [left, top] = this.toPicture(0, 0).map((value) => Math.max(0, value));
+    const [right, bottom] = this.toPicture(view.width, view.height);
+    return [left, top, Math.min(picture.width, right) - left, Math.min(picture.height, bottom) - top];
+  }
+
   /** The point of the picture at (x, y) of the view, in pixels of the picture. */
   toPicture(x, y) {
     return [(x - this.left) / this.scale, (y - this.top) / this.scale];

@@ -22,7 +22,8 @@ export const visit = {
   model: page.automatic ?? page.models[0]?.name,
   key: "",
   micrometres: null, // width of a pixel, if the user has entered it
-  view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null },
+  // brightness and contrast change how pixels are seen, and nothing that is measured
+  view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null, brightness: 1, contrast: 1 },
 };
 
 const listeners = {};
