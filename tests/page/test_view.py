@@ -228,7 +228,7 @@ def test_fill_outlines_labels_and_boxes_are_drawn_as_they_are_set(shown: Page) -
     )
     colour = tuple(int(part) for part in swatch.removeprefix("rgb(").removesuffix(")").split(","))
     x, y, width, _ = DEBRIS.box
-    middle, edge, label = DEBRIS.middle, (x + width, y + 20), (x + 23, y + 1)
+    inside, edge, label = (x + 6, y + 6), (x + width, y + 20), DEBRIS.middle
 
     def mixed(point: Place, opacity: float) -> tuple[int, int, int]:
         red, green, blue = (
@@ -237,11 +237,11 @@ def test_fill_outlines_labels_and_boxes_are_drawn_as_they_are_set(shown: Page) -
         )
         return red, green, blue
 
-    assert near(colour_of(shown, middle), mixed(middle, 0.4))
+    assert near(colour_of(shown, inside), mixed(inside, 0.4))
     slide(shown, "#opacity", 1)
-    assert near(colour_of(shown, middle), mixed(middle, 1))
+    assert near(colour_of(shown, inside), mixed(inside, 1))
     slide(shown, "#opacity", 0)
-    assert near(colour_of(shown, middle), picture_colour(middle))
+    assert near(colour_of(shown, inside), picture_colour(inside))
 
     assert near(colour_of(shown, edge), mixed(edge, 1), by=60)  # its line, smoothed
     shown.get_by_label("Outlines").uncheck()
@@ -250,7 +250,7 @@ def test_fill_outlines_labels_and_boxes_are_drawn_as_they_are_set(shown: Page) -
     assert near(colour_of(shown, edge), mixed(edge, 1), by=60)
     shown.get_by_label("Boxes").uncheck()
 
-    assert near(colour_of(shown, label), mixed(label, 1))
+    assert not near(colour_of(shown, label), picture_colour(label), by=40)  # its number, white on black
     shown.get_by_label("Labels").uncheck()
     assert near(colour_of(shown, label), picture_colour(label))
 
@@ -281,3 +281,11 @@ def test_a_fine_screen_gets_all_its_pixels(browse: Browse, server: Server) -> No
     left, right = on_screen(page, (0, 0)), on_screen(page, (WIDTH, HEIGHT))
     assert (right[0] - left[0], right[1] - left[1]) == pytest.approx((WIDTH / 2, HEIGHT / 2))
     assert near(colour_of(page, BARE), picture_colour(BARE))
+
+
+def test_the_object_under_the_pointer_tells_its_class_and_score(shown: Page) -> None:
+    tip = shown.locator("#tip")
+    shown.mouse.move(*in_window(shown, DEBRIS.middle))
+    expect(tip).to_have_text("4 · debris 0.70 · 900 px²")
+    shown.mouse.move(*in_window(shown, BARE))
+    expect(tip).to_be_hidden()

@@ -2,6 +2,7 @@
 
 import "./intake.js";
 import "./stage.js";
+import "./tip.js";
 import "./toolbar.js";
 import "./filters.js";
 import "./summary.js";

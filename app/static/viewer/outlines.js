@@ -1,5 +1,9 @@
 /** Outlines: objects' rings as paths for a canvas, with no more points than are visible at the current zoom. */
 
+import { smooth } from "./smoothing.js";
+
+const SMOOTH_FROM = 1.5; // screen pixels per pixel of the picture, from which on the steps of pixels are visible
+
 const kept = new WeakMap(); // segment → Map of level → Path2D
 
 /**
@@ -17,6 +21,15 @@ export function outline(segment, scale) {
   kept.set(segment, levels);
   if (!levels.has(level)) levels.set(level, trace(segment.mask, 2 ** level));
   return levels.get(level);
+}
+
+/** The same for looking at: where pixels are enlarged, without their steps. */
+export function smoothOutline(segment, scale) {
+  if (scale < SMOOTH_FROM) return outline(segment, scale);
+  const levels = kept.get(segment) ?? new Map();
+  kept.set(segment, levels);
+  if (!levels.has("smooth")) levels.set("smooth", trace(smooth(segment), 1));
+  return levels.get("smooth");
 }
 
 /** The path through the rings' points that are at least `step` pixels apart; through all points if it is 1. */
