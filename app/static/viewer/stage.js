@@ -16,6 +16,7 @@ const LABEL_HEIGHT = 17;
 const LABEL_MARGIN = 5;
 const LABEL_PART = 1 / 5; // share of an object's box that its label may hide
 const LABEL_FONT = "600 11px system-ui, sans-serif";
+const MARK_RADIUS = 3; // of the dot at a corrected object
 const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
 
 export const viewport = new Viewport();
@@ -147,7 +148,26 @@ function drawObjects() {
     if (view.outlines) lower.stroke(outline(seen[at], scale));
     if (view.boxes) lower.strokeRect(...seen[at].box);
   }
+  drawMarks(seen);
   if (view.labels) drawLabels(seen);
+}
+
+/** Draw a dot at the upper right corner of each object that somebody has corrected. */
+function drawMarks(segments) {
+  useScreenUnits(lower);
+  lower.beginPath();
+  for (const { edited, box } of segments) {
+    if (!edited) continue;
+    const x = viewport.left + (box[0] + box[2]) * viewport.scale;
+    const y = viewport.top + box[1] * viewport.scale;
+    lower.moveTo(x + MARK_RADIUS, y);
+    lower.arc(x, y, MARK_RADIUS, 0, 2 * Math.PI);
+  }
+  lower.lineWidth = 1.5;
+  lower.strokeStyle = "#000";
+  lower.stroke();
+  lower.fillStyle = "#fff";
+  lower.fill();
 }
 
 /** Draw a label on each object that is large enough, unless it would hide the label of a better object. */
@@ -161,7 +181,8 @@ function drawLabels(segments) {
   for (const segment of segments) {
     const [x, y, width, height] = segment.box;
     const score = segment.score.toFixed(2);
-    const text = kind === "class" ? segment.class : several ? `${segment.class} ${score}` : score;
+    const said = kind === "class" ? segment.class : several ? `${segment.class} ${score}` : score;
+    const text = segment.edited ? `✎ ${said}` : said;
     const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
     const room = LABEL_PART * width * height * viewport.scale ** 2;
     if (width * viewport.scale < tagWidth || room < tagWidth * LABEL_HEIGHT) continue;
