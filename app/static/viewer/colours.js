@@ -30,6 +30,23 @@ export function giveColours(segments) {
   });
 }
 
+/** A colour for a segment that is unlike those of its neighbours among `others`. */
+export function freeColour({ id, box }, others) {
+  const [x, y, width, height] = box;
+  const taken = new Set();
+  for (const { box: [left, top, across, down], colour } of others)
+    if (
+      x < left + across + NEIGHBOUR_GAP &&
+      left < x + width + NEIGHBOUR_GAP &&
+      y < top + down + NEIGHBOUR_GAP &&
+      top < y + height + NEIGHBOUR_GAP
+    )
+      taken.add(colour);
+  const turns = page.palette.length;
+  const choices = page.palette.map((_, step) => page.palette[(id - 1 + step) % turns]);
+  return choices.find((colour) => !taken.has(colour)) ?? choices[0];
+}
+
 /** Give each segment the `colour` of its class; `colours` has one for each class, starting at class id 1. */
 export function giveClassColours(segments, colours) {
   for (const segment of segments) segment.colour = colours[segment.class_id - 1];

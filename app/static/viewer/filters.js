@@ -25,7 +25,7 @@ parts.addEventListener("change", () => {
   const { name: model } = visit.current.answer.model; // the model that answered, requested or chosen
   again(visit.current, { model, split: parts.checked ? "parts" : null });
 });
-on("current", show);
+on("current edits", show);
 on("filter", showCounts);
 
 function show() {

@@ -4,6 +4,7 @@ import "./intake.js";
 import "./stage.js";
 import "./tip.js";
 import "./toolbar.js";
+import "./correct.js";
 import "./filters.js";
 import "./summary.js";
 import "./table.js";

@@ -48,11 +48,11 @@ function show() {
 
 /** If more was found than the answer has: say how much, and how much of it is shown. */
 function showCut() {
-  const { answer, isOfPixels, segments } = visit.current;
+  const { answer, isOfPixels } = visit.current;
   cut.hidden = !answer.truncated;
   if (cut.hidden) return;
   const asked = isOfPixels ? "" : ` with a score of ${page.lowest_threshold} or more`;
-  cut.textContent = `${number(answer.found)} were found${asked}; the best ${number(segments.length)} are here.`;
+  cut.textContent = `${number(answer.found)} were found${asked}; the best ${number(answer.segments.length)} are here.`;
 }
 
 /** If several models are loaded: say which one answered and why, with links to the others. */

@@ -23,7 +23,12 @@ export class Picture {
    */
   asked = null;
   answered = null; // the request that `answer` belongs to
-  segments = []; // as in the answer, best first, each with its colour
+  segments = []; // as in the answer and then corrected, best first, each with its colour
+  /**
+   * Corrections, the last one last: { action, before, after }, with the segments that each removed and added. A
+   * segment that comes from one has `edited`.
+   */
+  edits = { done: [], undone: [], numbers: 0 }; // numbers: the highest number that a segment has had
   shown = []; // the segments that pass the filter
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
@@ -71,7 +76,9 @@ export class Picture {
    */
   get total() {
     if (!this.answer?.truncated || this.hiddenClasses.size) return null;
-    return this.threshold > this.segments.at(-1).score ? null : this.answer.found;
+    const last = this.answer.segments.at(-1);
+    if (this.threshold > last.score) return null;
+    return this.answer.found + this.segments.length - this.answer.segments.length;
   }
 
   /** The share (0 to 1) of the picture that so many pixels are. */
@@ -90,6 +97,7 @@ export class Picture {
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
+    this.edits = { done: [], undone: [], numbers: answer.segments.length };
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
@@ -99,10 +107,44 @@ export class Picture {
     this.move("done");
   }
 
+  /** Remove and add segments, as a correction does. */
+  replace(removed, added) {
+    const gone = new Set(removed);
+    this.segments = this.segments.filter((segment) => !gone.has(segment)).concat(added);
+    this.segments.sort((a, b) => b.score - a.score || a.id - b.id);
+    this.filter();
+  }
+
+  /** A number for a new segment. */
+  newNumber() {
+    return ++this.edits.numbers;
+  }
+
+  /** The colour of a segment's class, if the classes of this picture have colours. */
+  classColour(segment) {
+    if (!this.isOfPixels) return null;
+    return page.models.find(({ name }) => name === this.answer.model.name).colours[segment.class_id - 1];
+  }
+
+  /** What was corrected, for the service: each action with the numbers of the segments before and after it. */
+  get corrections() {
+    const numbers = (segments) => segments.map(({ id }) => id);
+    return this.edits.done.map(({ action, before, after }) => ({
+      action,
+      before: numbers(before),
+      after: numbers(after),
+    }));
+  }
+
+  /** Whether a segment passes the threshold. One that somebody has corrected always does. */
+  passes(segment) {
+    return segment.edited || segment.score >= this.threshold;
+  }
+
   /** Show the objects that pass the threshold and whose class is not hidden. */
   filter() {
     this.shown = this.segments.filter(
-      (segment) => segment.score >= this.threshold && !this.hiddenClasses.has(segment.class),
+      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class),
     );
     const { shown, answer } = this;
     this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
@@ -115,7 +157,7 @@ export class Picture {
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
-      if (segment.score >= this.threshold) counts.set(segment.class, counts.get(segment.class) + 1);
+      if (this.passes(segment)) counts.set(segment.class, counts.get(segment.class) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
       ([a, many], [b, more]) =>

@@ -15,6 +15,7 @@ import { on, visit } from "./visit.js";
 const LINE_WIDTH = 1.5; // CSS pixels, like the other lengths here
 const LABEL_ROOM = 9; // for each letter
 const LABEL_FONT = "600 11px system-ui, sans-serif";
+const MARK_RADIUS = 3; // of the dot at a corrected object
 const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
 
 export const viewport = new Viewport();
@@ -154,7 +155,26 @@ function drawObjects() {
     if (view.outlines) lower.stroke(smoothOutline(seen[at], scale));
     if (view.boxes) lower.strokeRect(...seen[at].box);
   }
+  drawMarks(seen);
   if (view.labels) drawLabels(seen);
+}
+
+/** Draw a dot at the upper right corner of each object that somebody has corrected. */
+function drawMarks(segments) {
+  useScreenUnits(lower);
+  lower.beginPath();
+  for (const { edited, box } of segments) {
+    if (!edited) continue;
+    const x = viewport.left + (box[0] + box[2]) * viewport.scale;
+    const y = viewport.top + box[1] * viewport.scale;
+    lower.moveTo(x + MARK_RADIUS, y);
+    lower.arc(x, y, MARK_RADIUS, 0, 2 * Math.PI);
+  }
+  lower.lineWidth = 1.5;
+  lower.strokeStyle = "#000";
+  lower.stroke();
+  lower.fillStyle = "#fff";
+  lower.fill();
 }
 
 /** Write into each object its number, or its name if it is a class, where it has room for that. */

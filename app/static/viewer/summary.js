@@ -18,19 +18,23 @@ const areas = new Histogram(byId("areas"));
 const scores = new Histogram(byId("scores"));
 
 on("current", show);
+on("edits", () => spread(visit.current));
 on("filter", update);
 on("units", () => visit.current?.answer && showAreas(visit.current));
 
 function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
-  const { segments } = picture;
+  spread(picture);
+  update();
+}
+
+function spread({ segments }) {
   // Otherwise a few giants would squeeze all others into one bar; the last bar takes the larger areas.
   const sorted = segments.map((segment) => segment.area).sort((a, b) => a - b);
   const most = sorted[Math.floor(0.98 * (sorted.length - 1))] ?? 1;
   areas.spread(segments, (segment) => segment.area, [0, Math.max(1, most)]);
   scores.spread(segments, (segment) => segment.score, [0, 1]);
-  update();
 }
 
 function update() {
@@ -92,12 +96,13 @@ function classRow(name, picture) {
   );
 }
 
-function hintFor({ kind, shown, segments, answer, threshold }) {
+function hintFor(picture) {
+  const { kind, shown, segments, answer, threshold } = picture;
   const { width, height } = answer.image;
   const size = `${number(width)} × ${number(height)} pixels`;
   const left = segments.length - shown.length;
   if (!left) return size;
-  const below = segments.filter((segment) => segment.score < threshold).length;
+  const below = segments.filter((segment) => !picture.passes(segment)).length;
   if (!shown.length && below === left)
     return `${size}. ${number(below)} ${below === 1 ? "guess" : "guesses"} below ${threshold.toFixed(2)}: lower the score to see.`;
   if (kind === "class") return `${size}, ${counted(left, "class", "classes")} hidden`;

@@ -27,6 +27,7 @@ let marked = [];
 let sorted = { by: "id", descending: false };
 
 on("current", show);
+on("edits", exchange);
 on("filter", hideRows);
 on("selection", mark);
 on("units", show);
@@ -56,11 +57,25 @@ function show() {
   mark();
 }
 
+/** Exchange rows after a correction, without a new layout of all others. */
+function exchange({ removed, added }) {
+  if (scroller.classList.contains("one-class") !== visit.current.classCounts().length < 2) return show();
+  const hadFocus = removed.some((segment) => rows.get(segment)?.contains(document.activeElement));
+  for (const segment of removed) rows.get(segment)?.remove();
+  const compare = comparison();
+  for (const segment of added) {
+    const after = [...body.children].find((element) => compare(segment, element.segment) < 0);
+    body.insertBefore(row(segment), after ?? null);
+  }
+  rows = new Map(Array.from(body.children, (element) => [element.segment, element]));
+  if (hadFocus) byId("view").focus({ preventScroll: true });
+}
+
 function row(segment) {
   const [x, y, width, height] = segment.box;
   const number = make("button", { type: "button", textContent: segment.id, tabIndex: -1 });
   const what = capitalised(visit.current.kind);
-  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}, show in the picture`);
+  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}${segment.edited ? ", corrected" : ""}, show in the picture`);
   const cells = [
     make("td", { className: "number" }, swatch(segment.colour), number),
     make("td", { className: "class", textContent: segment.class }),
@@ -69,6 +84,7 @@ function row(segment) {
     make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
     make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
   ];
+  if (segment.edited) cells[0].append(make("span", { className: "edited", title: "Corrected by hand", textContent: "✎" }));
   const element = make("tr", {}, ...cells);
   element.segment = segment;
   return element;
@@ -81,11 +97,16 @@ function sortBy(heading) {
   order();
 }
 
-function order() {
+/** Compares two segments by the chosen column, then by number. */
+function comparison() {
   const measure = measures[sorted.by];
   const sign = sorted.descending ? -1 : 1;
   const compare = (a, b) => (a < b ? -sign : a > b ? sign : 0);
-  const segments = [...rows.keys()].sort((a, b) => compare(measure(a), measure(b)) || a.id - b.id);
+  return (a, b) => compare(measure(a), measure(b)) || a.id - b.id;
+}
+
+function order() {
+  const segments = [...rows.keys()].sort(comparison());
   rows = new Map(segments.map((segment) => [segment, rows.get(segment)]));
   body.replaceChildren(...rows.values());
   for (const heading of headings)

@@ -6,6 +6,7 @@
  *
  *   pictures   a picture was added or removed, or its state has changed
  *   current    another picture is the current one, or the current one has been answered
+ *   edits      objects of the current picture were corrected: { removed, added }; "filter" follows
  *   filter     other objects of the current picture are shown
  *   selection  another object is highlighted or chosen
  *   view       the same objects are drawn in another way

@@ -30,12 +30,24 @@ export function add(files) {
 
 /** Put a picture on the list again, after a problem or with other parameters, such as { model, page }. */
 export function again(picture, wishes = {}) {
+  if (!mayLoseCorrections(picture)) {
+    if (picture === visit.current) tell("current"); // so that the controls show what is still asked for
+    return;
+  }
   picture.abort?.abort();
   picture.asked = { ...picture.asked, ...wishes };
   picture.problem = null;
   picture.move("waiting");
   changed(picture);
   work();
+}
+
+/** Ask before a new answer replaces corrections. */
+function mayLoseCorrections({ name, edits }) {
+  const count = edits.done.length;
+  if (!count) return true;
+  const corrections = count === 1 ? "the correction" : `all ${count} corrections`;
+  return confirm(`Segment ${name} again? This discards ${corrections}. To keep them, cancel and download first.`);
 }
 
 /** Take a picture off the list, or abort its request. It stays in the visit, with its last result. */

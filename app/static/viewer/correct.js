@@ -1,0 +1,38 @@
+/** Correct: the button and the key that start correcting objects. What does that is loaded when first used. */
+
+import { byId } from "./dom.js";
+import { on, visit } from "./visit.js";
+
+const KEY = "e";
+
+const button = byId("correct");
+const problem = byId("correct-problem");
+let mode = null;
+
+button.addEventListener("click", toggle);
+addEventListener("keydown", (event) => {
+  if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (button.disabled || isWriting(event.target)) return;
+  event.preventDefault();
+  toggle();
+});
+on("current pictures", enable);
+
+function enable() {
+  button.disabled = visit.current?.state !== "done";
+}
+
+async function toggle() {
+  try {
+    mode ??= await import("./edit/mode.js");
+  } catch {
+    // The server or the connection is gone.
+  }
+  problem.hidden = mode !== null;
+  mode?.toggle();
+}
+
+/** Whether keys are text here. */
+export function isWriting(element) {
+  return element.matches("input:not([type=range], [type=checkbox], [type=radio], [type=file]), textarea, select");
+}

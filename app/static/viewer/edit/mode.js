@@ -1,0 +1,38 @@
+/** Mode: starts and ends correcting. Loaded by correct.js when somebody first wants to. */
+
+import "./canvas.js";
+import "./pointer.js";
+import "./keys.js";
+import { byId, make } from "../dom.js";
+import { on, visit } from "../visit.js";
+import { open } from "./bar.js";
+import { drop, edit, focusPicture, kinds, set } from "./state.js";
+
+const view = byId("view");
+const button = byId("correct");
+
+const looks = make("link", { rel: "stylesheet", href: new URL("edit.css", import.meta.url) });
+await new Promise((resolve) => {
+  looks.onload = looks.onerror = resolve; // without its looks, the bar still works
+  document.head.append(looks);
+});
+
+on("edit", showTool);
+
+/** Start correcting, or end it. */
+export function toggle() {
+  drop();
+  edit.chosen = new Set(visit.selected ? [visit.selected] : []);
+  edit.kind ??= kinds()[0];
+  set({ on: !edit.on, tool: "select", erases: false, several: false, message: "" });
+  button.setAttribute("aria-pressed", edit.on);
+  open(edit.on);
+  if (edit.on) view.setAttribute("aria-describedby", "edit-keys");
+  else view.setAttribute("aria-describedby", "view-keys");
+  focusPicture();
+}
+
+function showTool() {
+  // Fingers draw, and do not scroll the page.
+  view.classList.toggle("drawing", edit.on && (edit.tool !== "select" || edit.several));
+}
