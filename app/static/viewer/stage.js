@@ -5,27 +5,19 @@
  * canvas has the highlighted objects, and is redrawn as the pointer moves.
  */
 
-import { centre } from "./centres.js";
 import { byId } from "./dom.js";
-import { smoothOutline } from "./outlines.js";
+import { filterOf, Painter } from "./painting.js";
 import { bitmapOf } from "./showing.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 
-const LINE_WIDTH = 1.5; // CSS pixels, like the other lengths here
-const LABEL_ROOM = 9; // for each letter
-const LABEL_FONT = "600 11px system-ui, sans-serif";
-const MARK_RADIUS = 3; // of the dot at a corrected object
-const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
-
 export const viewport = new Viewport();
 
-const lower = byId("picture-canvas").getContext("2d", { alpha: false });
-const upper = byId("lit-canvas").getContext("2d");
+const lower = new Painter(byId("picture-canvas").getContext("2d", { alpha: false }), viewport);
+const upper = new Painter(byId("lit-canvas").getContext("2d"), viewport);
 const frame = byId("view");
 
 let bitmap = null;
-let reduced = null; // a copy with fewer pixels, for small scales: {canvas, scale}
 let requested = false;
 
 on("filter view", redraw);
@@ -60,7 +52,6 @@ async function show() {
   if (next !== bitmap) {
     bitmap?.close();
     bitmap = next;
-    reduced = null;
     viewport.fits = true;
   }
   fitFrame();
@@ -68,7 +59,7 @@ async function show() {
 
 function fitFrame() {
   const { clientWidth: width, clientHeight: height } = frame;
-  for (const { canvas } of [lower, upper]) {
+  for (const { canvas } of [lower.context, upper.context]) {
     canvas.width = Math.round(width * devicePixelRatio);
     canvas.height = Math.round(height * devicePixelRatio);
   }
@@ -82,163 +73,37 @@ function sizeOf(picture) {
 }
 
 function drawLower() {
-  lower.setTransform(1, 0, 0, 1, 0, 0);
-  lower.fillStyle = getComputedStyle(frame).backgroundColor;
-  lower.fillRect(0, 0, lower.canvas.width, lower.canvas.height);
+  lower.clear(getComputedStyle(frame).backgroundColor);
   frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
   frame.dispatchEvent(new Event("zoomed"));
   if (!bitmap) return;
-  drawPicture();
-  const { split } = visit.view;
-  lower.save();
-  if (split !== null) {
-    const x = split * frame.clientWidth;
-    useScreenUnits(lower);
-    lower.beginPath();
-    lower.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
-    lower.clip();
+  const { current, view } = visit;
+  lower.picture(bitmap, sizeOf(current), filterOf(view));
+  const { context } = lower;
+  context.save();
+  if (view.split !== null) {
+    const x = view.split * frame.clientWidth;
+    lower.useScreenUnits();
+    context.beginPath();
+    context.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
+    context.clip();
   }
-  drawObjects();
-  lower.restore();
-  if (split !== null) drawSplit(split * frame.clientWidth);
+  lower.objects(current.shown, view, current.kind);
+  context.restore();
+  if (view.split !== null) drawSplit(context, view.split * frame.clientWidth);
 }
 
-function drawPicture() {
-  const { width, height } = sizeOf(visit.current);
-  usePictureUnits(lower);
-  const pixel = viewport.scale * devicePixelRatio;
-  lower.imageSmoothingEnabled = pixel < BLOCKS_FROM;
-  lower.imageSmoothingQuality = "high";
-  lower.filter = adjustment();
-  lower.drawImage(suited(pixel), 0, 0, width, height);
-  lower.filter = "none";
-}
-
-/** How the picture's pixels are changed to be seen better, as a canvas's filter. */
-export function adjustment() {
-  const { brightness, contrast } = visit.view;
-  return brightness === 1 && contrast === 1 ? "none" : `brightness(${brightness}) contrast(${contrast})`;
-}
-
-/** The bitmap, or a copy with fewer pixels if the scale is small: drawing 50 million pixels takes too long. */
-function suited(pixel) {
-  if (pixel > 0.5) return bitmap;
-  const scale = 2 ** Math.ceil(Math.log2(pixel));
-  if (reduced?.scale !== scale) {
-    const canvas = new OffscreenCanvas(Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale));
-    const context = canvas.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    reduced = { canvas, scale };
-  }
-  return reduced.canvas;
-}
-
-function drawObjects() {
-  const { view, current } = visit;
-  const seen = current.shown.filter((segment) => viewport.sees(segment.box));
-  const scale = viewport.scale * devicePixelRatio;
-  usePictureUnits(lower);
-  lower.lineJoin = "round";
-  // As in the overlay: the best score on top, and all outlines above all fills.
-  if (view.opacity > 0) {
-    lower.globalAlpha = view.opacity;
-    for (let at = seen.length - 1; at >= 0; at--) {
-      lower.fillStyle = seen[at].colour;
-      lower.fill(smoothOutline(seen[at], scale), "evenodd");
-    }
-    lower.globalAlpha = 1;
-  }
-  lower.lineWidth = LINE_WIDTH / viewport.scale;
-  for (let at = seen.length - 1; at >= 0; at--) {
-    lower.strokeStyle = seen[at].colour;
-    if (view.outlines) lower.stroke(smoothOutline(seen[at], scale));
-    if (view.boxes) lower.strokeRect(...seen[at].box);
-  }
-  drawMarks(seen);
-  if (view.labels) drawLabels(seen);
-}
-
-/** Draw a dot at the upper right corner of each object that somebody has corrected. */
-function drawMarks(segments) {
-  useScreenUnits(lower);
-  lower.beginPath();
-  for (const { edited, box } of segments) {
-    if (!edited) continue;
-    const x = viewport.left + (box[0] + box[2]) * viewport.scale;
-    const y = viewport.top + box[1] * viewport.scale;
-    lower.moveTo(x + MARK_RADIUS, y);
-    lower.arc(x, y, MARK_RADIUS, 0, 2 * Math.PI);
-  }
-  lower.lineWidth = 1.5;
-  lower.strokeStyle = "#000";
-  lower.stroke();
-  lower.fillStyle = "#fff";
-  lower.fill();
-}
-
-/** Write into each object its number, or its name if it is a class, where it has room for that. */
-function drawLabels(segments) {
-  useScreenUnits(lower);
-  lower.font = LABEL_FONT;
-  lower.textAlign = "center";
-  lower.textBaseline = "middle";
-  lower.lineJoin = "round";
-  lower.lineWidth = 3;
-  lower.strokeStyle = "#000";
-  lower.fillStyle = "#fff";
-  const isClass = visit.current.kind === "class";
-  for (const segment of segments) {
-    const text = isClass ? segment.class : String(segment.id);
-    const { x, y, room } = centre(segment);
-    if (room * viewport.scale < LABEL_ROOM * text.length) continue;
-    const place = [viewport.left + x * viewport.scale, viewport.top + y * viewport.scale];
-    lower.strokeText(text, ...place);
-    lower.fillText(text, ...place);
-  }
-}
-
-function drawSplit(x) {
-  useScreenUnits(lower);
-  lower.fillStyle = "#000";
-  lower.fillRect(x - 1.5, 0, 3, frame.clientHeight);
-  lower.fillStyle = "#fff";
-  lower.fillRect(x - 0.5, 0, 1, frame.clientHeight);
+function drawSplit(context, x) {
+  lower.useScreenUnits();
+  context.fillStyle = "#000";
+  context.fillRect(x - 1.5, 0, 3, frame.clientHeight);
+  context.fillStyle = "#fff";
+  context.fillRect(x - 0.5, 0, 1, frame.clientHeight);
 }
 
 function redrawLit() {
-  upper.setTransform(1, 0, 0, 1, 0, 0);
-  upper.clearRect(0, 0, upper.canvas.width, upper.canvas.height);
+  upper.clear(null);
   if (!bitmap) return;
-  if (visit.selected) drawLit(visit.selected, 0.55);
-  if (visit.lit && visit.lit !== visit.selected) drawLit(visit.lit, 0.35);
-}
-
-/** Highlight an object: fill it with its colour, and outline it in white between black lines. */
-function drawLit(segment, opacity) {
-  usePictureUnits(upper);
-  const path = smoothOutline(segment, viewport.scale * devicePixelRatio);
-  upper.globalAlpha = opacity;
-  upper.fillStyle = segment.colour;
-  upper.fill(path, "evenodd");
-  upper.globalAlpha = 1;
-  upper.lineJoin = "round";
-  for (const [width, colour] of [
-    [4.5, "#000"],
-    [2, "#fff"],
-  ]) {
-    upper.lineWidth = width / viewport.scale;
-    upper.strokeStyle = colour;
-    upper.stroke(path);
-  }
-}
-
-function usePictureUnits(context) {
-  const { scale, left, top } = viewport;
-  const ratio = devicePixelRatio;
-  context.setTransform(scale * ratio, 0, 0, scale * ratio, left * ratio, top * ratio);
-}
-
-function useScreenUnits(context) {
-  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  if (visit.selected) upper.lit(visit.selected, 0.55);
+  if (visit.lit && visit.lit !== visit.selected) upper.lit(visit.lit, 0.35);
 }

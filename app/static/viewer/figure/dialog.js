@@ -1,8 +1,9 @@
 /** Figure: a picture of the objects for a paper or a slide, as seen, as PNG, SVG or PDF. */
 
 import { make, save } from "../dom.js";
+import { filterOf } from "../painting.js";
 import { bitmapOf } from "../showing.js";
-import { adjustment, viewport } from "../stage.js";
+import { viewport } from "../stage.js";
 import { on, visit } from "../visit.js";
 import { draw, toPng } from "./canvas.js";
 import { toPdf } from "./pdf.js";
@@ -60,7 +61,7 @@ async function current() {
     colours: colours.value,
     bar: bar.checked ? widthOfPixel() : null,
     legend: legend.checked,
-    view: { ...visit.view, filter: adjustment() },
+    view: { ...visit.view, filter: filterOf(visit.view) },
   });
 }
 
