@@ -29,6 +29,7 @@ from app.requests.wanted import Wanted
 from app.service import current_service
 from app.serving.reception import admitted, receiving
 from app.versions.version import Version
+from app.versions.versions import Loaded
 from model.answers.finding import Finding
 from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
@@ -101,7 +102,7 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
     served = loaded.usual if loaded else {}
     page = _render(
         "index.html",
-        page_data=_page_data(served) if served else None,
+        page_data=_page_data(loaded) if loaded else None,
         modules=_MODULES,
         downloads=FORMATS.values(),
         elsewhere=[
@@ -114,12 +115,16 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
     return make_response(page, status, {"Content-Security-Policy": _POLICY, **headers})
 
 
-def _page_data(served: Mapping[str, Version]) -> dict[str, Any]:
+def _page_data(loaded: Loaded) -> dict[str, Any]:
     """The data that static/viewer reads as `page`."""
     settings = current_service().settings
+    served = loaded.usual
     return {
         "segment_url": url_for("api.segment"),
-        "models": [_choice(version.manifest) for version in served.values()],
+        "models": [
+            {**_choice(version.manifest), "versions": list(loaded.versions[name])}
+            for name, version in served.items()
+        ],
         "automatic": _automatic(served),
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": settings.max_segments,

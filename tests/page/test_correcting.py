@@ -72,7 +72,9 @@ def test_outlines_of_pixels_are_the_services_own(page: Page) -> None:
             x, y = rng.integers(0, 9, 2).tolist()
             box = np.array([x, y, x + width, y + height], np.int32)
             rings = [ring.ravel().tolist() for ring in to_rings(mask, box)]
-            cases.append({"box": [x, y, int(width), int(height)], "data": mask.ravel().tolist(), "rings": rings})
+            cases.append(
+                {"box": [x, y, int(width), int(height)], "data": mask.ravel().tolist(), "rings": rings}
+            )
     wrong = page.evaluate(
         """async (cases) => {
             const { fromRings } = await import("/static/viewer/edit/raster.js");

@@ -1,102 +1,42 @@
-/** Gestures: wheel, drag, pinch, tap and keys on the stage. */
+/** Gestures: what pointers and keys do on the stage. */
 
 import { byId } from "./dom.js";
 import { objectAt } from "./outlines.js";
 import { redraw, viewport } from "./stage.js";
+import { Steering } from "./steering.js";
 import { light, select, visit } from "./visit.js";
 
-const WHEEL_STEP = 1.0015; // zoom factor per pixel of the wheel
-const PINCH_STEP = 1.01; // zoom factor per pixel that a touchpad's pinch reports
-const KEY_STEP = 1.25;
+const KEY_STEP = 1.25; // zoom factor
 const KEY_MOVE = 60; // CSS pixels
-const STILL = 5; // CSS pixels; a pointer that moves less is a tap
 
 const view = byId("view");
-const pointers = new Map(); // pressed pointers: id → [x, y]
-let moved = 0;
-
-view.addEventListener("wheel", onWheel, { passive: false });
-view.addEventListener("pointerdown", onDown);
-view.addEventListener("pointermove", onMove);
-view.addEventListener("pointerup", onUp);
-view.addEventListener("pointercancel", onCancel);
-view.addEventListener("pointerleave", () => light(null));
-view.addEventListener("dblclick", (event) => zoom(2, ...at(event)));
+const steering = new Steering(view, viewport, {
+  changed: redraw,
+  hover: (point) => light(objectUnder(point)),
+  tap: (point) => select(objectUnder(point)),
+  left: () => light(null),
+});
 view.addEventListener("keydown", onKey);
 
-/** Zoom by this factor around a point of the view, or around its middle. */
-export function zoom(factor, x, y) {
-  change(() => viewport.zoom(factor, x, y));
+/** Zoom by this factor around the middle of the view. */
+export function zoom(factor) {
+  steering.zoom(factor);
 }
 
 /** Show the whole picture. */
 export function fit() {
-  change(() => viewport.fit());
+  steering.change(() => viewport.fit());
 }
 
 /** Show each pixel of the picture as one pixel of the screen. */
 export function showPixels() {
-  change(() => viewport.showPixels());
+  steering.change(() => viewport.showPixels());
 }
 
 /** Choose an object, and bring it into view. */
 export function reveal(segment) {
   select(segment);
-  if (segment) change(() => viewport.reveal(segment.box));
-}
-
-function change(how) {
-  if (!viewport.picture) return;
-  how();
-  // A finger scrolls the page if the picture fits, and moves the picture if it does not.
-  view.classList.toggle("zoomed", !viewport.fits);
-  redraw();
-}
-
-function onWheel(event) {
-  event.preventDefault();
-  const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 * event.deltaY : event.deltaY;
-  zoom((event.ctrlKey ? PINCH_STEP : WHEEL_STEP) ** -pixels, ...at(event));
-}
-
-function onDown(event) {
-  if (event.button !== 0) return;
-  view.setPointerCapture(event.pointerId);
-  pointers.set(event.pointerId, at(event));
-  if (pointers.size === 1) moved = 0;
-}
-
-function onMove(event) {
-  const before = pointers.get(event.pointerId);
-  if (!before) return light(objectUnder(event));
-  const now = at(event);
-  pointers.set(event.pointerId, now);
-  moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
-  const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
-  if (other) pinch(before, now, other);
-  else if (moved > STILL && !(event.pointerType === "touch" && viewport.fits))
-    change(() => viewport.move(now[0] - before[0], now[1] - before[1]));
-}
-
-/** One of two fingers has moved from `before` to `now`. */
-function pinch(before, now, other) {
-  const distance = ([x, y]) => Math.hypot(x - other[0], y - other[1]);
-  const middle = ([x, y]) => [(x + other[0]) / 2, (y + other[1]) / 2];
-  const [x, y] = middle(now);
-  const [oldX, oldY] = middle(before);
-  change(() => {
-    viewport.zoom(distance(now) / Math.max(1, distance(before)), oldX, oldY);
-    viewport.move(x - oldX, y - oldY);
-  });
-}
-
-function onUp(event) {
-  const wasAlone = pointers.delete(event.pointerId) && pointers.size === 0;
-  if (wasAlone && moved <= STILL) select(objectUnder(event));
-}
-
-function onCancel(event) {
-  pointers.delete(event.pointerId);
+  if (segment) steering.change(() => viewport.reveal(segment.box));
 }
 
 function onKey(event) {
@@ -108,10 +48,10 @@ function onKey(event) {
 }
 
 const keys = {
-  ArrowLeft: () => change(() => viewport.move(KEY_MOVE, 0)),
-  ArrowRight: () => change(() => viewport.move(-KEY_MOVE, 0)),
-  ArrowUp: () => change(() => viewport.move(0, KEY_MOVE)),
-  ArrowDown: () => change(() => viewport.move(0, -KEY_MOVE)),
+  ArrowLeft: () => move(KEY_MOVE, 0),
+  ArrowRight: () => move(-KEY_MOVE, 0),
+  ArrowUp: () => move(0, KEY_MOVE),
+  ArrowDown: () => move(0, -KEY_MOVE),
   "+": () => zoom(KEY_STEP),
   "=": () => zoom(KEY_STEP), // the same key without shift
   "-": () => zoom(1 / KEY_STEP),
@@ -131,13 +71,12 @@ function step(by) {
   reveal(objects[(start + by + objects.length) % objects.length]);
 }
 
-function objectUnder(event) {
-  const picture = visit.current;
-  if (!picture?.answer || !viewport.picture) return null;
-  return objectAt(picture.shown, ...viewport.toPicture(...at(event)));
+function move(x, y) {
+  steering.change(() => viewport.move(x, y));
 }
 
-function at(event) {
-  const { left, top } = view.getBoundingClientRect();
-  return [event.clientX - left - view.clientLeft, event.clientY - top - view.clientTop];
+function objectUnder(point) {
+  const picture = visit.current;
+  if (!picture?.answer || !viewport.picture) return null;
+  return objectAt(picture.shown, ...viewport.toPicture(...point));
 }

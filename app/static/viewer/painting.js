@@ -48,11 +48,11 @@ export class Painter {
   /**
    * Objects, best first, with what the view asks for: fill, outlines, boxes, labels.
    *
-   * @param segments each with `colour`
    * @param view as in visit.js
    * @param kind of the segments, as in picture.js
+   * @param colourOf gives a segment's colour
    */
-  objects(segments, view, kind) {
+  objects(segments, view, kind, colourOf = ({ colour }) => colour) {
     const { context, viewport } = this;
     const seen = segments.filter((segment) => viewport.sees(segment.box));
     const scale = viewport.scale * devicePixelRatio;
@@ -62,14 +62,14 @@ export class Painter {
     if (view.opacity > 0) {
       context.globalAlpha = view.opacity;
       for (let at = seen.length - 1; at >= 0; at--) {
-        context.fillStyle = seen[at].colour;
+        context.fillStyle = colourOf(seen[at]);
         context.fill(smoothOutline(seen[at], scale), "evenodd");
       }
       context.globalAlpha = 1;
     }
     context.lineWidth = LINE_WIDTH / viewport.scale;
     for (let at = seen.length - 1; at >= 0; at--) {
-      context.strokeStyle = seen[at].colour;
+      context.strokeStyle = colourOf(seen[at]);
       if (view.outlines) context.stroke(smoothOutline(seen[at], scale));
       if (view.boxes) context.strokeRect(...seen[at].box);
     }

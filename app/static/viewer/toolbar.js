@@ -28,7 +28,11 @@ byId("figure").addEventListener("click", async () => {
   const { openFigure } = await import("./figure/dialog.js"); // few visits make one
   openFigure();
 });
-on("current", () => (byId("figure").disabled = !visit.current?.answer));
+byId("beside").addEventListener("click", async () => {
+  const { openComparison } = await import("./compare/dialog.js");
+  openComparison();
+});
+on("current", () => (byId("figure").disabled = byId("beside").disabled = !visit.current?.answer));
 
 const split = byId("split");
 const compare = byId("compare");

@@ -131,14 +131,20 @@ async function ask(picture, signal) {
   }
 }
 
-/** The parameters to send. The threshold is low, because the page filters the objects by itself afterwards. */
-function wanted(picture) {
-  const tellsPixels = page.models.find(({ name }) => name === picture.asked.model)?.task === "semantic";
+/** The parameters that ask for all objects: the threshold is low, because the page filters them by itself. */
+export function objectsOf(asked) {
+  const tellsPixels = page.models.find(({ name }) => name === asked.model.split("@")[0])?.task === "semantic";
   return {
-    ...source(picture.asked),
+    ...source(asked),
     ...(tellsPixels ? {} : { threshold: page.lowest_threshold }),
     mask_format: "polygon",
-    // A picture that the browser cannot show is returned as a file that it can show.
+  };
+}
+
+/** The parameters to send. A picture that the browser cannot show is returned as a file that it can show. */
+function wanted(picture) {
+  return {
+    ...objectsOf(picture.asked),
     ...(picture.wantsPicture ? { include: "picture", image_format: "png" } : {}),
   };
 }
