@@ -57,7 +57,7 @@ function parameters(output) {
   const wanted = { ...visit.current.parameters(), output };
   // This format shows one class: that of the chosen object, or the one that covers the most.
   if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
-  if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
+  if (output === "csv" && visit.current.pixelSize) wanted.pixel_size = visit.current.pixelSize;
   return wanted;
 }
 

@@ -4,6 +4,7 @@ import "./intake.js";
 import "./stage.js";
 import "./toolbar.js";
 import "./filters.js";
+import "./pixel-size.js";
 import "./summary.js";
 import "./table.js";
 import "./downloads.js";

@@ -28,6 +28,8 @@ export class Picture {
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
+  /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
+  enteredPixelSize = undefined;
   isNative = false; // the browser can show the file itself
   showable = null; // the file itself, or if the browser cannot show that, another file of the same picture
   thumbnail = null; // an object URL
@@ -66,12 +68,30 @@ export class Picture {
   }
 
   /**
-   * The number of objects found, if the answer has only the best of them. Null if all objects that pass the
-   * threshold are in the answer: those left out score no better than the last one in it.
+   * Whether objects that pass the threshold are missing from the answer, so that sums over it are too small. Those
+   * left out score no better than the last one in it.
    */
+  get isCut() {
+    return Boolean(this.answer?.truncated) && this.threshold <= this.segments.at(-1).score;
+  }
+
+  /** The number of objects found, if the answer has only the best of them; null if their classes do not tell it. */
   get total() {
-    if (!this.answer?.truncated || this.hiddenClasses.size) return null;
-    return this.threshold > this.segments.at(-1).score ? null : this.answer.found;
+    return this.isCut && !this.hiddenClasses.size ? this.answer.found : null;
+  }
+
+  /**
+   * The width of a pixel in micrometres, as entered or as the file has it; null if unknown. If pixels are not
+   * square, the side of a square of the same area.
+   */
+  get pixelSize() {
+    return this.enteredPixelSize === undefined ? this.filePixelSize : this.enteredPixelSize;
+  }
+
+  get filePixelSize() {
+    const size = this.answer?.image.pixel_size;
+    if (!size) return null;
+    return size.x === size.y ? size.x : Number(Math.sqrt(size.x * size.y).toPrecision(6));
   }
 
   /** The share (0 to 1) of the picture that so many pixels are. */

@@ -63,7 +63,7 @@ function stateOf(picture) {
     case "pausing":
       return "service busy";
     case "done":
-      return picture.kind === "class" ? percent(picture.covered) : number(picture.shown.length);
+      return picture.kind === "class" ? percent(picture.covered) : `${number(picture.shown.length)}${picture.isCut ? "+" : ""}`;
     default:
       return picture.state;
   }

@@ -23,13 +23,6 @@ compare.addEventListener("change", () => {
 });
 split.addEventListener("input", () => look({ split: Number(split.value) }));
 
-const micrometres = byId("micrometres");
-micrometres.addEventListener("input", () => {
-  const value = micrometres.valueAsNumber;
-  visit.micrometres = value > 0 && micrometres.validity.valid ? value : null;
-  tell("units");
-});
-
 const view = byId("view");
 const percent = byId("zoom");
 view.addEventListener("zoomed", () => {

@@ -9,7 +9,7 @@
  *   filter     other objects of the current picture are shown
  *   selection  another object is highlighted or chosen
  *   view       the same objects are drawn in another way
- *   units      the size of a pixel was entered, changed or removed
+ *   units      the size of a pixel of some picture was entered, changed or removed
  */
 
 import { page } from "./page.js";
@@ -21,7 +21,6 @@ export const visit = {
   selected: null, // the object that was chosen
   model: page.automatic ?? page.models[0]?.name,
   key: "",
-  micrometres: null, // width of a pixel, if the user has entered it
   view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null },
 };
 
