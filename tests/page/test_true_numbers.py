@@ -48,7 +48,9 @@ def test_a_pixels_width_may_have_a_comma_or_a_point(shown: Page, written: str, t
     expect(shown.locator("#total")).to_have_text(total)
     refused = total.endswith("px²")
     expect(field).to_have_attribute("aria-invalid", str(refused).lower())
-    expect(shown.locator("#micrometres-source")).to_contain_text("0.325 or 0,325" if refused else "As entered")
+    expect(shown.locator("#micrometres-source")).to_contain_text(
+        "0.325 or 0,325" if refused else "As entered"
+    )
 
 
 def test_each_picture_has_its_own_pixel_size_until_one_is_applied_to_all(page: Page) -> None:
@@ -92,7 +94,8 @@ def test_sums_over_a_list_that_was_cut_off_say_so(browse: Browse, serve_known: C
     expect(page.locator("#covered")).to_have_text("≥ 37.0 %")
     expect(page.locator(".strip .state")).to_have_text("1,000+")
     expect(page.locator("#partly")).to_have_text(
-        "These are of the best 1,000 objects only: there are more. From a score of 0.91 on, they are complete."
+        "These are of the best 1,000 objects only: there are more."
+        " From a score of 0.91 on, they are complete."
     )
     slide(page, "#threshold", 0.91)
     expect(page.locator("#partly")).to_be_hidden()

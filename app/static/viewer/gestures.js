@@ -1,6 +1,7 @@
 /** Gestures: wheel, drag, pinch, tap and keys on the stage. */
 
 import { byId } from "./dom.js";
+import { turnPage } from "./layers.js";
 import { objectAt } from "./outlines.js";
 import { redraw, viewport } from "./stage.js";
 import { light, select, visit } from "./visit.js";
@@ -119,6 +120,8 @@ const keys = {
   1: showPixels,
   n: () => step(1),
   p: () => step(-1),
+  ".": () => turnPage(1),
+  ",": () => turnPage(-1),
   Escape: () => select(null),
 };
 

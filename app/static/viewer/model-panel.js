@@ -4,7 +4,7 @@ import { byId, make } from "./dom.js";
 import { page } from "./page.js";
 import { number } from "./units.js";
 import { on, visit } from "./visit.js";
-import { reason } from "./words.js";
+import { reason, warningText } from "./words.js";
 import { again } from "./worklist.js";
 
 const MOST_OTHERS = 3; // other models offered above the results; the panel below has all
@@ -42,7 +42,7 @@ function show() {
   showReason(picture);
   const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
   if (choice) choice.checked = true;
-  advice.querySelector("p").textContent = warnings.map((warning) => warning.message).join(" ");
+  advice.querySelector("p").textContent = warnings.map((warning) => warningText(warning, answer)).join(" ");
   showCut();
 }
 

@@ -22,6 +22,28 @@ export function reason({ model: { name, chosen_by: by }, gate }) {
   return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;
 }
 
+/** What the page shown stands for, if the file says it: "DAPI, slice 2 of 5"; or what a projection combines. */
+export function placeOf({ answer: { image }, answered }) {
+  const axes = image.axes ?? [];
+  if (answered.projection)
+    return axes.some((axis) => axis.name === "c") ? "All channels are combined, too." : "";
+  let left = image.page;
+  return axes
+    .map(({ name, size }) => {
+      const at = left % size;
+      left = Math.floor(left / size);
+      const own = name === "c" && image.channel_names?.[at];
+      return own || `${{ c: "channel", z: "slice", t: "time" }[name]} ${at + 1} of ${number(size)}`;
+    })
+    .join(", ");
+}
+
+/** The service's warning, without what only a caller of the API can do. */
+export function warningText({ code, message }, { image }) {
+  if (code !== "pages") return message;
+  return `The file has ${number(image.pages)} pages or frames, of which the first was used.`;
+}
+
 export function capitalised(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
