@@ -21,6 +21,14 @@ choices.addEventListener("change", (event) => {
   if (visit.current) use(visit.model);
 });
 on("current", show);
+addEventListener("pageshow", choose);
+choose();
+
+/** Check the model for the current picture, whatever a browser has restored after a reload. */
+function choose() {
+  const choice = choices.querySelector(`input[value="${CSS.escape(visit.current?.asked.model ?? visit.model)}"]`);
+  if (choice) choice.checked = true;
+}
 
 /** Segment the picture with this model, or with one that the service chooses. */
 function use(model) {
@@ -40,8 +48,7 @@ function show() {
   );
   showTimings(answer.timings_ms);
   showReason(picture);
-  const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
-  if (choice) choice.checked = true;
+  choose();
   advice.querySelector("p").textContent = warnings.map((warning) => warningText(warning, answer)).join(" ");
   showCut();
 }

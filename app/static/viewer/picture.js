@@ -3,6 +3,7 @@
 import { giveClassColours, giveColours } from "./colours.js";
 import { coverage } from "./outlines.js";
 import { page } from "./page.js";
+import { Problem } from "./requests.js";
 
 let count = 0;
 
@@ -32,7 +33,8 @@ export class Picture {
   enteredPixelSize = undefined;
   isNative = false; // the browser can show the file itself
   showable = null; // the file itself, or if the browser cannot show that, another file of the same picture
-  thumbnail = null; // an object URL
+  thumbnail = null; // an object URL of the next
+  thumbnailFile = null;
   prepared = null; // a promise: the two above are set, as far as possible without an answer
 
   constructor(file, name, model) {
@@ -156,6 +158,38 @@ export class Picture {
     if (this.hiddenClasses.size)
       parameters.classes = [...new Set(this.shown.map((segment) => segment.class))];
     return parameters;
+  }
+
+  /**
+   * The picture as values that IndexedDB takes, for `restored`. All but the small `state` are the same objects as long
+   * as they have not changed.
+   */
+  stored() {
+    const { name, state, problem, asked, answered, threshold, enteredPixelSize, isNative } = this;
+    const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
+    const hidden = [...this.hiddenClasses];
+    return {
+      state: { name, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative },
+      file: this.file,
+      showable: this.showable === this.file ? "file" : this.showable,
+      thumbnail: this.thumbnailFile,
+      answer: this.answer,
+    };
+  }
+
+  /** A picture of an earlier visit; one whose answer was still to come waits for its turn. */
+  static restored({ state: { name, state, problem, hidden, ...others }, file, showable, thumbnail, answer }) {
+    const picture = new Picture(file, name);
+    Object.assign(picture, others, { answer, thumbnailFile: thumbnail });
+    picture.showable = showable === "file" ? file : showable;
+    if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
+    picture.hiddenClasses = new Set(hidden);
+    picture.state = state;
+    if (!picture.finished) picture.state = "waiting";
+    if (problem) picture.problem = new Problem(...problem);
+    if (answer) picture.segments = answer.segments;
+    if (answer) picture.filter();
+    return picture;
   }
 
   /** Release what the browser does not free by itself. */

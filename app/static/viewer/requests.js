@@ -15,6 +15,13 @@ export class Problem extends Error {
     Object.assign(this, { title, detail, status, retryAfter });
   }
 
+  isOfProxy = false; // the answer came from a proxy in between
+
+  /** Whether nothing answers for the service: it was stopped, or is being restarted. */
+  get isSilence() {
+    return (this.status === 0 && navigator.onLine) || (this.isOfProxy && [502, 504].includes(this.status));
+  }
+
   /** Whether the same request may succeed later. */
   get again() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
@@ -72,12 +79,23 @@ async function problemOf(request) {
     return new Problem(title, detail, status, retryAfter);
   } catch {
     // Not an answer of the service, but one of a proxy, or an incomplete one.
-    return new Problem(
+    const problem = new Problem(
       `The answer had status ${request.status}`,
       "It did not come from the service, but from a proxy in between. Try again later.",
       request.status,
       retryAfter,
     );
+    return Object.assign(problem, { isOfProxy: true });
+  }
+}
+
+/** Whether the service answers, be it that it is not ready yet. */
+export async function answers() {
+  try {
+    const { status } = await fetch(page.alive_url, { cache: "no-store" });
+    return status < 502 || status > 504;
+  } catch {
+    return false;
   }
 }
 

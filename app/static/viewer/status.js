@@ -83,14 +83,22 @@ function wordsFor(picture) {
     case "working":
       return ["Looking for objects", ""];
     case "pausing":
-      return ["The service is busy", "The page will try again by itself in a moment."];
+      if (picture.waitsFor === "service busy")
+        return ["The service is busy", "The page will try again by itself in a moment."];
+      return ["The service does not answer", "It may be restarting. The page goes on by itself when it is back."];
     case "failed":
-      return [picture.problem.title, `${picture.problem.detail} ${REMEDIES[picture.problem.status] ?? ""}`.trim()];
+      return [picture.problem.title, `${picture.problem.detail} ${remedyFor(picture)}`.trim()];
     case "cancelled":
       return ["Cancelled", "The picture is still here."];
     default:
       return ["", ""];
   }
+}
+
+function remedyFor({ name, problem }) {
+  const remedy = REMEDIES[problem.status] ?? "";
+  if (problem.status !== 413 || !/\.tiff?$/i.test(name)) return remedy;
+  return `If it is a stack, save fewer of its pages in one file, in Fiji with Image › Stacks › Tools › Make Substack. ${remedy}`;
 }
 
 function tick() {

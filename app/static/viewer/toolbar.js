@@ -11,6 +11,11 @@ byId("zoom-out").addEventListener("click", () => zoom(1 / STEP));
 byId("fit").addEventListener("click", fit);
 byId("pixels").addEventListener("click", showPixels);
 
+// A browser may restore controls after a reload: the visit, not they, knows how it is viewed.
+addEventListener("pageshow", showView);
+on("view", showView);
+showView();
+
 byId("opacity").addEventListener("input", (event) => look({ opacity: Number(event.target.value) }));
 for (const name of ["outlines", "labels", "boxes"])
   byId(name).addEventListener("change", (event) => look({ [name]: event.target.checked }));
@@ -33,6 +38,14 @@ on("current", () => {
   showSplit();
   for (const control of byId("toolbar").querySelectorAll("button, input")) control.disabled = !visit.current;
 });
+
+function showView() {
+  const { opacity, split: at, ...toggles } = visit.view;
+  byId("opacity").value = opacity;
+  for (const name of ["outlines", "labels", "boxes"]) byId(name).checked = toggles[name];
+  byId("compare").checked = at !== null;
+  if (at !== null) byId("split").value = at;
+}
 
 function showSplit() {
   split.hidden = !compare.checked || !visit.current?.answer;

@@ -17,6 +17,7 @@ import { page } from "./page.js";
 export const visit = {
   pictures: [], // newest last
   current: null,
+  removed: null, // the picture that was removed last, and where it was: { picture, at }
   lit: null, // the object under the pointer
   selected: null, // the object that was chosen
   model: page.automatic ?? page.models[0]?.name,
@@ -64,11 +65,24 @@ export function select(object) {
   tell("selection");
 }
 
-/** Remove a picture from the visit; if it was the current one, its neighbour becomes current. */
+/**
+ * Remove a picture from the visit; if it was the current one, its neighbour becomes current. It can be put back until
+ * another one is removed.
+ */
 export function remove(picture) {
   const at = visit.pictures.indexOf(picture);
   visit.pictures.splice(at, 1);
-  picture.forget();
+  picture.abort?.abort();
+  visit.removed?.picture.forget();
+  visit.removed = { picture, at };
   if (picture === visit.current) lookAt(visit.pictures[Math.min(at, visit.pictures.length - 1)] ?? null);
   tell("pictures");
+}
+
+/** Put the picture that was removed last back where it was, and make it the current one. */
+export function putBack() {
+  const { picture, at } = visit.removed;
+  visit.removed = null;
+  visit.pictures.splice(at, 0, picture);
+  lookAt(picture);
 }

@@ -2,13 +2,14 @@
 
 import { page } from "./page.js";
 import { Picture, source } from "./picture.js";
-import { Problem, segment } from "./requests.js";
+import { answers, Problem, segment } from "./requests.js";
 import { prepare, showableOf } from "./showing.js";
 import { lookAt, select, tell, visit } from "./visit.js";
 
-const PATIENCE = 600; // seconds during which the page retries if the service is busy
+const PATIENCE = 600; // seconds during which the page retries if the service is busy or gone
 const DEFAULT_PAUSE = 2; // seconds
 const LONGEST_PAUSE = 10; // seconds, unless the service asks for a longer one
+const MOST_LOSSES = 3; // connections that break off before the picture is taken for the cause
 
 let running = false;
 let preparing = Promise.resolve();
@@ -25,6 +26,19 @@ export function add(files) {
       .then(() => picture.finished || prepare(picture))
       .then(() => tell("pictures"));
   lookAt(pictures[0]);
+  work();
+}
+
+/** Take up pictures of an earlier visit, before those of this one; `current` is looked at if none is yet. */
+export function takeUp(pictures, current = pictures[0]) {
+  if (!pictures.length) return;
+  visit.pictures.unshift(...pictures);
+  for (const picture of pictures)
+    picture.prepared = preparing = preparing
+      .then(() => picture.finished || picture.thumbnail || prepare(picture))
+      .then(() => tell("pictures"));
+  if (!visit.current) lookAt(current);
+  tell("pictures");
   work();
 }
 
@@ -93,10 +107,15 @@ function refuseEarly(picture) {
   picture.move("failed");
 }
 
-/** The answer; if the service is busy, retries after the time that it asks for. */
+/**
+ * The answer. If the service is busy, retries after the time that it asks for; if it is gone, as soon as it is back.
+ * The picture is sent only to a service that answers, and not for ever: it may be what breaks the connection.
+ */
 async function ask(picture, signal) {
   const start = performance.now();
-  for (let pauses = 0; ; pauses++) {
+  const isOver = () => performance.now() - start > 1000 * PATIENCE;
+  let losses = 0;
+  for (let pauses = 0; ; ) {
     signal.throwIfAborted(); // it may have been aborted while the browser read the picture
     try {
       picture.sent = 0;
@@ -109,14 +128,30 @@ async function ask(picture, signal) {
       });
     } catch (error) {
       const busy = error.status === 503 || error.status === 429;
-      if (!busy || performance.now() - start > 1000 * PATIENCE) throw error;
-      const seconds = Math.max(error.retryAfter ?? DEFAULT_PAUSE, Math.min(2 ** pauses / 2, LONGEST_PAUSE));
-      picture.pause = seconds;
-      picture.move("pausing");
-      changed(picture);
-      await pause(seconds, signal);
+      if (!(busy || error.isSilence) || isOver()) throw error;
+      if (error.isSilence && ++losses === MOST_LOSSES) throw brokenOff();
+      const least = busy ? (error.retryAfter ?? DEFAULT_PAUSE) : 0;
+      do {
+        await wait(picture, Math.max(least, Math.min(2 ** pauses++ / 2, LONGEST_PAUSE)), busy, signal);
+        if (isOver()) throw error;
+      } while (error.isSilence && !(await answers()));
     }
   }
+}
+
+function brokenOff() {
+  return new Problem(
+    `The connection broke off ${MOST_LOSSES} times`,
+    "The service answers, but not to this picture. It may be too large for something in between: try a smaller one.",
+  );
+}
+
+async function wait(picture, seconds, busy, signal) {
+  picture.pause = seconds;
+  picture.waitsFor = busy ? "service busy" : "no answer";
+  picture.move("pausing");
+  changed(picture);
+  await pause(seconds, signal);
 }
 
 /** The parameters to send. The threshold is low, because the page filters the objects by itself afterwards. */
