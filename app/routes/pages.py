@@ -34,7 +34,6 @@ from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
-from model.publishing.published import PUBLISHED
 from model.storage.manifest import AUTO, Manifest
 
 pages = Blueprint("pages", __name__)
@@ -104,11 +103,6 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
         page_data=_page_data(served) if served else None,
         modules=_MODULES,
         downloads=FORMATS.values(),
-        elsewhere=[
-            (name, published.about["description"])
-            for name, published in PUBLISHED.items()
-            if name not in served
-        ],
         **values,
     )
     return make_response(page, status, {"Content-Security-Policy": _POLICY, **headers})

@@ -15,12 +15,21 @@ const advice = byId("advice");
 const choices = byId("models");
 const cut = byId("cut");
 const chosen = byId("chosen");
+const toAll = byId("model-all");
+const header = byId("header-model");
+const loaded = [...header.childNodes]; // which models are, as the server has written it
 
 choices.addEventListener("change", (event) => {
   visit.model = event.target.value; // from now on
   if (visit.current) use(visit.model);
 });
+toAll.addEventListener("click", () => {
+  const { model } = visit.current.asked;
+  visit.model = model;
+  for (const picture of visit.pictures) if (picture.asked.model !== model) again(picture, { model, split: null });
+});
 on("current", show);
+on("pictures", offerAll);
 addEventListener("pageshow", choose);
 choose();
 
@@ -35,13 +44,23 @@ function use(model) {
   again(visit.current, { model, split: null });
 }
 
+/** Offer the model of this picture for all, if others were for another one. */
+function offerAll() {
+  const model = visit.current?.asked.model;
+  toAll.hidden = visit.pictures.every(({ asked }) => asked.model === model);
+  const name = model === page.automatic ? "Choose automatically" : `Use ${model}`;
+  toAll.textContent = `${name} for all ${number(visit.pictures.length)} pictures`;
+}
+
 function show() {
   const picture = visit.current;
   const answer = picture?.answer;
   const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // see showCut
   advice.hidden = !warnings.length;
+  if (!answer) header.replaceChildren(...loaded);
   if (!answer) return;
   const { name, version, engine, precision } = answer.model;
+  header.replaceChildren("Model ", make("strong", { textContent: name }), ` version ${version}`);
   facts.replaceChildren(
     make("strong", { textContent: name }),
     ` version ${version}, on ${engine} in ${precision}`,

@@ -29,6 +29,7 @@ export class Picture {
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
+  wasReset = false; // another model has answered since the user set the threshold
   /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
   enteredPixelSize = undefined;
   isNative = false; // the browser can show the file itself
@@ -107,16 +108,29 @@ export class Picture {
     return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
   }
 
-  /** Store the service's answer, which has masks as polygons. */
+  /** The lowest score that the model that answered was tuned for; null if it is not loaded any more. */
+  get ownThreshold() {
+    return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
+  }
+
+  /**
+   * Store the service's answer, which has masks as polygons. The filter stays if the same model has answered; scores
+   * of another one mean something else.
+   */
   accept(answer) {
+    const before = this.answer?.model;
+    const isSame = before?.name === answer.model.name && before.version === answer.model.version;
+    this.wasReset = !isSame && before && this.threshold !== this.ownThreshold;
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
-    this.threshold = this.isOfPixels ? 0 : model.threshold;
-    this.hiddenClasses.clear();
+    if (!isSame) {
+      this.threshold = this.isOfPixels ? 0 : model.threshold;
+      this.hiddenClasses.clear();
+    }
     this.filter();
     this.move("done");
   }
