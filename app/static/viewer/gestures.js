@@ -4,17 +4,19 @@ import { byId } from "./dom.js";
 import { turnPage } from "./layers.js";
 import { objectAt } from "./outlines.js";
 import { redraw, viewport } from "./stage.js";
-import { light, select, visit } from "./visit.js";
+import { light, lookAt, select, tell, visit } from "./visit.js";
 
 const WHEEL_STEP = 1.0015; // zoom factor per pixel of the wheel
 const PINCH_STEP = 1.01; // zoom factor per pixel that a touchpad's pinch reports
 const KEY_STEP = 1.25;
 const KEY_MOVE = 60; // CSS pixels
+const GRIP = 10; // CSS pixels on either side of the line between original and result, by which it is dragged
 const STILL = 5; // CSS pixels; a pointer that moves less is a tap
 
 const view = byId("view");
 const pointers = new Map(); // pressed pointers: id → [x, y]
 let moved = 0;
+let dragsSplit = false;
 
 view.addEventListener("wheel", onWheel, { passive: false });
 view.addEventListener("pointerdown", onDown);
@@ -63,16 +65,27 @@ function onWheel(event) {
 function onDown(event) {
   if (event.button !== 0) return;
   view.setPointerCapture(event.pointerId);
+  dragsSplit = pointers.size === 0 && isOnSplit(event);
   pointers.set(event.pointerId, at(event));
   if (pointers.size === 1) moved = 0;
 }
 
+function isOnSplit(event) {
+  const { split } = visit.view;
+  return split !== null && Boolean(visit.current?.answer) && Math.abs(at(event)[0] - split * view.clientWidth) <= GRIP;
+}
+
 function onMove(event) {
   const before = pointers.get(event.pointerId);
+  if (!before) view.classList.toggle("on-split", isOnSplit(event));
   if (!before) return light(objectUnder(event));
   const now = at(event);
   pointers.set(event.pointerId, now);
   moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
+  if (dragsSplit) {
+    visit.view.split = Math.min(1, Math.max(0, now[0] / view.clientWidth));
+    return tell("view");
+  }
   const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
   if (other) pinch(before, now, other);
   else if (moved > STILL && !(event.pointerType === "touch" && viewport.fits))
@@ -93,7 +106,7 @@ function pinch(before, now, other) {
 
 function onUp(event) {
   const wasAlone = pointers.delete(event.pointerId) && pointers.size === 0;
-  if (wasAlone && moved <= STILL) select(objectUnder(event));
+  if (wasAlone && moved <= STILL && !dragsSplit) select(objectUnder(event));
 }
 
 function onCancel(event) {
@@ -118,6 +131,8 @@ const keys = {
   "-": () => zoom(1 / KEY_STEP),
   0: fit,
   1: showPixels,
+  PageDown: () => turn(1),
+  PageUp: () => turn(-1),
   n: () => step(1),
   p: () => step(-1),
   ".": () => turnPage(1),
@@ -125,9 +140,16 @@ const keys = {
   Escape: () => select(null),
 };
 
-/** Choose the next or the previous object, in order of score. */
+/** Look at the next or the previous picture of the visit. */
+function turn(by) {
+  const next = visit.pictures[visit.pictures.indexOf(visit.current) + by];
+  if (next) lookAt(next);
+}
+
+/** Choose the next or the previous object, in the table's order. */
 function step(by) {
-  const objects = visit.current?.shown ?? [];
+  const shown = new Set(visit.current?.shown);
+  const objects = visit.ordered.filter((segment) => shown.has(segment));
   if (!objects.length) return;
   const at = objects.indexOf(visit.selected);
   const start = at < 0 && by < 0 ? 0 : at;

@@ -21,6 +21,14 @@ const work = byId("visit");
 const panel = byId("panel");
 const title = document.title;
 
+// A ring around the picture tells keyboard users where they are; nobody else needs it after choosing a file.
+let byKey = false;
+addEventListener("keydown", () => (byKey = true), true);
+addEventListener("pointerdown", () => (byKey = false), true);
+addEventListener("drop", () => (byKey = false), true);
+for (const change of ["blur", "keydown"])
+  byId("view").addEventListener(change, () => byId("view").classList.remove("unringed"));
+
 on("current pictures", () => {
   const empty = visit.pictures.length === 0;
   panel.classList.toggle("empty", !visit.current?.answer);
@@ -29,6 +37,7 @@ on("current pictures", () => {
   start.hidden = !empty;
   work.hidden = empty;
   if (empty) document.title = title;
+  byId("view").classList.toggle("unringed", !byKey);
   (empty ? byId("image") : byId("view")).focus({ preventScroll: true });
   scrollTo(0, 0);
 });

@@ -8,6 +8,7 @@
 import { byId } from "./dom.js";
 import { outline } from "./outlines.js";
 import { bitmapOf } from "./showing.js";
+import { score } from "./units.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 
@@ -160,8 +161,8 @@ function drawLabels(segments) {
   const several = visit.current.classCounts().length > 1;
   for (const segment of segments) {
     const [x, y, width, height] = segment.box;
-    const score = segment.score.toFixed(2);
-    const text = kind === "class" ? segment.class : several ? `${segment.class} ${score}` : score;
+    const sure = score(segment.score);
+    const text = kind === "class" ? segment.class : several ? `${segment.class} ${sure}` : sure;
     const tagWidth = lower.measureText(text).width + 2 * LABEL_MARGIN;
     const room = LABEL_PART * width * height * viewport.scale ** 2;
     if (width * viewport.scale < tagWidth || room < tagWidth * LABEL_HEIGHT) continue;

@@ -1,7 +1,7 @@
 /** Status: the state of the current picture, shown over the stage and announced to screen readers. */
 
 import { byId } from "./dom.js";
-import { area } from "./units.js";
+import { area, score } from "./units.js";
 import { on, visit } from "./visit.js";
 import { capitalised, found, reason } from "./words.js";
 import { again, cancel, goBack } from "./worklist.js";
@@ -123,7 +123,7 @@ function saySelected() {
   if (selected && selected !== lastSelected)
     say(
       `${capitalised(visit.current.kind)} ${selected.id}, ${selected.class}, ` +
-        `score ${selected.score.toFixed(2)}, ${area(selected.area)}`,
+        `score ${score(selected.score)}, ${area(selected.area)}`,
     );
   lastSelected = selected;
 }

@@ -45,6 +45,7 @@ function showView() {
   for (const name of ["outlines", "labels", "boxes"]) byId(name).checked = toggles[name];
   byId("compare").checked = at !== null;
   if (at !== null) byId("split").value = at;
+  byId("view").classList.toggle("compared", at !== null);
 }
 
 function showSplit() {

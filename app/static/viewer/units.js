@@ -47,6 +47,11 @@ export function counted(count, noun, plural = `${noun}s`) {
   return `${number(count)} ${count === 1 ? noun : plural}`;
 }
 
+/** A score, cut to two digits as the slider has them: what reads 1.00 passes a lowest score of 1.00. */
+export function score(value) {
+  return (Math.floor(Math.round(value * 10_000) / 100) / 100).toFixed(2);
+}
+
 /** A share (0 to 1) as text: "31 %", or "0.4 %" if it is small. */
 export function percent(part) {
   return `${(100 * part).toFixed(part < 0.0995 ? 1 : 0)} %`;
