@@ -38,11 +38,18 @@ export class Picture {
   thumbnailFile = null;
   prepared = null; // a promise: the two above are set, as far as possible without an answer
 
-  constructor(file, name, model) {
+  /** @param url where the service gets the picture from, if there is no `file` */
+  constructor(file, name, model, url = null) {
     this.id = ++count;
     this.file = file;
+    this.url = url;
     this.name = name;
     this.asked = { model, page: null, channel: null, projection: null, split: null };
+  }
+
+  /** What a request sends: the file, or where the service finds it. */
+  get upload() {
+    return this.url ? { url: this.url } : this.file;
   }
 
   /** The name without its extension, for the names of downloads. */
@@ -179,11 +186,11 @@ export class Picture {
    * as they have not changed.
    */
   stored() {
-    const { name, state, problem, asked, answered, threshold, enteredPixelSize, isNative } = this;
+    const { name, url, state, problem, asked, answered, threshold, enteredPixelSize, isNative } = this;
     const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
     const hidden = [...this.hiddenClasses];
     return {
-      state: { name, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative },
+      state: { name, url, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative },
       file: this.file,
       showable: this.showable === this.file ? "file" : this.showable,
       thumbnail: this.thumbnailFile,

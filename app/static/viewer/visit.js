@@ -21,7 +21,7 @@ export const visit = {
   lit: null, // the object under the pointer
   selected: null, // the object that was chosen
   ordered: [], // the objects of the current picture in the table's order
-  model: page.automatic ?? page.models[0]?.name,
+  model: page.chosen ?? page.automatic ?? page.models[0]?.name,
   key: "",
   view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null },
 };

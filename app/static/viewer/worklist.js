@@ -16,7 +16,17 @@ let preparing = Promise.resolve();
 
 /** Add files to the visit, show the first of them, and process all. */
 export function add(files) {
-  const pictures = [...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model));
+  join([...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model)));
+}
+
+/** Add a picture that the service fetches from a URL. */
+export function addUrl(url) {
+  const { hostname, pathname } = new URL(url);
+  const name = pathname.split("/").filter(Boolean).pop() ?? hostname;
+  join([new Picture(null, name, visit.model, url)]);
+}
+
+function join(pictures) {
   if (!pictures.length) return;
   visit.pictures.push(...pictures);
   pictures.forEach(refuseEarly);
@@ -97,6 +107,7 @@ async function take(picture) {
 
 /** Refuse files that the service is known to refuse, without sending them. */
 function refuseEarly(picture) {
+  if (picture.url) return;
   const { size } = picture.file;
   if (size > page.max_bytes) {
     const words = `It has ${megabytes(size)} MB; the limit of this service is ${megabytes(page.max_bytes)} MB.`;
@@ -121,7 +132,7 @@ async function ask(picture, signal) {
       picture.sent = 0;
       picture.move("sending");
       changed(picture);
-      return await segment(picture.file, wanted(picture), {
+      return await segment(picture.upload, wanted(picture), {
         key: visit.key,
         signal,
         onSent: (part) => progress(picture, part),

@@ -7,6 +7,7 @@
 
 import { byId } from "../dom.js";
 import { SOME } from "../kept.js";
+import { page } from "../page.js";
 import { Picture } from "../picture.js";
 import { on, tell, visit } from "../visit.js";
 import { takeUp } from "../worklist.js";
@@ -111,7 +112,8 @@ async function restore({ pictures, current, model, view }) {
     restored.push(picture);
   }
   Object.assign(visit.view, view);
-  if (model) visit.model = model;
+  const served = [page.automatic, ...page.models.map(({ name }) => name)];
+  if (!page.chosen && served.includes(model)) visit.model = model;
   tell("view");
   takeUp(restored, restored.find((picture) => keys.get(picture) === current));
 }
