@@ -14,10 +14,9 @@ _ALL = {
     # Governs embedding without CORS, by <img> or <script>; it does not affect requests that CORS allows.
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGE = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
+_PAGE = {"Cross-Origin-Opener-Policy": "same-origin"}
+DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+"""The Permissions-Policy of pages: they may use no device."""
 # The page loads only its own style and pictures, and runs no scripts.
 _PAGE_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self';"
@@ -36,7 +35,9 @@ def register(app: Flask, settings: Settings) -> None:
     def protect(response: Response) -> Response:
         is_page = response.mimetype == "text/html"
         response.headers.update(_ALL | (_PAGE if is_page else {}))
-        # A view whose page needs more sets its own policy.
+        # A view whose page needs more sets its own policies.
+        if is_page:
+            response.headers.setdefault("Permissions-Policy", DEVICES)
         response.headers.setdefault("Content-Security-Policy", _PAGE_POLICY if is_page else _DATA_POLICY)
         if request.method not in ("GET", "HEAD", "OPTIONS") or needs_key():
             response.headers["Cache-Control"] = "no-store"

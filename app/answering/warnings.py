@@ -50,10 +50,7 @@ def _advice(model: str, loaded: list[str]) -> str:
         return f"To choose a suitable one of {', '.join(loaded)} automatically, set model={AUTO}."
     if FOR_PHOTOS in loaded:
         return f"For everyday photos choose the model {FOR_PHOTOS} (model={FOR_PHOTOS})."
-    return (
-        f"For everyday photos load the model {FOR_PHOTOS}: python -m model fetch {FOR_PHOTOS}, "
-        f"then set MASKSERVE_MODELS={','.join([*loaded, FOR_PHOTOS])}."
-    )
+    return "No model for everyday photos is loaded in this service."
 
 
 TRUNCATED = "truncated"

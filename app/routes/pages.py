@@ -15,9 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, make_response, render_template, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.access import keys, rate_limit
+from app.access.headers import DEVICES
 from app.answering.answers import timings_of
 from app.answering.problems import problem_of
 from app.answering.warnings import TRUNCATED, warnings_about
@@ -35,7 +36,6 @@ from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
-from model.publishing.published import PUBLISHED
 from model.storage.manifest import AUTO, Manifest
 
 pages = Blueprint("pages", __name__)
@@ -57,15 +57,16 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data: blob:;"
     " style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+_DEVICES = DEVICES.replace("camera=()", "camera=(self)")
 
 _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large screen, some 500 kB
 
 
 @pages.get("/")
 def index() -> Response:
-    """The viewer. Raises NotReady while the models load."""
-    current_service().models.all()
-    return _index()
+    """The viewer, with the model that ?model= names chosen. Raises NotReady while the models load."""
+    served = current_service().models.all().usual
+    return _index(unknown_model=None if _chosen(served) else request.args.get("model"))
 
 
 @pages.post("/")
@@ -82,7 +83,7 @@ def segment() -> str:
         data = service.sources.read(image)
     with admitted():
         service.await_models()
-        parameters = Parameters(model=_automatic(service.served))
+        parameters = Parameters(model=request.args.get("model") or _automatic(service.served))
         with service.segmented(data, parameters, Wanted(OVERLAY, Options())) as finding:
             with finding.stopwatch.measure("encode"):
                 overlay = draw_result(finding.image, finding.result, finding.class_names)
@@ -105,14 +106,10 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
         page_data=_page_data(loaded) if loaded else None,
         modules=_MODULES,
         downloads=FORMATS.values(),
-        elsewhere=[
-            (name, published.about["description"])
-            for name, published in PUBLISHED.items()
-            if name not in served
-        ],
         **values,
     )
-    return make_response(page, status, {"Content-Security-Policy": _POLICY, **headers})
+    policies = {"Content-Security-Policy": _POLICY, "Permissions-Policy": _DEVICES}
+    return make_response(page, status, {**policies, **headers})
 
 
 def _page_data(loaded: Loaded) -> dict[str, Any]:
@@ -121,11 +118,14 @@ def _page_data(loaded: Loaded) -> dict[str, Any]:
     served = loaded.usual
     return {
         "segment_url": url_for("api.segment"),
+        "alive_url": url_for("operations.live"),
         "models": [
             {**_choice(version.manifest), "versions": list(loaded.versions[name])}
             for name, version in served.items()
         ],
         "automatic": _automatic(served),
+        "chosen": _chosen(served),
+        "fetches_urls": settings.url_fetch != "off",
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": settings.max_segments,
         "max_bytes": settings.max_bytes,
@@ -137,6 +137,12 @@ def _page_data(loaded: Loaded) -> dict[str, Any]:
 def _automatic(served: Mapping[str, Version]) -> str | None:
     """The value of `model` for automatic choice; None if only one model is loaded."""
     return AUTO if len(served) > 1 else None
+
+
+def _chosen(served: Mapping[str, Version]) -> str | None:
+    """The model that the page's URL names; None if it names none, or one that is not there."""
+    name = request.args.get("model")
+    return name if name in served or (name == AUTO and _automatic(served)) else None
 
 
 def _choice(manifest: Manifest) -> dict[str, Any]:

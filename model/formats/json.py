@@ -49,6 +49,10 @@ def _image(finding: Finding) -> dict[str, Any]:
     image["channels"] = origin.channels
     if origin.pixel_size is not None:
         image["pixel_size"] = dict(zip("xy", origin.pixel_size, strict=True))
+    if origin.axes.of_pages:
+        image["axes"] = [{"name": name, "size": size} for name, size in origin.axes.of_pages]
+    if origin.axes.channel_names:
+        image["channel_names"] = list(origin.axes.channel_names)
     return image
 
 

@@ -71,6 +71,13 @@ class PixelSize(JsonObject):
     y: float = Field(gt=0)
 
 
+class Axis(JsonObject):
+    """What pages of a file stand for: c for channels, z for slices, t for time."""
+
+    name: Literal["c", "z", "t"]
+    size: int = Field(ge=2)
+
+
 class UsedImage(JsonObject):
     """The image that was segmented: its size in pixels, and its place in the file."""
 
@@ -83,6 +90,14 @@ class UsedImage(JsonObject):
     )
     channels: int = Field(ge=1, description="channels of the file, from which channel can choose")
     pixel_size: PixelSize | None = Field(default=None, description="only if the file has it")
+    axes: list[Axis] | None = Field(
+        default=None,
+        description="what the pages of the file run through, the axis that changes fastest first; only if the"
+        " file says it",
+    )
+    channel_names: list[str] | None = Field(
+        default=None, description="the name of each channel, empty for one without; only if the file has them"
+    )
 
 
 class Found(JsonObject):

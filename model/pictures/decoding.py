@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import bmp, gif, png, tiff
+from model.pictures.axes import axes_of
 from model.pictures.colours import RawPixels, channel_count, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
@@ -181,7 +182,7 @@ def _origin(stored: Stored, wanted: Wanted) -> Origin:
     if pixel_size and stored.orientation in SWAPPING_SIDES:
         pixel_size = (pixel_size[1], pixel_size[0])
     page = wanted.page if wanted.projection == "none" else None
-    return Origin(stored.pages, page, stored.channels, wanted.projection, pixel_size)
+    return Origin(stored.pages, page, stored.channels, wanted.projection, pixel_size, stored.axes)
 
 
 def check_rgb(image: npt.NDArray) -> None:
@@ -218,7 +219,11 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
         channels = max(layout.channels, channel_count(picture))
         stored = Stored(to_rgb(picture, channel), layout.orientation, len(pictures), channels)
     described = Directory.at(data, page_offsets(data, 0)[0])
-    return replace(stored, pixel_size=of_tiff(layout.directory, described, layout.size))
+    return replace(
+        stored,
+        pixel_size=of_tiff(layout.directory, described, layout.size),
+        axes=axes_of(described, layout.size, stored.pages, stored.channels),
+    )
 
 
 def _decode_other(file: bytes, file_format: str, wanted: Wanted) -> Stored:

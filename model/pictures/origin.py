@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.pictures.axes import NOT_TOLD, Axes
 from model.pictures.projection import Projection
 
 
@@ -18,6 +19,7 @@ class Origin:
         channels: how many channels the picture has in the file, which `channel` chooses from.
         pixel_size: (x, y), the width and height of a pixel of the whole, upright picture, in micrometres;
             None if the file does not say.
+        axes: what the pages of the file stand for, and its channels' names.
     """
 
     pages: int
@@ -25,3 +27,4 @@ class Origin:
     channels: int
     projection: Projection = "none"
     pixel_size: tuple[float, float] | None = None
+    axes: Axes = NOT_TOLD

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model.pictures.axes import NOT_TOLD, Axes
 from model.pictures.limits import Limits
 from model.pictures.projection import Projection
 
@@ -45,6 +46,7 @@ class Stored:
         pixel_size: (x, y) of its pixels as stored, in micrometres.
         whole_size: (width, height) of the whole picture, upright; None if it is not reduced.
         is_cut: whether the end of its file is missing.
+        axes: what the pages of the file stand for, and its channels' names.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -54,6 +56,7 @@ class Stored:
     pixel_size: tuple[float, float] | None = None
     whole_size: tuple[int, int] | None = None
     is_cut: bool = False
+    axes: Axes = NOT_TOLD
 
 
 def not_told(size: tuple[int, int], needed: int, pages: int) -> None:

@@ -17,10 +17,12 @@ if not CHROMIUM.exists():
 
 Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
 Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect
+Route = playwright.Route
 
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
+    " --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"  # a camera that sees a test picture
 )
 _PATIENCE = 20_000  # milliseconds: other tests run at the same time
 

@@ -71,6 +71,11 @@ def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     Its window and media may change. What tests need of another network or device they have of a tab of their
     own: `browse`.
     """
+    desk.goto("about:blank")  # what the page before keeps as it goes, it must have kept by now
+    origin = server.address.removesuffix("/")
+    storage = desk.context.new_cdp_session(desk)
+    storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb,local_storage"})
+    storage.detach()
     desk.goto(server.address)
     desk.mouse.move(0, 0)
     browse.watch(desk)

@@ -52,11 +52,58 @@ def test_each_picture_remembers_which_model_it_was_for(shown: Page) -> None:
     expect(shown.locator("#found")).to_have_text("5 objects")
 
 
-def test_the_models_that_could_be_added_are_named(shown: Page) -> None:
-    expect(shown.locator("#panel")).to_contain_text("coco is not loaded here")
-    expect(shown.locator("#panel")).to_contain_text(
-        "MASKSERVE_MODELS=known,leaves,crowd,ground,coco make run"
-    )
+def test_visitors_are_not_told_to_run_commands(shown: Page) -> None:
+    shown.get_by_role("radio", name="leaves").check()
+    expect(shown.locator("#advice")).to_contain_text(DOUBTS)
+    text = shown.locator("body").inner_text()
+    assert "python -m" not in text and "MASKSERVE_" not in text and "make run" not in text
+
+
+def test_the_header_has_the_model_that_answered(shown: Page) -> None:
+    header = shown.locator(".bar .model")
+    expect(header).to_have_text("Model known version 7")
+    shown.get_by_role("radio", name="leaves").check()
+    expect(header).to_have_text("Model leaves version 7")
+    shown.get_by_role("button", name="Remove places.png").click()
+    expect(header).to_have_text("Models known, leaves, crowd, ground")
+
+
+def test_another_model_brings_its_own_threshold_and_says_so(shown: Page) -> None:
+    hint, value = shown.locator("#threshold-hint"), shown.locator("#threshold-value")
+    expect(hint).to_have_text("0.50 is what known is tuned for. ")
+    slide(shown, "#threshold", 0.65)
+    expect(hint).to_contain_text("Your choice for known.")
+    shown.get_by_role("radio", name="leaves").check()
+    expect(value).to_have_text("0.50")
+    expect(hint).to_have_text("0.50 is what leaves is tuned for. Scores of different models do not compare. ")
+    slide(shown, "#threshold", 0.7)
+    hint.get_by_role("button", name="Back to its own 0.50").click()
+    expect(value).to_have_text("0.50")
+    expect(shown.locator("#threshold")).to_have_value("0.5")
+
+
+def test_the_same_model_keeps_the_threshold_that_was_set(page: Page) -> None:
+    pages = [place_picture(), place_picture()]
+    choose(page, file_of(pages[0], "pages.tif", "TIFF", save_all=True, append_images=pages[1:]))
+    await_answer(page, "pages.tif")
+    slide(page, "#threshold", 0.65)
+    page.locator(".chip[data-name=fibre]").click()
+    page.get_by_role("button", name="Next page").click()
+    expect(page.locator("#curl")).to_contain_text("page=1")
+    expect(page.locator("#threshold-value")).to_have_text("0.65")
+    expect(page.locator("#found")).to_have_text("3 objects")
+
+
+def test_a_model_can_be_used_for_all_pictures(shown: Page) -> None:
+    choose(shown, file_of(place_picture(), "next.png"))
+    await_answer(shown, "next.png")
+    everywhere = shown.get_by_role("button", name="for all 2 pictures")
+    expect(everywhere).to_be_hidden()
+    shown.get_by_role("radio", name="leaves").check()
+    expect(everywhere).to_have_text("Use leaves for all 2 pictures")
+    everywhere.click()
+    expect(shown.locator("#pictures .state")).to_have_text(["1", "1"])
+    expect(everywhere).to_be_hidden()
 
 
 def test_a_thousand_objects_and_more_are_all_there(shown: Page) -> None:

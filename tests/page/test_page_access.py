@@ -23,7 +23,6 @@ def visit(browse: Browse, page: Page) -> None:
     expect(page.locator("#pictures li[data-state=done]")).to_have_count(2)
     page.locator("#compare").check()
     page.locator("#objects tr").first.click()
-    page.locator("#more-layers summary").click()
 
 
 def classes(browse: Browse, page: Page) -> None:

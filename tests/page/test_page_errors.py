@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from browsing import HEIGHT, as_file, await_answer, choose, file_of, place_picture
-from chromium import Browse, Page, expect
+from chromium import Browse, Page, Route, expect
 from free_ports import free_port
 from known_models import KNOWN
 from server import Server, started, wait_until
@@ -45,19 +46,30 @@ def test_what_is_no_picture_is_told_and_the_next_one_works(
 
 
 @pytest.mark.parametrize(
-    ("size", "title", "detail"),
+    ("size", "name", "title", "detail"),
     [
-        (0, "The file is empty", "Choose another"),
-        (2 * 2**20, "The picture is too large", "It has 2.0 MB; the limit of this service is 1.0 MB."),
+        (0, "bad.png", "The file is empty", "Choose another"),
+        (
+            2 * 2**20,
+            "bad.png",
+            "The picture is too large",
+            "It has 2.0 MB; the limit of this service is 1.0 MB.",
+        ),
+        (
+            2 * 2**20,
+            "stack.tif",
+            "The picture is too large",
+            "If it is a stack, save fewer of its pages in one",
+        ),
     ],
 )
 def test_what_cannot_go_through_is_not_even_sent(
-    browse: Browse, serve_known: Callable[..., Server], size: int, title: str, detail: str
+    browse: Browse, serve_known: Callable[..., Server], size: int, name: str, title: str, detail: str
 ) -> None:
     page = browse(serve_known(**SMALL))
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
-    choose(page, as_file(bytes(size), "bad.png"))
+    choose(page, as_file(bytes(size), name))
     failed(page, title)
     expect(page.locator("#status-detail")).to_contain_text(detail)
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
@@ -162,17 +174,45 @@ def test_a_server_that_dies_half_way_loses_no_picture(browse: Browse, tmp_path: 
 
         server = start("first")
         page = browse(server)
-        choose(page, SLOW)
+        choose(page, SLOW, PNG)
         expect(page.locator("#status-title")).to_have_text("Looking for objects")
         os.killpg(server.process.pid, signal.SIGKILL)
-        failed(page, "The service does not answer")
-        expect(page.locator("#pictures img")).to_be_visible()
-        page.get_by_role("button", name="Try again").click()
-        failed(page, "The service does not answer")
+        expect(page.locator("#status-title")).to_have_text("The service does not answer")
+        expect(page.locator("#pictures .state")).to_have_text(["no answer", "waiting"])
+        time.sleep(3)  # longer than a failed batch used to take
         start("second")
-        page.get_by_role("button", name="Try again").click()
         await_answer(page, "wide.png")
         expect(page.locator("#found")).to_have_text("5 objects")
+        expect(page.locator("#pictures li[data-state=done]")).to_have_count(2)
+
+
+def test_one_picture_that_breaks_every_connection_does_not_stop_the_others(
+    browse: Browse, page: Page
+) -> None:
+    browse.expect_complaint("ERR_FAILED")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort()
+
+    page.route("**/segment*", lambda route: lose(route) if len(lost) < 3 else route.fallback())
+    choose(page, PNG, {**PNG, "name": "second.png"})
+    failed(page, "The connection broke off 3 times")
+    expect(page.locator("#pictures li[data-state=done]")).to_have_count(1)
+    page.unroute("**/segment*")
+    page.get_by_role("button", name="Try again").click()
+    await_answer(page)
+
+
+def test_a_proxy_that_has_lost_the_service_is_waited_for(browse: Browse, page: Page) -> None:
+    browse.expect_complaint("status of 502")
+    gone = {"status": 502, "body": "<html>Bad Gateway"}
+    page.route("**/segment*", lambda route: route.fulfill(**gone), times=1)
+    page.route("**/livez", lambda route: route.fulfill(**gone), times=1)
+    choose(page, PNG)
+    expect(page.locator("#status-title")).to_have_text("The service does not answer")
+    await_answer(page)
 
 
 def test_a_page_that_is_opened_too_early_looks_again_by_itself(browse: Browse, tmp_path: Path) -> None:

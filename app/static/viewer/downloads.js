@@ -34,7 +34,7 @@ function enable() {
 
 async function take(button) {
   const { output, ending } = button.dataset;
-  const { file, stem } = visit.current;
+  const { upload, stem } = visit.current;
   const use = button.querySelector("small");
   const { textContent: words } = use;
   button.dataset.busy = "yes";
@@ -42,7 +42,7 @@ async function take(button) {
   problem.hidden = true;
   enable();
   try {
-    save(await segment(file, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
+    save(await segment(upload, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
   } catch (error) {
     problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
@@ -57,7 +57,7 @@ function parameters(output) {
   const wanted = { ...visit.current.parameters(), output };
   // This format shows one class: that of the chosen object, or the one that covers the most.
   if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
-  if (output === "csv" && visit.micrometres) wanted.pixel_size = visit.micrometres;
+  if (output === "csv" && visit.current.pixelSize) wanted.pixel_size = visit.current.pixelSize;
   return wanted;
 }
 
@@ -86,7 +86,10 @@ function showCurl() {
   if (!picture?.answer) return;
   const url = new URL(address(picture.parameters()), location.href);
   const key = page.key_header ? ` -H "${page.key_header}: $KEY"` : "";
-  curl.textContent = `curl${key} -F ${quote(`image=@${asCurlReads(picture.name)}`)} ${quote(url.href)}`;
+  const sent = picture.url
+    ? `-H "Content-Type: application/json" -d ${quote(JSON.stringify(picture.upload))}`
+    : `-F ${quote(`image=@${asCurlReads(picture.name)}`)}`;
+  curl.textContent = `curl${key} ${sent} ${quote(url.href)}`;
 }
 
 /** A file's name, quoted for curl's -F, which a comma or semicolon would end. */

@@ -14,12 +14,16 @@ import { again } from "./worklist.js";
 const threshold = byId("threshold");
 const value = byId("threshold-value");
 const slider = threshold.closest("label");
+const hint = byId("threshold-hint");
+const own = byId("threshold-own");
 const chips = byId("classes");
 const parts = byId("parts");
 
-threshold.addEventListener("input", () => {
-  visit.current.threshold = Number(threshold.value);
-  filter();
+threshold.addEventListener("input", () => setThreshold(Number(threshold.value)));
+own.addEventListener("click", () => {
+  setThreshold(visit.current.ownThreshold);
+  threshold.value = visit.current.threshold;
+  threshold.focus();
 });
 parts.addEventListener("change", () => {
   const { name: model } = visit.current.answer.model; // the model that answered, requested or chosen
@@ -32,7 +36,7 @@ function show() {
   const picture = visit.current;
   if (!picture?.answer) return;
   threshold.value = picture.threshold;
-  slider.hidden = picture.isOfPixels;
+  slider.hidden = hint.hidden = picture.isOfPixels;
   parts.closest("label").hidden = !picture.isOfPixels;
   parts.checked = picture.kind === "part";
   chips.replaceChildren(...picture.classCounts().map(([name]) => chip(name, picture)));
@@ -51,6 +55,21 @@ function chip(name, { isOfPixels, segments }) {
   return button;
 }
 
+function setThreshold(value) {
+  visit.current.threshold = value;
+  visit.current.wasReset = false;
+  filter();
+}
+
+/** What the score is compared with: each model has a threshold of its own, and scores of two do not compare. */
+function explain({ threshold: set, ownThreshold, wasReset, answer: { model } }) {
+  const isOwn = set === ownThreshold;
+  const words = isOwn ? `${ownThreshold.toFixed(2)} is what ${model.name} is tuned for.` : `Your choice for ${model.name}.`;
+  byId("threshold-words").textContent = wasReset ? `${words} Scores of different models do not compare.` : words;
+  own.hidden = isOwn || ownThreshold === null;
+  own.textContent = own.hidden ? "" : `Back to its own ${ownThreshold.toFixed(2)}`;
+}
+
 function filter() {
   visit.current.filter();
   if (visit.selected && !visit.current.shown.includes(visit.selected)) select(null);
@@ -60,6 +79,7 @@ function filter() {
 function showCounts() {
   const picture = visit.current;
   value.textContent = picture.threshold.toFixed(2);
+  if (!picture.isOfPixels) explain(picture);
   const counts = new Map(picture.classCounts());
   for (const button of chips.children) {
     const { name } = button.dataset;

@@ -1,20 +1,26 @@
 /** Gestures: what pointers and keys do on the stage. */
 
 import { byId } from "./dom.js";
+import { turnPage } from "./layers.js";
 import { objectAt } from "./outlines.js";
 import { redraw, viewport } from "./stage.js";
 import { Steering } from "./steering.js";
-import { light, select, visit } from "./visit.js";
+import { light, lookAt, select, tell, visit } from "./visit.js";
 
 const KEY_STEP = 1.25; // zoom factor
 const KEY_MOVE = 60; // CSS pixels
+const GRIP = 10; // CSS pixels on either side of the line between original and result, by which it is dragged
 
 const view = byId("view");
 const steering = new Steering(view, viewport, {
   changed: redraw,
-  hover: (point) => light(objectUnder(point)),
+  hover(point) {
+    view.classList.toggle("on-split", isOnSplit(point));
+    light(objectUnder(point));
+  },
   tap: (point) => select(objectUnder(point)),
   left: () => light(null),
+  grab: (point) => (isOnSplit(point) ? dragSplit : null),
 });
 view.addEventListener("keydown", onKey);
 
@@ -39,6 +45,16 @@ export function reveal(segment) {
   if (segment) steering.change(() => viewport.reveal(segment.box));
 }
 
+function isOnSplit([x]) {
+  const { split } = visit.view;
+  return split !== null && Boolean(visit.current?.answer) && Math.abs(x - split * view.clientWidth) <= GRIP;
+}
+
+function dragSplit([x]) {
+  visit.view.split = Math.min(1, Math.max(0, x / view.clientWidth));
+  tell("view");
+}
+
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const action = keys[event.key];
@@ -57,14 +73,25 @@ const keys = {
   "-": () => zoom(1 / KEY_STEP),
   0: fit,
   1: showPixels,
+  PageDown: () => turn(1),
+  PageUp: () => turn(-1),
   n: () => step(1),
   p: () => step(-1),
+  ".": () => turnPage(1),
+  ",": () => turnPage(-1),
   Escape: () => select(null),
 };
 
-/** Choose the next or the previous object, in order of score. */
+/** Look at the next or the previous picture of the visit. */
+function turn(by) {
+  const next = visit.pictures[visit.pictures.indexOf(visit.current) + by];
+  if (next) lookAt(next);
+}
+
+/** Choose the next or the previous object, in the table's order. */
 function step(by) {
-  const objects = visit.current?.shown ?? [];
+  const shown = new Set(visit.current?.shown);
+  const objects = visit.ordered.filter((segment) => shown.has(segment));
   if (!objects.length) return;
   const at = objects.indexOf(visit.selected);
   const start = at < 0 && by < 0 ? 0 : at;

@@ -1,4 +1,4 @@
-/** Intake: takes files that are dropped, chosen, pasted or taken with the camera, and samples. */
+/** Intake: takes files that are dropped, chosen, pasted or taken with the camera, samples, and opens the other ways. */
 
 import { byId } from "./dom.js";
 import { visit } from "./visit.js";
@@ -18,6 +18,12 @@ byId("find").addEventListener("click", (event) => {
   byId("image").click();
 });
 for (const button of document.querySelectorAll(".sample")) button.addEventListener("click", takeSample);
+
+for (const button of document.querySelectorAll("[data-from]")) {
+  // Browsers give the camera only to pages on https and localhost.
+  if (button.dataset.from === "webcam") button.hidden = !(isSecureContext && navigator.mediaDevices?.getUserMedia);
+  button.addEventListener("click", () => openWay(button.dataset.from));
+}
 
 addEventListener("paste", (event) => {
   const { files } = event.clipboardData;
@@ -50,9 +56,23 @@ function hasFiles(event) {
 }
 
 function take(files) {
+  takeKey();
+  add(files);
+}
+
+function takeKey() {
   const key = form.elements.api_key?.value;
   if (key) visit.key = key;
-  add(files);
+}
+
+async function openWay(name) {
+  takeKey();
+  try {
+    (await import(`./later/${name}.js`)).open();
+  } catch (error) {
+    console.warn(error);
+    alert("This part of the page could not be loaded. Try again when the service answers.");
+  }
 }
 
 async function takeSample(event) {

@@ -6,6 +6,7 @@ import "./tip.js";
 import "./toolbar.js";
 import "./correct.js";
 import "./filters.js";
+import "./pixel-size.js";
 import "./summary.js";
 import "./table.js";
 import "./downloads.js";
@@ -13,6 +14,7 @@ import "./model-panel.js";
 import "./layers.js";
 import "./strip.js";
 import "./status.js";
+import "./kept.js";
 import { byId } from "./dom.js";
 import { on, visit } from "./visit.js";
 
@@ -20,6 +22,14 @@ const start = byId("start");
 const work = byId("visit");
 const panel = byId("panel");
 const title = document.title;
+
+// A ring around the picture tells keyboard users where they are; nobody else needs it after choosing a file.
+let byKey = false;
+addEventListener("keydown", () => (byKey = true), true);
+addEventListener("pointerdown", () => (byKey = false), true);
+addEventListener("drop", () => (byKey = false), true);
+for (const change of ["blur", "keydown"])
+  byId("view").addEventListener(change, () => byId("view").classList.remove("unringed"));
 
 on("current pictures", () => {
   const empty = visit.pictures.length === 0;
@@ -29,6 +39,7 @@ on("current pictures", () => {
   start.hidden = !empty;
   work.hidden = empty;
   if (empty) document.title = title;
+  byId("view").classList.toggle("unringed", !byKey);
   (empty ? byId("image") : byId("view")).focus({ preventScroll: true });
   scrollTo(0, 0);
 });

@@ -4,7 +4,7 @@ import { byId, make } from "./dom.js";
 import { page } from "./page.js";
 import { number } from "./units.js";
 import { on, visit } from "./visit.js";
-import { reason } from "./words.js";
+import { reason, warningText } from "./words.js";
 import { again } from "./worklist.js";
 
 const MOST_OTHERS = 3; // other models offered above the results; the panel below has all
@@ -15,16 +15,41 @@ const advice = byId("advice");
 const choices = byId("models");
 const cut = byId("cut");
 const chosen = byId("chosen");
+const toAll = byId("model-all");
+const header = byId("header-model");
+const loaded = [...header.childNodes]; // which models are, as the server has written it
 
 choices.addEventListener("change", (event) => {
   visit.model = event.target.value; // from now on
   if (visit.current) use(visit.model);
 });
+toAll.addEventListener("click", () => {
+  const { model } = visit.current.asked;
+  visit.model = model;
+  for (const picture of visit.pictures) if (picture.asked.model !== model) again(picture, { model, split: null });
+});
 on("current", show);
+on("pictures", offerAll);
+addEventListener("pageshow", choose);
+choose();
+
+/** Check the model for the current picture, whatever a browser has restored after a reload. */
+function choose() {
+  const choice = choices.querySelector(`input[value="${CSS.escape(visit.current?.asked.model ?? visit.model)}"]`);
+  if (choice) choice.checked = true;
+}
 
 /** Segment the picture with this model, or with one that the service chooses. */
 function use(model) {
   again(visit.current, { model, split: null });
+}
+
+/** Offer the model of this picture for all, if others were for another one. */
+function offerAll() {
+  const model = visit.current?.asked.model;
+  toAll.hidden = visit.pictures.every(({ asked }) => asked.model === model);
+  const name = model === page.automatic ? "Choose automatically" : `Use ${model}`;
+  toAll.textContent = `${name} for all ${number(visit.pictures.length)} pictures`;
 }
 
 function show() {
@@ -32,17 +57,18 @@ function show() {
   const answer = picture?.answer;
   const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // see showCut
   advice.hidden = !warnings.length;
+  if (!answer) header.replaceChildren(...loaded);
   if (!answer) return;
   const { name, version, engine, precision } = answer.model;
+  header.replaceChildren("Model ", make("strong", { textContent: name }), ` version ${version}`);
   facts.replaceChildren(
     make("strong", { textContent: name }),
     ` version ${version}, on ${engine} in ${precision}`,
   );
   showTimings(answer.timings_ms);
   showReason(picture);
-  const choice = choices.querySelector(`input[value="${CSS.escape(picture.asked.model)}"]`);
-  if (choice) choice.checked = true;
-  advice.querySelector("p").textContent = warnings.map((warning) => warning.message).join(" ");
+  choose();
+  advice.querySelector("p").textContent = warnings.map((warning) => warningText(warning, answer)).join(" ");
   showCut();
 }
 

@@ -3,6 +3,7 @@
 import { giveClassColours, giveColours } from "./colours.js";
 import { coverage } from "./outlines.js";
 import { page } from "./page.js";
+import { Problem } from "./requests.js";
 
 let count = 0;
 
@@ -33,16 +34,27 @@ export class Picture {
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
+  wasReset = false; // another model has answered since the user set the threshold
+  /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
+  enteredPixelSize = undefined;
   isNative = false; // the browser can show the file itself
   showable = null; // the file itself, or if the browser cannot show that, another file of the same picture
-  thumbnail = null; // an object URL
+  thumbnail = null; // an object URL of the next
+  thumbnailFile = null;
   prepared = null; // a promise: the two above are set, as far as possible without an answer
 
-  constructor(file, name, model) {
+  /** @param url where the service gets the picture from, if there is no `file` */
+  constructor(file, name, model, url = null) {
     this.id = ++count;
     this.file = file;
+    this.url = url;
     this.name = name;
     this.asked = { model, page: null, channel: null, projection: null, split: null };
+  }
+
+  /** What a request sends: the file, or where the service finds it. */
+  get upload() {
+    return this.url ? { url: this.url } : this.file;
   }
 
   /** The name without its extension, for the names of downloads. */
@@ -71,14 +83,31 @@ export class Picture {
   }
 
   /**
-   * The number of objects found, if the answer has only the best of them. Null if all objects that pass the
-   * threshold are in the answer: those left out score no better than the last one in it.
+   * Whether objects that pass the threshold are missing from the answer, so that sums over it are too small. Those
+   * left out score no better than the last one in it.
    */
+  get isCut() {
+    return Boolean(this.answer?.truncated) && this.threshold <= this.answer.segments.at(-1).score;
+  }
+
+  /** The number of objects found, if the answer has only the best of them; null if their classes do not tell it. */
   get total() {
-    if (!this.answer?.truncated || this.hiddenClasses.size) return null;
-    const last = this.answer.segments.at(-1);
-    if (this.threshold > last.score) return null;
+    if (!this.isCut || this.hiddenClasses.size) return null;
     return this.answer.found + this.segments.length - this.answer.segments.length;
+  }
+
+  /**
+   * The width of a pixel in micrometres, as entered or as the file has it; null if unknown. If pixels are not
+   * square, the side of a square of the same area.
+   */
+  get pixelSize() {
+    return this.enteredPixelSize === undefined ? this.filePixelSize : this.enteredPixelSize;
+  }
+
+  get filePixelSize() {
+    const size = this.answer?.image.pixel_size;
+    if (!size) return null;
+    return size.x === size.y ? size.x : Number(Math.sqrt(size.x * size.y).toPrecision(6));
   }
 
   /** The share (0 to 1) of the picture that so many pixels are. */
@@ -92,8 +121,19 @@ export class Picture {
     return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
   }
 
-  /** Store the service's answer, which has masks as polygons. */
+  /** The lowest score that the model that answered was tuned for; null if it is not loaded any more. */
+  get ownThreshold() {
+    return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
+  }
+
+  /**
+   * Store the service's answer, which has masks as polygons. The filter stays if the same model has answered; scores
+   * of another one mean something else.
+   */
   accept(answer) {
+    const before = this.answer?.model;
+    const isSame = before?.name === answer.model.name && before.version === answer.model.version;
+    this.wasReset = !isSame && before && this.threshold !== this.ownThreshold;
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
@@ -101,8 +141,10 @@ export class Picture {
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
-    this.threshold = this.isOfPixels ? 0 : model.threshold;
-    this.hiddenClasses.clear();
+    if (!isSame) {
+      this.threshold = this.isOfPixels ? 0 : model.threshold;
+      this.hiddenClasses.clear();
+    }
     this.filter();
     this.move("done");
   }
@@ -178,6 +220,38 @@ export class Picture {
     if (this.hiddenClasses.size)
       parameters.classes = [...new Set(this.shown.map((segment) => segment.class))];
     return parameters;
+  }
+
+  /**
+   * The picture as values that IndexedDB takes, for `restored`. All but the small `state` are the same objects as long
+   * as they have not changed.
+   */
+  stored() {
+    const { name, url, state, problem, asked, answered, threshold, enteredPixelSize, isNative } = this;
+    const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
+    const hidden = [...this.hiddenClasses];
+    return {
+      state: { name, url, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative },
+      file: this.file,
+      showable: this.showable === this.file ? "file" : this.showable,
+      thumbnail: this.thumbnailFile,
+      answer: this.answer,
+    };
+  }
+
+  /** A picture of an earlier visit; one whose answer was still to come waits for its turn. */
+  static restored({ state: { name, state, problem, hidden, ...others }, file, showable, thumbnail, answer }) {
+    const picture = new Picture(file, name);
+    Object.assign(picture, others, { answer, thumbnailFile: thumbnail });
+    picture.showable = showable === "file" ? file : showable;
+    if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
+    picture.hiddenClasses = new Set(hidden);
+    picture.state = state;
+    if (!picture.finished) picture.state = "waiting";
+    if (problem) picture.problem = new Problem(...problem);
+    if (answer) picture.segments = answer.segments;
+    if (answer) picture.filter();
+    return picture;
   }
 
   /** Release what the browser does not free by itself. */

@@ -15,6 +15,13 @@ export class Problem extends Error {
     Object.assign(this, { title, detail, status, retryAfter });
   }
 
+  isOfProxy = false; // the answer came from a proxy in between
+
+  /** Whether nothing answers for the service: it was stopped, or is being restarted. */
+  get isSilence() {
+    return (this.status === 0 && navigator.onLine) || (this.isOfProxy && [502, 504].includes(this.status));
+  }
+
   /** Whether the same request may succeed later. */
   get again() {
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
@@ -32,19 +39,20 @@ export function address(parameters) {
  *
  * fetch() cannot report an upload's progress, so this uses XMLHttpRequest.
  *
- * @param file the picture, a Blob
+ * @param picture its file, a Blob, or { url }, from which the service fetches it
  * @param parameters of POST /api/v1/segment
  * @param options key: the API key; signal: an AbortSignal; onSent: called with the share (0 to 1) that is sent;
  *   type: the type of the answer, "json" or "blob"
  * @returns the answer: parsed JSON, or a Blob if `type` is "blob"
  * @throws Problem, or the signal's AbortError
  */
-export function segment(file, parameters, { key = "", signal, onSent = () => {}, type = "json" } = {}) {
+export function segment(picture, parameters, { key = "", signal, onSent = () => {}, type = "json" } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", address(parameters));
     request.responseType = "blob"; // problems are JSON, whatever `type` is
-    request.setRequestHeader("Content-Type", "application/octet-stream");
+    const isFile = picture instanceof Blob;
+    request.setRequestHeader("Content-Type", isFile ? "application/octet-stream" : "application/json");
     if (key) request.setRequestHeader(page.key_header, key);
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
     request.upload.onload = () => onSent(1);
@@ -60,7 +68,7 @@ export function segment(file, parameters, { key = "", signal, onSent = () => {},
     request.onabort = () => reject(signal.reason);
     if (signal?.aborted) return reject(signal.reason);
     signal?.addEventListener("abort", () => request.abort());
-    request.send(file);
+    request.send(isFile ? picture : JSON.stringify(picture));
   });
 }
 
@@ -72,12 +80,23 @@ async function problemOf(request) {
     return new Problem(title, detail, status, retryAfter);
   } catch {
     // Not an answer of the service, but one of a proxy, or an incomplete one.
-    return new Problem(
+    const problem = new Problem(
       `The answer had status ${request.status}`,
       "It did not come from the service, but from a proxy in between. Try again later.",
       request.status,
       retryAfter,
     );
+    return Object.assign(problem, { isOfProxy: true });
+  }
+}
+
+/** Whether the service answers, be it that it is not ready yet. */
+export async function answers() {
+  try {
+    const { status } = await fetch(page.alive_url, { cache: "no-store" });
+    return status < 502 || status > 504;
+  } catch {
+    return false;
   }
 }
 

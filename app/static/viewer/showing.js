@@ -48,5 +48,6 @@ async function makeThumbnail(picture, blob) {
   bitmap.close();
   const small = await new Promise((resolve) => canvas.toBlob(resolve));
   if (picture.thumbnail) URL.revokeObjectURL(picture.thumbnail);
+  picture.thumbnailFile = small;
   picture.thumbnail = URL.createObjectURL(small);
 }

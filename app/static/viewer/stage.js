@@ -8,6 +8,7 @@
 import { byId } from "./dom.js";
 import { filterOf, Painter } from "./painting.js";
 import { bitmapOf } from "./showing.js";
+import { score } from "./units.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 

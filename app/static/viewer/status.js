@@ -1,7 +1,7 @@
 /** Status: the state of the current picture, shown over the stage and announced to screen readers. */
 
 import { byId } from "./dom.js";
-import { area } from "./units.js";
+import { area, score } from "./units.js";
 import { on, visit } from "./visit.js";
 import { capitalised, found, reason } from "./words.js";
 import { again, cancel, goBack } from "./worklist.js";
@@ -83,14 +83,22 @@ function wordsFor(picture) {
     case "working":
       return ["Looking for objects", ""];
     case "pausing":
-      return ["The service is busy", "The page will try again by itself in a moment."];
+      if (picture.waitsFor === "service busy")
+        return ["The service is busy", "The page will try again by itself in a moment."];
+      return ["The service does not answer", "It may be restarting. The page goes on by itself when it is back."];
     case "failed":
-      return [picture.problem.title, `${picture.problem.detail} ${REMEDIES[picture.problem.status] ?? ""}`.trim()];
+      return [picture.problem.title, `${picture.problem.detail} ${remedyFor(picture)}`.trim()];
     case "cancelled":
       return ["Cancelled", "The picture is still here."];
     default:
       return ["", ""];
   }
+}
+
+function remedyFor({ name, problem }) {
+  const remedy = REMEDIES[problem.status] ?? "";
+  if (problem.status !== 413 || !/\.tiff?$/i.test(name)) return remedy;
+  return `If it is a stack, save fewer of its pages in one file, in Fiji with Image › Stacks › Tools › Make Substack. ${remedy}`;
 }
 
 function tick() {
@@ -115,7 +123,7 @@ function saySelected() {
   if (selected && selected !== lastSelected)
     say(
       `${capitalised(visit.current.kind)} ${selected.id}, ${selected.class}, ` +
-        `score ${selected.score.toFixed(2)}, ${area(selected.area)}`,
+        `score ${score(selected.score)}, ${area(selected.area)}`,
     );
   lastSelected = selected;
 }

@@ -7,15 +7,17 @@ const STILL = 5; // CSS pixels; a pointer that moves less is a tap
 export class Steering {
   #pointers = new Map(); // pressed pointers: id → [x, y]
   #moved = 0;
+  #drag = null; // what `grab` has returned
 
   /**
    * @param view the element that shows what the viewport sees
    * @param viewport may have no picture yet
    * @param listeners changed(): the viewport has changed; hover(point): an unpressed pointer is at this point
-   *   [x, y] of the view; tap(point); left(): the pointer has left the view
+   *   [x, y] of the view; tap(point); left(): the pointer has left the view; grab(point): a pointer is pressed
+   *   here: returns null, or a function that is called as it moves, instead of moving the picture
    */
-  constructor(view, viewport, { changed, hover = () => {}, tap = () => {}, left = () => {} }) {
-    Object.assign(this, { view, viewport, changed, hover, tap });
+  constructor(view, viewport, { changed, hover = () => {}, tap = () => {}, left = () => {}, grab = () => null }) {
+    Object.assign(this, { view, viewport, changed, hover, tap, grab });
     view.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     view.addEventListener("pointerdown", (event) => this.#onDown(event));
     view.addEventListener("pointermove", (event) => this.#onMove(event));
@@ -48,6 +50,7 @@ export class Steering {
   #onDown(event) {
     if (event.button !== 0) return;
     this.view.setPointerCapture(event.pointerId);
+    this.#drag = this.#pointers.size ? null : this.grab(this.#at(event));
     this.#pointers.set(event.pointerId, this.#at(event));
     if (this.#pointers.size === 1) this.#moved = 0;
   }
@@ -58,6 +61,7 @@ export class Steering {
     if (!before) return this.hover(now);
     this.#pointers.set(event.pointerId, now);
     this.#moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
+    if (this.#drag) return this.#drag(now);
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
     if (other) this.#pinch(before, now, other);
     else if (this.#moved > STILL && !(event.pointerType === "touch" && this.viewport.fits))
@@ -78,7 +82,7 @@ export class Steering {
 
   #onUp(event) {
     const wasAlone = this.#pointers.delete(event.pointerId) && this.#pointers.size === 0;
-    if (wasAlone && this.#moved <= STILL) this.tap(this.#at(event));
+    if (wasAlone && this.#moved <= STILL && !this.#drag) this.tap(this.#at(event));
   }
 
   #at(event) {

@@ -1,15 +1,29 @@
-/** Strip: the pictures of this visit, each with its state. They are kept only in this page. */
+/** Strip: the pictures of this visit, each with its state. One that was removed can be put back. */
 
 import { byId, make } from "./dom.js";
 import { number, percent } from "./units.js";
-import { lookAt, on, remove, visit } from "./visit.js";
+import { lookAt, on, putBack, remove, visit } from "./visit.js";
+import { again } from "./worklist.js";
 
 const list = byId("pictures");
 const items = new Map(); // picture → its elements
 
+const undo = byId("undo");
+
+byId("undo-button").addEventListener("click", () => {
+  const { picture } = visit.removed;
+  putBack();
+  if (!picture.finished) again(picture); // its request was aborted
+  items.get(picture).open.focus();
+});
+byId("undo-close").addEventListener("click", () => {
+  undo.hidden = true;
+  byId(visit.current ? "view" : "image").focus();
+});
 on("pictures filter", show);
 
 function show() {
+  if (!visit.removed) undo.hidden = true;
   for (const [picture, { item }] of items)
     if (!visit.pictures.includes(picture)) {
       item.remove();
@@ -32,6 +46,8 @@ function newItem(picture) {
   close.addEventListener("click", () => {
     const next = item.nextElementSibling ?? item.previousElementSibling;
     remove(picture);
+    byId("undo-words").textContent = `${picture.name} was removed.`;
+    undo.hidden = false;
     (next?.querySelector(".close") ?? byId("add")).focus();
   });
   const item = make("li", {}, open, close);
@@ -61,9 +77,9 @@ function stateOf(picture) {
     case "working":
       return "working";
     case "pausing":
-      return "service busy";
+      return picture.waitsFor;
     case "done":
-      return picture.kind === "class" ? percent(picture.covered) : number(picture.shown.length);
+      return picture.kind === "class" ? percent(picture.covered) : `${number(picture.shown.length)}${picture.isCut ? "+" : ""}`;
     default:
       return picture.state;
   }

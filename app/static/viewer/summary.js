@@ -12,6 +12,7 @@ const hint = byId("found-hint");
 const covered = byId("covered");
 const typical = byId("typical");
 const total = byId("total");
+const partly = byId("partly");
 const byClass = byId("by-class");
 const histograms = byId("histograms");
 const areas = new Histogram(byId("areas"));
@@ -42,7 +43,8 @@ function update() {
   const { kind, shown, segments } = picture;
   heading.textContent = found(picture);
   hint.textContent = hintFor(picture);
-  covered.textContent = `${(100 * picture.covered).toFixed(1)} %`;
+  covered.textContent = `${atLeast(picture)}${(100 * picture.covered).toFixed(1)} %`;
+  showPartly(picture);
   areas.mark(shown);
   scores.mark(shown);
   showAreas(picture);
@@ -59,10 +61,25 @@ function showAreas(picture) {
   const half = sizes.length / 2;
   const median = sizes.length ? (sizes[Math.ceil(half) - 1] + sizes[Math.floor(half)]) / 2 : 0;
   typical.textContent = sizes.length ? area(median) : "–";
-  total.textContent = sizes.length ? area(sizes.reduce((sum, size) => sum + size, 0)) : "–";
+  total.textContent = sizes.length ? `${atLeast(picture)}${area(sizes.reduce((sum, size) => sum + size, 0))}` : "–";
   const [, end] = areas.range;
   areas.label(`Area, ${areaUnit()}`, "0", `${bareArea(end)}+`, sizes.length ? `median ${area(median)}` : "");
   scores.label("Score", "0", "1", sizes.length ? `${counted(sizes.length, kind)} kept` : "");
+}
+
+/** Before a sum that lacks objects because the answer has only the best ones. */
+function atLeast({ isCut }) {
+  return isCut ? "≥ " : "";
+}
+
+/** If the answer lacks objects that pass the threshold: say so, and from which score on it has all. */
+function showPartly(picture) {
+  partly.hidden = !picture.isCut;
+  if (partly.hidden) return;
+  const { segments, kind } = picture;
+  const complete = (Math.floor(100 * segments.at(-1).score) + 1) / 100;
+  const remedy = complete <= 1 ? ` From a score of ${complete.toFixed(2)} on, they are complete.` : "";
+  partly.textContent = `These are of the best ${counted(segments.length, kind)} only: there are more.${remedy}`;
 }
 
 /** One row per class, if there are several: counts and areas, or shares of the picture. */
@@ -85,7 +102,7 @@ function classRow(name, picture) {
   const cells =
     picture.kind === "class"
       ? [count && percent(picture.share(sum)), count && area(sum)]
-      : [number(count), count && area(sum), count && area(sum / count)];
+      : [`${atLeast(picture)}${number(count)}`, count && `${atLeast(picture)}${area(sum)}`, count && area(sum / count)];
   const heading = make("th", { scope: "row" }, name);
   if (picture.isOfPixels) heading.prepend(swatch(picture.segments.find(ofClass).colour));
   return make(

@@ -2,7 +2,7 @@
 
 import { byId, make, swatch } from "./dom.js";
 import { reveal } from "./gestures.js";
-import { areaUnit, bareArea, bareLength, lengthUnit } from "./units.js";
+import { areaUnit, bareArea, bareLength, lengthUnit, score } from "./units.js";
 import { light, on, visit } from "./visit.js";
 import { capitalised } from "./words.js";
 
@@ -33,7 +33,10 @@ on("selection", mark);
 on("units", show);
 
 for (const heading of headings) heading.querySelector("button").addEventListener("click", () => sortBy(heading));
-body.addEventListener("click", (event) => reveal(segmentOf(event.target)));
+body.addEventListener("click", (event) => {
+  reveal(segmentOf(event.target));
+  bringIntoView();
+});
 body.addEventListener("pointerover", (event) => light(segmentOf(event.target)));
 body.addEventListener("pointerleave", () => light(null));
 body.addEventListener("focusin", (event) => light(segmentOf(event.target)));
@@ -79,7 +82,7 @@ function row(segment) {
   const cells = [
     make("td", { className: "number" }, swatch(segment.colour), number),
     make("td", { className: "class", textContent: segment.class }),
-    make("td", { className: "number", textContent: segment.score.toFixed(2) }),
+    make("td", { className: "number", textContent: score(segment.score) }),
     make("td", { className: "number", textContent: bareArea(segment.area) }),
     make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
     make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
@@ -108,6 +111,7 @@ function comparison() {
 function order() {
   const segments = [...rows.keys()].sort(comparison());
   rows = new Map(segments.map((segment) => [segment, rows.get(segment)]));
+  visit.ordered = segments;
   body.replaceChildren(...rows.values());
   for (const heading of headings)
     if (heading.dataset.by !== sorted.by) heading.removeAttribute("aria-sort");
@@ -123,13 +127,24 @@ function hideRows() {
 }
 
 function mark() {
-  for (const element of marked) element.classList.remove("lit", "selected");
+  for (const element of marked) {
+    element.classList.remove("lit", "selected");
+    element.querySelector("button").removeAttribute("aria-current");
+  }
   const { lit, selected } = visit;
   rows.get(lit)?.classList.add("lit");
   rows.get(selected)?.classList.add("selected");
+  rows.get(selected)?.querySelector("button").setAttribute("aria-current", "true");
   marked = [rows.get(lit), rows.get(selected)].filter(Boolean);
   const wanted = rows.get(lit ?? selected);
   if (wanted && !wanted.matches(":hover, :focus-within")) scrollTo(wanted);
+}
+
+/** On a phone, the picture is above the table: scroll to it unless most of it is to be seen. */
+function bringIntoView() {
+  const view = byId("view");
+  const { top, bottom, height } = view.getBoundingClientRect();
+  if (Math.min(bottom, innerHeight) - Math.max(top, 0) < height / 2) view.scrollIntoView({ block: "nearest" });
 }
 
 /** Scroll the table, but not the page. */

@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 import { viewport } from "./stage.js";
-import { area } from "./units.js";
+import { area, score } from "./units.js";
 import { on, visit } from "./visit.js";
 
 const GAP = 8; // CSS pixels between the object and the tip
@@ -17,8 +17,8 @@ function show() {
   const segment = visit.lit ?? visit.selected;
   tip.hidden = !segment || !visit.current?.shown.includes(segment);
   if (tip.hidden) return;
-  const score = visit.current.kind === "class" ? "" : ` ${segment.score.toFixed(2)}`;
-  tip.replaceChildren(`${segment.id} · ${segment.class}${score} · ${area(segment.area)}`);
+  const sure = visit.current.kind === "class" ? "" : ` ${score(segment.score)}`;
+  tip.replaceChildren(`${segment.id} · ${segment.class}${sure} · ${area(segment.area)}`);
   place();
 }
 

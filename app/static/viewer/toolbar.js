@@ -5,22 +5,24 @@ import { fit, showPixels, zoom } from "./gestures.js";
 import { on, tell, visit } from "./visit.js";
 
 const STEP = 1.5;
+const SLIDERS = ["opacity", "brightness", "contrast"];
 
 byId("zoom-in").addEventListener("click", () => zoom(STEP));
 byId("zoom-out").addEventListener("click", () => zoom(1 / STEP));
 byId("fit").addEventListener("click", fit);
 byId("pixels").addEventListener("click", showPixels);
 
-byId("opacity").addEventListener("input", (event) => look({ opacity: Number(event.target.value) }));
+// A browser may restore controls after a reload: the visit, not they, knows how it is viewed.
+addEventListener("pageshow", showView);
+on("view", showView);
+showView();
+
+for (const name of SLIDERS)
+  byId(name).addEventListener("input", (event) => look({ [name]: Number(event.target.value) }));
 for (const name of ["outlines", "labels", "boxes"])
   byId(name).addEventListener("change", (event) => look({ [name]: event.target.checked }));
 
-for (const name of ["brightness", "contrast"])
-  byId(name).addEventListener("input", (event) => look({ [name]: Number(event.target.value) }));
-byId("adjust-reset").addEventListener("click", () => {
-  byId("brightness").value = byId("contrast").value = 1;
-  look({ brightness: 1, contrast: 1 });
-});
+byId("adjust-reset").addEventListener("click", () => look({ brightness: 1, contrast: 1 }));
 // Safari cannot filter what is drawn on a canvas.
 byId("adjust").hidden = !("filter" in CanvasRenderingContext2D.prototype);
 
@@ -42,13 +44,6 @@ compare.addEventListener("change", () => {
 });
 split.addEventListener("input", () => look({ split: Number(split.value) }));
 
-const micrometres = byId("micrometres");
-micrometres.addEventListener("input", () => {
-  const value = micrometres.valueAsNumber;
-  visit.micrometres = value > 0 && micrometres.validity.valid ? value : null;
-  tell("units");
-});
-
 const view = byId("view");
 const percent = byId("zoom");
 view.addEventListener("zoomed", () => {
@@ -59,6 +54,15 @@ on("current", () => {
   showSplit();
   for (const control of byId("toolbar").querySelectorAll("button, input")) control.disabled = !visit.current;
 });
+
+function showView() {
+  const { split: at, ...values } = visit.view;
+  for (const name of SLIDERS) byId(name).value = values[name];
+  for (const name of ["outlines", "labels", "boxes"]) byId(name).checked = values[name];
+  byId("compare").checked = at !== null;
+  if (at !== null) byId("split").value = at;
+  byId("view").classList.toggle("compared", at !== null);
+}
 
 function showSplit() {
   split.hidden = !compare.checked || !visit.current?.answer;

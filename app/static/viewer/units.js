@@ -1,4 +1,4 @@
-/** Units: pixels, or micrometres if the user has entered the width of a pixel. */
+/** Units: pixels, or micrometres if the width of a pixel of the current picture is known. */
 
 import { visit } from "./visit.js";
 
@@ -9,20 +9,29 @@ export function area(pixels) {
 
 /** A length of so many pixels as text, without the unit. */
 export function bareLength(pixels) {
-  return number(pixels * (visit.micrometres ?? 1));
+  return number(pixels * (micrometres() ?? 1));
 }
 
 /** An area of so many pixels as text, without the unit. */
 export function bareArea(pixels) {
-  return number(pixels * (visit.micrometres ?? 1) ** 2);
+  return number(pixels * (micrometres() ?? 1) ** 2);
 }
 
 export function lengthUnit() {
-  return visit.micrometres ? "µm" : "px";
+  return micrometres() ? "µm" : "px";
 }
 
 export function areaUnit() {
-  return visit.micrometres ? "µm²" : "px²";
+  return micrometres() ? "µm²" : "px²";
+}
+
+function micrometres() {
+  return visit.current?.pixelSize ?? null;
+}
+
+/** The number that a text is, with a decimal point or comma; NaN if it is not one, or has separators of thousands. */
+export function decimal(text) {
+  return /^\s*(\d+[.,]?\d*|[.,]\d+)\s*$/.test(text) ? Number(text.replace(",", ".")) : NaN;
 }
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -36,6 +45,11 @@ export function number(value) {
 /** "1 object", "2 objects". */
 export function counted(count, noun, plural = `${noun}s`) {
   return `${number(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** A score, cut to two digits as the slider has them: what reads 1.00 passes a lowest score of 1.00. */
+export function score(value) {
+  return (Math.floor(Math.round(value * 10_000) / 100) / 100).toFixed(2);
 }
 
 /** A share (0 to 1) as text: "31 %", or "0.4 %" if it is small. */

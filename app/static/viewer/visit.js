@@ -10,7 +10,7 @@
  *   filter     other objects of the current picture are shown
  *   selection  another object is highlighted or chosen
  *   view       the same objects are drawn in another way
- *   units      the size of a pixel was entered, changed or removed
+ *   units      the size of a pixel of some picture was entered, changed or removed
  */
 
 import { page } from "./page.js";
@@ -18,11 +18,12 @@ import { page } from "./page.js";
 export const visit = {
   pictures: [], // newest last
   current: null,
+  removed: null, // the picture that was removed last, and where it was: { picture, at }
   lit: null, // the object under the pointer
   selected: null, // the object that was chosen
-  model: page.automatic ?? page.models[0]?.name,
+  ordered: [], // the objects of the current picture in the table's order
+  model: page.chosen ?? page.automatic ?? page.models[0]?.name,
   key: "",
-  micrometres: null, // width of a pixel, if the user has entered it
   // brightness and contrast change how pixels are seen, and nothing that is measured
   view: { opacity: 0.4, outlines: true, labels: true, boxes: false, split: null, brightness: 1, contrast: 1 },
 };
@@ -67,11 +68,24 @@ export function select(object) {
   tell("selection");
 }
 
-/** Remove a picture from the visit; if it was the current one, its neighbour becomes current. */
+/**
+ * Remove a picture from the visit; if it was the current one, its neighbour becomes current. It can be put back until
+ * another one is removed.
+ */
 export function remove(picture) {
   const at = visit.pictures.indexOf(picture);
   visit.pictures.splice(at, 1);
-  picture.forget();
+  picture.abort?.abort();
+  visit.removed?.picture.forget();
+  visit.removed = { picture, at };
   if (picture === visit.current) lookAt(visit.pictures[Math.min(at, visit.pictures.length - 1)] ?? null);
   tell("pictures");
+}
+
+/** Put the picture that was removed last back where it was, and make it the current one. */
+export function putBack() {
+  const { picture, at } = visit.removed;
+  visit.removed = null;
+  visit.pictures.splice(at, 0, picture);
+  lookAt(picture);
 }

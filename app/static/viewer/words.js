@@ -3,9 +3,10 @@
 import { page } from "./page.js";
 import { counted, number, percent } from "./units.js";
 
-/** "5 objects", "12 parts", "400 of 633 objects", or for classes their share: "Person: 31 % of the picture". */
-export function found({ kind, segments, shown, covered, total }) {
+/** "5 objects", "12 parts", "400 of 633 objects", "At least 90 objects", or for classes their share: "Person: 31 % of the picture". */
+export function found({ kind, segments, shown, covered, total, isCut }) {
   if (kind !== "class" && total) return `${number(shown.length)} of ${counted(total, kind)}`;
+  if (kind !== "class" && isCut && shown.length) return `At least ${counted(shown.length, kind)}`;
   if (kind !== "class") return shown.length ? counted(shown.length, kind) : `No ${kind}s`;
   if (!shown.length) return segments.length ? "Nothing shown" : "Nothing found";
   const what = shown.length === 1 ? capitalised(shown[0].class) : counted(shown.length, "class", "classes");
@@ -19,6 +20,28 @@ export function reason({ model: { name, chosen_by: by }, gate }) {
   const { classes } = page.models.find((model) => model.name === name);
   if (classes.includes(gate.label)) return `Chosen automatically: ${name}, which found “${gate.label}”.`;
   return `Chosen automatically: ${name}, for a picture of the kind “${gate.label}”.`;
+}
+
+/** What the page shown stands for, if the file says it: "DAPI, slice 2 of 5"; or what a projection combines. */
+export function placeOf({ answer: { image }, answered }) {
+  const axes = image.axes ?? [];
+  if (answered.projection)
+    return axes.some((axis) => axis.name === "c") ? "All channels are combined, too." : "";
+  let left = image.page;
+  return axes
+    .map(({ name, size }) => {
+      const at = left % size;
+      left = Math.floor(left / size);
+      const own = name === "c" && image.channel_names?.[at];
+      return own || `${{ c: "channel", z: "slice", t: "time" }[name]} ${at + 1} of ${number(size)}`;
+    })
+    .join(", ");
+}
+
+/** The service's warning, without what only a caller of the API can do. */
+export function warningText({ code, message }, { image }) {
+  if (code !== "pages") return message;
+  return `The file has ${number(image.pages)} pages or frames, of which the first was used.`;
 }
 
 export function capitalised(text) {

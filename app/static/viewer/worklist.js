@@ -2,20 +2,31 @@
 
 import { page } from "./page.js";
 import { Picture, source } from "./picture.js";
-import { Problem, segment } from "./requests.js";
+import { answers, Problem, segment } from "./requests.js";
 import { prepare, showableOf } from "./showing.js";
 import { lookAt, select, tell, visit } from "./visit.js";
 
-const PATIENCE = 600; // seconds during which the page retries if the service is busy
+const PATIENCE = 600; // seconds during which the page retries if the service is busy or gone
 const DEFAULT_PAUSE = 2; // seconds
 const LONGEST_PAUSE = 10; // seconds, unless the service asks for a longer one
+const MOST_LOSSES = 3; // connections that break off before the picture is taken for the cause
 
 let running = false;
 let preparing = Promise.resolve();
 
 /** Add files to the visit, show the first of them, and process all. */
 export function add(files) {
-  const pictures = [...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model));
+  join([...files].map((file) => new Picture(file, file.name || "pasted.png", visit.model)));
+}
+
+/** Add a picture that the service fetches from a URL. */
+export function addUrl(url) {
+  const { hostname, pathname } = new URL(url);
+  const name = pathname.split("/").filter(Boolean).pop() ?? hostname;
+  join([new Picture(null, name, visit.model, url)]);
+}
+
+function join(pictures) {
   if (!pictures.length) return;
   visit.pictures.push(...pictures);
   pictures.forEach(refuseEarly);
@@ -25,6 +36,19 @@ export function add(files) {
       .then(() => picture.finished || prepare(picture))
       .then(() => tell("pictures"));
   lookAt(pictures[0]);
+  work();
+}
+
+/** Take up pictures of an earlier visit, before those of this one; `current` is looked at if none is yet. */
+export function takeUp(pictures, current = pictures[0]) {
+  if (!pictures.length) return;
+  visit.pictures.unshift(...pictures);
+  for (const picture of pictures)
+    picture.prepared = preparing = preparing
+      .then(() => picture.finished || picture.thumbnail || prepare(picture))
+      .then(() => tell("pictures"));
+  if (!visit.current) lookAt(current);
+  tell("pictures");
   work();
 }
 
@@ -95,6 +119,7 @@ async function take(picture) {
 
 /** Refuse files that the service is known to refuse, without sending them. */
 function refuseEarly(picture) {
+  if (picture.url) return;
   const { size } = picture.file;
   if (size > page.max_bytes) {
     const words = `It has ${megabytes(size)} MB; the limit of this service is ${megabytes(page.max_bytes)} MB.`;
@@ -105,30 +130,51 @@ function refuseEarly(picture) {
   picture.move("failed");
 }
 
-/** The answer; if the service is busy, retries after the time that it asks for. */
+/**
+ * The answer. If the service is busy, retries after the time that it asks for; if it is gone, as soon as it is back.
+ * The picture is sent only to a service that answers, and not for ever: it may be what breaks the connection.
+ */
 async function ask(picture, signal) {
   const start = performance.now();
-  for (let pauses = 0; ; pauses++) {
+  const isOver = () => performance.now() - start > 1000 * PATIENCE;
+  let losses = 0;
+  for (let pauses = 0; ; ) {
     signal.throwIfAborted(); // it may have been aborted while the browser read the picture
     try {
       picture.sent = 0;
       picture.move("sending");
       changed(picture);
-      return await segment(picture.file, wanted(picture), {
+      return await segment(picture.upload, wanted(picture), {
         key: visit.key,
         signal,
         onSent: (part) => progress(picture, part),
       });
     } catch (error) {
       const busy = error.status === 503 || error.status === 429;
-      if (!busy || performance.now() - start > 1000 * PATIENCE) throw error;
-      const seconds = Math.max(error.retryAfter ?? DEFAULT_PAUSE, Math.min(2 ** pauses / 2, LONGEST_PAUSE));
-      picture.pause = seconds;
-      picture.move("pausing");
-      changed(picture);
-      await pause(seconds, signal);
+      if (!(busy || error.isSilence) || isOver()) throw error;
+      if (error.isSilence && ++losses === MOST_LOSSES) throw brokenOff();
+      const least = busy ? (error.retryAfter ?? DEFAULT_PAUSE) : 0;
+      do {
+        await wait(picture, Math.max(least, Math.min(2 ** pauses++ / 2, LONGEST_PAUSE)), busy, signal);
+        if (isOver()) throw error;
+      } while (error.isSilence && !(await answers()));
     }
   }
+}
+
+function brokenOff() {
+  return new Problem(
+    `The connection broke off ${MOST_LOSSES} times`,
+    "The service answers, but not to this picture. It may be too large for something in between: try a smaller one.",
+  );
+}
+
+async function wait(picture, seconds, busy, signal) {
+  picture.pause = seconds;
+  picture.waitsFor = busy ? "service busy" : "no answer";
+  picture.move("pausing");
+  changed(picture);
+  await pause(seconds, signal);
 }
 
 /** The parameters that ask for all objects: the threshold is low, because the page filters them by itself. */

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from model.pictures.axes import Axes
 from model.pictures.decoding import Decoded
 from model.pictures.isolation.forking import Nursery
 from model.pictures.isolation.wire import (
@@ -192,7 +193,11 @@ def _received(answer: Message) -> Decoded:
 def _origin(told: dict[str, Any]) -> Origin:
     """Return the Origin that `dataclasses.asdict` converted to `told`."""
     pixel_size = told["pixel_size"] and (float(told["pixel_size"][0]), float(told["pixel_size"][1]))
-    return Origin(**{**told, "pixel_size": pixel_size})
+    axes = Axes(
+        tuple((str(axis), int(length)) for axis, length in told["axes"]["of_pages"]),
+        tuple(map(str, told["axes"]["channel_names"])),
+    )
+    return Origin(**{**told, "pixel_size": pixel_size, "axes": axes})
 
 
 def _error_for(status: int) -> Exception:

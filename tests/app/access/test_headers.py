@@ -78,14 +78,22 @@ def test_a_page_keeps_to_itself_and_asks_for_no_device(client: FlaskClient, png:
         client.post("/", data={"image": (io.BytesIO(png), "a")}),
     ):
         assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
-        assert "camera=()" in response.headers["Permissions-Policy"]
+        # The viewer may ask for the camera, when the user wants to take a picture.
+        assert response.headers["Permissions-Policy"].startswith("camera=")
+        assert "microphone=()" in response.headers["Permissions-Policy"]
         assert "form-action 'self'" in response.headers["Content-Security-Policy"]
 
 
 def test_a_view_may_bring_a_policy_of_its_own(app: Flask) -> None:
-    own = {"Content-Security-Policy": "default-src 'self'"}
+    own = {"Content-Security-Policy": "default-src 'self'", "Permissions-Policy": "camera=(self)"}
     app.add_url_rule("/own", view_func=lambda: ("<p>", own))
-    assert app.test_client().get("/own").headers["Content-Security-Policy"] == "default-src 'self'"
+    assert own.items() <= dict(app.test_client().get("/own").headers).items()
+
+
+def test_only_the_viewer_may_ask_for_the_camera(client: FlaskClient, png: bytes) -> None:
+    assert "camera=(self)" in client.get("/").headers["Permissions-Policy"]
+    for other in (client.get("/docs"), client.post("/", data={"image": (io.BytesIO(png), "a")})):
+        assert "camera=()" in other.headers["Permissions-Policy"]
 
 
 @pytest.mark.parametrize(

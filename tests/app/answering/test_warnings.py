@@ -29,7 +29,7 @@ def client_of(*names: str) -> FlaskClient:
 @pytest.mark.parametrize(
     ("names", "advice"),
     [
-        (("stub",), "load the model coco: python -m model fetch coco, then set MASKSERVE_MODELS=stub,coco."),
+        (("stub",), "No model for everyday photos is loaded in this service."),
         (("stub", "more"), "To choose a suitable one of stub, more automatically, set model=auto."),
         (("stub", "coco"), "For everyday photos choose the model coco (model=coco)."),
         (("coco",), "What was found may be wrong."),  # it is the one for photos

@@ -66,7 +66,7 @@ async function current() {
 }
 
 function widthOfPixel() {
-  return visit.micrometres;
+  return visit.current.pixelSize;
 }
 
 async function take(button, ending, write) {

@@ -1,0 +1,102 @@
+"""Numbers that somebody may write down: of a list that was cut off, and in micrometres."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, place_picture, slide
+from chromium import Browse, Page, expect
+from server import Server
+
+GREY = np.tile(np.arange(WIDTH, dtype=np.uint8), (HEIGHT, 1))
+ONE, TWO = file_of(place_picture(), "one.png"), file_of(place_picture(), "two.png")
+
+
+def sized_tiff(name: str, x: float, y: float) -> dict[str, Any]:
+    """A picture whose file says how wide and high a pixel is, in micrometres."""
+    file = io.BytesIO()
+    sizes = {"axes": "YX", "PhysicalSizeX": x, "PhysicalSizeY": y}
+    tifffile.imwrite(file, GREY, ome=True, photometric="minisblack", metadata=sizes)
+    return as_file(file.getvalue(), name)
+
+
+@pytest.fixture
+def shown(page: Page) -> Page:
+    choose(page, ONE)
+    await_answer(page, "one.png")
+    return page
+
+
+@pytest.mark.parametrize(
+    ("written", "total"),
+    [
+        ("0,325", "856 µm²"),
+        ("0.325", "856 µm²"),
+        (",5", "2,025 µm²"),
+        ("1,000.5", "8,100 px²"),  # a thousand, or one?
+        ("half", "8,100 px²"),
+    ],
+)
+def test_a_pixels_width_may_have_a_comma_or_a_point(shown: Page, written: str, total: str) -> None:
+    field = shown.get_by_label("A pixel is")
+    field.press_sequentially(written)
+    expect(shown.locator("#total")).to_have_text(total)
+    refused = total.endswith("px²")
+    expect(field).to_have_attribute("aria-invalid", str(refused).lower())
+    expect(shown.locator("#micrometres-source")).to_contain_text(
+        "0.325 or 0,325" if refused else "As entered"
+    )
+
+
+def test_each_picture_has_its_own_pixel_size_until_one_is_applied_to_all(page: Page) -> None:
+    choose(page, sized_tiff("fine.tif", 0.5, 0.5), sized_tiff("oblong.tif", 0.5, 2), ONE)
+    field, source, total = page.get_by_label("A pixel is"), page.locator("#micrometres-source"), "#total"
+    expect(page.locator("#pictures li[data-state=done]")).to_have_count(3)
+    await_answer(page, "fine.tif")
+    expect(field).to_have_value("0.5")
+    expect(source).to_have_text("As the file says.")
+    expect(page.locator(total)).to_have_text("2,025 µm²")
+    page.locator("#pictures .open").nth(1).click()
+    expect(field).to_have_value("1")
+    expect(source).to_contain_text("0.5 × 2 µm")
+    expect(page.locator(total)).to_have_text("8,100 µm²")
+    page.locator("#pictures .open").nth(2).click()
+    expect(field).to_have_value("")
+    expect(page.locator(total)).to_have_text("8,100 px²")
+
+    field.fill("2")
+    page.locator("#pictures .open").nth(0).click()
+    expect(page.locator(total)).to_have_text("2,025 µm²")  # it was entered for another one
+    page.locator("#pictures .open").nth(2).click()
+    page.get_by_role("button", name="Apply to all pictures").click()
+    expect(page.get_by_role("button", name="Apply to all pictures")).to_be_hidden()
+    page.locator("#pictures .open").nth(0).click()
+    expect(field).to_have_value("2")
+    with page.expect_request("**/segment?*output=csv*") as request:
+        page.get_by_role("button", name="Table").click()
+    assert "pixel_size=2" in request.value.url
+    page.get_by_role("button", name="Use the file’s 0.5").click()
+    expect(page.locator(total)).to_have_text("2,025 µm²")
+
+
+def test_sums_over_a_list_that_was_cut_off_say_so(browse: Browse, serve_known: Callable[..., Server]) -> None:
+    page = browse(serve_known(MASKSERVE_MAX_SEGMENTS="1000"))
+    choose(page, ONE)
+    await_answer(page, "one.png")
+    expect(page.locator("#partly")).to_be_hidden()
+    page.get_by_role("radio", name="crowd").check()
+    expect(page.locator("#total")).to_have_text("≥ 16,000 px²")
+    expect(page.locator("#covered")).to_have_text("≥ 37.0 %")
+    expect(page.locator(".strip .state")).to_have_text("1,000+")
+    expect(page.locator("#partly")).to_have_text(
+        "These are of the best 1,000 objects only: there are more."
+        " From a score of 0.91 on, they are complete."
+    )
+    slide(page, "#threshold", 0.91)
+    expect(page.locator("#partly")).to_be_hidden()
+    expect(page.locator("#total")).to_have_text("–")
