@@ -21,6 +21,15 @@ export function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Load the style sheet of a part of the page that few visits use; without it, the part still works. */
+export async function dress(url) {
+  const looks = make("link", { rel: "stylesheet", href: url });
+  await new Promise((resolve) => {
+    looks.onload = looks.onerror = resolve;
+    document.head.append(looks);
+  });
+}
+
 /** A little square of this colour. */
 export function swatch(colour) {
   const element = make("span", { className: "swatch" });

@@ -59,6 +59,10 @@ async function show() {
 }
 
 function fitFrame() {
+  if (bitmap) {
+    const { width: across, height: down } = sizeOf(visit.current);
+    frame.style.setProperty("--ratio", across / down);
+  }
   const { clientWidth: width, clientHeight: height } = frame;
   for (const { canvas } of [lower.context, upper.context]) {
     canvas.width = Math.round(width * devicePixelRatio);

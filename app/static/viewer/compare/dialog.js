@@ -1,6 +1,6 @@
 /** Compare: two answers side by side, moved together, with what only one of them has in colour. */
 
-import { make, swatch } from "../dom.js";
+import { dress, make, swatch } from "../dom.js";
 import { counted, number, percent } from "../units.js";
 import { Viewport } from "../viewport.js";
 import { on, visit } from "../visit.js";
@@ -27,6 +27,8 @@ let bitmaps = [];
 
 state.setAttribute("role", "status");
 const dialog = build();
+
+await dress(new URL("compare.css", import.meta.url));
 others.addEventListener("change", load);
 next.addEventListener("click", goToNext);
 new ResizeObserver(fit).observe(panes[0].element);

@@ -3,7 +3,7 @@
 import "./canvas.js";
 import "./pointer.js";
 import "./keys.js";
-import { byId, make } from "../dom.js";
+import { byId, dress } from "../dom.js";
 import { on, visit } from "../visit.js";
 import { open } from "./bar.js";
 import { drop, edit, focusPicture, kinds, set } from "./state.js";
@@ -11,11 +11,7 @@ import { drop, edit, focusPicture, kinds, set } from "./state.js";
 const view = byId("view");
 const button = byId("correct");
 
-const looks = make("link", { rel: "stylesheet", href: new URL("edit.css", import.meta.url) });
-await new Promise((resolve) => {
-  looks.onload = looks.onerror = resolve; // without its looks, the bar still works
-  document.head.append(looks);
-});
+await dress(new URL("edit.css", import.meta.url));
 
 on("edit", showTool);
 

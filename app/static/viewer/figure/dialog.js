@@ -1,6 +1,6 @@
 /** Figure: a picture of the objects for a paper or a slide, as seen, as PNG, SVG or PDF. */
 
-import { make, save } from "../dom.js";
+import { dress, make, save } from "../dom.js";
 import { filterOf } from "../painting.js";
 import { bitmapOf } from "../showing.js";
 import { viewport } from "../stage.js";
@@ -24,6 +24,8 @@ const choices = make("form", { className: "choices", method: "dialog" });
 const problem = make("p", { className: "inline-problem", hidden: true });
 problem.setAttribute("role", "alert");
 const dialog = build();
+
+await dress(new URL("figure.css", import.meta.url));
 
 choices.addEventListener("input", show);
 on("current", () => dialog.close()); // it would show another picture than the one behind it
