@@ -14,7 +14,7 @@ import { takeUp } from "../worklist.js";
 
 const PAUSE = 300; // milliseconds from a change to its being written
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
-const SILENCE = 250; // milliseconds in which other tabs say which visits are theirs
+const SILENCE = 1000; // milliseconds in which other tabs say which visits are theirs, if there are no locks
 const OWN = "maskserve-visit"; // sessionStorage: the visit that this tab had before it was loaded again
 
 const keys = new Map(); // picture → its key in the database
@@ -78,13 +78,16 @@ async function take() {
   let mine = left.find((one) => one.id === own);
   for (const one of left) if (!mine && !(await isTaken(one.id))) mine = one;
   id = mine?.id ?? newKey();
+  navigator.locks?.request(lockOf(id), () => new Promise(() => {})); // as long as this page is open
   if (mine) await restore(mine);
   if (!old.length) return;
   const changes = database.transaction(["visits", "values"], "readwrite");
   for (const one of old) discard(changes, one);
 }
 
-function isTaken(other) {
+/** Whether another tab has this visit. Only pages on https and localhost have locks; others ask around. */
+async function isTaken(other) {
+  if (navigator.locks) return (await navigator.locks.query()).held.some(({ name }) => name === lockOf(other));
   return new Promise((resolve) => {
     const channel = new BroadcastChannel("maskserve-visits");
     const end = (taken) => {
@@ -95,6 +98,10 @@ function isTaken(other) {
     channel.postMessage({ asks: other });
     setTimeout(end, SILENCE, false);
   });
+}
+
+function lockOf(one) {
+  return `maskserve-visit-${one}`;
 }
 
 async function restore({ pictures, current, model, view }) {
