@@ -82,7 +82,7 @@ def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     desk.goto("about:blank")  # what the page before keeps as it goes, it must have kept by now
     origin = server.address.removesuffix("/")
     storage = desk.context.new_cdp_session(desk)
-    storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb,local_storage"})
+    storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb"})
     storage.detach()
     desk.goto(server.address)
     desk.mouse.move(0, 0)

@@ -5,12 +5,11 @@
  * Nothing of it is sent anywhere, and the API key is not kept.
  */
 
-import { byId } from "../dom.js";
-import { SOME } from "../kept.js";
-import { page } from "../page.js";
-import { Picture } from "../picture.js";
-import { on, tell, visit } from "../visit.js";
-import { takeUp } from "../worklist.js";
+import { byId } from "./dom.js";
+import { page } from "./page.js";
+import { Picture } from "./picture.js";
+import { on, tell, visit } from "./visit.js";
+import { takeUp } from "./worklist.js";
 
 const PAUSE = 300; // milliseconds from a change to its being written
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
@@ -42,9 +41,9 @@ addEventListener("pagehide", () => {
   save();
 });
 
-/** A promise that the visit that was left has been taken up, if there is one, and is kept from now on. */
-export const ready = begin();
+begin();
 
+/** Take up the visit that was left, if there is one, and keep this one from now on. */
 async function begin() {
   try {
     database = await open();
@@ -153,10 +152,8 @@ async function write() {
   const own = { pictures: visit.pictures.map((picture) => keys.get(picture)), current: keys.get(current), model, view };
   if (JSON.stringify(own) !== record) {
     record = JSON.stringify(own);
-    if (own.pictures.length) {
-      changes.objectStore("visits").put({ id, time: Date.now(), ...own });
-      localStorage.setItem(SOME, "yes");
-    } else changes.objectStore("visits").delete(id);
+    if (own.pictures.length) changes.objectStore("visits").put({ id, time: Date.now(), ...own });
+    else changes.objectStore("visits").delete(id);
   }
   await new Promise((resolve, reject) => {
     changes.oncomplete = resolve;
@@ -178,7 +175,6 @@ function forget() {
   if (database) {
     const changes = database.transaction(["visits", "values"], "readwrite");
     for (const name of ["visits", "values"]) changes.objectStore(name).clear();
-    localStorage.removeItem(SOME);
     sessionStorage.removeItem(OWN);
     changes.oncomplete = () => tabs.postMessage({ forgotten: true });
   }
