@@ -37,7 +37,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && database) location.reload(); // another page of this tab may have changed the visit
 });
 addEventListener("pagehide", () => {
-  if (database && visit.pictures.length) sessionStorage.setItem(OWN, id);
+  if (database && id && visit.pictures.length) sessionStorage.setItem(OWN, id);
   save();
 });
 
