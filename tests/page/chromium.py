@@ -17,7 +17,7 @@ if not CHROMIUM.exists():
 
 Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
 Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect
-Route = playwright.Route
+Route, Driver = playwright.Route, playwright.Playwright
 
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -28,12 +28,18 @@ _PATIENCE = 20_000  # milliseconds: other tests run at the same time
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def driving() -> Iterator[Driver]:
+    """What launches browsers; a thread can have one at a time."""
     expect.set_options(timeout=_PATIENCE)
-    with playwright.sync_playwright() as chosen:
-        browser = chosen.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
-        yield browser
-        browser.close()
+    with playwright.sync_playwright() as driver:
+        yield driver
+
+
+@contextmanager
+def launched(driver: Driver) -> Iterator[Browser]:
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+    yield browser
+    browser.close()
 
 
 class Browse:

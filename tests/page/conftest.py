@@ -15,15 +15,23 @@ from server import UWSGI, Server, started, wait_until
 DESK: ViewportSize = {"width": 1280, "height": 900}
 
 if TYPE_CHECKING:  # it skips what imports it, and a conftest cannot be skipped
-    from chromium import Browse, Browser, Page
+    from chromium import Browse, Browser, Driver, Page
     from playwright.sync_api import ViewportSize
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def driver() -> Iterator[Driver]:
+    from chromium import driving
+
+    with driving() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(driver: Driver) -> Iterator[Browser]:
     from chromium import launched
 
-    with launched() as browser:
+    with launched(driver) as browser:
         yield browser
 
 
@@ -74,7 +82,7 @@ def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     desk.goto("about:blank")  # what the page before keeps as it goes, it must have kept by now
     origin = server.address.removesuffix("/")
     storage = desk.context.new_cdp_session(desk)
-    storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb,local_storage"})
+    storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb"})
     storage.detach()
     desk.goto(server.address)
     desk.mouse.move(0, 0)

@@ -75,11 +75,11 @@ def test_a_picture_can_be_pasted(page: Page) -> None:
 
 def test_a_phone_offers_its_camera_and_a_desk_does_not(browse: Browse, server: Server) -> None:
     phone = browse(server, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
-    expect(phone.get_by_text("Take a photo")).to_be_visible()
+    expect(phone.locator(".upload").get_by_text("Take a photo")).to_be_visible()
     expect(phone.locator("#camera")).to_have_attribute("capture", "environment")
     phone.locator("#camera").set_input_files([PNG])
     await_answer(phone)
-    expect(browse(server).get_by_text("Take a photo")).to_be_hidden()
+    expect(browse(server).locator(".upload").get_by_text("Take a photo")).to_be_hidden()
 
 
 @pytest.mark.parametrize("name", ["fluorescence", "tissue"])

@@ -12,7 +12,7 @@ PNG = file_of(place_picture())
 
 
 def ask_for(page: Page, url: str) -> None:
-    page.get_by_role("button", name="From a web address").locator("visible=true").click()
+    page.get_by_role("button", name="Web address…").locator("visible=true").click()
     dialog = page.get_by_role("dialog", name="From a web address")
     dialog.get_by_label("Web address of a picture").fill(url)
     dialog.get_by_role("button", name="Find objects").click()

@@ -14,7 +14,7 @@ import "./model-panel.js";
 import "./layers.js";
 import "./strip.js";
 import "./status.js";
-import "./kept.js";
+import "./keeping.js";
 import { byId } from "./dom.js";
 import { on, visit } from "./visit.js";
 

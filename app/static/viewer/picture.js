@@ -121,7 +121,7 @@ export class Picture {
     return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
   }
 
-  /** The lowest score that the model that answered was tuned for; null if it is not loaded any more. */
+  /** The threshold of the model that answered; null if it is not loaded any more. */
   get ownThreshold() {
     return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
   }
@@ -133,7 +133,7 @@ export class Picture {
   accept(answer) {
     const before = this.answer?.model;
     const isSame = before?.name === answer.model.name && before.version === answer.model.version;
-    this.wasReset = !isSame && before && this.threshold !== this.ownThreshold;
+    this.wasReset = Boolean(before) && !isSame && !this.isOfPixels && this.threshold !== this.ownThreshold;
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;

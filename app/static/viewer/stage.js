@@ -51,7 +51,7 @@ async function show() {
   if (picture !== visit.current) return; // it has changed meanwhile
   shown = picture?.showable ?? null;
   if (next !== bitmap) {
-    bitmap?.close();
+    if (next) bitmap?.close(); // else it is kept for a picture that is put back
     bitmap = next;
     viewport.fits = true;
   }

@@ -5,16 +5,15 @@
  * Nothing of it is sent anywhere, and the API key is not kept.
  */
 
-import { byId } from "../dom.js";
-import { SOME } from "../kept.js";
-import { page } from "../page.js";
-import { Picture } from "../picture.js";
-import { on, tell, visit } from "../visit.js";
-import { takeUp } from "../worklist.js";
+import { byId } from "./dom.js";
+import { page } from "./page.js";
+import { Picture } from "./picture.js";
+import { on, tell, visit } from "./visit.js";
+import { takeUp } from "./worklist.js";
 
 const PAUSE = 300; // milliseconds from a change to its being written
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
-const SILENCE = 250; // milliseconds in which other tabs say which visits are theirs
+const SILENCE = 1000; // milliseconds in which other tabs say which visits are theirs, if there are no locks
 const OWN = "maskserve-visit"; // sessionStorage: the visit that this tab had before it was loaded again
 
 const keys = new Map(); // picture → its key in the database
@@ -38,13 +37,13 @@ addEventListener("pageshow", (event) => {
   if (event.persisted && database) location.reload(); // another page of this tab may have changed the visit
 });
 addEventListener("pagehide", () => {
-  if (database && visit.pictures.length) sessionStorage.setItem(OWN, id);
+  if (database && id && visit.pictures.length) sessionStorage.setItem(OWN, id);
   save();
 });
 
-/** A promise that the visit that was left has been taken up, if there is one, and is kept from now on. */
-export const ready = begin();
+begin();
 
+/** Take up the visit that was left, if there is one, and keep this one from now on. */
 async function begin() {
   try {
     database = await open();
@@ -78,13 +77,16 @@ async function take() {
   let mine = left.find((one) => one.id === own);
   for (const one of left) if (!mine && !(await isTaken(one.id))) mine = one;
   id = mine?.id ?? newKey();
+  navigator.locks?.request(lockOf(id), () => new Promise(() => {})); // as long as this page is open
   if (mine) await restore(mine);
   if (!old.length) return;
   const changes = database.transaction(["visits", "values"], "readwrite");
   for (const one of old) discard(changes, one);
 }
 
-function isTaken(other) {
+/** Whether another tab has this visit. Only pages on https and localhost have locks; others ask around. */
+async function isTaken(other) {
+  if (navigator.locks) return (await navigator.locks.query()).held.some(({ name }) => name === lockOf(other));
   return new Promise((resolve) => {
     const channel = new BroadcastChannel("maskserve-visits");
     const end = (taken) => {
@@ -95,6 +97,10 @@ function isTaken(other) {
     channel.postMessage({ asks: other });
     setTimeout(end, SILENCE, false);
   });
+}
+
+function lockOf(one) {
+  return `maskserve-visit-${one}`;
 }
 
 async function restore({ pictures, current, model, view }) {
@@ -146,10 +152,8 @@ async function write() {
   const own = { pictures: visit.pictures.map((picture) => keys.get(picture)), current: keys.get(current), model, view };
   if (JSON.stringify(own) !== record) {
     record = JSON.stringify(own);
-    if (own.pictures.length) {
-      changes.objectStore("visits").put({ id, time: Date.now(), ...own });
-      localStorage.setItem(SOME, "yes");
-    } else changes.objectStore("visits").delete(id);
+    if (own.pictures.length) changes.objectStore("visits").put({ id, time: Date.now(), ...own });
+    else changes.objectStore("visits").delete(id);
   }
   await new Promise((resolve, reject) => {
     changes.oncomplete = resolve;
@@ -171,7 +175,6 @@ function forget() {
   if (database) {
     const changes = database.transaction(["visits", "values"], "readwrite");
     for (const name of ["visits", "values"]) changes.objectStore(name).clear();
-    localStorage.removeItem(SOME);
     sessionStorage.removeItem(OWN);
     changes.oncomplete = () => tabs.postMessage({ forgotten: true });
   }
