@@ -81,7 +81,8 @@ def fit(schema: object, named: bool = False) -> None:
             if asked["in"] != "query" or asked["name"] not in looked_up
         ]
     if "multipart/form-data" in schema:  # where an empty list is nothing at all
-        schema["multipart/form-data"]["schema"]["properties"].get("classes", {}).pop("minItems", None)
+        for name in ("classes", "draw"):
+            schema["multipart/form-data"]["schema"]["properties"].get(name, {}).pop("minItems", None)
     for name, last in LAST.items():
         if isinstance(schema.get(name), dict):
             schema[name]["maximum"] = last
