@@ -38,7 +38,7 @@ class Segment(JsonObject):
     )
     edited: Literal[True] | None = Field(
         default=None,
-        description="only if a person has corrected or drawn it, in objects sent to /api/v1/render",
+        description="only if a person has corrected or drawn it",
     )
 
 

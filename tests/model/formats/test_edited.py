@@ -1,4 +1,4 @@
-"""Segments that a person has edited: marked in every format that can say so, and in none if there are none."""
+"""Segments that a person has edited: marked in every format that can say so."""
 
 from __future__ import annotations
 
