@@ -119,6 +119,7 @@ def _page_data(served: Mapping[str, Version]) -> dict[str, Any]:
     settings = current_service().settings
     return {
         "segment_url": url_for("api.segment"),
+        "render_url": url_for("render.render_objects"),
         "models": [_choice(version.manifest) for version in served.values()],
         "automatic": _automatic(served),
         "lowest_threshold": _LOWEST_THRESHOLD,

@@ -22,9 +22,26 @@ export class Problem extends Error {
 }
 
 /** The URL of a request with these parameters; a list becomes one parameter per value. */
-export function address(parameters) {
+export function address(parameters, url = page.segment_url) {
   const values = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
-  return `${page.segment_url}?${new URLSearchParams(values)}`;
+  return `${url}?${new URLSearchParams(values)}`;
+}
+
+/**
+ * Have objects written as a file, without segmenting again.
+ *
+ * @param objects as in an answer, an object
+ * @param file the picture, a Blob; null if the file does not show it
+ * @param parameters of POST /api/v1/render
+ * @param options as for `segment`
+ * @returns a Blob
+ * @throws Problem
+ */
+export function render(objects, file, parameters, { key = "" } = {}) {
+  const form = new FormData();
+  form.append("objects", new Blob([JSON.stringify(objects)], { type: "application/json" }), "objects.json");
+  if (file) form.append("image", file);
+  return post(address(parameters, page.render_url), form, { key, type: "blob" });
 }
 
 /**
@@ -39,12 +56,17 @@ export function address(parameters) {
  * @returns the answer: parsed JSON, or a Blob if `type` is "blob"
  * @throws Problem, or the signal's AbortError
  */
-export function segment(file, parameters, { key = "", signal, onSent = () => {}, type = "json" } = {}) {
+export function segment(file, parameters, options) {
+  return post(address(parameters), file, { kind: "application/octet-stream", ...options });
+}
+
+/** POST `body`, of the media type `kind`; a form has its own. The other options are those of `segment`. */
+function post(url, body, { key = "", signal, onSent = () => {}, type = "json", kind = null }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", address(parameters));
+    request.open("POST", url);
     request.responseType = "blob"; // problems are JSON, whatever `type` is
-    request.setRequestHeader("Content-Type", "application/octet-stream");
+    if (kind) request.setRequestHeader("Content-Type", kind);
     if (key) request.setRequestHeader(page.key_header, key);
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
     request.upload.onload = () => onSent(1);
@@ -60,7 +82,7 @@ export function segment(file, parameters, { key = "", signal, onSent = () => {},
     request.onabort = () => reject(signal.reason);
     if (signal?.aborted) return reject(signal.reason);
     signal?.addEventListener("abort", () => request.abort());
-    request.send(file);
+    request.send(body);
   });
 }
 
