@@ -23,9 +23,10 @@ from app.routes.open_inference import open_inference
 from app.routes.operations import operations
 from app.routes.pages import pages
 from app.routes.predict import predict
+from app.routes.render import render
 from app.routes.repository import repository
 from app.routes.traffic import traffic
-from app.serving import chunks, ending, health, memory, reception, request_deadline
+from app.serving import chunks, ending, health, memory, reception, rendering, request_deadline
 from app.serving.admission import Admission
 from app.serving.cores import share_of_cores
 from app.serving.loading import Models
@@ -66,6 +67,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     json_provider.register(app)
     chunks.put_together(app)
     admission = Admission(settings.queue, settings.queue_timeout)
+    renders = Admission(rendering.WAITING, settings.queue_timeout)
     reception.register(app, reception.Reception(admission, settings))
     leases.register(app)
     sending = Sending(settings.worker_memory)
@@ -85,16 +87,16 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         live_run.register(
             app, settings.mlflow, settings.mlflow_experiment, settings.mlflow_interval, counted.current
         )
-    admission.watch = counted.watch
+    admission.watch = renders.watch = counted.watch
     in_shadow = shadows.Shadows(
         settings, counted.shadows, settings.inference_threads or share_of_cores(settings.processes)
     )
     shadows.register(app, in_shadow)
-    admission.working = in_shadow.working
+    admission.working = renders.working = in_shadow.working
     asked = Traffic(settings.traffic, settings.shadow, settings.shadow_share)
     directed = SharedTraffic(asked, models.versions, models.changes, models.bring, in_shadow, processes)
     counted.shares = directed.shares
-    shared = service.Service(settings, models, directed, admission)
+    shared = service.Service(settings, models, directed, admission, renders)
     service.register(app, shared)
     state.tell = counted.self_test
     problems.register(app)
@@ -119,6 +121,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     for blueprint in (
         api,
         feedback,
+        render,
         predict,
         open_inference,
         repository,
@@ -129,7 +132,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     ):
         app.register_blueprint(blueprint)
     platforms.register(app, settings)
-    ending.register(app, state, admission, running, sending)
+    ending.register(app, state, (admission, renders), running, sending)
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
         check_there(settings)

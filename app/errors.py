@@ -148,6 +148,13 @@ class UnsuitableImage(ServiceError):
     kind = "unsuitable-image"
 
 
+class BadObjects(ServiceError):
+    """Objects to render that are not as an answer has them."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "bad-objects"
+
+
 class TooManyRequests(ServiceError):
     """The caller has sent more requests than MASKSERVE_RATE_LIMIT allows."""
 

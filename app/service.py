@@ -22,6 +22,7 @@ from app.serving.decoding import INCLUDED_BYTES, KEPT_BYTES, SHOWN_BYTES, Decodi
 from app.serving.loading import Models
 from app.serving.patience import Patience
 from app.serving.reception import admitted, awaiting, hold, place
+from app.serving.rendering import Rendering
 from app.serving.request_deadline import request_deadline
 from app.shadow.shadows import current_shadows
 from app.versions.leases import choose
@@ -43,15 +44,23 @@ class Service:
     """What the views share: settings, models, traffic, and segmenting with them."""
 
     def __init__(
-        self, settings: Settings, models: Models, traffic: SharedTraffic, admission: Admission
+        self,
+        settings: Settings,
+        models: Models,
+        traffic: SharedTraffic,
+        admission: Admission,
+        renders: Admission,
     ) -> None:
+        """`renders` admits requests that need no model."""
         self.settings = settings
         self.models = models
         self.traffic = traffic
         self.admission = admission
+        self.renders = renders
         self.sources = Sources(settings)
-        self._limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
-        self.decoding = Decoding(self._limits, settings.max_bytes)
+        self.limits = Limits(max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+        self.decoding = Decoding(self.limits, settings.max_bytes)
+        self.rendering = Rendering(self.limits, settings.max_bytes)
 
     @property
     def served(self) -> Mapping[str, Version]:
@@ -148,7 +157,7 @@ class Service:
                 gate=self.settings.gate,
                 shows_picture=wanted.shows_picture,
                 picture_format=wanted.picture_format,
-                limits=self._limits,
+                limits=self.limits,
                 page=parameters.page,
                 channel=parameters.channel,
                 projection=parameters.projection,

@@ -228,7 +228,7 @@ FLOORS = {
         ("segmenter",),
         ("answers", "experiments", "publishing", "shadowing"),
         ("formats",),
-        ("answering",),
+        ("answering", "given"),
         ("commands",),
         ("__main__",),
     ),

@@ -27,9 +27,13 @@ def timings_of(finding: Finding) -> dict[str, float]:
     return {stage: round(measured.get(stage, 0.0), 1) for stage in _TIMED}
 
 
-def respond(finding: Finding, wanted: Wanted) -> Response:
-    """The answer to a request with one image."""
-    response = jsonify(to_json(finding, wanted)) if wanted.output is JSON else _file(finding, wanted)
+Warnings = list[dict[str, str]]
+
+
+def respond(finding: Finding, wanted: Wanted, warnings: Warnings | None = None) -> Response:
+    """The answer to a request with one image. `warnings`: default: those about the finding."""
+    is_json = wanted.output is JSON
+    response = jsonify(to_json(finding, wanted, warnings)) if is_json else _file(finding, wanted)
     response.headers["X-Model"] = finding.manifest.name
     response.headers["X-Model-Version"] = finding.manifest.version
     if finding.arm is not None:
@@ -41,15 +45,17 @@ def respond(finding: Finding, wanted: Wanted) -> Response:
     return response
 
 
-def to_json(finding: Finding, wanted: Wanted) -> dict[str, Any]:
-    """The JSON answer for one image."""
+def to_json(finding: Finding, wanted: Wanted, warnings: Warnings | None = None) -> dict[str, Any]:
+    """The JSON answer for one image. `warnings`: as for `respond`."""
     answer: dict[str, Any] = {"request_id": request_id()}
     with finding.stopwatch.measure("encode"):
         answer |= finding_to_json(finding, mask_format=wanted.options.mask_format)
         for name in wanted.included:
             picture = _INCLUDED[name](finding, wanted.options)
             answer[name] = base64.b64encode(picture).decode("ascii")
-        if warnings := warnings_about(finding):
+        if warnings is None:
+            warnings = warnings_about(finding)
+        if warnings:
             answer["warnings"] = warnings
     answer["timings_ms"] = timings_of(finding)
     return answer

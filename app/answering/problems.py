@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed
 
 from app.errors import (
+    BadObjects,
     BadParameter,
     BrokenImage,
     Busy,
@@ -26,6 +27,7 @@ from app.serving import memory
 from model.answering import Unsuitable
 from model.answers.choosing import Unfamiliar
 from model.formats.encode import CannotEncode
+from model.given.complaints import TooManyObjects, UnusableObjects
 from model.pictures import (
     BrokenPicture,
     NoSuchChannel,
@@ -53,6 +55,8 @@ _SERVICE_ERROR_OF: dict[type[Exception], type[ServiceError]] = {
     UnsuitablePicture: UnsuitableImage,
     Unfamiliar: UnsuitableImage,
     Unsuitable: BadParameter,
+    UnusableObjects: BadObjects,
+    TooManyObjects: TooLarge,
 }
 
 

@@ -91,6 +91,7 @@ class Record:
         refusals: why the request, or pictures of it, were refused: the errors' kinds.
         failure: the exception that caused a 500, or a 503 for lack of memory.
         caller: a short hash of the caller.
+        stopwatch: the durations of the stages of a request that no model answers.
     """
 
     request_id: str
@@ -102,6 +103,7 @@ class Record:
     refusals: list[str] = field(default_factory=list)
     failure: BaseException | None = None
     caller: str | None = None
+    stopwatch: Stopwatch | None = None
 
     def seconds(self) -> float:
         """The seconds since the request started."""

@@ -15,6 +15,7 @@ from flask import Flask, Response, has_request_context, request
 
 from app.monitoring import current_request
 from app.monitoring.current_request import Picture, Record
+from model.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -114,19 +115,20 @@ def _entry(record: Record, response: Response) -> dict[str, Any]:
         entry["caller"] = record.caller
     if record.pictures:
         entry["images"] = [_picture(picture) for picture in record.pictures]
+    if record.stopwatch:
+        entry["timings_ms"] = _stages(record.stopwatch)
     if record.refusals:
         entry["refused"] = record.refusals
     return entry
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
-    stages = {stage: round(ms, 1) for stage, ms in picture.stopwatch.milliseconds.items()}
     of_model = {"version": picture.version, "chosen_by": picture.chosen_by, "arm": picture.arm}
     known: dict[str, Any] = {
         "model": picture.model,
         **{name: value for name, value in of_model.items() if value},
         "bytes": picture.bytes,
-        "timings_ms": stages,
+        "timings_ms": _stages(picture.stopwatch),
     }
     if picture.image:
         known["image"] = picture.image
@@ -134,6 +136,10 @@ def _picture(picture: Picture) -> dict[str, Any]:
         return known
     width, height = picture.size
     return {**known, "width": width, "height": height, "segments": len(picture.scores)}
+
+
+def _stages(stopwatch: Stopwatch) -> dict[str, float]:
+    return {stage: round(ms, 1) for stage, ms in stopwatch.milliseconds.items()}
 
 
 def _text(number: int | None) -> str | None:

@@ -125,21 +125,22 @@ def _begin(tracer: Tracer, record: Record) -> Span:
 
 
 def _end(tracer: Tracer, span: Span, record: Record, response: Response) -> None:
-    """End `span`, after adding a child for each completed stage of each picture."""
+    """End `span`, after adding a child for each completed stage of each picture, or of the request."""
     from opentelemetry.trace import StatusCode, set_span_in_context
 
     if not span.is_recording():
         return
     parent = set_span_in_context(span)
-    for picture in record.pictures:
-        for lap in picture.stopwatch.laps:
-            stage = tracer.start_span(
-                lap.stage,
-                context=parent,
-                attributes={"maskserve.model": picture.model},
-                start_time=_wall_clock(record, lap.start),
-            )
-            stage.end(_wall_clock(record, lap.end))
+    stages = [
+        (lap, {"maskserve.model": picture.model})
+        for picture in record.pictures
+        for lap in picture.stopwatch.laps
+    ]
+    stages += [(lap, {}) for lap in (record.stopwatch.laps if record.stopwatch else ())]
+    for lap, attributes in stages:
+        start = _wall_clock(record, lap.start)
+        stage = tracer.start_span(lap.stage, context=parent, attributes=attributes, start_time=start)
+        stage.end(_wall_clock(record, lap.end))
     span.set_attribute("http.response.status_code", response.status_code)
     span.set_attribute("http.response.body.size", response.calculate_content_length() or 0)
     if response.status_code >= 500:

@@ -15,9 +15,10 @@ from app.openapi.operations import Operation, Terms
 from app.requests.parameters import Parameters
 from app.service import Service
 from model.formats.registry import JSON, Format, formats_for
+from model.given.schemas import Objects
 from model.storage.manifest import AUTO
 
-_ANSWERS: list[type[BaseModel]] = [  # and feedback, the one body with objects in it
+_ANSWERS: list[type[BaseModel]] = [  # and feedback and objects to render, which are bodies
     schemas.Answer,
     schemas.BatchAnswer,
     schemas.Predictions,
@@ -41,6 +42,7 @@ _ANSWERS: list[type[BaseModel]] = [  # and feedback, the one body with objects i
     schemas.InferenceProblem,
     schemas.Recorded,
     schemas.Feedback,
+    Objects,
 ]
 
 _PROBLEMS = {
@@ -53,7 +55,7 @@ _PROBLEMS = {
     413: "Too many bytes, pixels, frames, parts or images",
     415: "Not an image, or not of an accepted type",
     422: "An image that cannot be decoded (truncated, corrupt), that the model cannot process, or that no"
-    " model recognises while MASKSERVE_GATE is refuse",
+    " model recognises while MASKSERVE_GATE is refuse; or objects that are not as in an answer",
     429: "Too many requests; see Retry-After",
     431: "The request line and headers are too long",
     502: "The URL or bucket failed",

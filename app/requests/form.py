@@ -38,16 +38,22 @@ class Form:
         names: the images' file names, without unprintable characters; empty for a file without a name.
         fields: the text fields, each with all its values.
         document: the values of the fields that are JSON.
+        long: the content of the field that may be as long as a picture, if the form has it.
     """
 
     images: list[bytes] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     fields: dict[str, list[str]] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
+    long: list[bytes] = field(default_factory=list)
 
 
-def read_form(pieces: Iterator[bytes], boundary: str | None, settings: Settings) -> Form:
+def read_form(
+    pieces: Iterator[bytes], boundary: str | None, settings: Settings, long_field: str | None = None
+) -> Form:
     """The form in `pieces`, with `boundary` between its parts.
+
+    `long_field` is the name of a field, or of a file, that may have as many bytes as a picture.
 
     Raises:
         BadBody: not a form, incomplete, or with a part that cannot be read.
@@ -62,8 +68,13 @@ def read_form(pieces: Iterator[bytes], boundary: str | None, settings: Settings)
             " client library sets it with the boundary that it uses."
         )
     form = Form()
-    for part in _parts(pieces, boundary, settings):
+    for part in _parts(pieces, boundary, settings, long_field):
         if part.is_left_empty:
+            continue
+        if part.is_long:
+            if form.long:
+                raise BadParameter(f"{_echo(part.name)} is given twice; give it once.")
+            form.long.append(part.data)
             continue
         if part.is_picture:
             form.images.append(part.picture(settings.max_bytes))
@@ -85,22 +96,25 @@ class _Part:
         file_name: without folders and unprintable characters; empty if the part has none.
         is_picture: whether the field is for pictures, according to its name.
         is_json: whether the part is JSON, according to its type.
+        is_long: whether it may have as many bytes as a picture.
     """
 
-    def __init__(self, head: Field | File) -> None:
+    def __init__(self, head: Field | File, long_field: str | None) -> None:
         if not head.name:
             raise BadBody("A part of the form has no name.")
         self.name = head.name
         given = head.filename if isinstance(head, File) else None
         self.file_name = _shown(given or "")
         self.is_picture = bool(_PICTURE_FIELD.fullmatch(self.name))
+        self.is_long = self.name == long_field
         self._is_file = given is not None
         self._content = io.BytesIO()  # getvalue does not copy
         kind, parameters = parse_options_header(head.headers.get("Content-Type"))
         self.is_json = is_json(kind.lower())
         self._charset = parameters.get("charset", "").lower()
         self._transfer = head.headers.get("Content-Transfer-Encoding", "").strip().lower()
-        if self._is_file and not self.is_picture and self.name not in Parameters.model_fields:
+        is_known = self.is_picture or self.is_long or self.name in Parameters.model_fields
+        if self._is_file and not is_known:
             raise NoImage(
                 f"The form has a file in the field {_echo(self.name)}, not in the field 'image':"
                 " rename the field, or send it as text if it is a parameter."
@@ -160,15 +174,21 @@ class _Part:
         return self.data.decode(self._charset if self._charset in _CHARSETS else "utf-8", "replace")
 
 
-def _parts(pieces: Iterator[bytes], boundary: str, settings: Settings) -> Iterator[_Part]:
+def _parts(
+    pieces: Iterator[bytes], boundary: str, settings: Settings, long_field: str | None
+) -> Iterator[_Part]:
     part: _Part | None = None
-    field_bytes = 0
+    field_bytes = long_bytes = 0
     for event in _events(pieces, boundary, settings):
         if isinstance(event, Field | File):
-            part = _Part(event)
+            part = _Part(event, long_field)
         elif isinstance(event, Data) and part is not None:
             part.write(event.data)
-            if not part.is_picture:
+            if part.is_long:
+                long_bytes += len(event.data)
+                if long_bytes > settings.max_bytes:
+                    raise TooLarge.in_bytes(settings.max_bytes, f"The field {_echo(part.name)}")
+            elif not part.is_picture:
                 field_bytes += len(event.data)
                 if field_bytes > settings.max_field_bytes:
                     raise _too_much(settings)

@@ -26,6 +26,11 @@ _ACCEPTED = (
     " or as JSON with one of image (base64), url or gcs_uri."
 )
 
+_OBJECTS = (
+    "send the JSON answer of /api/v1/segment in the field 'objects' of multipart/form-data"
+    " (in curl: -F objects=@answer.json)"
+)
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -36,12 +41,14 @@ class Upload:
         names: the images' file names, in the same order, if the request is a form.
         fields: the form's text fields, each with all its values.
         document: the other members of a JSON body, or the form's fields that are JSON.
+        objects: the JSON of objects to render; empty if it has none.
     """
 
     images: list[Image]
     names: list[str] = field(default_factory=list)
     fields: Mapping[str, list[str]] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
+    objects: bytes = b""
 
     def one_image(self) -> Image:
         """The image. Raises NoImage or TooManyImages unless there is exactly one."""
@@ -88,6 +95,20 @@ def receive_form(settings: Settings) -> Upload:
     if request.mimetype != _FORM:
         raise NotAnImage("This route accepts only the page's form; programs use /api/v1/segment.")
     return _read_form(settings.max_bytes + _ENVELOPE_BYTES, settings.max_bytes, settings)
+
+
+def receive_objects(settings: Settings) -> Upload:
+    """The content of the running request, which must be a form with objects to render; an image is optional.
+
+    Raises ServiceError as `receive`, also if there are no objects.
+    """
+    if request.mimetype != _FORM:
+        raise NotAnImage(f"This route accepts only a form: {_OBJECTS}.")
+    limit = settings.max_bytes
+    upload = _read_form(2 * limit + _ENVELOPE_BYTES, limit, settings, "objects")
+    if not upload.objects:
+        raise BadBody(f"The form has no objects, or an empty field: {_OBJECTS}.")
+    return upload
 
 
 def receive_several(settings: Settings) -> Upload:
@@ -150,10 +171,10 @@ def _read_json_text(room: int, limit: int, settings: Settings) -> bytes:
     return body
 
 
-def _read_form(room: int, limit: int, settings: Settings) -> Upload:
+def _read_form(room: int, limit: int, settings: Settings, long_field: str | None = None) -> Upload:
     with arriving_body(room, limit, settings) as pieces:
-        form = read_form(pieces, request.mimetype_params.get("boundary"), settings)
-    return Upload([*form.images], form.names, form.fields, form.document)
+        form = read_form(pieces, request.mimetype_params.get("boundary"), settings, long_field)
+    return Upload([*form.images], form.names, form.fields, form.document, *form.long)
 
 
 def _is_binary(media_type: str) -> bool:

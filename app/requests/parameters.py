@@ -20,6 +20,7 @@ from app.configuration.numbers import number_in
 from app.errors import BadParameter
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
+from model.formats.overlay import USUAL_FILL, Layers
 from model.formats.registry import FORMATS
 from model.pictures import Projection
 from model.results.result import MOST_SEGMENTS, USUAL_CEILING, Split
@@ -167,6 +168,21 @@ class Parameters(BaseModel):
         title="png, jpeg or webp",
         description="The format of the overlay or picture. Default: as the Accept header says, or else png.",
     )
+    fill: float = Field(
+        default=USUAL_FILL,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="a number from 0 to 1",
+        description="The opacity of the fill in the overlay; 0: no fill.",
+    )
+    draw: Annotated[list[Literal["outlines", "labels", "boxes", "none"]] | None, Names] = Field(
+        default=None,
+        min_length=1,
+        title="one or more of outlines, labels and boxes, or none",
+        description="What the overlay has besides the fill; none stands for nothing. Labels are the classes"
+        " and scores of objects, or the legend of semantic models. Default: outlines and labels.",
+    )
     pixel_size: float | None = Field(
         default=None,
         gt=0,
@@ -175,6 +191,13 @@ class Parameters(BaseModel):
         title="a number of micrometres above 0",
         description="The width of a pixel in micrometres; csv then also has lengths and areas in µm and µm².",
     )
+
+    @property
+    def layers(self) -> Layers:
+        """What the overlay has."""
+        if self.draw is None:
+            return Layers(self.fill)
+        return Layers(self.fill, "outlines" in self.draw, "labels" in self.draw, "boxes" in self.draw)
 
     @property
     def change_the_answer(self) -> bool:
@@ -259,7 +282,7 @@ def _is_text(value: object) -> bool:
 
 
 def _may_repeat(name: str) -> bool:
-    return name in ("classes", "include")
+    return name in ("classes", "include", "draw")
 
 
 def _from_text(name: str, text: str) -> str | float:

@@ -67,5 +67,10 @@ def _wanted(parameters: Parameters, output: Format, image_format: FileFormat) ->
     """The form that the parameters choose; `output` and `image_format` are the defaults."""
     if parameters.output is not None:
         output = FORMATS[parameters.output]
-    options = Options(parameters.mask_format, parameters.image_format or image_format, parameters.pixel_size)
+    options = Options(
+        parameters.mask_format,
+        parameters.image_format or image_format,
+        parameters.pixel_size,
+        parameters.layers,
+    )
     return Wanted(output, options, tuple(parameters.include) if output is JSON else ())

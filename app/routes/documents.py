@@ -10,7 +10,17 @@ from werkzeug.http import generate_etag
 
 from app.openapi.document import document
 from app.requests.parameters import Parameters
-from app.routes import api, feedback, open_inference, operations, platforms, predict, repository, traffic
+from app.routes import (
+    api,
+    feedback,
+    open_inference,
+    operations,
+    platforms,
+    predict,
+    render,
+    repository,
+    traffic,
+)
 from app.service import current_service
 
 documents = Blueprint("documents", __name__)
@@ -19,6 +29,7 @@ _EXTENSION = "maskserve_documents"
 
 _DESCRIBED = (
     api.described,
+    render.described,
     feedback.described,
     predict.described,
     platforms.described,

@@ -118,6 +118,7 @@ def _page_data(loaded: Loaded) -> dict[str, Any]:
     served = loaded.usual
     return {
         "segment_url": url_for("api.segment"),
+        "render_url": url_for("render.render_objects"),
         "alive_url": url_for("operations.live"),
         "models": [
             {**_choice(version.manifest), "versions": list(loaded.versions[name])}

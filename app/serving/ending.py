@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 
 from flask import Flask
 
@@ -24,7 +25,9 @@ _REQUEST_TO_END = signal.SIGHUP
 _LINGER_SECONDS, _MOST_LINGERS = 1.0, 3
 
 
-def register(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
+def register(
+    app: Flask, health: Health, admissions: Sequence[Admission], running: Running, sending: Sending
+) -> None:
     """Let `app` handle the request to stop its process, if the server leaves that to the app.
 
     A server does so by blocking SIGHUP, as uwsgi.ini does. uWSGI itself would stop accepting connections at
@@ -32,11 +35,13 @@ def register(app: Flask, health: Health, admission: Admission, running: Running,
     """
     if _REQUEST_TO_END not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return
-    parts = (app, health, admission, running, sending)
+    parts = (app, health, admissions, running, sending)
     threading.Thread(target=_end, args=parts, name="ending", daemon=True).start()
 
 
-def _end(app: Flask, health: Health, admission: Admission, running: Running, sending: Sending) -> None:
+def _end(
+    app: Flask, health: Health, admissions: Sequence[Admission], running: Running, sending: Sending
+) -> None:
     signal.sigwait({_REQUEST_TO_END})
     logger.info("asked to stop: finishing the requests in progress, then this process ends")
     health.is_ending = True
@@ -45,7 +50,8 @@ def _end(app: Flask, health: Health, admission: Admission, running: Running, sen
         time.sleep(_LINGER_SECONDS)
         if running.count == count:
             break
-    admission.close()
+    for admission in admissions:
+        admission.close()
     running.wait_for_those_before(time.monotonic())
     sending.finish(LONGEST_SECONDS)
     spans.flush(app)  # the server ends the process without Python's exit handlers

@@ -39,9 +39,14 @@ def register(app: Flask, reception: Reception) -> None:
 
 
 @contextmanager
-def receiving() -> Iterator[None]:
-    """Receive the running request, and the images that it names, in the `with` block. Raises Busy."""
-    with _reception().admission.upload(caller(), request.content_length or 0) as g.arrival:
+def receiving(admission: Admission | None = None) -> Iterator[None]:
+    """Receive the running request, and the images that it names, in the `with` block. Raises Busy.
+
+    `admission`: that of the request, until it is answered. Default: that of requests to models.
+    """
+    if admission is not None:
+        g.admission = admission
+    with _admission().upload(caller(), request.content_length or 0) as g.arrival:
         yield
 
 
@@ -64,14 +69,14 @@ def hold(more: int) -> None:
         g.body = reception.bodies.begin(caller())
     g.body.grow(more, g.arrival)
     if g.arrival.may_be_lost():  # it is still being received
-        reception.admission.lift_upload(g.arrival, g.body.bytes)
+        _admission().lift_upload(g.arrival, g.body.bytes)
 
 
 @contextmanager
 def admitted(images: int = 1) -> Iterator[None]:
     """Hold a place for the running request, which has `images` images, in the `with` block. Raises Busy."""
     length = g.body.bytes if "body" in g else 0
-    with _reception().admission.admit(caller(), length, images) as g.place:
+    with _admission().admit(caller(), length, images) as g.place:
         yield
 
 
@@ -79,6 +84,12 @@ def place() -> Place:
     """The place of the running request, which must be `admitted`."""
     held: Place = g.place
     return held
+
+
+def _admission() -> Admission:
+    """The admission of the running request."""
+    own: Admission | None = g.get("admission")
+    return own or _reception().admission
 
 
 def _reception() -> Reception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,7 @@ class Finding:
         is_page_chosen: whether the request chose one of several pages, or a projection of all.
         is_cut: whether the end of the picture's file is missing, though no pixel is.
         arm: the version, `name@version`, if a split of the traffic chose it.
+        colours: the colour of each segment, (red, green, blue); None: the overlay picks them.
     """
 
     image: npt.NDArray[np.uint8]
@@ -47,6 +49,7 @@ class Finding:
     is_page_chosen: bool = True
     is_cut: bool = False
     arm: str | None = None
+    colours: Sequence[tuple[int, int, int]] | None = None
 
     @property
     def segments(self) -> Segments:

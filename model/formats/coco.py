@@ -31,11 +31,14 @@ def segments_to_coco(
     Returns:
         The members info, licenses, images, annotations and categories. The image has id 1 and the file name
         "image". Annotations are numbered from 1, have a score like COCO's results, and are not crowds; areas
-        are those of the masks. Categories are all classes except the background, with their class ids.
+        are those of the masks. Those that a person has edited have the attribute "edited", in the member in
+        which labelling tools keep attributes. Categories are all classes with a name except the background,
+        with their class ids.
     """
     width, height = segments.size
     areas = segments.areas().tolist()
     scores = segments.written_scores()
+    edited = segments.are_edited()
     annotations: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         annotation: dict[str, Any] = {
@@ -47,6 +50,8 @@ def segments_to_coco(
             "iscrowd": 0,
             "score": scores[index],
         }
+        if edited[index]:
+            annotation["attributes"] = {"edited": True}
         if mask_format != "none":
             annotation["segmentation"] = _segmentation(segments, index, polygons=mask_format == "polygon")
         annotations.append(annotation)
@@ -56,7 +61,9 @@ def segments_to_coco(
         "images": [{"id": _IMAGE_ID, "file_name": "image", "width": width, "height": height}],
         "annotations": annotations,
         "categories": [
-            {"id": class_id, "name": name} for class_id, name in enumerate(class_names) if class_id > 0
+            {"id": class_id, "name": name}
+            for class_id, name in enumerate(class_names)
+            if class_id > 0 and name
         ],
     }
 

@@ -32,11 +32,13 @@ def segments_to_geojson(
     Returns:
         RFC 7946, except that coordinates are pixels instead of degrees, with (0, 0) the upper left corner of
         the image. A segment is a Polygon, or a MultiPolygon if it has several parts, with holes, along the
-        edges of pixels. Its name is like "0001-nucleus"; score and area are measurements. A mask without
+        edges of pixels. Its name is like "0001-nucleus"; score and area are measurements; the property
+        "edited" is true if a person has edited it, and absent otherwise. A mask without
         pixels is left out, because QuPath rejects objects without a geometry.
     """
     areas = segments.areas().tolist()
     scores = segments.written_scores()
+    edited = segments.are_edited()
     features: list[dict[str, Any]] = []
     for index, mask in enumerate(segments.masks):
         parts = to_parts(mask, segments.boxes[index])
@@ -60,6 +62,7 @@ def segments_to_geojson(
                         "Score": scores[index],
                         "Area px^2": areas[index],
                     },
+                    **({"edited": True} if edited[index] else {}),
                 },
             }
         )

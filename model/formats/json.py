@@ -83,17 +83,18 @@ def segments_to_json(
 
     Returns:
         Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height]
-        and area in pixels, and mask.
+        and area in pixels, mask, and edited if it is true.
 
     Raises:
         CannotEncode: a box has a side of more than a million pixels, for "png".
     """
     areas = segments.areas()
     scores = segments.written_scores()
+    edited = segments.are_edited()
     encoded: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         class_id = int(segments.class_ids[index])
-        segment = {
+        segment: dict[str, Any] = {
             "id": index + 1,
             "class": class_names[class_id],
             "class_id": class_id,
@@ -101,6 +102,8 @@ def segments_to_json(
             "box": [x1, y1, x2 - x1, y2 - y1],
             "area": int(areas[index]),
         }
+        if edited[index]:
+            segment["edited"] = True
         mask, box = segments.masks[index], segments.boxes[index]
         match mask_format:
             case "rle":

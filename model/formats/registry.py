@@ -17,7 +17,7 @@ from model.formats.encode import CannotEncode, FileFormat, encode, encode_png
 from model.formats.geojson import palette_colour, segments_to_geojson
 from model.formats.json import MaskFormat, finding_to_json
 from model.formats.label_map import result_to_label_map
-from model.formats.overlay import class_colour, draw_result
+from model.formats.overlay import USUAL_LAYERS, Layers, class_colour, draw_result
 from model.formats.rois import segments_to_rois
 from model.formats.table import segments_to_csv
 from model.results.result import Task
@@ -31,11 +31,13 @@ class Options:
         mask_format: the format of masks in json and coco.
         image_format: the file format of the overlay.
         pixel_size: the width of a pixel in micrometres, for csv; None if unknown.
+        layers: what is drawn in the overlay.
     """
 
     mask_format: MaskFormat = "rle"
     image_format: FileFormat = "png"
     pixel_size: float | None = None
+    layers: Layers = USUAL_LAYERS
 
 
 _SUFFIXES: dict[FileFormat, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
@@ -96,7 +98,7 @@ class Format:
 
 def draw(finding: Finding, options: Options) -> bytes:
     """The overlay as a file. Raises CannotEncode."""
-    overlay = draw_result(finding.image, finding.result, finding.class_names)
+    overlay = draw_result(finding.image, finding.result, finding.class_names, options.layers, finding.colours)
     return encode(overlay, options.image_format)
 
 

@@ -36,6 +36,10 @@ class Segment(JsonObject):
         description="run lengths; or polygons, a list of rings including holes, with the even-odd rule;"
         " or a base64 PNG of the box; absent with mask_format=none",
     )
+    edited: Literal[True] | None = Field(
+        default=None,
+        description="only if a person has corrected or drawn it",
+    )
 
 
 class UsedModel(JsonObject):
@@ -122,6 +126,12 @@ class CocoImage(JsonObject):
     height: int = Field(ge=1)
 
 
+class CocoAttributes(JsonObject):
+    """What labelling tools know of an object."""
+
+    edited: Literal[True] = Field(description="a person has corrected or drawn it")
+
+
 class CocoAnnotation(JsonObject):
     """One object, in COCO's format."""
 
@@ -137,6 +147,7 @@ class CocoAnnotation(JsonObject):
         description="run lengths; or, with mask_format=polygon and for masks without holes, polygons;"
         " absent with mask_format=none",
     )
+    attributes: CocoAttributes | None = Field(default=None, description="only of edited objects")
 
 
 class CocoCategory(JsonObject):
@@ -169,7 +180,9 @@ class Feature(JsonObject):
     type: Literal["Feature"]
     id: int = Field(ge=1, description="its number, best score first")
     geometry: Geometry
-    properties: dict[str, Any] = Field(description="objectType, name, classification and measurements")
+    properties: dict[str, Any] = Field(
+        description="objectType, name, classification, measurements, and edited if a person has edited it"
+    )
 
 
 class GeoJson(JsonObject):

@@ -43,6 +43,8 @@ SIZED_COLUMNS = (
     "equivalent_diameter_um",
 )
 
+EDITED_COLUMN = "edited"
+
 
 def segments_to_csv(
     segments: Segments, class_names: Sequence[str], *, pixel_size: float | None = None
@@ -55,6 +57,8 @@ def segments_to_csv(
             inserted before any part of a name that a spreadsheet would read as a formula.
         pixel_size: the width of a pixel in micrometres; if given, SIZED_COLUMNS follow the others.
 
+    If a person has edited any of the segments, the last column is EDITED_COLUMN: "true" or "false".
+
     Returns:
         Lengths are in pixels. Positions are relative to the image's upper left corner, so that the centre of
         its first pixel is at 0.5, 0.5, as in ImageJ and QuPath. `equivalent_diameter` is that of a circle
@@ -62,7 +66,15 @@ def segments_to_csv(
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # its default dialect is that of the RFC
-    writer.writerow(COLUMNS if pixel_size is None else COLUMNS + SIZED_COLUMNS)
+    edited = segments.are_edited()
+    tells_edited = any(edited)
+    writer.writerow(
+        [
+            *COLUMNS,
+            *(() if pixel_size is None else SIZED_COLUMNS),
+            *((EDITED_COLUMN,) if tells_edited else ()),
+        ]
+    )
     areas = segments.areas().tolist()
     scores = segments.written_scores()
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
@@ -82,6 +94,8 @@ def segments_to_csv(
             lengths = [None if length is None else length * pixel_size for length in (x, y, diameter)]
             sized = [width * pixel_size, height * pixel_size, area * pixel_size**2, *lengths]
             row += [None if number is None else f"{number:.6g}" for number in sized]
+        if tells_edited:
+            row.append(str(edited[index]).lower())
         writer.writerow(row)
     return text.getvalue().encode()
 

@@ -29,6 +29,7 @@ class Segments:
         class_ids: int32 (N,), index into the model's class names; 0 is background and never occurs.
         scores: float32 (N,), 0 to 1, highest first.
         masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
+        edited: bool (N,), which of them a person has corrected or drawn; None: none.
     """
 
     size: tuple[int, int]
@@ -36,6 +37,7 @@ class Segments:
     class_ids: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
     masks: Sequence[npt.NDArray[np.uint8]]
+    edited: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
@@ -45,6 +47,8 @@ class Segments:
             shape = getattr(self, name).shape
             if shape != (count,):
                 raise ValueError(f"{name} must have shape ({count},) like the boxes, not {shape}")
+        if self.edited is not None and self.edited.shape != (count,):
+            raise ValueError(f"edited must have shape ({count},) like the boxes, not {self.edited.shape}")
         if len(self.masks) != count:
             raise ValueError(f"{count} boxes need {count} masks, not {len(self.masks)}")
         if count == 0:
@@ -91,11 +95,16 @@ class Segments:
             class_ids=self.class_ids[indices],
             scores=self.scores[indices],
             masks=[self.masks[index] for index in indices],
+            edited=None if self.edited is None else self.edited[indices],
         )
 
     def areas(self) -> npt.NDArray[np.int64]:
         """Return int64 (N,), the number of pixels of each mask."""
         return np.array([int(np.count_nonzero(mask)) for mask in self.masks], np.int64)
+
+    def are_edited(self) -> list[bool]:
+        """Return for each segment whether a person has corrected or drawn it."""
+        return [False] * len(self) if self.edited is None else self.edited.tolist()
 
     def written_scores(self) -> list[float]:
         """Return the scores to 4 digits, as they appear in answers.

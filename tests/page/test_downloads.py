@@ -86,11 +86,54 @@ def taken(browser: Any, server: Server) -> Taken:
     return taken
 
 
-def test_the_overlay_is_the_apis_and_as_large_as_the_picture(taken: Taken) -> None:
-    data, own = taken["overlay"]
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert picture.shape == (HEIGHT, WIDTH, 3)
-    assert data == own
+def decoded(data: bytes) -> np.ndarray:
+    """uint8 (H, W, 3), RGB."""
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def shown_colours(page: Page) -> list[tuple[int, ...]]:
+    """The colours of the objects that the page shows."""
+    colours = page.evaluate(
+        """async () => {
+            const { visit } = await import("/static/viewer/visit.js");
+            return visit.current.shown.map(({ colour }) => colour);
+        }"""
+    )
+    return [tuple(bytes.fromhex(colour[1:])) for colour in colours]
+
+
+def test_the_overlay_has_the_colours_of_the_page_and_the_size_of_the_picture(taken: Taken) -> None:
+    picture, own = map(decoded, taken["overlay"])
+    assert picture.shape == own.shape == (HEIGHT, WIDTH, 3)
+    fibre = OBJECTS[1].middle
+    place = int(fibre[1]), int(fibre[0])
+    np.testing.assert_array_equal(picture[place], own[place])  # it is hidden
+
+
+def test_the_unfiltered_overlay_is_the_apis(shown: Page, server: Server) -> None:
+    status, _, own = server.segment(PICTURE["buffer"], "?model=known&output=overlay")
+    assert status == 200
+    # Objects below the model's threshold have colours too, but come after those above it.
+    assert save(shown, "Overlay")[1] == own
+
+
+def test_the_overlay_is_what_is_shown_and_nothing_is_segmented_again(shown: Page) -> None:
+    filter_some(shown)
+    slide(shown, "#opacity", 1)
+    for name in ("Outlines", "Labels", "Boxes"):
+        shown.get_by_label(name, exact=True).click()
+    asked: list[str] = []
+    shown.on("request", lambda request: asked.append(request.url))
+    picture = decoded(save(shown, "Overlay")[1])
+    assert [address.split("?")[0].rsplit("/", 1)[1] for address in asked if "/api/" in address] == ["render"]
+    original = np.asarray(place_picture())
+    for known, colour in zip(KEPT, shown_colours(shown), strict=True):
+        x, y, width, _ = known.box
+        assert tuple(picture[y + 2, x + 2]) == tuple(picture[y, x + width - 1]) == colour
+    x, y = map(int, RING.middle)
+    np.testing.assert_array_equal(picture[y, x], original[y, x])
+    x, y = map(int, OBJECTS[1].middle)
+    np.testing.assert_array_equal(picture[y, x], original[y, x])
 
 
 def test_the_label_map_numbers_what_is_shown(taken: Taken) -> None:

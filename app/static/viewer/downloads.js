@@ -1,9 +1,14 @@
-/** Downloads: the objects shown, as files for other programs. The service makes them, as for any caller. */
+/**
+ * Downloads: the objects shown, as files for other programs.
+ *
+ * The service writes them from the objects that the page has, without segmenting again, so that they are what is
+ * shown. Only the probability of a class has to be asked of the model.
+ */
 
 import { byId, make, save } from "./dom.js";
 import { outline } from "./outlines.js";
 import { page } from "./page.js";
-import { address, segment } from "./requests.js";
+import { address, render, segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
 import { on, visit } from "./visit.js";
 
@@ -34,7 +39,7 @@ function enable() {
 
 async function take(button) {
   const { output, ending } = button.dataset;
-  const { upload, stem } = visit.current;
+  const { stem } = visit.current;
   const use = button.querySelector("small");
   const { textContent: words } = use;
   button.dataset.busy = "yes";
@@ -42,7 +47,7 @@ async function take(button) {
   problem.hidden = true;
   enable();
   try {
-    save(await segment(upload, parameters(output), { key: visit.key, type: "blob" }), `${stem}${ending}`);
+    save(await made(output, "picture" in button.dataset), `${stem}${ending}`);
   } catch (error) {
     problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
@@ -53,12 +58,49 @@ async function take(button) {
   }
 }
 
-function parameters(output) {
-  const wanted = { ...visit.current.parameters(), output };
-  // This format shows one class: that of the chosen object, or the one that covers the most.
-  if (output === "probability") wanted.classes = (visit.selected ?? largest(visit.current.shown)).class;
-  if (output === "csv" && visit.current.pixelSize) wanted.pixel_size = visit.current.pixelSize;
-  return wanted;
+/** The file of this output, as a Blob. */
+function made(output, showsPicture) {
+  const { current, key } = visit;
+  if (output === "probability") {
+    // It shows one class: that of the chosen object, or the one that covers the most.
+    const classes = (visit.selected ?? largest(current.shown)).class;
+    return segment(current.upload, { ...current.parameters(), output, classes }, { key, type: "blob" });
+  }
+  const file = showsPicture ? (current.file ?? current.showable) : null;
+  return render(objectsOf(current), file, { output, ...optionsOf(output, current, file) }, { key });
+}
+
+/** The objects shown, with what the answer has about their picture and their model. */
+function objectsOf({ answer, shown, total }) {
+  const { model, gate, image, warnings } = answer;
+  const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
+  if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
+  // Not their ids: downloads are numbered from 1, best score first.
+  const segments = shown.map((segment) => ({
+    class: segment.class,
+    class_id: segment.class_id,
+    score: segment.score,
+    box: segment.box,
+    mask: segment.mask,
+    colour: segment.colour,
+    edited: segment.edited,
+  }));
+  return { ...objects, segments };
+}
+
+/** The parameters that are not defaults. */
+function optionsOf(output, { answered, file: own, pixelSize }, file) {
+  const options = {};
+  // The answer has the page, but not the channel.
+  if (file && file === own && answered.channel !== null) options.channel = answered.channel;
+  if (output === "csv" && pixelSize) options.pixel_size = pixelSize;
+  if (output === "overlay") {
+    const { opacity, ...view } = visit.view;
+    const drawn = ["outlines", "labels", "boxes"].filter((name) => view[name]);
+    options.fill = opacity;
+    options.draw = drawn.join() || "none";
+  }
+  return options;
 }
 
 function largest(segments) {

@@ -29,9 +29,26 @@ export class Problem extends Error {
 }
 
 /** The URL of a request with these parameters; a list becomes one parameter per value. */
-export function address(parameters) {
+export function address(parameters, url = page.segment_url) {
   const values = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
-  return `${page.segment_url}?${new URLSearchParams(values)}`;
+  return `${url}?${new URLSearchParams(values)}`;
+}
+
+/**
+ * Have objects written as a file, without segmenting again.
+ *
+ * @param objects as in an answer, an object
+ * @param file the picture, a Blob; null if the file does not show it
+ * @param parameters of POST /api/v1/render
+ * @param options as for `segment`
+ * @returns a Blob
+ * @throws Problem
+ */
+export function render(objects, file, parameters, { key = "" } = {}) {
+  const form = new FormData();
+  form.append("objects", new Blob([JSON.stringify(objects)], { type: "application/json" }), "objects.json");
+  if (file) form.append("image", file);
+  return post(address(parameters, page.render_url), form, { key, type: "blob" });
 }
 
 /**
@@ -46,13 +63,19 @@ export function address(parameters) {
  * @returns the answer: parsed JSON, or a Blob if `type` is "blob"
  * @throws Problem, or the signal's AbortError
  */
-export function segment(picture, parameters, { key = "", signal, onSent = () => {}, type = "json" } = {}) {
+export function segment(picture, parameters, options) {
+  const isFile = picture instanceof Blob;
+  const kind = isFile ? "application/octet-stream" : "application/json";
+  return post(address(parameters), isFile ? picture : JSON.stringify(picture), { kind, ...options });
+}
+
+/** POST `body`, of the media type `kind`; a form has its own. The other options are those of `segment`. */
+function post(url, body, { key = "", signal, onSent = () => {}, type = "json", kind = null }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", address(parameters));
+    request.open("POST", url);
     request.responseType = "blob"; // problems are JSON, whatever `type` is
-    const isFile = picture instanceof Blob;
-    request.setRequestHeader("Content-Type", isFile ? "application/octet-stream" : "application/json");
+    if (kind) request.setRequestHeader("Content-Type", kind);
     if (key) request.setRequestHeader(page.key_header, key);
     request.upload.onprogress = (event) => event.lengthComputable && onSent(event.loaded / event.total);
     request.upload.onload = () => onSent(1);
@@ -68,7 +91,7 @@ export function segment(picture, parameters, { key = "", signal, onSent = () => 
     request.onabort = () => reject(signal.reason);
     if (signal?.aborted) return reject(signal.reason);
     signal?.addEventListener("abort", () => request.abort());
-    request.send(isFile ? picture : JSON.stringify(picture));
+    request.send(body);
   });
 }
 

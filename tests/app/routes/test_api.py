@@ -107,6 +107,16 @@ def test_the_output_is_as_parameters_say_else_accept_else_json(
         assert picture.shape == (48, 64, 3)
 
 
+def test_the_overlay_has_what_is_asked_for(client: FlaskClient, png: bytes) -> None:
+    overlay = "?output=overlay"
+    plain = post(client, png, f"{overlay}&fill=0&draw=none").data
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR), picture)
+    usual = post(client, png, overlay).data
+    assert post(client, png, f"{overlay}&fill=0.4&draw=outlines,labels").data == usual
+    assert post(client, png, f"{overlay}&draw=boxes&draw=outlines").data not in (usual, plain)
+
+
 def test_a_label_map_numbers_the_segments(client: FlaskClient, png: bytes) -> None:
     response = post(client, png, "?output=labelmap")
     assert response.content_type == "image/png"

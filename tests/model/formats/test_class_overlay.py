@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model.formats.overlay import PALETTE, class_colour, draw_class_map, draw_overlay, draw_result
+from model.formats.overlay import PALETTE, Layers, class_colour, draw_class_map, draw_overlay, draw_result
 from model.results.result import ClassMap, Result
 from model.results.segments import Segments
 
@@ -139,3 +139,23 @@ def test_a_model_of_objects_has_the_overlay_of_objects() -> None:
     )
 
     assert (draw_result(picture, Result(segments), NAMES) == draw_overlay(picture, segments, NAMES)).all()
+
+
+def test_only_the_layers_asked_for_are_drawn() -> None:
+    labels = labels_of(640, 480)
+    segments = Segments(
+        size=(640, 480),
+        boxes=np.array([[100, 250, 600, 470]], np.int32),
+        class_ids=np.array([1], np.int32),
+        scores=np.array([0.9], np.float32),
+        masks=[np.ones((220, 500), np.uint8)],
+    )
+    result = Result(segments, map_of(labels))
+
+    nothing = draw_result(grey_picture(640, 480), result, NAMES, Layers(0, False, False))
+    boxed = draw_result(grey_picture(640, 480), result, NAMES, Layers(0, False, False, boxes=True))
+    unlabelled = draw_result(grey_picture(640, 480), result, NAMES, Layers(labels=False))
+
+    assert (nothing == 90).all()
+    assert (boxed[300, 100] == class_colour(1)).all() and (boxed[300, 300] == 90).all()
+    assert not is_legend(unlabelled).any() and (unlabelled[300, 100] != 90).any()

@@ -8,7 +8,7 @@ import pytest
 from hard_segments import HARD
 
 from model.formats.label_map import segments_to_label_map
-from model.formats.overlay import PALETTE, draw_overlay, pick_colours
+from model.formats.overlay import PALETTE, Layers, draw_overlay, pick_colours
 from model.results.segments import Segments
 
 NAMES = ["background", "cell"]
@@ -152,3 +152,51 @@ def test_neighbours_have_different_colours() -> None:
     colours = pick_colours(boxes)
 
     assert colours[7] not in (colours[0], PALETTE[0])
+
+
+BOX = (100, 100, 300, 250)
+
+
+@pytest.mark.parametrize(
+    ("layers", "seen"),
+    [
+        (Layers(), {"fill", "outline", "label"}),
+        (Layers(fill=0), {"outline", "label"}),
+        (Layers(outlines=False), {"fill", "label"}),
+        (Layers(labels=False), {"fill", "outline"}),
+        (Layers(outlines=False, labels=False, boxes=True), {"fill", "box"}),
+        (Layers(fill=0, outlines=False, labels=False), set()),
+    ],
+)
+def test_only_the_layers_asked_for_are_drawn(layers: Layers, seen: set[str]) -> None:
+    segments = segments_in([BOX], (400, 300))
+    segments.masks[0][:, :20] = 0  # so that the box is not the outline
+    colour = np.array(PALETTE[0])
+
+    overlay = draw_overlay(grey_picture(400, 300), segments, NAMES, layers)
+
+    def is_in_colour(x: int, y: int) -> bool:
+        return bool(np.abs(overlay[y, x].astype(int) - colour).max() < 25)
+
+    found = {
+        "fill": (overlay[175, 200] != 90).any(),
+        "outline": is_in_colour(120, 200),
+        "box": is_in_colour(100, 200),
+        "label": black_pixels(overlay) > 0,
+    }
+    assert {name for name, is_seen in found.items() if is_seen} == seen
+
+
+def test_the_fill_is_as_opaque_as_asked() -> None:
+    overlay = draw_overlay(
+        grey_picture(400, 300), segments_in([BOX], (400, 300)), NAMES, Layers(fill=1, labels=False)
+    )
+    assert (overlay[175, 200] == PALETTE[0]).all()
+
+
+def test_colours_that_are_given_are_used() -> None:
+    segments = segments_in([BOX], (400, 300))
+    overlay = draw_overlay(
+        grey_picture(400, 300), segments, NAMES, Layers(fill=1, labels=False), [(255, 0, 128)]
+    )
+    assert (overlay[175, 200] == (255, 0, 128)).all()
