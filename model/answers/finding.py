@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from model.answers.choosing import ChosenBy
 from model.answers.gate import Verdict
+from model.measures import Measures
 from model.pictures import Origin
 from model.results.result import Result
 from model.results.segments import Segments
@@ -33,6 +34,7 @@ class Finding:
         is_page_chosen: whether the request chose one of several pages, or a projection of all.
         is_cut: whether the end of the picture's file is missing, though no pixel is.
         arm: the version, `name@version`, if a split of the traffic chose it.
+        measures: the measures of the segments, if they were requested.
     """
 
     image: npt.NDArray[np.uint8]
@@ -47,6 +49,7 @@ class Finding:
     is_page_chosen: bool = True
     is_cut: bool = False
     arm: str | None = None
+    measures: Measures | None = None
 
     @property
     def segments(self) -> Segments:

@@ -38,7 +38,12 @@ NAMES = (
 
 
 class Intensities:
-    """The intensities of the segments of one picture."""
+    """The intensities of the segments of one picture.
+
+    Attributes:
+        names: NAMES for each channel; with several channels they end in its number, as
+            `skimage.measure.regionprops_table` writes it: "intensity_mean-0".
+    """
 
     def __init__(self, segments: Segments, image: npt.NDArray[Any]) -> None:
         """Take the segments, and the picture's values (H, W, C). Raises ValueError for another size."""
@@ -53,13 +58,11 @@ class Intensities:
         channels = image.shape[2]
         # As `skimage.measure.regionprops_table` names them.
         self._endings = [""] if channels == 1 else [f"-{channel}" for channel in range(channels)]
+        self.names = [f"{name}{ending}" for ending in self._endings for name in NAMES]
         self._near_objects = _near_objects(segments)
 
     def of(self, index: int) -> dict[str, float | None]:
-        """Return the measures in NAMES of the segment at `index`, for each channel; None if not defined.
-
-        With several channels, names end in the number of the channel: "intensity_mean-0".
-        """
+        """Return the measures in `names` of the segment at `index`; None where one is not defined."""
         x1, y1, x2, y2 = self._segments.boxes[index].tolist()
         mask = self._segments.masks[index].view(bool)
         inside = self._image[y1:y2, x1:x2][mask]  # (pixels, C)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from model.measures.intensity import Intensities
 from model.measures.names import Group, Measures, PixelSize
+from model.measures.shape import NAMES as SHAPES
 from model.measures.shape import shape_of
 from model.results.segments import Segments
 
@@ -33,14 +34,17 @@ def measure(
     Raises:
         ValueError: "intensity" is wanted, but `image` is None or not of the segments' size.
     """
+    names: list[str] = []
     values: list[dict[str, float | None]] = [{} for _ in range(len(segments))]
     if "shape" in wanted:
+        names += SHAPES
         for index, measures in enumerate(values):
             measures |= shape_of(segments.masks[index], segments.boxes[index], segments.size, pixel_size)
     if "intensity" in wanted:
         if image is None:
             raise ValueError("intensities can be measured only with the values of the picture")
         intensities = Intensities(segments, image)
+        names += intensities.names
         for index, measures in enumerate(values):
             measures |= intensities.of(index)
-    return Measures(values, pixel_size)
+    return Measures(names, values, pixel_size)

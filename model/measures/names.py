@@ -33,11 +33,13 @@ class Measures:
     """The measures of a picture's segments.
 
     Attributes:
+        names: the names of the measures, which every segment has in this order.
         values: for each segment, in order, its measures by name; None where a measure is not defined, such
-            as the circularity of a single pixel. All segments have the same names.
+            as the circularity of a single pixel.
         pixel_size: the size of a pixel by which lengths are in µm and areas in µm²; None: they are in pixels.
     """
 
+    names: Sequence[str]
     values: Sequence[dict[str, float | None]]
     pixel_size: PixelSize | None = None
 

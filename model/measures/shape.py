@@ -8,7 +8,6 @@ compare each measure with regionprops.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import cv2
 import numpy as np
@@ -89,9 +88,8 @@ def shape_of(
 
 def _perimeter(mask: Mask) -> float:
     """Return the length of the outlines, those of holes included, as `skimage.measure.perimeter` does."""
-    outside = {"borderType": cv2.BORDER_CONSTANT}
-    border = cv2.subtract(mask, cv2.erode(mask, _CROSS, **outside, borderValue=0))
-    codes = cv2.filter2D(border, -1, _NEIGHBOURS, **outside)
+    border = cv2.subtract(mask, cv2.erode(mask, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0))
+    codes = np.asarray(cv2.filter2D(border, -1, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT), np.uint8)
     return float(np.bincount(codes.ravel(), minlength=len(_LENGTHS)) @ _LENGTHS)
 
 
