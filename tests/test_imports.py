@@ -338,6 +338,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             (
                 *("model.results.segments", "model.results.masks", "model.results.polygons"),
                 *("model.results.result", "model.answers.finding", "model.formats", "model.measures"),
+                "model.files.whole_files",
             ),
         ),
         ("model.measures", ("model.measures", "model.results.masks", "model.results.segments")),

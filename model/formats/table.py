@@ -99,7 +99,7 @@ def segments_to_rows(
         diameter = 2 * math.sqrt(area / math.pi)
         row = [
             index + 1,
-            _FORMULA.sub("'", class_names[class_id]),
+            cell_text(class_names[class_id]),
             class_id,
             scores[index],
             *(x1, y1, width, height, area),
@@ -114,6 +114,11 @@ def segments_to_rows(
             row += [_digits(of_segment[name]) for name in added]
         rows.append(row)
     return [*columns, *added.values()], rows
+
+
+def cell_text(text: str) -> str:
+    """The text, with an apostrophe before any part of it that a spreadsheet would read as a formula."""
+    return _FORMULA.sub("'", text)
 
 
 def _added(measures: Measures | None, columns: Sequence[str]) -> dict[str, str]:
