@@ -119,9 +119,10 @@ def _statistics(values: npt.NDArray[Any]) -> dict[str, float]:
 def _squares(values: npt.NDArray[Any], mean: float) -> float:
     """Return the sum of the squared differences from the mean."""
     total = 0.0
-    for start in range(0, len(values), _BLOCK):
-        differences = values[start : start + _BLOCK] - mean
-        total += float(np.dot(differences, differences))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values have no deviation
+        for start in range(0, len(values), _BLOCK):
+            differences = values[start : start + _BLOCK] - mean
+            total += float(np.dot(differences, differences))
     return total
 
 
