@@ -161,6 +161,8 @@ class Service:
                 page=parameters.page,
                 channel=parameters.channel,
                 projection=parameters.projection,
+                measured=wanted.measured,
+                pixel_size=parameters.pixel_size,
                 stopwatch=picture.stopwatch,
                 decode=decode,
                 lane=lambda size: inference.lane(weight_of(size, candidates)),

@@ -13,6 +13,7 @@ from model.files.system_errors import in_words
 
 COMMANDS = {
     "segment": ("segment", "find the objects in pictures"),
+    "measure": ("measure", "measure the objects in pictures: one table, a row for each object"),
     "models": ("models", "list the available models"),
     "fetch": ("fetch", "download a published model, or one registered in MLflow"),
     "register": ("register", "register a model in MLflow, from where it can be fetched"),

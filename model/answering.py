@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from model.answers.choosing import Candidate, ChosenBy, GatePolicy, choose, judge
@@ -11,6 +11,7 @@ from model.answers.finding import Finding
 from model.families.family import Size, Turn
 from model.formats.encode import FileFormat, check_encodable
 from model.formats.registry import Format
+from model.measures import Group, measure
 from model.pictures import Decode, Limits, Projection, decode_reduced, whole
 from model.pictures.limits import DEFAULT_LIMITS
 from model.results.result import USUAL_CEILING, Result, Split, Wishes
@@ -91,6 +92,8 @@ def find(
     page: int | None = None,
     channel: int | None = None,
     projection: Projection = "none",
+    measured: Collection[Group] = (),
+    pixel_size: float | None = None,
     stopwatch: Stopwatch | None = None,
     decode: Decode = decode_reduced,
     lane: Callable[[Size], AbstractContextManager[object]] = nullcontext,
@@ -110,6 +113,8 @@ def find(
             refused before the model runs.
         limits: the limits on the picture.
         page, channel, projection: as in `model.pictures.decode`; page None: the first.
+        measured: the groups of measures to add to the finding.
+        pixel_size: the width of a pixel in micrometres, for measures; None: as the file says, if it does.
         stopwatch: measures the stages "decode", "infer" and "masks"; the finding keeps it.
         decode: decodes the picture, in this or in another process.
         lane: returns, for the size of the decoded picture, the context manager that is held while models
@@ -125,7 +130,15 @@ def find(
     stopwatch = stopwatch or Stopwatch()
     enough = whole if shows_picture else _enough_for(candidates)
     with stopwatch.measure("decode"):
-        decoded = decode(data, enough, limits, page=page or 0, channel=channel, projection=projection)
+        decoded = decode(
+            data,
+            enough,
+            limits,
+            page=page or 0,
+            channel=channel,
+            projection=projection,
+            keeps_values="intensity" in measured,
+        )
     if picture_format is not None:  # checked now rather than after seconds of inference
         check_encodable(decoded.size, picture_format)
     verdicts = judge(candidates, decoded.image, chosen_by, gate)
@@ -141,6 +154,11 @@ def find(
 
     with lane(decoded.size):
         chosen = choose(candidates, verdicts, predict, chosen_by, gate)
+    measures = None
+    if measured:
+        sides = decoded.origin.pixel_size if pixel_size is None else (pixel_size, pixel_size)
+        with stopwatch.measure("masks"):
+            measures = measure(chosen.result.segments, decoded.values, measured, sides)
     return Finding(
         decoded.image,
         chosen.result,
@@ -154,6 +172,7 @@ def find(
         is_page_chosen=page is not None or projection != "none",
         is_cut=decoded.is_cut,
         arm=chosen.arm,
+        measures=measures,
     )
 
 

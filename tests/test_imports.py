@@ -220,7 +220,7 @@ FLOORS = {
     "model": (
         ("files", "malloc", "results", "stopwatch"),
         ("pictures", "engines"),
-        ("drift",),
+        ("drift", "measures"),
         ("data", "storage"),
         ("checking", "evaluation", "training"),
         ("families",),
@@ -324,6 +324,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                 *(
                     "model.answers.choosing",
                     "model.answers.gate",
+                    "model.measures",
                     "model.storage.manifest",
                     "model.pictures",
                     "model.results.result",
@@ -336,9 +337,11 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             "model.formats",
             (
                 *("model.results.segments", "model.results.masks", "model.results.polygons"),
-                *("model.results.result", "model.answers.finding", "model.formats"),
+                *("model.results.result", "model.answers.finding", "model.formats", "model.measures"),
+                "model.files.whole_files",
             ),
         ),
+        ("model.measures", ("model.measures", "model.results.masks", "model.results.segments")),
         ("model.pictures.tiles", ()),
         ("model.engines.stages", ()),
         ("model.pictures.limits", ()),

@@ -22,6 +22,7 @@ from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.overlay import USUAL_FILL, Layers
 from model.formats.registry import FORMATS
+from model.measures import GROUPS, Group
 from model.pictures import Projection
 from model.results.result import MOST_SEGMENTS, USUAL_CEILING, Split
 
@@ -189,7 +190,15 @@ class Parameters(BaseModel):
         le=1_000_000,
         allow_inf_nan=False,
         title="a number of micrometres above 0",
-        description="The width of a pixel in micrometres; csv then also has lengths and areas in µm and µm².",
+        description="The width of a pixel in micrometres; csv then also has lengths and areas in µm and µm²,"
+        " and measures are in them.",
+    )
+    measure: Annotated[list[Group], Names] = Field(
+        default=[],
+        title=f"{' or '.join(GROUPS)}, or both",
+        description="What to measure of each segment, in json, csv, coco and geojson: its shape, and the"
+        " intensity of the file's own values in each channel. In micrometres if pixel_size or the file says"
+        " the size of a pixel.",
     )
 
     @property
@@ -282,7 +291,7 @@ def _is_text(value: object) -> bool:
 
 
 def _may_repeat(name: str) -> bool:
-    return name in ("classes", "include", "draw")
+    return name in ("classes", "include", "draw", "measure")
 
 
 def _from_text(name: str, text: str) -> str | float:

@@ -10,6 +10,7 @@ from app.errors import BadParameter
 from app.requests.parameters import Parameters
 from model.formats.encode import FileFormat
 from model.formats.registry import FORMATS, JSON, OVERLAY, Format, Options
+from model.measures import Group
 
 _OVERLAYS: dict[str, FileFormat] = {"image/png": "png", "image/jpeg": "jpeg", "image/webp": "webp"}
 
@@ -27,11 +28,13 @@ class Wanted:
         output: the format.
         options: the options of the format.
         included: the pictures to add to JSON, "overlay" or "picture".
+        measured: the measures to add to each segment, if the format has them.
     """
 
     output: Format
     options: Options
     included: tuple[str, ...] = ()
+    measured: tuple[Group, ...] = ()
 
     @property
     def shows_picture(self) -> bool:
@@ -73,4 +76,9 @@ def _wanted(parameters: Parameters, output: Format, image_format: FileFormat) ->
         parameters.pixel_size,
         parameters.layers,
     )
-    return Wanted(output, options, tuple(parameters.include) if output is JSON else ())
+    return Wanted(
+        output,
+        options,
+        tuple(parameters.include) if output is JSON else (),
+        tuple(parameters.measure) if output.has_measures else (),
+    )

@@ -100,7 +100,6 @@ def show_problem(error: Exception) -> Response:
 
 def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}), **values: Any) -> Response:
     loaded = current_service().models.versions.loaded
-    served = loaded.usual if loaded else {}
     page = _render(
         "index.html",
         page_data=_page_data(loaded) if loaded else None,

@@ -101,6 +101,7 @@ class Decoding:
                 page: int = 0,
                 channel: int | None = None,
                 projection: Projection = "none",
+                keeps_values: bool = False,
             ) -> Decoded:
                 with ExitStack() as running:
                     running.enter_context(small.turn(patience, timeout, waiting))  # for the header
@@ -132,10 +133,12 @@ class Decoding:
                         page=page,
                         channel=channel,
                         projection=projection,
+                        keeps_values=keeps_values,
                         before_pixels=header_read,
                         check=patience.check,
                     )
-                large.lighten(kept_bytes * math.prod(decoded.size))
+                of_values = 0 if decoded.values is None else decoded.values.nbytes
+                large.lighten(kept_bytes * math.prod(decoded.size) + of_values)
                 return decoded
 
             yield decode

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from model.answers.choosing import ChosenBy
 from model.answers.gate import Verdict
+from model.measures import Measures
 from model.pictures import Origin
 from model.results.result import Result
 from model.results.segments import Segments
@@ -35,6 +36,7 @@ class Finding:
         is_cut: whether the end of the picture's file is missing, though no pixel is.
         arm: the version, `name@version`, if a split of the traffic chose it.
         colours: the colour of each segment, (red, green, blue); None: the overlay picks them.
+        measures: the measures of the segments, if they were requested.
     """
 
     image: npt.NDArray[np.uint8]
@@ -50,6 +52,7 @@ class Finding:
     is_cut: bool = False
     arm: str | None = None
     colours: Sequence[tuple[int, int, int]] | None = None
+    measures: Measures | None = None
 
     @property
     def segments(self) -> Segments:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model.formats.json import MaskFormat
+from model.measures import Measures
 from model.results.masks import Mask, RunLengths, to_rle
 from model.results.polygons import to_parts
 from model.results.segments import Segments
@@ -14,7 +15,11 @@ _IMAGE_ID = 1
 
 
 def segments_to_coco(
-    segments: Segments, class_names: Sequence[str], *, mask_format: MaskFormat = "rle"
+    segments: Segments,
+    class_names: Sequence[str],
+    *,
+    mask_format: MaskFormat = "rle",
+    measures: Measures | None = None,
 ) -> dict[str, Any]:
     """A COCO data set of plain Python values, with an annotation for each segment, best score first.
 
@@ -27,6 +32,7 @@ def segments_to_coco(
                 would fill, or without pixels;
             "png": run lengths, since COCO has no PNG masks;
             "none": absent.
+        measures: those of the segments, which become a member `measures` of each annotation.
 
     Returns:
         The members info, licenses, images, annotations and categories. The image has id 1 and the file name
@@ -52,6 +58,8 @@ def segments_to_coco(
         }
         if edited[index]:
             annotation["attributes"] = {"edited": True}
+        if measures is not None:
+            annotation["measures"] = measures.values[index]
         if mask_format != "none":
             annotation["segmentation"] = _segmentation(segments, index, polygons=mask_format == "polygon")
         annotations.append(annotation)

@@ -7,6 +7,7 @@ from typing import Any
 
 from model.formats.archive import segment_name
 from model.formats.overlay import PALETTE, Colour
+from model.measures import Measures, heading
 from model.results.polygons import Integers, to_parts
 from model.results.segments import Segments
 
@@ -21,6 +22,7 @@ def segments_to_geojson(
     class_names: Sequence[str],
     *,
     colour_of: Callable[[int], Colour] = palette_colour,
+    measures: Measures | None = None,
 ) -> dict[str, Any]:
     """A FeatureCollection of plain Python values, a feature for each segment, best score first.
 
@@ -28,6 +30,8 @@ def segments_to_geojson(
         segments: the model's answer.
         class_names: the model's class names by class id; entry 0 is the background.
         colour_of: the colour in which QuPath shows a class, by class id.
+        measures: those of the segments, which become measurements. Those that are not defined are left out,
+            because QuPath reads numbers only.
 
     Returns:
         RFC 7946, except that coordinates are pixels instead of degrees, with (0, 0) the upper left corner of
@@ -61,12 +65,23 @@ def segments_to_geojson(
                     "measurements": {
                         "Score": scores[index],
                         "Area px^2": areas[index],
+                        **_measurements(measures, index),
                     },
                     **({"edited": True} if edited[index] else {}),
                 },
             }
         )
     return {"type": "FeatureCollection", "features": features}
+
+
+def _measurements(measures: Measures | None, index: int) -> dict[str, float]:
+    if measures is None:
+        return {}
+    return {
+        heading(name, measures.pixel_size): value
+        for name, value in measures.values[index].items()
+        if value is not None
+    }
 
 
 def _geometry(parts: Sequence[Sequence[Integers]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from model.answers.finding import Finding
 from model.formats.encode import encode_mask
+from model.measures import Measures
 from model.results.masks import to_rle
 from model.results.polygons import to_rings
 from model.results.segments import Segments
@@ -34,7 +35,10 @@ def finding_to_json(finding: Finding, *, mask_format: MaskFormat = "rle") -> dic
         **_gate(finding),
         "image": _image(finding),
         **_truncated(finding),
-        "segments": segments_to_json(finding.segments, finding.class_names, mask_format=mask_format),
+        **_measured(finding),
+        "segments": segments_to_json(
+            finding.segments, finding.class_names, mask_format=mask_format, measures=finding.measures
+        ),
     }
 
 
@@ -65,8 +69,22 @@ def _truncated(finding: Finding) -> dict[str, Any]:
     return {"truncated": True, "found": finding.result.found} if finding.result.left_out else {}
 
 
+def _measured(finding: Finding) -> dict[str, Any]:
+    measures = finding.measures
+    if measures is None:
+        return {}
+    measured: dict[str, Any] = {"unit": measures.unit}
+    if measures.pixel_size is not None:
+        measured["pixel_size"] = dict(zip("xy", measures.pixel_size, strict=True))
+    return {"measured": measured}
+
+
 def segments_to_json(
-    segments: Segments, class_names: Sequence[str], *, mask_format: MaskFormat = "rle"
+    segments: Segments,
+    class_names: Sequence[str],
+    *,
+    mask_format: MaskFormat = "rle",
+    measures: Measures | None = None,
 ) -> list[dict[str, Any]]:
     """One dict per segment, best score first, with plain Python values.
 
@@ -80,10 +98,11 @@ def segments_to_json(
                 exactly the mask's pixels. COCO's tools unite rings, which fills the holes;
             "png": a PNG file in base64 of only the box, one bit per pixel, white for the object;
             "none": `mask` is absent.
+        measures: those of the segments.
 
     Returns:
         Dicts with id (from 1), class, class_id, score (0 to 1, cut to 4 digits), box [x, y, width, height]
-        and area in pixels, mask, and edited if it is true.
+        and area in pixels, measures if there are any, mask, and edited if it is true.
 
     Raises:
         CannotEncode: a box has a side of more than a million pixels, for "png".
@@ -104,6 +123,8 @@ def segments_to_json(
         }
         if edited[index]:
             segment["edited"] = True
+        if measures is not None:
+            segment["measures"] = measures.values[index]
         mask, box = segments.masks[index], segments.boxes[index]
         match mask_format:
             case "rle":

@@ -62,6 +62,7 @@ class Format:
         shows_picture: whether it shows the picture's pixels, so that a reduced copy does not suffice.
         by_accept: whether the Accept header can select it by its media types.
         schema: the schema of its JSON, if it is JSON.
+        has_measures: whether it has the measures of segments, if they are requested.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Format:
     shows_picture: bool = False
     by_accept: bool = False
     schema: type[BaseModel] | None = None
+    has_measures: bool = False
 
     def picture_format(self, options: Options) -> FileFormat | None:
         """The file format of the picture that it writes; None if it does not write a picture."""
@@ -123,7 +125,9 @@ def _cutout_files(finding: Finding) -> Iterator[tuple[str, bytes]]:
 
 
 def _csv(finding: Finding, options: Options) -> bytes:
-    return segments_to_csv(finding.segments, finding.class_names, pixel_size=options.pixel_size)
+    return segments_to_csv(
+        finding.segments, finding.class_names, pixel_size=options.pixel_size, measures=finding.measures
+    )
 
 
 def _json(finding: Finding, options: Options) -> bytes:
@@ -133,7 +137,12 @@ def _json(finding: Finding, options: Options) -> bytes:
 
 def _coco(finding: Finding, options: Options) -> bytes:
     return orjson.dumps(
-        segments_to_coco(finding.segments, finding.class_names, mask_format=options.mask_format)
+        segments_to_coco(
+            finding.segments,
+            finding.class_names,
+            mask_format=options.mask_format,
+            measures=finding.measures,
+        )
     )
 
 
@@ -144,7 +153,10 @@ def _rois(finding: Finding, options: Options) -> bytes:
 def _geojson(finding: Finding, options: Options) -> bytes:
     # For semantic models as in the overlay, which has one colour per class.
     colour_of = palette_colour if finding.result.class_map is None else class_colour
-    return orjson.dumps(segments_to_geojson(finding.segments, finding.class_names, colour_of=colour_of))
+    found = segments_to_geojson(
+        finding.segments, finding.class_names, colour_of=colour_of, measures=finding.measures
+    )
+    return orjson.dumps(found)
 
 
 _ALL = (
@@ -208,6 +220,7 @@ _ALL = (
         download=".csv",
         ending=".csv",
         write=_csv,
+        has_measures=True,
         by_accept=True,
     ),
     Format(
@@ -220,6 +233,7 @@ _ALL = (
         download=".json",
         ending=".json",
         write=_json,
+        has_measures=True,
         by_accept=True,
         schema=schemas.Found,
     ),
@@ -233,6 +247,7 @@ _ALL = (
         download="-coco.json",
         ending="-coco.json",
         write=_coco,
+        has_measures=True,
         schema=schemas.CocoData,
     ),
     Format(
@@ -256,6 +271,7 @@ _ALL = (
         download=".geojson",
         ending=".geojson",
         write=_geojson,
+        has_measures=True,
         by_accept=True,
         schema=schemas.GeoJson,
     ),

@@ -31,6 +31,11 @@ class Segment(JsonObject):
     score: float = Field(ge=0, le=1)
     box: list[int] = Field(min_length=4, max_length=4, description="x, y, width, height")
     area: int = Field(ge=0, description="pixels of its mask")
+    measures: dict[str, float | None] | None = Field(
+        default=None,
+        description="only with measure: its measures by name; null where one is not defined. `measured` says"
+        " the unit",
+    )
     mask: RunLengths | list[list[float]] | str | None = Field(
         default=None,
         description="run lengths; or polygons, a list of rings including holes, with the even-odd rule;"
@@ -104,6 +109,15 @@ class UsedImage(JsonObject):
     )
 
 
+class Measured(JsonObject):
+    """The unit of measures, with the parameter measure."""
+
+    unit: Literal["µm", "px"] = Field(description="of lengths; areas are in its square")
+    pixel_size: PixelSize | None = Field(
+        default=None, description="the one that was used, from the request or the file"
+    )
+
+
 class Found(JsonObject):
     """The segments of one image."""
 
@@ -114,6 +128,7 @@ class Found(JsonObject):
         default=None, description="only if more segments were found than the answer has"
     )
     found: int | None = Field(default=None, ge=2, description="with truncated: the number that was found")
+    measured: Measured | None = Field(default=None, description="only with measure")
     segments: list[Segment]
 
 
@@ -142,6 +157,9 @@ class CocoAnnotation(JsonObject):
     area: int = Field(ge=0, description="pixels of its mask")
     iscrowd: int = Field(ge=0, le=0)
     score: float = Field(ge=0, le=1)
+    measures: dict[str, float | None] | None = Field(
+        default=None, description="only with measure: its measures by name"
+    )
     segmentation: RunLengths | list[list[int]] | None = Field(
         default=None,
         description="run lengths; or, with mask_format=polygon and for masks without holes, polygons;"

@@ -7,9 +7,11 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 
+from model.measures import Measures, heading
 from model.results.masks import Mask
 from model.results.segments import Segments
 
@@ -47,34 +49,57 @@ EDITED_COLUMN = "edited"
 
 
 def segments_to_csv(
-    segments: Segments, class_names: Sequence[str], *, pixel_size: float | None = None
+    segments: Segments,
+    class_names: Sequence[str],
+    *,
+    pixel_size: float | None = None,
+    measures: Measures | None = None,
 ) -> bytes:
-    """A CSV file (RFC 4180) in UTF-8: COLUMNS, then a row for each segment, best score first.
+    """A CSV file (RFC 4180) in UTF-8: a header, then a row for each segment, best score first.
+
+    The arguments and the columns are those of `segments_to_rows`; cells without a value are empty.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)  # its default dialect is that of the RFC
+    columns, rows = segments_to_rows(segments, class_names, pixel_size=pixel_size, measures=measures)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def segments_to_rows(
+    segments: Segments,
+    class_names: Sequence[str],
+    *,
+    pixel_size: float | None = None,
+    measures: Measures | None = None,
+) -> tuple[list[str], list[list[Any]]]:
+    """The headings of the table and its rows, a row for each segment, best score first.
 
     Args:
         segments: the model's answer.
         class_names: the model's class names by class id; entry 0 is the background. An apostrophe is
             inserted before any part of a name that a spreadsheet would read as a formula.
-        pixel_size: the width of a pixel in micrometres; if given, SIZED_COLUMNS follow the others.
+        pixel_size: the width of a pixel in micrometres; if given, SIZED_COLUMNS follow COLUMNS.
+        measures: those of the segments. They follow, except those that already have a column, such as the
+            area in pixels.
 
     If a person has edited any of the segments, the last column is EDITED_COLUMN: "true" or "false".
 
     Returns:
         Lengths are in pixels. Positions are relative to the image's upper left corner, so that the centre of
         its first pixel is at 0.5, 0.5, as in ImageJ and QuPath. `equivalent_diameter` is that of a circle
-        with the same area. A mask without pixels has no centroid: the cells are empty.
+        with the same area. A mask without pixels has no centroid: its value is None.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)  # its default dialect is that of the RFC
     edited = segments.are_edited()
     tells_edited = any(edited)
-    writer.writerow(
-        [
-            *COLUMNS,
-            *(() if pixel_size is None else SIZED_COLUMNS),
-            *((EDITED_COLUMN,) if tells_edited else ()),
-        ]
-    )
+    columns = [
+        *COLUMNS,
+        *(() if pixel_size is None else SIZED_COLUMNS),
+        *((EDITED_COLUMN,) if tells_edited else ()),
+    ]
+    added = _added(measures, columns)
+    rows: list[list[Any]] = []
     areas = segments.areas().tolist()
     scores = segments.written_scores()
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
@@ -84,7 +109,7 @@ def segments_to_csv(
         diameter = 2 * math.sqrt(area / math.pi)
         row = [
             index + 1,
-            _FORMULA.sub("'", class_names[class_id]),
+            cell_text(class_names[class_id]),
             class_id,
             scores[index],
             *(x1, y1, width, height, area),
@@ -96,8 +121,29 @@ def segments_to_csv(
             row += [None if number is None else f"{number:.6g}" for number in sized]
         if tells_edited:
             row.append(str(edited[index]).lower())
-        writer.writerow(row)
-    return text.getvalue().encode()
+        if measures is not None:
+            of_segment = measures.values[index]
+            row += [_digits(of_segment[name]) for name in added]
+        rows.append(row)
+    return [*columns, *added.values()], rows
+
+
+def cell_text(text: str) -> str:
+    """The text, with an apostrophe before any part of it that a spreadsheet would read as a formula."""
+    return _FORMULA.sub("'", text)
+
+
+def _added(measures: Measures | None, columns: Sequence[str]) -> dict[str, str]:
+    """The heading by name of each measure that is not yet in a column."""
+    if measures is None:
+        return {}
+    headings = {name: heading(name, measures.pixel_size) for name in measures.names}
+    return {name: title for name, title in headings.items() if title not in columns}
+
+
+def _digits(measure: float | None) -> float | str | None:
+    """The measure with no more digits than anybody compares; a whole number stays as it is."""
+    return f"{measure:.10g}" if isinstance(measure, float) else measure
 
 
 def _centroid(mask: Mask, left: int, top: int) -> tuple[float | None, float | None]:

@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ class RawPixels:
         premultiplied: whether the colours are already multiplied by the opacity.
         inverted: whether low values are bright.
         profile: an ICC profile; it is used for colours only.
+        shift: by how many bits the values of the file were shifted up to fill their type, as 12 bits in 16.
     """
 
     values: npt.NDArray[np.generic]
@@ -36,6 +38,7 @@ class RawPixels:
     premultiplied: bool = False
     inverted: bool = False
     profile: bytes | None = None
+    shift: int = 0
 
 
 def to_rgb(picture: Image.Image | RawPixels, channel: int | None = None) -> npt.NDArray[np.uint8]:
@@ -87,6 +90,45 @@ def as_raw_pixels(picture: Image.Image | RawPixels, channel: int | None) -> tupl
     if _is_deep(picture):
         return RawPixels(np.asarray(picture)[:, :, np.newaxis], colour=False), channel
     return RawPixels(image_to_rgb(picture, channel), colour=True), None
+
+
+def own_values(picture: Image.Image | RawPixels, channel: int | None = None) -> npt.NDArray[Any]:
+    """Return (H, W, C), the values of a picture as its file has them, in native byte order.
+
+    Nothing is stretched, and no colour profile is applied. Palettes and YCbCr become RGB, and 1 to 7 bits
+    fill 8. Opacity is left out. Half floats become float32.
+
+    Args:
+        picture: the picture; its EXIF orientation is ignored.
+        channel: the only channel to return, as `to_rgb` numbers them; C is then 1.
+
+    Raises:
+        NoSuchChannel: the picture has fewer channels.
+    """
+    if isinstance(picture, RawPixels) or _is_deep(picture):
+        pixels, _ = as_raw_pixels(picture, channel)
+        return _own_values_of(pixels, channel)
+    bands = _bands(picture)
+    if channel is not None:
+        check_channel(len(bands), channel)
+        if bands[channel] == "A":
+            return np.asarray(picture.convert("RGBA").getchannel("A"))[:, :, np.newaxis]
+    mode = "".join(bands).removesuffix("A")
+    values = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    values = values.reshape(*values.shape[:2], len(mode))
+    return values if channel is None else values[:, :, channel : channel + 1]
+
+
+def _own_values_of(pixels: RawPixels, channel: int | None) -> npt.NDArray[Any]:
+    values = native(pixels.values)
+    if channel is not None:
+        check_channel(values.shape[2], channel)
+        values = values[:, :, channel : channel + 1]
+    elif pixels.alpha is not None:
+        values = np.delete(values, pixels.alpha, axis=2)
+    if pixels.shift:
+        values = values >> pixels.shift if values.dtype.kind in "iu" else values / (1 << pixels.shift)
+    return values
 
 
 def channel_count(picture: Image.Image | RawPixels) -> int:

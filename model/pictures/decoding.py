@@ -6,7 +6,7 @@ import io
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from PIL import Image
 
 from model.pictures import bmp, gif, png, tiff
 from model.pictures.axes import axes_of
-from model.pictures.colours import RawPixels, channel_count, to_rgb
+from model.pictures.colours import RawPixels, channel_count, own_values, to_rgb
 from model.pictures.endings import completed, going_on
 from model.pictures.headers import recognise
 from model.pictures.jpeg import has_all_scans
@@ -62,12 +62,15 @@ class Decoded:
         size: (width, height) of the whole picture, upright.
         origin: its place in the file, and what the file says about it.
         is_cut: whether the end of the file is missing, though no pixel is.
+        values: (H, W, C), the whole, upright picture's own values, which were neither stretched nor converted
+            by a colour profile, read-only; None unless they were requested. Opacity is left out.
     """
 
     image: npt.NDArray[np.uint8]
     size: tuple[int, int]
     origin: Origin
     is_cut: bool = False
+    values: npt.NDArray[Any] | None = None
 
 
 class Decode(Protocol):
@@ -82,6 +85,7 @@ class Decode(Protocol):
         page: int = 0,
         channel: int | None = None,
         projection: Projection = "none",
+        keeps_values: bool = False,
     ) -> Decoded: ...
 
 
@@ -137,6 +141,7 @@ def decode_reduced(
     page: int = 0,
     channel: int | None = None,
     projection: Projection = "none",
+    keeps_values: bool = False,
     before_pixels: BeforePixels = not_told,
 ) -> Decoded:
     """Decode like `decode`, but a JPEG at 1/2, 1/4 or 1/8 of its size if that leaves enough pixels.
@@ -149,6 +154,7 @@ def decode_reduced(
             is read.
         limits: as in `decode`; they apply to the whole size.
         page, channel, projection: as in `decode`.
+        keeps_values: whether to return the picture's own values too; it is then not reduced.
         before_pixels: called once the header is read, with the memory that the pixels take. To stop the
             decoding, it raises a PictureError or a BaseException that is not an Exception.
 
@@ -156,13 +162,16 @@ def decode_reduced(
         PictureError: as in `decode`.
     """
     file_format = recognise(data)
-    wanted = Wanted(enough, limits, page, channel, projection, before_pixels)
+    if keeps_values:
+        enough = whole
+    wanted = Wanted(enough, limits, page, channel, projection, before_pixels, keeps_values)
     try:
         if file_format == "TIFF":
             stored = _decode_tiff(data, wanted)
         else:
             stored = _decode_other(data, file_format, wanted)
         upright = turned(stored.rgb, stored.orientation)
+        values = None if stored.values is None else turned(stored.values, stored.orientation)
     except PictureError:
         raise
     except MemoryError as error:
@@ -173,8 +182,10 @@ def decode_reduced(
             f"the {file_format} picture is truncated or corrupt, or of a rare kind that is not supported"
         ) from error
     upright.flags.writeable = False
+    if values is not None:
+        values.flags.writeable = False
     size = stored.whole_size or (upright.shape[1], upright.shape[0])
-    return Decoded(upright, size, _origin(stored, wanted), stored.is_cut)
+    return Decoded(upright, size, _origin(stored, wanted), stored.is_cut, values)
 
 
 def _origin(stored: Stored, wanted: Wanted) -> Origin:
@@ -214,10 +225,15 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
         layout = pictures.layout(page)
         # A page that takes more is refused when it is read, with a message that says so.
         most = memory_needed("TIFF", limits.max_pixels, len(data), page=page)
-        wanted.before_pixels(layout.size, min(memory_for(layout.peak_bytes, len(data)), most), 1)
+        needed = min(memory_for(layout.peak_bytes, len(data)), most)
+        # A palette's colours are three channels.
+        samples = math.prod(layout.size) * max(layout.channels, 3)
+        needed += wanted.bytes_of_values(samples, layout.sample_bytes)
+        wanted.before_pixels(layout.size, needed, 1)
         picture, channel = tiff.read(layout, wanted.channel, limits)
         channels = max(layout.channels, channel_count(picture))
-        stored = Stored(to_rgb(picture, channel), layout.orientation, len(pictures), channels)
+        values = own_values(picture, channel) if wanted.keeps_values else None
+        stored = Stored(to_rgb(picture, channel), layout.orientation, len(pictures), channels, values=values)
     described = Directory.at(data, page_offsets(data, 0)[0])
     return replace(
         stored,
@@ -251,6 +267,7 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) 
 
     def before_pixels(whole: tuple[int, int], decoded: tuple[int, int]) -> None:
         needed = memory_needed(file_format, math.prod(decoded), len(data), page=page)
+        needed += wanted.bytes_of_values(4 * math.prod(decoded), 2)  # 16-bit colours take the most
         wanted.before_pixels(whole, needed, gone_over)
 
     if file_format in ALLOCATED_ON_OPENING:
@@ -284,6 +301,7 @@ def _decode_vetted(file: Vetted, file_format: str, wanted: Wanted, sent: bytes) 
             channel_count(picture),
             pixel_size_of(image, file_format, sent),
             size,
+            values=own_values(picture, channel) if wanted.keeps_values else None,
         )
 
 

@@ -6,12 +6,10 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from model.pictures import tiff
-from model.pictures.colours import RawPixels, as_raw_pixels, channel_count, raw_pixels_to_rgb
+from model.pictures.colours import RawPixels, as_raw_pixels, channel_count, own_values, raw_pixels_to_rgb
 from model.pictures.limits import (
     PagesDiffer,
     PictureTooLarge,
@@ -29,6 +27,8 @@ from model.pictures.vetting import vetted
 from model.pictures.wanted import Stored, Wanted
 
 _Picture = Image.Image | RawPixels
+
+_MEAN_BYTES = 8  # the mean of samples is a float64
 
 
 def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
@@ -53,11 +53,19 @@ def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
     needed = min(needed, memory_needed("TIFF", limits.max_pixels, file_bytes))
     # Pages of 8 bits a channel may be projected as they are shown, in three channels.
     channels = first.channels if first.sample_bytes > 1 else max(first.channels, 3)
-    needed += memory_beside(math.prod(first.size) * channels, first.sample_bytes, how)
-    _announce(first.size, needed, len(layouts), file_bytes, wanted)
+    samples = math.prod(first.size) * channels
+    needed += memory_beside(samples, first.sample_bytes, how)
+    of_values = wanted.bytes_of_values(samples, _MEAN_BYTES if how == "mean" else first.sample_bytes)
+    _announce(first.size, needed, of_values, len(layouts), file_bytes, wanted)
     pictures = (tiff.read(layout, wanted.channel, limits) for layout in layouts)
-    rgb, shown = _projected(pictures, how)
-    return Stored(rgb, first.orientation, len(layouts), max(first.channels, shown))
+    projected, channel, shown = _projected(pictures, how)
+    return Stored(
+        raw_pixels_to_rgb(projected, channel),
+        first.orientation,
+        len(layouts),
+        max(first.channels, shown),
+        values=own_values(projected, channel) if wanted.keeps_values else None,
+    )
 
 
 def _worked_on(layout: Layout) -> int:
@@ -89,14 +97,16 @@ def project_other(file: bytes, file_format: str, wanted: Wanted) -> Stored | Non
                 orientation, pixel_size = orientation_of(image), pixel_size_of(image, file_format, file)
             yield image, wanted.channel
 
-    rgb, channels = _projected(pictures(), wanted.projection)
-    return Stored(rgb, orientation, pages, channels, pixel_size)
+    projected, channel, channels = _projected(pictures(), wanted.projection)
+    rgb = raw_pixels_to_rgb(projected, channel)
+    values = own_values(projected, channel) if wanted.keeps_values else None
+    return Stored(rgb, orientation, pages, channels, pixel_size, values=values)
 
 
 def _projected(
     pictures: Iterable[tuple[_Picture, int | None]], how: Projection
-) -> tuple[npt.NDArray[np.uint8], int]:
-    """Return the projection, and how many channels a page has."""
+) -> tuple[RawPixels, int | None, int]:
+    """Return the projection, the index of the requested channel in it, and how many channels a page has."""
     channel: int | None = None
     channels = 0
 
@@ -108,7 +118,7 @@ def _projected(
             yield page
 
     projected = project(raw_pages(), how)
-    return raw_pixels_to_rgb(projected, channel), channels
+    return projected, channel, channels
 
 
 def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:
@@ -120,7 +130,8 @@ def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterat
         check_work(pages * pixels, limits)
         needed = memory_needed(file_format, pixels, len(file), page=1)
         needed += memory_beside(3 * pixels, 1, wanted.projection)
-        _announce(size, needed, pages, len(file), wanted)
+        of_values = wanted.bytes_of_values(3 * pixels, _MEAN_BYTES)
+        _announce(size, needed, of_values, pages, len(file), wanted)
 
     if file_format in ALLOCATED_ON_OPENING:
         prepare(ALLOCATED_ON_OPENING[file_format](file, limits))
@@ -137,14 +148,19 @@ def _loaded(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterat
         yield image
 
 
-def _announce(size: tuple[int, int], needed: int, pages: int, file_bytes: int, wanted: Wanted) -> None:
-    """Announce the memory that a projection takes; raise if a single picture may not take as much."""
+def _announce(
+    size: tuple[int, int], needed: int, of_values: int, pages: int, file_bytes: int, wanted: Wanted
+) -> None:
+    """Announce the memory that a projection takes, and its own values; raise if it takes too much.
+
+    Without the values, it may take as much as a single picture.
+    """
     if needed > most_memory_needed(wanted.limits, file_bytes):
         raise PictureTooLarge(
             f"the pages of {size[0]} x {size[1]} pixels are too large for a projection:"
             " ask for one page by its number"
         )
-    wanted.before_pixels(size, needed, pages)
+    wanted.before_pixels(size, needed + of_values, pages)
 
 
 def _opened(file: bytes, file_format: str, pages: int, wanted: Wanted) -> Iterator[Image.Image]:

@@ -123,6 +123,7 @@ def read(layout: Layout, channel: int | None, limits: Limits) -> tuple[Image.Ima
         premultiplied=alpha is not None and PREMULTIPLIED in extra,
         inverted=layout.photometric == GREY_INVERTED and values.dtype != np.uint8,
         profile=profile,
+        shift=_shift(values.dtype, layout.bits),
     )
     if mode := _mode(pixels):
         return _image(mode, values, profile), channel
@@ -260,7 +261,14 @@ def _full_range(values: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
         for rows in row_blocks(values.shape):
             values[rows] = scaled[values[rows]]
         return values
-    return np.left_shift(values, 8 * values.dtype.itemsize - bits, out=values)
+    return np.left_shift(values, _shift(values.dtype, bits), out=values)
+
+
+def _shift(dtype: np.dtype, bits: int) -> int:
+    """Return by how many bits `_full_range` shifts samples of `bits` bits; 0 if it does not shift them."""
+    if dtype.kind != "u" or dtype == np.uint8:
+        return 0
+    return max(0, 8 * dtype.itemsize - bits)
 
 
 def _coloured(layout: Layout, indices: npt.NDArray[Any], alpha: int | None) -> npt.NDArray[np.uint8]:

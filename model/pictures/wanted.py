@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,11 @@ class Wanted:
     channel: int | None
     projection: Projection
     before_pixels: BeforePixels
+    keeps_values: bool = False
+
+    def bytes_of_values(self, samples: int, item_bytes: int) -> int:
+        """Return the memory for the picture's own values, in addition to that for decoding it."""
+        return samples * item_bytes if self.keeps_values else 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Stored:
         whole_size: (width, height) of the whole picture, upright; None if it is not reduced.
         is_cut: whether the end of its file is missing.
         axes: what the pages of the file stand for, and its channels' names.
+        values: (H, W, C), its own values (`colours.own_values`), if they were requested.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -57,6 +64,7 @@ class Stored:
     whole_size: tuple[int, int] | None = None
     is_cut: bool = False
     axes: Axes = NOT_TOLD
+    values: npt.NDArray[Any] | None = None
 
 
 def not_told(size: tuple[int, int], needed: int, pages: int) -> None:

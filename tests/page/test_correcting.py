@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import await_answer, choose, file_of, in_window, place_picture, slide
+from browsing import await_answer, choose, file_of, in_window, place_picture
 from chromium import Page, expect
 from known_models import OBJECTS
 

@@ -29,14 +29,16 @@ _COPIES = 4
 def serve(connection: socket.socket) -> None:
     """Decode the files that arrive on `connection` until it is closed.
 
-    Each order is a file with {"page", "channel", "projection", "max_pixels", "max_frames"}. The decoder asks
-    two questions. With {"size"}, it asks to what size a JPEG may be reduced; the answer is {"least"}. With
-    {"whole", "needed", "pages"} (the size of the picture, the bytes of memory and the number of pages of that
-    size), it asks whether it may decode the pixels; the answer is {"seconds"} of processor time, or {"stop"}.
+    Each order is a file with {"page", "channel", "projection", "keeps_values", "max_pixels", "max_frames"}.
+    The decoder asks two questions. With {"size"}, it asks to what size a JPEG may be reduced; the answer is
+    {"least"}. With {"whole", "needed", "pages"} (the size of the picture, the bytes of memory and the number
+    of pages of that size), it asks whether it may decode the pixels; the answer is {"seconds"} of processor
+    time, or {"stop"}.
 
-    The decoder's last message is {"shape", "size", "origin", "is_cut"} with the pixels in a memory file,
-    {"stopped"}, {"refused", "why"}, or {"lacks_memory"}, which is true if the machine has no memory left and
-    false if the picture took more than it may.
+    The decoder's last message is {"shape", "size", "origin", "is_cut", "values"} with the pixels in a memory
+    file, {"stopped"}, {"refused", "why"}, or {"lacks_memory"}, which is true if the machine has no memory
+    left and false if the picture took more than it may. "values" is null, or {"shape", "dtype"} of the
+    picture's own values, which then come before the pixels in the file.
     """
     with suppress(Ended):
         while True:
@@ -81,9 +83,19 @@ class _Order:
         if decoded is None:
             send(self._connection, {"lacks_memory": not self._is_room_left()})
             return
-        with file_in_memory(decoded.image.data.cast("B")) as pixels:
-            told = {"size": decoded.size, "origin": asdict(decoded.origin), "is_cut": decoded.is_cut}
-            send(self._connection, {"shape": decoded.image.shape, **told}, pixels)
+        values, contents = decoded.values, [decoded.image.data.cast("B")]
+        told: dict[str, Any] = {
+            "shape": decoded.image.shape,
+            "size": decoded.size,
+            "origin": asdict(decoded.origin),
+            "is_cut": decoded.is_cut,
+            "values": None,
+        }
+        if values is not None:
+            contents.insert(0, values.data.cast("B"))  # first, where they are aligned
+            told["values"] = {"shape": values.shape, "dtype": values.dtype.str}
+        with file_in_memory(*contents) as pixels:
+            send(self._connection, told, pixels)
 
     def _decode(self) -> Decoded:
         values = self._values
@@ -94,6 +106,7 @@ class _Order:
             page=values["page"],
             channel=values["channel"],
             projection=values["projection"],
+            keeps_values=values["keeps_values"],
             before_pixels=self._before_pixels,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
 import mmap
 import os
 import select
@@ -173,7 +174,9 @@ def _received(answer: Message) -> Decoded:
         raise Ended
     try:
         height, width, channels = answer.values["shape"]
-        length = height * width * channels
+        values_shape, dtype = _kind_of_values(answer.values["values"])
+        values_bytes = math.prod(values_shape) * dtype.itemsize
+        length = values_bytes + height * width * channels
         # Sealed against shrinking: reading beyond the end of a mapped file would kill the service.
         fcntl.fcntl(answer.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         if channels != 3 or os.fstat(answer.descriptor).st_size < length:
@@ -185,9 +188,29 @@ def _received(answer: Message) -> Decoded:
     finally:
         os.close(answer.descriptor)
     width_of_whole, height_of_whole = answer.values["size"]
-    image = np.frombuffer(pixels, np.uint8).reshape(height, width, channels)
-    size = (width_of_whole, height_of_whole)
-    return Decoded(image, size, _origin(answer.values["origin"]), bool(answer.values["is_cut"]))
+    image = np.frombuffer(pixels, np.uint8, height * width * channels, values_bytes)
+    values = np.frombuffer(pixels, dtype, math.prod(values_shape)).reshape(values_shape)
+    return Decoded(
+        image.reshape(height, width, channels),
+        (width_of_whole, height_of_whole),
+        _origin(answer.values["origin"]),
+        bool(answer.values["is_cut"]),
+        values if values_bytes else None,
+    )
+
+
+def _kind_of_values(told: dict[str, Any] | None) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype of the picture's own values; (0,) if there are none.
+
+    Raises Ended if they are not numbers.
+    """
+    if told is None:
+        return (0,), np.dtype(np.uint8)
+    height, width, channels = map(int, told["shape"])
+    dtype = np.dtype(told["dtype"])
+    if dtype.kind not in "iuf" or min(height, width, channels) < 1:
+        raise Ended
+    return (height, width, channels), dtype
 
 
 def _origin(told: dict[str, Any]) -> Origin:

@@ -57,13 +57,14 @@ class Decoders:
         page: int = 0,
         channel: int | None = None,
         projection: Projection = "none",
+        keeps_values: bool = False,
         before_pixels: BeforePixels = not_told,
         check: Callable[[], object] = _nothing,
     ) -> Decoded:
         """Do the same as `model.pictures.decode_reduced`, in another process.
 
         Args:
-            data, enough, limits, page, channel, projection: as in `decode_reduced`.
+            data, enough, limits, page, channel, projection, keeps_values: as in `decode_reduced`.
             before_pixels: as in `decode_reduced`, but called again for each attempt; it may block, and raise
                 any exception.
             check: called twice a second while the decoder works; an exception that it raises ends the
@@ -78,6 +79,7 @@ class Decoders:
             "page": page,
             "channel": channel,
             "projection": projection,
+            "keeps_values": keeps_values,
             "max_pixels": limits.max_pixels,
             "max_frames": limits.max_frames,
         }
