@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from model.answers.choosing import ChosenBy
 from model.answers.gate import Verdict
 from model.pictures import Origin
+from model.results.corrections import Correction
 from model.results.result import Result
 from model.results.segments import Segments
 from model.stopwatch import Stopwatch
@@ -33,6 +35,7 @@ class Finding:
         is_page_chosen: whether the request chose one of several pages, or a projection of all.
         is_cut: whether the end of the picture's file is missing, though no pixel is.
         arm: the version, `name@version`, if a split of the traffic chose it.
+        corrections: what people changed in the model's answer; `result` is what came of it.
     """
 
     image: npt.NDArray[np.uint8]
@@ -47,6 +50,7 @@ class Finding:
     is_page_chosen: bool = True
     is_cut: bool = False
     arm: str | None = None
+    corrections: Sequence[Correction] = ()
 
     @property
     def segments(self) -> Segments:

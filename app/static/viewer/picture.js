@@ -126,13 +126,13 @@ export class Picture {
     return page.models.find(({ name }) => name === this.answer.model.name).colours[segment.class_id - 1];
   }
 
-  /** What was corrected, for the service: each action with the numbers of the segments before and after it. */
+  /** What was corrected, for the service: each action with the segments before and after it, without masks. */
   get corrections() {
-    const numbers = (segments) => segments.map(({ id }) => id);
+    const brief = ({ id, class: name, score, box, area }) => ({ id, class: name, score, box, area });
     return this.edits.done.map(({ action, before, after }) => ({
       action,
-      before: numbers(before),
-      after: numbers(after),
+      before: before.map(brief),
+      after: after.map(brief),
     }));
   }
 

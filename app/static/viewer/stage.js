@@ -29,12 +29,39 @@ let bitmap = null;
 let reduced = null; // a copy with fewer pixels, for small scales: {canvas, scale}
 let requested = false;
 
-on("filter view", redraw);
+on("edits", ({ removed, added }) => (corrected = [...removed, ...added]));
+on("filter", () => (corrected ? redrawAround(corrected) : redraw()));
+on("view", redraw);
 on("selection", redrawLit);
 on("current", show);
 on("pictures", showIfNew);
 new ResizeObserver(fitFrame).observe(frame);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+let corrected = null; // segments that a correction has removed or added, until "filter" follows
+
+/**
+ * Redraw the part of the picture that has these segments: drawing two thousand takes longer than a correction may.
+ */
+function redrawAround(segments) {
+  corrected = null;
+  if (requested || !bitmap) return redraw();
+  // The whole of objects that overlap, because their labels may come or go.
+  const area = hull([...segments, ...touching(hull(segments))]);
+  requestAnimationFrame(() => requested || drawLower(area));
+}
+
+function touching([left, top, right, bottom]) {
+  return visit.current.shown.filter(
+    ({ box: [x, y, width, height] }) => x < right && left < x + width && y < bottom && top < y + height,
+  );
+}
+
+/** The corners [left, top, right, bottom] of the box around segments, in pixels of the picture. */
+function hull(segments) {
+  const most = (edge) => segments.reduce((value, { box }) => Math.max(value, edge(box)), -Infinity);
+  return [-most(([x]) => -x), -most(([, y]) => -y), most(([x, , w]) => x + w), most(([, y, , h]) => y + h)];
+}
 
 /** Redraw everything before the next frame. */
 export function redraw() {
@@ -82,8 +109,32 @@ function sizeOf(picture) {
   return picture?.answer?.image ?? { width: bitmap.width, height: bitmap.height };
 }
 
-function drawLower() {
+/** Draw the picture and its objects: all, or the part with these corners in pixels of the picture. */
+function drawLower(area = null) {
   lower.setTransform(1, 0, 0, 1, 0, 0);
+  if (area) {
+    const [left, top, right, bottom] = onCanvas(area);
+    lower.save();
+    lower.beginPath();
+    lower.rect(left, top, right - left, bottom - top);
+    lower.clip();
+    drawAll(area);
+    return lower.restore();
+  }
+  drawAll(null);
+}
+
+/** The corners, in whole pixels of the canvas, of a part of the picture with the outlines and marks at its edges. */
+function onCanvas(area) {
+  return area.map((value, at) => {
+    const from = at % 2 ? viewport.top : viewport.left;
+    const margin = MARK_RADIUS + LINE_WIDTH;
+    const sign = at < 2 ? -1 : 1;
+    return sign * Math.ceil(sign * (from + value * viewport.scale + sign * margin) * devicePixelRatio);
+  });
+}
+
+function drawAll(area) {
   lower.fillStyle = getComputedStyle(frame).backgroundColor;
   lower.fillRect(0, 0, lower.canvas.width, lower.canvas.height);
   frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
@@ -99,7 +150,7 @@ function drawLower() {
     lower.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
     lower.clip();
   }
-  drawObjects();
+  drawObjects(area);
   lower.restore();
   if (split !== null) drawSplit(split * frame.clientWidth);
 }
@@ -127,9 +178,12 @@ function suited(pixel) {
   return reduced.canvas;
 }
 
-function drawObjects() {
+function drawObjects(area) {
   const { view, current } = visit;
-  const seen = current.shown.filter((segment) => viewport.sees(segment.box));
+  // With outlines and marks that reach into the part from outside.
+  const margin = (2 * MARK_RADIUS + LINE_WIDTH) / viewport.scale;
+  const around = area?.map((value, at) => value + (at < 2 ? -margin : margin));
+  const seen = (around ? touching(around) : current.shown).filter((segment) => viewport.sees(segment.box));
   const scale = viewport.scale * devicePixelRatio;
   usePictureUnits(lower);
   lower.lineJoin = "round";
