@@ -1,6 +1,7 @@
 /** Intake: takes files that are dropped, chosen, pasted or taken with the camera, and samples. */
 
 import { byId } from "./dom.js";
+import { isOfObjects } from "./object-names.js";
 import { visit } from "./visit.js";
 import { add } from "./worklist.js";
 
@@ -52,7 +53,18 @@ function hasFiles(event) {
 function take(files) {
   const key = form.elements.api_key?.value;
   if (key) visit.key = key;
-  add(files);
+  if ([...files].some(isOfObjects)) takeObjects([...files]);
+  else add(files);
+}
+
+/** Pictures with files that have their objects, or such a file for the current picture. */
+async function takeObjects(files) {
+  try {
+    const { adopt } = await import("./edit/adopting.js");
+    add(await adopt(files));
+  } catch (error) {
+    alert(`${error.title ?? "The file could not be read"}. ${error.detail ?? "Check the connection, then try again."}`);
+  }
 }
 
 async function takeSample(event) {

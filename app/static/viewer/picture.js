@@ -101,7 +101,7 @@ export class Picture {
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
-    this.threshold = this.isOfPixels ? 0 : model.threshold;
+    this.threshold = this.isOfPixels || answer.read_from ? 0 : model.threshold;
     this.hiddenClasses.clear();
     this.filter();
     this.move("done");

@@ -186,7 +186,7 @@ function drawObjects(area) {
   const seen = (around ? touching(around) : current.shown).filter((segment) => viewport.sees(segment.box));
   const scale = viewport.scale * devicePixelRatio;
   usePictureUnits(lower);
-  lower.lineJoin = "round";
+  lower.lineJoin = "bevel"; // at this width it looks like "round", which takes twice as long
   // As in the overlay: the best score on top, and all outlines above all fills.
   if (view.opacity > 0) {
     lower.globalAlpha = view.opacity;
