@@ -23,7 +23,7 @@ def correcting(page: Page) -> Page:
     await_answer(page)
     page.locator("#view").press("e")
     expect(page.locator("#edit-bar")).to_be_visible()
-    expect(page.get_by_role("button", name="Correct")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#correct")).to_have_attribute("aria-pressed", "true")
     return page
 
 
@@ -213,7 +213,7 @@ def test_fingers_draw_and_two_of_them_zoom(browse: Browse, server: Server) -> No
     page = browse(server, has_touch=True, viewport={"width": 400, "height": 800})
     choose(page, file_of(place_picture()))
     await_answer(page)
-    page.get_by_role("button", name="Correct").tap()
+    page.locator("#correct").tap()
     page.get_by_role("button", name="Outline").tap()
     expect(page.locator("#view")).to_have_css("touch-action", "none")
     touches = page.context.new_cdp_session(page)
@@ -249,10 +249,10 @@ def test_another_run_asks_before_corrections_are_lost(correcting: Page) -> None:
     page.keyboard.press("Delete")
     asked: list[str] = []
     page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    page.locator("#models input[value=leaves]").check(force=True)
+    page.locator("#models input[value=leaves]").click()
     assert "discards the correction" in asked[0]
     expect(page.locator("#found")).to_have_text("4 objects")
     page.once("dialog", lambda dialog: dialog.accept())
-    page.locator("#models input[value=leaves]").check(force=True)
+    page.locator("#models input[value=leaves]").click()
     expect(page.locator("#found")).to_have_text("1 object")
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
