@@ -267,8 +267,8 @@ _ALL = (
         name="training",
         title="Training data",
         use="zip, to train and correct",
-        what="a zip with the picture, its segments as a COCO data set to train with, the label map, and a note"
-        " of what was corrected",
+        what="a zip with the picture, its segments as a COCO data set to train with, the label map, and a"
+        " note of what was corrected",
         media_types=("application/zip",),
         file_name="training.zip",
         download="-training.zip",

@@ -1,4 +1,4 @@
-"""Objects from files: corrections go on later, and what other programs found is corrected, without a model."""
+"""Objects from files: corrections go on later, and those of other programs are corrected, without a model."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_objects_dropped_onto_the_picture_replace_its_own(page: Page, server: Se
         ),
         (
             "a.json",
-            json.dumps({"image": {"width": WIDTH, "height": HEIGHT}, "segments": [{"class": "a", "score": 1}]}).encode(),
+            json.dumps({"image": {"width": WIDTH, "height": HEIGHT}, "segments": [{"class": "a"}]}).encode(),
             "a.json has no masks",
         ),
         ("labels.png", PICTURE["buffer"], "The label map is not a grey PNG"),
@@ -94,7 +94,7 @@ def test_files_that_cannot_be_read_say_why(page: Page, name: str, content: bytes
     page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.accept()))
     choose(page, as_file(content, name))
     if says.startswith("The "):  # before it is known that there is a picture for it
-        wait_until(lambda: page.evaluate("() => true") and told != [], 20)
+        wait_until(lambda: page.evaluate("() => true") and bool(told), 20)
         assert says in told[0]
     else:
         expect(page.locator("#status")).to_contain_text(says)
