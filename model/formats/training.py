@@ -1,4 +1,4 @@
-"""Training data: the picture and its segments for `python -m model train`, and a note of what was corrected."""
+"""Training data: a picture and its segments for `python -m model train`, and a note of what was corrected."""
 
 from __future__ import annotations
 
