@@ -149,6 +149,7 @@ def _choice(manifest: Manifest) -> dict[str, Any]:
     """A model that can be chosen, as the page describes it."""
     return {
         "name": manifest.name,
+        "version": manifest.version,
         "description": manifest.description,
         "task": manifest.task,
         "classes": manifest.classes[1:],

@@ -12,6 +12,7 @@ from model.answers.choosing import ChosenBy
 from model.answers.gate import Verdict
 from model.measures import Measures
 from model.pictures import Origin
+from model.results.corrections import Correction
 from model.results.result import Result
 from model.results.segments import Segments
 from model.stopwatch import Stopwatch
@@ -37,6 +38,7 @@ class Finding:
         arm: the version, `name@version`, if a split of the traffic chose it.
         colours: the colour of each segment, (red, green, blue); None: the overlay picks them.
         measures: the measures of the segments, if they were requested.
+        corrections: what people changed in the model's answer; `result` is what came of it.
     """
 
     image: npt.NDArray[np.uint8]
@@ -53,6 +55,7 @@ class Finding:
     arm: str | None = None
     colours: Sequence[tuple[int, int, int]] | None = None
     measures: Measures | None = None
+    corrections: Sequence[Correction] = ()
 
     @property
     def segments(self) -> Segments:

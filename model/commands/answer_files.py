@@ -151,4 +151,6 @@ def _check_empty(folder: Path) -> None:
 def _fill(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     folder.mkdir()
     for name, content in files:
-        (folder / name).write_bytes(content)
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)

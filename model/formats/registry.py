@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from model.answers.finding import Finding
 from model.formats import schemas
+from model.formats.archive import to_zip
 from model.formats.coco import segments_to_coco
 from model.formats.cutouts import segments_to_cutouts, segments_to_zip
 from model.formats.encode import CannotEncode, FileFormat, encode, encode_png
@@ -20,6 +21,7 @@ from model.formats.label_map import result_to_label_map
 from model.formats.overlay import USUAL_LAYERS, Layers, class_colour, draw_result
 from model.formats.rois import segments_to_rois
 from model.formats.table import segments_to_csv
+from model.formats.training import finding_to_training
 from model.results.result import Task
 
 
@@ -144,6 +146,10 @@ def _coco(finding: Finding, options: Options) -> bytes:
             measures=finding.measures,
         )
     )
+
+
+def _training(finding: Finding, options: Options) -> bytes:
+    return to_zip(finding_to_training(finding))
 
 
 def _rois(finding: Finding, options: Options) -> bytes:
@@ -274,6 +280,20 @@ _ALL = (
         has_measures=True,
         by_accept=True,
         schema=schemas.GeoJson,
+    ),
+    Format(
+        name="training",
+        title="Training data",
+        use="zip, to train and correct",
+        what="a zip with the picture, its segments as a COCO data set to train with, the label map, and a"
+        " note of what was corrected",
+        media_types=("application/zip",),
+        file_name="training.zip",
+        download="-training.zip",
+        ending="-training",
+        write=_training,
+        files=finding_to_training,
+        shows_picture=True,
     ),
 )
 

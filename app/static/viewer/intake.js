@@ -1,6 +1,7 @@
 /** Intake: takes files that are dropped, chosen, pasted or taken with the camera, samples, and opens the other ways. */
 
 import { byId } from "./dom.js";
+import { isOfObjects } from "./object-names.js";
 import { visit } from "./visit.js";
 import { add } from "./worklist.js";
 
@@ -57,7 +58,8 @@ function hasFiles(event) {
 
 function take(files) {
   takeKey();
-  add(files);
+  if ([...files].some(isOfObjects)) takeObjects([...files]);
+  else add(files);
 }
 
 function takeKey() {
@@ -72,6 +74,16 @@ async function openWay(name) {
   } catch (error) {
     console.warn(error);
     alert("This part of the page could not be loaded. Try again when the service answers.");
+  }
+}
+
+/** Pictures with files that have their objects, or such a file for the current picture. */
+async function takeObjects(files) {
+  try {
+    const { adopt } = await import("./edit/adopting.js");
+    add(await adopt(files));
+  } catch (error) {
+    alert(`${error.title ?? "The file could not be read"}. ${error.detail ?? "Check the connection, then try again."}`);
   }
 }
 

@@ -38,6 +38,7 @@ on("current pictures", () => {
   if (work.hidden === empty) return;
   start.hidden = !empty;
   work.hidden = empty;
+  document.body.classList.toggle("at-work", !empty); // body:has(…) would restyle 2,000 rows whenever one goes
   if (empty) document.title = title;
   byId("view").classList.toggle("unringed", !byKey);
   (empty ? byId("image") : byId("view")).focus({ preventScroll: true });

@@ -65,6 +65,7 @@ function show() {
     make("strong", { textContent: name }),
     ` version ${version}, on ${engine} in ${precision}`,
   );
+  if (answer.read_from) facts.textContent = reason(answer);
   showTimings(answer.timings_ms);
   showReason(picture);
   choose();

@@ -26,10 +26,12 @@ export class Picture {
   answered = null; // the request that `answer` belongs to
   segments = []; // as in the answer and then corrected, best first, each with its colour
   /**
-   * Corrections, the last one last: { action, before, after }, with the segments that each removed and added. A
-   * segment that comes from one has `edited`.
+   * Corrections, the last one last: { action, before, after }, with the segments that each removed and added, as plain
+   * values; after each correction another object. A segment that comes from one has `edited`. `segments` is the
+   * picture's own list, which is stored with them so that they have the same segments.
    */
-  edits = { done: [], undone: [], numbers: 0 }; // numbers: the highest number that a segment has had
+  edits = { done: [], undone: [], segments: [] };
+  numbers = 0; // the highest number that a segment has had
   shown = []; // the segments that pass the filter
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
@@ -137,29 +139,32 @@ export class Picture {
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
-    this.edits = { done: [], undone: [], numbers: answer.segments.length };
+    this.edits = { done: [], undone: [], segments: this.segments };
+    this.numbers = answer.segments.length;
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
     if (!isSame) {
-      this.threshold = this.isOfPixels ? 0 : model.threshold;
+      this.threshold = this.isOfPixels || answer.read_from ? 0 : model.threshold;
       this.hiddenClasses.clear();
     }
     this.filter();
     this.move("done");
   }
 
-  /** Remove and add segments, as a correction does. */
-  replace(removed, added) {
+  /** Remove and add segments, after which these corrections are done and undone. */
+  replace(removed, added, { done, undone }) {
     const gone = new Set(removed);
     this.segments = this.segments.filter((segment) => !gone.has(segment)).concat(added);
     this.segments.sort((a, b) => b.score - a.score || a.id - b.id);
+    this.edits = { done, undone, segments: this.segments };
+    for (const { class: name } of added) this.hiddenClasses.delete(name);
     this.filter();
   }
 
   /** A number for a new segment. */
   newNumber() {
-    return ++this.edits.numbers;
+    return ++this.numbers;
   }
 
   /** The colour of a segment's class, if the classes of this picture have colours. */
@@ -168,13 +173,13 @@ export class Picture {
     return page.models.find(({ name }) => name === this.answer.model.name).colours[segment.class_id - 1];
   }
 
-  /** What was corrected, for the service: each action with the numbers of the segments before and after it. */
+  /** What was corrected, for the service: each action with the segments before and after it, without masks. */
   get corrections() {
-    const numbers = (segments) => segments.map(({ id }) => id);
+    const brief = ({ id, class: name, score, box, area }) => ({ id, class: name, score, box, area });
     return this.edits.done.map(({ action, before, after }) => ({
       action,
-      before: numbers(before),
-      after: numbers(after),
+      before: before.map(brief),
+      after: after.map(brief),
     }));
   }
 

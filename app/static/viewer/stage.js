@@ -6,9 +6,8 @@
  */
 
 import { byId } from "./dom.js";
-import { filterOf, Painter } from "./painting.js";
+import { filterOf, Painter, REACH } from "./painting.js";
 import { bitmapOf } from "./showing.js";
-import { score } from "./units.js";
 import { Viewport } from "./viewport.js";
 import { on, visit } from "./visit.js";
 
@@ -21,12 +20,39 @@ const frame = byId("view");
 let bitmap = null;
 let requested = false;
 
-on("filter view", redraw);
+on("edits", ({ removed, added }) => (corrected = [...removed, ...added]));
+on("filter", () => (corrected ? redrawAround(corrected) : redraw()));
+on("view", redraw);
 on("selection", redrawLit);
 on("current", show);
 on("pictures", showIfNew);
 new ResizeObserver(fitFrame).observe(frame);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+let corrected = null; // segments that a correction has removed or added, until "filter" follows
+
+/**
+ * Redraw the part of the picture that has these segments: drawing two thousand takes longer than a correction may.
+ */
+function redrawAround(segments) {
+  corrected = null;
+  if (requested || !bitmap) return redraw();
+  // The whole of objects that overlap, because their labels may come or go.
+  const area = hull([...segments, ...touching(hull(segments))]);
+  requestAnimationFrame(() => requested || drawLower(area));
+}
+
+function touching([left, top, right, bottom]) {
+  return visit.current.shown.filter(
+    ({ box: [x, y, width, height] }) => x < right && left < x + width && y < bottom && top < y + height,
+  );
+}
+
+/** The corners [left, top, right, bottom] of the box around segments, in pixels of the picture. */
+function hull(segments) {
+  const most = (edge) => segments.reduce((value, { box }) => Math.max(value, edge(box)), -Infinity);
+  return [-most(([x]) => -x), -most(([, y]) => -y), most(([x, , w]) => x + w), most(([, y, , h]) => y + h)];
+}
 
 /** Redraw everything before the next frame. */
 export function redraw() {
@@ -77,7 +103,33 @@ function sizeOf(picture) {
   return picture?.answer?.image ?? { width: bitmap.width, height: bitmap.height };
 }
 
-function drawLower() {
+/** Draw the picture and its objects: all, or the part with these corners in pixels of the picture. */
+function drawLower(area = null) {
+  const { context } = lower;
+  if (!area) return drawAll(visit.current?.shown);
+  const [left, top, right, bottom] = onCanvas(area);
+  // With outlines and marks that reach into the part from outside.
+  const margin = 2 * REACH / viewport.scale;
+  const around = area.map((value, at) => value + (at < 2 ? -margin : margin));
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.beginPath();
+  context.rect(left, top, right - left, bottom - top);
+  context.clip();
+  drawAll(touching(around));
+  context.restore();
+}
+
+/** The corners, in whole pixels of the canvas, of a part of the picture with the outlines and marks at its edges. */
+function onCanvas(area) {
+  return area.map((value, at) => {
+    const from = at % 2 ? viewport.top : viewport.left;
+    const sign = at < 2 ? -1 : 1;
+    return sign * Math.ceil(sign * (from + value * viewport.scale + sign * REACH) * devicePixelRatio);
+  });
+}
+
+function drawAll(segments) {
   lower.clear(getComputedStyle(frame).backgroundColor);
   frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
   frame.dispatchEvent(new Event("zoomed"));
@@ -93,7 +145,7 @@ function drawLower() {
     context.rect(x, 0, frame.clientWidth - x, frame.clientHeight);
     context.clip();
   }
-  lower.objects(current.shown, view, current.kind);
+  lower.objects(segments, view, current.kind);
   context.restore();
   if (view.split !== null) drawSplit(context, view.split * frame.clientWidth);
 }

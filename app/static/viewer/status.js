@@ -82,6 +82,8 @@ function wordsFor(picture) {
       return ["Sending", ""];
     case "working":
       return ["Looking for objects", ""];
+    case "reading":
+      return ["Reading its objects", ""];
     case "pausing":
       if (picture.waitsFor === "service busy")
         return ["The service is busy", "The page will try again by itself in a moment."];

@@ -71,6 +71,7 @@ function exchange({ removed, added }) {
     body.insertBefore(row(segment), after ?? null);
   }
   rows = new Map(Array.from(body.children, (element) => [element.segment, element]));
+  visit.ordered = [...rows.keys()];
   if (hadFocus) byId("view").focus({ preventScroll: true });
 }
 

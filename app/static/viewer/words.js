@@ -14,7 +14,8 @@ export function found({ kind, segments, shown, covered, total, isCut }) {
 }
 
 /** Why this model answered, in one sentence; _reason in app/routes/pages.py says the same. */
-export function reason({ model: { name, chosen_by: by }, gate }) {
+export function reason({ model: { name, chosen_by: by }, gate, read_from: file }) {
+  if (file) return `These objects were read from ${file}; no model was run.`;
   if (by === "caller" || !gate) return `${name} answered.`;
   if (by === "default") return `No loaded model recognises such pictures, so ${name} answered.`;
   const { classes } = page.models.find((model) => model.name === name);

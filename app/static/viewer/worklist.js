@@ -67,7 +67,7 @@ export function again(picture, wishes = {}) {
 }
 
 /** Ask before a new answer replaces corrections. */
-function mayLoseCorrections({ name, edits }) {
+export function mayLoseCorrections({ name, edits }) {
   const count = edits.done.length;
   if (!count) return true;
   const corrections = count === 1 ? "the correction" : `all ${count} corrections`;

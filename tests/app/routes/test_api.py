@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import threading
 import zipfile
@@ -142,6 +143,7 @@ def test_cutouts_are_a_zip_with_a_picture_for_each_segment(client: FlaskClient, 
         ("csv", "text/csv; charset=utf-8", "segments.csv"),
         ("rois", "application/zip", "rois.zip"),
         ("geojson", "application/geo+json", "segments.geojson"),
+        ("training", "application/zip", "training.zip"),
     ],
 )
 def test_other_programs_get_files_of_their_own(
@@ -160,6 +162,11 @@ def test_other_programs_get_files_of_their_own(
         case "rois":
             with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
                 assert archive.namelist() == ["0001-cell.roi", "0002-fibre.roi"]
+        case "training":
+            with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+                assert json.loads(archive.read("corrections.json"))["corrections"] == []
+                with Image.open(archive.open("image.png")) as picture:
+                    assert (np.asarray(picture) == np.asarray(Image.open(io.BytesIO(png)))).all()
         case "geojson":
             cell, fibre = response.get_json(force=True)["features"]
             assert (cell["geometry"]["type"], fibre["geometry"]["type"]) == ("Polygon", "MultiPolygon")

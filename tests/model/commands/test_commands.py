@@ -198,8 +198,8 @@ def test_segment_writes_every_format_that_suits_the_model(
     assert run(*words, "--format", output) == 0
 
     names = written(out)
-    if output == "cutouts":
-        assert {name.partition("/")[0] for name in names} == {"day 1.5"}
+    if FORMATS[output].files is not None:
+        assert {name.partition("/")[0] for name in names} == {f"day 1.5{FORMATS[output].ending}"}
     else:
         assert names == [f"day 1.5{FORMATS[output].ending}"]
 

@@ -3,13 +3,15 @@
 import { visit } from "../visit.js";
 import { apply, redo, undo } from "./history.js";
 import * as operations from "./operations.js";
+import { withOneClassEach } from "./pixels.js";
 import { choose, edit, set } from "./state.js";
 
 /** Make an edit and say so; if it is null, say why there is none. */
 export function make(made, otherwise) {
   if (!made) return set({ message: otherwise });
-  apply(made);
-  choose(made.after.filter((segment) => visit.current.shown.includes(segment)));
+  const { current } = visit;
+  apply(current.isOfPixels ? withOneClassEach(made, current) : made);
+  choose(current.edits.done.at(-1).after.filter((segment) => current.shown.includes(segment)).slice(0, made.after.length));
   set({ message: `${sentence(made)}.` });
 }
 

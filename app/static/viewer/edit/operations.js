@@ -89,7 +89,7 @@ function meets([x, y, width, height], raster) {
 }
 
 /** The segment with other pixels. */
-function changed(segment, pixels) {
+export function changed(segment, pixels) {
   const { x, y, width, height } = pixels;
   return {
     ...withoutMeasures(segment),

@@ -9,35 +9,34 @@ const CRUMB = 1 / 50; // share of the object
 function labelled({ width, height, data }) {
   const labels = new Int32Array(width * height);
   const areas = [0];
-  const open = [];
+  const open = new Int32Array(width * height); // a stack: each pixel is put on it once
   for (let start = 0; start < data.length; start++) {
     if (!data[start] || labels[start]) continue;
     const label = areas.length;
     labels[start] = label;
-    open.push(start);
+    let size = 0;
+    open[size++] = start;
     let count = 0;
-    while (open.length) {
-      const at = open.pop();
+    const add = (next) => {
+      if (!data[next] || labels[next]) return;
+      labels[next] = label;
+      open[size++] = next;
+    };
+    while (size) {
       count++;
-      for (const next of neighbours(at, width, height))
-        if (data[next] && !labels[next]) {
-          labels[next] = label;
-          open.push(next);
-        }
+      eachNeighbour(open[--size], width, height, add);
     }
     areas.push(count);
   }
   return { labels, areas };
 }
 
-function neighbours(at, width, height) {
+function eachNeighbour(at, width, height, visit) {
   const column = at % width;
-  const found = [];
-  if (column > 0) found.push(at - 1);
-  if (column < width - 1) found.push(at + 1);
-  if (at >= width) found.push(at - width);
-  if (at < width * (height - 1)) found.push(at + width);
-  return found;
+  if (column > 0) visit(at - 1);
+  if (column < width - 1) visit(at + 1);
+  if (at >= width) visit(at - width);
+  if (at < width * (height - 1)) visit(at + width);
 }
 
 /**
@@ -80,17 +79,19 @@ function flood(labels, partOf, { width, height, data }) {
   let edge = [];
   for (let at = 0; at < labels.length; at++) {
     labels[at] = partOf[labels[at]];
-    if (labels[at]) edge.push(at);
+    if (data[at] && !labels[at]) edge.push(at);
   }
+  // Round by round, so that the nearest part wins; usually, all are beside one already.
   while (edge.length) {
-    const next = [];
-    for (const at of edge)
-      for (const beside of neighbours(at, width, height))
-        if (data[beside] && !labels[beside]) {
-          labels[beside] = labels[at];
-          next.push(beside);
-        }
-    edge = next;
+    const found = [];
+    for (const at of edge) {
+      let part = 0;
+      eachNeighbour(at, width, height, (beside) => (part ||= labels[beside]));
+      if (part) found.push([at, part]);
+    }
+    if (!found.length) break;
+    for (const [at, part] of found) labels[at] = part;
+    edge = edge.filter((at) => !labels[at]);
   }
   const some = partOf.find(Boolean);
   for (let at = 0; at < labels.length; at++) if (data[at] && !labels[at]) labels[at] = some; // thin as the line

@@ -130,34 +130,39 @@ export function union(...rasters) {
   const right = most(rasters.map((one) => one.x + one.width));
   const bottom = most(rasters.map((one) => one.y + one.height));
   const all = blank(x, y, right - x, bottom - y);
-  for (const one of rasters) eachShared(all, one, (at, from) => (all.data[at] |= one.data[from]));
+  for (const one of rasters)
+    eachSharedRow(all, one, (at, from, length) => {
+      for (let step = 0; step < length; step++) all.data[at + step] |= one.data[from + step];
+    });
   return all;
 }
 
 /** The pixels of `raster` that are not in `other`. */
 export function minus(raster, other) {
   const left = { ...raster, data: raster.data.slice() };
-  eachShared(left, other, (at, from) => (left.data[at] &= 1 - other.data[from]));
+  eachSharedRow(left, other, (at, from, length) => {
+    for (let step = 0; step < length; step++) left.data[at + step] &= 1 - other.data[from + step];
+  });
   return left;
 }
 
 /** The number of pixels in both. */
 export function shared(raster, other) {
   let count = 0;
-  eachShared(raster, other, (at, from) => (count += raster.data[at] & other.data[from]));
+  eachSharedRow(raster, other, (at, from, length) => {
+    for (let step = 0; step < length; step++) count += raster.data[at + step] & other.data[from + step];
+  });
   return count;
 }
 
-/** Call `visit` with the indices, in the data of each, of every pixel that is in both boxes. */
-function eachShared(one, other, visit) {
+/** For each row of pixels in both boxes, call `visit` with its first index in the data of each, and its length. */
+function eachSharedRow(one, other, visit) {
   const left = Math.max(one.x, other.x);
-  const right = Math.min(one.x + one.width, other.x + other.width);
+  const length = Math.min(one.x + one.width, other.x + other.width) - left;
   const bottom = Math.min(one.y + one.height, other.y + other.height);
-  for (let y = Math.max(one.y, other.y); y < bottom; y++) {
-    const row = (y - one.y) * one.width - one.x;
-    const otherRow = (y - other.y) * other.width - other.x;
-    for (let x = left; x < right; x++) visit(row + x, otherRow + x);
-  }
+  if (length <= 0) return;
+  for (let y = Math.max(one.y, other.y); y < bottom; y++)
+    visit((y - one.y) * one.width + left - one.x, (y - other.y) * other.width + left - other.x, length);
 }
 
 /** The same pixels in the smallest box; null if there are none. */
@@ -178,7 +183,7 @@ export function cropped(raster) {
   }
   if (bottom < 0) return null;
   const small = blank(x + left, y + top, right - left + 1, bottom - top + 1);
-  eachShared(small, raster, (at, from) => (small.data[at] = data[from]));
+  eachSharedRow(small, raster, (at, from, length) => small.data.set(data.subarray(from, from + length), at));
   return small;
 }
 

@@ -18,16 +18,17 @@ function cornersOf({ width, height, data }) {
   const columns = [];
   const rows = [];
   const turns = [];
-  const pixel = (row, column) =>
-    row >= 0 && row < height && column >= 0 && column < width ? data[row * width + column] : 0;
+  const nothing = new Uint8Array(width);
+  const line = (row) => (row >= 0 && row < height ? data.subarray(row * width, (row + 1) * width) : nothing);
   for (let row = 0; row <= height; row++) {
-    let above = 0;
-    let below = 0;
+    const upper = line(row - 1);
+    const lower = line(row);
+    let step = 0; // 1 and -1 along upper and lower edges of pixels
     for (let column = 0; column <= width; column++) {
-      const step = below - above; // 1 and -1 along upper and lower edges of pixels
-      above = pixel(row - 1, column);
-      below = pixel(row, column);
-      const change = below - above - step;
+      const next = column < width ? lower[column] - upper[column] : 0;
+      const change = next - step;
+      if (change === 0) continue; // nearly always
+      step = next;
       for (let count = Math.abs(change); count > 0; count--) {
         columns.push(column);
         rows.push(row);

@@ -129,6 +129,7 @@ function endPolygon() {
 function endCut() {
   const { points } = edit;
   drop();
+  if (visit.current.kind === "class") return make(null, "A class is not split: count connected parts to split these.");
   if (points.length < 2) return make(null, "A cut has at least two points, one on each side of the object.");
   const line = fromStroke(points, 1, visit.current.answer.image);
   const segments = edit.chosen.size ? [...edit.chosen] : visit.current.shown;
