@@ -41,7 +41,7 @@ def asked_by_the_table(page: Page) -> dict[str, list[str]]:
 
 def test_another_page_is_shown_and_taken_away(paged: Page) -> None:
     look_at_page(paged, 3)
-    expect(paged.locator("#curl")).to_contain_text("page=2")
+    expect(paged.locator("#snippet")).to_contain_text("page=2")
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), PAGES[2])
     slide(paged, "#threshold", 0.5)
@@ -52,7 +52,7 @@ def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
     expect(paged.locator("#advice")).to_contain_text("of which the first was used")
     expect(paged.locator("#page-count")).to_have_text("of 3")
     paged.get_by_role("combobox", name="Show").select_option("max")
-    expect(paged.locator("#curl")).to_contain_text("projection=max")
+    expect(paged.locator("#snippet")).to_contain_text("projection=max")
     expect(paged.locator("#advice")).not_to_contain_text("of which the first was used")
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), (200, 200, 200))
@@ -91,7 +91,7 @@ def test_no_object_of_the_answer_before_stays_chosen(paged: Page) -> None:
     paged.locator("#objects button").first.click()
     expect(paged.locator("#take-one")).to_be_enabled()
     look_at_page(paged, 2)
-    expect(paged.locator("#curl")).to_contain_text("page=1")
+    expect(paged.locator("#snippet")).to_contain_text("page=1")
     expect(paged.locator("#take-one")).to_be_disabled()
 
 

@@ -70,10 +70,10 @@ def test_connected_parts_are_counted_where_that_is_wished(ground: Page) -> None:
     expect(ground.locator("#found")).to_have_text("2 parts")
     expect(ground.get_by_role("heading", name="Parts", exact=True)).to_be_visible()
     expect(ground.locator("#objects tr")).to_have_count(2)
-    expect(ground.locator("#curl")).to_contain_text("split=parts")
+    expect(ground.locator("#snippet")).to_contain_text("split=parts")
     parts.uncheck()
     expect(ground.locator("#found")).to_have_text("2 classes: 51 % of the picture")
-    expect(ground.locator("#curl")).not_to_contain_text("split")
+    expect(ground.locator("#snippet")).not_to_contain_text("split")
 
 
 def test_what_only_such_a_model_gives_can_be_taken_away(ground: Page) -> None:

@@ -9,6 +9,7 @@ import "./filters.js";
 import "./pixel-size.js";
 import "./summary.js";
 import "./table.js";
+import "./developers.js";
 import "./downloads.js";
 import "./model-panel.js";
 import "./layers.js";
