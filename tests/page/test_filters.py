@@ -31,15 +31,16 @@ def chips(page: Page) -> dict[str, int]:
     return {name: int(count) for name, count in (text.split() for text in texts)}
 
 
-@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.31, 0.65, 0.9, 0.95])
-def test_the_slider_changes_count_table_and_chips_at_once(shown: Page, threshold: float) -> None:
-    slide(shown, "#threshold", threshold)
-    kept = shown_of(OBJECTS, threshold)
-    expect(shown.locator("#found")).to_have_text(f"{len(kept)} object" + ("s" if len(kept) != 1 else ""))
-    expect(shown.locator("#threshold-value")).to_have_text(f"{threshold:.2f}")
-    assert rows(shown) == list(range(1, len(kept) + 1))
-    names = [known.name for known in kept]
-    assert chips(shown) == {name: names.count(name) for name in ("cell", "fibre", "debris")}
+def test_the_slider_changes_count_table_and_chips_at_once(shown: Page) -> None:
+    for threshold in (0.1, 0.3, 0.31, 0.65, 0.9, 0.95):
+        slide(shown, "#threshold", threshold)
+        kept = shown_of(OBJECTS, threshold)
+        count = f"{len(kept)} object" + ("s" if len(kept) != 1 else "")
+        expect(shown.locator("#found")).to_have_text(count)
+        expect(shown.locator("#threshold-value")).to_have_text(f"{threshold:.2f}")
+        assert rows(shown) == list(range(1, len(kept) + 1))
+        names = [known.name for known in kept]
+        assert chips(shown) == {name: names.count(name) for name in ("cell", "fibre", "debris")}
 
 
 def test_the_slider_changes_what_is_drawn(shown: Page) -> None:
