@@ -86,9 +86,7 @@ def test_a_pixel_size_makes_columns_in_micrometres(pictures: Path, tmp_path: Pat
     assert not [name for name in row if "intensity" in name]
 
 
-def test_standard_output_takes_the_table(
-    pictures: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_standard_output_takes_the_table(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(pictures / "cells.png", "--out", "-", "--measure", "shape") == 0
     assert capsys.readouterr().out.startswith("file,page,channel,")
 
