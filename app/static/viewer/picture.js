@@ -170,7 +170,7 @@ export class Picture {
   /** The colour of a segment's class, if the classes of this picture have colours. */
   classColour(segment) {
     if (!this.isOfPixels) return null;
-    return page.models.find(({ name }) => name === this.answer.model.name).colours[segment.class_id - 1];
+    return page.models.find(({ name }) => name === this.answer.model.name)?.colours[segment.class_id - 1] ?? null;
   }
 
   /** What was corrected, for the service: each action with the segments before and after it, without masks. */
