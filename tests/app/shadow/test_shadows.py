@@ -15,10 +15,12 @@ from stub_process import StubProcess
 from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
+import app.shadow.shadow
 import app.shadow.shadows
 from app import create_app
 from app.configuration.settings import Settings
 from app.configuration.traffic import shadows_in
+from app.shadow.quiet import Quiet
 from app.shadow.shadows import Shadows
 from model.shadowing.process import ShadowBroken, ShadowFailed, Unsuitable
 
@@ -233,6 +235,31 @@ def test_only_a_share_of_the_pictures_is_taken(
     seen = counted(client, "shadow_compared_total") + counted(client, "shadow_dropped_total")
     assert least <= seen <= most
     shadows.use((), 1)
+
+
+def test_a_service_that_is_never_idle_has_its_shadow_all_the_same(
+    app_: Flask, process: StubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.shadow.shadow, "LONGEST_WAIT", 0.3)
+    shadows: Shadows = app_.extensions["maskserve_shadows"]
+    with shadows.working():
+        shadows.use(SHADOW, 1)
+        (shadow,) = shadows.all()
+        time.sleep(0.1)
+        assert shadow.state == "starting"
+        wait_until(lambda: shadow.state == "on")
+    shadows.use((), 1)
+
+
+def test_a_pause_at_the_very_end_of_a_comparison_does_not_last(process: StubProcess) -> None:
+    quiet = Quiet()
+    with quiet.used(process.pause, process.resume, 1):
+        request = quiet.disturbed()
+        request.__enter__()
+    request.__exit__(None, None, None)
+    assert process.is_paused  # nobody listened any more
+    with quiet.used(process.pause, process.resume, 1):
+        assert not process.is_paused
 
 
 def test_a_picture_that_its_own_version_answered_is_not_compared(

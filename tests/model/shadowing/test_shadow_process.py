@@ -72,6 +72,18 @@ def test_a_model_that_cannot_be_used_is_broken() -> None:
         started("nothing")
 
 
+def test_a_pause_while_it_is_loaded_ends_so_that_it_is_loaded_some_time() -> None:
+    process = ShadowProcess("nuclei", None, None, 1)
+    process.pause()
+    process.load(pauses=0.5)
+    process.pause()  # as usual again
+    deadline = time.monotonic() + 10
+    while "State:\tT" not in Path(f"/proc/{process.pid}/status").read_text():
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.01)
+    process.end()
+
+
 def test_it_knows_no_keys_of_the_service(shared: ShadowProcess) -> None:
     assert b"MASKSERVE_API_KEYS" not in Path(f"/proc/{shared.pid}/environ").read_bytes()
 
