@@ -13,6 +13,7 @@ from app.versions.following import Follower
 from app.versions.places import FolderPlace
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
+from model.storage.manifest import MANIFEST
 
 opened: list[str] = []
 
@@ -119,13 +120,15 @@ def test_a_copy_in_progress_is_not_read_and_is_served_when_it_is_whole(followed:
     assert followed.look() == ["cells@2"]
 
 
-@pytest.mark.parametrize("spoil", ["hash", "manifest"])
+@pytest.mark.parametrize("spoil", ["hash", "manifest", "deep manifest"])
 def test_a_bad_copy_that_does_not_change_any_more_is_refused(followed: Followed, spoil: str) -> None:
     folder = make("2")
     if spoil == "hash":
         (folder / "model.weights.h5").write_bytes(b"Weights")
-    else:
+    elif spoil == "manifest":
         break_manifest(folder)
+    else:
+        (folder / MANIFEST).write_text("[" * 100_000)
     assert followed.look(2) == ["cells@1"]
     assert followed.reason("cells@2")
     assert opened == []

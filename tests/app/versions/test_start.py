@@ -13,6 +13,7 @@ from versions.bundles import break_manifest, make, open_stub
 
 from app import create_app
 from app.configuration.settings import Settings
+from model.storage.manifest import MANIFEST
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_newest_is_loaded(exits: Queue[int]) -> None:
     assert versions(start("cells")) == {"10": "ready"}
 
 
-@pytest.mark.parametrize("how", ["self-test", "hash", "manifest", "classes"])
+@pytest.mark.parametrize("how", ["self-test", "hash", "manifest", "deep manifest", "classes"])
 def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
     exits: Queue[int], how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -61,6 +62,8 @@ def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
         (folder / "model.weights.h5").write_bytes(b"Weights")
     if how == "manifest":
         break_manifest(folder)
+    if how == "deep manifest":
+        (folder / MANIFEST).write_text("[" * 100_000)
     client = start("cells")
     assert versions(client) == {"1": "ready", "2": "failed"}
     assert "the version cells@2 is refused" in caplog.text
