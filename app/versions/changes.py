@@ -246,6 +246,7 @@ class Changes:
             for version, digest in versions.items()
             if (model, version, digest) in here
         ]
+        wanted += _instead(here.values(), wanted, value)
         self._versions.replace(Loaded(wanted, self._pinned))
         for version in prepared.values():
             if version not in wanted:  # loaded by a process that has just started
@@ -303,3 +304,12 @@ class Changes:
 def _parts(full_name: str) -> tuple[str, str]:
     model, version = split_name(full_name)
     return model, version or ""
+
+
+def _instead(here: Collection[Version], wanted: Collection[Version], value: Agreed) -> list[Version]:
+    """What a process has of models of which it can serve nothing that was agreed; without any, all it has.
+
+    The files of a version that the other processes have loaded may have been deleted or replaced since.
+    """
+    lacking = value["models"].keys() - {one.name for one in wanted}
+    return [one for one in here if one.name in lacking] or ([] if wanted else list(here))

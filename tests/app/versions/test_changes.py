@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,7 +147,7 @@ def test_nothing_can_be_changed_before_the_first_models_are_loaded(versions: Ver
         Changes(versions, open_stub, None).load("cells")
 
 
-def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_it_found_itself(
+def test_a_process_that_starts_later_serves_what_has_been_agreed_and_what_it_found_only_if_it_must(
     models: Path, tmp_path: Path
 ) -> None:
     make("1")
@@ -169,6 +170,13 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_
     process.start()
     assert told.poll(30)
     assert told.recv() == (["cells@1"], 1)
+    process.join()
+
+    shutil.rmtree(models / "cells" / "1")  # better another version than none
+    process = fork.Process(target=start, daemon=True)
+    process.start()
+    assert told.poll(30)
+    assert told.recv() == (["cells@2"], 1)
     process.join()
 
 
