@@ -135,6 +135,15 @@ def find(name: str) -> Bundle:
     raise UnknownModel(f"there is no model {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
+def newest_named(name: str) -> str:
+    """Return `name@version` of the bundle that `name` means, which need not be valid."""
+    model, version = split_name(name)
+    folder = None if version is not None else _folder_of(model, None)
+    if folder is None:
+        return name
+    return f"{model}@{_version_in(folder) if folder.name == model else folder.name}"
+
+
 def folder_of(name: str) -> Path:
     """Return the folder of a bundle, which need not be valid; as `find`. Raises UnknownModel."""
     return _folder_of(*split_name(name)) or find(name).folder

@@ -18,7 +18,7 @@ from app.versions.signatures import digest_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
 from model import malloc
-from model.catalog import UnknownModel, find, split_name
+from model.catalog import UnknownModel, find, newest_named, split_name
 from model.storage.manifest import Bundle, BundleError
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class Changes:
     def unload(self, name: str) -> list[str]:
         """Unload a version, or without a version all of a model. Returns their full names.
 
-        Requests that use them are still answered.
+        Requests that use them are still answered. Those that were refused are no longer remembered.
 
         Raises:
             ModelNotFound: it is not loaded.
@@ -151,12 +151,17 @@ class Changes:
         agreement = self._begun()
         model, version = split_name(name)
         gone: list[str] = []
+        refused = [
+            one for one in self.refusals.all() if name in (one, split_name(one)[0]) and not self._serves(one)
+        ]
 
         def change(agreed: Agreed) -> Agreed:
             new = copy.deepcopy(agreed)
             of_model = new["models"].get(model, {})
             leaving = list(of_model) if version is None else [version]
             if not set(leaving) <= set(of_model) or not leaving:
+                if refused:
+                    return new
                 raise ModelNotFound(f"{name} is not loaded.")
             gone.extend(f"{model}@{one}" for one in leaving)
             if busy := [one for one in gone if one in self.kept()]:
@@ -171,8 +176,10 @@ class Changes:
             return new
 
         agreement.propose(change)
-        logger.info("unloaded %s", ", ".join(gone))
-        return gone
+        for one in refused:
+            self.refusals.forget(one)
+        logger.info("unloaded %s", ", ".join([*gone, *refused]))
+        return [*gone, *refused]
 
     def was_unloaded(self, full_name: str, digest: str) -> bool:
         """Whether an operator has unloaded this version, which has not changed since."""
@@ -191,6 +198,9 @@ class Changes:
         """The same as model, version and state."""
         return [(*_parts(full_name), state.state) for full_name, state in self.states().items()]
 
+    def _serves(self, full_name: str) -> bool:
+        return any(one.full_name == full_name for one in self._versions.loaded or ())
+
     def _begun(self) -> Agreement:
         """The agreement of the processes. Raises NotReady before `begin`."""
         if self._agreement is None:
@@ -207,7 +217,7 @@ class Changes:
         except UnknownModel as error:
             raise ModelNotFound(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
         except BundleError as error:
-            self.refusals.add(name, Refusal(signature, str(error)))
+            self.refusals.add(newest_named(name), Refusal(signature, str(error)))
             raise Refused(str(error)) from None
 
     def _propose(

@@ -16,7 +16,7 @@ from app.versions.places import Offer, Place
 from app.versions.refusals import Refusal
 from app.versions.signatures import digest_of
 from app.versions.versions import Versions
-from model.catalog import find, split_name
+from model.catalog import find, split_name, versions
 from model.storage.manifest import BundleError
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ class Follower:
         read: set[str] = set()
         for place in self._places:
             try:
-                for offer in place.offers():
+                offers = place.offers()
+                self._forget_withdrawn(place, offers)
+                for offer in offers:
                     if self._serves(place, offer):
                         break
                 self._follow_files(place, read)
@@ -86,6 +88,14 @@ class Follower:
                 logger.warning("cannot look for new versions, and will try again: %s", error)
             except Exception as error:
                 logger.error("cannot look for new versions: %s", error, exc_info=True)
+
+    def _forget_withdrawn(self, place: Place, offers: Sequence[Offer]) -> None:
+        """Forget that versions were refused which are no longer there: nobody can mend them."""
+        there = {offer.full_name for offer in offers}
+        there |= {f"{place.name}@{version}" for version in versions(place.name)}
+        for full_name in self._changes.refusals.all():
+            if split_name(full_name)[0] == place.name and full_name not in there:
+                self._changes.refusals.forget(full_name)
 
     def _serves(self, place: Place, offer: Offer) -> bool:
         """Whether the version is served, now or from now on. Raises OSError."""

@@ -105,6 +105,26 @@ def test_a_refused_version_is_loaded_once_it_is_mended(changes: Changes) -> None
     assert changes.states()["cells@2"] == State("ready")
 
 
+def test_a_refused_version_is_forgotten_when_it_is_unloaded(changes: Changes, versions: Versions) -> None:
+    make("2", description="broken")
+    break_manifest(make("3"))
+    for name in ("cells@2", "cells"):
+        with pytest.raises(Refused):
+            changes.load(name)
+    assert {name for name, state in changes.states().items() if state.state == "failed"} == {
+        "cells@2",
+        "cells@3",
+    }
+    assert changes.unload("cells@2") == ["cells@2"]
+    assert "cells@2" not in changes.states()
+    make("4")
+    changes.load("cells@4")
+    make("1", "yeast")
+    changes.load("yeast")
+    assert changes.unload("cells") == ["cells@1", "cells@4", "cells@3"]
+    assert changes.states() == {"yeast@1": State("ready")}
+
+
 def test_versions_and_whole_models_are_unloaded_but_never_the_last(
     changes: Changes, versions: Versions
 ) -> None:

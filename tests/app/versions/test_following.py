@@ -134,6 +134,15 @@ def test_a_bad_copy_that_does_not_change_any_more_is_refused(followed: Followed,
     assert opened == []
 
 
+def test_a_refused_version_that_is_withdrawn_is_no_longer_failed(followed: Followed) -> None:
+    folder = make("2", description="broken")
+    followed.look()
+    assert followed.reason("cells@2")
+    shutil.rmtree(folder)
+    followed.look()
+    assert "cells@2" not in followed.changes.states()
+
+
 def test_a_file_beside_the_models_is_followed(followed: Followed, models: Path) -> None:
     seen: list[bytes | None] = []
 
