@@ -176,7 +176,8 @@ class Models:
         from app.versions.places import place_of
 
         places = [place_of(source, name) for name, source in sources.items() if "@" not in name]
-        self.follower = Follower(places, self.versions, self.changes, self._processes)
+        fixed = [place_of(source, split_name(name)[0]) for name, source in sources.items() if "@" in name]
+        self.follower = Follower(places, self.versions, self.changes, self._processes, fixed)
         self.follower.beside = self.beside
         self.follower.look_beside()
         self.follower.start(seconds)

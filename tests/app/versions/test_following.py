@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from versions.bundles import age, break_manifest, make, open_stub
 
+from app.errors import NotAgreed, Refused
+from app.versions import following
 from app.versions.changes import Changes
 from app.versions.following import Follower
 from app.versions.places import FolderPlace
@@ -160,3 +163,55 @@ def test_a_file_beside_the_models_is_followed(followed: Followed, models: Path) 
     (models / "traffic.json").unlink()
     followed.look(2)
     assert seen == [b"one", b"bad", None]
+
+
+@pytest.mark.parametrize("error", [NotAgreed("a process ended"), OSError("no network")])
+def test_a_file_that_cannot_be_followed_for_the_moment_is_tried_again(
+    followed: Followed, models: Path, error: Exception
+) -> None:
+    errors = [error, error]
+
+    def changed(text: bytes | None) -> None:
+        if errors:
+            raise errors.pop()
+
+    followed.follower.beside["traffic.json"] = changed
+    (models / "traffic.json").write_bytes(b"one")
+    followed.look()
+    assert len(errors) == 1
+    followed.look(2)
+    assert not errors
+
+
+def test_a_file_that_names_a_version_is_tried_again_when_that_arrives(
+    followed: Followed, models: Path
+) -> None:
+    tried: list[list[str]] = []
+
+    def changed(text: bytes | None) -> None:
+        tried.append(followed.versions.loaded.versions["cells"] if followed.versions.loaded else [])
+        if len(tried) == 1:
+            raise Refused("there is no version 2")
+
+    followed.look()
+    followed.follower.beside["traffic.json"] = changed
+    (models / "traffic.json").write_bytes(b"cells@2")
+    followed.look(3)
+    assert len(tried) == 1
+    make("2")
+    followed.look(3)
+    assert len(tried) == 2
+
+
+def test_a_process_that_takes_over_leaves_alone_what_was_followed_before(
+    followed: Followed, models: Path, tmp_path: Path
+) -> None:
+    seen: list[bytes | None] = []
+    (models / "traffic.json").write_bytes(b"one")
+    for _ in range(2):
+        processes = SimpleNamespace(folder=tmp_path)
+        follower = Follower([], followed.versions, followed.changes, None, [FolderPlace("cells")])
+        follower._followed = following.Followed(processes)  # type: ignore[arg-type]
+        follower.beside["traffic.json"] = seen.append
+        follower.look()
+    assert seen == [b"one"]

@@ -95,3 +95,15 @@ def test_a_version_that_the_settings_name_has_no_other_before_it(exits: Queue[in
     make("2", description="broken")
     create_app(settings=Settings(models=("cells@2",)))
     assert exits.get(timeout=10) == 22
+
+
+def test_traffic_is_followed_also_if_the_settings_name_all_versions(exits: Queue[int], models: Path) -> None:
+    make("1")
+    make("2")
+    (models / "traffic.json").write_text('{"traffic": "cells@1=30,cells@2=70"}')
+    app = create_app(settings=Settings(models=("cells@1", "cells@2"), model_poll=60))
+    deadline = time.monotonic() + 20
+    while app.test_client().get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert str(app.extensions["maskserve"].traffic.now.split) == "cells@1=30,cells@2=70"

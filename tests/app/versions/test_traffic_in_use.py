@@ -14,6 +14,7 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import Settings
 from app.configuration.traffic import split_in
+from app.errors import Refused
 from app.versions.traffic import SharedTraffic
 from app.versions.version import Version
 from app.versions.versions import Loaded
@@ -177,3 +178,32 @@ def test_a_version_that_traffic_goes_to_is_not_unloaded(client: FlaskClient) -> 
         "/v2/repository/models/stub/unload", json={"parameters": {"version": "2"}}, headers=ADMIN
     )
     assert (response.status_code, "stub@2" in response.get_json()["error"]) == (409, True)
+
+
+def test_what_was_loaded_for_a_change_that_fails_is_unloaded_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = traffic_of(client)
+    loaded: list[str] = []
+
+    def load(name: str) -> str:
+        if name == "stub@6":
+            raise Refused("it fails its self-test")
+        loaded.append(name)
+        return name
+
+    monkeypatch.setattr(traffic._changes, "load", load)
+    monkeypatch.setattr(traffic._changes, "unload", loaded.remove)
+    status, _ = put(client, traffic="stub@5=50,stub@6=50")
+    assert (status, loaded) == (409, [])
+
+
+def test_a_bucket_that_cannot_be_reached_is_no_reason_to_give_up(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bring(name: str) -> None:
+        raise OSError("gs://bundles/stub cannot be read")
+
+    monkeypatch.setattr(traffic_of(client), "_bring", bring)
+    status, problem = put(client, traffic="stub@2=100")
+    assert (status, "cannot be fetched" in problem["detail"]) == (503, True)
