@@ -39,14 +39,30 @@ class Shadow:
         reason: why it is off.
     """
 
-    def __init__(self, version: Version, start: Start, quiet: Quiet, reports: Reports) -> None:
-        """`start` starts its process, as `ShadowProcess` does."""
+    def __init__(
+        self,
+        version: Version,
+        start: Start,
+        quiet: Quiet,
+        reports: Reports,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            version: the version.
+            start: starts its process, as `ShadowProcess` does.
+            quiet: tells when it may compute.
+            reports: gets the results.
+            changed: called when `state` has changed.
+        """
         self.version = version
         self.state: State = "starting"
         self.reason: str | None = None
         self._start = start
         self._quiet = quiet
         self._reports = reports
+        self._state_changed = changed
         self._waiting = Waiting()
         self._process: ShadowProcess | None = None
         self._failures = 0
@@ -117,6 +133,7 @@ class Shadow:
             if self.state == "starting":
                 logger.info("the shadow %s is ready", self.version)
                 self.state = "on"
+                self._state_changed()
                 self._has_started.set()
 
     def _process_picture(self, process: ShadowProcess, one: Shadowed) -> None:
@@ -164,6 +181,7 @@ class Shadow:
 
     def _switch_off(self, reason: str) -> None:
         self.state, self.reason = "off", reason
+        self._state_changed()
         self._has_started.set()
         self._reports.switched_off(self.version)
         logger.error(

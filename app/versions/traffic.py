@@ -14,6 +14,7 @@ from app.configuration.traffic import Traffic, traffic_in
 from app.errors import BadParameter, NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.processes import Processes
 from app.shadow.shadows import Shadows
+from app.shadow.states import Known
 from app.versions.agreement import Agreement
 from app.versions.changes import Changes
 from app.versions.versions import Versions
@@ -107,6 +108,10 @@ class SharedTraffic:
     def shares(self) -> list[tuple[str, str, float]]:
         """The model, the version and the share in per cent of each arm."""
         return [(arm.name, arm.version, arm.share) for arm in self.now.split]
+
+    def states_of_shadows(self) -> list[Known]:
+        """The states of the shadows in use, in all processes."""
+        return self._shadows.states.all()
 
     def change(self, document: object) -> Traffic:
         """Use what a document asks for (`traffic_in`), in all processes; returns the traffic in use.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -22,6 +26,7 @@ from app.configuration.settings import Settings
 from app.configuration.traffic import shadows_in
 from app.shadow.quiet import Quiet
 from app.shadow.shadows import Shadows
+from app.shadow.states import Known, States, Told
 from model.shadowing.process import ShadowBroken, ShadowFailed, Unsuitable
 
 SHADOW = shadows_in("stub@2")
@@ -283,3 +288,34 @@ def test_a_shadow_that_is_taken_away_ends_its_process(
     shadows.use((), 1)
     wait_until(lambda: process.is_ended)
     assert ask(client_, png).status_code == 200
+
+
+def test_administrators_see_how_the_shadows_are(
+    client_: FlaskClient, shadows: Shadows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def known() -> list[tuple[str, str, str | None]]:
+        return [(one.shadow, one.state, one.reason) for one in shadows.states.all()]
+
+    assert known() == [("stub@2", "ready", None)]
+
+    def broken(*_: object) -> StubProcess:
+        raise ShadowBroken("model stub fails its self-test")
+
+    monkeypatch.setattr(app.shadow.shadows, "ShadowProcess", broken)
+    with shadows.working():  # it waits for a moment without requests
+        shadows.use(shadows_in("stub@3"), 1)
+        assert known() == [("stub@3", "loading", None)]
+    wait_until(lambda: known() == [("stub@3", "failed", "model stub fails its self-test")])
+    shadows.use((), 1)
+    assert known() == []
+
+
+def test_each_process_tells_the_others_how_its_shadows_are(tmp_path: Path) -> None:
+    own = {"stub@2": Told("loading")}
+    processes = SimpleNamespace(folder=tmp_path, alone=nullcontext, living=lambda: [os.getpid(), 0, 1])
+    states = States(processes, lambda: own)  # type: ignore[arg-type]
+    own["stub@2"] = Told("failed", "it crashed")
+    states.tell()
+    (tmp_path / f"{os.getpid()}.shadows").rename(tmp_path / "0.shadows")  # process 1 has told nothing yet
+    own["stub@2"] = Told("ready")
+    assert states.all() == [Known("stub@2", "failed", {"ready": 1, "failed": 1}, "it crashed")]
