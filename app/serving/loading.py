@@ -120,7 +120,9 @@ class Models:
                     )
                 named.append(name)
                 if name not in loaded:
-                    version = self._first_that_loads(candidates, may_differ=len(sources) > 1)
+                    version = self._first_that_loads(
+                        self._shadows_last(candidates), may_differ=len(sources) > 1
+                    )
                     loaded.setdefault(version.full_name, version)
             self._sources = dict(zip(named, sources, strict=True))
             for name in also:
@@ -181,6 +183,17 @@ class Models:
         self.follower.beside = self.beside
         self.follower.look_beside()
         self.follower.start(seconds)
+
+    def _shadows_last(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        """The same, but a version in the shadow last: it is to be seen before it answers."""
+        in_shadow = [str(shadow) for shadow in self._settings.shadow]
+        late = []
+        for candidate in candidates:
+            if candidate.name in in_shadow:
+                late.append(candidate)
+            else:
+                yield candidate
+        yield from late
 
     def _first_that_loads(self, candidates: Iterator[Candidate], may_differ: bool) -> Version:
         """The first of several versions that can be served; raises what loading the last one raises."""

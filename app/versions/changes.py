@@ -45,6 +45,7 @@ class Changes:
     Attributes:
         refusals: the versions that were refused, and why.
         kept: returns the full names of versions that must not be unloaded, because traffic goes to them.
+        shadowed: returns those of versions that run in the shadow.
     """
 
     def __init__(self, versions: Versions, open_version: Open, processes: Processes | None) -> None:
@@ -57,6 +58,7 @@ class Changes:
         """
         self.refusals = Refusals(None if processes is None else processes.folder)
         self.kept: Callable[[], Collection[str]] = tuple
+        self.shadowed: Callable[[], Collection[str]] = tuple
         self._versions = versions
         self._open = open_version
         self._processes = processes

@@ -31,9 +31,10 @@ _MOST_TRIES = 3
 class Follower:
     """Follows the places of some models, in one process of the service at a time.
 
-    A version is served if it is the newest in its place, has all its files with the right hashes, and passes
-    its self-test in every process. Otherwise it is refused, once it has not changed between two looks (an
-    upload may still be going on), and not tried again until it changes; the next older one is served.
+    A version is served if it is the newest in its place that is not in the shadow, has all its files with the
+    right hashes, and passes its self-test in every process. Otherwise it is refused, once it has not changed
+    between two looks (an upload may still be going on), and not tried again until it changes; the next older
+    one is served.
 
     Attributes:
         beside: files beside the models to follow, and what to call with their new content, None when they
@@ -92,7 +93,8 @@ class Follower:
                 if place in self._fixed:
                     continue
                 self._forget_withdrawn(place, offers)
-                for offer in offers:
+                in_shadow = self._changes.shadowed()  # which is to be seen before it answers
+                for offer in sorted(offers, key=lambda offer: offer.full_name in in_shadow):
                     if self._serves(place, offer):
                         break
             except OSError as error:

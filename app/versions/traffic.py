@@ -87,6 +87,7 @@ class SharedTraffic:
         self._agreement: Agreement | None = None
         versions.split = self._version_for
         changes.kept = lambda: [str(arm) for arm in self.now.split]
+        changes.shadowed = lambda: [str(shadow) for shadow in self.now.shadows]
 
     def begin(self) -> None:
         """Direct traffic as the settings say, or as other processes have agreed since.

@@ -63,6 +63,14 @@ def test_a_new_version_takes_the_place_of_the_old_one(followed: Followed) -> Non
     assert opened == ["cells@2"]
 
 
+def test_a_version_in_the_shadow_waits_until_it_no_longer_is(followed: Followed) -> None:
+    make("2")
+    followed.changes.shadowed = lambda: ["cells@2"]
+    assert followed.look(2) == ["cells@1"]
+    followed.changes.shadowed = tuple
+    assert followed.look() == ["cells@2"]
+
+
 def test_a_version_that_an_operator_loaded_stays_and_one_that_was_unloaded_does_not_come_back(
     followed: Followed,
 ) -> None:

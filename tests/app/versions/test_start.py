@@ -13,6 +13,7 @@ from versions.bundles import break_manifest, make, open_stub
 
 from app import create_app
 from app.configuration.settings import Settings
+from app.configuration.traffic import Version, shadows_in
 from model.storage.manifest import MANIFEST
 
 
@@ -31,8 +32,8 @@ def exits(models: Path, monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
     return exits
 
 
-def start(*models: str) -> FlaskClient:
-    client = create_app(settings=Settings(models=models)).test_client()
+def start(*models: str, shadow: tuple[Version, ...] = ()) -> FlaskClient:
+    client = create_app(settings=Settings(models=models, shadow=shadow, shadow_share=0)).test_client()
     deadline = time.monotonic() + 10
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() < deadline
@@ -69,6 +70,15 @@ def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
     assert "the version cells@2 is refused" in caplog.text
     (model,) = client.get("/api/v1/models").get_json()["models"]
     assert model["version"] == "1"
+
+
+@pytest.mark.parametrize(("others", "answers"), [(("1", "2"), "2"), ((), "3")])
+def test_a_version_in_the_shadow_does_not_answer_if_there_is_another(
+    exits: Queue[int], others: tuple[str, ...], answers: str
+) -> None:
+    for version in (*others, "3"):
+        make(version)
+    assert versions(start("cells", shadow=shadows_in("cells@3"))) == {answers: "ready"}
 
 
 def test_the_service_does_not_start_if_no_version_can_be_served(
