@@ -67,6 +67,7 @@ class Models:
         self._threads: int | None = None
         self._sources: dict[str, str] = {}  # by name, once they are loaded
         self.changes = Changes(self.versions, self._open, processes)
+        self.changes.bring = self.bring
         self.follower: Follower | None = None
         self.beside: dict[str, Callable[[bytes | None], object]] = {}
         self.then: Callable[[], object] = lambda: None
@@ -164,7 +165,7 @@ class Models:
         """
         model, version = split_name(full_name)
         source = self._sources.get(model, "")
-        if not source.startswith(BUCKET) or version in versions(model):
+        if version is None or not source.startswith(BUCKET) or version in versions(model):
             return
         from app.versions.places import place_of  # not needed by most services
 

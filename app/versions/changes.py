@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import ModelNotFound, NotReady, Refused
+from app.errors import ModelNotFound, NotAgreed, NotReady, Refused
 from app.monitoring.processes import Processes
 from app.versions.agreement import Agreement
 from app.versions.alike import check_alike
@@ -46,6 +46,7 @@ class Changes:
         refusals: the versions that were refused, and why.
         kept: returns the full names of versions that must not be unloaded, because traffic goes to them.
         shadowed: returns those of versions that run in the shadow.
+        bring: has the version with a full name in the catalog; raises BundleError or OSError.
     """
 
     def __init__(self, versions: Versions, open_version: Open, processes: Processes | None) -> None:
@@ -59,6 +60,7 @@ class Changes:
         self.refusals = Refusals(None if processes is None else processes.folder)
         self.kept: Callable[[], Collection[str]] = tuple
         self.shadowed: Callable[[], Collection[str]] = tuple
+        self.bring: Callable[[str], object] = lambda _: None
         self._versions = versions
         self._open = open_version
         self._processes = processes
@@ -105,6 +107,13 @@ class Changes:
             NotAgreed, Refused: as `Agreement.propose`.
         """
         agreement = self._begun()
+        try:
+            self.bring(name)
+        except BundleError as error:
+            self.refusals.add(name, Refusal("", str(error)))
+            raise Refused(str(error)) from None
+        except OSError as error:
+            raise NotAgreed(f"{name} cannot be fetched, and nothing was changed: {error}") from None
         bundle = self._found(name)
         full_name = bundle.manifest.full_name
         model, version = bundle.manifest.name, bundle.manifest.version
