@@ -61,6 +61,17 @@ def test_the_same_version_agrees_with_itself(shared: ShadowProcess, picture: Ans
     assert infer_ms is not None and infer_ms > 1
 
 
+def test_a_semantic_model_is_compared_by_its_classes() -> None:
+    people = load("people")
+    image = read(SAMPLE)[:256, :256]
+    answered = AnsweredPicture(image, Wishes(), people.predict(image), people.bundle.manifest.classes)
+    process = started("people")
+    agreement, _ = process.compare(answered)
+    process.end()
+    assert agreement.matched is None
+    assert agreement.dice == pytest.approx(1, abs=0.01)
+
+
 def test_it_has_the_lowest_priority_and_is_killed_first(shared: ShadowProcess) -> None:
     assert os.getpriority(os.PRIO_PROCESS, shared.pid) == 19
     assert os.sched_getscheduler(shared.pid) == os.SCHED_IDLE
