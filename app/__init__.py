@@ -89,7 +89,10 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         )
     admission.watch = renders.watch = counted.watch
     in_shadow = shadows.Shadows(
-        settings, counted.shadows, settings.inference_threads or share_of_cores(settings.processes)
+        settings,
+        counted.shadows,
+        settings.inference_threads or share_of_cores(settings.processes),
+        processes,
     )
     shadows.register(app, in_shadow)
     admission.working = renders.working = in_shadow.working
@@ -115,9 +118,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         rate_limit,
         cors,
         headers,
-        recording,
     ):
         part.register(app, settings)
+    recording.register(app, settings, counted.feedback)
     for blueprint in (
         api,
         feedback,

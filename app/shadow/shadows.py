@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from flask import Flask, Response, current_app, g
@@ -12,15 +12,21 @@ from flask import Flask, Response, current_app, g
 from app.configuration.settings import Settings
 from app.configuration.traffic import Version
 from app.monitoring.current_request import current_record, request_id
+from app.monitoring.processes import Processes
 from app.monitoring.shadows import ShadowMetrics
 from app.shadow.quiet import Quiet
 from app.shadow.reports import Reports
 from app.shadow.shadow import Shadow
+from app.shadow.shadow import State as ShadowState
+from app.shadow.states import State as ToldState
+from app.shadow.states import States, Told
 from app.shadow.waiting import Shadowed
 from model.answers.finding import Finding
 from model.results.result import Wishes
 from model.shadowing.picture import AnsweredPicture
 from model.shadowing.process import ShadowBroken, ShadowProcess
+
+_STATES: Mapping[ShadowState, ToldState] = {"starting": "loading", "on": "ready", "off": "failed"}
 
 _EXTENSION = "maskserve_shadows"
 
@@ -28,10 +34,27 @@ _PREPARE_SECONDS = 30.0  # proxies often wait no longer than 60 s for an answer
 
 
 class Shadows:
-    """The versions that run in the shadow, at most one of each model."""
+    """The versions that run in the shadow, at most one of each model.
 
-    def __init__(self, settings: Settings, metrics: ShadowMetrics, threads: int | None) -> None:
-        """`threads`: as for `load`."""
+    Attributes:
+        states: the states of those in use, in all processes.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: ShadowMetrics,
+        threads: int | None,
+        processes: Processes | None = None,
+    ) -> None:
+        """Prepare to run shadows.
+
+        Args:
+            settings: the settings.
+            metrics: count what the shadows do.
+            threads: as for `load`.
+            processes: those that tell each other the states of their shadows; None: there is only this one.
+        """
         self._settings = settings
         self._threads = threads
         self._reports = Reports(metrics, settings.shadow_log == "on")
@@ -39,6 +62,7 @@ class Shadows:
         self._shadows: dict[str, Shadow] = {}
         self._prepared: list[Shadow] = []
         self._share = 1.0
+        self.states = States(processes, self._told)
         self._lock = threading.Lock()
 
     def prepare(self, versions: Sequence[Version]) -> None:
@@ -70,6 +94,7 @@ class Shadows:
             self._shadows = {version.name: fit.get(version) or self._started(version) for version in wanted}
             self._prepared = []
             gone = [one for one in before if one not in self._shadows.values()]
+        self.states.tell()
         for one in gone:
             one.end()
             if one.version not in wanted:
@@ -121,7 +146,10 @@ class Shadows:
         def start() -> ShadowProcess:
             return ShadowProcess(str(version), settings.engine, settings.precision, self._threads)
 
-        return Shadow(version, start, self._quiet, self._reports)
+        return Shadow(version, start, self._quiet, self._reports, self.states.tell)
+
+    def _told(self) -> dict[str, Told]:
+        return {str(one.version): Told(_STATES[one.state], one.reason) for one in self.all()}
 
 
 def register(app: Flask, shadows: Shadows) -> None:

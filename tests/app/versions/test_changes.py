@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,6 +106,26 @@ def test_a_refused_version_is_loaded_once_it_is_mended(changes: Changes) -> None
     assert changes.states()["cells@2"] == State("ready")
 
 
+def test_a_refused_version_is_forgotten_when_it_is_unloaded(changes: Changes, versions: Versions) -> None:
+    make("2", description="broken")
+    break_manifest(make("3"))
+    for name in ("cells@2", "cells"):
+        with pytest.raises(Refused):
+            changes.load(name)
+    assert {name for name, state in changes.states().items() if state.state == "failed"} == {
+        "cells@2",
+        "cells@3",
+    }
+    assert changes.unload("cells@2") == ["cells@2"]
+    assert "cells@2" not in changes.states()
+    make("4")
+    changes.load("cells@4")
+    make("1", "yeast")
+    changes.load("yeast")
+    assert changes.unload("cells") == ["cells@1", "cells@4", "cells@3"]
+    assert "failed" not in {state.state for state in changes.states().values()}
+
+
 def test_versions_and_whole_models_are_unloaded_but_never_the_last(
     changes: Changes, versions: Versions
 ) -> None:
@@ -147,7 +168,7 @@ def test_nothing_can_be_changed_before_the_first_models_are_loaded(versions: Ver
         Changes(versions, open_stub, None).load("cells")
 
 
-def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_it_found_itself(
+def test_a_process_that_starts_later_serves_what_has_been_agreed_and_what_it_found_only_if_it_must(
     models: Path, tmp_path: Path
 ) -> None:
     make("1")
@@ -163,6 +184,13 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_
     process.start()
     assert told.poll(60)
     assert told.recv() == (["cells@1"], 1)
+    process.join()
+
+    shutil.rmtree(models / "cells" / "1")  # better another version than none
+    process = fork.Process(target=start, daemon=True)
+    process.start()
+    assert told.poll(30)
+    assert told.recv() == (["cells@2"], 1)
     process.join()
 
 
