@@ -8,6 +8,7 @@ import shutil
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from versions.bundles import break_manifest, make, open_stub
@@ -178,20 +179,21 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_what_it_fou
     folder = tmp_path / "shared" / "agreed-versions"
     folder.mkdir(parents=True)
     (folder / "agreed").write_text(json.dumps({"number": 7, "value": agreed}))
+    assert served_by_a_process_that_starts_now(tmp_path / "shared") == (["cells@1"], 1)
+    shutil.rmtree(models / "cells" / "1")  # better another version than none
+    assert served_by_a_process_that_starts_now(tmp_path / "shared") == (["cells@2"], 1)
+
+
+def served_by_a_process_that_starts_now(folder: Path) -> Any:
+    """The versions that it serves, and how often they have changed. It is not forked from this one's threads."""
     spawn = multiprocessing.get_context("spawn")
     told, tell = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=start_with_version_2, args=(tmp_path / "shared", tell), daemon=True)
+    process = spawn.Process(target=start_with_version_2, args=(folder, tell), daemon=True)
     process.start()
     assert told.poll(60)
-    assert told.recv() == (["cells@1"], 1)
+    served = told.recv()
     process.join()
-
-    shutil.rmtree(models / "cells" / "1")  # better another version than none
-    process = fork.Process(target=start, daemon=True)
-    process.start()
-    assert told.poll(30)
-    assert told.recv() == (["cells@2"], 1)
-    process.join()
+    return served
 
 
 def start_with_version_2(folder: Path, tell: Connection) -> None:
