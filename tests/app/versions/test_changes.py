@@ -185,7 +185,7 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_what_it_fou
 
 
 def served_by_a_process_that_starts_now(folder: Path) -> Any:
-    """The versions that it serves, and how often they have changed. It is not forked from this one's threads."""
+    """The versions that it serves, and how often they have changed; it inherits no locks of threads here."""
     spawn = multiprocessing.get_context("spawn")
     told, tell = spawn.Pipe(duplex=False)
     process = spawn.Process(target=start_with_version_2, args=(folder, tell), daemon=True)
