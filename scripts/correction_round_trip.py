@@ -48,7 +48,9 @@ PLACES = """async () => {
 }"""
 SEGMENTS = """async () => {
     const { visit } = await import("/static/viewer/visit.js");
-    return visit.current.shown.map(({ box, area, mask }) => JSON.stringify([box, area, mask])).sort();
+    // Not the boxes: a model's own may be larger than its mask.
+    const written = ({ area, mask, ...others }) => JSON.stringify([others.class, area, mask]);
+    return visit.current.shown.map(written).sort();
 }"""
 
 

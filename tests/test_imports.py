@@ -339,7 +339,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                     "model.pictures",
                     "model.results.result",
                 ),
-                *("model.results.segments", "model.stopwatch"),
+                *("model.results.segments", "model.results.corrections", "model.stopwatch"),
             ),
         ),
         ("model.answers.file_notes", ("model.answers.finding", "model.pictures.rows")),
@@ -347,7 +347,8 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             "model.formats",
             (
                 *("model.results.segments", "model.results.masks", "model.results.polygons"),
-                *("model.results.result", "model.answers.finding", "model.formats", "model.measures"),
+                *("model.results.result", "model.results.corrections"),
+                *("model.answers.finding", "model.formats", "model.measures"),
                 "model.files.whole_files",
             ),
         ),
