@@ -70,8 +70,12 @@ class ShadowStates:
             return
         with self._lock:
             told = {name: asdict(one) for name, one in self._own().items()}
+            file = self._processes.folder / f"{os.getpid()}.shadows"
             try:
-                write_json(self._processes.folder / f"{os.getpid()}.shadows", told)
+                if told:
+                    write_json(file, told)
+                else:
+                    file.unlink(missing_ok=True)  # also that of an ended process with the same PID
             except OSError as error:  # a full disk
                 logger.warning("other processes do not know the states of shadows here: %s", error)
 
