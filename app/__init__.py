@@ -89,10 +89,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         )
     admission.watch = renders.watch = counted.watch
     in_shadow = shadows.Shadows(
-        settings,
-        counted.shadows,
-        settings.inference_threads or share_of_cores(settings.processes),
-        processes,
+        settings, counted.shadows, settings.inference_threads or share_of_cores(settings.processes)
     )
     shadows.register(app, in_shadow)
     admission.working = renders.working = in_shadow.working

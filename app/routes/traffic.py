@@ -41,7 +41,7 @@ def change() -> dict[str, Any]:
 
 def _document() -> dict[str, Any]:
     directed = current_service().traffic
-    known = [asdict(one) for one in directed.states_of_shadows()]
+    known = [asdict(one) for one in directed.shadow_states.all()]
     shadows = [{name: value for name, value in one.items() if value is not None} for one in known]
     return {**directed.now.document(), "shadows": shadows}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from flask import Flask, Response, current_app, g
@@ -12,21 +12,15 @@ from flask import Flask, Response, current_app, g
 from app.configuration.settings import Settings
 from app.configuration.traffic import Version
 from app.monitoring.current_request import current_record, request_id
-from app.monitoring.processes import Processes
 from app.monitoring.shadows import ShadowMetrics
 from app.shadow.quiet import Quiet
 from app.shadow.reports import Reports
 from app.shadow.shadow import Shadow
-from app.shadow.shadow import State as ShadowState
-from app.shadow.states import State as ToldState
-from app.shadow.states import States, Told
 from app.shadow.waiting import Shadowed
 from model.answers.finding import Finding
 from model.results.result import Wishes
 from model.shadowing.picture import AnsweredPicture
 from model.shadowing.process import ShadowBroken, ShadowProcess
-
-_STATES: Mapping[ShadowState, ToldState] = {"starting": "loading", "on": "ready", "off": "failed"}
 
 _EXTENSION = "maskserve_shadows"
 
@@ -37,7 +31,7 @@ class Shadows:
     """The versions that run in the shadow, at most one of each model.
 
     Attributes:
-        states: the states of those in use, in all processes.
+        changed: called when there are other shadows, or one has another state.
     """
 
     def __init__(
@@ -45,16 +39,8 @@ class Shadows:
         settings: Settings,
         metrics: ShadowMetrics,
         threads: int | None,
-        processes: Processes | None = None,
     ) -> None:
-        """Prepare to run shadows.
-
-        Args:
-            settings: the settings.
-            metrics: count what the shadows do.
-            threads: as for `load`.
-            processes: those that tell each other the states of their shadows; None: there is only this one.
-        """
+        """`threads`: as for `load`."""
         self._settings = settings
         self._threads = threads
         self._reports = Reports(metrics, settings.shadow_log == "on")
@@ -62,7 +48,7 @@ class Shadows:
         self._shadows: dict[str, Shadow] = {}
         self._prepared: list[Shadow] = []
         self._share = 1.0
-        self.states = States(processes, self._told)
+        self.changed: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def prepare(self, versions: Sequence[Version]) -> None:
@@ -94,7 +80,7 @@ class Shadows:
             self._shadows = {version.name: fit.get(version) or self._started(version) for version in wanted}
             self._prepared = []
             gone = [one for one in before if one not in self._shadows.values()]
-        self.states.tell()
+        self.changed()
         for one in gone:
             one.end()
             if one.version not in wanted:
@@ -146,10 +132,7 @@ class Shadows:
         def start() -> ShadowProcess:
             return ShadowProcess(str(version), settings.engine, settings.precision, self._threads)
 
-        return Shadow(version, start, self._quiet, self._reports, self.states.tell)
-
-    def _told(self) -> dict[str, Told]:
-        return {str(one.version): Told(_STATES[one.state], one.reason) for one in self.all()}
+        return Shadow(version, start, self._quiet, self._reports, lambda: self.changed())
 
 
 def register(app: Flask, shadows: Shadows) -> None:

@@ -14,9 +14,9 @@ from app.configuration.traffic import Traffic, traffic_in
 from app.errors import BadParameter, NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.processes import Processes
 from app.shadow.shadows import Shadows
-from app.shadow.states import Known
 from app.versions.agreement import Agreement
 from app.versions.changes import Changes
+from app.versions.shadow_states import ShadowStates
 from app.versions.versions import Versions
 from model.catalog import UnknownModel, find, split_name
 from model.shadowing.process import ShadowBroken
@@ -57,6 +57,7 @@ class SharedTraffic:
 
     Attributes:
         now: the traffic in use in this process.
+        shadow_states: how the shadows are, in all processes.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class SharedTraffic:
         self._changes = changes
         self._bring = bring
         self._shadows = shadows
+        self.shadow_states = ShadowStates(processes, shadows.all)
+        shadows.changed = self.shadow_states.tell
         self._processes = processes
         self._agreement: Agreement | None = None
         versions.split = self._version_for
@@ -109,10 +112,6 @@ class SharedTraffic:
     def shares(self) -> list[tuple[str, str, float]]:
         """The model, the version and the share in per cent of each arm."""
         return [(arm.name, arm.version, arm.share) for arm in self.now.split]
-
-    def states_of_shadows(self) -> list[Known]:
-        """The states of the shadows in use, in all processes."""
-        return self._shadows.states.all()
 
     def change(self, document: object) -> Traffic:
         """Use what a document asks for (`traffic_in`), in all processes; returns the traffic in use.

@@ -26,7 +26,7 @@ from app.configuration.settings import Settings
 from app.configuration.traffic import shadows_in
 from app.shadow.quiet import Quiet
 from app.shadow.shadows import Shadows
-from app.shadow.states import Known, States, Told
+from app.versions.shadow_states import Known, ShadowStates
 from model.shadowing.process import ShadowBroken, ShadowFailed, Unsuitable
 
 SHADOW = shadows_in("stub@2")
@@ -291,10 +291,12 @@ def test_a_shadow_that_is_taken_away_ends_its_process(
 
 
 def test_administrators_see_how_the_shadows_are(
-    client_: FlaskClient, shadows: Shadows, monkeypatch: pytest.MonkeyPatch
+    app_: Flask, shadows: Shadows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    states: ShadowStates = app_.extensions["maskserve"].traffic.shadow_states
+
     def known() -> list[tuple[str, str, str | None]]:
-        return [(one.shadow, one.state, one.reason) for one in shadows.states.all()]
+        return [(one.shadow, one.state, one.reason) for one in states.all()]
 
     assert known() == [("stub@2", "ready", None)]
 
@@ -311,11 +313,10 @@ def test_administrators_see_how_the_shadows_are(
 
 
 def test_each_process_tells_the_others_how_its_shadows_are(tmp_path: Path) -> None:
-    own = {"stub@2": Told("loading")}
+    shadow = SimpleNamespace(version="stub@2", state="off", reason="it crashed")
     processes = SimpleNamespace(folder=tmp_path, alone=nullcontext, living=lambda: [os.getpid(), 0, 1])
-    states = States(processes, lambda: own)  # type: ignore[arg-type]
-    own["stub@2"] = Told("failed", "it crashed")
+    states = ShadowStates(processes, lambda: [shadow])  # type: ignore[arg-type, list-item]
     states.tell()
     (tmp_path / f"{os.getpid()}.shadows").rename(tmp_path / "0.shadows")  # process 1 has told nothing yet
-    own["stub@2"] = Told("ready")
+    shadow.state, shadow.reason = "on", None
     assert states.all() == [Known("stub@2", "failed", {"ready": 1, "failed": 1}, "it crashed")]

@@ -1,4 +1,4 @@
-"""States: those of the shadows in all processes of the service, as each process tells the others."""
+"""Shadow states: how the shadows are in all processes of the service, as each process tells the others."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from app.monitoring.processes import Processes
+from app.shadow import shadow
+from app.shadow.shadow import Shadow
 from app.versions.shared_files import read_json, write_json
 
 logger = logging.getLogger(__name__)
 
 State = Literal["loading", "ready", "failed"]
+_STATES: Mapping[shadow.State, State] = {"starting": "loading", "on": "ready", "off": "failed"}
 _WORST_FIRST: tuple[State, ...] = ("failed", "loading", "ready")
 
 
@@ -44,19 +47,22 @@ class Known:
     reason: str | None
 
 
-class States:
+class ShadowStates:
     """The states of the shadows in all processes."""
 
-    def __init__(self, processes: Processes | None, own: Callable[[], Mapping[str, Told]]) -> None:
+    def __init__(self, processes: Processes | None, shadows: Callable[[], Iterable[Shadow]]) -> None:
         """Prepare to tell.
 
         Args:
             processes: those that tell each other; None: there is only this one.
-            own: returns the states of this process's shadows, by full name.
+            shadows: returns those of this process.
         """
         self._processes = processes
-        self._own = own
+        self._shadows = shadows
         self._lock = threading.Lock()
+
+    def _own(self) -> dict[str, Told]:
+        return {str(one.version): Told(_STATES[one.state], one.reason) for one in self._shadows()}
 
     def tell(self) -> None:
         """Tell the other processes of this process's shadows. Call it whenever a state has changed."""
@@ -64,8 +70,12 @@ class States:
             return
         with self._lock:
             told = {name: asdict(one) for name, one in self._own().items()}
+            file = self._processes.folder / f"{os.getpid()}.shadows"
             try:
-                write_json(self._processes.folder / f"{os.getpid()}.shadows", told)
+                if told:
+                    write_json(file, told)
+                else:
+                    file.unlink(missing_ok=True)  # also that of an ended process with the same PID
             except OSError as error:  # a full disk
                 logger.warning("other processes do not know the states of shadows here: %s", error)
 
