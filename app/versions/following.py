@@ -13,10 +13,10 @@ from hashlib import sha256
 from app.errors import NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.leading import Lead
 from app.monitoring.processes import Processes
+from app.monitoring.shared_files import read_json, write_json
 from app.versions.changes import Changes
 from app.versions.places import Offer, Place
 from app.versions.refusals import Refusal
-from app.versions.shared_files import read_json, write_json
 from app.versions.signatures import digest_of
 from app.versions.versions import Versions
 from model.catalog import find, split_name, versions

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from app.monitoring.processes import Processes
+from app.monitoring.shared_files import read_json, write_json
 from app.shadow import shadow
 from app.shadow.shadow import Shadow
-from app.versions.shared_files import read_json, write_json
 
 logger = logging.getLogger(__name__)
 
