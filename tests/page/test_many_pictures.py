@@ -119,9 +119,8 @@ def test_settings_go_to_all_pictures_of_the_same_model(many: Page) -> None:
     for label in ("Lowest score: 0.65", "Hidden classes: fibre", "Pixel size: 2 µm"):
         many.get_by_label(label).check()
     effect = many.locator("#series-dialog .settings .hint")
-    expect(effect).to_contain_text(
-        "Sets the lowest score to 0.65 in 1 other picture. Not in 1 picture of another"
-    )
+    expect(effect).to_contain_text("Sets the lowest score to 0.65 in 1 other picture. Hides fibre")
+    expect(effect).to_contain_text("same model (1) keep the lowest score and the classes shown.")
     expect(effect).to_contain_text("Sets the width of a pixel to 2 µm in 2 other pictures")
     many.get_by_role("button", name="Apply to all", exact=True).click()
     found = [cells(many, ROWS, at) for at in range(3)]
@@ -172,4 +171,15 @@ def test_a_file_of_all_objects_can_be_cancelled_or_fail_and_be_made_again(many: 
     many.get_by_role("button", name="All objects").click()
     expect(many.get_by_role("alert").filter(has_text="The service does not answer")).to_be_visible()
     many.unroute("**/api/v1/render?**")
+    assert len(saved(many, "All objects")) == 15
+
+
+def test_a_file_of_all_objects_waits_for_a_busy_service(many: Page, browse: Browse) -> None:
+    browse.expect_complaint("status of 503")
+    many.route(
+        "**/api/v1/render?**",
+        lambda route: route.fulfill(status=503, headers={"Retry-After": "1"}, json={"status": 503}),
+        times=1,
+    )
+    opened(many)
     assert len(saved(many, "All objects")) == 15

@@ -86,7 +86,7 @@ function showSettings() {
     if (field.disabled) field.checked = false;
     field.nextElementSibling.textContent = field.disabled ? setting.absent : setting.label(visit.current);
   }
-  const words = chosen().map(effectOf).join(" ");
+  const words = effectOf(chosen());
   if (effect.textContent !== words) effect.textContent = words; // screen readers would say the same again
   apply.disabled = !chosen().some((setting) => setting.changed(visit.current).length);
 }
@@ -100,7 +100,9 @@ async function takeObjects() {
   const left = visit.pictures.length - pictures.length;
   const cut = pictures.filter(({ isCut }) => isCut).length;
   const { signal } = (abort = new AbortController());
-  const onProgress = (count) => (taking.textContent = `${number(count)} of ${number(pictures.length)} pictures written`);
+  const onProgress = (count) => {
+    taking.textContent = `${number(count)} of ${number(pictures.length)} pictures written`;
+  };
   problem.hidden = true;
   cancel.hidden = false;
   objects.disabled = true;
@@ -143,7 +145,7 @@ function build() {
     out,
     settings,
     make("h3", { textContent: "Download" }),
-    make("p", { className: "hint", textContent: "A row for each picture, or a row for each object shown in any of them." }),
+    make("p", { className: "hint" }, "A row for each picture, or a row for each object shown in any of them."),
     make("p", { className: "actions" }, summary, objects, cancel),
     taking,
     problem,

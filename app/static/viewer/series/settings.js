@@ -1,29 +1,31 @@
 /** Settings: what can be taken from the current picture for all others, and what that would change. */
 
 import { page } from "../page.js";
-import { counted } from "../units.js";
+import { counted, number } from "../units.js";
 import { tell, visit } from "../visit.js";
 import { again } from "../worklist.js";
 
 /**
- * Each setting: its name, and functions of the current picture. If `isOffered`, `label` tells its value, else `absent` is
- * shown; `changed` are the pictures that have another value, and `apply` gives them this one; `words` say so.
+ * Each setting: its name, and functions of the current picture. If `isOffered`, `label` tells its value, else `absent`
+ * is shown; `changed` are the pictures that have another value, and `apply` gives them this one; `words` say so. One
+ * that goes only to pictures of the same model has a name for what the others keep, `kept`.
  */
 export const SETTINGS = [
   {
     name: "threshold",
+    kept: "the lowest score",
     label: ({ threshold }) => `Lowest score: ${threshold.toFixed(2)}`,
     absent: "Lowest score: not for this picture",
     isOffered: (current) => Boolean(current.answer) && !current.isOfPixels,
     changed: (current) => ofSameModel(current).filter(({ threshold }) => threshold !== current.threshold),
-    words: (current, count) =>
-      `Sets the lowest score to ${current.threshold.toFixed(2)} in ${count}. ${butOthers(current)}`,
+    words: ({ threshold }, count) => `Sets the lowest score to ${threshold.toFixed(2)} in ${count}.`,
     apply(current, pictures) {
       for (const picture of pictures) Object.assign(picture, { threshold: current.threshold, wasReset: false });
     },
   },
   {
     name: "classes",
+    kept: "the classes shown",
     label: ({ hiddenClasses }) => `Hidden classes: ${[...hiddenClasses].join(", ") || "none"}`,
     absent: "Hidden classes: no answer yet",
     isOffered: (current) => Boolean(current.answer),
@@ -33,9 +35,8 @@ export const SETTINGS = [
         const hidden = hiddenIn(picture, current);
         return hidden.length !== hiddenClasses.size || !hidden.every((name) => hiddenClasses.has(name));
       }),
-    words: (current, count) =>
-      `Hides ${[...current.hiddenClasses].join(", ") || "no class"}, and shows all other classes, in ${count}. ` +
-      butOthers(current),
+    words: ({ hiddenClasses }, count) =>
+      `Hides ${[...hiddenClasses].join(", ") || "no class"}, and shows all other classes, in ${count}.`,
     apply(current, pictures) {
       for (const picture of pictures) picture.hiddenClasses = new Set(hiddenIn(picture, current));
     },
@@ -60,9 +61,10 @@ export const SETTINGS = [
     changed: (current) => others(current).filter(({ asked }) => asked.model !== current.asked.model),
     words({ asked }, count, pictures) {
       const corrected = pictures.filter(({ edits }) => edits.done.length).length;
-      const asks = corrected ? ` Asks before it discards corrections: ${counted(corrected, "picture")} has some.` : "";
-      const own = "Where another model answers than before, it starts with its own lowest score, and all classes are shown.";
-      return `Segments ${count} again, model: ${nameOf(asked.model)}. ${own}${asks}`;
+      const what = `Segments ${count} again, model: ${nameOf(asked.model)}.`;
+      const own = "If another model answers than before, its own lowest score counts, and all classes are shown.";
+      if (!corrected) return `${what} ${own}`;
+      return `${what} ${own} The page asks before it discards the corrections of ${counted(corrected, "picture")}.`;
     },
     apply({ asked: { model } }, pictures) {
       visit.model = model; // from now on
@@ -81,12 +83,17 @@ export function applyToAll(settings) {
   tell("pictures");
 }
 
-/** What applying a setting would do, as a sentence or more. */
-export function effectOf(setting) {
+/** What applying these settings would do, in sentences. */
+export function effectOf(settings) {
   const { current } = visit;
-  const pictures = setting.changed(current);
-  if (!pictures.length) return `${setting.label(current)} – nothing to change.`;
-  return setting.words(current, counted(pictures.length, "other picture"), pictures).trim();
+  const sentences = settings.map((setting) => {
+    const pictures = setting.changed(current);
+    if (!pictures.length) return `${setting.label(current)} – nothing to change.`;
+    return setting.words(current, counted(pictures.length, "other picture"), pictures);
+  });
+  const kept = settings.map((setting) => setting.kept).filter(Boolean);
+  if (kept.length) sentences.push(exceptions(kept, current));
+  return sentences.join(" ").trim();
 }
 
 function others(current) {
@@ -99,9 +106,9 @@ function ofSameModel(current) {
   return others(current).filter(({ answer }) => answer?.model.name === name && answer.model.version === version);
 }
 
-function butOthers(current) {
+function exceptions(kept, current) {
   const left = others(current).length - ofSameModel(current).length;
-  return left ? `Not in ${counted(left, "picture")} of another model or without an answer yet.` : "";
+  return left ? `Pictures without an answer of the same model (${number(left)}) keep ${kept.join(" and ")}.` : "";
 }
 
 /** Which of the classes that are hidden in the current picture a picture has. */

@@ -13,7 +13,7 @@ const COLUMNS = [
   ["Page", "page number", ({ page, pages }) => page && (COMBINED[page] ?? `${number(page)} of ${number(pages)}`)],
   ["Channel", "channel number", ({ channel }) => channel && number(channel)],
   ["Pixel, µm", "number", ({ pixelSize }) => pixelSize && String(pixelSize)],
-  ["Model", "model", ({ model, version }) => model && (version ? `${model} ${version}` : model)],
+  ["Model", "", ({ model, version }) => model && (version ? `${model} ${version}` : model)],
   ["Lowest score", "number", ({ threshold }) => scored(threshold)],
   ["Objects", "number", ({ count, isCut }) => whole(count) && `${atLeast(isCut)}${number(count)}`],
   ["Covered", "number", ({ covered, isCut }) => whole(covered) && `${atLeast(isCut)}${percent(covered)}`],
@@ -73,7 +73,10 @@ function newRow({ name }) {
 }
 
 function update(picture, figures, { element, image, button, cells }) {
-  if (picture.thumbnail && image.src !== picture.thumbnail) Object.assign(image, { src: picture.thumbnail, hidden: false });
+  if (picture.thumbnail && image.src !== picture.thumbnail) {
+    image.src = picture.thumbnail;
+    image.hidden = false;
+  }
   element.dataset.state = picture.state;
   if (picture === visit.current) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
