@@ -15,7 +15,7 @@ export const SETTINGS = [
     name: "threshold",
     kept: "the lowest score",
     label: ({ threshold }) => `Lowest score: ${threshold.toFixed(2)}`,
-    absent: "Lowest score: not for this picture",
+    absent: "Lowest score: none",
     isOffered: (current) => Boolean(current.answer) && !current.isOfPixels,
     changed: (current) => ofSameModel(current).filter(({ threshold }) => threshold !== current.threshold),
     words: ({ threshold }, count) => `Sets the lowest score to ${threshold.toFixed(2)} in ${count}.`,
