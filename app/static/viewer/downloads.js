@@ -10,6 +10,7 @@ import { outline } from "./outlines.js";
 import { page } from "./page.js";
 import { render, segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
+import { shownObjects } from "./shown-objects.js";
 import { on, visit } from "./visit.js";
 
 const menu = byId("downloads");
@@ -70,25 +71,7 @@ function made(output, showsPicture) {
     return segment(current.upload, { ...current.parameters(), output, classes }, { key, type: "blob" });
   }
   const file = showsPicture ? (current.file ?? current.showable) : null;
-  return render(objectsOf(current), file, { output, ...optionsOf(output, current, file) }, { key });
-}
-
-/** The objects shown, with what the answer has about their picture and their model. */
-function objectsOf({ answer, shown, total }) {
-  const { model, gate, image, warnings } = answer;
-  const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
-  if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
-  // Not their ids: downloads are numbered from 1, best score first.
-  const segments = shown.map((segment) => ({
-    class: segment.class,
-    class_id: segment.class_id,
-    score: segment.score,
-    box: segment.box,
-    mask: segment.mask,
-    colour: segment.colour,
-    edited: segment.edited,
-  }));
-  return { ...objects, segments };
+  return render(shownObjects(current), file, { output, ...optionsOf(output, current, file) }, { key });
 }
 
 /** The parameters that are not defaults. */
