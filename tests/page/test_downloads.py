@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, place_picture, slide
+from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, open_downloads, place_picture, slide
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from pycocotools.coco import COCO
@@ -55,16 +55,10 @@ def shown(page: Page) -> Page:
 
 def save(page: Page, button: str) -> tuple[str, bytes]:
     """The name and bytes of the file that a click on this button saves."""
-    open_menu(page)
+    open_downloads(page)
     with page.expect_download() as download:
         page.locator("#take button", has_text=re.compile(rf"^\s*{button}")).click()
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
-
-
-def open_menu(page: Page) -> None:
-    """Show what can be downloaded."""
-    if page.locator("#downloads:not([open])").count():
-        page.locator("#downloads summary").click()
 
 
 def filter_some(page: Page) -> None:
@@ -241,7 +235,7 @@ def test_the_curl_line_runs_as_it_is_and_finds_as_many(page: Page, tmp_path: Pat
     choose(page, {**PICTURE, "name": name})
     await_answer(page, name)
     filter_some(page)
-    answer = run_in_shell(page.locator("#snippet").inner_text(), tmp_path)
+    answer = run_in_shell(page.locator("#snippet").text_content(), tmp_path)
     assert [segment["box"] for segment in answer["segments"]] == [list(known.box) for known in KEPT]
 
 
@@ -254,7 +248,7 @@ def test_the_curl_line_takes_the_key_from_the_environment(
     page.locator("#key").fill("sesame-0123456789")
     choose(page, PICTURE)
     await_answer(page)
-    line = page.locator("#snippet").inner_text()
+    line = page.locator("#snippet").text_content()
     assert "sesame" not in line
     assert len(run_in_shell(line, tmp_path, KEY="sesame-0123456789")["segments"]) == 5
     assert len(save(page, "Table")[1].splitlines()) == 1 + 5
@@ -267,7 +261,7 @@ def test_the_curl_line_is_copied(browse: Browse, server: Server) -> None:
     page.get_by_role("heading", name="For developers").click()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#snippet").inner_text()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#snippet").text_content()
 
 
 def test_a_download_that_fails_says_so_and_can_be_tried_again(browse: Browse, server: Server) -> None:
@@ -275,7 +269,7 @@ def test_a_download_that_fails_says_so_and_can_be_tried_again(browse: Browse, se
     page = browse(server)
     choose(page, PICTURE)
     await_answer(page)
-    open_menu(page)
+    open_downloads(page)
     page.context.set_offline(True)
     page.get_by_role("button", name="Label map").click()
     expect(page.get_by_role("alert")).to_contain_text("You are offline")
@@ -291,7 +285,7 @@ def test_the_same_request_in_python_finds_as_many(page: Page, tmp_path: Path) ->
     filter_some(page)
     page.get_by_role("heading", name="For developers").click()
     page.get_by_label("Python").check()
-    (tmp_path / "ask.py").write_text(page.locator("#snippet").inner_text())
+    (tmp_path / "ask.py").write_text(page.locator("#snippet").text_content())
     ended = subprocess.run(
         [sys.executable, "ask.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
@@ -306,7 +300,7 @@ def test_the_same_request_in_javascript_finds_as_many(page: Page) -> None:
     filter_some(page)
     page.get_by_role("heading", name="For developers").click()
     page.get_by_label("JavaScript").check()
-    code = page.locator("#snippet").inner_text()
+    code = page.locator("#snippet").text_content()
     found = page.evaluate(
         f"""async (bytes) => {{
             const found = [];

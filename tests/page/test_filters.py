@@ -3,7 +3,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browsing import await_answer, choose, colour_of, file_of, near, place_picture, shown_of, slide
+from browsing import (
+    await_answer,
+    choose,
+    colour_of,
+    file_of,
+    near,
+    open_downloads,
+    place_picture,
+    shown_of,
+    slide,
+)
 from chromium import Page, expect
 from known_models import OBJECTS
 
@@ -84,6 +94,7 @@ def test_a_chip_hides_its_class_and_shows_it_again(shown: Page) -> None:
 
 def test_an_object_that_is_filtered_away_is_no_longer_chosen(shown: Page) -> None:
     shown.locator("#objects tr").nth(4).click()
+    open_downloads(shown)
     one = shown.get_by_role("button", name="Chosen object")
     expect(one).to_be_enabled()
     slide(shown, "#threshold", 0.65)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import WIDTH, as_file, await_answer, choose, colour_of, file_of, near, place_picture, slide
+from browsing import (
+    WIDTH,
+    as_file,
+    await_answer,
+    choose,
+    colour_of,
+    file_of,
+    near,
+    open_downloads,
+    place_picture,
+    slide,
+)
 from chromium import Browse, Page, expect
 from PIL import Image
 
@@ -34,6 +45,7 @@ def look_at_page(page: Page, number: int) -> None:
 
 def asked_by_the_table(page: Page) -> dict[str, list[str]]:
     """The parameters by which the CSV is asked for."""
+    open_downloads(page)
     with page.expect_request("**/segment?*output=csv*") as request:
         page.get_by_role("button", name="Table").click()
     return parse_qs(urlsplit(request.value.url).query)
