@@ -18,6 +18,7 @@ from model.given.masks import Crossings, PackedMasks, mask_of
 from model.given.schemas import GivenModel, GivenSegment, Objects
 from model.pictures import Limits, Origin
 from model.pictures.limits import check_size
+from model.results.corrections import Correction
 from model.results.result import ClassMap, Result
 from model.results.segments import Segments
 from model.stopwatch import Stopwatch
@@ -45,6 +46,7 @@ class GivenObjects:
         verdict: the verdict of the model's gate.
         warnings: those of the answer.
         colours: a colour for each object; None unless all have one.
+        corrections: what people changed in the answer, the first change first.
     """
 
     result: Result
@@ -54,6 +56,7 @@ class GivenObjects:
     verdict: Verdict | None
     warnings: list[dict[str, str]]
     colours: list[tuple[int, int, int]] | None
+    corrections: list[Correction]
 
     def finding(self, image: npt.NDArray[np.uint8] | None, stopwatch: Stopwatch) -> Finding:
         """The finding in `image`, uint8 (H, W, 3), RGB; None: no output shows the picture."""
@@ -69,6 +72,7 @@ class GivenObjects:
             stopwatch,
             arm=self.model.arm,
             colours=self.colours,
+            corrections=self.corrections,
         )
 
     def check_picture(self, size: tuple[int, int]) -> None:
@@ -126,6 +130,7 @@ def read_objects(
         _verdict_of(objects),
         [{"code": one.code, "message": one.message} for one in objects.warnings],
         _colours_of([objects.segments[index] for index in order]),
+        objects.corrections,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
+from model.results.corrections import Correction
 from model.results.result import MOST_SEGMENTS
 from model.storage.manifest import NAME_PATTERN
 
@@ -108,3 +109,8 @@ class Objects(Given):
     truncated: bool = False
     warnings: Annotated[list[GivenNotice], FailFast()] = Field(default=[], max_length=20)
     segments: Annotated[list[GivenSegment], FailFast()] = Field(max_length=MOST_SEGMENTS)
+    corrections: Annotated[list[Correction], FailFast()] = Field(
+        default=[],
+        max_length=MOST_SEGMENTS,
+        description="what people changed in the answer, the first change first; for the output training",
+    )

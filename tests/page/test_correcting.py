@@ -260,3 +260,18 @@ def test_another_run_asks_before_corrections_are_lost(correcting: Page) -> None:
     page.locator("#models input[value=leaves]").click()
     expect(page.locator("#found")).to_have_text("1 object")
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_corrections_are_kept_when_the_page_is_loaded_again(correcting: Page) -> None:
+    click(correcting, 50, 40)
+    correcting.keyboard.press("Delete")
+    says(correcting, "Deleted")
+    numbers = list(segments(correcting))
+    correcting.wait_for_timeout(600)  # until the browser has written them
+    correcting.reload()
+    await_answer(correcting)
+    assert list(segments(correcting)) == numbers
+    correcting.locator("#correct").click()
+    correcting.get_by_role("button", name="Undo").click()
+    says(correcting, "Undid")
+    assert len(segments(correcting)) == len(numbers) + 1

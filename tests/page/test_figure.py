@@ -123,7 +123,7 @@ def test_the_part_in_view_can_be_shown_alone(shown: Page) -> None:
 
 def test_brightness_changes_what_is_seen_and_nothing_that_is_measured(shown: Page) -> None:
     before = shown.locator("#objects").inner_text()
-    shown.get_by_text("Adjust").click()
+    shown.get_by_title("Brightness and contrast").click()
     slide(shown, "#brightness", 1.5)
     place = (BARE[0] + 0.5, BARE[1] + 0.5)
     brighter = (210, 165, 192)

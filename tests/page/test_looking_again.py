@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 import pytest
 from browsing import (
@@ -13,7 +13,6 @@ from browsing import (
     colour_of,
     file_of,
     near,
-    open_downloads,
     place_picture,
     slide,
 )
@@ -43,12 +42,16 @@ def look_at_page(page: Page, number: int) -> None:
     page.get_by_label("Page", exact=True).press("Enter")
 
 
-def asked_by_the_table(page: Page) -> dict[str, list[str]]:
-    """The parameters by which the CSV is asked for."""
-    open_downloads(page)
-    with page.expect_request("**/segment?*output=csv*") as request:
-        page.get_by_role("button", name="Table").click()
-    return parse_qs(urlsplit(request.value.url).query)
+def sent_for_a_download(page: Page) -> dict[str, Any]:
+    """What the service is told about the picture whose objects it writes."""
+    sent: dict[str, Any] = page.evaluate(
+        """async () => {
+            const { shownObjects } = await import("/static/viewer/shown-objects.js");
+            const { visit } = await import("/static/viewer/visit.js");
+            return shownObjects(visit.current).image;
+        }"""
+    )
+    return sent
 
 
 def test_another_page_is_shown_and_taken_away(paged: Page) -> None:
@@ -57,7 +60,7 @@ def test_another_page_is_shown_and_taken_away(paged: Page) -> None:
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), PAGES[2])
     slide(paged, "#threshold", 0.5)
-    assert asked_by_the_table(paged)["page"] == ["2"]
+    assert sent_for_a_download(paged)["page"] == 2
 
 
 def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
@@ -69,8 +72,8 @@ def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), (200, 200, 200))
     slide(paged, "#threshold", 0.5)
-    asked = asked_by_the_table(paged)
-    assert asked["projection"] == ["max"] and "page" not in asked
+    sent = sent_for_a_download(paged)
+    assert sent["projection"] == "max" and not sent.get("page")
 
 
 def test_a_page_that_cannot_be_read_leaves_the_one_before(browse: Browse, paged: Page) -> None:
@@ -80,7 +83,7 @@ def test_a_page_that_cannot_be_read_leaves_the_one_before(browse: Browse, paged:
     look_at_page(paged, 2)
     expect(paged.locator("#status")).to_have_attribute("data-state", "failed")
     assert near(colour_of(paged, POINT), PAGES[0])
-    assert "page" not in asked_by_the_table(paged)
+    assert sent_for_a_download(paged)["page"] == 0
     paged.get_by_role("button", name="Back to the last result").click()
     expect(paged.locator("#status")).to_be_hidden()
     expect(paged.get_by_label("Page", exact=True)).to_have_value("1")
@@ -96,7 +99,7 @@ def test_a_look_that_is_cancelled_leaves_what_was_found(page: Page) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#status")).to_be_hidden()
     assert near(colour_of(page, POINT), PAGES[0])
-    assert "page" not in asked_by_the_table(page)
+    assert sent_for_a_download(page)["page"] == 0
 
 
 def test_no_object_of_the_answer_before_stays_chosen(paged: Page) -> None:

@@ -88,7 +88,7 @@ def test_each_picture_has_its_own_pixel_size_until_one_is_applied_to_all(page: P
     page.locator("#pictures .open").nth(0).click()
     expect(field).to_have_value("2")
     open_downloads(page)
-    with page.expect_request("**/segment?*output=csv*") as request:
+    with page.expect_request("**/render?*output=csv*") as request:
         page.get_by_role("button", name="Table").click()
     assert "pixel_size=2" in request.value.url
     page.get_by_role("button", name="Use the file’s 0.5").click()

@@ -232,20 +232,21 @@ export class Picture {
    * as they have not changed.
    */
   stored() {
-    const { name, url, state, problem, asked, answered, threshold, enteredPixelSize, isNative } = this;
+    const { name, url, state, problem, asked, answered, threshold, enteredPixelSize, isNative, numbers } = this;
     const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
     const hidden = [...this.hiddenClasses];
     return {
-      state: { name, url, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative },
+      state: { name, url, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative, numbers },
       file: this.file,
       showable: this.showable === this.file ? "file" : this.showable,
       thumbnail: this.thumbnailFile,
       answer: this.answer,
+      edits: this.edits.done.length || this.edits.undone.length ? this.edits : null,
     };
   }
 
   /** A picture of an earlier visit; one whose answer was still to come waits for its turn. */
-  static restored({ state: { name, state, problem, hidden, ...others }, file, showable, thumbnail, answer }) {
+  static restored({ state: { name, state, problem, hidden, ...others }, file, showable, thumbnail, answer, edits }) {
     const picture = new Picture(file, name);
     Object.assign(picture, others, { answer, thumbnailFile: thumbnail });
     picture.showable = showable === "file" ? file : showable;
@@ -254,7 +255,8 @@ export class Picture {
     picture.state = state;
     if (!picture.finished) picture.state = "waiting";
     if (problem) picture.problem = new Problem(...problem);
-    if (answer) picture.segments = answer.segments;
+    if (answer) picture.edits = edits ?? { done: [], undone: [], segments: answer.segments };
+    if (answer) picture.segments = picture.edits.segments;
     if (answer) picture.filter();
     return picture;
   }

@@ -1,7 +1,7 @@
 /** Shown objects: what the service needs to write them as a file. */
 
 /** The objects shown of a picture, with what the answer has about it and about the model. */
-export function shownObjects({ answer, shown, total }) {
+export function shownObjects({ answer, shown, total, corrections }) {
   const { model, gate, image, warnings } = answer;
   const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
   if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
@@ -15,5 +15,5 @@ export function shownObjects({ answer, shown, total }) {
     colour: segment.colour,
     edited: segment.edited,
   }));
-  return { ...objects, segments };
+  return { ...objects, segments, corrections };
 }
