@@ -273,5 +273,5 @@ def test_corrections_are_kept_when_the_page_is_loaded_again(correcting: Page) ->
     assert list(segments(correcting)) == numbers
     correcting.locator("#correct").click()
     correcting.get_by_role("button", name="Undo").click()
-    says(correcting, "Undid")
+    says(correcting, "Undone")
     assert len(segments(correcting)) == len(numbers) + 1
