@@ -137,7 +137,8 @@ class Decoding:
                         before_pixels=header_read,
                         check=patience.check,
                     )
-                of_values = 0 if decoded.values is None else decoded.values.nbytes
+                # An object as large as the picture has a copy of its values.
+                of_values = 0 if decoded.values is None else 2 * decoded.values.nbytes
                 large.lighten(kept_bytes * math.prod(decoded.size) + of_values)
                 return decoded
 

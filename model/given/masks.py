@@ -19,6 +19,7 @@ from model.results.masks import Mask
 Box = tuple[int, int, int, int]  # x, y, width, height
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Numbers = Integers | Floats
 
 _PIECE = 1 << 20  # characters of run lengths, or crossings of rings, that are processed at once
 _LONGEST_RUN = 6  # characters: 30 bits, more than any picture has pixels
@@ -211,8 +212,8 @@ def _undone(stored: Integers, number: int, before: list[int]) -> Integers:
     return lengths
 
 
-def _vertices(ring: Any) -> Floats:
-    """float64 (V, 2), the vertices of a ring."""
+def _vertices(ring: Any) -> Numbers:
+    """(V, 2), the vertices of a ring, int64 if all are such integers, else float64."""
     problem = UnusableObjects(
         "a ring of its mask must be a list of three or more points, as numbers x1, y1, x2, y2, …"
     )
@@ -224,32 +225,64 @@ def _vertices(ring: Any) -> Floats:
         raise problem from None
     if values.ndim != 1 or values.dtype.kind not in "iuf":
         raise problem
-    vertices = values.astype(np.float64).reshape(-1, 2)
-    if not np.isfinite(vertices).all():
-        raise UnusableObjects("a ring of its mask has a number that is not finite")
-    return vertices
+    return (values if values.dtype == np.int64 else values.astype(np.float64)).reshape(-1, 2)
 
 
-def _of_rings(rings: Sequence[Floats], box: Box, crossings: Crossings) -> Mask:
-    """The mask of the pixels whose centres lie in an odd number of rings.
+def _of_rings(rings: Sequence[Numbers], box: Box, crossings: Crossings) -> Mask:
+    """The mask of the pixels whose centres lie in an odd number of rings."""
+    x, y, width, height = box
+    if not rings:
+        return np.zeros((height, width), np.uint8)
+    vertices = np.concatenate(rings) - (x, y)
+    lowest, highest = vertices.min(axis=0), vertices.max(axis=0)
+    # Not the other way round, so that NaN is refused, too.
+    if not (lowest.min() >= -_BEYOND and (highest <= (width + _BEYOND, height + _BEYOND)).all()):
+        raise UnusableObjects("a ring of its mask exceeds its box")
+    is_within = lowest.min() >= 0 and highest[0] <= width and highest[1] <= height
+    if is_within and all(map(_runs_along_pixels, rings)):
+        return _within_corners(vertices, width, height)
+    nexts = np.concatenate([np.concatenate([ring[1:], ring[:1]]) for ring in rings]) - (x, y)
+    return _between_crossings(vertices.astype(np.float64), nexts.astype(np.float64), width, height, crossings)
+
+
+def _runs_along_pixels(ring: Numbers) -> bool:
+    """Whether the edges of a ring are vertical and horizontal in turn, on the edges of pixels."""
+    if ring.dtype != np.int64 or len(ring) % 2:
+        return False
+    before, after = ring[0::2], ring[1::2]
+    for along, across in ((0, 1), (1, 0)):
+        if (before[:, along] == after[:, along]).all():
+            goes_on = (after[:-1, across] == before[1:, across]).all()
+            return bool(goes_on and after[-1, across] == before[0, across])
+    return False
+
+
+def _within_corners(corners: Numbers, width: int, height: int) -> Mask:
+    """The mask within rings along the edges of pixels.
+
+    Such a ring is made of its vertical edges, and pixels to the right of each change sides. So they do below
+    its upper end, and again below its lower end, for each of the corners.
+    """
+    sides = np.zeros((height + 1, width + 1), np.uint8)
+    np.add.at(sides.reshape(-1), corners[:, 1] * (width + 1) + corners[:, 0], np.uint8(1))
+    sides &= 1  # additions wrap around at 256, which leaves odd numbers odd
+    below = np.bitwise_xor.accumulate(sides[:height], axis=0)
+    return np.ascontiguousarray(np.bitwise_xor.accumulate(below, axis=1)[:, :width])
+
+
+def _between_crossings(starts: Floats, ends: Floats, width: int, height: int, crossings: Crossings) -> Mask:
+    """The mask within rings whose edges lead from `starts` to `ends`.
 
     Each edge crosses the centre lines of some rows. From a crossing on to the right, pixels change sides.
     """
-    x, y, width, height = box
     sides = np.zeros((height, width + 1), np.uint8)
-    if rings:
-        starts = np.concatenate(rings) - (x, y)
-        ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]) - (x, y)
-        if starts.min() < -_BEYOND or (starts.max(axis=0) > (width + _BEYOND, height + _BEYOND)).any():
-            raise UnusableObjects("a ring of its mask exceeds its box")
-        low, high = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
-        first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
-        counts = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64) - first
-        crossing = np.flatnonzero(counts)
-        crossings.take(int(counts.sum()))
-        for edges in _pieces(crossing, counts):
-            _cross(sides, starts[edges], ends[edges], first[edges], counts[edges])
-    return np.bitwise_xor.accumulate(sides & 1, axis=1)[:, :-1].copy()
+    low, high = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
+    first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.int64)
+    counts = np.clip(np.ceil(high - 0.5), 0, height).astype(np.int64) - first
+    crossings.take(int(counts.sum()))
+    for edges in _pieces(np.flatnonzero(counts), counts):
+        _cross(sides, starts[edges], ends[edges], first[edges], counts[edges])
+    return np.bitwise_xor.accumulate(sides & 1, axis=1)[:, :width].copy()
 
 
 def _pieces(edges: Integers, counts: Integers) -> Iterator[Integers]:
@@ -268,7 +301,6 @@ def _cross(
     slope = (to_x - from_x) / np.where(to_y == from_y, 1, to_y - from_y)
     along = from_x[edge] + (row + 0.5 - from_y[edge]) * slope[edge]
     column = np.clip(np.ceil(along - 0.5), 0, sides.shape[1] - 1).astype(np.int64)
-    # Additions wrap around at 256, which leaves odd numbers odd.
     np.add.at(sides.reshape(-1), row * sides.shape[1] + column, np.uint8(1))
 
 

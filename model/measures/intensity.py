@@ -23,6 +23,7 @@ _SQUARE = np.ones((2 * GAP + 1, 2 * GAP + 1), np.uint8)
 _WIDE_SQUARE = np.ones((2 * (GAP + RING) + 1, 2 * (GAP + RING) + 1), np.uint8)
 
 _BLOCK = 1 << 20  # values that are copied as float64 at a time
+_FEW = 10_000  # values that are sorted sooner than np.median finds the middle one
 
 NAMES = (
     "intensity_mean",
@@ -127,9 +128,11 @@ def _squares(values: npt.NDArray[Any], mean: float) -> float:
 
 
 def _median(values: npt.NDArray[Any]) -> float:
-    """Return the median; NaN if there is a NaN. np.median takes three times as long for a small object."""
+    """Return the median; NaN if there is a NaN. For a small object, np.median takes three times as long."""
+    if len(values) > _FEW:
+        return float(np.median(values))
     middle = len(values) // 2
-    ordered = np.sort(values)  # faster than a partition for both middles, and NaN comes last
+    ordered = np.sort(values)  # NaN comes last
     if math.isnan(last := float(ordered[-1])):
         return last
     return (

@@ -27,6 +27,8 @@ _LENGTHS[[13, 23]] = (1 + math.sqrt(2)) / 2
 
 _DIAGONALS = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])  # normals of the square between a pixel's middles
 
+_BLOCK = 1 << 18  # rows times sides of a hull that are compared at a time
+
 # Sides of a pixel that differ by less, as after rounding in a file, are one length for a perimeter.
 _ALIKE = 1e-3
 
@@ -145,17 +147,32 @@ def _of_hull(mask: Mask, x: float, y: float) -> tuple[int, float]:
     normal_x = np.concatenate([sides[:, 1], _DIAGONALS[:, 0]])
     normal_y = np.concatenate([-sides[:, 0], _DIAGONALS[:, 1]])
     reach = np.concatenate([reach_of_sides, reach_of_diagonals])
-    left = reach[:, np.newaxis] - 2 * normal_y[:, np.newaxis] * rows  # for 2 * normal_x * column
     # Of horizontal sides, which bound no columns, all rows are on the inner side.
-    on_right, on_left = normal_x > 0, normal_x < 0
-    last = (left[on_right] // (2 * normal_x[on_right, np.newaxis])).min(axis=0)
-    first = -(left[on_left] // (-2 * normal_x[on_left, np.newaxis])).min(axis=0)
+    right, left = normal_x > 0, normal_x < 0
+    last = _columns_within(reach[right], normal_x[right], normal_y[right], rows)
+    first = -_columns_within(reach[left], -normal_x[left], normal_y[left], rows)
     pixels = int(last.sum() - first.sum()) + height
     distances = np.abs((ends := _hull_of_ends(rows, first, last))[:, np.newaxis] - ends)
     across, down = distances[..., 0] * x, distances[..., 1] * y
     # From the centres of two pixels to the far edges of both, half a pixel each, in either direction.
     farthest = np.maximum((across + x) ** 2 + down**2, across**2 + (down + y) ** 2).max()
     return pixels, math.sqrt(float(farthest))
+
+
+def _columns_within(
+    reach: npt.NDArray[np.int64],
+    normal_x: npt.NDArray[np.int64],
+    normal_y: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Return the largest column of each row on the inner side of all sides, whose normal_x is above 0."""
+    columns = np.empty_like(rows)
+    block = max(1, _BLOCK // len(reach))
+    for start in range(0, len(rows), block):
+        some = rows[start : start + block]
+        across = reach[:, np.newaxis] - 2 * normal_y[:, np.newaxis] * some  # 2 * normal_x * column at most
+        columns[start : start + block] = (across // (2 * normal_x[:, np.newaxis])).min(axis=0)
+    return columns
 
 
 def _hull_of_ends(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 from skimage.measure import regionprops
 
-from model.measures import measure
+from model.measures import measure, shape
 from model.measures.shape import shape_of
 from model.results.masks import from_label_map
 from model.results.polygons import to_rings
@@ -125,7 +125,9 @@ def random_masks() -> Iterator[npt.NDArray[np.uint8]]:
             yield mask
 
 
-def test_the_hull_of_any_mask_is_that_of_regionprops() -> None:
+@pytest.mark.parametrize("block", [1 << 18, 50])  # in which a large mask is compared with its hull
+def test_the_hull_of_any_mask_is_that_of_regionprops(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(shape, "_BLOCK", block)
     for mask in random_masks():
         (theirs,) = regionprops(mask.astype(int))
         height, width = mask.shape
@@ -190,14 +192,14 @@ def perimeter_of_imagej(mask: npt.NDArray[np.uint8]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("shape", "shorter"),
+    ("drawn", "shorter"),
     [(disc, 1.07), (square, 1.66)],  # pixels, whatever the size: docs/measures.md
 )
 @pytest.mark.parametrize("diameter", [10, 30, 100])
 def test_perimeters_differ_from_imagejs_by_what_the_documentation_says(
-    shape: Callable[[int], npt.NDArray[np.uint8]], shorter: float, diameter: int
+    drawn: Callable[[int], npt.NDArray[np.uint8]], shorter: float, diameter: int
 ) -> None:
-    mask = shape(diameter)
+    mask = drawn(diameter)
     mine = shape_of(mask, np.array([5, 5, diameter + 5, diameter + 5], np.int32), (300, 300))
     of_imagej = perimeter_of_imagej(mask)
 
