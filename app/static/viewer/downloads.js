@@ -16,6 +16,7 @@ const problem = byId("take-problem");
 const one = byId("take-one");
 const curl = byId("curl");
 const copy = byId("copy-curl");
+const MEASURED = new Set(["csv", "json"]); // the outputs that have measures once the page has them
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
@@ -66,17 +67,18 @@ function made(output, showsPicture) {
     const classes = (visit.selected ?? largest(current.shown)).class;
     return segment(current.upload, { ...current.parameters(), output, classes }, { key, type: "blob" });
   }
-  const file = showsPicture ? (current.file ?? current.showable) : null;
+  const needsValues = MEASURED.has(output) && current.measured.includes("intensity");
+  const file = showsPicture || needsValues ? (current.file ?? current.showable) : null;
   return render(objectsOf(current), file, { output, ...optionsOf(output, current, file) }, { key });
 }
 
-/** The objects shown, with what the answer has about their picture and their model. */
-function objectsOf({ answer, shown, total }) {
+/** Objects of a picture, those shown by default, with what the answer has about the picture and the model. */
+export function objectsOf({ answer, shown, total }, wanted = shown) {
   const { model, gate, image, warnings } = answer;
   const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
   if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
   // Not their ids: downloads are numbered from 1, best score first.
-  const segments = shown.map((segment) => ({
+  const segments = wanted.map((segment) => ({
     class: segment.class,
     class_id: segment.class_id,
     score: segment.score,
@@ -89,11 +91,13 @@ function objectsOf({ answer, shown, total }) {
 }
 
 /** The parameters that are not defaults. */
-function optionsOf(output, { answered, file: own, pixelSize }, file) {
+function optionsOf(output, { answered, file: own, pixelSize, measured }, file) {
   const options = {};
   // The answer has the page, but not the channel.
   if (file && file === own && answered.channel !== null) options.channel = answered.channel;
-  if (output === "csv" && pixelSize) options.pixel_size = pixelSize;
+  const isMeasured = MEASURED.has(output) && measured.length > 0;
+  if ((output === "csv" || isMeasured) && pixelSize) options.pixel_size = pixelSize;
+  if (isMeasured) options.measure = measured.join();
   if (output === "overlay") {
     const { opacity, ...view } = visit.view;
     const drawn = ["outlines", "labels", "boxes"].filter((name) => view[name]);
