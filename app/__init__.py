@@ -115,9 +115,9 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
         rate_limit,
         cors,
         headers,
-        recording,
     ):
         part.register(app, settings)
+    recording.register(app, settings, counted.feedback)
     for blueprint in (
         api,
         feedback,

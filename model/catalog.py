@@ -78,7 +78,13 @@ def natural(version: str) -> tuple[object, ...]:
     ['9', '9.1', '10', 'a']
     """
     parts = [part for part in re.split("([0-9]+)", version) if part]
-    return *((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts), (-1, 0, version)
+    return *(_number(part) if part[0] in "0123456789" else (1, 0, part) for part in parts), (-1, 0, version)
+
+
+def _number(digits: str) -> tuple[int, int, str]:
+    """Return a sort key for a number, however long it is."""
+    digits = digits.lstrip("0")
+    return 0, len(digits), digits
 
 
 def newness(bundle: Bundle) -> tuple[object, ...]:
@@ -129,6 +135,15 @@ def find(name: str) -> Bundle:
     raise UnknownModel(f"there is no model {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
+def newest_named(name: str) -> str:
+    """Return `name@version` of the bundle that `name` means, which need not be valid."""
+    model, version = split_name(name)
+    folder = None if version is not None else _folder_of(model, None)
+    if folder is None:
+        return name
+    return f"{model}@{_version_in(folder) if folder.name == model else folder.name}"
+
+
 def folder_of(name: str) -> Path:
     """Return the folder of a bundle, which need not be valid; as `find`. Raises UnknownModel."""
     return _folder_of(*split_name(name)) or find(name).folder
@@ -171,7 +186,7 @@ def _version_in(folder: Path) -> str:
     """Return the version in a manifest that need not be valid; "" if there is none."""
     try:
         return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["version"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ""
 
 
@@ -192,6 +207,8 @@ def read_bundle(folder: Path, name: str | None = None, version: str | None = Non
         bundle = Bundle(folder, Manifest.model_validate(values))
     except ValidationError as error:
         raise BundleError(f"{path}: {problems_in(error)}") from None
+    except RecursionError:
+        raise BundleError(f"{path} cannot be read: its lists and objects nest too deeply") from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{path} cannot be read: {reason(error)}") from None
     if bundle.manifest.name != (name or folder.name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path, 1.0))  # keeps the order of what is in the same place
 
 
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over all that is there already, modules and tests, as it stays anyway.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector off while tests are collected, and from passing over them afterwards.
 
-    With Keras, TensorFlow and ten thousand tests, each full collection would take a third of a second.
+    Modules and tests stay anyway. With Keras, TensorFlow and ten thousand tests, each full collection would
+    take a third of a second.
     """
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _evenly(files: Iterable[Path]) -> Iterator[tuple[Path, float]]:

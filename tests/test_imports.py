@@ -79,10 +79,19 @@ def name_of(path: Path) -> str:
 
 
 MODULES = modules()
-IMPORTS = {
-    name: imports_of(path.read_text(), name if path.stem == "__init__" else name.rpartition(".")[0])
-    for name, path in MODULES.items()
-}
+
+
+class Imports(dict[str, set[Import]]):
+    """The imports of each module, which is read when a test first asks: every process collects this file."""
+
+    def __missing__(self, name: str) -> set[Import]:
+        path = MODULES[name]
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        self[name] = imports_of(path.read_text(), package)
+        return self[name]
+
+
+IMPORTS = Imports()
 
 
 def loaded_with(module: str) -> set[str]:
@@ -95,7 +104,8 @@ def loaded_with(module: str) -> set[str]:
             continue
         loaded.add(name)
         waiting += [name[:i] for i, letter in enumerate(name) if letter == "." and name[:i] in MODULES]
-        waiting += [found.target for found in IMPORTS.get(name, ()) if not found.lazy]
+        if name in MODULES:
+            waiting += [found.target for found in IMPORTS[name] if not found.lazy]
     return loaded
 
 
@@ -329,7 +339,7 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
                     "model.pictures",
                     "model.results.result",
                 ),
-                *("model.results.segments", "model.stopwatch"),
+                *("model.results.segments", "model.results.corrections", "model.stopwatch"),
             ),
         ),
         ("model.answers.file_notes", ("model.answers.finding", "model.pictures.rows")),
@@ -337,7 +347,8 @@ def test_nothing_but_the_registry_and_its_face_knows_a_family(family: str) -> No
             "model.formats",
             (
                 *("model.results.segments", "model.results.masks", "model.results.polygons"),
-                *("model.results.result", "model.answers.finding", "model.formats", "model.measures"),
+                *("model.results.result", "model.results.corrections"),
+                *("model.answers.finding", "model.formats", "model.measures"),
                 "model.files.whole_files",
             ),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -64,14 +65,29 @@ def _entry(feedback: Feedback) -> dict[str, object]:
     return {"feedback": feedback.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
-def register(app: Flask, settings: Settings) -> None:
-    """Record the feedback that `app` receives, if the settings say where."""
+class Counting:
+    """Records feedback elsewhere, and counts it."""
+
+    def __init__(self, place: Recorder, count: Callable[[str], object]) -> None:
+        """`count` is called with the verdict of each that `place` has recorded."""
+        self.most_bytes = place.most_bytes
+        self._place = place
+        self._count = count
+
+    def record(self, feedback: Feedback) -> None:
+        """Record it, then count it. Raises NotRecorded."""
+        self._place.record(feedback)
+        self._count(feedback.verdict)
+
+
+def register(app: Flask, settings: Settings, count: Callable[[str], object]) -> None:
+    """Record the feedback that `app` receives, if the settings say where; `count` is as for `Counting`."""
     recorder: Recorder | None = None
     if settings.feedback == "log":
         recorder = LogRecorder()
     elif settings.feedback.startswith(_PUBSUB):
         recorder = TopicRecorder(Topic(settings.feedback.removeprefix(_PUBSUB)))
-    app.extensions[_EXTENSION] = recorder
+    app.extensions[_EXTENSION] = None if recorder is None else Counting(recorder, count)
 
 
 def recorder() -> Recorder:

@@ -61,13 +61,21 @@ def list_versions(uri: str) -> list[FoundVersion]:
         }
         versions = [
             FoundVersion(
-                folder or json.loads(bucket.blob(prefix + MANIFEST).download_as_bytes())["version"],
+                folder or _version_in(bucket.blob(prefix + MANIFEST).download_as_bytes()),
                 folder,
                 sha256("\n".join(sorted(files)).encode()).hexdigest(),
             )
             for folder, files in folders.items()
         ]
     return sorted(versions, key=lambda one: natural(one.version), reverse=True)
+
+
+def _version_in(written: bytes) -> str:
+    """The version in a manifest that need not be valid; "" if there is none."""
+    try:
+        return str(json.loads(written)["version"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def fetch_version(uri: str, version: FoundVersion, into: Path) -> str:

@@ -114,6 +114,9 @@ class Metrics:
             )
             for outcome in ("passed", "failed"):
                 self._self_tests.labels(outcome)
+            self._feedback = counter("feedback_total", "Feedback recorded, by verdict.", "verdict")
+            for verdict in ("right", "wrong"):
+                self._feedback.labels(verdict)
             self._windows = Windows(drift_window, registry)
             counter("processes_started_total", "Processes started, including replacements.").inc()
             self.shadows = ShadowMetrics(registry)
@@ -125,6 +128,10 @@ class Metrics:
     def self_test(self, outcome: str) -> None:
         """Count a self-test that "passed" or "failed"."""
         self._self_tests.labels(outcome).inc()
+
+    def feedback(self, verdict: str) -> None:
+        """Count feedback that was recorded: "right" or "wrong"."""
+        self._feedback.labels(verdict).inc()
 
     def begin(self) -> None:
         """Count a request that has arrived."""

@@ -154,12 +154,22 @@ class Inference(JsonObject):
     outputs: list[Tensor]
 
 
+class ShadowInUse(JsonObject):
+    """How a version in the shadow is."""
+
+    shadow: str = Field(examples=["nuclei@4"])
+    state: Literal["failed", "loading", "ready"] = Field(description="the first of these in any process")
+    processes: dict[str, int] = Field(description="the number of processes by state")
+    reason: str | None = Field(None, description="why it failed; it is tried again when it is set again")
+
+
 class TrafficInUse(JsonObject):
     """How callers are split among versions, and which versions run in the shadow; an empty text: none."""
 
     traffic: str = Field(examples=["nuclei@2=90,nuclei@3=10"])
     shadow: str = Field(examples=["nuclei@4"])
     shadow_share: float = Field(ge=0, le=1, description="of the pictures that the shadow processes")
+    shadows: list[ShadowInUse] = Field(description="those in use, and how they are")
 
 
 class NameList(JsonObject):

@@ -27,6 +27,7 @@ repository.before_request(keys.check_admins)
 
 _STATES = {"ready": "READY", "loading": "LOADING", "unloading": "UNLOADING", "failed": "UNAVAILABLE"}
 _IGNORED = ("unload_dependents",)  # Triton's clients send it; no model here depends on another
+_EXAMPLE = '{"parameters": {"version": "3"}}'
 _PROBLEMS = (400, 401, 404, 409, 413, 503)
 
 
@@ -88,7 +89,7 @@ def _asked(name: str) -> str:
 def _document() -> dict[str, Any]:
     """The JSON object in the body, which may be empty."""
     body = short_body()
-    return parse_object(body, current_service().settings) if body.strip() else {}
+    return parse_object(body, current_service().settings, example=_EXAMPLE) if body.strip() else {}
 
 
 def described(_: Terms) -> list[Operation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
@@ -21,15 +22,28 @@ traffic.before_request(keys.check_admins)
 
 @traffic.get("/traffic")
 def show() -> dict[str, Any]:
-    """The traffic in use."""
-    return current_service().traffic.now.document()
+    """The traffic in use, and how the shadows are."""
+    return _document()
 
 
 @traffic.put("/traffic")
 def change() -> dict[str, Any]:
-    """Change the traffic in all processes; members that are left out stay as they are."""
+    """Change the traffic in all processes; members that are left out stay as they are.
+
+    `shadows` is ignored, so that what GET answers can be changed and sent back.
+    """
     service = current_service()
-    return service.traffic.change(parse_object(short_body(), service.settings)).document()
+    document = parse_object(short_body(), service.settings, example=f'{{"traffic": "{EXAMPLE}"}}')
+    document.pop("shadows", None)
+    service.traffic.change(document)
+    return _document()
+
+
+def _document() -> dict[str, Any]:
+    directed = current_service().traffic
+    known = [asdict(one) for one in directed.shadow_states.all()]
+    shadows = [{name: value for name, value in one.items() if value is not None} for one in known]
+    return {**directed.now.document(), "shadows": shadows}
 
 
 def described(_: Terms) -> list[Operation]:

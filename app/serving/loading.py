@@ -67,6 +67,7 @@ class Models:
         self._threads: int | None = None
         self._sources: dict[str, str] = {}  # by name, once they are loaded
         self.changes = Changes(self.versions, self._open, processes)
+        self.changes.bring = self.bring
         self.follower: Follower | None = None
         self.beside: dict[str, Callable[[bytes | None], object]] = {}
         self.then: Callable[[], object] = lambda: None
@@ -120,7 +121,9 @@ class Models:
                     )
                 named.append(name)
                 if name not in loaded:
-                    version = self._first_that_loads(candidates, may_differ=len(sources) > 1)
+                    version = self._first_that_loads(
+                        self._shadows_last(candidates), may_differ=len(sources) > 1
+                    )
                     loaded.setdefault(version.full_name, version)
             self._sources = dict(zip(named, sources, strict=True))
             for name in also:
@@ -162,7 +165,7 @@ class Models:
         """
         model, version = split_name(full_name)
         source = self._sources.get(model, "")
-        if not source.startswith(BUCKET) or version in versions(model):
+        if version is None or not source.startswith(BUCKET) or version in versions(model):
             return
         from app.versions.places import place_of  # not needed by most services
 
@@ -176,10 +179,22 @@ class Models:
         from app.versions.places import place_of
 
         places = [place_of(source, name) for name, source in sources.items() if "@" not in name]
-        self.follower = Follower(places, self.versions, self.changes, self._processes)
+        fixed = [place_of(source, split_name(name)[0]) for name, source in sources.items() if "@" in name]
+        self.follower = Follower(places, self.versions, self.changes, self._processes, fixed)
         self.follower.beside = self.beside
         self.follower.look_beside()
         self.follower.start(seconds)
+
+    def _shadows_last(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
+        """The same, but a version in the shadow last: it is to be seen before it answers."""
+        in_shadow = [str(shadow) for shadow in self._settings.shadow]
+        late = []
+        for candidate in candidates:
+            if candidate.name in in_shadow:
+                late.append(candidate)
+            else:
+                yield candidate
+        yield from late
 
     def _first_that_loads(self, candidates: Iterator[Candidate], may_differ: bool) -> Version:
         """The first of several versions that can be served; raises what loading the last one raises."""

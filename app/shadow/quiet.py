@@ -44,7 +44,7 @@ class Quiet:
         """Work in the `with` block, which begins when it is quiet.
 
         `pause` is called whenever it no longer is, before the request is worked on, and `resume` when it is
-        again. Both must be quick.
+        again, and at first. Both must be quick.
 
         Raises:
             Disturbed: it was not quiet within `at_most` seconds.
@@ -53,6 +53,7 @@ class Quiet:
         with self._changed:
             if not self._changed.wait_for(lambda: not self._requests, at_most):
                 raise Disturbed
+            resume()  # it may have been paused at the very end of its last work
             self._listeners.append(listener)
         try:
             yield

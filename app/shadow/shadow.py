@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Literal
 
 from app.configuration.traffic import Version
 from app.shadow.quiet import Disturbed, Quiet
 from app.shadow.reports import Reports
 from app.shadow.waiting import LONGEST_SECONDS, Shadowed, Waiting
-from model.shadowing.process import ShadowBroken, ShadowFailed, ShadowProcess, Unsuitable
+from model.shadowing.process import LONGEST_WAIT, ShadowBroken, ShadowFailed, ShadowProcess, Unsuitable
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +29,9 @@ Start = Callable[[], ShadowProcess]
 class Shadow:
     """A version that processes pictures after they have been answered.
 
-    It is loaded and computes in a process of its own (`model.shadowing.process`), only while no caller's
-    request is being worked on, and is paused where it is when one arrives.
+    It computes in a process of its own (`model.shadowing.process`), only while no caller's request is being
+    worked on, and is paused where it is when one arrives. The same goes while it is loaded, but no longer
+    than LONGEST_WAIT: then it is loaded at a low priority beside requests, as some services are never idle.
 
     Attributes:
         version: the version.
@@ -37,17 +39,34 @@ class Shadow:
         reason: why it is off.
     """
 
-    def __init__(self, version: Version, start: Start, quiet: Quiet, reports: Reports) -> None:
-        """`start` starts its process, as `ShadowProcess` does."""
+    def __init__(
+        self,
+        version: Version,
+        start: Start,
+        quiet: Quiet,
+        reports: Reports,
+        changed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            version: the version.
+            start: starts its process, as `ShadowProcess` does.
+            quiet: tells when it may compute.
+            reports: gets the results.
+            changed: called when `state` has changed.
+        """
         self.version = version
         self.state: State = "starting"
         self.reason: str | None = None
         self._start = start
         self._quiet = quiet
         self._reports = reports
+        self._state_changed = changed
         self._waiting = Waiting()
         self._process: ShadowProcess | None = None
         self._failures = 0
+        self._load_by = time.monotonic() + LONGEST_WAIT
         self._is_ended = False
         self._has_started = threading.Event()
         reports.switched_on(version)
@@ -95,10 +114,12 @@ class Shadow:
             self._end_process()
 
     def _start_process(self) -> None:
+        left = self._load_by - time.monotonic()
+        quiet = self._quiet.used(self._pause, self._resume, min(left, _LOOK_SECONDS))
         try:
-            with self._quiet.used(self._pause, self._resume, _LOOK_SECONDS):
+            with quiet if left > 0 else nullcontext():
                 self._process = self._start()
-                self._process.load()
+                self._process.load(pauses=max(left, 0.0))
         except Disturbed:
             return
         except ShadowBroken as error:
@@ -112,6 +133,7 @@ class Shadow:
             if self.state == "starting":
                 logger.info("the shadow %s is ready", self.version)
                 self.state = "on"
+                self._state_changed()
                 self._has_started.set()
 
     def _process_picture(self, process: ShadowProcess, one: Shadowed) -> None:
@@ -143,6 +165,7 @@ class Shadow:
             process.resume()
 
     def _end_process(self) -> None:
+        self._load_by = time.monotonic() + LONGEST_WAIT
         process, self._process = self._process, None
         if process is not None:
             process.end()
@@ -158,6 +181,7 @@ class Shadow:
 
     def _switch_off(self, reason: str) -> None:
         self.state, self.reason = "off", reason
+        self._state_changed()
         self._has_started.set()
         self._reports.switched_off(self.version)
         logger.error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from flask import Flask, Response, current_app, g
@@ -28,9 +28,18 @@ _PREPARE_SECONDS = 30.0  # proxies often wait no longer than 60 s for an answer
 
 
 class Shadows:
-    """The versions that run in the shadow, at most one of each model."""
+    """The versions that run in the shadow, at most one of each model.
 
-    def __init__(self, settings: Settings, metrics: ShadowMetrics, threads: int | None) -> None:
+    Attributes:
+        changed: called when there are other shadows, or one has another state.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: ShadowMetrics,
+        threads: int | None,
+    ) -> None:
         """`threads`: as for `load`."""
         self._settings = settings
         self._threads = threads
@@ -39,6 +48,7 @@ class Shadows:
         self._shadows: dict[str, Shadow] = {}
         self._prepared: list[Shadow] = []
         self._share = 1.0
+        self.changed: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def prepare(self, versions: Sequence[Version]) -> None:
@@ -70,6 +80,7 @@ class Shadows:
             self._shadows = {version.name: fit.get(version) or self._started(version) for version in wanted}
             self._prepared = []
             gone = [one for one in before if one not in self._shadows.values()]
+        self.changed()
         for one in gone:
             one.end()
             if one.version not in wanted:
@@ -121,7 +132,7 @@ class Shadows:
         def start() -> ShadowProcess:
             return ShadowProcess(str(version), settings.engine, settings.precision, self._threads)
 
-        return Shadow(version, start, self._quiet, self._reports)
+        return Shadow(version, start, self._quiet, self._reports, lambda: self.changed())
 
 
 def register(app: Flask, shadows: Shadows) -> None:

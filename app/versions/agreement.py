@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from app.errors import NotAgreed, Refused
 from app.monitoring.processes import Processes
-from app.versions.shared_files import number_in, read_json, try_lock, write_json
+from app.monitoring.shared_files import number_in, read_json, try_lock, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import ModelNotFound, NotReady, Refused
+from app.errors import ModelNotFound, NotAgreed, NotReady, Refused
 from app.monitoring.processes import Processes
 from app.versions.agreement import Agreement
 from app.versions.alike import check_alike
@@ -18,7 +18,7 @@ from app.versions.signatures import digest_of
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
 from model import malloc
-from model.catalog import UnknownModel, find, split_name
+from model.catalog import UnknownModel, find, newest_named, split_name
 from model.storage.manifest import Bundle, BundleError
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class Changes:
     Attributes:
         refusals: the versions that were refused, and why.
         kept: returns the full names of versions that must not be unloaded, because traffic goes to them.
+        shadowed: returns those of versions that run in the shadow.
+        bring: has the version with a full name in the catalog; raises BundleError or OSError.
     """
 
     def __init__(self, versions: Versions, open_version: Open, processes: Processes | None) -> None:
@@ -57,6 +59,8 @@ class Changes:
         """
         self.refusals = Refusals(None if processes is None else processes.folder)
         self.kept: Callable[[], Collection[str]] = tuple
+        self.shadowed: Callable[[], Collection[str]] = tuple
+        self.bring: Callable[[str], object] = lambda _: None
         self._versions = versions
         self._open = open_version
         self._processes = processes
@@ -103,6 +107,13 @@ class Changes:
             NotAgreed, Refused: as `Agreement.propose`.
         """
         agreement = self._begun()
+        try:
+            self.bring(name)
+        except BundleError as error:
+            self.refusals.add(name, Refusal("", str(error)))
+            raise Refused(str(error)) from None
+        except OSError as error:
+            raise NotAgreed(f"{name} cannot be fetched, and nothing was changed: {error}") from None
         bundle = self._found(name)
         full_name = bundle.manifest.full_name
         model, version = bundle.manifest.name, bundle.manifest.version
@@ -141,7 +152,7 @@ class Changes:
     def unload(self, name: str) -> list[str]:
         """Unload a version, or without a version all of a model. Returns their full names.
 
-        Requests that use them are still answered.
+        Requests that use them are still answered. Those that were refused are no longer remembered.
 
         Raises:
             ModelNotFound: it is not loaded.
@@ -151,12 +162,17 @@ class Changes:
         agreement = self._begun()
         model, version = split_name(name)
         gone: list[str] = []
+        refused = [
+            one for one in self.refusals.all() if name in (one, split_name(one)[0]) and not self._serves(one)
+        ]
 
         def change(agreed: Agreed) -> Agreed:
             new = copy.deepcopy(agreed)
             of_model = new["models"].get(model, {})
             leaving = list(of_model) if version is None else [version]
             if not set(leaving) <= set(of_model) or not leaving:
+                if refused:
+                    return new
                 raise ModelNotFound(f"{name} is not loaded.")
             gone.extend(f"{model}@{one}" for one in leaving)
             if busy := [one for one in gone if one in self.kept()]:
@@ -171,8 +187,10 @@ class Changes:
             return new
 
         agreement.propose(change)
-        logger.info("unloaded %s", ", ".join(gone))
-        return gone
+        for one in refused:
+            self.refusals.forget(one)
+        logger.info("unloaded %s", ", ".join([*gone, *refused]))
+        return [*gone, *refused]
 
     def was_unloaded(self, full_name: str, digest: str) -> bool:
         """Whether an operator has unloaded this version, which has not changed since."""
@@ -191,6 +209,9 @@ class Changes:
         """The same as model, version and state."""
         return [(*_parts(full_name), state.state) for full_name, state in self.states().items()]
 
+    def _serves(self, full_name: str) -> bool:
+        return any(one.full_name == full_name for one in self._versions.loaded or ())
+
     def _begun(self) -> Agreement:
         """The agreement of the processes. Raises NotReady before `begin`."""
         if self._agreement is None:
@@ -207,7 +228,7 @@ class Changes:
         except UnknownModel as error:
             raise ModelNotFound(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
         except BundleError as error:
-            self.refusals.add(name, Refusal(signature, str(error)))
+            self.refusals.add(newest_named(name), Refusal(signature, str(error)))
             raise Refused(str(error)) from None
 
     def _propose(
@@ -246,6 +267,7 @@ class Changes:
             for version, digest in versions.items()
             if (model, version, digest) in here
         ]
+        wanted += _instead(here.values(), wanted, value)
         self._versions.replace(Loaded(wanted, self._pinned))
         for version in prepared.values():
             if version not in wanted:  # loaded by a process that has just started
@@ -303,3 +325,12 @@ class Changes:
 def _parts(full_name: str) -> tuple[str, str]:
     model, version = split_name(full_name)
     return model, version or ""
+
+
+def _instead(here: Collection[Version], wanted: Collection[Version], value: Agreed) -> list[Version]:
+    """What a process has of models of which it can serve nothing that was agreed; without any, all it has.
+
+    The files of a version that the other processes have loaded may have been deleted or replaced since.
+    """
+    lacking = value["models"].keys() - {one.name for one in wanted}
+    return [one for one in here if one.name in lacking] or ([] if wanted else list(here))

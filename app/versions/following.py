@@ -7,16 +7,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
 
-from app.errors import NotAgreed, Refused, ServiceError
+from app.errors import NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.leading import Lead
 from app.monitoring.processes import Processes
+from app.monitoring.shared_files import read_json, write_json
 from app.versions.changes import Changes
 from app.versions.places import Offer, Place
 from app.versions.refusals import Refusal
 from app.versions.signatures import digest_of
 from app.versions.versions import Versions
-from model.catalog import find, split_name
+from model.catalog import find, split_name, versions
 from model.storage.manifest import BundleError
 
 logger = logging.getLogger(__name__)
@@ -28,28 +31,44 @@ _MOST_TRIES = 3
 class Follower:
     """Follows the places of some models, in one process of the service at a time.
 
-    A version is served if it is the newest in its place, has all its files with the right hashes, and passes
-    its self-test in every process. Otherwise it is refused, once it has not changed between two looks (an
-    upload may still be going on), and not tried again until it changes; the next older one is served.
+    A version is served if it is the newest in its place that is not in the shadow, has all its files with the
+    right hashes, and passes its self-test in every process. Otherwise it is refused, once it has not changed
+    between two looks (an upload may still be going on), and not tried again until it changes; the next older
+    one is served.
 
     Attributes:
         beside: files beside the models to follow, and what to call with their new content, None when they
-            are gone. An exception is logged, and the file is not tried again until it changes.
+            are gone. After an exception, which is logged, a file is tried again when it or a version changes;
+            at the next look, if that may help.
     """
 
     def __init__(
-        self, places: Sequence[Place], versions: Versions, changes: Changes, processes: Processes | None
+        self,
+        places: Sequence[Place],
+        versions: Versions,
+        changes: Changes,
+        processes: Processes | None,
+        fixed: Sequence[Place] = (),
     ) -> None:
-        """Prepare to follow `places`; the other arguments are as for `Changes`."""
+        """Prepare to follow `places`.
+
+        Args:
+            places: where new versions are looked for.
+            versions, changes, processes: as for `Changes`.
+            fixed: the places of models whose versions the settings name: only files beside them are followed.
+        """
         self.beside: dict[str, Callable[[bytes | None], object]] = {}
         self._places = places
+        self._fixed = fixed
         self._versions = versions
         self._changes = changes
         self._lead = Lead(None if processes is None else processes.folder, "following")
         self._checked: dict[str, str] = {}  # the signature with which a version was whole
         self._suspected: dict[str, str] = {}  # and with which it was not
         self._tries: Counter[Offer] = Counter()
-        self._read: dict[tuple[str, str], bytes | None] = {}
+        self._offered: dict[Place, Sequence[Offer]] = {}
+        self._followed = Followed(processes)
+        self._unusable: dict[str, tuple[str | None, list[Sequence[Offer]]]] = {}
 
     def start(self, seconds: float) -> None:
         """Look every so many seconds, from now on."""
@@ -64,28 +83,33 @@ class Follower:
     def look_beside(self) -> None:
         """Look once at the files beside the models, if this process is the one that follows."""
         if self._lead.take():
-            read: set[str] = set()
-            for place in self._places:
-                try:
-                    self._follow_files(place, read)
-                except OSError as error:
-                    logger.warning("cannot look for changes, and will try again: %s", error)
-                except Exception as error:
-                    logger.error("cannot look for changes: %s", error, exc_info=True)
+            self._follow_files()
 
     def look(self) -> None:
         """Look once at every place."""
-        read: set[str] = set()
-        for place in self._places:
+        for place in (*self._places, *self._fixed):
             try:
-                for offer in place.offers():
+                self._offered[place] = offers = place.offers()
+                if place in self._fixed:
+                    continue
+                self._forget_withdrawn(place, offers)
+                in_shadow = self._changes.shadowed()  # which is to be seen before it answers
+                for offer in sorted(offers, key=lambda offer: offer.full_name in in_shadow):
                     if self._serves(place, offer):
                         break
-                self._follow_files(place, read)
             except OSError as error:
                 logger.warning("cannot look for new versions, and will try again: %s", error)
             except Exception as error:
                 logger.error("cannot look for new versions: %s", error, exc_info=True)
+        self._follow_files()
+
+    def _forget_withdrawn(self, place: Place, offers: Sequence[Offer]) -> None:
+        """Forget that versions were refused which are no longer there: nobody can mend them."""
+        there = {offer.full_name for offer in offers}
+        there |= {f"{place.name}@{version}" for version in versions(place.name)}
+        for full_name in self._changes.refusals.all():
+            if split_name(full_name)[0] == place.name and full_name not in there:
+                self._changes.refusals.forget(full_name)
 
     def _serves(self, place: Place, offer: Offer) -> bool:
         """Whether the version is served, now or from now on. Raises OSError."""
@@ -133,19 +157,57 @@ class Follower:
             return False
         return True
 
-    def _follow_files(self, place: Place, read: set[str]) -> None:
-        """Follow the files beside the models of a place, unless those of its parent are `read`."""
-        if place.parent not in read:
-            read.add(place.parent)
+    def _follow_files(self) -> None:
+        """Look once at the files beside the models of all places."""
+        for place in {place.parent: place for place in (*self._fixed, *self._places)}.values():
             for file, changed in self.beside.items():
-                self._follow_file(place, file, changed)
+                try:
+                    self._follow_file(place, file, changed)
+                except (OSError, NotAgreed, NotReady) as error:
+                    logger.warning("%s is not followed yet, and is tried again: %s", file, error)
+                except Exception as error:
+                    logger.error("%s cannot be followed: %s", file, error, exc_info=True)
 
     def _follow_file(self, place: Place, file: str, changed: Callable[[bytes | None], object]) -> None:
         text = place.beside(file)
-        if self._read.get((place.parent, file)) == text:
+        path = f"{place.parent}/{file}"
+        content = None if text is None else sha256(text).hexdigest()
+        # A version that it names may come later.
+        state = content, list(self._offered.values())
+        if content == self._followed.content_of(path) or self._unusable.get(path) == state:
             return
-        self._read[place.parent, file] = text
         try:
             changed(text)
-        except (ServiceError, ValueError) as error:
-            logger.error("%s is ignored until it changes: %s", file, error)
+        except (NotAgreed, NotReady):
+            raise
+        except (ServiceError, ValueError, RecursionError) as error:
+            logger.error("%s is ignored until it or a version changes: %s", file, error)
+            self._unusable[path] = state
+        else:
+            self._followed.remember(path, content)
+
+
+class Followed:
+    """The content of the files beside the models that the service last followed.
+
+    The processes share it: one that begins to follow after another must not undo what has been changed by
+    hand since.
+    """
+
+    def __init__(self, processes: Processes | None) -> None:
+        """`processes`: as for `Changes`."""
+        self._file = None if processes is None else processes.folder / "followed-files.json"
+        self._contents: dict[str, str | None] = {}
+
+    def content_of(self, path: str) -> str | None:
+        """The hash of a file's content when it was followed; None if there was none."""
+        if self._file is not None:
+            self._contents = read_json(self._file) or self._contents
+        return self._contents.get(path)
+
+    def remember(self, path: str, content: str | None) -> None:
+        """Remember that a file was followed with this content."""
+        self._contents[path] = content
+        if self._file is not None:
+            with suppress(OSError):  # a full disk: then only this process knows
+                write_json(self._file, self._contents)

@@ -25,7 +25,13 @@ class Offer(NamedTuple):
 
 
 class Place(Protocol):
-    """Where versions of one model appear."""
+    """Where versions of one model appear.
+
+    Attributes:
+        name: the name of the model.
+    """
+
+    name: str
 
     def offers(self) -> Sequence[Offer]:
         """The versions that are there now, the newest first. Raises OSError if that is not known."""
@@ -50,11 +56,11 @@ class FolderPlace:
     """The versions of a model in the catalog's folders."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def offers(self) -> list[Offer]:
         """See `Place`."""
-        names = [f"{self._name}@{version}" for version in catalog.choices(self._name)]
+        names = [f"{self.name}@{version}" for version in catalog.choices(self.name)]
         return [Offer(name, signature_of(catalog.folder_of(name))) for name in names]
 
     def bring(self, offer: Offer) -> None:
@@ -79,13 +85,13 @@ class BucketPlace:
     def __init__(self, uri: str, name: str) -> None:
         """Take the prefix, and the name of the model there, as its manifests have it."""
         self._uri = uri
-        self._name = name
+        self.name = name
         self._found: dict[str, bucket_versions.FoundVersion] = {}
 
     def offers(self) -> list[Offer]:
         """See `Place`."""
         found = bucket_versions.list_versions(self._uri)
-        self._found = {f"{self._name}@{one.version}": one for one in found}
+        self._found = {f"{self.name}@{one.version}": one for one in found}
         return [Offer(name, one.signature) for name, one in self._found.items()]
 
     def bring(self, offer: Offer) -> None:

@@ -21,8 +21,16 @@ def signature_of(folder: Path) -> str:
         text = (folder / MANIFEST).read_bytes()
         digest.update(text)
         for name in json.loads(text)["files"]:
-            status = (folder / name).stat()
-            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode())
-    except (OSError, ValueError, LookupError, TypeError) as error:  # it is not whole
+            digest.update(f"{name} {_size_and_time(folder / name)}".encode())
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:  # it is not whole
         digest.update(type(error).__name__.encode())
     return digest.hexdigest()
+
+
+def _size_and_time(path: Path) -> str:
+    """Identify the content of a file that may be missing: others of its bundle may still be growing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from app.configuration.kinds import Mistake
 from app.configuration.settings import BadSetting, Settings
 from app.configuration.traffic import Traffic, traffic_in
-from app.errors import BadParameter, NotReady, Refused
+from app.errors import BadParameter, NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.processes import Processes
 from app.shadow.shadows import Shadows
 from app.versions.agreement import Agreement
 from app.versions.changes import Changes
+from app.versions.shadow_states import ShadowStates
 from app.versions.versions import Versions
 from model.catalog import UnknownModel, find, split_name
 from model.shadowing.process import ShadowBroken
@@ -55,6 +57,7 @@ class SharedTraffic:
 
     Attributes:
         now: the traffic in use in this process.
+        shadow_states: how the shadows are, in all processes.
     """
 
     def __init__(
@@ -81,10 +84,13 @@ class SharedTraffic:
         self._changes = changes
         self._bring = bring
         self._shadows = shadows
+        self.shadow_states = ShadowStates(processes, shadows.all)
+        shadows.changed = self.shadow_states.tell
         self._processes = processes
         self._agreement: Agreement | None = None
         versions.split = self._version_for
         changes.kept = lambda: [str(arm) for arm in self.now.split]
+        changes.shadowed = lambda: [str(shadow) for shadow in self.now.shadows]
 
     def begin(self) -> None:
         """Direct traffic as the settings say, or as other processes have agreed since.
@@ -137,15 +143,31 @@ class SharedTraffic:
         for version in (*wanted.split, *wanted.shadows):
             try:
                 self._bring(str(version))
-            except (BundleError, OSError) as error:
+            except BundleError as error:
                 raise Refused(f"{version} cannot be used: {error}") from None
-        for arm in wanted.split:
-            if not self._is_loaded(arm.name, arm.version):
-                self._changes.load(str(arm))
+            except OSError as error:
+                raise NotAgreed(f"{version} cannot be fetched, and nothing was changed: {error}") from None
         before = self.now
-        self._agreement.propose(change)
+        with self._loaded_for_it(wanted):
+            self._agreement.propose(change)
         if self.now != before:
             logger.info("traffic: %s", self.now.document())
+
+    @contextmanager
+    def _loaded_for_it(self, wanted: Traffic) -> Iterator[None]:
+        """Load the versions that are to answer; unload them again if the `with` block fails."""
+        lacking = [str(arm) for arm in wanted.split if not self._is_loaded(arm.name, arm.version)]
+        loaded = []
+        try:
+            for full_name in lacking:
+                self._changes.load(full_name)
+                loaded.append(full_name)
+            yield
+        except BaseException:
+            for full_name in loaded:
+                with suppress(ServiceError):
+                    self._changes.unload(full_name)
+            raise
 
     def _version_for(self, name: str, caller: str) -> str | None:
         arm = self.now.split.arm_for(name, caller)

@@ -1,6 +1,7 @@
-"""Lean Keras: imports Keras without the plotting and wrapper packages that it imports if they are installed.
+"""Lean Keras: imports Keras and TensorFlow without packages that they import if these are installed.
 
-They take a third of the time of `import keras`, and no command uses them through Keras.
+Plots and wrappers take a third of the time of `import keras`. JAX, which TensorFlow imports to convert JAX's
+models, takes another half second. No command uses them through Keras or TensorFlow.
 """
 
 from __future__ import annotations
@@ -8,25 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from model.commands.import_hook import import_inside
 
-LEFT_OUT = ("matplotlib", "sklearn")
-"""Keras works without these packages. After Keras is imported, other code can import them."""
-WITH_KERAS = ("keras", "tensorflow")
-"""Each of the two imports the other, so either may be imported first."""
-
-
-def import_lean() -> None:
-    """Leave these packages out when this process imports Keras; no effect if it has been imported."""
-    import_inside(_left_out, WITH_KERAS)
-
 
 @contextmanager
-def _left_out() -> Iterator[None]:
+def _without(*packages: str) -> Iterator[None]:
     """Make imports of these packages fail as if they were not installed."""
-    missing = [name for name in LEFT_OUT if name not in sys.modules]
+    missing = [name for name in packages if name not in sys.modules]
     hidden: dict[str, Any] = dict.fromkeys(missing)  # None means that the module cannot be imported
     sys.modules.update(hidden)
     try:
@@ -34,3 +26,18 @@ def _left_out() -> Iterator[None]:
     finally:
         for name in missing:
             sys.modules.pop(name, None)
+
+
+LEFT_OUT = {
+    # Each of the two imports the other, so either may be imported first.
+    ("keras", "tensorflow"): partial(_without, "matplotlib", "sklearn"),
+    # This module alone: Keras imports JAX if it runs on it.
+    ("tensorflow.lite.python.util",): partial(_without, "jax"),
+}
+"""The modules that are imported without some packages, which other code can import after them."""
+
+
+def import_lean() -> None:
+    """Leave those packages out when this process imports these modules; no effect if it has imported them."""
+    for names, context in LEFT_OUT.items():
+        import_inside(context, names)

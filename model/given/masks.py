@@ -240,7 +240,7 @@ def _of_rings(rings: Sequence[Numbers], box: Box, crossings: Crossings) -> Mask:
         raise UnusableObjects("a ring of its mask exceeds its box")
     is_within = lowest.min() >= 0 and highest[0] <= width and highest[1] <= height
     if is_within and all(map(_runs_along_pixels, rings)):
-        return _within_corners(vertices, width, height)
+        return _within_corners(vertices.astype(np.int64), width, height)
     nexts = np.concatenate([np.concatenate([ring[1:], ring[:1]]) for ring in rings]) - (x, y)
     return _between_crossings(vertices.astype(np.float64), nexts.astype(np.float64), width, height, crossings)
 
@@ -257,7 +257,7 @@ def _runs_along_pixels(ring: Numbers) -> bool:
     return False
 
 
-def _within_corners(corners: Numbers, width: int, height: int) -> Mask:
+def _within_corners(corners: Integers, width: int, height: int) -> Mask:
     """The mask within rings along the edges of pixels.
 
     Such a ring is made of its vertical edges, and pixels to the right of each change sides. So they do below

@@ -254,7 +254,7 @@ def _class_map_of(segments: Segments) -> ClassMap:
 
 def _origin_of(objects: Objects) -> Origin:
     image = objects.image
-    pixel_size = image.pixel_size and (image.pixel_size.x, image.pixel_size.y)
+    pixel_size = (image.pixel_size.x, image.pixel_size.y) if image.pixel_size else None
     if image.projection is not None:
         return Origin(image.pages, None, image.channels, image.projection, pixel_size)
     return Origin(image.pages, image.page or 0, image.channels, "none", pixel_size)
@@ -262,7 +262,7 @@ def _origin_of(objects: Objects) -> Origin:
 
 def _verdict_of(objects: Objects) -> Verdict | None:
     gate = objects.gate
-    return gate and Verdict(gate.score >= LEAST_SCORE, gate.label, gate.score)
+    return Verdict(gate.score >= LEAST_SCORE, gate.label, gate.score) if gate else None
 
 
 def _colours_of(given: Sequence[GivenSegment]) -> list[tuple[int, int, int]] | None:

@@ -6,12 +6,12 @@ import math
 import re
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from model.pictures import ome
 from model.pictures.descriptions import description_of, told_by_imagej
 from model.pictures.limits import BrokenPicture
+from model.pictures.origin import NOT_TOLD, Axes
 from model.pictures.tiff_directory import Directory
 
 _WHOLE_NUMBER = re.compile("[0-9]{1,6}")
@@ -21,23 +21,6 @@ _LONGEST_NAME = 80  # characters; the rest is cut off
 
 _LENGTHS, _METADATA = 50838, 50839  # ImageJ's own tags
 _IMAGEJ_AXES = {"c": "channels", "z": "slices", "t": "frames"}  # the one that changes fastest first
-
-
-@dataclass(frozen=True)
-class Axes:
-    """What a TIFF says about its pages and channels.
-
-    Attributes:
-        of_pages: (name, size) of each axis that the pages run through, the one that changes fastest first:
-            "c" for channels, "z" for slices and "t" for time. Empty if the file does not say.
-        channel_names: the name of each channel, "" for one without; empty if the file does not say.
-    """
-
-    of_pages: tuple[tuple[str, int], ...] = ()
-    channel_names: tuple[str, ...] = ()
-
-
-NOT_TOLD = Axes()
 
 
 def axes_of(first: Directory, size: tuple[int, int], pages: int, channels: int) -> Axes:

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.pictures.axes import NOT_TOLD, Axes
 from model.pictures.projection import Projection
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a TIFF says about its pages and channels.
+
+    Attributes:
+        of_pages: (name, size) of each axis that the pages run through, the one that changes fastest first:
+            "c" for channels, "z" for slices and "t" for time. Empty if the file does not say.
+        channel_names: the name of each channel, "" for one without; empty if the file does not say.
+    """
+
+    of_pages: tuple[tuple[str, int], ...] = ()
+    channel_names: tuple[str, ...] = ()
+
+
+NOT_TOLD = Axes()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.pictures.axes import NOT_TOLD, Axes
 from model.pictures.limits import Limits
+from model.pictures.origin import NOT_TOLD, Axes
 from model.pictures.projection import Projection
 
 Enough = Callable[[tuple[int, int]], tuple[int, int]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import signal
 import threading
@@ -23,6 +24,10 @@ _LOOK_SECONDS = 0.25
 
 LONGEST_LOAD = 600.0
 """Seconds for loading the model, not counting pauses; on a busy machine, a low priority makes it slow."""
+LONGEST_WAIT = 60.0
+"""Seconds that a shadow waits for moments without requests, before and while its model is loaded.
+
+On a service that is never idle, it would otherwise never be loaded."""
 LONGEST_PICTURE = 120.0
 """Seconds for a picture, not counting pauses: many times what the largest ones take."""
 
@@ -71,19 +76,24 @@ class ShadowProcess:
         self._lock = threading.Lock()
         self._is_paused = False
         self._was_paused = False
+        self._may_be_paused = True
         self._process, self._connection = start(_CHILD, _KEPT_VARIABLES, {})
 
-    def load(self, seconds: float = LONGEST_LOAD) -> None:
+    def load(self, seconds: float = LONGEST_LOAD, pauses: float = LONGEST_WAIT) -> None:
         """Load and test the model. Call it first.
 
         Args:
             seconds: the longest that it may take, not counting pauses.
+            pauses: the longest that it may be paused in total, in seconds; from then on, it goes on, at its
+                low priority, whether or not it should pause.
 
         Raises:
             ShadowBroken: the model cannot be used.
             ShadowFailed: the process ended or did not answer in time.
         """
-        answer = self._asked(self._order, None, seconds)
+        answer = self._asked(self._order, None, seconds, pauses)
+        with self._lock:
+            self._may_be_paused = True
         if "broken" in answer:
             raise ShadowBroken(answer["broken"])
 
@@ -115,12 +125,19 @@ class ShadowProcess:
     def pause(self) -> None:
         """Stop it where it is, at once; it keeps its memory."""
         with self._lock:
+            if not self._may_be_paused:
+                return
             self._is_paused = self._was_paused = True
             self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it continue."""
         with self._lock:
+            self._continue()
+
+    def _continue(self) -> None:
+        """Let it continue. Call it while holding the lock."""
+        if self._is_paused:
             self._is_paused = False
             self._process.send_signal(signal.SIGCONT)
 
@@ -134,11 +151,13 @@ class ShadowProcess:
         self._process.kill()
         self._process.wait()
 
-    def _asked(self, order: dict[str, Any], file: int | None, seconds: float) -> dict[str, Any]:
+    def _asked(
+        self, order: dict[str, Any], file: int | None, seconds: float, pauses: float = math.inf
+    ) -> dict[str, Any]:
         self._was_paused = self._is_paused
         try:
             send(self._connection, order, file)
-            self._await_answer(seconds)
+            self._await_answer(seconds, pauses)
             return receive(self._connection).values
         except Ended:
             self.end()
@@ -147,15 +166,21 @@ class ShadowProcess:
             self.end()
             raise ShadowFailed("hang", f"it did not answer within {seconds:g} seconds") from None
 
-    def _await_answer(self, seconds: float) -> None:
+    def _await_answer(self, seconds: float, pauses: float) -> None:
         ready = select.poll()
         ready.register(self._connection, select.POLLIN)
         left = seconds
         looked = time.monotonic()
         while not ready.poll(_LOOK_SECONDS * 1000):
             now = time.monotonic()
-            if not self._is_paused:
+            if self._is_paused:
+                pauses -= now - looked
+            else:
                 left -= now - looked
             looked = now
+            if pauses <= 0:
+                with self._lock:
+                    self._may_be_paused = False
+                    self._continue()
             if left <= 0:
                 raise TimeoutError

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import shutil
 import subprocess
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -36,23 +36,32 @@ class Workspace:
         for file in ("Dockerfile", "cloudbuild.yaml"):
             shutil.copy(ROOT / file, path)
         (stand_ins / "bin").mkdir(parents=True)
-        (stand_ins / "answers.json").write_text("[]")
+        (stand_ins / "answers").mkdir()
         return cls(path, stand_ins)
 
-    def stand_in(self, *names: str, script: Path = HERE / "stand_in.py") -> None:
-        """Have `script` answer for the commands `names`, by default as `answer` says."""
+    def stand_in(self, *names: str) -> None:
+        """Have stand_in.sh answer for the commands `names` as `answer` says."""
         for name in names:
-            command = self.folder / "bin" / name
-            command.write_text(f"#!{sys.executable} -IS\n" + script.read_text())
-            command.chmod(0o755)
+            (self.folder / "bin" / name).symlink_to(HERE / "stand_in.sh")
 
-    def answer(self, to: str, **answer: Any) -> None:
+    def answer(
+        self,
+        to: str,
+        out: str = "",
+        err: str = "",
+        status: int = 0,
+        run: Sequence[str] = (),
+        once: bool = False,
+    ) -> None:
         """Answer calls that match `to` with out, err and status, or by what `run` runs; if `once`, the first.
 
-        The latest answer goes first; what matches none goes well, silently.
+        The latest answer goes first; what matches none goes well, silently. `to` is a pattern as Bash has it.
         """
-        file = self.folder / "answers.json"
-        file.write_text(json.dumps([{"to": to, **answer}, *json.loads(file.read_text())]))
+        folder = self.folder / "answers"
+        given = {"to": to, "out": out, "err": err, "status": str(status), "once": "yes" if once else ""}
+        lines = [f"{name}={shlex.quote(value)}" for name, value in given.items()]
+        latest = min((int(file.name) for file in folder.iterdir()), default=1000) - 1
+        (folder / f"{latest:03}").write_text("\n".join([*lines, f"run=({shlex.join(run)})\n"]))
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -78,4 +87,5 @@ class Workspace:
     def commands(self) -> list[list[str]]:
         """The calls so far, in order, word by word."""
         file = self.folder / "calls"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        words = iter(file.read_text().split("\0")[:-1] if file.exists() else [])
+        return [list(islice(words, int(length))) for length in words]

@@ -151,6 +151,7 @@ def test_a_bad_manifest_gives_one_clear_bundle_error(
         b'{"name": "cells"',  # cut short
         b"[]",  # JSON, but no object
         b"\xff\xfe\x00",  # no text
+        b"[" * 100_000,  # deeper than Python reads
     ],
 )
 def test_a_manifest_that_is_no_json_object_gives_a_bundle_error(model_dir: Path, text: bytes) -> None:
@@ -302,6 +303,8 @@ def test_versions_lie_side_by_side_and_a_name_alone_is_the_newest(model_dir: Pat
         ("2025-11-30", "2026-01-02"),
         ("v9", "v10"),
         ("9", "next"),  # words come after numbers
+        ("9", "1" + "0" * 5000),  # longer than Python turns into a number
+        ("9", "\u00b2"),  # a digit, but no number
     ],
 )
 def test_newer_is_meant_as_people_count(oldest_first: tuple[str, ...]) -> None:

@@ -44,6 +44,12 @@ def choose(page: Page, *files: dict[str, Any]) -> None:
     page.locator(field).set_input_files(list(files))
 
 
+def open_downloads(page: Page) -> None:
+    """Show what can be downloaded."""
+    if page.locator("#downloads:not([open])").count():
+        page.locator("#downloads summary").click()
+
+
 def await_answer(page: Page, name: str = "places.png") -> None:
     """Wait until the picture of this name is looked at, answered and drawn."""
     expect(page.locator(".strip [aria-current] .name")).to_have_text(name)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, place_picture, slide
+from browsing import HEIGHT, WIDTH, await_answer, choose, file_of, open_downloads, place_picture, slide
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from pycocotools.coco import COCO
@@ -54,6 +55,7 @@ def shown(page: Page) -> Page:
 
 def save(page: Page, button: str) -> tuple[str, bytes]:
     """The name and bytes of the file that a click on this button saves."""
+    open_downloads(page)
     with page.expect_download() as download:
         page.locator("#take button", has_text=re.compile(rf"^\s*{button}")).click()
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
@@ -233,7 +235,7 @@ def test_the_curl_line_runs_as_it_is_and_finds_as_many(page: Page, tmp_path: Pat
     choose(page, {**PICTURE, "name": name})
     await_answer(page, name)
     filter_some(page)
-    answer = run_in_shell(page.locator("#curl").inner_text(), tmp_path)
+    answer = run_in_shell(page.locator("#snippet").text_content(), tmp_path)
     assert [segment["box"] for segment in answer["segments"]] == [list(known.box) for known in KEPT]
 
 
@@ -246,7 +248,7 @@ def test_the_curl_line_takes_the_key_from_the_environment(
     page.locator("#key").fill("sesame-0123456789")
     choose(page, PICTURE)
     await_answer(page)
-    line = page.locator("#curl").inner_text()
+    line = page.locator("#snippet").text_content()
     assert "sesame" not in line
     assert len(run_in_shell(line, tmp_path, KEY="sesame-0123456789")["segments"]) == 5
     assert len(save(page, "Table")[1].splitlines()) == 1 + 5
@@ -256,9 +258,10 @@ def test_the_curl_line_is_copied(browse: Browse, server: Server) -> None:
     page = browse(server, permissions=["clipboard-read", "clipboard-write"])
     choose(page, PICTURE)
     await_answer(page)
+    page.get_by_role("heading", name="For developers").click()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#curl").inner_text()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#snippet").text_content()
 
 
 def test_a_download_that_fails_says_so_and_can_be_tried_again(browse: Browse, server: Server) -> None:
@@ -266,9 +269,46 @@ def test_a_download_that_fails_says_so_and_can_be_tried_again(browse: Browse, se
     page = browse(server)
     choose(page, PICTURE)
     await_answer(page)
+    open_downloads(page)
     page.context.set_offline(True)
     page.get_by_role("button", name="Label map").click()
     expect(page.get_by_role("alert")).to_contain_text("You are offline")
     page.context.set_offline(False)
     assert save(page, "Label map")[1]
     expect(page.locator("#take-problem")).to_be_hidden()
+
+
+def test_the_same_request_in_python_finds_as_many(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "places.png").write_bytes(PICTURE["buffer"])
+    choose(page, PICTURE)
+    await_answer(page)
+    filter_some(page)
+    page.get_by_role("heading", name="For developers").click()
+    page.get_by_label("Python").check()
+    (tmp_path / "ask.py").write_text(page.locator("#snippet").text_content())
+    ended = subprocess.run(
+        [sys.executable, "ask.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout.splitlines() == [f"{known.name} {known.score} {list(known.box)}" for known in KEPT], (
+        ended.stderr
+    )
+
+
+def test_the_same_request_in_javascript_finds_as_many(page: Page) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    filter_some(page)
+    page.get_by_role("heading", name="For developers").click()
+    page.get_by_label("JavaScript").check()
+    code = page.locator("#snippet").text_content()
+    found = page.evaluate(
+        f"""async (bytes) => {{
+            const found = [];
+            const console = {{ log: (name, score, box) => found.push(box) }};
+            const file = new File([new Uint8Array(bytes)], "places.png");
+            {code}
+            return found;
+        }}""",
+        list(PICTURE["buffer"]),
+    )
+    assert found == [list(known.box) for known in KEPT]

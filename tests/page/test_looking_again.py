@@ -5,7 +5,18 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browsing import WIDTH, as_file, await_answer, choose, colour_of, file_of, near, place_picture, slide
+from browsing import (
+    WIDTH,
+    as_file,
+    await_answer,
+    choose,
+    colour_of,
+    file_of,
+    near,
+    open_downloads,
+    place_picture,
+    slide,
+)
 from chromium import Browse, Page, expect
 from PIL import Image
 
@@ -34,6 +45,7 @@ def look_at_page(page: Page, number: int) -> None:
 
 def asked_by_the_table(page: Page) -> dict[str, list[str]]:
     """The parameters by which the CSV is asked for."""
+    open_downloads(page)
     with page.expect_request("**/segment?*output=csv*") as request:
         page.get_by_role("button", name="Table").click()
     return parse_qs(urlsplit(request.value.url).query)
@@ -41,7 +53,7 @@ def asked_by_the_table(page: Page) -> dict[str, list[str]]:
 
 def test_another_page_is_shown_and_taken_away(paged: Page) -> None:
     look_at_page(paged, 3)
-    expect(paged.locator("#curl")).to_contain_text("page=2")
+    expect(paged.locator("#snippet")).to_contain_text("page=2")
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), PAGES[2])
     slide(paged, "#threshold", 0.5)
@@ -52,7 +64,7 @@ def test_all_pages_are_shown_as_one_picture(paged: Page) -> None:
     expect(paged.locator("#advice")).to_contain_text("of which the first was used")
     expect(paged.locator("#page-count")).to_have_text("of 3")
     paged.get_by_role("combobox", name="Show").select_option("max")
-    expect(paged.locator("#curl")).to_contain_text("projection=max")
+    expect(paged.locator("#snippet")).to_contain_text("projection=max")
     expect(paged.locator("#advice")).not_to_contain_text("of which the first was used")
     slide(paged, "#threshold", 1)
     assert near(colour_of(paged, POINT), (200, 200, 200))
@@ -91,7 +103,7 @@ def test_no_object_of_the_answer_before_stays_chosen(paged: Page) -> None:
     paged.locator("#objects button").first.click()
     expect(paged.locator("#take-one")).to_be_enabled()
     look_at_page(paged, 2)
-    expect(paged.locator("#curl")).to_contain_text("page=1")
+    expect(paged.locator("#snippet")).to_contain_text("page=1")
     expect(paged.locator("#take-one")).to_be_disabled()
 
 

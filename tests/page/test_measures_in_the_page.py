@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import await_answer, choose, drawn, file_of, in_window, place_picture, slide
+from browsing import await_answer, choose, drawn, file_of, in_window, open_downloads, place_picture, slide
 from chromium import Page, expect
 
 # Of the five objects shown, by the definitions in docs/measures.md: 4π · area / perimeter².
@@ -84,11 +84,13 @@ def test_a_filter_hides_objects_everywhere_and_from_downloads(measured: Page) ->
     expect(page.locator("#found")).to_have_text("2 objects")
     assert numbers(page) == "14"
     expect(page.get_by_role("img", name="Circularity: 2 shown")).to_be_attached()
+    open_downloads(page)
     with page.expect_download() as download:
         page.locator("#take [data-output=csv]").click()
     table = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
     assert [f"{float(row['circularity']):.3g}" for row in table] == [CIRCULARITY[0], CIRCULARITY[3]]
     assert float(table[0]["intensity_mean-0"]) == 49.5
+    open_downloads(page)
     with page.expect_download() as download:
         page.locator("#take [data-output=json]").click()
     found = json.loads(Path(download.value.path()).read_bytes())

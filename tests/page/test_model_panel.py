@@ -89,7 +89,7 @@ def test_the_same_model_keeps_the_threshold_that_was_set(page: Page) -> None:
     slide(page, "#threshold", 0.65)
     page.locator(".chip[data-name=fibre]").click()
     page.get_by_role("button", name="Next page").click()
-    expect(page.locator("#curl")).to_contain_text("page=1")
+    expect(page.locator("#snippet")).to_contain_text("page=1")
     expect(page.locator("#threshold-value")).to_have_text("0.65")
     expect(page.locator("#found")).to_have_text("3 objects")
 

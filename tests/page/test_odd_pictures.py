@@ -146,4 +146,4 @@ def test_another_page_or_channel_of_a_file_can_be_looked_at(page: Page) -> None:
     await_answer(page, "pages.tif")
     red, green, blue = colour_of(page, (x, y))
     assert red == green == blue
-    assert "page=1&channel=1" in page.locator("#curl").inner_text()
+    assert "page=1&channel=1" in page.locator("#snippet").text_content()

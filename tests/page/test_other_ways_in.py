@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from browsing import await_answer, choose, file_of, place_picture
+from browsing import await_answer, choose, file_of, open_downloads, place_picture
 from chromium import Browse, Page, Route, expect
 from server import Server
 
@@ -33,7 +33,8 @@ def test_a_picture_from_the_web_is_fetched_by_the_service_and_shown(page: Page) 
     await_answer(page, "plate%201.png")
     expect(page.locator("#found")).to_have_text("5 objects")
     expect(page.locator("#pictures img")).to_be_visible()
-    expect(page.locator("#curl")).to_contain_text(f"""-d '{{"url":"{url}"}}'""")
+    expect(page.locator("#snippet")).to_contain_text(f"""-d '{{"url":"{url}"}}'""")
+    open_downloads(page)
     with page.expect_download():
         page.get_by_role("button", name="Table").click()
     assert asked == [url] * len(asked) and len(asked) >= 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import as_file, await_answer, choose, drawn, file_of, place_picture, slide
-from chromium import Browse, Page, expect
+from chromium import Browse, Browser, Page, expect
 from server import Server
 
 PNG = file_of(place_picture())
@@ -45,18 +45,23 @@ def result(browse: Browse, page: Page) -> None:
     expect(page.get_by_role("img", name="The picture with 5 objects outlined")).to_be_visible()
 
 
-STAGES = [start, visit, classes, problem, result]
-Stage = Callable[[Browse, Page], None]
+@pytest.fixture(scope="module", params=[start, visit, classes, problem, result])
+def staged(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Page]:
+    """The page at one of its stages, reached in a small window; tests only look, in windows of their size."""
+    browse = Browse(browser)
+    window = {"width": 320, "height": 640}
+    page = browse(server, viewport=window, reduced_motion="reduce")  # the colours change at once
+    request.param(browse, page)
+    yield page
+    browse.close()
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_axe_finds_nothing_serious_by_day_or_night(browse: Browse, page: Page, stage: Stage) -> None:
+def test_axe_finds_nothing_serious_by_day_or_night(staged: Page) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    page.emulate_media(reduced_motion="reduce")  # the colours change at once
-    stage(browse, page)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        violations = axe.run(page).response["violations"]
+    staged.set_viewport_size({"width": 1280, "height": 900})
+    for scheme in ("dark", "light"):
+        staged.emulate_media(color_scheme=scheme)
+        violations = axe.run(staged).response["violations"]
         assert [
             (violation["id"], [node["html"] for node in violation["nodes"]])
             for violation in violations
@@ -64,11 +69,10 @@ def test_axe_finds_nothing_serious_by_day_or_night(browse: Browse, page: Page, s
         ] == [], scheme
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_control_has_a_name_for_the_ear(browse: Browse, page: Page, stage: Stage) -> None:
+def test_every_control_has_a_name_for_the_ear(staged: Page) -> None:
     """As chromium works it out: axe takes any label around a control for its own."""
-    stage(browse, page)
-    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")
+    staged.set_viewport_size({"width": 1280, "height": 900})
+    tree = staged.context.new_cdp_session(staged).send("Accessibility.getFullAXTree")
     controls = [
         node
         for node in tree["nodes"]
@@ -97,19 +101,13 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((element) => {
 }).map((element) => element.outerHTML.slice(0, 100))"""
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_nothing_sticks_out_or_is_cut_in_a_window_of_any_size(
-    browse: Browse, page: Page, stage: Stage
-) -> None:
-    page.set_viewport_size({"width": 320, "height": 640})
-    page.reload()
-    stage(browse, page)
+def test_nothing_sticks_out_or_is_cut_in_a_window_of_any_size(staged: Page) -> None:
     for width, height in ((320, 640), (800, 640), (3840, 2160)):
-        page.set_viewport_size({"width": width, "height": height})
-        drawn(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(STICKING_OUT) == [], width
-        assert page.evaluate(CUT) == [], width
+        staged.set_viewport_size({"width": width, "height": height})
+        drawn(staged)
+        assert staged.evaluate("document.documentElement.scrollWidth") <= width
+        assert staged.evaluate(STICKING_OUT) == [], width
+        assert staged.evaluate(CUT) == [], width
 
 
 def test_the_picture_uses_a_huge_screen(browse: Browse, server: Server) -> None:
@@ -150,14 +148,17 @@ def test_keys_alone_lead_from_the_start_to_a_download(page: Page) -> None:
     tab_to(".chip[data-name=fibre]")
     page.keyboard.press("Space")
     expect(page.locator("#found")).to_have_text("3 objects")
-    tab_to("#objects button")
-    page.keyboard.press("ArrowDown")
+    tab_to("#downloads summary")
     page.keyboard.press("Enter")
-    expect(page.locator("#objects tr:not([hidden])").nth(1)).to_contain_class("selected")
     tab_to("[data-output=csv]")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert len(Path(download.value.path()).read_text().splitlines()) == 1 + 3
+    page.keyboard.press("Escape")
+    tab_to("#objects button")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#objects tr:not([hidden])").nth(1)).to_contain_class("selected")
 
 
 def test_the_page_says_aloud_what_happens(page: Page) -> None:

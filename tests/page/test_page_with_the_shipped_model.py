@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from browsing import await_answer, colour_of, in_window, slide
+from browsing import await_answer, colour_of, in_window, open_downloads, slide
 from chromium import Browse, expect
 from server import ROOT, Server
 
@@ -20,6 +20,7 @@ def test_a_sample_shows_its_nuclei_where_the_api_finds_them(
     page.locator(".sample[value=fluorescence]").click()
     await_answer(page, "fluorescence.png")
 
+    open_downloads(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Label map").click()
     saved = Path(download.value.path()).read_bytes()

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from browsing import await_answer, choose, colour_of, file_of, near, place_picture, slide
+from browsing import await_answer, choose, colour_of, file_of, near, open_downloads, place_picture, slide
 from chromium import Browse, Page, expect
 from known_models import GROUND, SHARES
 from PIL import Image
@@ -35,7 +35,7 @@ def test_each_class_is_told_with_its_share_of_the_picture(ground: Page) -> None:
 
 
 def test_a_chip_hides_its_class(ground: Page) -> None:
-    grass = GROUND[0].middle
+    grass = (30.5, 130.5)  # away from the name in its middle
     covered = colour_of(ground, grass)
     ground.locator("#classes .chip[data-name=grass]").click()
     expect(ground.locator("#found")).to_have_text("Path: 1.0 % of the picture")
@@ -70,20 +70,22 @@ def test_connected_parts_are_counted_where_that_is_wished(ground: Page) -> None:
     expect(ground.locator("#found")).to_have_text("2 parts")
     expect(ground.get_by_role("heading", name="Parts", exact=True)).to_be_visible()
     expect(ground.locator("#objects tr")).to_have_count(2)
-    expect(ground.locator("#curl")).to_contain_text("split=parts")
+    expect(ground.locator("#snippet")).to_contain_text("split=parts")
     parts.uncheck()
     expect(ground.locator("#found")).to_have_text("2 classes: 51 % of the picture")
-    expect(ground.locator("#curl")).not_to_contain_text("split")
+    expect(ground.locator("#snippet")).not_to_contain_text("split")
 
 
 def test_what_only_such_a_model_gives_can_be_taken_away(ground: Page) -> None:
     ground.locator("#classes .chip[data-name=path]").click()  # grass is left
+    open_downloads(ground)
     with ground.expect_download() as download:
         ground.get_by_role("button", name="Probability").click()
     pixels = np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
     assert pixels.shape == (180, 240)
     assert (pixels[90:] == 255).all()
     ground.get_by_role("radio", name="known").check()
+    open_downloads(ground)
     expect(ground.get_by_role("button", name="Probability")).to_be_hidden()
 
 

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, place_picture, slide
+from browsing import (
+    HEIGHT,
+    WIDTH,
+    as_file,
+    await_answer,
+    choose,
+    file_of,
+    open_downloads,
+    place_picture,
+    slide,
+)
 from chromium import Browse, Page, expect
 from server import Server
 
@@ -77,6 +87,7 @@ def test_each_picture_has_its_own_pixel_size_until_one_is_applied_to_all(page: P
     expect(page.get_by_role("button", name="Apply to all pictures")).to_be_hidden()
     page.locator("#pictures .open").nth(0).click()
     expect(field).to_have_value("2")
+    open_downloads(page)
     with page.expect_request("**/segment?*output=csv*") as request:
         page.get_by_role("button", name="Table").click()
     assert "pixel_size=2" in request.value.url

@@ -8,21 +8,25 @@
 import { byId, make, save } from "./dom.js";
 import { outline } from "./outlines.js";
 import { page } from "./page.js";
-import { address, render, segment } from "./requests.js";
+import { render, segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
+import { shownObjects } from "./shown-objects.js";
 import { on, visit } from "./visit.js";
 
+const menu = byId("downloads");
 const problem = byId("take-problem");
 const one = byId("take-one");
-const curl = byId("curl");
-const copy = byId("copy-curl");
 const MEASURED = new Set(["csv", "json"]); // the outputs that have measures once the page has them
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
 one.addEventListener("click", takeOne);
-copy.addEventListener("click", copyCurl);
-on("current filter", showCurl);
+addEventListener("pointerdown", (event) => menu.contains(event.target) || (menu.open = false));
+menu.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
 on("current filter", () => (problem.hidden = true));
 on("current filter selection", enable);
 
@@ -69,25 +73,9 @@ function made(output, showsPicture) {
   }
   const needsValues = MEASURED.has(output) && current.measured.includes("intensity");
   const file = showsPicture || needsValues ? (current.file ?? current.showable) : null;
-  return render(objectsOf(current), file, { output, ...optionsOf(output, current, file) }, { key });
-}
-
-/** Objects of a picture, those shown by default, with what the answer has about the picture and the model. */
-export function objectsOf({ answer, shown, total }, wanted = shown) {
-  const { model, gate, image, warnings } = answer;
-  const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
-  if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
-  // Not their ids: downloads are numbered from 1, best score first.
-  const segments = wanted.map((segment) => ({
-    class: segment.class,
-    class_id: segment.class_id,
-    score: segment.score,
-    box: segment.box,
-    mask: segment.mask,
-    colour: segment.colour,
-    edited: segment.edited,
-  }));
-  return { ...objects, segments };
+  const objects = shownObjects(current);
+  if (current.pixelSize === null) objects.image = { ...objects.image, pixel_size: undefined }; // the file's is not meant
+  return render(objects, file, { output, ...optionsOf(output, current, file) }, { key });
 }
 
 /** The parameters that are not defaults. */
@@ -124,38 +112,4 @@ async function takeOne() {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   const number = String(selected.id).padStart(4, "0");
   save(blob, `${current.stem}-${number}-${selected.class.replace(/[^\w-]+/g, "_")}.png`);
-}
-
-function showCurl() {
-  const picture = visit.current;
-  curl.parentElement.hidden = !picture?.answer || picture.shown.length === 0;
-  if (!picture?.answer) return;
-  const url = new URL(address(picture.parameters()), location.href);
-  const key = page.key_header ? ` -H "${page.key_header}: $KEY"` : "";
-  const sent = picture.url
-    ? `-H "Content-Type: application/json" -d ${quote(JSON.stringify(picture.upload))}`
-    : `-F ${quote(`image=@${asCurlReads(picture.name)}`)}`;
-  curl.textContent = `curl${key} ${sent} ${quote(url.href)}`;
-}
-
-/** A file's name, quoted for curl's -F, which a comma or semicolon would end. */
-function asCurlReads(name) {
-  return /[,;"]/.test(name) ? `"${name.replaceAll(/["\\]/g, "\\$&")}"` : name;
-}
-
-/** `text`, quoted for a POSIX shell. */
-function quote(text) {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-async function copyCurl() {
-  try {
-    await navigator.clipboard.writeText(curl.textContent);
-    copy.textContent = "Copied";
-  } catch {
-    // Browsers offer the clipboard only on https and localhost. Otherwise select the text, for Ctrl+C.
-    getSelection().selectAllChildren(curl);
-    copy.textContent = "Press Ctrl+C";
-  }
-  setTimeout(() => (copy.textContent = "Copy"), 2000);
 }

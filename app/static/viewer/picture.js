@@ -174,7 +174,7 @@ export class Picture {
   /** The colour of a segment's class, if the classes of this picture have colours. */
   classColour(segment) {
     if (!this.isOfPixels) return null;
-    return page.models.find(({ name }) => name === this.answer.model.name).colours[segment.class_id - 1];
+    return page.models.find(({ name }) => name === this.answer.model.name)?.colours[segment.class_id - 1] ?? null;
   }
 
   /** What was corrected, for the service: each action with the segments before and after it, without masks. */
@@ -208,7 +208,8 @@ export class Picture {
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
-      if (this.passes(segment) && (this.within?.(segment) ?? true)) counts.set(segment.class, counts.get(segment.class) + 1);
+      if (this.passes(segment) && (this.within?.(segment) ?? true))
+        counts.set(segment.class, counts.get(segment.class) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
       ([a, many], [b, more]) =>

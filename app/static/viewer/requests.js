@@ -40,15 +40,15 @@ export function address(parameters, url = page.segment_url) {
  * @param objects as in an answer, an object
  * @param file the picture, a Blob; null if the file does not show it
  * @param parameters of POST /api/v1/render
- * @param options as for `segment`
+ * @param options key and signal, as for `segment`
  * @returns a Blob
  * @throws Problem
  */
-export function render(objects, file, parameters, { key = "" } = {}) {
+export function render(objects, file, parameters, { key = "", signal } = {}) {
   const form = new FormData();
   form.append("objects", new Blob([JSON.stringify(objects)], { type: "application/json" }), "objects.json");
   if (file) form.append("image", file);
-  return post(address(parameters, page.render_url), form, { key, type: "blob" });
+  return post(address(parameters, page.render_url), form, { key, signal, type: "blob" });
 }
 
 /**

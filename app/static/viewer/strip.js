@@ -9,6 +9,12 @@ const list = byId("pictures");
 const items = new Map(); // picture → its elements
 
 const undo = byId("undo");
+const all = byId("all-pictures");
+
+all.addEventListener("click", async () => {
+  const { openSeries } = await import("./series/dialog.js"); // few visits have many pictures
+  openSeries();
+});
 
 byId("undo-button").addEventListener("click", () => {
   const { picture } = visit.removed;
@@ -24,6 +30,7 @@ on("pictures filter", show);
 
 function show() {
   if (!visit.removed) undo.hidden = true;
+  all.hidden = visit.pictures.length < 2;
   for (const [picture, { item }] of items)
     if (!visit.pictures.includes(picture)) {
       item.remove();

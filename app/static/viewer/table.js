@@ -111,7 +111,8 @@ function row(segment) {
   const [x, y, width, height] = segment.box;
   const number = make("button", { type: "button", textContent: segment.id, tabIndex: -1 });
   const what = capitalised(visit.current.kind);
-  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}${segment.edited ? ", corrected" : ""}, show in the picture`);
+  const corrected = segment.edited ? ", corrected" : "";
+  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}${corrected}, show in the picture`);
   const cells = [
     make("td", { className: "number" }, swatch(segment.colour), number),
     make("td", { className: "class", textContent: segment.class }),
@@ -120,7 +121,8 @@ function row(segment) {
     make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
     make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
   ];
-  if (segment.edited) cells[0].append(make("span", { className: "edited", title: "Corrected by hand", textContent: "✎" }));
+  const badge = { className: "edited", title: "Corrected by hand", textContent: "✎" };
+  if (segment.edited) cells[0].append(make("span", badge));
   const element = make("tr", {}, ...cells, ...chosenCells(segment));
   element.segment = segment;
   return element;

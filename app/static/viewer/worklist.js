@@ -206,7 +206,8 @@ function changed(picture) {
   if (picture === visit.current && picture.state === "done") tell("current");
 }
 
-function pause(seconds, signal) {
+/** Wait, unless the signal aborts it: then its reason is thrown. */
+export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 1000 * seconds);
     signal.addEventListener("abort", () => {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ def _documents(path: Path) -> Iterator[tuple[int, Any]]:
                 if number == 1 and line.lstrip().startswith("["):  # gcloud logging read --format=json
                     try:
                         yield from enumerate(json.loads(line + file.read()), 1)
-                    except ValueError as error:
+                    except (ValueError, RecursionError) as error:
                         raise ValueError(f"{path} begins like a list in JSON, but is none: {error}") from None
                     return
                 if line.strip():
@@ -176,6 +177,8 @@ def _documents(path: Path) -> Iterator[tuple[int, Any]]:
             raise ValueError(
                 f"{path} is not text in UTF-8: a log is expected, one JSON object a line"
             ) from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path} is damaged or was cut short: {error}. Copy it again") from None
 
 
 @contextmanager
@@ -193,7 +196,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
 def _value(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from model.pictures.axes import Axes
 from model.pictures.decoding import Decoded
 from model.pictures.isolation.forking import Nursery
 from model.pictures.isolation.wire import (
@@ -38,7 +37,7 @@ from model.pictures.limits import (
     PictureTooLarge,
     TooManyFrames,
 )
-from model.pictures.origin import Origin
+from model.pictures.origin import Axes, Origin
 from model.pictures.wanted import BeforePixels, Enough
 
 LOG = logging.getLogger(__name__)

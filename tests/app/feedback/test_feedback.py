@@ -81,6 +81,17 @@ def test_what_is_said_is_a_line_of_the_log(client: FlaskClient, lines: Lines, sa
     assert lines.feedback() == [{"image": 0, **said}]
 
 
+def test_it_is_counted_by_verdict_once_it_is_recorded(client: FlaskClient) -> None:
+    def counted() -> list[str]:
+        lines = client.get("/metrics").text.splitlines()
+        return [line for line in lines if line.startswith("maskserve_feedback_total{")]
+
+    assert counted() == [f'maskserve_feedback_total{{verdict="{one}"}} 0.0' for one in ("right", "wrong")]
+    client.post(URL, json={**RIGHT, "verdict": "wrong"})
+    client.post(URL, json={**RIGHT, "verdict": "perhaps"})
+    assert counted()[1] == 'maskserve_feedback_total{verdict="wrong"} 1.0'
+
+
 def test_an_answer_can_be_sent_back_corrected(client: FlaskClient, lines: Lines, png: bytes) -> None:
     answer = client.post("/api/v1/segment", data=png, content_type="image/png").get_json()
     corrected = [{**answer["segments"][0], "class": "fibre"}]
@@ -184,6 +195,7 @@ def test_a_topic_that_cannot_be_reached_is_a_503_and_an_error_in_the_log(
     response = client.post(URL, json=RIGHT)
     assert_problem(response, 503)
     assert response.headers["Retry-After"]
+    assert 'maskserve_feedback_total{verdict="right"} 0.0' in client.get("/metrics").text
     errors = [entry["message"] for entry in lines.entries if entry["severity"] == "ERROR"]
     assert any(
         "feedback was not published to projects/p/topics/verdicts: Connection" in one for one in errors

@@ -418,6 +418,21 @@ def test_a_bundle_that_is_in_no_folder_of_its_version_is_a_version_too(
     assert entries(models / "cells") == {"1", "2"}
 
 
+@pytest.mark.parametrize("text", [b"", b"[]", b"[" * 100_000])
+def test_a_manifest_of_garbage_hides_no_other_version(
+    client: storage.Client, cells: str, models: Path, text: bytes
+) -> None:
+    put(client, cells, "2", "2")
+    name = cells.removeprefix("gs://bundles/") + f"/{MANIFEST}"
+    client.bucket("bundles").blob(name).upload_from_string(text)
+
+    whole, garbage = list_versions(cells)
+
+    assert fetch_version(cells, whole, models) == "cells@2"
+    with pytest.raises(BundleError):
+        fetch_version(cells, garbage, models)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

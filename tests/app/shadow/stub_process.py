@@ -30,7 +30,7 @@ class StubProcess:
         self.pauses = 0
         self.is_ended = False
 
-    def load(self) -> None:
+    def load(self, pauses: float) -> None:
         """It is loaded at once."""
 
     def compare(self, picture: AnsweredPicture) -> Comparison:

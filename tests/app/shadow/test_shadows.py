@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -15,11 +19,14 @@ from stub_process import StubProcess
 from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
+import app.shadow.shadow
 import app.shadow.shadows
 from app import create_app
 from app.configuration.settings import Settings
 from app.configuration.traffic import shadows_in
+from app.shadow.quiet import Quiet
 from app.shadow.shadows import Shadows
+from app.versions.shadow_states import Known, ShadowStates
 from model.shadowing.process import ShadowBroken, ShadowFailed, Unsuitable
 
 SHADOW = shadows_in("stub@2")
@@ -235,6 +242,31 @@ def test_only_a_share_of_the_pictures_is_taken(
     shadows.use((), 1)
 
 
+def test_a_service_that_is_never_idle_has_its_shadow_all_the_same(
+    app_: Flask, process: StubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.shadow.shadow, "LONGEST_WAIT", 0.3)
+    shadows: Shadows = app_.extensions["maskserve_shadows"]
+    with shadows.working():
+        shadows.use(SHADOW, 1)
+        (shadow,) = shadows.all()
+        time.sleep(0.1)
+        assert shadow.state == "starting"
+        wait_until(lambda: shadow.state == "on")
+    shadows.use((), 1)
+
+
+def test_a_pause_at_the_very_end_of_a_comparison_does_not_last(process: StubProcess) -> None:
+    quiet = Quiet()
+    with quiet.used(process.pause, process.resume, 1):
+        request = quiet.disturbed()
+        request.__enter__()
+    request.__exit__(None, None, None)
+    assert process.is_paused  # nobody listened any more
+    with quiet.used(process.pause, process.resume, 1):
+        assert not process.is_paused
+
+
 def test_a_picture_that_its_own_version_answered_is_not_compared(
     app_: Flask, process: StubProcess, png: bytes
 ) -> None:
@@ -256,3 +288,35 @@ def test_a_shadow_that_is_taken_away_ends_its_process(
     shadows.use((), 1)
     wait_until(lambda: process.is_ended)
     assert ask(client_, png).status_code == 200
+
+
+def test_administrators_see_how_the_shadows_are(
+    app_: Flask, shadows: Shadows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: ShadowStates = app_.extensions["maskserve"].traffic.shadow_states
+
+    def known() -> list[tuple[str, str, str | None]]:
+        return [(one.shadow, one.state, one.reason) for one in states.all()]
+
+    assert known() == [("stub@2", "ready", None)]
+
+    def broken(*_: object) -> StubProcess:
+        raise ShadowBroken("model stub fails its self-test")
+
+    monkeypatch.setattr(app.shadow.shadows, "ShadowProcess", broken)
+    with shadows.working():  # it waits for a moment without requests
+        shadows.use(shadows_in("stub@3"), 1)
+        assert known() == [("stub@3", "loading", None)]
+    wait_until(lambda: known() == [("stub@3", "failed", "model stub fails its self-test")])
+    shadows.use((), 1)
+    assert known() == []
+
+
+def test_each_process_tells_the_others_how_its_shadows_are(tmp_path: Path) -> None:
+    shadow = SimpleNamespace(version="stub@2", state="off", reason="it crashed")
+    processes = SimpleNamespace(folder=tmp_path, alone=nullcontext, living=lambda: [os.getpid(), 0, 1])
+    states = ShadowStates(processes, lambda: [shadow])  # type: ignore[arg-type, list-item]
+    states.tell()
+    (tmp_path / f"{os.getpid()}.shadows").rename(tmp_path / "0.shadows")  # process 1 has told nothing yet
+    shadow.state, shadow.reason = "on", None
+    assert states.all() == [Known("stub@2", "failed", {"ready": 1, "failed": 1}, "it crashed")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from versions.bundles import break_manifest, make, open_stub
@@ -105,6 +107,26 @@ def test_a_refused_version_is_loaded_once_it_is_mended(changes: Changes) -> None
     assert changes.states()["cells@2"] == State("ready")
 
 
+def test_a_refused_version_is_forgotten_when_it_is_unloaded(changes: Changes, versions: Versions) -> None:
+    make("2", description="broken")
+    break_manifest(make("3"))
+    for name in ("cells@2", "cells"):
+        with pytest.raises(Refused):
+            changes.load(name)
+    assert {name for name, state in changes.states().items() if state.state == "failed"} == {
+        "cells@2",
+        "cells@3",
+    }
+    assert changes.unload("cells@2") == ["cells@2"]
+    assert "cells@2" not in changes.states()
+    make("4")
+    changes.load("cells@4")
+    make("1", "yeast")
+    changes.load("yeast")
+    assert changes.unload("cells") == ["cells@1", "cells@4", "cells@3"]
+    assert "failed" not in {state.state for state in changes.states().values()}
+
+
 def test_versions_and_whole_models_are_unloaded_but_never_the_last(
     changes: Changes, versions: Versions
 ) -> None:
@@ -147,7 +169,7 @@ def test_nothing_can_be_changed_before_the_first_models_are_loaded(versions: Ver
         Changes(versions, open_stub, None).load("cells")
 
 
-def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_it_found_itself(
+def test_a_process_that_starts_later_serves_what_has_been_agreed_and_what_it_found_only_if_it_must(
     models: Path, tmp_path: Path
 ) -> None:
     make("1")
@@ -157,13 +179,21 @@ def test_a_process_that_starts_later_serves_what_has_been_agreed_and_never_what_
     folder = tmp_path / "shared" / "agreed-versions"
     folder.mkdir(parents=True)
     (folder / "agreed").write_text(json.dumps({"number": 7, "value": agreed}))
+    assert served_by_a_process_that_starts_now(tmp_path / "shared") == (["cells@1"], 1)
+    shutil.rmtree(models / "cells" / "1")  # better another version than none
+    assert served_by_a_process_that_starts_now(tmp_path / "shared") == (["cells@2"], 1)
+
+
+def served_by_a_process_that_starts_now(folder: Path) -> Any:
+    """The versions that it serves, and how often they have changed; it inherits no locks of threads here."""
     spawn = multiprocessing.get_context("spawn")
     told, tell = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=start_with_version_2, args=(tmp_path / "shared", tell), daemon=True)
+    process = spawn.Process(target=start_with_version_2, args=(folder, tell), daemon=True)
     process.start()
     assert told.poll(60)
-    assert told.recv() == (["cells@1"], 1)
+    served = told.recv()
     process.join()
+    return served
 
 
 def start_with_version_2(folder: Path, tell: Connection) -> None:

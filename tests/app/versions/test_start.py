@@ -13,6 +13,8 @@ from versions.bundles import break_manifest, make, open_stub
 
 from app import create_app
 from app.configuration.settings import Settings
+from app.configuration.traffic import Version, shadows_in
+from model.storage.manifest import MANIFEST
 
 
 @pytest.fixture
@@ -30,8 +32,8 @@ def exits(models: Path, monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
     return exits
 
 
-def start(*models: str) -> FlaskClient:
-    client = create_app(settings=Settings(models=models)).test_client()
+def start(*models: str, shadow: tuple[Version, ...] = ()) -> FlaskClient:
+    client = create_app(settings=Settings(models=models, shadow=shadow, shadow_share=0)).test_client()
     deadline = time.monotonic() + 10
     while client.get("/readyz").status_code != 200:
         assert time.monotonic() < deadline
@@ -50,7 +52,7 @@ def test_the_newest_is_loaded(exits: Queue[int]) -> None:
     assert versions(start("cells")) == {"10": "ready"}
 
 
-@pytest.mark.parametrize("how", ["self-test", "hash", "manifest", "classes"])
+@pytest.mark.parametrize("how", ["self-test", "hash", "manifest", "deep manifest", "classes"])
 def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
     exits: Queue[int], how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -61,11 +63,22 @@ def test_the_one_before_is_loaded_if_the_newest_cannot_be_served(
         (folder / "model.weights.h5").write_bytes(b"Weights")
     if how == "manifest":
         break_manifest(folder)
+    if how == "deep manifest":
+        (folder / MANIFEST).write_text("[" * 100_000)
     client = start("cells")
     assert versions(client) == {"1": "ready", "2": "failed"}
     assert "the version cells@2 is refused" in caplog.text
     (model,) = client.get("/api/v1/models").get_json()["models"]
     assert model["version"] == "1"
+
+
+@pytest.mark.parametrize(("others", "answers"), [(("1", "2"), "2"), ((), "3")])
+def test_a_version_in_the_shadow_does_not_answer_if_there_is_another(
+    exits: Queue[int], others: tuple[str, ...], answers: str
+) -> None:
+    for version in (*others, "3"):
+        make(version)
+    assert versions(start("cells", shadow=shadows_in("cells@3"))) == {answers: "ready"}
 
 
 def test_the_service_does_not_start_if_no_version_can_be_served(
@@ -92,3 +105,15 @@ def test_a_version_that_the_settings_name_has_no_other_before_it(exits: Queue[in
     make("2", description="broken")
     create_app(settings=Settings(models=("cells@2",)))
     assert exits.get(timeout=10) == 22
+
+
+def test_traffic_is_followed_also_if_the_settings_name_all_versions(exits: Queue[int], models: Path) -> None:
+    make("1")
+    make("2")
+    (models / "traffic.json").write_text('{"traffic": "cells@1=30,cells@2=70"}')
+    app = create_app(settings=Settings(models=("cells@1", "cells@2"), model_poll=60))
+    deadline = time.monotonic() + 20
+    while app.test_client().get("/readyz").status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert str(app.extensions["maskserve"].traffic.now.split) == "cells@1=30,cells@2=70"

@@ -14,6 +14,7 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import Settings
 from app.configuration.traffic import split_in
+from app.errors import Refused
 from app.versions.traffic import SharedTraffic
 from app.versions.version import Version
 from app.versions.versions import Loaded
@@ -108,8 +109,9 @@ def test_without_a_split_there_is_no_arm(client: FlaskClient, png: bytes) -> Non
 
 
 def test_traffic_is_shown_and_changed_and_members_left_out_stay(client: FlaskClient, png: bytes) -> None:
-    expected = {"traffic": HALVES, "shadow": "", "shadow_share": 1.0}
+    expected = {"traffic": HALVES, "shadow": "", "shadow_share": 1.0, "shadows": []}
     assert client.get("/api/v1/traffic", headers=ADMIN).get_json() == expected
+    assert put(client, **expected) == (200, expected)
     assert put(client, traffic="stub@4=100") == (200, {**expected, "traffic": "stub@4=100"})
     assert put(client, shadow_share=0.25) == (
         200,
@@ -123,6 +125,7 @@ def test_traffic_is_shown_and_changed_and_members_left_out_stay(client: FlaskCli
     ("members", "status", "why"),
     [
         ({"traffic": "stub@2=90"}, 400, "traffic: the shares of stub add up to 90"),
+        ([], 400, 'a JSON object, as in {"traffic"'),
         ({"traffic": 5}, 400, "traffic must be a text"),
         ({"trafic": HALVES}, 400, "may have only traffic, shadow and shadow_share, not trafic"),
         ({"shadow": "stub"}, 400, "shadow: 'stub' names no version"),
@@ -134,11 +137,11 @@ def test_traffic_is_shown_and_changed_and_members_left_out_stay(client: FlaskCli
     ],
 )
 def test_a_wrong_change_is_refused_and_nothing_changes(
-    client: FlaskClient, members: dict[str, Any], status: int, why: str
+    client: FlaskClient, members: Any, status: int, why: str
 ) -> None:
-    answered, problem = put(client, **members)
-    assert answered == status
-    assert why in problem["detail"]
+    response = client.put("/api/v1/traffic", json=members, headers=ADMIN)
+    assert response.status_code == status
+    assert why in response.get_json()["detail"]
     assert str(traffic_of(client).now.split) == HALVES
     assert traffic_of(client).now.shadows == ()
 
@@ -177,3 +180,32 @@ def test_a_version_that_traffic_goes_to_is_not_unloaded(client: FlaskClient) -> 
         "/v2/repository/models/stub/unload", json={"parameters": {"version": "2"}}, headers=ADMIN
     )
     assert (response.status_code, "stub@2" in response.get_json()["error"]) == (409, True)
+
+
+def test_what_was_loaded_for_a_change_that_fails_is_unloaded_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = traffic_of(client)
+    loaded: list[str] = []
+
+    def load(name: str) -> str:
+        if name == "stub@6":
+            raise Refused("it fails its self-test")
+        loaded.append(name)
+        return name
+
+    monkeypatch.setattr(traffic._changes, "load", load)
+    monkeypatch.setattr(traffic._changes, "unload", loaded.remove)
+    status, _ = put(client, traffic="stub@5=50,stub@6=50")
+    assert (status, loaded) == (409, [])
+
+
+def test_a_bucket_that_cannot_be_reached_is_no_reason_to_give_up(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bring(name: str) -> None:
+        raise OSError("gs://bundles/stub cannot be read")
+
+    monkeypatch.setattr(traffic_of(client), "_bring", bring)
+    status, problem = put(client, traffic="stub@2=100")
+    assert (status, "cannot be fetched" in problem["detail"]) == (503, True)

@@ -1,4 +1,4 @@
-"""Keras is imported without the plots and wrappers that it would import; others can import those later."""
+"""Keras and TensorFlow are imported without what no command needs of them; others can import that later."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def stand_ins(tmp_path: Path) -> Path:
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(text)
+    converter = tmp_path / "tensorflow" / "lite" / "python"
+    converter.mkdir(parents=True)
+    (converter / "util.py").write_text("try:\n    import jax\nexcept ImportError:\n    jax = None\n")
+    (tmp_path / "jax.py").touch()
     return tmp_path
 
 
@@ -54,3 +58,8 @@ def test_plots_are_not_imported_with_keras_and_can_be_after_it(stand_ins: Path, 
 def test_what_was_imported_before_keras_stays(stand_ins: Path) -> None:
     script = "import sys, matplotlib; import keras; print(sys.modules['matplotlib'] is matplotlib)"
     assert printed_by(script, stand_ins) == ["True"]
+
+
+def test_tensorflow_converts_no_models_of_jax_and_keras_can_run_on_it(stand_ins: Path) -> None:
+    script = "import tensorflow.lite.python.util as util; print(util.jax); import jax; print(jax.__name__)"
+    assert printed_by(script, stand_ins) == ["None", "jax"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def test_compressed_files_and_standard_input_are_read(
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request(2))))
     log = read_log([tmp_path / "log.gz", Path("-")])
     assert [one.id for one in log.requests] == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-12], lambda data: b"{" + data[1:]])
+def test_a_compressed_file_that_is_damaged_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    whole = gzip.compress(json.dumps([request(number) for number in range(50)]).encode())
+    (tmp_path / "log.gz").write_bytes(damage(whole))
+    with pytest.raises(ValueError, match=r"log\.gz is damaged or was cut short"):
+        read_log([tmp_path / "log.gz"])
+
+
+def test_a_line_that_nests_too_deeply_is_of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(json.dumps(request(1)) + "\n" + "[" * 100_000)
+    log = read_log([tmp_path / "log"])
+    assert (len(log.requests), log.other_lines) == (1, 1)
 
 
 def test_a_period_leaves_out_requests_but_not_their_feedback(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -14,7 +15,8 @@ import pytest
 from model.families.registry import FAMILIES
 from model.training.history import History
 
-pytest.importorskip("mlflow", reason="MLflow is not installed: make dev")
+if not find_spec("mlflow"):  # not imported yet: that takes each process of a test run a second
+    pytest.skip("MLflow is not installed: make dev", allow_module_level=True)
 
 
 @pytest.fixture

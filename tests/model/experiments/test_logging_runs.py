@@ -8,17 +8,19 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from model.__main__ import main
 from model.experiments import logging_run, sending
 from model.experiments.server import client, shown_uri
 from model.experiments.tracked_run import TrackedRun
 from model.training.run_folder import RunFolder
+
+if TYPE_CHECKING:  # MLflow is imported when a test runs: see conftest.py
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 pytestmark = [
     pytest.mark.usefixtures("line", "folder"),
@@ -178,6 +180,8 @@ def test_training_goes_on_without_mlflow_and_what_was_missed_is_logged_later(
 def test_an_outage_in_the_middle_leaves_no_gap(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from mlflow import MlflowClient
+
     monkeypatch.setattr(sending, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(logging_run, "EVERY_SECONDS", 0.0)
     log_batch, failures = MlflowClient.log_batch, [3]

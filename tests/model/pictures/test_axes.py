@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from model.pictures import decode_reduced, whole
-from model.pictures.axes import Axes
+from model.pictures.origin import Axes
 
 
 def axes_in(data: bytes, **how: Any) -> Axes:

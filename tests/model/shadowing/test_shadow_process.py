@@ -61,6 +61,17 @@ def test_the_same_version_agrees_with_itself(shared: ShadowProcess, picture: Ans
     assert infer_ms is not None and infer_ms > 1
 
 
+def test_a_semantic_model_is_compared_by_its_classes() -> None:
+    people = load("people")
+    image = read(SAMPLE)[:256, :256]
+    answered = AnsweredPicture(image, Wishes(), people.predict(image), people.bundle.manifest.classes)
+    process = started("people")
+    agreement, _ = process.compare(answered)
+    process.end()
+    assert agreement.matched is None
+    assert agreement.dice == pytest.approx(1, abs=0.01)
+
+
 def test_it_has_the_lowest_priority_and_is_killed_first(shared: ShadowProcess) -> None:
     assert os.getpriority(os.PRIO_PROCESS, shared.pid) == 19
     assert os.sched_getscheduler(shared.pid) == os.SCHED_IDLE
@@ -70,6 +81,18 @@ def test_it_has_the_lowest_priority_and_is_killed_first(shared: ShadowProcess) -
 def test_a_model_that_cannot_be_used_is_broken() -> None:
     with pytest.raises(ShadowBroken, match="there is no model 'nothing'"):
         started("nothing")
+
+
+def test_a_pause_while_it_is_loaded_ends_so_that_it_is_loaded_some_time() -> None:
+    process = ShadowProcess("nuclei", None, None, 1)
+    process.pause()
+    process.load(pauses=0.5)
+    process.pause()  # as usual again
+    deadline = time.monotonic() + 10
+    while "State:\tT" not in Path(f"/proc/{process.pid}/status").read_text():
+        assert time.monotonic() < deadline, "it runs on"
+        time.sleep(0.01)
+    process.end()
 
 
 def test_it_knows_no_keys_of_the_service(shared: ShadowProcess) -> None:

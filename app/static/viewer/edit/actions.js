@@ -11,7 +11,8 @@ export function make(made, otherwise) {
   if (!made) return set({ message: otherwise });
   const { current } = visit;
   apply(current.isOfPixels ? withOneClassEach(made, current) : made);
-  choose(current.edits.done.at(-1).after.filter((segment) => current.shown.includes(segment)).slice(0, made.after.length));
+  const { after } = current.edits.done.at(-1);
+  choose(after.slice(0, made.after.length).filter((segment) => current.shown.includes(segment)));
   set({ message: `${sentence(made)}.` });
 }
 
@@ -20,7 +21,8 @@ export function deleteChosen() {
 }
 
 export function mergeChosen() {
-  make(operations.merge([...edit.chosen]), "Choose two or more objects to merge them: hold Shift, or use “Several”.");
+  const several = "Choose two or more objects to merge them: hold Shift, or use “Several”.";
+  make(operations.merge([...edit.chosen]), several);
 }
 
 /** Give the chosen objects a class, which new ones will have too. */

@@ -3,6 +3,7 @@
  * and zips of training data. A file belongs to the picture that it names or is named after, or to the only one.
  */
 
+import { LABEL_MAP } from "../object-names.js";
 import { Picture } from "../picture.js";
 import { Problem } from "../requests.js";
 import { bitmapOf, prepare } from "../showing.js";
@@ -19,6 +20,7 @@ import { isZip, unpack } from "./zip.js";
  */
 export async function adopt(files) {
   const all = (await Promise.all(files.map((file) => (isZip(file) ? unpack(file) : [file])))).flat();
+  if (!visit.current && all.every((file) => LABEL_MAP.test(file.name))) return all; // pictures of that name
   const opened = await Promise.all(all.map(open)); // null for a picture
   const pictures = all.filter((_, at) => !opened[at]);
   const sources = opened.filter(Boolean);
@@ -31,7 +33,8 @@ export async function adopt(files) {
   if (given.length) lookAt(given[0][0]);
   for (const [picture, source] of given) await read(picture, source);
   const spare = sources.find((one) => !pairs.some(([, source]) => source === one));
-  if (spare) throw new Problem("There is no picture for these objects", `${spare.name}: drop it with its picture, or onto it.`);
+  if (spare)
+    throw new Problem("There is no picture for these objects", `${spare.name}: drop it with its picture, or onto it.`);
   return pairs.filter(([, source]) => !source).map(([file]) => file);
 }
 

@@ -35,8 +35,9 @@ const keys = make("p", {
   className: "hint keys",
   id: "edit-keys",
   textContent:
-    "Keys: arrows move a cursor, with Shift by one pixel; Space chooses, sets a point, or puts the brush down and lifts it; " +
-    "Enter completes, Backspace takes a point back, Esc drops it. n, p choose, with Shift several; [ ] size; c class; e ends.",
+    "Keys: arrows move a cursor, with Shift by one pixel; Space chooses, sets a point, or puts the brush down and lifts " +
+    "it; Enter completes, Backspace takes a point back, Esc drops it. n, p choose, with Shift several; [ ] size; " +
+    "c class; e ends.",
 });
 
 const bar = make(
@@ -83,8 +84,8 @@ function group(name, ...controls) {
 }
 
 function showKinds() {
-  if (!visit.current?.answer) return;
-  kind.replaceChildren(...kinds().map(({ name }) => make("option", { textContent: name })));
+  if (visit.current?.answer)
+    kind.replaceChildren(...kinds().map(({ name }) => make("option", { textContent: name })));
   show();
 }
 
@@ -104,7 +105,7 @@ function show() {
   remove.disabled = !chosen.size;
   merge.disabled = chosen.size < 2;
   kindLabel.hidden = kind.options.length < 2;
-  kind.value = [...chosen].at(-1)?.class ?? edit.kind.name;
+  kind.value = [...chosen].at(-1)?.class ?? edit.kind?.name;
   const { done, undone } = visit.current.edits;
   undo.disabled = !done.length;
   redo.disabled = !undone.length;

@@ -78,7 +78,7 @@ function coco(name, { images, annotations, categories }) {
     async read(picture, size) {
       const image = imageFor(picture) ?? (images.length === 1 ? images[0] : null);
       if (!image)
-        throw new Problem(`${name} has no picture ${picture}`, `It has ${images.length} others, by their file names.`, 422);
+        throw new Problem(`${name} has no picture ${picture}`, `It has ${images.length} others, by file names.`, 422);
       checkSize(name, image, size);
       return annotations
         .filter((annotation) => annotation.image_id === image.id && !annotation.iscrowd)
@@ -86,7 +86,7 @@ function coco(name, { images, annotations, categories }) {
           class: classOf.get(annotation.category_id) ?? null,
           score: annotation.score ?? 1,
           edited: annotation.attributes?.edited === true,
-          raster: fromSegmentation(annotation.segmentation, size),
+          raster: fromSegmentation(annotation.segmentation ?? boxesOnly(name), size),
         }));
     },
   };
@@ -111,6 +111,10 @@ function ownJson(name, { image, segments, model }) {
   };
 }
 
+function boxesOnly(name) {
+  throw new Problem(`${name} has objects without masks`, "Boxes are not enough: export polygons or run lengths.", 422);
+}
+
 /** The pixels of a segment whose mask has any of the service's formats. */
 async function rasterIn(name, { mask, box }, size) {
   if (Array.isArray(mask)) return fromRings(mask, box);
@@ -119,7 +123,7 @@ async function rasterIn(name, { mask, box }, size) {
     return { ...blank(...box), data: Uint8Array.from(values, (value) => (value ? 1 : 0)) };
   }
   if (mask) return fromSegmentation(mask, size);
-  throw new Problem(`${name} has no masks`, "It was requested with mask_format=none: request it with another one.", 422);
+  throw new Problem(`${name} has no masks`, "It was requested with mask_format=none: request another one.", 422);
 }
 
 function checkSize(name, { width, height }, size) {

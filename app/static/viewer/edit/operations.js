@@ -23,7 +23,8 @@ export function remove(segments) {
 export function draw(raster, kind, picture) {
   const pixels = cropped(raster);
   if (!pixels) return null;
-  return { action: "draw", before: [], after: [added(pixels, { class: kind.name, class_id: kind.id, score: 1 }, picture)] };
+  const segment = added(pixels, { class: kind.name, class_id: kind.id, score: 1 }, picture);
+  return { action: "draw", before: [], after: [segment] };
 }
 
 /** The segment with these pixels too. */

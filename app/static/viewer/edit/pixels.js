@@ -1,6 +1,6 @@
 /**
- * Pixels: with a semantic model, a pixel has one class, and a class is one segment (unless connected parts are counted).
- * A correction therefore adds to the segment of its class, and takes its pixels from all others.
+ * Pixels: with a semantic model, a pixel has one class, and a class is one segment (unless connected parts are
+ * counted). A correction therefore adds to the segment of its class, and takes its pixels from all others.
  */
 
 import { changed, rasterOf } from "./operations.js";

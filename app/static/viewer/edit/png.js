@@ -7,12 +7,13 @@ import { Problem } from "../requests.js";
 
 const GREY = 0;
 const INDEXED = 3;
+const DATA = 0x49444154; // "IDAT", the type of the chunks that have the values
 
 /** The values { width, height, values } of a PNG file, row by row. */
 export async function readGreyPng(buffer) {
   const { width, height, depth, colour, interlace, packed } = chunksOf(new DataView(buffer));
   if (![GREY, INDEXED].includes(colour) || interlace)
-    throw new Problem("The label map is not a grey PNG", "Save it as a grey PNG without interlacing, 8 or 16 bits.", 422);
+    throw new Problem("The label map is not a grey PNG", "Save it as grey, of 8 or 16 bits, not interlaced.", 422);
   const stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   const length = Math.ceil((width * depth) / 8); // bytes of a row
@@ -34,7 +35,7 @@ function chunksOf(view) {
     throw new Problem("The label map is not a PNG", "Save it as a grey PNG, 8 or 16 bits.", 422);
   const packed = [];
   for (let at = 8; at + 12 <= view.byteLength; at += 12 + view.getUint32(at))
-    if (view.getUint32(at + 4) === 0x49444154) packed.push(new Uint8Array(view.buffer, at + 8, view.getUint32(at))); // IDAT
+    if (view.getUint32(at + 4) === DATA) packed.push(new Uint8Array(view.buffer, at + 8, view.getUint32(at)));
   return {
     width: view.getUint32(16),
     height: view.getUint32(20),

@@ -73,9 +73,12 @@ export function toggle(segment) {
 
 /** The classes of the current picture's model: { name, id } each. */
 export function kinds() {
-  const { answer } = visit.current;
-  const names = answer.classes ?? page.models.find(({ name }) => name === answer.model.name).classes;
-  return names.map((name, at) => ({ name, id: at + 1 }));
+  const { answer, segments } = visit.current;
+  const names = answer.classes ?? page.models.find(({ name }) => name === answer.model.name)?.classes;
+  if (names) return names.map((name, at) => ({ name, id: at + 1 }));
+  // The model is no longer loaded.
+  const found = segments.map((segment) => [segment.class, { name: segment.class, id: segment.class_id }]);
+  return [...new Map(found).values()];
 }
 
 /** Whether there is a picture to be corrected. */

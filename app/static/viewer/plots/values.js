@@ -3,9 +3,9 @@
  * after a correction, what is new and what lies so near that its background may have changed.
  */
 
-import { objectsOf } from "../downloads.js";
 import { page } from "../page.js";
 import { render } from "../requests.js";
+import { shownObjects } from "../shown-objects.js";
 
 const REACH = 10; // pixels: the background of an object is measured this far around it, see docs/measures.md
 const UNFIT = new Set([400, 413, 415, 422]); // statuses: with this file, intensities cannot be measured at all
@@ -72,7 +72,7 @@ async function take(picture, missing, key) {
 
 /** The segments as measured, in this order. */
 async function ask(picture, segments, groups, key) {
-  const objects = objectsOf(picture, segments);
+  const objects = shownObjects(picture, segments);
   objects.image = { ...objects.image, pixel_size: undefined }; // all in pixels: the page knows how large these are
   const parameters = { output: "json", mask_format: "none", measure: groups.join() };
   const withPicture = groups.includes("intensity");

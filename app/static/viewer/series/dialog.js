@@ -1,0 +1,156 @@
+/** All pictures: one table of them, settings for all, and their tables as files. */
+
+import { dress, make, save } from "../dom.js";
+import { counted, number } from "../units.js";
+import { lookAt, on, visit } from "../visit.js";
+import { objectsOf, summaryOf } from "./files.js";
+import { applyToAll, effectOf, SETTINGS } from "./settings.js";
+import { newTable, showTable } from "./table.js";
+
+const progress = make("progress");
+const done = make("p", { className: "done" });
+const out = make("p", { className: "hint" });
+const settings = make("form", { className: "settings" });
+const whose = make("legend");
+const effect = make("p", { className: "hint" });
+const apply = make("button", { type: "submit", textContent: "Apply to all" });
+const summary = make("button", { type: "button", textContent: "Summary (CSV)" });
+const objects = make("button", { type: "button", textContent: "All objects (CSV)" });
+const cancel = make("button", { type: "button", textContent: "Cancel", hidden: true });
+const taking = make("p", { className: "hint" });
+const problem = make("p", { className: "inline-problem", hidden: true });
+let abort = null;
+let isAsked = false;
+
+progress.setAttribute("aria-label", "Pictures that are done or have failed");
+effect.setAttribute("role", "status");
+taking.setAttribute("role", "status");
+problem.setAttribute("role", "alert");
+const dialog = build();
+
+await dress(new URL("series.css", import.meta.url));
+
+on("pictures current filter edits units", soon);
+settings.addEventListener("change", showSettings);
+settings.addEventListener("submit", (event) => {
+  event.preventDefault();
+  applyToAll(chosen());
+});
+summary.addEventListener("click", () => save(summaryOf(visit.pictures), "pictures-summary.csv"));
+objects.addEventListener("click", takeObjects);
+cancel.addEventListener("click", () => abort.abort());
+dialog.addEventListener("close", () => abort?.abort());
+
+/** Open the dialogue. */
+export function openSeries() {
+  for (const { name } of SETTINGS) settings.elements[name].checked = false;
+  problem.hidden = true;
+  taking.textContent = "";
+  dialog.showModal();
+  show();
+}
+
+/** Show changes once for each frame: uploads report their progress many times. */
+function soon() {
+  if (!dialog.open || isAsked) return;
+  isAsked = true;
+  requestAnimationFrame(() => {
+    isAsked = false;
+    if (dialog.open) show();
+  });
+}
+
+function show() {
+  if (!visit.pictures.length) return dialog.close(); // the visit was forgotten
+  const { pictures } = visit;
+  const having = (state) => pictures.filter((picture) => picture.state === state).length;
+  progress.max = pictures.length;
+  progress.value = pictures.filter(({ finished }) => finished).length;
+  progress.hidden = progress.value === progress.max;
+  const others = ["failed", "cancelled"].map((state) => [having(state), state]).filter(([count]) => count);
+  done.textContent = [
+    `${number(having("done"))} of ${number(pictures.length)} done`,
+    ...others.map(([count, state]) => `${number(count)} ${state}`),
+  ].join(", ");
+  out.textContent = showTable();
+  out.hidden = !out.textContent;
+  objects.disabled = abort !== null || !having("done");
+  showSettings();
+}
+
+function showSettings() {
+  whose.textContent = `Apply the settings of ${visit.current.name} to all pictures`;
+  for (const setting of SETTINGS) {
+    const field = settings.elements[setting.name];
+    field.disabled = !setting.isOffered(visit.current);
+    if (field.disabled) field.checked = false;
+    field.nextElementSibling.textContent = field.disabled ? setting.absent : setting.label(visit.current);
+  }
+  const words = effectOf(chosen());
+  if (effect.textContent !== words) effect.textContent = words; // screen readers would say the same again
+  apply.disabled = !chosen().some((setting) => setting.changed(visit.current).length);
+}
+
+function chosen() {
+  return SETTINGS.filter(({ name }) => settings.elements[name].checked);
+}
+
+async function takeObjects() {
+  const pictures = visit.pictures.filter(({ state }) => state === "done");
+  const left = visit.pictures.length - pictures.length;
+  const cut = pictures.filter(({ isCut }) => isCut).length;
+  const { signal } = (abort = new AbortController());
+  const onProgress = (count) => {
+    taking.textContent = `${number(count)} of ${number(pictures.length)} pictures written`;
+  };
+  problem.hidden = true;
+  cancel.hidden = false;
+  objects.disabled = true;
+  try {
+    save(await objectsOf(pictures, { signal, onProgress }), "pictures-objects.csv");
+    taking.textContent = [
+      `The objects shown in ${counted(pictures.length, "picture")} are saved.`,
+      left ? `Without ${counted(left, "picture")} not done.` : "",
+      cut ? `Of ${counted(cut, "picture")} with ≥, only the best objects are known.` : "",
+    ].join(" ").trim();
+  } catch (error) {
+    taking.textContent = signal.aborted ? "Cancelled: nothing was saved." : "";
+    problem.hidden = signal.aborted;
+    problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
+  } finally {
+    abort = null;
+    cancel.hidden = true;
+    objects.disabled = false;
+  }
+}
+
+function open(picture) {
+  dialog.close();
+  lookAt(picture);
+}
+
+function build() {
+  const title = make("h2", { id: "series-title", textContent: "All pictures" });
+  const close = make("button", { type: "submit", textContent: "Close" });
+  const head = make("form", { className: "head", method: "dialog" }, title, done, progress, close);
+  const choices = SETTINGS.map(({ name }) =>
+    make("label", { className: "toggle" }, make("input", { type: "checkbox", name }), make("span")),
+  );
+  settings.append(make("fieldset", {}, whose, ...choices), effect, make("p", { className: "actions" }, apply));
+  const made = make(
+    "dialog",
+    { id: "series-dialog", className: "series visit" },
+    head,
+    make("div", { className: "scroller" }, newTable(open)),
+    out,
+    settings,
+    make("h3", { textContent: "Download" }),
+    make("p", { className: "hint" }, "A row for each picture, or a row for each object shown in any of them."),
+    make("p", { className: "actions" }, summary, objects, cancel),
+    taking,
+    problem,
+  );
+  made.setAttribute("aria-labelledby", title.id);
+  document.body.append(made);
+  return made;
+}
