@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
 from flask import Response, request
 
 from app.access.rate_limit import count_pixels
@@ -30,12 +29,13 @@ from model.answers.finding import Finding
 from model.families.family import Size
 from model.formats.encode import check_encodable
 from model.given.reading import GivenObjects, memory_of, read_objects
-from model.pictures import whole
+from model.measures import measure
+from model.pictures import Decoded, whole
 from model.stopwatch import Stopwatch
 from model.storage.manifest import Manifest
 
 PARAMETERS = (
-    *("output", "mask_format", "image_format", "pixel_size", "fill", "draw"),
+    *("output", "mask_format", "image_format", "pixel_size", "measure", "fill", "draw"),
     *("page", "channel", "projection"),
 )
 """The parameters that say how objects are written, and which picture of a file they are in."""
@@ -70,6 +70,11 @@ def _check(parameters: Parameters, wanted: Wanted, upload: Upload) -> None:
         raise NoImage(
             f"The output {wanted.output.name} shows the picture: send it too, in the field 'image'."
         )
+    if "intensity" in wanted.measured and not upload.images:
+        raise NoImage(
+            "measure=intensity needs the values of the picture: send it too, in the field 'image', or ask for"
+            " measure=shape only."
+        )
 
 
 @contextmanager
@@ -92,14 +97,25 @@ def _rendered(
         size = given.result.segments.size
         if wanted.picture_format is not None:
             check_encodable(size, wanted.picture_format)
-        if not wanted.shows_picture:
-            if wanted.picture_format is not None:
-                count_pixels(math.prod(size))
-            # Measures of shapes (`measure`) need no picture; those of intensities need what is decoded below.
-            yield given, given.finding(None, stopwatch)
+        if not wanted.shows_picture and wanted.picture_format is not None:
+            count_pixels(math.prod(size))
+        if not wanted.shows_picture and "intensity" not in wanted.measured:
+            yield given, _finding(given, None, wanted, stopwatch)
             return
-        with _decoded(service, upload, parameters, given, patience, stopwatch) as image:
-            yield given, given.finding(image, stopwatch)
+        with _decoded(service, upload, parameters, wanted, given, patience, stopwatch) as picture:
+            yield given, _finding(given, picture, wanted, stopwatch)
+
+
+def _finding(given: GivenObjects, picture: Decoded | None, wanted: Wanted, stopwatch: Stopwatch) -> Finding:
+    """The objects in their picture, measured if that is wanted."""
+    finding = given.finding(None if picture is None else picture.image, stopwatch)
+    if not wanted.measured:
+        return finding
+    width = wanted.options.pixel_size
+    sides = given.origin.pixel_size if width is None else (width, width)
+    values = None if picture is None else picture.values
+    with stopwatch.measure("masks"):
+        return replace(finding, measures=measure(finding.segments, values, wanted.measured, sides))
 
 
 def _known(service: Service) -> Callable[[str, str], Manifest | None]:
@@ -114,11 +130,12 @@ def _decoded(
     service: Service,
     upload: Upload,
     parameters: Parameters,
+    wanted: Wanted,
     given: GivenObjects,
     patience: Patience,
     stopwatch: Stopwatch,
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """The picture, uint8 (H, W, 3), RGB: the page that the objects are in, unless parameters say another."""
+) -> Iterator[Decoded]:
+    """The whole picture: the page that the objects are in, unless parameters say another."""
     data = service.sources.read(upload.one_image())
 
     def before_pixels(size: Size, pages: int, is_large: bool) -> None:
@@ -135,7 +152,13 @@ def _decoded(
     ) as decode:
         with stopwatch.measure("decode"):
             decoded = decode(
-                data, whole, service.limits, page=page or 0, channel=parameters.channel, projection=projection
+                data,
+                whole,
+                service.limits,
+                page=page or 0,
+                channel=parameters.channel,
+                projection=projection,
+                keeps_values="intensity" in wanted.measured,
             )
         given.check_picture(decoded.size)
-        yield decoded.image
+        yield decoded

@@ -16,6 +16,7 @@ import { on, visit } from "./visit.js";
 const menu = byId("downloads");
 const problem = byId("take-problem");
 const one = byId("take-one");
+const MEASURED = new Set(["csv", "json"]); // the outputs that have measures once the page has them
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
@@ -70,16 +71,21 @@ function made(output, showsPicture) {
     const classes = (visit.selected ?? largest(current.shown)).class;
     return segment(current.upload, { ...current.parameters(), output, classes }, { key, type: "blob" });
   }
-  const file = showsPicture ? (current.file ?? current.showable) : null;
-  return render(shownObjects(current), file, { output, ...optionsOf(output, current, file) }, { key });
+  const needsValues = MEASURED.has(output) && current.measured.includes("intensity");
+  const file = showsPicture || needsValues ? (current.file ?? current.showable) : null;
+  const objects = shownObjects(current);
+  if (current.pixelSize === null) objects.image = { ...objects.image, pixel_size: undefined }; // the file's is not meant
+  return render(objects, file, { output, ...optionsOf(output, current, file) }, { key });
 }
 
 /** The parameters that are not defaults. */
-function optionsOf(output, { answered, file: own, pixelSize }, file) {
+function optionsOf(output, { answered, file: own, pixelSize, measured }, file) {
   const options = {};
   // The answer has the page, but not the channel.
   if (file && file === own && answered.channel !== null) options.channel = answered.channel;
-  if (output === "csv" && pixelSize) options.pixel_size = pixelSize;
+  const isMeasured = MEASURED.has(output) && measured.length > 0;
+  if ((output === "csv" || isMeasured) && pixelSize) options.pixel_size = pixelSize;
+  if (isMeasured) options.measure = measured.join();
   if (output === "overlay") {
     const { opacity, ...view } = visit.view;
     const drawn = ["outlines", "labels", "boxes"].filter((name) => view[name]);

@@ -70,7 +70,8 @@ function explain({ threshold: set, ownThreshold, wasReset, answer: { model } }) 
   own.textContent = own.hidden ? "" : `Back to its own ${ownThreshold.toFixed(2)}`;
 }
 
-function filter() {
+/** Filter the current picture's objects anew, after a change of what is filtered by. */
+export function filter() {
   visit.current.filter();
   if (visit.selected && !visit.current.shown.includes(visit.selected)) select(null);
   tell("filter");

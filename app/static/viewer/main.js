@@ -8,6 +8,7 @@ import "./correct.js";
 import "./filters.js";
 import "./pixel-size.js";
 import "./summary.js";
+import "./measure.js";
 import "./table.js";
 import "./developers.js";
 import "./downloads.js";

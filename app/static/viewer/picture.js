@@ -36,6 +36,8 @@ export class Picture {
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
+  within = null; // a function: whether a segment's measures are within the limits that were set; null: there are none
+  measured = []; // the groups of measures that the segments have: "shape", "intensity"
   wasReset = false; // another model has answered since the user set the threshold
   /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
   enteredPixelSize = undefined;
@@ -92,9 +94,9 @@ export class Picture {
     return Boolean(this.answer?.truncated) && this.threshold <= this.answer.segments.at(-1).score;
   }
 
-  /** The number of objects found, if the answer has only the best of them; null if their classes do not tell it. */
+  /** The number of objects found, if the answer has only the best; null if classes or measures were left out. */
   get total() {
-    if (!this.isCut || this.hiddenClasses.size) return null;
+    if (!this.isCut || this.hiddenClasses.size || this.within) return null;
     return this.answer.found + this.segments.length - this.answer.segments.length;
   }
 
@@ -141,12 +143,14 @@ export class Picture {
     this.segments = answer.segments;
     this.edits = { done: [], undone: [], segments: this.segments };
     this.numbers = answer.segments.length;
+    this.measured = [];
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
     if (!isSame) {
       this.threshold = this.isOfPixels || answer.read_from ? 0 : model.threshold;
       this.hiddenClasses.clear();
+      this.within = null;
     }
     this.filter();
     this.move("done");
@@ -188,23 +192,24 @@ export class Picture {
     return segment.edited || segment.score >= this.threshold;
   }
 
-  /** Show the objects that pass the threshold and whose class is not hidden. */
+  /** Show the objects that pass the threshold, have measures within the limits, and whose class is not hidden. */
   filter() {
     this.shown = this.segments.filter(
-      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class),
+      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && (this.within?.(segment) ?? true),
     );
     const { shown, answer } = this;
     this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
   }
 
   /**
-   * The classes found, each with the number of segments that pass the threshold, hidden or not; sorted by this
-   * number, or by covered area.
+   * The classes found, each with the number of segments that pass the threshold and the limits of measures, hidden or
+   * not; sorted by this number, or by covered area.
    */
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
-      if (this.passes(segment)) counts.set(segment.class, counts.get(segment.class) + 1);
+      if (this.passes(segment) && (this.within?.(segment) ?? true))
+        counts.set(segment.class, counts.get(segment.class) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
       ([a, many], [b, more]) =>

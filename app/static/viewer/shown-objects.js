@@ -1,12 +1,12 @@
 /** Shown objects: what the service needs to write them as a file. */
 
-/** The objects shown of a picture, with what the answer has about it and about the model. */
-export function shownObjects({ answer, shown, total, corrections }) {
+/** The objects shown of a picture, or those `wanted`, with what the answer has about it and about the model. */
+export function shownObjects({ answer, shown, total, corrections }, wanted = shown) {
   const { model, gate, image, warnings } = answer;
   const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
   if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
   // Not their ids: downloads are numbered from 1, best score first.
-  const segments = shown.map((segment) => ({
+  const segments = wanted.map((segment) => ({
     class: segment.class,
     class_id: segment.class_id,
     score: segment.score,

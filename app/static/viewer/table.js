@@ -9,7 +9,8 @@ import { capitalised } from "./words.js";
 const body = byId("objects");
 const scroller = byId("table");
 const section = scroller.closest("section");
-const headings = [...byId("headings").children];
+const own = [...byId("headings").children];
+let headings = own; // these, and those of the columns that were chosen
 
 // Sort keys, by the heading's data-by.
 const measures = {
@@ -31,8 +32,9 @@ on("edits", exchange);
 on("filter", hideRows);
 on("selection", mark);
 on("units", show);
+on("columns", changeColumns);
 
-for (const heading of headings) heading.querySelector("button").addEventListener("click", () => sortBy(heading));
+for (const heading of own) makeSorting(heading);
 body.addEventListener("click", (event) => {
   reveal(segmentOf(event.target));
   bringIntoView();
@@ -58,6 +60,36 @@ function show() {
   order();
   hideRows();
   mark();
+}
+
+function makeSorting(heading) {
+  heading.querySelector("button").addEventListener("click", () => sortBy(heading));
+}
+
+/** Write the columns that were chosen beside the table's own. */
+function changeColumns() {
+  for (const heading of headings) if (!own.includes(heading)) heading.remove();
+  const chosen = visit.columns.map(({ by, heading }) =>
+    make(
+      "th",
+      { scope: "col", className: "number", dataset: { by } },
+      make("button", { type: "button", textContent: heading }),
+    ),
+  );
+  byId("headings").append(...chosen);
+  chosen.forEach(makeSorting);
+  headings = [...own, ...chosen];
+  for (const [segment, element] of rows) {
+    while (element.children.length > own.length) element.lastChild.remove();
+    element.append(...chosenCells(segment));
+  }
+  if (sorted.by in measures) return;
+  if (!headings.some(({ dataset }) => dataset.by === sorted.by)) sorted = { by: "id", descending: false };
+  order();
+}
+
+function chosenCells(segment) {
+  return visit.columns.map(({ text }) => make("td", { className: "number", textContent: text(segment) }));
 }
 
 /** Exchange rows after a correction, without a new layout of all others. */
@@ -91,21 +123,21 @@ function row(segment) {
   ];
   const badge = { className: "edited", title: "Corrected by hand", textContent: "✎" };
   if (segment.edited) cells[0].append(make("span", badge));
-  const element = make("tr", {}, ...cells);
+  const element = make("tr", {}, ...cells, ...chosenCells(segment));
   element.segment = segment;
   return element;
 }
 
 function sortBy(heading) {
   const { by } = heading.dataset;
-  const descending = sorted.by === by ? !sorted.descending : DESCENDING_FIRST.has(by);
+  const descending = sorted.by === by ? !sorted.descending : (DESCENDING_FIRST.has(by) || !(by in measures));
   sorted = { by, descending };
   order();
 }
 
 /** Compares two segments by the chosen column, then by number. */
 function comparison() {
-  const measure = measures[sorted.by];
+  const measure = measures[sorted.by] ?? visit.columns.find(({ by }) => by === sorted.by).value;
   const sign = sorted.descending ? -1 : 1;
   const compare = (a, b) => (a < b ? -sign : a > b ? sign : 0);
   return (a, b) => compare(measure(a), measure(b)) || a.id - b.id;

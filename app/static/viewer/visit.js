@@ -10,6 +10,7 @@
  *   filter     other objects of the current picture are shown
  *   selection  another object is highlighted or chosen
  *   view       the same objects are drawn in another way
+ *   columns    other columns of the table were chosen, or what they show has changed
  *   units      the size of a pixel of some picture was entered, changed or removed
  */
 
@@ -22,6 +23,7 @@ export const visit = {
   lit: null, // the object under the pointer
   selected: null, // the object that was chosen
   ordered: [], // the objects of the current picture in the table's order
+  columns: [], // of the table, besides its own: { by, heading, value, text }, the last two functions of a segment
   model: page.chosen ?? page.automatic ?? page.models[0]?.name,
   key: "",
   // brightness and contrast change how pixels are seen, and nothing that is measured

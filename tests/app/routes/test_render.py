@@ -167,6 +167,28 @@ def test_the_page_of_a_deep_tiff_is_the_one_that_was_segmented(client: FlaskClie
         assert same(render(client, objects, f"?output={output}&{again}", image=tiff), own)
 
 
+@pytest.mark.parametrize("output", ["json", "csv", "coco", "geojson"])
+def test_measures_are_those_of_the_segmentation(client: FlaskClient, output: str) -> None:
+    file = io.BytesIO()
+    deep = np.random.default_rng(3).integers(100, 60_000, (SIZE[1], SIZE[0]), np.uint16)
+    tifffile.imwrite(file, deep, photometric="minisblack")
+    tiff = file.getvalue()
+    objects = post(client, tiff).get_json()
+    query = f"?output={output}&measure=shape,intensity&pixel_size=0.5"
+    assert same(render(client, objects, query, image=tiff), post(client, tiff, query))
+    shapes = f"?output={output}&measure=shape"
+    assert same(render(client, objects, shapes), post(client, tiff, shapes))  # without the picture
+
+
+def test_measures_are_in_micrometres_if_the_answer_has_them(
+    client: FlaskClient, answer: dict[str, Any]
+) -> None:
+    image = {**answer["image"], "pixel_size": {"x": 0.5, "y": 2}}
+    found = render(client, {**answer, "image": image}, "?measure=shape").get_json()
+    assert found["measured"] == {"unit": "µm", "pixel_size": {"x": 0.5, "y": 2}}
+    assert found["segments"][0]["measures"]["area"] == found["segments"][0]["area"]
+
+
 def test_a_truncated_answer_and_its_warnings_are_carried_over(client: FlaskClient, png: bytes) -> None:
     own = post(client, png, "?max_segments=2")
     assert own.get_json()["truncated"]
@@ -374,6 +396,8 @@ def test_rings_that_run_up_and_down_for_ever_are_refused(client: FlaskClient, an
         ("?output=probability", "shows the model's probabilities"),
         ("?output=overlay", "The output overlay shows the picture: send it too, in the field 'image'."),
         ("?output=cutouts", "The output cutouts shows the picture"),
+        ("?measure=shape,intensity", "measure=intensity needs the values of the picture: send it too"),
+        ("?measure=colour", "measure must be shape or intensity"),
         ("?fill=2", "fill must be a number from 0 to 1"),
     ],
 )

@@ -1,0 +1,118 @@
+/** Limits: hides the objects whose measures are not between two numbers, or that touch the border. */
+
+import { make } from "../dom.js";
+import { filter } from "../filters.js";
+import { decimal } from "../units.js";
+import { visit } from "../visit.js";
+import { factorOf, titleAndUnit } from "./names.js";
+import { valueOf } from "./values.js";
+
+const set = new WeakMap(); // picture → { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels
+
+const list = make("ul", { className: "limits" });
+const add = make("button", { type: "button", textContent: "Add a filter" });
+const wholeOnly = make("input", { type: "checkbox", id: "whole-only", autocomplete: "off" });
+
+export const element = make(
+  "div",
+  {},
+  list,
+  make("p", {}, add),
+  make("label", { className: "toggle", htmlFor: "whole-only" }, wholeOnly, " Hide what touches the border"),
+);
+let names = [];
+
+add.addEventListener("click", () => {
+  ofPicture().limits.push({ name: names.includes("circularity") ? "circularity" : names[0], least: null, most: null });
+  show(names);
+  list.lastChild.querySelector("select").focus();
+});
+wholeOnly.addEventListener("change", () => {
+  ofPicture().wholeOnly = wholeOnly.checked;
+  apply();
+});
+
+/** Show the current picture's limits, with these measures to choose from. */
+export function show(measures) {
+  names = measures;
+  const { limits, wholeOnly: isWholeOnly } = ofPicture();
+  list.replaceChildren(...limits.map(row));
+  add.disabled = !names.length;
+  wholeOnly.checked = isWholeOnly;
+}
+
+/** Keep what is between these values, in pixels, of one measure; instead of its other limits. */
+export function limit(name, least, most) {
+  const own = ofPicture();
+  own.limits = [...own.limits.filter((one) => one.name !== name), { name, least, most }];
+}
+
+/** Filter by the limits that are set. */
+export function apply() {
+  const picture = visit.current;
+  const { limits, wholeOnly: isWholeOnly } = ofPicture();
+  const effective = limits.filter(({ least, most }) => least !== null || most !== null);
+  if (isWholeOnly) effective.push({ name: "touches_border", least: null, most: 0 });
+  picture.within = effective.length ? (segment) => effective.every((one) => passes(segment, one)) : null;
+  if (!picture.within && !limits.length) set.delete(picture);
+  filter();
+}
+
+/** What is not measured yet passes, and what has no such measure does not. */
+function passes(segment, { name, least, most }) {
+  const value = valueOf(segment, name);
+  if (value === undefined) return true;
+  return value !== null && (least === null || value >= least) && (most === null || value <= most);
+}
+
+/** The limits of the current picture. Another model's answer has none at first. */
+function ofPicture() {
+  const picture = visit.current;
+  const own = set.get(picture);
+  if (own && own.model === picture.answer.model.name) return own;
+  set.set(picture, { limits: [], wholeOnly: false, model: picture.answer.model.name });
+  return set.get(picture);
+}
+
+function row(own) {
+  const what = make("select", { autocomplete: "off" });
+  what.setAttribute("aria-label", "Measure to filter by");
+  what.append(...names.map((name) => make("option", { value: name, textContent: titleAndUnit(name) })));
+  what.value = own.name;
+  what.addEventListener("change", () => {
+    Object.assign(own, { name: what.value, least: null, most: null });
+    for (const field of fields) field.value = "";
+    apply();
+  });
+  const fields = [field(own, "least", "At least"), field(own, "most", "At most")];
+  const away = make("button", { type: "button", textContent: "×" });
+  away.setAttribute("aria-label", "Remove this filter");
+  away.addEventListener("click", () => {
+    const { limits } = ofPicture();
+    limits.splice(limits.indexOf(own), 1);
+    apply();
+    show(names);
+    add.focus();
+  });
+  return make("li", {}, what, ...fields, away);
+}
+
+function field(own, end, label) {
+  const factor = () => factorOf(own.name, visit.current.pixelSize);
+  const input = make("input", { type: "text", inputMode: "decimal", autocomplete: "off", placeholder: label.toLowerCase() });
+  input.setAttribute("aria-label", label);
+  if (own[end] !== null) input.value = Number((own[end] * factor()).toPrecision(6));
+  input.addEventListener("input", () => {
+    const value = signed(input.value);
+    input.setAttribute("aria-invalid", Number.isNaN(value) && input.value.trim() !== "");
+    own[end] = Number.isNaN(value) ? null : value / factor();
+    apply();
+  });
+  return input;
+}
+
+/** The number that a text is, below zero too. */
+function signed(text) {
+  const [, sign, rest] = /^\s*([-−]?)(.*)$/s.exec(text);
+  return sign ? -decimal(rest) : decimal(rest);
+}

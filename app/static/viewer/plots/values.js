@@ -1,0 +1,94 @@
+/**
+ * Values: the measures of segments, which the service takes without running a model. Each segment is measured once;
+ * after a correction, what is new and what lies so near that its background may have changed.
+ */
+
+import { page } from "../page.js";
+import { render } from "../requests.js";
+import { shownObjects } from "../shown-objects.js";
+
+const REACH = 10; // pixels: the background of an object is measured this far around it, see docs/measures.md
+const UNFIT = new Set([400, 413, 415, 422]); // statuses: with this file, intensities cannot be measured at all
+
+const known = new WeakMap(); // segment → { name: number | null }, lengths and areas in pixels
+const atWork = new WeakSet(); // pictures
+
+/** A measure of a segment: undefined if it is not measured yet, null if it is not defined. */
+export function valueOf(segment, name) {
+  const measures = known.get(segment);
+  return measures && (measures[name] ?? null);
+}
+
+/** The names of the measures that a picture's segments have. */
+export function namesIn({ segments }) {
+  const first = segments.find((segment) => known.has(segment));
+  return first ? Object.keys(known.get(first)) : [];
+}
+
+/** Measure these segments' neighbours anew when they are next asked for, because these have come or gone. */
+export function forgetAround(changed, { segments }) {
+  for (const segment of near(changed, segments)) known.delete(segment);
+}
+
+/**
+ * Measure what is not measured yet of a picture: its shapes, and its intensities if its file is here.
+ *
+ * @returns whether there was anything to measure; false also if the picture is being measured already
+ * @throws Problem
+ */
+export async function measure(picture, key) {
+  if (atWork.has(picture)) return false;
+  atWork.add(picture);
+  try {
+    let some = false;
+    // A correction may bring more while the service measures.
+    for (let missing; (missing = picture.segments.filter((one) => !known.has(one))).length; some = true)
+      await take(picture, missing, key);
+    return some;
+  } finally {
+    atWork.delete(picture);
+  }
+}
+
+async function take(picture, missing, key) {
+  const { answer } = picture;
+  const sent = near(missing, picture.segments).sort((a, b) => b.score - a.score); // the order of the answer
+  const wasMeasured = picture.measured.length > 0;
+  const fits = picture.file && picture.file.size <= page.max_bytes;
+  let groups = wasMeasured ? picture.measured : fits ? ["shape", "intensity"] : ["shape"];
+  let found;
+  try {
+    found = await ask(picture, sent, groups, key);
+  } catch (error) {
+    if (!UNFIT.has(error.status) || !groups.includes("intensity") || wasMeasured) throw error;
+    groups = ["shape"];
+    found = await ask(picture, sent, groups, key);
+  }
+  if (picture.answer !== answer) return; // another answer has come meanwhile
+  picture.measured = groups;
+  const wanted = new Set(missing);
+  sent.forEach((segment, at) => wanted.has(segment) && known.set(segment, found[at].measures));
+}
+
+/** The segments as measured, in this order. */
+async function ask(picture, segments, groups, key) {
+  const objects = shownObjects(picture, segments);
+  objects.image = { ...objects.image, pixel_size: undefined }; // all in pixels: the page knows how large these are
+  const parameters = { output: "json", mask_format: "none", measure: groups.join() };
+  const withPicture = groups.includes("intensity");
+  const channel = picture.answered?.channel ?? null;
+  if (withPicture && channel !== null) parameters.channel = channel;
+  const blob = await render(objects, withPicture ? picture.file : null, parameters, { key });
+  return JSON.parse(await blob.text()).segments;
+}
+
+/** The segments whose box is at most REACH pixels from that of one of `others`, which may be among them. */
+function near(others, segments) {
+  if (others.length === segments.length) return [...segments];
+  return segments.filter(({ box: [x, y, width, height] }) =>
+    others.some(
+      ({ box: [left, top, across, down] }) =>
+        x <= left + across + REACH && left <= x + width + REACH && y <= top + down + REACH && top <= y + height + REACH,
+    ),
+  );
+}
