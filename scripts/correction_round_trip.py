@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FilePayload, Page, sync_playwright
 
 from benchmarks.service import running
 
@@ -82,7 +82,8 @@ def main() -> None:
         page = context.new_page()
         page.goto(address)
         name = download.value.suggested_filename
-        page.set_input_files("#image", [{"name": name, "mimeType": "application/zip", "buffer": exported}])
+        file: FilePayload = {"name": name, "mimeType": "application/zip", "buffer": exported}
+        page.set_input_files("#image", file)
         page.wait_for_selector("#panel:not(.empty)")
         assert page.evaluate(SEGMENTS) == corrected, "the objects are others after the import"
         browser.close()

@@ -28,7 +28,7 @@ function takes(event) {
 }
 
 function onDown(event) {
-  if (event.isPrimary) others.clear(); // a button may have been released elsewhere
+  if (event.isPrimary && !handing) others.clear(); // a button may have been released elsewhere
   if (pen && event.pointerType === "touch") return handOver(event);
   if (!takes(event) || event.button !== 0 || event.altKey || others.size) {
     if (!handing) others.add(event.pointerId);
