@@ -66,7 +66,9 @@ _LARGEST_SIDE = 1600  # pixels of the picture on the page: sharp on a large scre
 def index() -> Response:
     """The viewer, with the model that ?model= names chosen. Raises NotReady while the models load."""
     served = current_service().models.all().usual
-    return _index(unknown_model=None if _chosen(served) else request.args.get("model"))
+    named = request.args.get("model")
+    is_there = named in served or (named == AUTO and _automatic(served))
+    return _index(chosen=named) if is_there else _index(unknown_model=named)
 
 
 @pages.post("/")
@@ -98,11 +100,18 @@ def show_problem(error: Exception) -> Response:
     return _index(problem.status, dict(problem.headers), problem=problem, request_id=request_id())
 
 
-def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}), **values: Any) -> Response:
+def _index(
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    *,
+    chosen: str | None = None,
+    **values: Any,
+) -> Response:
+    """The viewer, with a model chosen; it may tell a problem, so it reads nothing of the request."""
     loaded = current_service().models.versions.loaded
     page = _render(
         "index.html",
-        page_data=_page_data(loaded) if loaded else None,
+        page_data=_page_data(loaded, chosen) if loaded else None,
         modules=_MODULES,
         downloads=FORMATS.values(),
         **values,
@@ -111,7 +120,7 @@ def _index(status: int = 200, headers: Mapping[str, str] = MappingProxyType({}),
     return make_response(page, status, {**policies, **headers})
 
 
-def _page_data(loaded: Loaded) -> dict[str, Any]:
+def _page_data(loaded: Loaded, chosen: str | None) -> dict[str, Any]:
     """The data that static/viewer reads as `page`."""
     settings = current_service().settings
     served = loaded.usual
@@ -124,7 +133,7 @@ def _page_data(loaded: Loaded) -> dict[str, Any]:
             for name, version in served.items()
         ],
         "automatic": _automatic(served),
-        "chosen": _chosen(served),
+        "chosen": chosen,
         "fetches_urls": settings.url_fetch != "off",
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": settings.max_segments,
@@ -137,12 +146,6 @@ def _page_data(loaded: Loaded) -> dict[str, Any]:
 def _automatic(served: Mapping[str, Version]) -> str | None:
     """The value of `model` for automatic choice; None if only one model is loaded."""
     return AUTO if len(served) > 1 else None
-
-
-def _chosen(served: Mapping[str, Version]) -> str | None:
-    """The model that the page's URL names; None if it names none, or one that is not there."""
-    name = request.args.get("model")
-    return name if name in served or (name == AUTO and _automatic(served)) else None
 
 
 def _choice(manifest: Manifest) -> dict[str, Any]:

@@ -69,6 +69,6 @@ def test_what_went_wrong_is_told_with_the_form_to_try_again(browse: Browse, plai
 
 
 def test_nothing_is_offered_that_needs_a_script(plain: Page) -> None:
-    for words in ("Take a photo", "Drop pictures anywhere", "Add pictures"):
-        for element in plain.get_by_text(words).all():
-            expect(element).to_be_hidden()
+    for words in ("Take a photo", "Drop pictures anywhere", "Add pictures", "Web address", "Webcam"):
+        for offer in plain.get_by_text(words).all():
+            expect(offer).to_be_hidden()

@@ -57,7 +57,7 @@ function show() {
   const answer = picture?.answer;
   const warnings = (answer?.warnings ?? []).filter(({ code }) => code !== "truncated"); // see showCut
   advice.hidden = !warnings.length;
-  if (!answer) header.replaceChildren(...loaded);
+  if (!answer) header.replaceChildren(...(picture && page.automatic ? [] : loaded)); // which one will answer is open
   if (!answer) return;
   const { name, version, engine, precision } = answer.model;
   header.replaceChildren("Model ", make("strong", { textContent: name }), ` version ${version}`);
