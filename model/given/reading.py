@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from model.answers.finding import Finding
 from model.answers.gate import LEAST_SCORE, Verdict
 from model.given.complaints import TooManyObjects, UnusableObjects
-from model.given.masks import Crossings, PackedMasks, mask_of
+from model.given.masks import PackedMasks, mask_of
+from model.given.rings import Crossings
 from model.given.schemas import GivenModel, GivenSegment, Objects
 from model.pictures import Limits, Origin
 from model.pictures.limits import check_size
