@@ -24,13 +24,13 @@ _MAX_ZIP_BYTES = 512 * 2**20
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
-def segment_name(index: int, class_name: str) -> str:
-    """The name, safe in file names, of the segment at `index`: "0001-nucleus" for the first.
+def segment_name(number: int, class_name: str) -> str:
+    """The name, safe in file names, of the segment with this number: "0001-nucleus" for 1.
 
     Characters other than letters, digits and underscores become hyphens; a name without any becomes "object".
     """
     safe = _NOT_IN_A_NAME.sub("-", class_name)[:_MAX_NAME_LENGTH].strip("-")
-    return f"{index + 1:04d}-{safe or 'object'}"
+    return f"{number:04d}-{safe or 'object'}"
 
 
 def to_zip(files: Iterable[tuple[str, bytes]]) -> bytes:

@@ -45,10 +45,11 @@ def segments_to_coco(
     areas = segments.areas().tolist()
     scores = segments.written_scores()
     edited = segments.are_edited()
+    ids = segments.ids()
     annotations: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         annotation: dict[str, Any] = {
-            "id": index + 1,
+            "id": ids[index],
             "image_id": _IMAGE_ID,
             "category_id": int(segments.class_ids[index]),
             "bbox": [x1, y1, x2 - x1, y2 - y1],

@@ -27,12 +27,13 @@ def segments_to_cutouts(
         A name such as "0001-nucleus.png" and uint8 (height, width, 4), RGBA, of the segment's box.
         Transparent pixels are also black, so that the file does not contain hidden surroundings.
     """
+    ids = segments.ids()
     for index, mask in enumerate(segments.masks):
         x1, y1, x2, y2 = segments.boxes[index]
         cutout = np.zeros((*mask.shape, 4), np.uint8)
         cv2.copyTo(cv2.cvtColor(image[y1:y2, x1:x2], cv2.COLOR_RGB2RGBA), mask, cutout)
         class_name = class_names[segments.class_ids[index]]
-        yield f"{segment_name(index, class_name)}.png", cutout
+        yield f"{segment_name(ids[index], class_name)}.png", cutout
 
 
 def segments_to_zip(image: npt.NDArray[np.uint8], segments: Segments, class_names: Sequence[str]) -> bytes:

@@ -43,6 +43,7 @@ def segments_to_geojson(
     areas = segments.areas().tolist()
     scores = segments.written_scores()
     edited = segments.are_edited()
+    ids = segments.ids()
     features: list[dict[str, Any]] = []
     for index, mask in enumerate(segments.masks):
         parts = to_parts(mask, segments.boxes[index])
@@ -52,11 +53,11 @@ def segments_to_geojson(
         features.append(
             {
                 "type": "Feature",
-                "id": index + 1,
+                "id": ids[index],
                 "geometry": _geometry(parts),
                 "properties": {
                     "objectType": "detection",
-                    "name": segment_name(index, class_names[class_id]),
+                    "name": segment_name(ids[index], class_names[class_id]),
                     "classification": {
                         "name": " ".join(class_names[class_id].split()),  # QuPath rejects line breaks
                         "color": list(colour_of(class_id)),

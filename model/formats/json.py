@@ -110,11 +110,12 @@ def segments_to_json(
     areas = segments.areas()
     scores = segments.written_scores()
     edited = segments.are_edited()
+    ids = segments.ids()
     encoded: list[dict[str, Any]] = []
     for index, (x1, y1, x2, y2) in enumerate(segments.boxes.tolist()):
         class_id = int(segments.class_ids[index])
         segment: dict[str, Any] = {
-            "id": index + 1,
+            "id": ids[index],
             "class": class_names[class_id],
             "class_id": class_id,
             "score": scores[index],

@@ -17,13 +17,14 @@ def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:
 
 
 def segments_to_label_map(segments: Segments) -> npt.NDArray[np.uint16]:
-    """uint16 (height, width): 0 is background, 1 to N are the segments, best score first.
+    """uint16 (height, width): 0 is background, other values are the segments' numbers, by default 1 to N, best score first.
 
     A pixel in several segments belongs to the one with the highest score.
     """
     width, height = segments.size
     labels = np.zeros((height, width), np.uint16)
+    ids = segments.ids()
     for index in reversed(range(len(segments))):  # the best score is written last
         x1, y1, x2, y2 = segments.boxes[index]
-        labels[y1:y2, x1:x2][segments.masks[index].astype(bool)] = index + 1
+        labels[y1:y2, x1:x2][segments.masks[index].astype(bool)] = ids[index]
     return labels

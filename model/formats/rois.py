@@ -43,11 +43,12 @@ def segments_to_rois(segments: Segments, class_names: Sequence[str]) -> bytes:
 
 
 def _rois(segments: Segments, class_names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    ids = segments.ids()
     for index, mask in enumerate(segments.masks):
         rings = to_rings(mask, segments.boxes[index])
         if not rings:
             continue
-        name = segment_name(index, class_names[segments.class_ids[index]])
+        name = segment_name(ids[index], class_names[segments.class_ids[index]])
         roi = _composite(rings) if len(rings) > 1 else _traced(rings[0])
         roi.name = name
         vertices = np.concatenate(rings)

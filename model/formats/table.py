@@ -92,6 +92,7 @@ def segments_to_rows(
         with the same area. A mask without pixels has no centroid: its value is None.
     """
     edited = segments.are_edited()
+    ids = segments.ids()
     tells_edited = any(edited)
     columns = [
         *COLUMNS,
@@ -108,7 +109,7 @@ def segments_to_rows(
         x, y = _centroid(segments.masks[index], x1, y1)
         diameter = 2 * math.sqrt(area / math.pi)
         row = [
-            index + 1,
+            ids[index],
             cell_text(class_names[class_id]),
             class_id,
             scores[index],

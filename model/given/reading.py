@@ -216,7 +216,13 @@ def _segments_of(
         scores=_likely_scores([given[index].score for index in order]),
         masks=masks.in_order(order),
         edited=np.array([given[index].edited for index in order], np.bool_),
+        numbers=_numbers_of([given[index] for index in order]),
     )
+
+
+def _numbers_of(given: Sequence[GivenSegment]) -> npt.NDArray[np.int32] | None:
+    ids = [one.id for one in given if one.id is not None]
+    return np.array(ids, np.int32) if len(ids) == len(given) else None
 
 
 def _check_ids(given: Sequence[GivenSegment]) -> None:

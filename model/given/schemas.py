@@ -26,9 +26,14 @@ class Given(BaseModel):
 
 
 class GivenSegment(Given):
-    """An object, as in an answer or edited. Its id and area are computed anew."""
+    """An object, as in an answer or edited. Its area is computed anew."""
 
-    id: int | None = Field(default=None, ge=1, description="at most one segment may have it")
+    id: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="its number in the files; at most one segment may have it. Without it for each: from 1 on",
+    )
     class_: _Class = Field(alias="class")
     class_id: int = Field(ge=1, le=65_535)
     score: float = Field(ge=0, le=1)

@@ -30,6 +30,7 @@ class Segments:
         scores: float32 (N,), 0 to 1, highest first.
         masks: N arrays uint8 of 0 and 1, mask i of shape (y2 - y1, x2 - x1) of box i.
         edited: bool (N,), which of them a person has corrected or drawn; None: none.
+        numbers: int32 (N,), what each is called in answers and files, different, 1 to 65535; None: 1 to N.
     """
 
     size: tuple[int, int]
@@ -38,6 +39,7 @@ class Segments:
     scores: npt.NDArray[np.float32]
     masks: Sequence[npt.NDArray[np.uint8]]
     edited: npt.NDArray[np.bool_] | None = None
+    numbers: npt.NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
@@ -49,6 +51,8 @@ class Segments:
                 raise ValueError(f"{name} must have shape ({count},) like the boxes, not {shape}")
         if self.edited is not None and self.edited.shape != (count,):
             raise ValueError(f"edited must have shape ({count},) like the boxes, not {self.edited.shape}")
+        if self.numbers is not None and self.numbers.shape != (count,):
+            raise ValueError(f"numbers must have shape ({count},) like the boxes, not {self.numbers.shape}")
         if len(self.masks) != count:
             raise ValueError(f"{count} boxes need {count} masks, not {len(self.masks)}")
         if count == 0:
@@ -96,7 +100,12 @@ class Segments:
             scores=self.scores[indices],
             masks=[self.masks[index] for index in indices],
             edited=None if self.edited is None else self.edited[indices],
+            numbers=None if self.numbers is None else self.numbers[indices],
         )
+
+    def ids(self) -> list[int]:
+        """Return the number of each segment: those given, or 1 to N."""
+        return list(range(1, len(self) + 1)) if self.numbers is None else self.numbers.tolist()
 
     def areas(self) -> npt.NDArray[np.int64]:
         """Return int64 (N,), the number of pixels of each mask."""

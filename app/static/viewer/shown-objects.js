@@ -5,8 +5,8 @@ export function shownObjects({ answer, shown, total, corrections }, wanted = sho
   const { model, gate, image, warnings } = answer;
   const objects = { model, gate, image, warnings: warnings?.filter(({ code }) => code !== "truncated") };
   if (total !== null) Object.assign(objects, { truncated: true, found: total, warnings });
-  // Not their ids: downloads are numbered from 1, best score first.
   const segments = wanted.map((segment) => ({
+    id: segment.id, // as in the table and in figures
     class: segment.class,
     class_id: segment.class_id,
     score: segment.score,

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -222,6 +223,25 @@ def test_edited_and_drawn_objects_are_sorted_numbered_and_marked(
     assert segments[0]["area"] == 6
     rows = list(csv.DictReader(io.StringIO(render(client, objects, "?output=csv").text)))
     assert [row["edited"] for row in rows] == ["true", *["false"] * 4]
+
+
+def test_files_have_the_numbers_of_the_objects(client: FlaskClient, answer: dict[str, Any]) -> None:
+    kept = [one for one in answer["segments"] if one["id"] != 2]
+    numbers = [one["id"] for one in kept]
+    objects = {**answer, "segments": kept}
+
+    assert [one["id"] for one in render(client, objects).get_json()["segments"]] == numbers
+    rows = csv.DictReader(io.StringIO(render(client, objects, "?output=csv").text))
+    assert [int(row["id"]) for row in rows] == numbers
+    coco = render(client, objects, "?output=coco").get_json()
+    assert [one["id"] for one in coco["annotations"]] == numbers
+    labels = cv2.imdecode(
+        np.frombuffer(render(client, objects, "?output=labelmap").data, np.uint8), cv2.IMREAD_UNCHANGED
+    )
+    assert set(np.unique(labels).tolist()) - {0} <= set(numbers)
+    assert 3 in labels
+    names = zipfile.ZipFile(io.BytesIO(render(client, objects, "?output=rois").data)).namelist()
+    assert [int(name.split("-")[0]) for name in names] == numbers
 
 
 def test_the_overlay_has_the_colours_that_are_given(
