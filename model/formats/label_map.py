@@ -17,7 +17,7 @@ def result_to_label_map(result: Result) -> npt.NDArray[np.uint16]:
 
 
 def segments_to_label_map(segments: Segments) -> npt.NDArray[np.uint16]:
-    """uint16 (height, width): 0 is background, other values are the segments' numbers, by default 1 to N, best score first.
+    """uint16 (height, width): 0 is background, others are the numbers of the segments.
 
     A pixel in several segments belongs to the one with the highest score.
     """

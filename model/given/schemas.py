@@ -32,7 +32,7 @@ class GivenSegment(Given):
         default=None,
         ge=1,
         le=65_535,
-        description="its number in the files; at most one segment may have it. Without it for each: from 1 on",
+        description="its number in files; at most one segment may have it. If some have none: from 1 on",
     )
     class_: _Class = Field(alias="class")
     class_id: int = Field(ge=1, le=65_535)
