@@ -124,8 +124,10 @@ async function restore({ pictures, current, model, view }) {
   takeUp(restored, restored.find((picture) => keys.get(picture) === current));
 }
 
+/** Write what has changed after a pause, in which more may change; but a new picture at once. */
 function soon() {
-  timer ??= setTimeout(save, PAUSE);
+  if (visit.pictures.some((picture) => !keys.has(picture))) save();
+  else timer ??= setTimeout(save, PAUSE);
 }
 
 /** Write what has changed. */
