@@ -9,11 +9,10 @@ const form = byId("upload");
 const drop = byId("drop");
 let depth = 0; // number of nested elements that a file is dragged over
 
-for (const input of document.querySelectorAll("input[type=file]"))
-  input.addEventListener("change", () => {
-    take(input.files);
-    input.value = ""; // so that the same file can be chosen again
-  });
+for (const input of document.querySelectorAll("input[type=file]")) {
+  input.addEventListener("change", () => takeFrom(input));
+  if (input.files.length) takeFrom(input); // chosen before the page had loaded its modules
+}
 byId("find").addEventListener("click", (event) => {
   event.preventDefault(); // a file is sent as soon as it is chosen
   byId("image").click();
@@ -54,6 +53,11 @@ function endDrag(left) {
 
 function hasFiles(event) {
   return event.dataTransfer?.types.includes("Files");
+}
+
+function takeFrom(input) {
+  take(input.files);
+  input.value = ""; // so that the same file can be chosen again
 }
 
 function take(files) {
