@@ -68,6 +68,7 @@ def main() -> None:
         found = len(page.evaluate(SEGMENTS))
         correct(page)
         corrected = page.evaluate(SEGMENTS)
+        page.locator("#downloads summary").click()
         with page.expect_download() as download:
             page.locator("#take button", has_text="Training data").click()
         exported = Path(download.value.path()).read_bytes()
