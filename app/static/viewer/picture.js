@@ -120,11 +120,6 @@ export class Picture {
     return area / (width * height);
   }
 
-  /** The share (0 to 1) of the picture that the segments shown cover; overlaps count twice. */
-  get covered() {
-    return Math.min(1, this.shown.reduce((sum, segment) => sum + this.share(segment), 0));
-  }
-
   /** The threshold of the model that answered; null if it is not loaded any more. */
   get ownThreshold() {
     return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
