@@ -4,7 +4,7 @@ import { smooth } from "./smoothing.js";
 
 const SMOOTH_FROM = 1.5; // screen pixels per pixel of the picture, from which on the steps of pixels are visible
 
-const kept = new WeakMap(); // segment → Map of level → Path2D
+const kept = new WeakMap(); // segment → Map of level, or "smooth" → Path2D
 
 /**
  * The path of an object, in pixels of its picture; holes by the even-odd rule.
@@ -17,19 +17,20 @@ const kept = new WeakMap(); // segment → Map of level → Path2D
  */
 export function outline(segment, scale) {
   const level = Math.max(0, Math.floor(-Math.log2(scale)));
-  const levels = kept.get(segment) ?? new Map();
-  kept.set(segment, levels);
-  if (!levels.has(level)) levels.set(level, trace(segment.mask, 2 ** level));
-  return levels.get(level);
+  return keptPath(segment, level, () => trace(segment.mask, 2 ** level));
 }
 
 /** The same for looking at: where pixels are enlarged, without their steps. */
 export function smoothOutline(segment, scale) {
   if (scale < SMOOTH_FROM) return outline(segment, scale);
+  return keptPath(segment, "smooth", () => trace(smooth(segment.mask), 1));
+}
+
+function keptPath(segment, level, make) {
   const levels = kept.get(segment) ?? new Map();
   kept.set(segment, levels);
-  if (!levels.has("smooth")) levels.set("smooth", trace(smooth(segment), 1));
-  return levels.get("smooth");
+  if (!levels.has(level)) levels.set(level, make());
+  return levels.get(level);
 }
 
 /** The path through the rings' points that are at least `step` pixels apart; through all points if it is 1. */

@@ -3,18 +3,15 @@
 const CUT = 0.5; // pixels from a corner at which the outline leaves the edge, at most
 const CUT_AT_STEP = 3; // the same if the other edge is a single step: then this one is part of a slope
 
-const kept = new WeakMap(); // segment → its smooth rings
-
 /**
- * An object's rings with their corners cut: a slope, which is a stair of single steps, becomes a line through
+ * Rings with their corners cut: a slope, which is a stair of single steps, becomes a line through
  * the middles of its edges, and corners of long edges lose half a pixel.
  *
- * @param segment has `mask`: rings [x1, y1, x2, y2, …] along the edges of pixels
+ * @param rings [x1, y1, x2, y2, …] each, along the edges of pixels
  * @returns rings of the same form, with twice as many points
  */
-export function smooth(segment) {
-  if (!kept.has(segment)) kept.set(segment, segment.mask.map(cutCorners));
-  return kept.get(segment);
+export function smooth(rings) {
+  return rings.map(cutCorners);
 }
 
 function cutCorners(ring) {

@@ -33,14 +33,13 @@ on("current", () => dialog.close()); // it would show another picture than the o
 /** Open the dialogue for the current picture, with the last choices. */
 export function openFigure() {
   problem.hidden = true;
-  const { bar, legend, colours } = choices.elements;
-  const width = widthOfPixel();
+  const { bar, colours } = choices.elements;
+  const width = visit.current.pixelSize;
   bar.disabled = width === null;
   bar.checked = bar.checked && width !== null;
   bar.closest("label").title = width === null ? "Enter the width of a pixel under Measurements first." : "";
   const isOfPixels = visit.current.isOfPixels;
   for (const radio of colours) radio.disabled = isOfPixels;
-  legend.disabled = false;
   dialog.showModal();
   show();
 }
@@ -61,14 +60,10 @@ async function current() {
     crop: extent.value === "view" ? viewport.seen() : viewport.whole(),
     numbers: numbers.value,
     colours: colours.value,
-    bar: bar.checked ? widthOfPixel() : null,
+    bar: bar.checked ? visit.current.pixelSize : null,
     legend: legend.checked,
     view: { ...visit.view, filter: filterOf(visit.view) },
   });
-}
-
-function widthOfPixel() {
-  return visit.current.pixelSize;
 }
 
 async function take(button, ending, write) {

@@ -65,7 +65,7 @@ function pixels(picture, bitmap, [left, top, width, height], size, view) {
 /** As on the stage: the best score on top, and all outlines above all fills. */
 function objects(segments, place, colourOf, view) {
   const drawn = segments.toReversed().map((segment) => ({
-    rings: smooth(segment).map((ring) => moved(ring, place)),
+    rings: smooth(segment.mask).map((ring) => moved(ring, place)),
     box: framed(segment.box, place),
     colour: colourOf(segment),
   }));
