@@ -134,3 +134,13 @@ def test_brightness_changes_what_is_seen_and_nothing_that_is_measured(shown: Pag
     assert shown.locator("#objects").inner_text() == before
     shown.get_by_role("button", name="Reset").click()
     assert near(colour_of(shown, place), (*BARE, 128))
+
+
+def test_what_has_not_been_answered_has_no_figure_and_no_comparison(page: Page) -> None:
+    choose(page, file_of(place_picture(320, 180), "wide.png"))
+    expect(page.locator("#status-title")).to_have_text("Looking for objects")
+    for name in ("Figure…", "Side by side…"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    await_answer(page, "wide.png")
+    for name in ("Figure…", "Side by side…"):
+        expect(page.get_by_role("button", name=name)).to_be_enabled()

@@ -34,7 +34,6 @@ byId("beside").addEventListener("click", async () => {
   const { openComparison } = await import("./compare/dialog.js");
   openComparison();
 });
-on("current", () => (byId("figure").disabled = byId("beside").disabled = !visit.current?.answer));
 
 const split = byId("split");
 const compare = byId("compare");
@@ -53,6 +52,7 @@ view.addEventListener("zoomed", () => {
 on("current", () => {
   showSplit();
   for (const control of byId("toolbar").querySelectorAll("button, input")) control.disabled = !visit.current;
+  for (const name of ["figure", "beside"]) byId(name).disabled = !visit.current?.answer;
 });
 
 function showView() {
