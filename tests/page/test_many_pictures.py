@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, plac
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from server import Server
+
+from model.data.opening import open_data
 
 PLAIN, FORMULA = file_of(place_picture(), "plain.png"), file_of(place_picture(), "=1+1, two.png")
 SHOWN = OBJECTS[:5]  # what passes the model's threshold
@@ -156,6 +159,45 @@ def test_one_file_has_the_objects_of_all_pictures_and_another_a_row_for_each(man
     assert [row["total_area"] for row in rows] == ["8100", "8100", "8100"]
     assert [row["total_area_um2"] for row in rows] == ["", "", "2025"]
     assert [(row["objects"], row["complete"], row["state"]) for row in rows] == 3 * [("5", "true", "done")]
+
+
+def test_the_file_of_all_objects_has_their_measures_if_wanted(many: Page) -> None:
+    opened(many)
+    many.get_by_label("Measure the objects, too").check()
+    rows = saved(many, "All objects")
+    assert {
+        row["file_name"]: row["perimeter_um"] or row["perimeter"] for row in rows if row["id"] == "1"
+    } == {
+        "plain.png": "196",
+        "'=1+1, two.png": "196",
+        "stack.ome.tif": "98",
+    }
+    assert float(rows[0]["intensity_mean-0"]) == float(rows[10]["intensity_mean"]) == 49.5
+
+
+def test_all_pictures_are_one_data_set_to_train_with(many: Page, tmp_path: Path) -> None:
+    many.get_by_label("Remove =1+1, two.png").click()
+    choose(many, {**PLAIN, "name": "Plain.tiff.png"}, {**PLAIN, "name": "plain.jpg"})
+    expect(many.locator("#pictures li[data-state=done]")).to_have_count(4)
+    many.locator(".chip[data-name=fibre]").click()  # of the picture that is shown
+    opened(many)
+    with many.expect_download() as download:
+        many.get_by_role("button", name="Training data").click()
+    expect(many.get_by_text("The training data of 4 pictures are saved.")).to_be_visible()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert names[:8:2] == ["plain.png", "stack.ome.png", "Plain.tiff.png", "plain-2.png"]
+        assert names[8:] == ["annotations.json", "corrections.json"]
+        archive.extractall(tmp_path / "data")
+    data = open_data(tmp_path / "data")
+    found = [sorted(data.classes[one] for one in sample.class_ids) for sample in data]
+    every = sorted(one.name for one in SHOWN)
+    assert found == [every, every, [name for name in every if name != "fibre"], every]
+    many.locator("#series-dialog").get_by_role("button", name="Close").click()
+    choose(many, as_file(Path(download.value.path()).read_bytes(), "pictures-training.zip"))
+    expect(many.locator("#pictures li[data-state=done]")).to_have_count(8)
+    expect(many.locator("#pictures .state").last).to_have_text("5")
 
 
 def test_a_file_of_all_objects_can_be_cancelled_or_fail_and_be_made_again(many: Page, browse: Browse) -> None:

@@ -84,6 +84,9 @@ def test_a_filter_hides_objects_everywhere_and_from_downloads(measured: Page) ->
     expect(page.locator("#found")).to_have_text("2 objects")
     assert numbers(page) == "14"
     expect(page.get_by_role("img", name="Circularity: 2 shown")).to_be_attached()
+    expect(page.locator("#snippet-lacks")).to_have_text(
+        "Without filters by measures, which are made in this browser."
+    )
     open_downloads(page)
     with page.expect_download() as download:
         page.locator("#take [data-output=csv]").click()
@@ -95,6 +98,11 @@ def test_a_filter_hides_objects_everywhere_and_from_downloads(measured: Page) ->
         page.locator("#take [data-output=json]").click()
     found = json.loads(Path(download.value.path()).read_bytes())
     assert found["measured"] == {"unit": "px"} and found["segments"][0]["measures"]["perimeter"] == 196
+    open_downloads(page)
+    with page.expect_download() as download:
+        page.locator("#take [data-output=coco]").click()
+    coco = json.loads(Path(download.value.path()).read_bytes())
+    assert coco["annotations"][0]["measures"]["perimeter"] == 196
     page.get_by_label("At most").fill("none")
     expect(page.get_by_label("At most")).to_have_attribute("aria-invalid", "true")
     assert numbers(page) == "14"
@@ -146,3 +154,27 @@ def test_only_what_a_correction_changes_is_measured_again(measured: Page) -> Non
     assert len(answered.value.json()["segments"]) == 2  # the halves; no other object is near
     expect(page.locator(ROWS).last.locator("td:last-child")).not_to_have_text("…")
     page.locator("#view").press("e")
+
+
+def test_filters_and_measures_outlast_a_reload_and_count_in_all_pictures(measured: Page) -> None:
+    page = measured
+    page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("At least").fill("0.6")
+    expect(page.locator("#found")).to_have_text("2 objects")
+    choose(page, file_of(place_picture(), "other.png"))
+    await_answer(page, "other.png")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 500))")  # until this is kept
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/v1/" in request.url else None)
+    page.reload()
+    await_answer(page, "other.png")
+    page.get_by_role("button", name="All pictures…").click()
+    expect(page.locator("#series-dialog tbody tr").first).to_contain_text("2")
+    page.locator("#series-dialog").get_by_role("button", name="Close").click()
+    page.locator("#pictures .open").first.click()
+    expect(page.locator("#found")).to_have_text("2 objects")
+    assert last_column(page) == [CIRCULARITY[0], CIRCULARITY[3]]
+    expect(page.get_by_label("At least")).to_have_value("0.6")
+    page.get_by_role("button", name="Remove this filter").click()
+    expect(page.locator("#found")).to_have_text("5 objects")
+    assert asked == []

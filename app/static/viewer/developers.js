@@ -1,4 +1,4 @@
-/** For developers: the request that gives exactly the objects shown, as a line of curl, in Python or in JavaScript. */
+/** For developers: the request that gives the objects shown, as a line of curl, in Python or in JavaScript. */
 
 import { byId } from "./dom.js";
 import { page } from "./page.js";
@@ -8,10 +8,11 @@ import { on, visit } from "./visit.js";
 const code = byId("snippet");
 const copy = byId("copy-snippet");
 const languages = byId("languages");
+const lacks = byId("snippet-lacks");
 
 const writers = { curl: asCurl, python: asPython, javascript: asJavaScript };
 
-on("current filter", show);
+on("current filter edits", show);
 languages.addEventListener("change", show);
 copy.addEventListener("click", copyCode);
 
@@ -21,6 +22,8 @@ function show() {
   if (!picture?.answer) return;
   const language = languages.querySelector(":checked").value;
   code.textContent = writers[language](picture, new URL(address(picture.parameters()), location.href));
+  const missing = [picture.within && "filters by measures", picture.edits.done.length && "your corrections"].filter(Boolean);
+  lacks.textContent = missing.length ? `Without ${missing.join(" and ")}, which are made in this browser.` : "";
 }
 
 function asCurl(picture, url) {

@@ -7,16 +7,14 @@
 
 import { byId, make, save } from "./dom.js";
 import { outline } from "./outlines.js";
-import { page } from "./page.js";
-import { render, segment } from "./requests.js";
+import { rendered } from "./rendering.js";
+import { segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
-import { shownObjects } from "./shown-objects.js";
 import { on, visit } from "./visit.js";
 
 const menu = byId("downloads");
 const problem = byId("take-problem");
 const one = byId("take-one");
-const MEASURED = new Set(["csv", "json"]); // the outputs that have measures once the page has them
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
@@ -52,7 +50,7 @@ async function take(button) {
   problem.hidden = true;
   enable();
   try {
-    save(await made(output, "picture" in button.dataset), `${stem}${ending}`);
+    save(await made(output, button.dataset), `${stem}${ending}`);
   } catch (error) {
     problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
@@ -64,35 +62,15 @@ async function take(button) {
 }
 
 /** The file of this output, as a Blob. */
-function made(output, showsPicture) {
+function made(output, { picture: showsPicture, measures: hasMeasures }) {
   const { current, key } = visit;
   if (output === "probability") {
     // It shows one class: that of the chosen object, or the one that covers the most.
     const classes = (visit.selected ?? largest(current.shown)).class;
     return segment(current.upload, { ...current.parameters(), output, classes }, { key, type: "blob" });
   }
-  const needsValues = MEASURED.has(output) && current.measured.includes("intensity");
-  const file = showsPicture || needsValues ? (current.file ?? current.showable) : null;
-  const objects = shownObjects(current);
-  if (current.pixelSize === null) objects.image = { ...objects.image, pixel_size: undefined }; // the file's is not meant
-  return render(objects, file, { output, ...optionsOf(output, current, file) }, { key });
-}
-
-/** The parameters that are not defaults. */
-function optionsOf(output, { answered, file: own, pixelSize, measured }, file) {
-  const options = {};
-  // The answer has the page, but not the channel.
-  if (file && file === own && answered.channel !== null) options.channel = answered.channel;
-  const isMeasured = MEASURED.has(output) && measured.length > 0;
-  if ((output === "csv" || isMeasured) && pixelSize) options.pixel_size = pixelSize;
-  if (isMeasured) options.measure = measured.join();
-  if (output === "overlay") {
-    const { opacity, ...view } = visit.view;
-    const drawn = ["outlines", "labels", "boxes"].filter((name) => view[name]);
-    options.fill = opacity;
-    options.draw = drawn.join() || "none";
-  }
-  return options;
+  const groups = hasMeasures === undefined ? [] : current.measured;
+  return rendered(current, output, { key, groups, showsPicture: showsPicture !== undefined });
 }
 
 function largest(segments) {

@@ -51,7 +51,7 @@ async function begin() {
   } catch (error) {
     giveUp(error);
   }
-  on("pictures current filter view units edits", soon);
+  on("pictures current filter view units edits columns", soon);
   save();
 }
 

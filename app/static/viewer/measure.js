@@ -5,27 +5,32 @@ import { on, visit } from "./visit.js";
 
 const button = byId("measure");
 const problem = byId("measure-problem");
-let isLoaded = false;
+let state = "closed"; // then opening, then open or failed
 
-button.addEventListener("click", load);
-on("current pictures", enable);
+button.addEventListener("click", open);
+on("current pictures", () => {
+  // Measures of an earlier visit are shown, and filtered by, without another click.
+  if (state === "closed" && visit.pictures.some(({ values }) => values)) open();
+  else enable();
+});
 
 function enable() {
   const { current } = visit;
-  button.disabled = current?.state !== "done";
-  button.parentElement.hidden = isLoaded || current?.kind === "class"; // a class is not an object
+  button.disabled = current?.state !== "done" || state === "opening";
+  button.parentElement.hidden = state === "open" || current?.kind === "class"; // a class is not an object
 }
 
-async function load() {
-  button.disabled = true;
+async function open() {
+  state = "opening";
+  enable();
   try {
     const { openMeasures } = await import("./plots/panel.js");
-    isLoaded = true;
-    problem.hidden = true;
     openMeasures();
+    state = "open";
   } catch {
+    state = "failed";
     problem.textContent = "The measures could not be loaded. Try again when the service answers.";
-    problem.hidden = false;
   }
+  problem.hidden = state === "open";
   enable();
 }

@@ -36,8 +36,11 @@ export class Picture {
   covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
-  within = null; // a function: whether a segment's measures are within the limits that were set; null: there are none
+  /** Limits of measures: { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels; null: none. */
+  limits = null;
+  within = null; // a function: whether a segment's measures are within these limits; null: there are none
   measured = []; // the groups of measures that the segments have: "shape", "intensity"
+  values = null; // the measures by the segments' numbers, replaced when some are taken; null: nothing is measured
   wasReset = false; // another model has answered since the user set the threshold
   /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
   enteredPixelSize = undefined;
@@ -139,13 +142,14 @@ export class Picture {
     this.edits = { done: [], undone: [], segments: this.segments };
     this.numbers = answer.segments.length;
     this.measured = [];
+    this.values = null;
     const model = page.models.find(({ name }) => name === answer.model.name);
     if (this.isOfPixels) giveClassColours(this.segments, model.colours);
     else giveColours(this.segments);
     if (!isSame) {
       this.threshold = this.isOfPixels || answer.read_from ? 0 : model.threshold;
       this.hiddenClasses.clear();
-      this.within = null;
+      this.limits = this.within = null;
     }
     this.filter();
     this.move("done");
@@ -232,23 +236,27 @@ export class Picture {
    * as they have not changed.
    */
   stored() {
-    const { name, url, state, problem, asked, answered, threshold, enteredPixelSize, isNative, numbers } = this;
+    const { name, url, state, problem, asked, answered, threshold, measured, enteredPixelSize, isNative, numbers } = this;
     const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
     const hidden = [...this.hiddenClasses];
+    const limits = structuredClone(this.limits); // they are changed in place
+    const shown = { threshold, hidden, limits, measured, enteredPixelSize, isNative, numbers };
     return {
-      state: { name, url, state, problem: told, asked, answered, threshold, hidden, enteredPixelSize, isNative, numbers },
+      state: { name, url, state, problem: told, asked, answered, ...shown },
       file: this.file,
       showable: this.showable === this.file ? "file" : this.showable,
       thumbnail: this.thumbnailFile,
       answer: this.answer,
+      values: this.values,
       edits: this.edits.done.length || this.edits.undone.length ? this.edits : null,
     };
   }
 
   /** A picture of an earlier visit; one whose answer was still to come waits for its turn. */
-  static restored({ state: { name, state, problem, hidden, ...others }, file, showable, thumbnail, answer, edits }) {
+  static restored({ state: stored, file, showable, thumbnail, answer, values = null, edits }) {
+    const { name, state, problem, hidden, ...others } = stored;
     const picture = new Picture(file, name);
-    Object.assign(picture, others, { answer, thumbnailFile: thumbnail });
+    Object.assign(picture, others, { answer, values, thumbnailFile: thumbnail });
     picture.showable = showable === "file" ? file : showable;
     if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
     picture.hiddenClasses = new Set(hidden);

@@ -1,4 +1,4 @@
-/** Zip: unpacks a zip file, such as the training data that the page downloads. */
+/** Zip: unpacks zip files, such as the training data that the page downloads. */
 
 import { Problem } from "../requests.js";
 
@@ -16,16 +16,22 @@ export function isZip(file) {
  * with a name that all share is called after the zip file.
  */
 export async function unpack(file) {
+  return (await entries(file, isOfInterest)).map(({ name: path, bytes }) => {
+    const name = path.split("/").pop();
+    return new File([bytes], name === "image.png" ? ownName(file.name) : name);
+  });
+}
+
+/** The files in a zip file whose names, with their folders, are wanted: [{ name, bytes }]. */
+export async function entries(file, isWanted = () => true) {
   const buffer = await file.arrayBuffer();
   const view = new DataView(buffer);
-  const files = [];
-  for (const entry of entriesOf(view, file.name)) {
-    const name = entry.name.split("/").pop();
-    if (!name || /(^|\/)labelmap\/|(^|\/)corrections\.json$|^__MACOSX\//.test(entry.name)) continue;
-    const bytes = await content(buffer, view, entry);
-    files.push(new File([bytes], name === "image.png" ? ownName(file.name) : name));
-  }
-  return files;
+  const found = entriesOf(view, file.name ?? "The zip file").filter(({ name }) => isWanted(name));
+  return Promise.all(found.map(async (entry) => ({ name: entry.name, bytes: await content(buffer, view, entry) })));
+}
+
+function isOfInterest(name) {
+  return !/\/$|(^|\/)labelmap\/|(^|\/)corrections\.json$|^__MACOSX\//.test(name);
 }
 
 function ownName(zip) {

@@ -7,8 +7,6 @@ import { visit } from "../visit.js";
 import { factorOf, titleAndUnit } from "./names.js";
 import { valueOf } from "./values.js";
 
-const set = new WeakMap(); // picture → { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels
-
 const list = make("ul", { className: "limits" });
 const add = make("button", { type: "button", textContent: "Add a filter" });
 const wholeOnly = make("input", { type: "checkbox", id: "whole-only", autocomplete: "off" });
@@ -35,7 +33,7 @@ wholeOnly.addEventListener("change", () => {
 /** Show the current picture's limits, with these measures to choose from. */
 export function show(measures) {
   names = measures;
-  const { limits, wholeOnly: isWholeOnly } = ofPicture();
+  const { limits, wholeOnly: isWholeOnly } = visit.current.limits ?? { limits: [], wholeOnly: false };
   list.replaceChildren(...limits.map(row));
   add.disabled = !names.length;
   wholeOnly.checked = isWholeOnly;
@@ -49,13 +47,16 @@ export function limit(name, least, most) {
 
 /** Filter by the limits that are set. */
 export function apply() {
-  const picture = visit.current;
-  const { limits, wholeOnly: isWholeOnly } = ofPicture();
+  restrict(visit.current);
+  filter();
+}
+
+/** From its next filtering on, hide the objects of a picture that are not within its limits. */
+export function restrict(picture) {
+  const { limits, wholeOnly: isWholeOnly } = picture.limits ?? { limits: [], wholeOnly: false };
   const effective = limits.filter(({ least, most }) => least !== null || most !== null);
   if (isWholeOnly) effective.push({ name: "touches_border", least: null, most: 0 });
   picture.within = effective.length ? (segment) => effective.every((one) => passes(segment, one)) : null;
-  if (!picture.within && !limits.length) set.delete(picture);
-  filter();
 }
 
 /** What is not measured yet passes, and what has no such measure does not. */
@@ -65,13 +66,9 @@ function passes(segment, { name, least, most }) {
   return value !== null && (least === null || value >= least) && (most === null || value <= most);
 }
 
-/** The limits of the current picture. Another model's answer has none at first. */
+/** The limits of the current picture, to be changed. */
 function ofPicture() {
-  const picture = visit.current;
-  const own = set.get(picture);
-  if (own && own.model === picture.answer.model.name) return own;
-  set.set(picture, { limits: [], wholeOnly: false, model: picture.answer.model.name });
-  return set.get(picture);
+  return (visit.current.limits ??= { limits: [], wholeOnly: false });
 }
 
 function row(own) {

@@ -9,7 +9,7 @@ import { on, tell, visit } from "../visit.js";
 import * as limits from "./limits.js";
 import { title, titleAndUnit, written } from "./names.js";
 import { Scatter } from "./scatter.js";
-import { forgetAround, measure, namesIn, valueOf } from "./values.js";
+import { forgetAround, measure, namesIn, recall, valueOf } from "./values.js";
 
 const place = byId("measures");
 const problem = byId("measure-problem");
@@ -46,7 +46,17 @@ export function openMeasures() {
   on("filter", showPlots);
   on("selection", () => scatter.draw());
   on("units", () => visit.current?.answer && show());
+  visit.pictures.forEach(takeUp);
+  if (visit.current?.within) tell("filter");
   follow();
+}
+
+/** Take up the measures and limits that a picture has from an earlier visit. */
+function takeUp(picture) {
+  recall(picture);
+  if (!picture.limits) return;
+  limits.restrict(picture);
+  picture.filter();
 }
 
 async function follow() {

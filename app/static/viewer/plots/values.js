@@ -3,12 +3,11 @@
  * after a correction, what is new and what lies so near that its background may have changed.
  */
 
-import { page } from "../page.js";
 import { render } from "../requests.js";
 import { shownObjects } from "../shown-objects.js";
+import { withGroups } from "./groups.js";
 
 const REACH = 10; // pixels: the background of an object is measured this far around it, see docs/measures.md
-const UNFIT = new Set([400, 413, 415, 422]); // statuses: with this file, intensities cannot be measured at all
 
 const known = new WeakMap(); // segment → { name: number | null }, lengths and areas in pixels
 const atWork = new WeakSet(); // pictures
@@ -25,9 +24,15 @@ export function namesIn({ segments }) {
   return first ? Object.keys(known.get(first)) : [];
 }
 
+/** Take up the measures of an earlier visit. */
+export function recall({ segments, values }) {
+  for (const segment of segments) if (values?.[segment.id]) known.set(segment, values[segment.id]);
+}
+
 /** Measure these segments' neighbours anew when they are next asked for, because these have come or gone. */
-export function forgetAround(changed, { segments }) {
-  for (const segment of near(changed, segments)) known.delete(segment);
+export function forgetAround(changed, picture) {
+  for (const segment of near(changed, picture.segments)) known.delete(segment);
+  picture.values = valuesOf(picture);
 }
 
 /**
@@ -53,21 +58,16 @@ export async function measure(picture, key) {
 async function take(picture, missing, key) {
   const { answer } = picture;
   const sent = near(missing, picture.segments).sort((a, b) => b.score - a.score); // the order of the answer
-  const wasMeasured = picture.measured.length > 0;
-  const fits = picture.file && picture.file.size <= page.max_bytes;
-  let groups = wasMeasured ? picture.measured : fits ? ["shape", "intensity"] : ["shape"];
-  let found;
-  try {
-    found = await ask(picture, sent, groups, key);
-  } catch (error) {
-    if (!UNFIT.has(error.status) || !groups.includes("intensity") || wasMeasured) throw error;
-    groups = ["shape"];
-    found = await ask(picture, sent, groups, key);
-  }
+  const { groups, result: found } = await withGroups(picture, (wanted) => ask(picture, sent, wanted, key));
   if (picture.answer !== answer) return; // another answer has come meanwhile
   picture.measured = groups;
   const wanted = new Set(missing);
   sent.forEach((segment, at) => wanted.has(segment) && known.set(segment, found[at].measures));
+  picture.values = valuesOf(picture);
+}
+
+function valuesOf({ segments }) {
+  return Object.fromEntries(segments.map((segment) => [segment.id, known.get(segment)]));
 }
 
 /** The segments as measured, in this order. */

@@ -6,6 +6,7 @@ import { lookAt, on, visit } from "../visit.js";
 import { objectsOf, summaryOf } from "./files.js";
 import { applyToAll, effectOf, SETTINGS } from "./settings.js";
 import { newTable, showTable } from "./table.js";
+import { trainingOf } from "./training.js";
 
 const progress = make("progress");
 const done = make("p", { className: "done" });
@@ -16,6 +17,8 @@ const effect = make("p", { className: "hint" });
 const apply = make("button", { type: "submit", textContent: "Apply to all" });
 const summary = make("button", { type: "button", textContent: "Summary (CSV)" });
 const objects = make("button", { type: "button", textContent: "All objects (CSV)" });
+const measured = make("input", { type: "checkbox", autocomplete: "off" });
+const training = make("button", { type: "button", textContent: "Training data (zip)" });
 const cancel = make("button", { type: "button", textContent: "Cancel", hidden: true });
 const taking = make("p", { className: "hint" });
 const problem = make("p", { className: "inline-problem", hidden: true });
@@ -37,7 +40,12 @@ settings.addEventListener("submit", (event) => {
   applyToAll(chosen());
 });
 summary.addEventListener("click", () => save(summaryOf(visit.pictures), "pictures-summary.csv"));
-objects.addEventListener("click", takeObjects);
+objects.addEventListener("click", () =>
+  takeAll("pictures-objects.csv", "The objects shown in", (pictures, options) =>
+    objectsOf(pictures, { isMeasured: measured.checked, ...options }),
+  ),
+);
+training.addEventListener("click", () => takeAll("pictures-training.zip", "The training data of", trainingOf));
 cancel.addEventListener("click", () => abort.abort());
 dialog.addEventListener("close", () => abort?.abort());
 
@@ -74,7 +82,7 @@ function show() {
   ].join(", ");
   out.textContent = showTable();
   out.hidden = !out.textContent;
-  objects.disabled = abort !== null || !having("done");
+  objects.disabled = training.disabled = abort !== null || !having("done");
   showSettings();
 }
 
@@ -95,7 +103,8 @@ function chosen() {
   return SETTINGS.filter(({ name }) => settings.elements[name].checked);
 }
 
-async function takeObjects() {
+/** Save a file of all pictures that are done, made by `makeFile`; `what` begins the sentence that says so. */
+async function takeAll(fileName, what, makeFile) {
   const pictures = visit.pictures.filter(({ state }) => state === "done");
   const left = visit.pictures.length - pictures.length;
   const cut = pictures.filter(({ isCut }) => isCut).length;
@@ -105,11 +114,11 @@ async function takeObjects() {
   };
   problem.hidden = true;
   cancel.hidden = false;
-  objects.disabled = true;
+  objects.disabled = training.disabled = true;
   try {
-    save(await objectsOf(pictures, { signal, onProgress }), "pictures-objects.csv");
+    save(await makeFile(pictures, { key: visit.key, signal, onProgress }), fileName);
     taking.textContent = [
-      `The objects shown in ${counted(pictures.length, "picture")} are saved.`,
+      `${what} ${counted(pictures.length, "picture")} are saved.`,
       left ? `Without ${counted(left, "picture")} not done.` : "",
       cut ? `Of ${counted(cut, "picture")} with ≥, only the best objects are known.` : "",
     ].join(" ").trim();
@@ -120,7 +129,7 @@ async function takeObjects() {
   } finally {
     abort = null;
     cancel.hidden = true;
-    objects.disabled = false;
+    objects.disabled = training.disabled = false;
   }
 }
 
@@ -145,8 +154,13 @@ function build() {
     out,
     settings,
     make("h3", { textContent: "Download" }),
-    make("p", { className: "hint" }, "A row for each picture, or a row for each object shown in any of them."),
-    make("p", { className: "actions" }, summary, objects, cancel),
+    make(
+      "p",
+      { className: "hint" },
+      "A row for each picture, or a row for each object shown in any of them; or all pictures with these objects, to train with.",
+    ),
+    make("label", { className: "toggle" }, measured, " Measure the objects, too"),
+    make("p", { className: "actions" }, summary, objects, training, cancel),
     taking,
     problem,
   );

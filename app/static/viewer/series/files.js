@@ -1,14 +1,10 @@
 /** Files: the tables of all pictures, a row a picture or a row an object. */
 
-import { render } from "../requests.js";
-import { shownObjects } from "../shown-objects.js";
-import { visit } from "../visit.js";
-import { pause } from "../worklist.js";
+import { withGroups } from "../plots/groups.js";
+import { rendered } from "../rendering.js";
 import { cellText, fromCsv, toCsv } from "./csv.js";
 import { figuresOf } from "./figures.js";
-
-const PATIENCE = 60_000; // milliseconds during which a busy service is asked again for the same picture
-const DEFAULT_PAUSE = 2; // seconds
+import { patiently } from "./patience.js";
 
 const ORIGIN = ["file_name", "page", "channel", "pixel_size_um", "model", "version", "threshold"];
 const SUMMARY = [
@@ -40,17 +36,18 @@ function summed({ isDone, count, isCut, covered, median, total, pixelSize, corre
  * A table with a row for each object shown of these pictures, which are done. The service writes the objects of one
  * picture after the other; columns that only some have are empty for the others.
  *
- * @param options signal: an AbortSignal; onProgress: called with the number of pictures that are ready
+ * @param options key, signal; isMeasured: whether objects have their measures, too; onProgress: called with the number
+ *   of pictures that are ready
  * @returns a promise of a Blob
  * @throws Problem, or the signal's AbortError
  */
-export async function objectsOf(pictures, { signal, onProgress }) {
+export async function objectsOf(pictures, { onProgress, ...options }) {
   const columns = [...ORIGIN];
   const rows = [];
   for (const [at, picture] of pictures.entries()) {
     onProgress(at);
     const origin = originOf(figuresOf(picture));
-    const [names = [], ...objects] = picture.shown.length ? fromCsv(await written(picture, signal)) : [];
+    const [names = [], ...objects] = picture.shown.length ? fromCsv(await written(picture, options)) : [];
     for (const name of names) if (!columns.includes(name)) columns.push(name);
     const places = names.map((name) => columns.indexOf(name));
     for (const cells of objects) {
@@ -62,18 +59,10 @@ export async function objectsOf(pictures, { signal, onProgress }) {
   return toCsv(columns, rows);
 }
 
-async function written(picture, signal) {
-  const { pixelSize } = picture;
-  const parameters = { output: "csv", ...(pixelSize ? { pixel_size: pixelSize } : {}) };
-  const start = performance.now();
-  for (;;)
-    try {
-      return await (await render(shownObjects(picture), null, parameters, { key: visit.key, signal })).text();
-    } catch (error) {
-      const isBusy = error.status === 503 || error.status === 429;
-      if (!isBusy || performance.now() - start > PATIENCE) throw error;
-      await pause(error.retryAfter ?? DEFAULT_PAUSE, signal);
-    }
+async function written(picture, { isMeasured, key, signal }) {
+  const ask = (groups) => patiently(() => rendered(picture, "csv", { groups, key, signal }), signal);
+  const { result } = isMeasured ? await withGroups(picture, ask) : { result: await ask([]) };
+  return result.text();
 }
 
 function originOf({ name, page, channel, pixelSize, model, version, threshold }) {
