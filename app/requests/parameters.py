@@ -156,7 +156,8 @@ class Parameters(BaseModel):
         ge=0,
         le=1000,
         title="a whole number, 0 for the first channel",
-        description="Use only this channel, counted from 0, as grey. Default: the picture in colour.",
+        description="Use only this channel, counted from 0, as grey. In a projection of a file that says that"
+        " each page is one channel, only the pages of this channel. Default: the picture in colour.",
     )
     projection: Projection = Field(
         default="none",

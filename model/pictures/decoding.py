@@ -114,7 +114,8 @@ def decode(
         page: the page or frame to decode, counted from 0; a frame of an animation is drawn over those before
             it. In a HEIC, the primary picture is page 0. Thumbnails, reduced copies and masks are not pages.
         channel: the channel to return as grey, counted from 0; None: all channels. In a coloured picture, 0
-            to 2 are red, green and blue as shown, and 3 is opacity; in CMYK, they are the inks.
+            to 2 are red, green and blue as shown, and 3 is opacity; in CMYK, they are the inks. In a
+            projection of a TIFF that says that each page is one channel, the pages of this channel.
         projection: how to combine all pages or frames: the brightest value at each place or the mean, at
             full depth; "none": decode only `page`.
 
@@ -216,10 +217,12 @@ def read(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> npt.NDArray[np.ui
 def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
     limits, page = wanted.limits, wanted.page
     pictures = TiffPictures(data, limits)
+    described = Directory.at(data, page_offsets(data, 0)[0])
     if wanted.projection != "none":
         layouts = pictures.layouts()
-        stored = project_tiff(layouts, wanted)
         layout = layouts[0]
+        axes = axes_of(described, layout.size, len(layouts), layout.channels)
+        stored = project_tiff(layouts, axes, wanted)
     else:
         check_frames(len(pictures), page, limits)
         layout = pictures.layout(page)
@@ -234,7 +237,6 @@ def _decode_tiff(data: bytes, wanted: Wanted) -> Stored:
         channels = max(layout.channels, channel_count(picture))
         values = own_values(picture, channel) if wanted.keeps_values else None
         stored = Stored(to_rgb(picture, channel), layout.orientation, len(pictures), channels, values=values)
-    described = Directory.at(data, page_offsets(data, 0)[0])
     return replace(
         stored,
         pixel_size=of_tiff(layout.directory, described, layout.size),

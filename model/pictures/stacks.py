@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from model.pictures.colours import RawPixels, as_raw_pixels, channel_count, own_
 from model.pictures.limits import (
     PagesDiffer,
     PictureTooLarge,
+    check_channel,
     check_frames,
     check_size,
     check_work,
@@ -21,6 +23,7 @@ from model.pictures.limits import (
     most_memory_needed,
 )
 from model.pictures.opening import ALLOCATED_ON_OPENING, open_picture, orientation_of, pixel_size_of
+from model.pictures.origin import NOT_TOLD, Axes
 from model.pictures.projection import Projection, check_sizes_alike, memory_beside, project
 from model.pictures.tiff_layout import Layout
 from model.pictures.vetting import vetted
@@ -31,13 +34,25 @@ _Picture = Image.Image | RawPixels
 _MEAN_BYTES = 8  # the mean of samples is a float64
 
 
-def project_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
+def project_tiff(layouts: Sequence[Layout], axes: Axes, wanted: Wanted) -> Stored:
     """Return the projection of the pages of a TIFF, without its pixel size.
+
+    If each page is one channel, as `axes` say, and a channel is wanted, these are the pages of that channel.
 
     Raises:
         PictureTooLarge: the pages have too many pixels in all.
         PagesDiffer: the pages differ in size or kind.
+        NoSuchChannel: there is no such channel.
     """
+    if axes.channels > 1 and layouts[0].channels == 1:
+        channel, wanted = wanted.channel, replace(wanted, channel=None)
+        if channel is None:
+            stored = project_tiff(layouts, NOT_TOLD, wanted)
+        else:
+            check_channel(axes.channels, channel)
+            own = [one for page, one in enumerate(layouts) if axes.is_of_channel(page, channel)]
+            stored = project_tiff(own, NOT_TOLD, wanted)
+        return replace(stored, pages=len(layouts), channels=axes.channels)
     first, limits, how = layouts[0], wanted.limits, wanted.projection
     for number, layout in enumerate(layouts):
         check_sizes_alike(number, first.size, layout.size)

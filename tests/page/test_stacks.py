@@ -48,13 +48,26 @@ def test_a_page_says_its_number_and_what_it_stands_for(stack: Page) -> None:
     expect(name).to_have_text("slice 2 of 3, GFP")
 
 
-def test_all_pages_can_be_combined_and_channels_with_them(stack: Page) -> None:
-    stack.get_by_role("combobox", name="Show").select_option("max")
-    expect(stack.locator("#page-name")).to_have_text("All channels are combined, too.")
+def test_the_pages_of_the_channel_that_is_seen_are_combined_or_all(stack: Page) -> None:
+    field, place = stack.get_by_label("Page", exact=True), stack.locator("#page-name")
+    field.fill("5")
+    field.blur()
+    expect(place).to_have_text("slice 2 of 3, GFP")
+    show, channel = (stack.get_by_role("combobox", name=name) for name in ("Show", "Channel"))
+    expect(channel).to_be_hidden()
+    with stack.expect_request("**/segment?*") as asked:
+        show.select_option("max")
+    assert parse_qs(urlsplit(asked.value.url).query)["channel"] == ["1"]
+    expect(place).to_have_text("GFP")
+    expect(channel).to_have_value("1")
+    expect(channel.locator("option")).to_have_text(["all", "1: DAPI", "2: GFP"])
     for control in ("Previous page", "Next page"):
         expect(stack.get_by_role("button", name=control)).to_be_disabled()
-    stack.get_by_role("combobox", name="Show").select_option("")
-    expect(stack.locator("#page-name")).to_have_text("slice 1 of 3, DAPI")
+    channel.select_option("all")
+    expect(place).to_have_text("All channels are combined, too.")
+    show.select_option("")
+    expect(place).to_have_text("slice 1 of 3, DAPI")
+    expect(channel).to_be_hidden()
 
 
 def test_a_page_beyond_the_last_is_not_asked_for(stack: Page) -> None:

@@ -7,7 +7,7 @@
 import { byId, make } from "./dom.js";
 import { number } from "./units.js";
 import { on, visit } from "./visit.js";
-import { placeOf } from "./words.js";
+import { channelOf, isOfChannels, placeOf } from "./words.js";
 import { again } from "./worklist.js";
 
 const MANY = /\.(tiff?|gif|png|webp|avif|heic|heif)$/i; // files that may have channels worth a look of their own
@@ -26,8 +26,8 @@ page.addEventListener("change", () => {
   if (page.value && page.validity.valid) ask();
   else show();
 });
-projection.addEventListener("change", ask);
-channel.addEventListener("change", ask);
+projection.addEventListener("change", combine);
+channel.addEventListener("change", () => ask());
 on("current", show);
 
 /** Go so many pages on, if the current picture has them. */
@@ -40,12 +40,20 @@ export function turnPage(by) {
   timer = setTimeout(ask, QUIET);
 }
 
-function ask() {
+function combine() {
+  const { answer, answered } = visit.current;
+  if (!isOfChannels(answer.image)) return ask();
+  // Each page is one channel: combine those of the channel seen.
+  if (!projection.value) ask(null);
+  else ask(answered.projection ? answered.channel : channelOf(answer.image));
+}
+
+function ask(oneChannel = channel.value === "" ? null : Number(channel.value)) {
   clearTimeout(timer);
   again(visit.current, {
     page: projection.value ? null : page.valueAsNumber - 1,
     projection: projection.value || null,
-    channel: channel.value === "" ? null : Number(channel.value),
+    channel: oneChannel,
   });
 }
 
@@ -75,10 +83,9 @@ function enable() {
   after.disabled = page.disabled || page.valueAsNumber >= Number(page.max);
 }
 
-/** The channels within a page; names that belong to pages are not theirs. */
-function channelsOf({ channels, channel_names: names, axes = [] }) {
-  const own = axes.some((axis) => axis.name === "c") ? [] : (names ?? []);
-  return Array.from({ length: channels }, (_, at) =>
-    make("option", { value: at, textContent: own[at] ? `${at + 1}: ${own[at]}` : at + 1 }),
+function channelsOf(image) {
+  const names = isOfChannels(image) && !image.projection ? [] : (image.channel_names ?? []); // those of other pages
+  return Array.from({ length: image.channels }, (_, at) =>
+    make("option", { value: at, textContent: names[at] ? `${at + 1}: ${names[at]}` : at + 1 }),
   );
 }

@@ -25,18 +25,37 @@ export function reason({ model: { name, chosen_by: by }, gate, read_from: file }
 
 /** What the page shown stands for, if the file says it: "DAPI, slice 2 of 5"; or what a projection combines. */
 export function placeOf({ answer: { image }, answered }) {
-  const axes = image.axes ?? [];
-  if (answered.projection)
-    return axes.some((axis) => axis.name === "c") ? "All channels are combined, too." : "";
-  let left = image.page;
-  return axes
-    .map(({ name, size }) => {
-      const at = left % size;
-      left = Math.floor(left / size);
+  if (answered.projection) {
+    if (!isOfChannels(image)) return "";
+    if (answered.channel === null) return "All channels are combined, too.";
+    return image.channel_names?.[answered.channel] || `channel ${answered.channel + 1} of ${number(image.channels)}`;
+  }
+  return placesOf(image)
+    .map(({ name, size, at }) => {
       const own = name === "c" && image.channel_names?.[at];
       return own || `${{ c: "channel", z: "slice", t: "time" }[name]} ${at + 1} of ${number(size)}`;
     })
     .join(", ");
+}
+
+/** Whether each page of the file is one of several channels. */
+export function isOfChannels({ axes = [] }) {
+  return axes.some(({ name }) => name === "c");
+}
+
+/** The channel, from 0, that the page shown is. */
+export function channelOf(image) {
+  return placesOf(image).find(({ name }) => name === "c").at;
+}
+
+/** Where the page shown is on each axis of the file's pages, from 0. */
+function placesOf({ axes = [], page }) {
+  let left = page;
+  return axes.map(({ name, size }) => {
+    const at = left % size;
+    left = Math.floor(left / size);
+    return { name, size, at };
+  });
 }
 
 /** The service's warning, without what only a caller of the API can do. */

@@ -241,3 +241,37 @@ def test_a_stack_whose_first_slice_is_empty_is_seen_in_its_projection(shared: Pa
 
     assert (decoded.origin.pages, decoded.origin.page) == (3, 0)
     assert (projected.image == shown(slices.max(axis=0))).all()
+
+
+def named_stack(order: str, **options: Any) -> tuple[bytes, np.ndarray]:
+    """A file of two channels of three slices, and its values as channels of slices."""
+    values = np.random.default_rng(2).integers(0, 900, (2, 3, SIZE[1], SIZE[0])).astype(np.uint16)
+    file = io.BytesIO()
+    pages = values if order == "CZYX" else values.swapaxes(0, 1)
+    tifffile.imwrite(file, pages, photometric="minisblack", metadata={"axes": order}, **options)
+    return file.getvalue(), values
+
+
+STACKS = {
+    "OME, slices first": named_stack("CZYX", ome=True),
+    "OME, channels first": named_stack("ZCYX", ome=True),
+    "ImageJ": named_stack("ZCYX", imagej=True),
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_projection_of_one_channel_leaves_out_the_pages_of_others(name: str) -> None:
+    data, values = STACKS[name]
+    for channel in (0, 1):
+        found = decode_reduced(data, whole, channel=channel, projection="max", keeps_values=True)
+        assert found.values is not None
+        assert np.array_equal(found.values[:, :, 0], values[channel].max(0))
+        assert (found.origin.pages, found.origin.channels) == (6, 2)
+    both = decode_reduced(data, whole, projection="max", keeps_values=True)
+    assert both.values is not None
+    assert np.array_equal(both.values[:, :, 0], values.max((0, 1)))
+    assert both.origin.channels == 2  # which can be chosen from
+    with pytest.raises(NoSuchChannel, match="there is no channel 2; the picture has 2 channels"):
+        decode(data, channel=2, projection="max")
+    with pytest.raises(NoSuchChannel, match="there is no channel 1; the picture has 1 channel"):
+        decode(data, channel=1)
