@@ -150,7 +150,9 @@ def _complaint(error: ValidationError) -> str:
     if first["type"] == "missing":
         if first["loc"][-1] == "mask":
             return f"{name} is missing: ask for the answer with mask_format rle, polygon or png"
-        return f"{name} is missing"
+        if len(first["loc"]) == 1:  # probably another JSON altogether
+            return f"{name} is missing: send the JSON answer of /api/v1/segment, as it came or edited"
+        return f"{name} is missing: every answer of /api/v1/segment has it"
     return f"{name} is not as in an answer: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 

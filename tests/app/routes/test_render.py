@@ -351,7 +351,7 @@ BAD: dict[str, tuple[Edit, int, str]] = {
     "another task": (lambda objects: objects["model"].update(task="semantic"), 422, "is instance"),
     "a name that is a path": (lambda objects: objects["model"].update(name="../x"), 422, "Model.name"),
     "a version of two lines": (lambda objects: objects["model"].update(version="1\r\nA: b"), 422, "version"),
-    "no segments": (lambda objects: objects.pop("segments"), 422, "Segments is missing"),
+    "no segments": (lambda objects: objects.pop("segments"), 422, "Segments is missing: send the JSON"),
     "segments that are none": (lambda objects: objects.update(segments=[None]), 422, "Segments[0]"),
     "too many segments": (
         lambda objects: objects.update(segments=[{}] * 101),
