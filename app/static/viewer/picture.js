@@ -123,19 +123,22 @@ export class Picture {
     return area / (width * height);
   }
 
-  /** The threshold of the model that answered; null if it is not loaded any more. */
+  /** The threshold of the model that answered; null if it is not loaded any more. Objects from a file have none. */
   get ownThreshold() {
+    if (this.answer.read_from) return 0;
     return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
   }
 
   /**
    * Store the service's answer, which has masks as polygons. The filter stays if the same model has answered; scores
-   * of another one mean something else.
+   * of another one mean something else. Objects from a file are all shown at first.
    */
   accept(answer) {
-    const before = this.answer?.model;
-    const isSame = before?.name === answer.model.name && before.version === answer.model.version;
-    this.wasReset = Boolean(before) && !isSame && !this.isOfPixels && this.threshold !== this.ownThreshold;
+    const before = this.answer;
+    const isOfFile = Boolean(answer.read_from || before?.read_from);
+    const isSame = isSameModel(before?.model, answer.model) && !isOfFile;
+    const wasSet = Boolean(before) && !this.isOfPixels && this.threshold !== this.ownThreshold;
+    this.wasReset = wasSet && !isSame && !isOfFile;
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
@@ -274,6 +277,10 @@ export class Picture {
     this.abort?.abort();
     if (this.thumbnail) URL.revokeObjectURL(this.thumbnail);
   }
+}
+
+function isSameModel(one, other) {
+  return one?.name === other.name && one.version === other.version;
 }
 
 /** The number of pixels in the segments of a class. */
