@@ -189,6 +189,14 @@ export class Picture {
     }));
   }
 
+  /** What another answer would discard, in words: corrections, and objects from a file; "" if it is nothing. */
+  get atStake() {
+    const { length } = this.edits.done;
+    const corrections = length > 1 ? `all ${length} corrections` : length && "the correction";
+    const objects = this.answer?.read_from && `the objects read from ${this.answer.read_from}`;
+    return [corrections, objects].filter(Boolean).join(" and ");
+  }
+
   /** Whether a segment passes the threshold. One that somebody has corrected always does. */
   passes(segment) {
     return segment.edited || segment.score >= this.threshold;

@@ -8,7 +8,7 @@ import { Picture } from "../picture.js";
 import { Problem } from "../requests.js";
 import { bitmapOf, prepare } from "../showing.js";
 import { lookAt, on, select, tell, visit } from "../visit.js";
-import { again, mayLoseCorrections } from "../worklist.js";
+import { again, mayLoseObjects } from "../worklist.js";
 import { answerFrom } from "./answer.js";
 import { open } from "./object-files.js";
 import { isZip, unpack } from "./zip.js";
@@ -54,7 +54,7 @@ function added(file) {
 
 /** Replace the objects of a picture, after asking if they were corrected. */
 async function give(picture, source) {
-  if (mayLoseCorrections(picture)) await read(picture, source);
+  if (mayLoseObjects(picture)) await read(picture, source);
 }
 
 async function read(picture, source) {
