@@ -72,7 +72,7 @@ export function again(picture, wishes = {}) {
 }
 
 /** Ask before a new answer replaces corrections or objects from a file. */
-export function mayLoseObjects({ name, atStake }) {
+function mayLoseObjects({ name, atStake }) {
   return !atStake || confirm(`Segment ${name} again? This discards ${atStake}. To keep them, cancel and download first.`);
 }
 

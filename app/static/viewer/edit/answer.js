@@ -11,6 +11,8 @@ import { toRings } from "./rings.js";
  * @param objects that it has for the picture, of this size
  */
 export function answerFrom(source, objects, picture, { width, height }) {
+  if (objects.some(({ score }) => !(score >= 0 && score <= 1)))
+    throw new Problem(`${source.name} has a score that is not a number from 0 to 1`, "Correct it in the file.", 422);
   const names = [...new Set(objects.map((object) => object.class).filter((name) => name !== null))];
   const model = modelFor(source, names);
   const isOfModel = hasAll(model, names);
