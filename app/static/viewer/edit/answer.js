@@ -2,6 +2,7 @@
 
 import { page } from "../page.js";
 import { Problem } from "../requests.js";
+import { number } from "../units.js";
 import { visit } from "../visit.js";
 import { area, cropped } from "./raster.js";
 import { toRings } from "./rings.js";
@@ -37,9 +38,18 @@ export function answerFrom(source, objects, picture, { width, height }) {
     image: picture.answer?.image ?? { width, height, pages: 1, page: 0, channels: 3 },
     segments,
     classes,
+    warnings: tooMany(segments),
     timings_ms: {},
     read_from: source.name,
   };
+}
+
+/** A warning if the service cannot write files of so many objects. */
+function tooMany({ length }) {
+  if (length <= page.most_written) return [];
+  const [count, most] = [length, page.most_written].map(number);
+  const message = `${count} objects: downloads take at most ${most}. Filter them, or cut the picture into parts.`;
+  return [{ code: "too_many", message }];
 }
 
 /** The model to which the objects belong: the file's own, or a loaded one that has their classes. */
