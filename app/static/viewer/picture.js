@@ -202,10 +202,15 @@ export class Picture {
     return segment.edited || segment.score >= this.threshold;
   }
 
+  /** Whether a segment's measures are within the limits. One that somebody has corrected always passes. */
+  isWithin(segment) {
+    return segment.edited || (this.within?.(segment) ?? true);
+  }
+
   /** Show the objects that pass the threshold, have measures within the limits, and whose class is not hidden. */
   filter() {
     this.shown = this.segments.filter(
-      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && (this.within?.(segment) ?? true),
+      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && this.isWithin(segment),
     );
     const { shown, answer } = this;
     this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
@@ -218,7 +223,7 @@ export class Picture {
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
-      if (this.passes(segment) && (this.within?.(segment) ?? true))
+      if (this.passes(segment) && this.isWithin(segment))
         counts.set(segment.class, counts.get(segment.class) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
