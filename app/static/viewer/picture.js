@@ -5,12 +5,17 @@ import { coverage } from "./outlines.js";
 import { page } from "./page.js";
 import { Problem } from "./requests.js";
 
+const LEFT = new Problem(
+  "The page was left before the objects were read",
+  "Drop the file with the objects again, or try again to segment the picture.",
+);
+
 let count = 0;
 
 export class Picture {
   /**
    * waiting → sending → working → done, or failed with a `problem`, or cancelled; pausing: waiting to retry,
-   * because the service is busy.
+   * because the service is busy; reading: its objects come from a file.
    */
   state = "waiting";
   sent = 0; // share of the upload, 0 to 1
@@ -71,6 +76,11 @@ export class Picture {
 
   get finished() {
     return ["done", "failed", "cancelled"].includes(this.state);
+  }
+
+  fail(problem) {
+    this.problem = problem;
+    this.move("failed");
   }
 
   move(state) {
@@ -277,8 +287,9 @@ export class Picture {
     if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
     picture.hiddenClasses = new Set(hidden);
     picture.state = state;
-    if (!picture.finished) picture.state = "waiting";
     if (problem) picture.problem = new Problem(...problem);
+    if (state === "reading") picture.fail(LEFT); // the file of its objects is not kept
+    else if (!picture.finished) picture.state = "waiting";
     if (answer) picture.edits = edits ?? { done: [], undone: [], segments: answer.segments };
     if (answer) picture.segments = picture.edits.segments;
     if (answer) picture.filter();

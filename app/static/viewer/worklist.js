@@ -114,8 +114,7 @@ async function take(picture) {
     if (picture === visit.current) select(null);
   } catch (error) {
     if (abort.signal.aborted) return; // the code that aborted has set the picture's state
-    picture.problem = asProblem(error);
-    picture.move("failed");
+    picture.fail(asProblem(error));
   }
   changed(picture);
 }

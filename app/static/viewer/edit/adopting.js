@@ -116,8 +116,7 @@ async function readFirst(picture, source) {
   try {
     show(picture, await answerFor(picture, source));
   } catch (error) {
-    picture.problem = asProblem(error, source);
-    picture.move("failed");
+    picture.fail(asProblem(error, source));
     tell("pictures");
   }
 }
