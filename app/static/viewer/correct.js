@@ -39,6 +39,6 @@ export function takesKeys(element) {
 }
 
 /** The name of the key that was pressed; letters are small ones, whatever Shift and Caps Lock say. */
-export function keyOf({ key }) {
+export function keyOf({ key = "" }) {
   return key.length === 1 ? key.toLowerCase() : key;
 }
