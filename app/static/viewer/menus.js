@@ -16,8 +16,9 @@ addEventListener("pointerdown", ({ target }) => {
   for (const menu of menus) if (!menu.contains(target)) menu.open = false;
 });
 
-/** Close a menu; the keyboard's focus stays at its button. */
+/** Close a menu; the keyboard's focus stays at its button. One inside that was disabled has lost the focus to the page. */
 export function close(menu) {
-  if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  const { activeElement: focused, body } = document;
+  if (focused === body || menu.contains(focused)) menu.querySelector("summary").focus();
   menu.open = false;
 }
