@@ -183,3 +183,28 @@ def test_files_that_cannot_be_read_say_why(page: Page, name: str, content: bytes
     assert says in told[0]
     expect(page.locator("#status")).to_be_hidden()
     expect(page.locator("#found")).to_have_text("5 objects")
+
+
+def test_a_file_with_more_objects_than_a_download_can_have_says_so(page: Page, server: Server) -> None:
+    page.evaluate('async () => ((await import("/static/viewer/page.js")).page.most_written = 4)')
+    choose(page, PICTURE, as_file(written(server, "output=coco"), "places-coco.json"))
+    await_answer(page)
+    expect(page.locator("#advice")).to_contain_text("5 objects: downloads take at most 4.")
+
+
+def test_a_picture_whose_objects_were_being_read_is_not_segmented_instead(page: Page) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    page.evaluate(
+        """async () => {
+            const { tell, visit } = await import("/static/viewer/visit.js");
+            visit.current.move("reading"); // from a file that takes long
+            tell("pictures");
+        }"""
+    )
+    page.get_by_role("button", name="Remove places.png").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#pictures li")).to_have_attribute("data-state", "reading")
+    page.wait_for_timeout(600)  # until the browser has written it
+    page.reload()
+    expect(page.locator("#status")).to_contain_text("The page was left before the objects were read")
