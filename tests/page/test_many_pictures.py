@@ -138,6 +138,28 @@ def test_settings_go_to_all_pictures_of_the_same_model(many: Page) -> None:
     expect(many.locator(ROWS).nth(1)).to_contain_text("known 7")
 
 
+def test_pictures_that_are_still_to_be_answered_begin_with_the_same_score_and_classes(page: Page) -> None:
+    choose(page, file_of(place_picture(400, 300), "late.png"))  # which takes a while
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    choose(page, PLAIN)
+    await_answer(page, PLAIN["name"])
+    slide(page, "#threshold", 0.65)
+    page.locator(".chip[data-name=fibre]").click()
+    opened(page)
+    for label in ("Lowest score: 0.65", "Hidden classes: fibre"):
+        page.get_by_label(label).check()
+    effect = page.locator("#series-dialog .settings .hint")
+    expect(effect).to_contain_text("(1) begin with the lowest score and the classes shown if known answers.")
+    page.get_by_role("button", name="Apply to all", exact=True).click()
+    expect(page.get_by_role("button", name="Apply to all", exact=True)).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.locator("#pictures .open").first.click()
+    page.get_by_role("button", name="Try again").click()
+    await_answer(page, "late.png")
+    expect(page.locator("#found")).to_have_text("3 objects")
+    expect(page.locator("#threshold-value")).to_have_text("0.65")
+
+
 def test_one_file_has_the_objects_of_all_pictures_and_another_a_row_for_each(many: Page) -> None:
     opened(many)
     rows = saved(many, "All objects")

@@ -43,6 +43,8 @@ export class Picture {
   hiddenClasses = new Set();
   /** Limits of measures: { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels; null: none. */
   limits = null;
+  /** { model, threshold, hidden }: the filter to begin with if this model, { name, version }, answers; null: its own. */
+  wish = null;
   within = null; // a function: whether a segment's measures are within these limits; null: there are none
   measured = []; // the groups of measures that the segments have: "shape", "intensity"
   values = null; // the measures by the segments' numbers, replaced when some are taken; null: nothing is measured
@@ -162,10 +164,20 @@ export class Picture {
     if (!isSame) {
       this.threshold = this.isOfPixels || answer.read_from ? 0 : model.threshold;
       this.hiddenClasses.clear();
+      if (isSameModel(this.wish?.model, answer.model) && !answer.read_from) {
+        this.threshold = this.wish.threshold ?? this.threshold;
+        this.hide(this.wish.hidden ?? []);
+      }
       this.limits = this.within = null;
     }
     this.filter();
     this.move("done");
+  }
+
+  /** Hide those of these classes that the picture has, and show all others. */
+  hide(names) {
+    const found = new Set(this.segments.map((segment) => segment.class));
+    this.hiddenClasses = new Set(names.filter((name) => found.has(name)));
   }
 
   /** Remove and add segments, after which these corrections are done and undone. */
@@ -262,13 +274,13 @@ export class Picture {
    * as they have not changed.
    */
   stored() {
-    const { name, url, state, problem, asked, answered, threshold, measured, enteredPixelSize, isNative, numbers } = this;
+    const { name, url, state, problem, asked, answered, wish, threshold, measured, enteredPixelSize, isNative, numbers } = this;
     const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
     const hidden = [...this.hiddenClasses];
     const limits = structuredClone(this.limits); // they are changed in place
     const shown = { threshold, hidden, limits, measured, enteredPixelSize, isNative, numbers };
     return {
-      state: { name, url, state, problem: told, asked, answered, ...shown },
+      state: { name, url, state, problem: told, asked, answered, wish, ...shown },
       file: this.file,
       showable: this.showable === this.file ? "file" : this.showable,
       thumbnail: this.thumbnailFile,

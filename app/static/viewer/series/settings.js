@@ -17,10 +17,16 @@ export const SETTINGS = [
     label: ({ threshold }) => `Lowest score: ${threshold.toFixed(2)}`,
     absent: "Lowest score: none",
     isOffered: (current) => Boolean(current.answer) && !current.isOfPixels,
-    changed: (current) => ofSameModel(current).filter(({ threshold }) => threshold !== current.threshold),
+    changed: (current) => [
+      ...ofSameModel(current).filter(({ threshold }) => threshold !== current.threshold),
+      ...unanswered(current).filter((picture) => wishOf(picture, current).threshold !== current.threshold),
+    ],
     words: ({ threshold }, count) => `Sets the lowest score to ${threshold.toFixed(2)} in ${count}.`,
     apply(current, pictures) {
-      for (const picture of pictures) Object.assign(picture, { threshold: current.threshold, wasReset: false });
+      const { threshold } = current;
+      for (const picture of pictures)
+        if (picture.answer) Object.assign(picture, { threshold, wasReset: false });
+        else picture.wish = { ...wishOf(picture, current), threshold };
     },
   },
   {
@@ -29,16 +35,19 @@ export const SETTINGS = [
     label: ({ hiddenClasses }) => `Hidden classes: ${[...hiddenClasses].join(", ") || "none"}`,
     absent: "Hidden classes: no answer yet",
     isOffered: (current) => Boolean(current.answer),
-    changed: (current) =>
-      ofSameModel(current).filter((picture) => {
-        const { hiddenClasses } = picture;
-        const hidden = hiddenIn(picture, current);
-        return hidden.length !== hiddenClasses.size || !hidden.every((name) => hiddenClasses.has(name));
-      }),
+    changed: (current) => [
+      ...ofSameModel(current).filter((picture) => !isEqual(hiddenIn(picture, current), [...picture.hiddenClasses])),
+      ...unanswered(current).filter(
+        (picture) => !isEqual([...current.hiddenClasses], wishOf(picture, current).hidden ?? []),
+      ),
+    ],
     words: ({ hiddenClasses }, count) =>
       `Hides ${[...hiddenClasses].join(", ") || "no class"}, and shows all other classes, in ${count}.`,
     apply(current, pictures) {
-      for (const picture of pictures) picture.hiddenClasses = new Set(hiddenIn(picture, current));
+      const hidden = [...current.hiddenClasses];
+      for (const picture of pictures)
+        if (picture.answer) picture.hide(hidden);
+        else picture.wish = { ...wishOf(picture, current), hidden };
     },
   },
   {
@@ -107,8 +116,28 @@ function ofSameModel(current) {
 }
 
 function exceptions(kept, current) {
-  const left = others(current).length - ofSameModel(current).length;
-  return left ? `Pictures without an answer of the same model (${number(left)}) keep ${kept.join(" and ")}.` : "";
+  const open = unanswered(current).length;
+  const left = others(current).length - ofSameModel(current).length - open;
+  const [names, { name }] = [kept.join(" and "), current.answer.model];
+  return [
+    left ? `Pictures without an answer of the same model (${number(left)}) keep ${names}.` : "",
+    open ? `Pictures without any answer (${number(open)}) begin with ${names} if ${name} answers.` : "",
+  ].join(" ");
+}
+
+/** The pictures that are still to be answered, which begin with a wish if the same model answers. */
+function unanswered(current) {
+  return others(current).filter(({ answer }) => !answer);
+}
+
+/** What such a picture begins with if the model of the current one answers, too. */
+function wishOf({ wish }, { answer: { model } }) {
+  const { name, version } = model;
+  return wish?.model.name === name && wish.model.version === version ? wish : { model: { name, version } };
+}
+
+function isEqual(names, others) {
+  return names.length === others.length && names.every((name) => others.includes(name));
 }
 
 /** Which of the classes that are hidden in the current picture a picture has. */
