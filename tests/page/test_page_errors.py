@@ -95,6 +95,17 @@ def test_a_part_of_the_page_that_fails_is_reported_and_stops_nothing_else(browse
     await_answer(page, "third.png")
 
 
+def test_a_part_that_cannot_be_loaded_is_told(browse: Browse, page: Page) -> None:
+    browse.expect_complaint("ERR_FAILED")
+    browse.expect_complaint("Failed to fetch dynamically imported module")
+    choose(page, PNG)
+    await_answer(page)
+    page.route("**/figure/dialog.js", lambda route: route.abort())
+    with page.expect_event("dialog", lambda dialog: "could not be loaded" in dialog.message) as told:
+        page.get_by_role("button", name="Figure…").click(no_wait_after=True)
+    told.value.accept()
+
+
 def test_a_busy_service_is_asked_again_when_it_says(
     browse: Browse, serve_known: Callable[..., Server]
 ) -> None:

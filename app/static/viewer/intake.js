@@ -1,6 +1,7 @@
 /** Intake: takes files that are dropped, chosen, pasted or taken with the camera, samples, and opens the other ways. */
 
 import { byId } from "./dom.js";
+import { whenLoaded } from "./loading.js";
 import { isOfObjects } from "./object-names.js";
 import { visit } from "./visit.js";
 import { add } from "./worklist.js";
@@ -71,14 +72,9 @@ function takeKey() {
   if (key) visit.key = key;
 }
 
-async function openWay(name) {
+function openWay(name) {
   takeKey();
-  try {
-    (await import(`./later/${name}.js`)).open();
-  } catch (error) {
-    console.warn(error);
-    alert("This part of the page could not be loaded. Try again when the service answers.");
-  }
+  whenLoaded(() => import(`./later/${name}.js`), ({ open }) => open());
 }
 
 /** Pictures with files that have their objects, or such a file for the current picture. */

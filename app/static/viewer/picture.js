@@ -5,6 +5,8 @@ import { coverage } from "./outlines.js";
 import { page } from "./page.js";
 import { Problem } from "./requests.js";
 
+const SQUARE = 0.001; // the share by which the sides of a square pixel may differ
+
 let count = 0;
 
 export class Picture {
@@ -115,6 +117,19 @@ export class Picture {
     const size = this.answer?.image.pixel_size;
     if (!size) return null;
     return size.x === size.y ? size.x : Number(Math.sqrt(size.x * size.y).toPrecision(6));
+  }
+
+  /** The width and height { x, y } of a pixel in micrometres; null if unknown. */
+  get pixelSides() {
+    const { enteredPixelSize: side } = this;
+    if (side === undefined) return this.answer?.image.pixel_size ?? null;
+    return side === null ? null : { x: side, y: side };
+  }
+
+  /** Whether pixels are not square, so that a length in pixels means nothing by itself; as in docs/measures.md. */
+  get isSkewed() {
+    const { x, y } = this.pixelSides ?? { x: 1, y: 1 };
+    return Math.abs(x - y) > SQUARE * Math.max(x, y);
   }
 
   /** The share (0 to 1) of the picture that so many pixels are. */

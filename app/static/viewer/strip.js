@@ -1,6 +1,7 @@
 /** Strip: the pictures of this visit, each with its state. One that was removed can be put back. */
 
 import { byId, make } from "./dom.js";
+import { whenLoaded } from "./loading.js";
 import { number, percent } from "./units.js";
 import { lookAt, on, putBack, remove, visit } from "./visit.js";
 import { again } from "./worklist.js";
@@ -11,10 +12,7 @@ const items = new Map(); // picture → its elements
 const undo = byId("undo");
 const all = byId("all-pictures");
 
-all.addEventListener("click", async () => {
-  const { openSeries } = await import("./series/dialog.js"); // few visits have many pictures
-  openSeries();
-});
+all.addEventListener("click", () => whenLoaded(() => import("./series/dialog.js"), ({ openSeries }) => openSeries()));
 
 byId("undo-button").addEventListener("click", () => {
   const { picture } = visit.removed;

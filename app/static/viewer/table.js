@@ -118,8 +118,8 @@ function row(segment) {
     make("td", { className: "class", textContent: segment.class }),
     make("td", { className: "number", textContent: score(segment.score) }),
     make("td", { className: "number", textContent: bareArea(segment.area) }),
-    make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
-    make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
+    make("td", { className: "number", textContent: `${bareLength(width, "x")} × ${bareLength(height, "y")}` }),
+    make("td", { className: "number", textContent: `${bareLength(x, "x")}, ${bareLength(y, "y")}` }),
   ];
   const badge = { className: "edited", title: "Corrected by hand", textContent: "✎" };
   if (segment.edited) cells[0].append(make("span", badge));

@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { fit, showPixels, zoom } from "./gestures.js";
+import { whenLoaded } from "./loading.js";
 import { on, tell, visit } from "./visit.js";
 
 const STEP = 1.5;
@@ -26,14 +27,12 @@ byId("adjust-reset").addEventListener("click", () => look({ brightness: 1, contr
 // Safari cannot filter what is drawn on a canvas.
 byId("adjust").hidden = !("filter" in CanvasRenderingContext2D.prototype);
 
-byId("figure").addEventListener("click", async () => {
-  const { openFigure } = await import("./figure/dialog.js"); // few visits make one
-  openFigure();
-});
-byId("beside").addEventListener("click", async () => {
-  const { openComparison } = await import("./compare/dialog.js");
-  openComparison();
-});
+byId("figure").addEventListener("click", () =>
+  whenLoaded(() => import("./figure/dialog.js"), ({ openFigure }) => openFigure()),
+);
+byId("beside").addEventListener("click", () =>
+  whenLoaded(() => import("./compare/dialog.js"), ({ openComparison }) => openComparison()),
+);
 
 const split = byId("split");
 const compare = byId("compare");

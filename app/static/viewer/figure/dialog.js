@@ -60,7 +60,7 @@ async function current() {
     crop: extent.value === "view" ? viewport.seen() : viewport.whole(),
     numbers: numbers.value,
     colours: colours.value,
-    bar: bar.checked ? visit.current.pixelSize : null,
+    bar: bar.checked ? (visit.current.pixelSides?.x ?? null) : null,
     legend: legend.checked,
     view: { ...visit.view, filter: filterOf(visit.view) },
   });

@@ -95,7 +95,7 @@ function row(own) {
 }
 
 function field(own, end, label) {
-  const factor = () => factorOf(own.name, visit.current.pixelSize);
+  const factor = () => factorOf(own.name);
   const input = make("input", { type: "text", inputMode: "decimal", autocomplete: "off", placeholder: label.toLowerCase() });
   input.setAttribute("aria-label", label);
   if (own[end] !== null) input.value = Number((own[end] * factor()).toPrecision(6));

@@ -45,7 +45,11 @@ export function openMeasures() {
   });
   on("filter", showPlots);
   on("selection", () => scatter.draw());
-  on("units", () => visit.current?.answer && show());
+  on("units", () => {
+    if (!visit.current?.answer) return;
+    show();
+    complete(); // measures of pixels that are not square depend on their sides
+  });
   visit.pictures.forEach(takeUp);
   if (visit.current?.within) tell("filter");
   follow();
