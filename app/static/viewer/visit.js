@@ -37,6 +37,24 @@ export function on(changes, listener) {
   for (const change of changes.split(" ")) (listeners[change] ??= []).push(listener);
 }
 
+/**
+ * Call `listener` once after the frame in which these changes are seen, however many there are: for what may lag a
+ * little behind the picture, so that it need not wait for this.
+ */
+export function afterwards(changes, listener) {
+  let isDue = false;
+  on(changes, () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        isDue = false;
+        listener();
+      }),
+    );
+  });
+}
+
 /** Announce a change. An error in a listener is reported, and stops neither the others nor the caller. */
 export function tell(change, ...details) {
   for (const listener of listeners[change] ?? [])
