@@ -5,7 +5,7 @@ import { on, visit } from "./visit.js";
 
 const button = byId("measure");
 const problem = byId("measure-problem");
-let isLoaded = false;
+let isOpen = false;
 
 button.addEventListener("click", load);
 on("current pictures", enable);
@@ -13,16 +13,20 @@ on("current pictures", enable);
 function enable() {
   const { current } = visit;
   button.disabled = current?.state !== "done";
-  button.parentElement.hidden = isLoaded || current?.kind === "class"; // a class is not an object
+  button.parentElement.hidden = isOpen || current?.kind === "class"; // a class is not an object
 }
 
 async function load() {
   button.disabled = true;
   try {
     const { openMeasures } = await import("./plots/panel.js");
-    isLoaded = true;
+    isOpen = true;
     problem.hidden = true;
-    openMeasures();
+    openMeasures(() => {
+      isOpen = false;
+      enable();
+      button.focus();
+    });
   } catch {
     problem.textContent = "The measures could not be loaded. Try again when the service answers.";
     problem.hidden = false;

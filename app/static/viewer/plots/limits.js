@@ -7,7 +7,7 @@ import { visit } from "../visit.js";
 import { factorOf, titleAndUnit } from "./names.js";
 import { valueOf } from "./values.js";
 
-const set = new WeakMap(); // picture → { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels
+let set = new WeakMap(); // picture → { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels
 
 const list = make("ul", { className: "limits" });
 const add = make("button", { type: "button", textContent: "Add a filter" });
@@ -45,6 +45,17 @@ export function show(measures) {
 export function limit(name, least, most) {
   const own = ofPicture();
   own.limits = [...own.limits.filter((one) => one.name !== name), { name, least, most }];
+}
+
+/** Forget the limits of all pictures. */
+export function drop() {
+  set = new WeakMap();
+  for (const picture of visit.pictures) {
+    if (!picture.within) continue;
+    picture.within = null;
+    picture.filter();
+  }
+  if (visit.current?.answer) filter();
 }
 
 /** Filter by the limits that are set. */
