@@ -1,6 +1,6 @@
 /** Table: one row per object, sortable, and linked to the picture. */
 
-import { byId, make, swatch } from "./dom.js";
+import { byId, make, oncePerFrame, swatch } from "./dom.js";
 import { reveal } from "./gestures.js";
 import { LongTable, MOST } from "./long-table.js";
 import { areaUnit, bareArea, bareLength, lengthUnit, score } from "./units.js";
@@ -173,9 +173,14 @@ function mark() {
   const { lit, selected } = visit;
   marked = [lit, selected].filter(Boolean);
   for (const segment of [...before, ...marked]) showMark(table.rowOf(segment), segment);
-  const wanted = lit ?? selected;
-  if (wanted && !table.rowOf(wanted)?.matches(":hover, :focus-within")) table.reveal(wanted);
+  scrollToMarked();
 }
+
+/** Once for all that happens in a frame, because it costs a layout. */
+const scrollToMarked = oncePerFrame(() => {
+  const wanted = visit.lit ?? visit.selected;
+  if (wanted && !table.rowOf(wanted)?.matches(":hover, :focus-within")) table.reveal(wanted);
+});
 
 function showMark(element, segment) {
   if (!element) return;
