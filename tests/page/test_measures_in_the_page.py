@@ -146,3 +146,20 @@ def test_only_what_a_correction_changes_is_measured_again(measured: Page) -> Non
     assert len(answered.value.json()["segments"]) == 2  # the halves; no other object is near
     expect(page.locator(ROWS).last.locator("td:last-child")).not_to_have_text("…")
     page.locator("#view").press("e")
+
+
+def test_measures_can_be_closed_and_take_their_filters_with_them(measured: Page) -> None:
+    page = measured
+    page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("At least").fill("0.6")
+    expect(page.locator("#found")).to_have_text("2 objects")
+    page.get_by_role("button", name="Close the measures").click()
+    expect(page.locator("#measures")).to_be_hidden()
+    expect(page.locator("#found")).to_have_text("5 objects")
+    expect(page.locator("#headings th")).to_have_count(6)
+    again = page.get_by_role("button", name="Measure…")
+    expect(again).to_be_focused()
+    again.press("Enter")
+    expect(page.locator("#measures")).to_be_visible()
+    expect(page.locator(".limits li")).to_have_count(0)
+    assert last_column(page) == CIRCULARITY
