@@ -103,3 +103,34 @@ def test_micrometres_turn_up_everywhere_and_go_again(shown: Page) -> None:
 def test_a_size_that_no_pixel_has_is_none(shown: Page, nonsense: str) -> None:
     shown.get_by_label("A pixel is").fill(nonsense)
     expect(shown.locator("#total")).to_have_text("8,100 px²")
+
+
+def test_a_long_table_has_the_rows_in_reach_and_all_can_be_reached(shown: Page) -> None:
+    shown.get_by_role("radio", name="crowd").check()
+    expect(shown.locator("#found")).to_have_text("1,120 objects")
+    expect(shown.locator("#table table")).to_have_attribute("aria-rowcount", "1121")
+    assert shown.locator("#objects tr").count() < 100
+    table = shown.locator("#table")
+    heights = table.evaluate("(it) => [it.scrollHeight, it.querySelector('#objects tr').offsetHeight]")
+    assert heights[0] == pytest.approx(1121 * heights[1], rel=0.03)
+    table.evaluate("(it) => (it.scrollTop = it.scrollHeight / 2)")
+    middle = shown.locator("#objects tr[aria-rowindex='562']")
+    expect(middle.locator("td").first).to_have_text("561")
+    expect(middle).to_be_in_viewport()
+    width = table.evaluate("(it) => it.querySelector('th').offsetWidth")
+    focused = shown.locator("#objects button:focus")
+    shown.locator("#objects button[tabindex='0']").focus()
+    expect(focused).to_have_text("1")
+    shown.keyboard.press("End")
+    expect(focused).to_have_text("1120")
+    expect(focused).to_be_in_viewport()
+    table.evaluate("(it) => (it.scrollTop = 0)")
+    expect(shown.locator("#objects tr[aria-rowindex='5']")).to_be_in_viewport()
+    expect(focused).to_have_text("1120")  # it is still there, out of sight
+    assert table.evaluate("(it) => it.querySelector('th').offsetWidth") == width
+    shown.keyboard.press("ArrowUp")
+    expect(focused).to_have_text("1119")
+    for key, number in (("n", "1"), ("p", "1120")):
+        shown.locator("#view").press(key)
+        expect(shown.locator("#objects tr.selected")).to_be_in_viewport()
+        expect(shown.locator("#objects tr.selected button")).to_have_text(number)

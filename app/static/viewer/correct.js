@@ -12,7 +12,7 @@ let mode = null;
 button.addEventListener("click", toggle);
 addEventListener("keydown", (event) => {
   if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  if (button.disabled || isWriting(event.target)) return;
+  if (button.disabled || takesKeys(event.target)) return;
   event.preventDefault();
   toggle();
 });
@@ -32,7 +32,8 @@ async function toggle() {
   mode?.toggle();
 }
 
-/** Whether keys are text here. */
-export function isWriting(element) {
+/** Whether keys are text here, or belong to a dialog that is open. */
+export function takesKeys(element) {
+  if (document.querySelector("dialog[open]")) return true;
   return element.matches("input:not([type=range], [type=checkbox], [type=radio], [type=file]), textarea, select");
 }

@@ -20,8 +20,8 @@ const header = byId("header-model");
 const loaded = [...header.childNodes]; // which models are, as the server has written it
 
 choices.addEventListener("change", (event) => {
-  visit.model = event.target.value; // from now on
-  if (visit.current) use(visit.model);
+  const model = event.target.value;
+  if (!visit.current || use(model)) visit.model = model; // from now on
 });
 toAll.addEventListener("click", () => {
   const { model } = visit.current.asked;
@@ -39,9 +39,9 @@ function choose() {
   if (choice) choice.checked = true;
 }
 
-/** Segment the picture with this model, or with one that the service chooses. */
+/** Segment the picture with this model, or with one that the service chooses. Returns whether the user wants it. */
 function use(model) {
-  again(visit.current, { model, split: null });
+  return again(visit.current, { model, split: null });
 }
 
 /** Offer the model of this picture for all, if others were for another one. */

@@ -35,12 +35,12 @@ export class Picture {
   edits = { done: [], undone: [], segments: [] };
   numbers = 0; // the highest number that a segment has had
   shown = []; // the segments that pass the filter
-  covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
   /** Limits of measures: { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels; null: none. */
   limits = null;
   within = null; // a function: whether a segment's measures are within these limits; null: there are none
+  #covered = { shown: null, share: 0 };
   measured = []; // the groups of measures that the segments have: "shape", "intensity"
   values = null; // the measures by the segments' numbers, replaced when some are taken; null: nothing is measured
   wasReset = false; // another model has answered since the user set the threshold
@@ -211,8 +211,16 @@ export class Picture {
     this.shown = this.segments.filter(
       (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && (this.within?.(segment) ?? true),
     );
+  }
+
+  /** The share (0 to 1) of the picture that the objects shown cover. */
+  get covered() {
     const { shown, answer } = this;
-    this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
+    if (this.#covered.shown !== shown) {
+      const share = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
+      this.#covered = { shown, share };
+    }
+    return this.#covered.share;
   }
 
   /**

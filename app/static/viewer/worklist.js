@@ -52,11 +52,15 @@ export function takeUp(pictures, current = pictures[0]) {
   work();
 }
 
-/** Put a picture on the list again, after a problem or with other parameters, such as { model, page }. */
+/**
+ * Put a picture on the list again, after a problem or with other parameters, such as { model, page }.
+ *
+ * @returns whether it is: the user may want to keep corrections instead
+ */
 export function again(picture, wishes = {}) {
   if (!mayLoseCorrections(picture)) {
     if (picture === visit.current) tell("current"); // so that the controls show what is still asked for
-    return;
+    return false;
   }
   picture.abort?.abort();
   picture.asked = { ...picture.asked, ...wishes };
@@ -64,6 +68,7 @@ export function again(picture, wishes = {}) {
   picture.move("waiting");
   changed(picture);
   work();
+  return true;
 }
 
 /** Ask before a new answer replaces corrections. */
@@ -82,8 +87,9 @@ export function cancel(picture) {
   changed(picture);
 }
 
-/** Go back to the picture's last result. */
+/** Go back to the picture's last result; following pictures have its model again, too. */
 export function goBack(picture) {
+  if (visit.model === picture.asked.model) visit.model = picture.answered.model;
   picture.asked = picture.answered;
   picture.problem = null;
   picture.move("done");

@@ -1,6 +1,6 @@
 /** Keys: everything can be corrected without a mouse. The arrow keys move a cursor, and the space bar sets points. */
 
-import { isWriting } from "../correct.js";
+import { takesKeys } from "../correct.js";
 import { byId } from "../dom.js";
 import { redraw, viewport } from "../stage.js";
 import { visit } from "../visit.js";
@@ -16,7 +16,7 @@ const view = byId("view");
 addEventListener("keydown", onKey, true);
 
 function onKey(event) {
-  if (!isReady() || isWriting(event.target) || event.altKey) return;
+  if (!isReady() || takesKeys(event.target) || event.altKey) return;
   const action = actionFor(event);
   if (!action) return;
   event.preventDefault();

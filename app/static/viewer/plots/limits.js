@@ -45,6 +45,17 @@ export function limit(name, least, most) {
   own.limits = [...own.limits.filter((one) => one.name !== name), { name, least, most }];
 }
 
+/** Forget the limits of all pictures. */
+export function drop() {
+  for (const picture of visit.pictures) {
+    picture.limits = null;
+    if (!picture.within) continue;
+    picture.within = null;
+    picture.filter();
+  }
+  if (visit.current?.answer) filter();
+}
+
 /** Filter by the limits that are set. */
 export function apply() {
   restrict(visit.current);

@@ -28,6 +28,7 @@ export function namesIn({ segments }) {
 
 /** Take up the measures of an earlier visit. */
 export function recall(picture) {
+  if (sides.has(picture)) return; // it is of this visit
   const { segments, values } = picture;
   for (const segment of segments) if (values?.[segment.id]) known.set(segment, values[segment.id]);
   sides.set(picture, sidesOf(picture));
