@@ -155,7 +155,7 @@ def test_a_wrong_change_is_refused_and_nothing_changes(
 def manifests(client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Manifests of the versions 3, 4 and 5 of "stub" in MASKSERVE_MODEL_DIR; 5 has other classes."""
     monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(tmp_path))
-    classes = {"3": {}, "4": {}, "5": {"classes": ["background", "other"]}}
+    classes = {"3": {}, "4": {}, "5": {"classes": ["background", "other", "cell"]}}
     for version, values in classes.items():
         manifest = StubSegmenter(version=version, config={"num_classes": 3}, **values).bundle.manifest
         folder = tmp_path / "stub" / version
@@ -167,7 +167,7 @@ def manifests(client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("members", "why"),
     [
-        ({"shadow": "stub@5"}, "the classes of stub@5 (background, other) differ"),
+        ({"shadow": "stub@5"}, "the classes of stub@5 (background, other, cell) differ"),
         ({"traffic": "stub@3=100", "shadow": "stub@3"}, "it answers all callers of stub"),
         ({"traffic": "stub@3=100,stub@2=0", "shadow": "stub@3"}, "it answers all callers of stub"),
         ({"traffic": "", "shadow": "stub@4"}, "it answers all callers of stub"),  # the newest
