@@ -23,7 +23,9 @@ KINDS = {
     "gateway.networking.k8s.io/v1": ["Gateway", "HTTPRoute"],
     "monitoring.googleapis.com/v1": ["PodMonitoring", "Rules"],
     "networking.gke.io/v1": ["GCPBackendPolicy", "HealthCheckPolicy"],
+    "cloud.google.com/v1": ["ComputeClass"],
 }
+CLUSTER_WIDE = ("Namespace", "ComputeClass")
 VERBS = ["get", "list", "create", "patch", "delete"]
 
 Manifest = dict[str, Any]
@@ -112,6 +114,8 @@ def plural(kind: str) -> str:
     name = kind.lower()
     if name.endswith("y"):
         return f"{name[:-1]}ies"
+    if name.endswith("class"):
+        return f"{name}es"
     return name if name.endswith("rules") else f"{name}s"
 
 
@@ -136,7 +140,7 @@ def discovery(path: str) -> Manifest | None:
         {
             "name": plural(kind),
             "singularName": kind.lower(),
-            "namespaced": kind != "Namespace",
+            "namespaced": kind not in CLUSTER_WIDE,
             "kind": kind,
             "verbs": VERBS,
         }
