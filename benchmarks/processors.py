@@ -81,8 +81,8 @@ def _answer(server: Server, model: str, picture: bytes, count: int) -> None:
 
 
 def _cpu_seconds(root: int) -> float:
-    """User and system time of a process and its descendants, ended ones included."""
-    return sum(_own_cpu_seconds(process) for process in [root, *descendants(root)])
+    """User and system time of a process and all its descendants, including those that have ended."""
+    return sum(_own_cpu_seconds(process) for process in descendants(root))
 
 
 def _own_cpu_seconds(process: int) -> float:
