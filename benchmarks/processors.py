@@ -16,7 +16,7 @@ from benchmarks.pictures import SAMPLE
 from benchmarks.service import Server, run_together, running
 from model.pictures import read
 
-# What ONEDNN_MAX_CPU_ISA limits the inference engine to, and the flag of a processor that has these instructions.
+# Values of ONEDNN_MAX_CPU_ISA, which limits the inference engine, and the flags of processors that have them.
 INSTRUCTIONS = {
     "AVX512_CORE_AMX": "amx_int8",
     "AVX512_CORE_BF16": "avx512_bf16",
@@ -32,8 +32,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def processors() -> list[dict[str, Any]]:
     """A row for each set of instructions that this processor has, and each model.
 
-    CPU time rather than wall time, so that other programs on the machine disturb it little; the best of three runs.
-    It includes everything that the service does for a request, such as decoding and encoding.
+    CPU time rather than wall time, so that other programs on the machine disturb it little; the best of three
+    runs. It includes everything that the service does for a request, such as decoding and encoding.
     """
     picture = cv2.imencode(".png", cv2.resize(read(SAMPLE), (SIDE, SIDE)))[1].tobytes()
     rows = []

@@ -1,7 +1,7 @@
 """Write the alerts as policies of Cloud Monitoring: python -m scripts.alert_policies
 
-From the rules for Prometheus, docs/monitoring/rules.yml and scripts/gcp/monitoring/rules.yml, which are tested. Run it
-after a change there. The policy MaskServeUnreachable is not among them: uptime checks are no metric of Prometheus.
+From the rules for Prometheus, docs/monitoring/rules.yml and scripts/gcp/monitoring/rules.yml, which are tested.
+Run it after a change there. It does not write MaskServeUnreachable: an uptime check is no metric of Prometheus.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def of_production(query: str) -> str:
 def _policy(rule: dict[str, Any]) -> dict[str, Any]:
     name, notes = rule["alert"], rule["annotations"]
     minutes = int(rule.get("for", "0m").removesuffix("m"))
+    paragraphs = (_in_words(notes["summary"]), notes["description"], f"More: docs/alerts.md, {name}.")
     return {
         "displayName": name,
         "severity": _SEVERITIES[rule["labels"]["severity"]],
         "documentation": {
             "mimeType": "text/markdown",
-            "content": f"{_in_words(notes['summary'])}\n\n{notes['description']}\n\nMore: docs/alerts.md, {name}.",
+            "content": "\n\n".join(paragraphs),
         },
         "combiner": "OR",
         "conditions": [

@@ -41,7 +41,6 @@ API = {
 }
 
 
-
 def api_of(words: list[str]) -> str | None:
     """The API that answers the command of these words, which follow "gcloud"."""
     plain = [word for word in words if word not in ("alpha", "beta")]
@@ -49,7 +48,16 @@ def api_of(words: list[str]) -> str | None:
 
 
 _CREATE = ("create", "create-auto", "deploy")
-_CHANGES = (*_CREATE, "add", "add-iam-policy-binding", "delete", "enable", "service-agent", "submit", "update")
+_CHANGES = (
+    *_CREATE,
+    "add",
+    "add-iam-policy-binding",
+    "delete",
+    "enable",
+    "service-agent",
+    "submit",
+    "update",
+)
 _LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.

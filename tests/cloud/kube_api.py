@@ -21,7 +21,7 @@ KINDS = {
     "autoscaling/v2": ["HorizontalPodAutoscaler"],
     "networking.k8s.io/v1": ["NetworkPolicy"],
     "gateway.networking.k8s.io/v1": ["Gateway", "HTTPRoute"],
-    "monitoring.googleapis.com/v1": ["PodMonitoring", "Rules"],
+    "monitoring.googleapis.com/v1": ["PodMonitoring"],
     "networking.gke.io/v1": ["GCPBackendPolicy", "HealthCheckPolicy"],
     "cloud.google.com/v1": ["ComputeClass"],
 }
@@ -116,7 +116,7 @@ def plural(kind: str) -> str:
         return f"{name[:-1]}ies"
     if name.endswith("class"):
         return f"{name}es"
-    return name if name.endswith("rules") else f"{name}s"
+    return f"{name}s"
 
 
 def discovery(path: str) -> Manifest | None:

@@ -1,4 +1,4 @@
-"""What a project must hold so that somebody is told when the service fails: every alert, to the address given."""
+"""What a project must hold so that somebody is told of failures: every alert, to the address given."""
 
 from __future__ import annotations
 

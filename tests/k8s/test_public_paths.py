@@ -27,7 +27,7 @@ def rules_of(rendered: Rendered) -> list[Manifest]:
 
 
 def passes(rendered: Rendered, path: str) -> bool:
-    """Whether some rule matches the path, as the Gateway API defines it: by whole segments, without decoding."""
+    """Whether a rule matches the path as the Gateway API defines it: by whole segments, without decoding."""
     for rule in rules_of(rendered):
         for match in rule.get("matches", [{"path": {"type": "PathPrefix", "value": "/"}}]):
             kind, value = match["path"]["type"], match["path"]["value"]
@@ -42,7 +42,9 @@ def test_callers_reach_every_route_but_those_that_are_not_for_them(rendered: Ren
     assert {path for path in paths if not passes(rendered, path)} == NOT_FOR_CALLERS
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "//metrics", "/METRICS", "/metrics;a"])
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics/", "/%6detrics", "//metrics", "/METRICS", "/metrics;a"]
+)
 def test_metrics_cannot_be_reached_however_they_are_written(rendered: Rendered, path: str) -> None:
     assert not passes(rendered, path)
 
