@@ -1,7 +1,7 @@
 """Write the alerts as policies of Cloud Monitoring: python -m scripts.alert_policies
 
-From the rules for Prometheus, docs/monitoring/rules.yml and scripts/gcp/monitoring/rules.yml, which are tested.
-Run it after a change there. It does not write MaskServeUnreachable: an uptime check is no metric of Prometheus.
+From the rules for Prometheus in docs/monitoring/rules.yml and scripts/gcp/monitoring/rules.yml, which are
+tested. Run it after a change there. It does not write MaskServeUnreachable, which is about an uptime check.
 """
 
 from __future__ import annotations

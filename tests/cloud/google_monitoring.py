@@ -20,7 +20,7 @@ Options = dict[str, str]
 
 
 def name_of(kind: str, options: Options) -> str | None:
-    """The name of a thing that is made or changed, which options or a file say; None: the words of the call do."""
+    """The name of a thing that is made or changed, as options or a file have it; None: its words do."""
     if kind == "monitoring channels":
         return options.get("channel-labels", "").partition("email_address=")[2] or None
     if kind == "monitoring policies" and "policy-from-file" in options:
