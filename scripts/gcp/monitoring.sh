@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Who is told when something is wrong, and of what: alert policies, uptime check, dashboard, budget.
+# Who is told when something is wrong, and of what: alert policies, uptime check, dashboard, budget. Policies and channels
+# are in gcloud's alpha and beta groups, because only recent versions have them in the general one.
 
 create_monitoring() {
     local file channel

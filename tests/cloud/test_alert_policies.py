@@ -67,6 +67,17 @@ def test_google_takes_the_policies_and_the_dashboard() -> None:
     assert unknown_fields(FOLDER / "dashboard.json", *files().values()) == ""
 
 
+def test_tiles_of_the_dashboard_lie_side_by_side() -> None:
+    layout = json.loads((FOLDER / "dashboard.json").read_text())["mosaicLayout"]
+    taken: set[tuple[int, int]] = set()
+    for tile in layout["tiles"]:
+        left, top = tile["xPos"], tile["yPos"]
+        cells = {(x, y) for x in range(left, left + tile["width"]) for y in range(top, top + tile["height"])}
+        assert left + tile["width"] <= layout["columns"]
+        assert not cells & taken, tile["widget"]["title"]
+        taken |= cells
+
+
 def test_a_field_that_google_does_not_have_is_noticed(tmp_path: Path) -> None:
     policy = json.loads(files()["MaskServeErrors"].read_text())
     policy["conditions"][0]["conditionPrometheusQueryLanguage"]["for"] = "5m"
