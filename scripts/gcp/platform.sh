@@ -8,6 +8,7 @@ enable_apis() {
         ondemandscanning pubsub run secretmanager storage
     )
     [[ ! $source_repository ]] || wanted+=(sourcerepo)
+    [[ ! $budget ]] || wanted+=(cloudbilling billingbudgets)
     there gcloud services list --enabled --format='value(config.name)' \
         || fail "could not list the APIs that are enabled in project $project"
     for api in "${wanted[@]/%/.googleapis.com}"; do

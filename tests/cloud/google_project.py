@@ -16,18 +16,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import google_monitoring
+
 NAME, NUMBER = "my-project", "123456789"
 CLIENT = Path(__file__).with_name("gcloud_client.sh")
 
 # The API that answers a group of commands. The groups that are missing need none.
 API = {
     "artifacts": "artifactregistry",
+    "billing budgets": "billingbudgets",
+    "billing projects": "cloudbilling",
     "builds": "cloudbuild",
     "certificate-manager": "certificatemanager",
     "compute": "compute",
     "container": "container",
     "iam": "iam",
     "logging": "logging",
+    "monitoring": "monitoring",
     "pubsub": "pubsub",
     "run": "run",
     "secrets": "secretmanager",
@@ -35,9 +40,25 @@ API = {
     "storage": "storage",
 }
 
+
+def api_of(words: list[str]) -> str | None:
+    """The API that answers the command of these words, which follow "gcloud"."""
+    plain = [word for word in words if word not in ("alpha", "beta")]
+    return API.get(" ".join(plain[:2])) or API.get(plain[0])
+
+
 _CREATE = ("create", "create-auto", "deploy")
-_CHANGES = (*_CREATE, "add", "add-iam-policy-binding", "delete", "enable", "service-agent", "submit")
-_LOOK_UPS = ("describe", "get-iam-policy", "list")
+_CHANGES = (
+    *_CREATE,
+    "add",
+    "add-iam-policy-binding",
+    "delete",
+    "enable",
+    "service-agent",
+    "submit",
+    "update",
+)
+_LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
 _PLACES = ("connection", "global", "location", "map", "region")
@@ -146,7 +167,7 @@ class Project:
         for beginning, text in self.answers.items():
             if line.startswith(beginning):
                 return text
-        api = API.get(call.kind.split()[0])
+        api = api_of(words)
         if api and api not in self.enabled:
             raise Refused(f"ERROR: SERVICE_DISABLED: {api} has not been used in project {NUMBER} before")
         if call.verb in _LOOK_UPS:
@@ -159,6 +180,8 @@ class Project:
             return self.account
         if call.kind == "services":
             return "\n".join(f"{api}.googleapis.com" for api in self.enabled)
+        if call.kind in google_monitoring.KINDS:
+            return google_monitoring.look_up(call.kind, self.of_kind(call.kind))
         if call.verb == "list":
             return self.things.get((call.kind, call.name), {}).get("listed", "")
         options = self._existing(call.kind, call.name, call.options) if call.kind != "projects" else {}
@@ -191,6 +214,8 @@ class Project:
                 self._existing(call.kind, call.name, call.options)
             self._known(call.options["member"])
             self.bindings.add(Binding(call.options["role"], call.thing, call.options["member"]))
+        elif call.verb == "update":
+            self.things[call.kind, call.name] |= call.options
         elif call.verb == "add":
             self._existing("secrets", call.name, {})
             self.written[call.name] = written
@@ -313,6 +338,8 @@ class _Call(NamedTuple):
         verb = next((word for word in plain if word in (*_CHANGES, *_LOOK_UPS)), plain[-1])
         at = plain.index(verb)
         kind = "run services" if verb == "deploy" else " ".join(plain[:at])
+        if name := google_monitoring.name_of(kind, options):
+            return cls(kind, verb, [name], options)
         names = [options["name"]] if kind == "builds triggers" and "name" in options else plain[at + 1 :]
         if kind == "iam service-accounts":
             names = [re.sub("@.*", "", name) for name in names]

@@ -14,6 +14,7 @@ from functools import cache
 
 import yaml
 from google_project import API, NAME, Project, Refused
+from monitoring_needs import monitoring_lacks
 from pipeline import BUILD, substituted
 from project_rights import (
     KEYS,
@@ -43,6 +44,7 @@ def lacking(project: Project) -> list[str]:
             *_delivery(project),
             *_entrances(project),
             *_builds(project),
+            *monitoring_lacks(project, DOMAIN),
             *_as_by_hand(project),
             *_removal(project),
         ]
@@ -270,9 +272,11 @@ def _removal(project: Project) -> Iterator[str]:
             yield f"docs/deploy-gcp.md removes what is not there: {refusal}"
     by_words = {  # removed with what they are in, or told in a sentence
         "artifacts docker images",
+        "billing budgets",
         "builds repositories",
         "compute networks",
         "iam service-accounts",
+        *(f"monitoring {kind}" for kind in ("channels", "dashboards", "policies", "uptime")),
         "secrets versions",
         "source repos",
         "storage buckets",

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import yaml
-from google_project import API, NAME, NUMBER, Binding, Project
+from google_project import NAME, NUMBER, Binding, Project, api_of
 from pipeline import BUILD
 from workspace import ROOT
 
@@ -100,7 +100,7 @@ def missing_apis(project: Project) -> Iterator[str]:
     needed = {"iam": "accounts are made", "run": "the function is on Cloud Run"}
     used = [*step_commands(), *map(" ".join, (*in_docs("deploy-gcp.md"), *project.calls))]
     for command in used:
-        if command.startswith("gcloud ") and (api := API.get(command.split()[1])):
+        if command.startswith("gcloud ") and (api := api_of(command.split()[1:])):
             needed[api] = command
         if "docker images scan" in command:
             needed["ondemandscanning"] = command

@@ -11,7 +11,7 @@ from workspace import ROOT
 
 _SCRIPTS = (
     "scripts/gcp-setup.sh",
-    *(f"scripts/gcp/{part}.sh" for part in ("platform", "events", "triggers")),
+    *(f"scripts/gcp/{part}.sh" for part in ("platform", "events", "triggers", "monitoring")),
 )
 
 _REST = r".*(?:(?<=\\)\n.*)*"  # of a command, over the lines that it is continued on

@@ -33,6 +33,7 @@ def test_the_project_has_what_is_needed_and_no_more(cloud: Cloud, repository: tu
 FIRST_STEPS = {
     "scripts/gcp/events.sh": "create_buckets_and_topics",
     "scripts/gcp/triggers.sh": "create_triggers",
+    "scripts/gcp/monitoring.sh": "create_monitoring",
 }
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from gcloud_lint import complaints
+from google_monitoring import resource
 from google_project import Project
 from project_rights import in_docs
-from setup_run import GITHUB, SOURCE_REPOSITORIES, Cloud, empty_cloud
+from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
 
 
 @pytest.fixture
@@ -63,8 +64,14 @@ def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
             "/builder:2027.1",
             "gcloud builds submit scripts/gcp/builder",
         ),
+        (
+            "scripts/gcp/monitoring/policies/MaskServeSlow.json",
+            "> 10",
+            "> 5",
+            "gcloud alpha monitoring policies update projects/my-project/policies/",
+        ),
     ],
-    ids=["the function's code", "the function's limits", "the tag of the image of the steps"],
+    ids=["the function's code", "the function's limits", "the tag of the image of the steps", "an alert"],
 )
 def test_what_changed_is_deployed_or_built_again_and_nothing_else(
     set_up_before: Cloud, file: str, old: str, new: str, change: str
@@ -74,6 +81,32 @@ def test_what_changed_is_deployed_or_built_again_and_nothing_else(
     assert set_up_before.set_up(*GITHUB).returncode == 0
     (made,) = set_up_before.project.changes()
     assert made.startswith(change)
+
+
+def test_whoever_is_told_instead_is_told_of_every_alert(set_up_before: Cloud) -> None:
+    again = set_up_before.set_up(*GITHUB, "--alert-email", "day@example.org")
+    assert again.returncode == 0, again.stderr
+    channel = resource("monitoring channels", "day@example.org")
+    told = [
+        options["set-notification-channels"]
+        for options in set_up_before.project.of_kind("monitoring policies").values()
+    ]
+    assert told == [channel] * len(told)
+    # Google answers each with a list: it takes a second, and there are two dozen policies.
+    assert (
+        len([call for call in set_up_before.project.calls if call[2:5] == ["monitoring", "policies", "list"]])
+        == 1
+    )
+
+
+def test_without_an_address_there_are_no_alerts_and_that_is_said(cloud: Cloud) -> None:
+    done = cloud.run(*SETUP[:4])
+    assert done.returncode == 0, done.stderr
+    assert "nobody will be told when the service fails" in done.stdout
+    assert not cloud.project.of_kind("monitoring policies")
+    assert not cloud.project.of_kind("billing budgets")
+    assert not {"cloudbilling", "billingbudgets"} & cloud.project.enabled
+    assert cloud.project.of_kind("monitoring uptime")
 
 
 def test_a_function_that_did_not_become_ready_is_deployed_again_until_it_is(cloud: Cloud) -> None:
@@ -244,6 +277,8 @@ def test_github_asks_for_a_person_and_the_address_is_told(cloud: Cloud) -> None:
         (("p", "q", "--domain", "d"), "expected one project, got two: p and q"),
         (("p", "--domain", "d", "--github", "maskserve"), "--github must be OWNER/NAME, not 'maskserve'"),
         (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "cannot be combined"),
+        (("p", "--domain", "d", "--alert-email", "me"), "--alert-email must be an address, not 'me'"),
+        (("p", "--domain", "d", "--budget", "much"), "--budget must be an amount such as 500EUR, not 'much'"),
     ],
 )
 def test_a_call_that_cannot_be_meant_is_refused_before_anything_is_asked(
@@ -265,6 +300,7 @@ def test_gcloud_has_each_command_and_option_that_is_used(
     finished: Project, cloud: Cloud, tmp_path: Path
 ) -> None:
     assert cloud.set_up(*SOURCE_REPOSITORIES).returncode == 0
+    assert cloud.set_up(*SOURCE_REPOSITORIES, "--alert-email", "day@example.org").returncode == 0
     commands = [*in_docs("deploy-gcp.md"), *finished.calls, *cloud.project.calls]
     # One of those that differ in names and values alone: gcloud takes a tenth of a second for each.
     values = re.compile(r"=\S*|\S+[@/]\S+|\S*(?:maskserve|my-project)\S*")

@@ -129,7 +129,8 @@ def test_a_canary_gets_its_share_and_a_shadow_gets_copies(tmp_path: Path, order:
     made_up = yaml.safe_load((K8S / "overlays" / "production" / "kustomization.yaml").read_text())
     made_up["components"] += [f"../../components/{name}" for name in order]
     rendered = render_made_up(tmp_path / "k8s", made_up)
-    (rule,) = rendered.one("HTTPRoute", "maskserve")["spec"]["rules"]
+    rule = rendered.one("HTTPRoute", "maskserve")["spec"]["rules"][0]
+    assert "/api" in [match["path"]["value"] for match in rule["matches"]]
     weights = {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
     assert weights == {"maskserve": 95, "maskserve-canary": 5}
     (mirror,) = rule["filters"]
@@ -139,11 +140,6 @@ def test_a_canary_gets_its_share_and_a_shadow_gets_copies(tmp_path: Path, order:
 def test_canary_and_shadow_have_images_of_their_own(everything: Rendered) -> None:
     images = [container_of(server)["image"] for server in everything.servers()]
     assert len(images) == 3 == len(set(images))
-
-
-def test_canary_and_shadow_run_on_the_same_nodes_as_the_others(everything: Rendered) -> None:
-    for server in everything.servers():
-        assert pod_of(server)["nodeSelector"]["cloud.google.com/machine-family"] == "c3"
 
 
 def test_pods_are_spread_over_zones_and_nodes(rendered: Rendered) -> None:
