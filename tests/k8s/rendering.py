@@ -17,7 +17,12 @@ K8S = Path(__file__).parents[2] / "k8s"
 OVERLAYS = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 COMPONENTS = sorted(folder.name for folder in (K8S / "components").iterdir())
 
-STANDS_ON = {"canary": ["gateway"], "shadow": ["gateway"], "queue-hpa": ["monitoring"]}
+STANDS_ON = {
+    "canary": ["gateway"],
+    "internal": ["gateway"],
+    "shadow": ["gateway"],
+    "queue-hpa": ["monitoring"],
+}
 """Components that others need before them, as their pages say."""
 
 Manifest = dict[str, Any]
