@@ -1,4 +1,4 @@
-"""scripts/require-attestations.sh: GKE refuses what Cloud Build has not attested, once something is attested."""
+"""scripts/require-attestations.sh: once a build is attested, GKE refuses what Cloud Build has not built."""
 
 from __future__ import annotations
 
