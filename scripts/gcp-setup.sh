@@ -8,6 +8,12 @@ source scripts/gcp/changes.sh
 # shellcheck source-path=SCRIPTDIR
 source scripts/gcp/platform.sh
 # shellcheck source-path=SCRIPTDIR
+source scripts/gcp/supply.sh
+# shellcheck source-path=SCRIPTDIR
+source scripts/gcp/cluster.sh
+# shellcheck source-path=SCRIPTDIR
+source scripts/gcp/entrances.sh
+# shellcheck source-path=SCRIPTDIR
 source scripts/gcp/events.sh
 # shellcheck source-path=SCRIPTDIR
 source scripts/gcp/triggers.sh
@@ -65,11 +71,14 @@ number=$found
 accounts=$project.iam.gserviceaccount.com
 
 enable_apis
-create_accounts
-create_repository
+create_build_accounts
+create_repositories
 create_source_bucket
+create_records
 create_key maskserve-api-key  # for callers
 create_key maskserve-events-key  # for the function: each key has its own rate limit
+create_node_account
+create_network
 create_cluster
 create_builder  # after the cluster: by then the roles that the build needs have taken effect everywhere
 create_models_bucket
@@ -82,8 +91,5 @@ create_triggers
 create_monitoring
 [[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 
-there gcloud compute addresses describe maskserve --global --format='value(address)' || true
-address=$found
-there gcloud compute addresses describe maskserve-staging --global --format='value(address)' || true
-echo "Setup is complete. Point DNS for $domain to ${address:-the address maskserve}, and for staging.$domain to" \
-    "${found:-the address maskserve-staging}."
+echo "Setup is complete."
+print_records

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import google_monitoring
 
 NAME, NUMBER = "my-project", "123456789"
+ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("gcloud_client.sh")
 
 # The API that answers a group of commands. The groups that are missing need none.
@@ -48,28 +49,33 @@ def api_of(words: list[str]) -> str | None:
 
 
 _CREATE = ("create", "create-auto", "deploy")
+_ALTER = ("set-cleanup-policies", "update")
 _CHANGES = (
     *_CREATE,
+    *_ALTER,
     "add",
     "add-iam-policy-binding",
     "delete",
     "enable",
     "service-agent",
     "submit",
-    "update",
 )
 _LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
-_PLACES = ("connection", "global", "location", "map", "region")
+_PLACES = ("connection", "global", "location", "map", "region", "router")
 
 # Options that name another thing, and what it is.
 _OTHERS = {
     "certificates": "certificate-manager certificates",
     "connection": "builds connections",
     "dead-letter-topic": "pubsub topics",
+    "dns-authorizations": "certificate-manager dns-authorizations",
     "gcs-source-staging-dir": "storage buckets",
     "map": "certificate-manager maps",
+    "network": "compute networks",
+    "router": "compute routers",
+    "subnet": "compute networks subnets",
     "repo": "source repos",
     "repository": "builds repositories",
     "topic": "pubsub topics",
@@ -77,6 +83,7 @@ _OTHERS = {
 
 # What a look-up's format asks for, and the option by which it was given, or what Google answers.
 _GIVEN = {
+    "(domain)": "domain",
     "managed.domains": "domains",
     "remoteUri": "remote-uri",
     "hostname": "hostname",
@@ -90,6 +97,7 @@ _ANSWERS = {
     "(projectNumber)": NUMBER,
     "(address)": "203.0.113.7",
 }
+INTERNAL_ADDRESS = "10.132.0.5"
 
 
 class Binding(NamedTuple):
@@ -193,6 +201,16 @@ class Project:
             return f"{fingerprint}\t['{options.get('ready', 'True')}']"
         if "installationState" in asked:
             return self.connection
+        if "filename" in asked:
+            return f"{options.get('repository', options.get('repo', ''))}\t{options.get('build-config', '')}"
+        if "privateIpGoogleAccess" in asked:
+            return str("enable-private-ip-google-access" in options)
+        if "cleanupPolicies" in asked:
+            return (ROOT / options["policy"]).read_text() if "policy" in options else "{}"
+        if "dnsResourceRecord" in asked:
+            return f"_acme-challenge.{options['domain']}. CNAME 1.authorize.certificatemanager.goog."
+        if "(address)" in asked and "subnet" in options:
+            return INTERNAL_ADDRESS
         if "(location)" in asked:
             return options.get("location", "us").upper()
         for part, option in _GIVEN.items():
@@ -207,15 +225,20 @@ class Project:
             for name in call.names:
                 self._existing(call.kind, name, call.options)
                 del self.things[call.kind, name]
+        elif call.verb in _ALTER:
+            options = self._existing(call.kind, call.name, call.options)
+            if missing := [place for place in _PLACES if place in options and place not in call.options]:
+                raise Refused(f"ERROR: --{missing[0]} is required")
+            options.update(call.options)
         elif call.kind in ("services identity", "storage") and call.verb in ("create", "service-agent"):
             self.agents.add(call.options.get("service", "storage.googleapis.com"))
         elif call.verb == "add-iam-policy-binding":
             if call.kind != "projects":
                 self._existing(call.kind, call.name, call.options)
             self._known(call.options["member"])
+            if call.options["role"].startswith("projects/"):
+                self._existing("iam roles", call.options["role"].rpartition("/")[2], {})
             self.bindings.add(Binding(call.options["role"], call.thing, call.options["member"]))
-        elif call.verb == "update":
-            self.things[call.kind, call.name] |= call.options
         elif call.verb == "add":
             self._existing("secrets", call.name, {})
             self.written[call.name] = written
@@ -235,12 +258,12 @@ class Project:
             bucket = staging.rpartition("/")[0]
             self._allows(call, "roles/storage.objectViewer", f"storage buckets {bucket}")
             self._allows(call, "roles/logging.logWriter", f"projects {NAME}")
-            image = call.options.get("substitutions", "").partition("_IMAGE=")[2]
-            repository = image.split("/")[2] if image else "maskserve"
-            self._existing("artifacts repositories", repository, {})
-            self._allows(call, "roles/artifactregistry.writer", f"artifacts repositories {repository}")
-            if image:
-                self.things["artifacts docker images", image] = call.options
+            given = dict(pair.split("=", 1) for pair in call.options["substitutions"].split(","))
+            for option, role in (("_IMAGE", "writer"), ("_BASE", "reader"), ("_DOCKER_HUB", "reader")):
+                repository = given[option].split("/")[2]
+                self._existing("artifacts repositories", repository, {})
+                self._allows(call, f"roles/artifactregistry.{role}", f"artifacts repositories {repository}")
+            self.things["artifacts docker images", given["_IMAGE"]] = call.options
             return
         if call.verb == "deploy":
             secret = call.options.get("set-secrets", "=:").partition("=")[2].partition(":")[0]
@@ -254,9 +277,13 @@ class Project:
             topic = f"//pubsub.googleapis.com/projects/p/topics/{call.options['topic']}"
             self.things[call.kind, call.name] = call.options | {"listed": f'[{{"topic": "{topic}"}}]'}
             return
+        elif call.kind == "iam roles" and "project" not in call.options:
+            raise Refused("ERROR: --organization or --project is required")
         elif (call.kind, call.name) in self.things:
             raise Refused(f"ERROR: ALREADY_EXISTS: {call.thing} exists")
         self.things[call.kind, call.name] = call.options
+        if call.options.get("subnet-mode") == "auto":  # a subnet in each region
+            self.things["compute networks subnets", call.name] = {"region": "europe-west1"}
 
     def _existing(self, kind: str, name: str, where: dict[str, str]) -> dict[str, str]:
         name = (

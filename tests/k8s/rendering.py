@@ -19,6 +19,7 @@ COMPONENTS = sorted(folder.name for folder in (K8S / "components").iterdir())
 
 STANDS_ON = {
     "canary": ["gateway"],
+    "internal": ["gateway"],
     "shadow": ["gateway"],
     "spot": ["machines"],
     "queue-hpa": ["monitoring"],
