@@ -35,12 +35,12 @@ API = {
     "storage": "storage",
 }
 
-_CREATE = ("create", "create-auto", "deploy")
+_CREATE = ("create", "create-auto", "create-oidc", "deploy")
 _CHANGES = (*_CREATE, "add", "add-iam-policy-binding", "delete", "enable", "service-agent", "submit")
 _LOOK_UPS = ("describe", "get-iam-policy", "list")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
-_PLACES = ("connection", "global", "location", "map", "region")
+_PLACES = ("connection", "global", "location", "map", "region", "workload-identity-pool")
 
 # Options that name another thing, and what it is.
 _OTHERS = {
@@ -52,10 +52,12 @@ _OTHERS = {
     "repo": "source repos",
     "repository": "builds repositories",
     "topic": "pubsub topics",
+    "workload-identity-pool": "iam workload-identity-pools",
 }
 
 # What a look-up's format asks for, and the option by which it was given, or what Google answers.
 _GIVEN = {
+    "attributeCondition": "attribute-condition",
     "managed.domains": "domains",
     "remoteUri": "remote-uri",
     "hostname": "hostname",
