@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from gcloud_lint import complaints, gcloud_commands
+from gcloud_messages import complaint
 from workspace import HERE, ROOT, Workspace
 
 from app.configuration.settings import DEFINITIONS, Settings
@@ -19,7 +19,6 @@ from app.configuration.settings import DEFINITIONS, Settings
 IMAGE = "europe-west1-docker.pkg.dev/my-project/maskserve/maskserve@sha256:" + "ab" * 32
 OLD = "maskserve-20261101-101010"
 URL = "https://candidate---maskserve-x-ew.a.run.app"
-SDK = Path("/usr/lib/google-cloud-sdk")
 SERVICE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/cloud-run/service.yaml").read_text())
 POD = SERVICE["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
@@ -168,33 +167,10 @@ def test_gcloud_has_every_command_and_option(cloud: Workspace, tmp_path: Path) -
 # --- The service
 
 
-READ_AS_GCLOUD_DOES = """
-import json, sys
-from googlecloudsdk.api_lib.util import messages as messages_util
-from googlecloudsdk.generated_clients.apis.run.v1 import run_v1_messages as messages
-messages_util.DictToMessageWithErrorCheck(json.load(sys.stdin), messages.Service)
-"""
-
-
-def complaint(service: dict[str, Any]) -> str:
-    """What gcloud says when it reads the service for `run services replace`."""
-    if not SDK.exists():
-        pytest.skip("gcloud is missing, which has the schema: https://cloud.google.com/sdk/docs/install")
-    python = SDK / "platform/bundledpythonunix/bin/python3"
-    read = subprocess.run(
-        [python if python.exists() else "python3", "-c", READ_AS_GCLOUD_DOES],
-        env={"PYTHONPATH": f"{SDK / 'lib'}:{SDK / 'lib/third_party'}", "PATH": "/usr/bin:/bin"},
-        input=json.dumps(service),
-        capture_output=True,
-        text=True,
-    )
-    return read.stderr
-
-
 def test_it_fits_the_schema_of_cloud_run(cloud: Workspace) -> None:
-    assert complaint(SERVICE) == ""
+    assert complaint("run.v1", "Service", SERVICE) == ""
     deploy(cloud)
-    assert complaint(deployed(cloud)) == ""
+    assert complaint("run.v1", "Service", deployed(cloud)) == ""
 
 
 @pytest.mark.parametrize(
@@ -204,7 +180,7 @@ def test_it_fits_the_schema_of_cloud_run(cloud: Workspace) -> None:
 def test_the_schema_finds_a_wrong_field_and_a_wrong_value(old: str, new: str) -> None:
     text = (ROOT / "deploy/cloud-run/service.yaml").read_text()
     assert old in text
-    assert complaint(yaml.safe_load(text.replace(old, new)))
+    assert complaint("run.v1", "Service", yaml.safe_load(text.replace(old, new)))
 
 
 KNOWN = {  # docs.cloud.google.com/run/docs/reference/yaml/v1
