@@ -33,7 +33,7 @@ lint: $(VENV)/.ready-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## test k8s/, including checkov's policies
+check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready $(VENV)/helm/.ready  ## test k8s/, with checkov's policies and Helm
 	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
@@ -105,6 +105,12 @@ $(VENV)/kserve/.ready: requirements-kserve.txt | $(BIN)/python
 $(VENV)/checkov/.ready: requirements-checkov.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet -r requirements-checkov.txt
+	touch $@
+
+# And Helm's library, for the same reason.
+$(VENV)/helm/.ready: requirements-helm.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/helm
+	$(VENV)/helm/bin/pip install --quiet -r requirements-helm.txt
 	touch $@
 
 $(BIN)/python:
