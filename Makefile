@@ -33,7 +33,7 @@ lint: $(VENV)/.ready-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## test k8s/, including checkov's policies
+check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready $(VENV)/helm/.ready  ## test k8s/, with checkov's policies and Helm
 	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
@@ -110,6 +110,12 @@ $(VENV)/checkov/.ready: locks/checkov.txt | $(BIN)/python
 	$(VENV)/checkov/bin/pip $(PIP) -r locks/checkov.txt
 	touch $@
 
+# And Helm's library, for the same reason.
+$(VENV)/helm/.ready: locks/helm.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/helm
+	$(VENV)/helm/bin/pip $(PIP) -r locks/helm.txt
+	touch $@
+
 # For Linux and macOS, x86 and Arm, Python 3.11 and later (--universal). What is locked already stays as it is, unless a
 # pin asks for another version, or UPGRADE=--upgrade for the newest of everything.
 LOCK = $(VENV)/uv/bin/uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --python-version=3.11
@@ -119,7 +125,7 @@ locks: | $(BIN)/python  ## write locks/ and functions/requirements.txt anew, aft
 	$(LOCK) --output-file=locks/dev.txt requirements-dev.txt
 	for name in serve train experiments events; do \
 		$(LOCK) --constraints=locks/dev.txt --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
-	for name in kserve checkov; do \
+	for name in kserve checkov helm; do \
 		$(LOCK) --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
 	$(LOCK) --output-file=functions/requirements.txt functions/requirements.in
 

@@ -48,7 +48,7 @@ def api_of(words: list[str]) -> str | None:
     return API.get(" ".join(plain[:2])) or API.get(plain[0])
 
 
-_CREATE = ("create", "create-auto", "deploy")
+_CREATE = ("create", "create-auto", "create-oidc", "deploy")
 _ALTER = ("set-cleanup-policies", "update")
 _CHANGES = (
     *_CREATE,
@@ -63,7 +63,7 @@ _CHANGES = (
 _LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
-_PLACES = ("connection", "global", "location", "map", "region", "router")
+_PLACES = ("connection", "global", "location", "map", "region", "router", "workload-identity-pool")
 
 # Options that name another thing, and what it is.
 _OTHERS = {
@@ -79,11 +79,13 @@ _OTHERS = {
     "repo": "source repos",
     "repository": "builds repositories",
     "topic": "pubsub topics",
+    "workload-identity-pool": "iam workload-identity-pools",
 }
 
 # What a look-up's format asks for, and the option by which it was given, or what Google answers.
 _GIVEN = {
     "(domain)": "domain",
+    "attributeCondition": "attribute-condition",
     "managed.domains": "domains",
     "remoteUri": "remote-uri",
     "hostname": "hostname",
