@@ -1,7 +1,7 @@
-"""Draw the picture on the page's drop zone, a sample with what the shipped model finds: python -m scripts.draw_hero
+"""Draw the picture on the page's drop zone, a sample and what is found in it: python -m scripts.draw_hero
 
-An SVG: the sample as a small WebP, and the outlines as paths, which are sharp on any screen. To the left of the
-line it is as it came, as with Compare on the page.
+An SVG: the sample as a small WebP, and the outlines as paths, which are sharp on any screen. To the left of
+the line it is as it came, as with Compare on the page.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ def main() -> None:
 def _svg(picture: npt.NDArray[np.uint8], segments: Segments) -> str:
     part = cv2.bilateralFilter(picture, 7, 14, 3)[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
     webp = cv2.imencode(".webp", part, (cv2.IMWRITE_WEBP_QUALITY, QUALITY))[1]
+    href = f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
+    size = f'width="{WIDTH}" height="{HEIGHT}"'
     line = round(LINE * WIDTH)
     return "".join(
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {size}>',
             f'<clipPath id="c"><path d="M{line} 0H{WIDTH}V{HEIGHT}H{line}z"/></clipPath>',
-            f'<image width="{WIDTH}" height="{HEIGHT}" href="data:image/webp;base64,{base64.b64encode(webp).decode()}"/>',
+            f'<image {size} href="{href}"/>',
             '<g clip-path="url(#c)" fill-opacity=".42" stroke-width="1.5" stroke-linejoin="round">',
             *_paths(segments),
             "</g>",

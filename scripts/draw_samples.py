@@ -26,7 +26,9 @@ def main() -> None:
     (FOLDER / "small").mkdir(parents=True, exist_ok=True)
     for name, (picture, _) in (("fluorescence", fluorescence()), ("tissue", tissue())):
         cv2.imwrite(str(FOLDER / f"{name}.png"), picture, _SMALL_PNG)
-        small = cv2.resize(picture[: SIDE // 2, : SIDE // 2], (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            picture[: SIDE // 2, : SIDE // 2], (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA
+        )
         cv2.imwrite(str(FOLDER / "small" / f"{name}.webp"), small, (cv2.IMWRITE_WEBP_QUALITY, 75))
 
 
