@@ -29,7 +29,7 @@ def test_a_chosen_picture_is_answered_without_a_button(page: Page) -> None:
 
 def test_the_button_opens_the_dialogue(page: Page) -> None:
     with page.expect_file_chooser() as opened:
-        page.get_by_role("button", name="Find objects").click()
+        page.get_by_role("button", name="Choose pictures").click()
     opened.value.set_files([PNG])
     await_answer(page)
 
