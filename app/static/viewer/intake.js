@@ -89,8 +89,8 @@ async function takeObjects(files) {
 
 async function takeSample(event) {
   event.preventDefault();
-  const image = event.currentTarget.querySelector("img");
-  const response = await fetch(image.src, { cache: "force-cache" }); // the page shows it already
-  const name = new URL(image.src).pathname.split("/").pop();
+  const { file } = event.currentTarget.dataset;
+  const response = await fetch(file);
+  const name = file.split("?")[0].split("/").pop();
   take([new File([await response.blob()], name, { type: "image/png" })]);
 }

@@ -45,6 +45,7 @@ split.addEventListener("input", () => look({ split: Number(split.value) }));
 const view = byId("view");
 const percent = byId("zoom");
 view.addEventListener("zoomed", () => {
+  byId("toolbar").classList.toggle("idle", !view.dataset.zoom);
   percent.textContent = view.dataset.zoom ? `${view.dataset.zoom} %` : "";
 });
 

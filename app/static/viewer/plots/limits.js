@@ -13,7 +13,7 @@ const wholeOnly = make("input", { type: "checkbox", id: "whole-only", autocomple
 
 export const element = make(
   "div",
-  {},
+  { className: "limiting" },
   list,
   make("p", {}, add),
   make("label", { className: "toggle", htmlFor: "whole-only" }, wholeOnly, " Hide what touches the border"),

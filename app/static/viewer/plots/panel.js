@@ -194,7 +194,7 @@ function keepRectangle(horizontal, vertical) {
 function chooser(words, preferred) {
   const select = make("select", { autocomplete: "off" });
   select.addEventListener("change", showPlots);
-  return { select, preferred, label: make("label", {}, `${words} `, select) };
+  return { select, preferred, label: make("label", { className: "chooser" }, `${words} `, select) };
 }
 
 function fill({ select, preferred }) {
