@@ -36,6 +36,7 @@ from model.formats.encode import encode_jpeg
 from model.formats.label_map import segments_to_label_map
 from model.formats.overlay import PALETTE, Colour, class_colour, draw_result
 from model.formats.registry import FORMATS, OVERLAY, Options
+from model.results.result import MOST_SEGMENTS
 from model.storage.manifest import AUTO, Manifest
 
 pages = Blueprint("pages", __name__)
@@ -137,6 +138,7 @@ def _page_data(loaded: Loaded, chosen: str | None) -> dict[str, Any]:
         "fetches_urls": settings.url_fetch != "off",
         "lowest_threshold": _LOWEST_THRESHOLD,
         "most_segments": settings.max_segments,
+        "most_written": MOST_SEGMENTS,
         "max_bytes": settings.max_bytes,
         "key_header": keys.KEY_HEADER if settings.api_keys else None,
         "palette": [_hex(colour) for colour in PALETTE],

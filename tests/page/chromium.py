@@ -17,7 +17,7 @@ if not CHROMIUM.exists():
 
 Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
 Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect
-Route, Driver = playwright.Route, playwright.Playwright
+Route, Driver, Dialog = playwright.Route, playwright.Playwright, playwright.Dialog
 
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"

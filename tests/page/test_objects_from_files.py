@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, place_picture
-from chromium import Page, expect
+from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, place_picture, slide
+from chromium import Dialog, Page, expect
 from known_models import OBJECTS, THRESHOLD
 from server import Server, wait_until
 
@@ -19,6 +21,21 @@ def written(server: Server, query: str) -> bytes:
     status, _, data = server.segment(PICTURE["buffer"], f"?model=known&{query}")
     assert status == 200
     return data
+
+
+@contextmanager
+def answering(page: Page, *, accept: bool = True) -> Iterator[list[str]]:
+    """Answer the page's questions and notes, of which there must be one; they are given to look at."""
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.accept() if accept else dialog.dismiss()
+
+    page.on("dialog", answer)
+    yield asked
+    wait_until(lambda: page.evaluate("() => true") and bool(asked), 60)
+    page.remove_listener("dialog", answer)
 
 
 def boxes(page: Page) -> list[list[Any]]:
@@ -64,8 +81,68 @@ def test_objects_come_back_from_every_file_and_no_model_runs(
 def test_objects_dropped_onto_the_picture_replace_its_own(page: Page, server: Server) -> None:
     choose(page, PICTURE)
     await_answer(page)
-    choose(page, as_file(written(server, "output=coco&classes=cell"), "any.json"))
+    cells = as_file(written(server, "output=coco&classes=cell"), "any.json")
+    with answering(page, accept=False) as asked:
+        choose(page, cells)
+    assert asked == ["Replace the objects of 1 picture?\nplaces.png: 2 objects from any.json."]
+    expect(page.locator("#found")).to_have_text("5 objects")
+    with answering(page):
+        choose(page, cells)
     expect(page.locator("#found")).to_have_text("2 objects")
+    # They are as dear as corrections.
+    with answering(page, accept=False) as asked:
+        page.locator("#models input[value=leaves]").click()
+    assert "This discards the objects read from any.json" in asked[0]
+    expect(page.locator("#found")).to_have_text("2 objects")
+
+
+def test_files_find_the_pictures_that_they_are_named_after(page: Page, server: Server) -> None:
+    one, two = (file_of(place_picture(), f"{name}.png") for name in ("one", "two"))
+    choose(page, one, two)
+    await_answer(page, "one.png")
+    expect(page.locator(".strip li").nth(1)).to_have_attribute("data-state", "done")
+    cells, fibres = (written(server, f"output=json&classes={name}") for name in ("cell", "fibre"))
+    with answering(page) as asked:
+        choose(page, as_file(cells, "two.json"), as_file(fibres, "one.json"), as_file(b"{", "three.json"))
+        wait_until(lambda: page.evaluate("() => true") and len(asked) == 2, 60)
+    assert "two.png: 2 objects from two.json." in asked[0] and "one.png: 2 objects" in asked[0]
+    assert asked[1] == "The file is not JSON. three.json is damaged: download or export it again."
+    expect(page.locator("#objects tr td.class")).to_have_text(["fibre", "fibre"])
+    with answering(page):
+        choose(page, as_file(fibres, "two.json"))
+    await_answer(page, "two.png")
+    expect(page.locator("#objects tr td.class")).to_have_text(["fibre", "fibre"])
+
+
+def test_a_photo_is_a_picture_whatever_its_name(page: Page) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    choose(page, file_of(place_picture().convert("L"), "cell_mask.png"))
+    await_answer(page, "cell_mask.png")
+    choose(page, file_of(place_picture(), "places_mask.png"))  # in colours
+    await_answer(page, "places_mask.png")
+    expect(page.locator(".strip li")).to_have_count(3)
+
+
+def test_a_file_s_objects_are_all_shown_and_the_next_model_begins_at_its_own_score(
+    page: Page, server: Server
+) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    every = as_file(written(server, "output=json&threshold=0.1"), "places.json")
+    with answering(page):
+        choose(page, every)
+    expect(page.locator("#found")).to_have_text(f"{len(OBJECTS)} objects")
+    expect(page.locator("#threshold-words")).to_have_text("All objects of places.json are shown.")
+    slide(page, "#threshold", 0.7)
+    page.get_by_role("button", name="Show all", exact=True).click()
+    expect(page.locator("#found")).to_have_text(f"{len(OBJECTS)} objects")
+    with answering(page):
+        page.locator("#models input[value=known]").check()
+    expect(page.locator("#model-facts")).to_contain_text("known version 7")
+    expect(page.locator("#found")).to_have_text("5 objects")
+    expect(page.locator("#threshold-value")).to_have_text("0.50")
+    expect(page.locator("#threshold-words")).to_have_text("0.50 is what known is tuned for.")
 
 
 @pytest.mark.parametrize(
@@ -84,20 +161,25 @@ def test_objects_dropped_onto_the_picture_replace_its_own(page: Page, server: Se
             json.dumps({"image": {"width": WIDTH, "height": HEIGHT}, "segments": [{"class": "a"}]}).encode(),
             "a.json has no masks",
         ),
-        ("labels.png", PICTURE["buffer"], "label map is not a grey PNG"),
+        (
+            "a.json",
+            json.dumps(
+                {
+                    "image": {"width": WIDTH, "height": HEIGHT},
+                    "segments": [
+                        {"class": "a", "score": "x", "box": [0, 0, 1, 1], "mask": [[0, 0, 1, 0, 1, 1, 0, 1]]}
+                    ],
+                }
+            ).encode(),
+            "a.json has a score that is not a number from 0 to 1",
+        ),
     ],
 )
 def test_files_that_cannot_be_read_say_why(page: Page, name: str, content: bytes, says: str) -> None:
     choose(page, PICTURE)
     await_answer(page)
-    if not says.startswith("The "):
+    with answering(page) as told:
         choose(page, as_file(content, name))
-        expect(page.locator("#status")).to_contain_text(says)
-        page.get_by_role("button", name="Back to the last result").click()
-    else:  # before it is known which picture it is for
-        told: list[str] = []
-        page.once("dialog", lambda dialog: (told.append(dialog.message), dialog.accept()))
-        choose(page, as_file(content, name))
-        wait_until(lambda: page.evaluate("() => true") and bool(told), 60)
-        assert says in told[0]
+    assert says in told[0]
+    expect(page.locator("#status")).to_be_hidden()
     expect(page.locator("#found")).to_have_text("5 objects")

@@ -11,7 +11,7 @@ let mode = null;
 
 button.addEventListener("click", toggle);
 addEventListener("keydown", (event) => {
-  if (event.key !== KEY || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (keyOf(event) !== KEY || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (button.disabled || takesKeys(event.target)) return;
   event.preventDefault();
   toggle();
@@ -36,4 +36,9 @@ async function toggle() {
 export function takesKeys(element) {
   if (document.querySelector("dialog[open]")) return true;
   return element.matches("input:not([type=range], [type=checkbox], [type=radio], [type=file]), textarea, select");
+}
+
+/** The name of the key that was pressed; letters are small ones, whatever Shift and Caps Lock say. */
+export function keyOf({ key = "" }) {
+  return key.length === 1 ? key.toLowerCase() : key;
 }

@@ -6,25 +6,19 @@
  */
 
 import { byId, make, save } from "./dom.js";
+import { close } from "./menus.js";
 import { outline } from "./outlines.js";
 import { rendered } from "./rendering.js";
 import { segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
 import { on, visit } from "./visit.js";
 
-const menu = byId("downloads");
 const problem = byId("take-problem");
 const one = byId("take-one");
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
 one.addEventListener("click", takeOne);
-addEventListener("pointerdown", (event) => menu.contains(event.target) || (menu.open = false));
-menu.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
 on("current filter", () => (problem.hidden = true));
 on("current filter selection", enable);
 
@@ -51,6 +45,7 @@ async function take(button) {
   enable();
   try {
     save(await made(output, button.dataset), `${stem}${ending}`);
+    close(byId("downloads"));
   } catch (error) {
     problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
@@ -89,5 +84,6 @@ async function takeOne() {
   context.drawImage(await bitmapOf(current), 0, 0, image.width, image.height);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   const number = String(selected.id).padStart(4, "0");
+  close(byId("downloads"));
   save(blob, `${current.stem}-${number}-${selected.class.replace(/[^\w-]+/g, "_")}.png`);
 }

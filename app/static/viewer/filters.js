@@ -62,12 +62,16 @@ function setThreshold(value) {
 }
 
 /** What the score is compared with: each model has a threshold of its own, and scores of two do not compare. */
-function explain({ threshold: set, ownThreshold, wasReset, answer: { model } }) {
-  const isOwn = set === ownThreshold;
-  const words = isOwn ? `${ownThreshold.toFixed(2)} is what ${model.name} is tuned for.` : `Your choice for ${model.name}.`;
+function explain(picture) {
+  const { threshold: set, ownThreshold, wasReset, answer } = picture;
+  const words = set === ownThreshold ? ownWords(picture) : `Your choice for ${answer.read_from ?? answer.model.name}.`;
   byId("threshold-words").textContent = wasReset ? `${words} Scores of different models do not compare.` : words;
-  own.hidden = isOwn || ownThreshold === null;
-  own.textContent = own.hidden ? "" : `Back to its own ${ownThreshold.toFixed(2)}`;
+  own.hidden = set === ownThreshold || ownThreshold === null;
+  own.textContent = answer.read_from ? "Show all" : `Back to its own ${ownThreshold?.toFixed(2)}`;
+}
+
+function ownWords({ ownThreshold, answer: { model, read_from: file } }) {
+  return file ? `All objects of ${file} are shown.` : `${ownThreshold.toFixed(2)} is what ${model.name} is tuned for.`;
 }
 
 /** Filter the current picture's objects anew, after a change of what is filtered by. */

@@ -1,5 +1,6 @@
 /** Gestures: what pointers and keys do on the stage. */
 
+import { keyOf } from "./correct.js";
 import { byId } from "./dom.js";
 import { turnPage } from "./layers.js";
 import { objectAt } from "./outlines.js";
@@ -57,7 +58,7 @@ function dragSplit([x]) {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const action = keys[event.key];
+  const action = keys[keyOf(event)];
   if (!action) return;
   event.preventDefault();
   action();

@@ -77,13 +77,14 @@ function openWay(name) {
   whenLoaded(() => import(`./later/${name}.js`), ({ open }) => open());
 }
 
-/** Pictures with files that have their objects, or such a file for the current picture. */
+/** Files that have objects, and their pictures if these are not here yet. */
 async function takeObjects(files) {
   try {
     const { adopt } = await import("./edit/adopting.js");
-    add(await adopt(files));
+    await adopt(files);
   } catch (error) {
-    alert(`${error.title ?? "The file could not be read"}. ${error.detail ?? "Check the connection, then try again."}`);
+    console.warn(error);
+    alert("The files could not be read. Check the connection, then try again.");
   }
 }
 

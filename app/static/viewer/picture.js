@@ -6,13 +6,17 @@ import { page } from "./page.js";
 import { Problem } from "./requests.js";
 
 const SQUARE = 0.001; // the share by which the sides of a square pixel may differ
+const LEFT = new Problem(
+  "The page was left before the objects were read",
+  "Drop the file with the objects again, or try again to segment the picture.",
+);
 
 let count = 0;
 
 export class Picture {
   /**
    * waiting → sending → working → done, or failed with a `problem`, or cancelled; pausing: waiting to retry,
-   * because the service is busy.
+   * because the service is busy; reading: its objects come from a file.
    */
   state = "waiting";
   sent = 0; // share of the upload, 0 to 1
@@ -73,6 +77,11 @@ export class Picture {
 
   get finished() {
     return ["done", "failed", "cancelled"].includes(this.state);
+  }
+
+  fail(problem) {
+    this.problem = problem;
+    this.move("failed");
   }
 
   move(state) {
@@ -138,19 +147,22 @@ export class Picture {
     return area / (width * height);
   }
 
-  /** The threshold of the model that answered; null if it is not loaded any more. */
+  /** The threshold of the model that answered; null if it is not loaded any more. Objects from a file have none. */
   get ownThreshold() {
+    if (this.answer.read_from) return 0;
     return page.models.find(({ name }) => name === this.answer.model.name)?.threshold ?? null;
   }
 
   /**
    * Store the service's answer, which has masks as polygons. The filter stays if the same model has answered; scores
-   * of another one mean something else.
+   * of another one mean something else. Objects from a file are all shown at first.
    */
   accept(answer) {
-    const before = this.answer?.model;
-    const isSame = before?.name === answer.model.name && before.version === answer.model.version;
-    this.wasReset = Boolean(before) && !isSame && !this.isOfPixels && this.threshold !== this.ownThreshold;
+    const before = this.answer;
+    const isOfFile = Boolean(answer.read_from || before?.read_from);
+    const isSame = isSameModel(before?.model, answer.model) && !isOfFile;
+    const wasSet = Boolean(before) && !this.isOfPixels && this.threshold !== this.ownThreshold;
+    this.wasReset = wasSet && !isSame && !isOfFile;
     this.answer = answer;
     this.answered = this.asked;
     this.segments = answer.segments;
@@ -201,15 +213,28 @@ export class Picture {
     }));
   }
 
+  /** What another answer would discard, in words: corrections, and objects from a file; "" if it is nothing. */
+  get atStake() {
+    const { length } = this.edits.done;
+    const corrections = length > 1 ? `all ${length} corrections` : length && "the correction";
+    const objects = this.answer?.read_from && `the objects read from ${this.answer.read_from}`;
+    return [corrections, objects].filter(Boolean).join(" and ");
+  }
+
   /** Whether a segment passes the threshold. One that somebody has corrected always does. */
   passes(segment) {
     return segment.edited || segment.score >= this.threshold;
   }
 
+  /** Whether a segment's measures are within the limits. One that somebody has corrected always passes. */
+  isWithin(segment) {
+    return segment.edited || (this.within?.(segment) ?? true);
+  }
+
   /** Show the objects that pass the threshold, have measures within the limits, and whose class is not hidden. */
   filter() {
     this.shown = this.segments.filter(
-      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && (this.within?.(segment) ?? true),
+      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && this.isWithin(segment),
     );
   }
 
@@ -230,7 +255,7 @@ export class Picture {
   classCounts() {
     const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
     for (const segment of this.segments)
-      if (this.passes(segment) && (this.within?.(segment) ?? true))
+      if (this.passes(segment) && this.isWithin(segment))
         counts.set(segment.class, counts.get(segment.class) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
@@ -284,8 +309,9 @@ export class Picture {
     if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
     picture.hiddenClasses = new Set(hidden);
     picture.state = state;
-    if (!picture.finished) picture.state = "waiting";
     if (problem) picture.problem = new Problem(...problem);
+    if (state === "reading") picture.fail(LEFT); // the file of its objects is not kept
+    else if (!picture.finished) picture.state = "waiting";
     if (answer) picture.edits = edits ?? { done: [], undone: [], segments: answer.segments };
     if (answer) picture.segments = picture.edits.segments;
     if (answer) picture.filter();
@@ -297,6 +323,10 @@ export class Picture {
     this.abort?.abort();
     if (this.thumbnail) URL.revokeObjectURL(this.thumbnail);
   }
+}
+
+function isSameModel(one, other) {
+  return one?.name === other.name && one.version === other.version;
 }
 
 /** The number of pixels in the segments of a class. */

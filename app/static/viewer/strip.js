@@ -19,7 +19,7 @@ all.addEventListener("click", () => whenLoaded(() => import("./series/dialog.js"
 byId("undo-button").addEventListener("click", () => {
   const { picture } = visit.removed;
   putBack();
-  if (!picture.finished) again(picture); // its request was aborted
+  if (!picture.finished && picture.state !== "reading") again(picture); // its request was aborted
   items.get(picture).open.focus();
 });
 byId("undo-close").addEventListener("click", () => {

@@ -55,10 +55,10 @@ export function takeUp(pictures, current = pictures[0]) {
 /**
  * Put a picture on the list again, after a problem or with other parameters, such as { model, page }.
  *
- * @returns whether it is: the user may want to keep corrections instead
+ * @returns whether it is: the user may want to keep its objects instead
  */
 export function again(picture, wishes = {}) {
-  if (!mayLoseCorrections(picture)) {
+  if (!mayLoseObjects(picture)) {
     if (picture === visit.current) tell("current"); // so that the controls show what is still asked for
     return false;
   }
@@ -71,12 +71,9 @@ export function again(picture, wishes = {}) {
   return true;
 }
 
-/** Ask before a new answer replaces corrections. */
-export function mayLoseCorrections({ name, edits }) {
-  const count = edits.done.length;
-  if (!count) return true;
-  const corrections = count === 1 ? "the correction" : `all ${count} corrections`;
-  return confirm(`Segment ${name} again? This discards ${corrections}. To keep them, cancel and download first.`);
+/** Ask before a new answer replaces corrections or objects from a file. */
+function mayLoseObjects({ name, atStake }) {
+  return !atStake || confirm(`Segment ${name} again? This discards ${atStake}. To keep them, cancel and download first.`);
 }
 
 /** Take a picture off the list, or abort its request. It stays in the visit, with its last result. */
@@ -117,8 +114,7 @@ async function take(picture) {
     if (picture === visit.current) select(null);
   } catch (error) {
     if (abort.signal.aborted) return; // the code that aborted has set the picture's state
-    picture.problem = asProblem(error);
-    picture.move("failed");
+    picture.fail(asProblem(error));
   }
   changed(picture);
 }

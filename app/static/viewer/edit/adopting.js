@@ -1,77 +1,140 @@
 /**
  * Adopting: shows objects from files, to be corrected without running a model: COCO, the service's JSON, label maps,
- * and zips of training data. A file belongs to the picture that it names or is named after, or to the only one.
+ * and zips of training data. A file belongs to the pictures that it names or is named after, to those that come with
+ * it before those of the visit. A single file that names none of them belongs to the only picture, or the current one.
  */
 
-import { LABEL_MAP } from "../object-names.js";
+import { isOfObjects } from "../object-names.js";
 import { Picture } from "../picture.js";
 import { Problem } from "../requests.js";
 import { bitmapOf, prepare } from "../showing.js";
+import { counted } from "../units.js";
 import { lookAt, on, select, tell, visit } from "../visit.js";
-import { again, mayLoseCorrections } from "../worklist.js";
+import { add, again } from "../worklist.js";
 import { answerFrom } from "./answer.js";
 import { open } from "./object-files.js";
 import { isZip, unpack } from "./zip.js";
 
-/**
- * Add pictures with their objects; without pictures, give the current one these objects.
- *
- * @returns the files that are left: pictures without objects
- */
+/** Add the pictures among these files, and give the objects in the others to the pictures that they belong to. */
 export async function adopt(files) {
-  const all = (await Promise.all(files.map((file) => (isZip(file) ? unpack(file) : [file])))).flat();
-  if (!visit.current && all.every((file) => LABEL_MAP.test(file.name))) return all; // pictures of that name
-  const opened = await Promise.all(all.map(open)); // null for a picture
-  const pictures = all.filter((_, at) => !opened[at]);
-  const sources = opened.filter(Boolean);
-  if (!pictures.length && visit.current && sources.length) {
-    await give(visit.current, sources[0]);
-    return [];
-  }
-  const pairs = pictures.map((file) => [file, sourceFor(file, sources, pictures.length)]);
-  const given = pairs.filter(([, source]) => source).map(([file, source]) => [added(file), source]);
-  if (given.length) lookAt(given[0][0]);
-  for (const [picture, source] of given) await read(picture, source);
-  const spare = sources.find((one) => !pairs.some(([, source]) => source === one));
-  if (spare)
-    throw new Problem("There is no picture for these objects", `${spare.name}: drop it with its picture, or onto it.`);
-  return pairs.filter(([, source]) => !source).map(([file]) => file);
+  const problems = [];
+  const unpacked = await each(files, (file) => (isZip(file) ? unpack(file) : [file]), problems);
+  const all = unpacked.flat();
+  const known = [...all.filter((file) => !isOfObjects(file)), ...visit.pictures];
+  const opened = await each(all, async (file) => ({ file, source: await open(file, known) }), problems);
+  const pictures = opened.filter(({ source }) => !source).map(({ file }) => file);
+  const sources = opened.map(({ source }) => source).filter(Boolean);
+  const pairs = paired(sources, pictures, problems);
+  add(pictures.filter((file) => !pairs.has(file)));
+  await give(pairs, problems);
+  if (problems.length) alert(problems.map(({ title, detail }) => `${title}. ${detail}`).join("\n\n"));
 }
 
-function sourceFor(file, sources, count) {
-  const only = count === 1 && sources.length === 1 ? sources[0] : null;
-  return sources.find((source) => source.names(file.name)) ?? only;
+/** What `work` makes of each of these files; if it cannot, the reason is one of the problems. */
+async function each(files, work, problems) {
+  const done = [];
+  for (const file of files)
+    try {
+      done.push(await work(file));
+    } catch (error) {
+      problems.push(asProblem(error, file));
+    }
+  return done;
+}
+
+/** A Map of the files of new pictures, and pictures of the visit, that get objects, to the sources of these. */
+function paired(sources, files, problems) {
+  const pairs = new Map();
+  for (const source of sources) {
+    const targets = targetsOf(source, files, sources.length === 1);
+    const free = targets.filter((target) => !pairs.has(target));
+    for (const target of free) pairs.set(target, source);
+    if (!targets.length)
+      problems.push(
+        new Problem("There is no picture for these objects", `${source.name}: drop it with its picture, or onto it.`),
+      );
+    else if (!free.length)
+      problems.push(
+        new Problem(`${source.name} was not used`, `${targets[0].name} has the objects of ${pairs.get(targets[0]).name}.`),
+      );
+  }
+  return pairs;
+}
+
+function targetsOf(source, files, isOnly) {
+  const isNamed = ({ name }) => source.names(name);
+  const named = files.filter(isNamed);
+  if (named.length) return named;
+  // Of pictures with the same name the current one, or else the newest.
+  const own = [...visit.pictures, visit.current].filter(Boolean).filter(isNamed);
+  if (own.length) return [...new Map(own.map((picture) => [picture.name, picture])).values()];
+  const single = files.length ? files : [visit.current].filter(Boolean);
+  return isOnly && single.length === 1 ? single : [];
+}
+
+/** Show the objects. Those that a picture has already are replaced only if the user agrees. */
+async function give(pairs, problems) {
+  const given = [...pairs].map(([target, source]) => [target instanceof File ? added(target) : target, source]);
+  const replacing = given.filter(([picture]) => picture.answer);
+  const first = given.find(([picture]) => !picture.answer);
+  if (first) lookAt(first[0]);
+  for (const [picture, source] of given.filter(([{ answer }]) => !answer)) await readFirst(picture, source);
+  const answers = await each(
+    replacing,
+    async ([picture, source]) => ({ picture, answer: await answerFor(picture, source) }),
+    problems,
+  );
+  if (!answers.length || !mayReplace(answers)) return;
+  for (const { picture, answer } of answers) {
+    picture.abort?.abort();
+    picture.asked = picture.answered;
+    show(picture, answer);
+  }
+  if (!first && !answers.some(({ picture }) => picture === visit.current)) lookAt(answers[0].picture);
+}
+
+function mayReplace(answers) {
+  const lines = answers.map(({ picture: { name, atStake }, answer: { segments, read_from: file } }) => {
+    const loss = atStake ? `. This discards ${atStake}` : "";
+    return `${name}: ${counted(segments.length, "object")} from ${file}${loss}.`;
+  });
+  return confirm([`Replace the objects of ${counted(answers.length, "picture")}?`, ...lines].join("\n"));
 }
 
 function added(file) {
   const picture = new Picture(file, file.name, visit.model);
   picture.prepared = prepare(picture).then(() => tell("pictures"));
-  picture.move("reading");
   visit.pictures.push(picture);
-  tell("pictures");
   return picture;
 }
 
-/** Replace the objects of a picture, after asking if they were corrected. */
-async function give(picture, source) {
-  if (mayLoseCorrections(picture)) await read(picture, source);
+/** Give objects to a picture that has none; if they cannot be read, it has failed. */
+async function readFirst(picture, source) {
+  picture.abort?.abort(); // it may be on its way to the service
+  picture.move("reading");
+  tell("pictures");
+  try {
+    show(picture, await answerFor(picture, source));
+  } catch (error) {
+    picture.fail(asProblem(error, source));
+    tell("pictures");
+  }
 }
 
-async function read(picture, source) {
-  try {
-    await picture.prepared;
-    if (!picture.showable) await segmented(picture); // a file that only the service can turn into a picture
-    const { width, height } = picture.answer?.image ?? (await bitmapOf(picture));
-    const objects = await source.read(picture.name, { width, height });
-    const answer = answerFrom(source, objects, picture, { width, height });
-    picture.accept(answer);
-    if (picture === visit.current) select(null);
-  } catch (error) {
-    picture.problem = error instanceof Problem ? error : unreadable(source, error);
-    picture.move("failed");
-  }
+function show(picture, answer) {
+  picture.problem = null;
+  picture.accept(answer);
+  if (picture === visit.current) select(null);
   tell("pictures");
   if (picture === visit.current) tell("current");
+}
+
+async function answerFor(picture, source) {
+  await picture.prepared;
+  if (!picture.showable) await segmented(picture); // a file that only the service can turn into a picture
+  const { width, height } = picture.answer?.image ?? (await bitmapOf(picture));
+  const objects = await source.read(picture.name, { width, height });
+  return answerFrom(source, objects, picture, { width, height });
 }
 
 /** Wait until the picture has been segmented, for its pixels. */
@@ -85,7 +148,8 @@ function segmented(picture) {
   });
 }
 
-function unreadable({ name }, error) {
+function asProblem(error, { name }) {
+  if (error instanceof Problem) return error;
   console.warn(error);
   return new Problem(
     `The objects in ${name} cannot be read`,

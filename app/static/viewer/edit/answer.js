@@ -2,6 +2,7 @@
 
 import { page } from "../page.js";
 import { Problem } from "../requests.js";
+import { number } from "../units.js";
 import { visit } from "../visit.js";
 import { area, cropped } from "./raster.js";
 import { toRings } from "./rings.js";
@@ -11,6 +12,8 @@ import { toRings } from "./rings.js";
  * @param objects that it has for the picture, of this size
  */
 export function answerFrom(source, objects, picture, { width, height }) {
+  if (objects.some(({ score }) => !(score >= 0 && score <= 1)))
+    throw new Problem(`${source.name} has a score that is not a number from 0 to 1`, "Correct it in the file.", 422);
   const names = [...new Set(objects.map((object) => object.class).filter((name) => name !== null))];
   const model = modelFor(source, names);
   const isOfModel = hasAll(model, names);
@@ -35,9 +38,18 @@ export function answerFrom(source, objects, picture, { width, height }) {
     image: picture.answer?.image ?? { width, height, pages: 1, page: 0, channels: 3 },
     segments,
     classes,
+    warnings: tooMany(segments),
     timings_ms: {},
     read_from: source.name,
   };
+}
+
+/** A warning if the service cannot write files of so many objects. */
+function tooMany({ length }) {
+  if (length <= page.most_written) return [];
+  const [count, most] = [length, page.most_written].map(number);
+  const message = `${count} objects: downloads take at most ${most}. Filter them, or cut the picture into parts.`;
+  return [{ code: "too_many", message }];
 }
 
 /** The model to which the objects belong: the file's own, or a loaded one that has their classes. */

@@ -11,6 +11,13 @@ const HINTS = {
   brush: "Draw: it adds to the chosen object, or begins a new one.",
   cut: "Draw a line across an object, or click points and press Enter.",
 };
+const HINTS_FOR_FINGERS = {
+  ...HINTS,
+  select: "Tap an object to choose it, or several with “Several”.",
+  polygon: "Draw around an object in one go, or tap from point to point and the first point again.",
+  cut: "Draw a line across an object.",
+};
+const fingers = matchMedia("(pointer: coarse)");
 const ERASING = "Draw: it erases from the chosen object, or from the one where you start.";
 
 const tools = {
@@ -109,7 +116,7 @@ function show() {
   const { done, undone } = visit.current.edits;
   undo.disabled = !done.length;
   redo.disabled = !undone.length;
-  const hint = erases && !erase.hidden ? ERASING : HINTS[tool];
+  const hint = erases && !erase.hidden ? ERASING : (fingers.matches ? HINTS_FOR_FINGERS : HINTS)[tool];
   const text = edit.message ? `${edit.message} ${hint}` : hint;
   if (message.textContent !== text) message.textContent = text;
 }

@@ -1,6 +1,6 @@
 /** Keys: everything can be corrected without a mouse. The arrow keys move a cursor, and the space bar sets points. */
 
-import { takesKeys } from "../correct.js";
+import { keyOf, takesKeys } from "../correct.js";
 import { byId } from "../dom.js";
 import { redraw, viewport } from "../stage.js";
 import { visit } from "../visit.js";
@@ -25,11 +25,13 @@ function onKey(event) {
 }
 
 function actionFor(event) {
-  const { key, ctrlKey, metaKey, shiftKey, target } = event;
+  const { ctrlKey, metaKey, shiftKey, target } = event;
+  const key = keyOf(event);
   if (ctrlKey || metaKey) {
-    if (key.toLowerCase() === "z") return shiftKey ? redoLast : undoLast;
-    return key.toLowerCase() === "y" ? redoLast : null;
+    if (key === "z") return shiftKey ? redoLast : undoLast;
+    return key === "y" ? redoLast : null;
   }
+  if (target === view && shiftKey && adding[key]) return adding[key];
   if (target === view && inView[key]) return inView[key];
   // On a button in the page, Escape and letters work too.
   if (key === "Escape") return edit.points.length || edit.chosen.size ? letGo : null;
@@ -62,8 +64,12 @@ const inView = {
   " ": setPoint,
   Enter: () => (edit.pen ? release(edit.cursor) : finish()),
   Backspace: () => (edit.points.length && !edit.pen ? removePoint() : deleteChosen()),
-  N: () => chooseNext(1),
-  P: () => chooseNext(-1),
+};
+
+// With Shift, in addition to what is chosen.
+const adding = {
+  n: () => chooseNext(1),
+  p: () => chooseNext(-1),
 };
 
 /** Move the cursor by a step, or with Shift by a pixel; the picture follows it. */

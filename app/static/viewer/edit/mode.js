@@ -26,6 +26,7 @@ export function toggle() {
   if (edit.on) view.setAttribute("aria-describedby", "edit-keys");
   else view.setAttribute("aria-describedby", "view-keys");
   focusPicture();
+  if (edit.on) view.scrollIntoView({ block: "nearest" }); // the bar may have moved it out of a phone's window
 }
 
 function showTool() {

@@ -8,13 +8,17 @@
 import { Problem } from "../requests.js";
 import { bareName, isOfObjects, LABEL_MAP } from "../object-names.js";
 import { fromSegmentation } from "./coco-masks.js";
-import { readGreyPng } from "./png.js";
+import { isGreyPng, readGreyPng } from "./png.js";
 import { blank, fromRings } from "./raster.js";
 
-/** The source in a file; null if it is a picture. */
-export async function open(file) {
+/**
+ * The source in a file; null if it is a picture.
+ *
+ * @param pictures those that it may belong to: a label map is named after one of them, and otherwise is a picture itself
+ */
+export async function open(file, pictures) {
   if (!isOfObjects(file)) return null;
-  if (LABEL_MAP.test(file.name)) return labelMap(file);
+  if (LABEL_MAP.test(file.name)) return (await isLabelMap(file, pictures)) ? labelMap(file) : null;
   let document;
   try {
     document = JSON.parse(await file.text());
@@ -28,6 +32,12 @@ export async function open(file) {
     `${file.name} is neither COCO (images, annotations, categories) nor an answer of the service (image, segments).`,
     422,
   );
+}
+
+/** Whether the file has label values for one of the pictures, and is no photo called “mask”. */
+async function isLabelMap(file, pictures) {
+  const isNamed = ({ name }) => bareName(file.name) === "" || isNamedAfter(file.name)(name);
+  return pictures.some(isNamed) && isGreyPng(file);
 }
 
 function labelMap(file) {
@@ -102,7 +112,7 @@ function ownJson(name, { image, segments, model }) {
       return Promise.all(
         segments.map(async (segment) => ({
           class: segment.class,
-          score: segment.score,
+          score: segment.score ?? 1,
           edited: segment.edited === true,
           raster: await rasterIn(name, segment, size),
         })),

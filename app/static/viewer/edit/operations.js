@@ -6,7 +6,7 @@
  */
 
 import { freeColour } from "../colours.js";
-import { cut } from "./parts.js";
+import { CRUMB, cut } from "./parts.js";
 import { area, cropped, fromRings, minus, union } from "./raster.js";
 import { toRings } from "./rings.js";
 
@@ -59,13 +59,20 @@ export function merge(segments) {
   return { action: "merge", before: segments, after: [whole] };
 }
 
-/** Cut these segments along a line; the largest part of each keeps its number. */
+/**
+ * Cut these segments along a line; the largest part of each keeps its number. Crumbs that are cut off become objects
+ * only if nothing else is: then they are what was meant.
+ */
 export function split(segments, line, picture) {
+  return cutAlong(segments, line, picture, CRUMB) ?? cutAlong(segments, line, picture, 0);
+}
+
+function cutAlong(segments, line, picture, crumb) {
   const before = [];
   const after = [];
   for (const segment of segments) {
     if (!meets(segment.box, line)) continue;
-    const parts = cut(rasterOf(segment), line);
+    const parts = cut(rasterOf(segment), line, crumb);
     if (!parts) continue;
     before.push(segment);
     const [largest, ...others] = parts;

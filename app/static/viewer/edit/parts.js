@@ -2,8 +2,8 @@
 
 import { area, blank, cropped, minus, shared } from "./raster.js";
 
-// Along an uneven edge a line also cuts off crumbs, which stay with the part beside them.
-const CRUMB = 1 / 50; // share of the object
+/** Along an uneven edge a line also cuts off crumbs: parts below this share of the object. */
+export const CRUMB = 1 / 50;
 
 /** Label the parts, whose pixels are connected along their edges: { labels from 1 by pixel, areas by label }. */
 function labelled({ width, height, data }) {
@@ -45,13 +45,14 @@ function eachNeighbour(at, width, height, visit) {
  * Parts that the line does not touch stay with the largest one. The pixels under the line go to the parts beside it.
  *
  * @param line a raster that pixels connected along their edges cannot pass, such as a stroke of size 1
+ * @param crumb smaller parts than this share of the raster stay with the part beside them
  * @returns at least two rasters, or null if the line does not cut through
  */
-export function cut(raster, line) {
+export function cut(raster, line, crumb) {
   if (!shared(raster, line)) return null;
   const before = labelled(raster);
   const { labels, areas } = labelled(minus(raster, line));
-  const least = CRUMB * area(raster);
+  const least = crumb * area(raster);
   const partOf = new Int32Array(areas.length); // label → label of the part to which it goes; 0: not known yet
   const largest = areas.indexOf(Math.max(...areas));
   const sample = new Int32Array(areas.length); // label → a pixel of it

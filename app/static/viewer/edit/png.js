@@ -9,6 +9,12 @@ const GREY = 0;
 const INDEXED = 3;
 const DATA = 0x49444154; // "IDAT", the type of the chunks that have the values
 
+/** Whether a file is a PNG without colours, by its first bytes. */
+export async function isGreyPng(file) {
+  const view = new DataView(await file.slice(0, 33).arrayBuffer());
+  return isPng(view) && [GREY, INDEXED].includes(view.getUint8(25));
+}
+
 /** The values { width, height, values } of a PNG file, row by row. */
 export async function readGreyPng(buffer) {
   const { width, height, depth, colour, interlace, packed } = chunksOf(new DataView(buffer));
@@ -30,8 +36,12 @@ export async function readGreyPng(buffer) {
   return { width, height, values };
 }
 
+function isPng(view) {
+  return view.byteLength >= 33 && view.getUint32(0) === 0x89504e47;
+}
+
 function chunksOf(view) {
-  if (view.byteLength < 33 || view.getUint32(0) !== 0x89504e47)
+  if (!isPng(view))
     throw new Problem("The label map is not a PNG", "Save it as a grey PNG, 8 or 16 bits.", 422);
   const packed = [];
   for (let at = 8; at + 12 <= view.byteLength; at += 12 + view.getUint32(at))

@@ -60,11 +60,11 @@ export const SETTINGS = [
     isOffered: () => page.models.length > 1,
     changed: (current) => others(current).filter(({ asked }) => asked.model !== current.asked.model),
     words({ asked }, count, pictures) {
-      const corrected = pictures.filter(({ edits }) => edits.done.length).length;
+      const corrected = pictures.filter(({ atStake }) => atStake).length;
       const what = `Segments ${count} again, model: ${nameOf(asked.model)}.`;
       const own = "If another model answers than before, its own lowest score counts, and all classes are shown.";
       if (!corrected) return `${what} ${own}`;
-      return `${what} ${own} The page asks before it discards the corrections of ${counted(corrected, "picture")}.`;
+      return `${what} ${own} The page asks before it discards corrections and objects from files of ${counted(corrected, "picture")}.`;
     },
     apply({ asked: { model } }, pictures) {
       visit.model = model; // from now on
