@@ -24,9 +24,9 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 RUN python -m venv --without-pip /opt/venv
 WORKDIR /build
-COPY requirements-serve.txt ./
+COPY locks/serve.txt locks/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements-serve.txt
+    python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --requirement locks/serve.txt
 
 # Removes what serving does not need: OpenVINO's plugins for other devices and its importers (90 MB), and codecs of
 # imagecodecs that do not occur in TIFF files (50 MB).
@@ -38,9 +38,9 @@ RUN find /opt/venv -path '*/openvino/libs/*' \( -name '*_gpu_plugin.so' -o -name
         ! -regex '.*/lib(Lerc|brotli.*|deflate|jpeg|jpegxr|jxl.*|jxrglue|lcms2|lzma|openjp2|png16|sharpyuv|webp.*|zstd)-.*' -delete
 
 FROM packages AS packages-train
-COPY requirements.txt requirements-train.txt ./
+COPY locks/train.txt locks/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    python -m pip --python /opt/venv/bin/python install --no-cache-dir --requirement requirements.txt
+    python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --requirement locks/train.txt
 
 
 # --- Code and model, readable for all, whatever the umask of the checkout -----------------------------------

@@ -17,7 +17,7 @@ ALONE = $(shell grep -rl --include='*.py' 'mark[.]alone' tests)
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
-.PHONY: run dev test lint full experiments mlflow train bench events wheel image screenshots check-k8s clean
+.PHONY: run dev test lint full experiments mlflow train bench events wheel image locks screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKSERVE_*)
 	$(BIN)/uwsgi uwsgi.ini
@@ -33,7 +33,7 @@ lint: $(VENV)/.ready-dev  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready  ## test k8s/, including checkov's policies
+check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready $(VENV)/helm/.ready  ## test k8s/, with checkov's policies and Helm
 	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
@@ -68,44 +68,66 @@ screenshots: $(VENV)/.ready-dev  ## retake the screenshots in docs/page, with De
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
 
-# Each .ready file is a stamp: pip runs if its requirements are newer.
-$(VENV)/.ready: requirements-serve.txt | $(BIN)/python
-	$(BIN)/pip install --quiet -r requirements-serve.txt
+# Each .ready file is a stamp: pip runs if its lock is newer. A lock names everything that is installed, with hashes, so
+# that pip takes neither another version nor another file than was locked.
+PIP := install --quiet --require-hashes
+
+$(VENV)/.ready: locks/serve.txt | $(BIN)/python
+	$(BIN)/pip $(PIP) -r locks/serve.txt
 	touch $@
 
-$(VENV)/.ready-full: requirements.txt requirements-train.txt $(VENV)/.ready
-	$(BIN)/pip install --quiet -r requirements.txt
+$(VENV)/.ready-full: locks/train.txt $(VENV)/.ready
+	$(BIN)/pip $(PIP) -r locks/train.txt
 	touch $@
 
-$(VENV)/.ready-experiments: requirements-experiments.txt $(VENV)/.ready-full
-	$(BIN)/pip install --quiet -r requirements-experiments.txt
+$(VENV)/.ready-experiments: locks/experiments.txt $(VENV)/.ready-full
+	$(BIN)/pip $(PIP) -r locks/experiments.txt
 	touch $@
 
-$(VENV)/.ready-dev: requirements-dev.txt requirements-experiments.txt $(VENV)/.ready-full
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+$(VENV)/.ready-dev: locks/dev.txt $(VENV)/.ready-full
+	$(BIN)/pip $(PIP) -r locks/dev.txt
 	touch $@
 
-$(VENV)/.ready-events: requirements-events.txt | $(BIN)/python
-	$(BIN)/pip install --quiet -r requirements-events.txt
+$(VENV)/.ready-events: locks/events.txt | $(BIN)/python
+	$(BIN)/pip $(PIP) -r locks/events.txt
 	touch $@
 
 # The function has an environment of its own, as when deployed.
 $(VENV)/function/.ready: functions/requirements.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/function
-	$(VENV)/function/bin/pip install --quiet -r functions/requirements.txt
+	$(VENV)/function/bin/pip $(PIP) -r functions/requirements.txt
 	touch $@
 
 # So does KServe's client, for one example in docs/api.md: its dependencies conflict with the service's.
-$(VENV)/kserve/.ready: requirements-kserve.txt | $(BIN)/python
+$(VENV)/kserve/.ready: locks/kserve.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/kserve
-	$(VENV)/kserve/bin/pip install --quiet -r requirements-kserve.txt
+	$(VENV)/kserve/bin/pip $(PIP) -r locks/kserve.txt
 	touch $@
 
 # And checkov: it is larger than the service, and `make test` does not need it.
-$(VENV)/checkov/.ready: requirements-checkov.txt | $(BIN)/python
+$(VENV)/checkov/.ready: locks/checkov.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/checkov
-	$(VENV)/checkov/bin/pip install --quiet -r requirements-checkov.txt
+	$(VENV)/checkov/bin/pip $(PIP) -r locks/checkov.txt
 	touch $@
+
+# And Helm's library, for the same reason.
+$(VENV)/helm/.ready: locks/helm.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/helm
+	$(VENV)/helm/bin/pip $(PIP) -r locks/helm.txt
+	touch $@
+
+# For Linux and macOS, x86 and Arm, Python 3.11 and later (--universal). What is locked already stays as it is, unless a
+# pin asks for another version, or UPGRADE=--upgrade for the newest of everything.
+LOCK = $(VENV)/uv/bin/uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --python-version=3.11
+
+locks: | $(BIN)/python  ## write locks/ and functions/requirements.txt anew, after a change of pins
+	[ -x $(VENV)/uv/bin/uv ] || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet uv==0.13.9; }
+	$(LOCK) --output-file=locks/dev.txt requirements-dev.txt
+	for name in serve train experiments events; do \
+		$(LOCK) --constraints=locks/dev.txt --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
+	for name in kserve checkov helm; do \
+		$(LOCK) --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
+	$(LOCK) --output-file=functions/requirements.txt functions/requirements.in
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -136,6 +136,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     if segmenters is None:  # last, so that a bad setting stops the start before anything is loaded
         shared.decoding.start()
         check_there(settings)
+        directed.follows = bool(settings.model_poll)
         models.then, models.beside = directed.begin, {FILE: directed.follow}
         models.load([str(arm) for arm in settings.traffic])
     else:

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from benchmarks import report
 from benchmarks.networks import against_matterport
 from benchmarks.pictures import SAMPLE, growth, masks_of_a_large_photo
+from benchmarks.processors import processors
 from benchmarks.profile import profile
 from benchmarks.roof import roof_gflops
 from benchmarks.service import clients, overload, start_and_memory
@@ -55,6 +56,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "soak": soak,
     "worst_memory": worst_memory,
     "clients": _processes,
+    "processors": processors,
     "overload": overload,
 }
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,6 +157,7 @@ def load(
     precision: str | None = None,
     threads: int | None = None,
     tested: bool = False,
+    cache: Path | None = None,
 ) -> Segmenter:
     """Load the model of that name and check its files; see `catalog.find`.
 
@@ -173,6 +175,8 @@ def load(
         threads: threads for one inference, 1 or more; None: the engine decides, usually one for each core.
             With the tensorflow engine, this has an effect only before TensorFlow's first operation.
         tested: run the self-test. If no precision is requested, those that fail it are skipped.
+        cache: a private folder, in which the openvino engine keeps what it compiles while the folder exists;
+            other processes that are given the same folder need not compile it again.
 
     Raises:
         UnknownModel: there is no such model; the message lists the models that exist.
@@ -181,13 +185,13 @@ def load(
     """
     bundle = catalog.find(name)
     try:
-        return opened(bundle, engine, precision, threads, tested)
+        return opened(bundle, engine, precision, threads, tested, cache)
     except (BundleError, OSError):
         now = catalog.find(name)
         if now == bundle:
             raise
         # The bundle was replaced while it was loaded, and files of both versions were read.
-        return opened(now, engine, precision, threads, tested)
+        return opened(now, engine, precision, threads, tested, cache)
 
 
 def opened(
@@ -196,6 +200,7 @@ def opened(
     precision: str | None = None,
     threads: int | None = None,
     tested: bool = False,
+    cache: Path | None = None,
 ) -> Segmenter:
     """Load the model in a bundle, which need not be in the catalog; see `load`."""
     from model.engines.openvino import precisions_of_processor  # an engine is imported only if it is used
@@ -205,7 +210,7 @@ def opened(
     passed: dict[str, bool] = {stages: export.passed for stages, export in bundle.manifest.exports.items()}
     ways = choices(name, passed, precisions_of_processor(), engine, precision)
     for way in ways:
-        segmenter = Segmenter(bundle, _runner(bundle, way, threads))
+        segmenter = Segmenter(bundle, _runner(bundle, way, threads, cache))
         try:
             if tested:
                 segmenter.self_test()
@@ -217,7 +222,7 @@ def opened(
     raise AssertionError("choices returns at least one way")
 
 
-def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
+def _runner(bundle: Bundle, way: Choice, threads: int | None, cache: Path | None) -> Runner:
     manifest = bundle.manifest
     family = family_named(manifest.family)
     if way.engine == "openvino":
@@ -226,7 +231,13 @@ def _runner(bundle: Bundle, way: Choice, threads: int | None) -> Runner:
         folder, largest = bundle.stages_folder(way.precision), family.largest_picture(manifest)
         try:
             return OpenVINORunner.open(
-                folder, family.stages(manifest), way.precision, largest, threads=threads, read=bundle.read
+                folder,
+                family.stages(manifest),
+                way.precision,
+                largest,
+                threads=threads,
+                read=bundle.read,
+                cache=cache,
             )
         except StagesError as error:
             raise BundleError(

@@ -8,26 +8,38 @@ source scripts/gcp/changes.sh
 # shellcheck source-path=SCRIPTDIR
 source scripts/gcp/platform.sh
 # shellcheck source-path=SCRIPTDIR
+source scripts/gcp/supply.sh
+# shellcheck source-path=SCRIPTDIR
+source scripts/gcp/cluster.sh
+# shellcheck source-path=SCRIPTDIR
+source scripts/gcp/entrances.sh
+# shellcheck source-path=SCRIPTDIR
 source scripts/gcp/events.sh
 # shellcheck source-path=SCRIPTDIR
 source scripts/gcp/triggers.sh
+# shellcheck source-path=SCRIPTDIR
+source scripts/gcp/monitoring.sh
 
 usage="usage: scripts/gcp-setup.sh PROJECT --domain DOMAIN [--region REGION]
-           [--github OWNER/NAME | --source-repositories NAME] [--dry-run]
+           [--github OWNER/NAME | --source-repositories NAME] [--alert-email ADDRESS] [--budget AMOUNT] [--dry-run]
 
   --domain               domain name of the service, such as segment.example.org; staging uses staging.DOMAIN
   --region               region of all resources. Default: europe-west1
   --github               GitHub repository to build from: a push to main deploys to staging, a tag v* to production
   --source-repositories  the same for a repository in Cloud Source Repositories (existing customers only)
+  --alert-email          address that is told when the service fails
+  --budget               costs of a month, such as 500EUR, at which that address is warned
   --dry-run              print the commands that would change something, without running them"
 
-project='' domain='' region=europe-west1 github='' source_repository='' dry_run=''
+project='' domain='' region=europe-west1 github='' source_repository='' alert_email='' budget='' dry_run=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --domain) domain=${2-} ;;
         --region) region=${2-} ;;
         --github) github=${2-} ;;
         --source-repositories) source_repository=${2-} ;;
+        --alert-email) alert_email=${2-} ;;
+        --budget) budget=${2-} ;;
         --dry-run) dry_run=yes; shift; continue ;;
         --help) echo "$usage"; exit ;;
         -*) fail "unknown option $1
@@ -44,6 +56,8 @@ done
 $usage"
 [[ ! $github || $github == */* ]] || fail "--github must be OWNER/NAME, not '$github'"
 [[ ! $github || ! $source_repository ]] || fail "--github and --source-repositories cannot be combined"
+[[ ! $alert_email || $alert_email == *@* ]] || fail "--alert-email must be an address, not '$alert_email'"
+[[ ! $budget || $budget =~ ^[0-9]+([A-Z]{3})?$ ]] || fail "--budget must be an amount such as 500EUR, not '$budget'"
 
 # For this run only; gcloud's own configuration does not change. No prompts, and no API is enabled without being listed.
 export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API=false
@@ -57,11 +71,14 @@ number=$found
 accounts=$project.iam.gserviceaccount.com
 
 enable_apis
-create_accounts
-create_repository
+create_build_accounts
+create_repositories
 create_source_bucket
+create_records
 create_key maskserve-api-key  # for callers
 create_key maskserve-events-key  # for the function: each key has its own rate limit
+create_node_account
+create_network
 create_cluster
 create_builder  # after the cluster: by then the roles that the build needs have taken effect everywhere
 create_models_bucket
@@ -71,10 +88,8 @@ announce_images
 create_function
 subscribe_function
 create_triggers
+create_monitoring
 [[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 
-there gcloud compute addresses describe maskserve --global --format='value(address)' || true
-address=$found
-there gcloud compute addresses describe maskserve-staging --global --format='value(address)' || true
-echo "Setup is complete. Point DNS for $domain to ${address:-the address maskserve}, and for staging.$domain to" \
-    "${found:-the address maskserve-staging}."
+echo "Setup is complete."
+print_records

@@ -30,7 +30,7 @@ if [[ $critical ]]; then
     echo "$critical" >&2
 fi
 if [[ $fixable ]]; then
-    echo "Update the base image in the Dockerfile, or the package in requirements-serve.txt." >&2
+    echo "Update the base image in the Dockerfile, or the package (requirements-serve.txt, then make locks)." >&2
     exit 1
 fi
 echo "$image has no critical vulnerability with a fix ($(grep -c . <<<"$found" || true) vulnerabilities in total)."

@@ -102,8 +102,14 @@ def test_the_serving_image_runs_nothing_that_installs_and_takes_packages_of_serv
     packages = next(rest for rest in SERVE.all("COPY") if "/opt/venv" in rest)
     assert packages.startswith("--from=packages-serve ")
     installed = [source for stage in lineage(STAGES["packages-serve"]) for source in sources_of(stage)]
-    assert installed == ["requirements-serve.txt"]
-    assert "requirements.txt" in sources_of(STAGES["packages-train"])
+    assert installed == ["locks/serve.txt"]
+    assert sources_of(STAGES["packages-train"]) == ["locks/train.txt"]
+
+
+def test_only_what_was_locked_is_installed() -> None:
+    commands = [rest for stage in STAGES.values() for rest in stage.all("RUN") if "-m pip " in rest]
+    assert len(commands) == 2
+    assert all(" install " in command and " --require-hashes " in command for command in commands)
 
 
 def test_a_model_without_compiled_stages_fails_the_build(tmp_path: Path) -> None:
@@ -182,6 +188,8 @@ def test_all_that_is_copied_is_there_and_not_ignored(stage: Stage) -> None:
         ("benchmarks/report.py", True),
         ("runs/nuclei/last.weights.h5", True),
         ("requirements-dev.txt", True),
+        ("locks/dev.txt", True),
+        ("locks/serve.txt", False),
         ("app/__pycache__/body.cpython-311.pyc", True),
         ("app/static/samples/tissue.png", False),
         ("model/bundles/nuclei/model.json", False),

@@ -236,7 +236,7 @@ FLOORS = {
         ("families",),
         ("catalog", "mrcnn"),
         ("segmenter",),
-        ("answers", "experiments", "publishing", "shadowing"),
+        ("answers", "experiments", "publishing", "shadowing", "trial"),
         ("formats",),
         ("answering", "given"),
         ("commands",),

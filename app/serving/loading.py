@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import cv2
@@ -27,6 +28,7 @@ from model.answers.gate import gate_of
 from model.catalog import UnknownModel, choices, find, folder_of, split_name, versions
 from model.segmenter import ChoiceError, Segmenter, load
 from model.storage.manifest import BundleError, Manifest
+from model.trial.process import try_out
 
 if TYPE_CHECKING:
     from app.versions.following import Follower
@@ -66,7 +68,7 @@ class Models:
         self._processes = processes
         self._threads: int | None = None
         self._sources: dict[str, str] = {}  # by name, once they are loaded
-        self.changes = Changes(self.versions, self._open, processes)
+        self.changes = Changes(self.versions, self._open_tried, processes, self._try_out)
         self.changes.bring = self.bring
         self.follower: Follower | None = None
         self.beside: dict[str, Callable[[bytes | None], object]] = {}
@@ -226,10 +228,17 @@ class Models:
         signature = signature_of(folder_of(full_name))
         self.changes.refusals.add(full_name, Refusal(signature, str(error) or type(error).__name__))
 
-    def _open(self, name: str, may_differ: bool = True) -> Version:
+    def _try_out(self, full_name: str, folder: Path) -> None:
+        settings = self._settings
+        try_out(full_name, settings.engine, settings.precision, self._threads, folder)
+
+    def _open_tried(self, full_name: str, compiled: Path | None) -> Version:
+        return self._open(full_name, compiled=compiled)
+
+    def _open(self, name: str, may_differ: bool = True, compiled: Path | None = None) -> Version:
         """Load and test a version, or the only one of a model. Raises whatever loading raises."""
         _check_task(find(name).manifest, "MASKSERVE_MODELS: " if self.versions.loaded is None else "")
-        segmenter = _loaded(name, self._settings, self._threads, may_differ)
+        segmenter = _loaded(name, self._settings, self._threads, may_differ, compiled)
         gate_of(segmenter.bundle.manifest)  # loaded now, and not by the first request
         version = Version(split_name(name)[0], segmenter)
         if self.versions.loaded is not None:
@@ -267,11 +276,20 @@ def _check_task(manifest: Manifest, setting: str = "MASKSERVE_MODELS: ") -> None
         )
 
 
-def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool) -> Segmenter:
+def _loaded(
+    name: str, settings: Settings, threads: int | None, may_differ: bool, compiled: Path | None
+) -> Segmenter:
     """The model with the engine and precision from the settings; with its own if these do not fit one of
     several models."""
     try:
-        return load(name, engine=settings.engine, precision=settings.precision, threads=threads, tested=True)
+        return load(
+            name,
+            engine=settings.engine,
+            precision=settings.precision,
+            threads=threads,
+            tested=True,
+            cache=compiled,
+        )
     except ChoiceError as error:
         if not may_differ:
             raise
@@ -281,7 +299,7 @@ def _loaded(name: str, settings: Settings, threads: int | None, may_differ: bool
             name,
             error,
         )
-        return load(name, threads=threads, tested=True)
+        return load(name, threads=threads, tested=True, cache=compiled)
 
 
 def _end() -> NoReturn:

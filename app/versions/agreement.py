@@ -28,7 +28,7 @@ from app.monitoring.shared_files import number_in, read_json, try_lock, write_js
 
 logger = logging.getLogger(__name__)
 
-PREPARE_SECONDS = 240.0
+PREPARE_SECONDS = 120.0
 """How long all processes together may take to prepare."""
 _ADOPT_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
@@ -132,29 +132,36 @@ class Agreement:
 
     def _prepare_here(self, value: Any) -> None:
         try:
-            with self._turn():
+            with self._turn(lambda: True):
                 self._part.prepare(value)
         except Exception as error:
             self._part.discard()
             raise Refused(_text_of(error)) from error
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, is_wanted: Callable[[], bool]) -> Iterator[bool]:
         """Prepare in the `with` block, while at most half as many processes do so as there are cores.
 
-        If all processes loaded a model at once, none would have a core left for requests.
+        If all processes loaded a model at once, none would have a core left for requests. The value is False,
+        and there is no turn, once preparing is no longer wanted.
+
+        Raises:
+            TimeoutError: others do not end their turns.
         """
         if self._folder is None:
-            yield
+            yield True
             return
+        deadline = time.monotonic() + PREPARE_SECONDS
         with ExitStack() as files:
             turns = [
                 files.enter_context((self._folder / f"preparing-{number}").open("w"))
                 for number in range(max(1, (os.cpu_count() or 1) // 2))
             ]
-            while not any(try_lock(turn.fileno()) for turn in turns):
+            while is_wanted() and not any(try_lock(turn.fileno()) for turn in turns):
+                if time.monotonic() > deadline:
+                    raise TimeoutError("Another process of the service takes too long to prepare.")
                 time.sleep(_LOOK_SECONDS / 2)
-            yield
+            yield is_wanted()
 
     def _decide(self, processes: Processes, proposal: Mapping[str, Any]) -> None:
         """Write the decision when all processes have voted for the proposal. Raises Refused, NotAgreed."""
@@ -254,9 +261,10 @@ class Agreement:
         if proposal["id"] != self._voted:
             self._voted = proposal["id"]
             refusal = None
+            proposed = self._folder / "proposal"
             try:
-                with self._turn():
-                    if read_json(self._folder / "proposal") == proposal:  # else it was refused meanwhile
+                with self._turn(lambda: bool(read_json(proposed) == proposal)) as is_wanted:
+                    if is_wanted:  # else it was refused meanwhile
                         self._part.prepare(proposal["value"])
             except Exception as error:
                 refusal = _text_of(error)

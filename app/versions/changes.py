@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from app.errors import ModelNotFound, NotAgreed, NotReady, Refused
 from app.monitoring.processes import Processes
 from app.versions.agreement import Agreement
 from app.versions.alike import check_alike
+from app.versions.alone import Alone
+from app.versions.here import Agreed, Here, Open
 from app.versions.refusals import Refusal, Refusals
 from app.versions.signatures import digest_of
-from app.versions.version import Version
+from app.versions.trials import Trials, TryOut, no_trial
 from app.versions.versions import Loaded, Versions
-from model import malloc
 from model.catalog import UnknownModel, find, newest_named, split_name
-from model.storage.manifest import Bundle, BundleError
+from model.storage.manifest import Bundle, BundleError, Manifest
 
 logger = logging.getLogger(__name__)
-
-Open = Callable[[str], Version]
-"""Loads the version with a full name, and tests it; raises any exception if it cannot be served."""
-
-Agreed = dict[str, Any]
-"""What the processes agree on: "models", for each model the digest of each version to load; "asked", the full
-names that an operator has loaded; "unloaded", those that an operator has unloaded, with their digests."""
 
 
 @dataclass(frozen=True)
@@ -40,54 +33,55 @@ class State:
 
 
 class Changes:
-    """Changes the loaded versions. This is the `Part` of each process in their agreement.
+    """Changes the loaded versions, as operators and the follower ask.
 
     Attributes:
         refusals: the versions that were refused, and why.
         kept: returns the full names of versions that must not be unloaded, because traffic goes to them.
         shadowed: returns those of versions that run in the shadow.
         bring: has the version with a full name in the catalog; raises BundleError or OSError.
+        alone: to be held while versions or traffic are changed.
     """
 
-    def __init__(self, versions: Versions, open_version: Open, processes: Processes | None) -> None:
+    def __init__(
+        self,
+        versions: Versions,
+        open_version: Open,
+        processes: Processes | None,
+        try_out: TryOut = no_trial,
+    ) -> None:
         """Prepare to change versions.
 
         Args:
             versions: the loaded versions.
             open_version: loads one more.
             processes: the processes that make each change together; None: there is only this one.
+            try_out: tries one more before it is loaded.
         """
-        self.refusals = Refusals(None if processes is None else processes.folder)
+        folder = None if processes is None else processes.folder
+        self.refusals = Refusals(processes)
+        self.alone = Alone(folder)
         self.kept: Callable[[], Collection[str]] = tuple
         self.shadowed: Callable[[], Collection[str]] = tuple
         self.bring: Callable[[str], object] = lambda _: None
         self._versions = versions
-        self._open = open_version
         self._processes = processes
         self._agreement: Agreement | None = None
-        self._pinned: Mapping[str, frozenset[str]] = {}
-        self._prepared: dict[tuple[str, str, str], Version] = {}  # by model, version and digest
-        self._loading: set[str] = set()
+        self._trials = Trials(folder, try_out)
+        self._here = Here(versions, open_version, self._trials.folder_of)
 
     def begin(self, loaded: Loaded) -> None:
         """Serve these versions, or those that other processes have agreed on, and take part in changes.
 
         If the processes' folder cannot be used, these versions are served, and none can be changed.
         """
-        models: dict[str, dict[str, str]] = {}
-        for version in loaded:
-            models.setdefault(version.name, {})[version.version] = version.digest
-            self._prepared[version.name, version.version, version.digest] = version
-        self._pinned = loaded.pinned
         try:
-            agreement = Agreement("versions", self._processes, self)
-            agreement.join({"models": models, "asked": [], "unloaded": {}})
+            agreement = Agreement("versions", self._processes, self._here)
+            agreement.join(self._here.has_loaded(loaded))
             self._agreement = agreement
         except OSError as error:
             logger.error("versions can be neither loaded nor unloaded: the processes cannot agree: %s", error)
-        if self._versions.loaded is None:  # nothing had been agreed
-            self._prepared = {}
-            self._versions.replace(loaded)
+        self._here.serve(loaded)
 
     @property
     def have_begun(self) -> bool:
@@ -125,7 +119,7 @@ class Changes:
             new["unloaded"].pop(full_name, None)
             return new
 
-        self._propose(agreement, full_name, digest_of(bundle.manifest), change)
+        self._propose(agreement, bundle, digest_of(bundle.manifest), change)
         return full_name
 
     def replace(self, full_name: str, signature: str) -> None:
@@ -147,7 +141,7 @@ class Changes:
             }
             return new
 
-        self._propose(agreement, full_name, signature, change)
+        self._propose(agreement, bundle, signature, change)
 
     def unload(self, name: str) -> list[str]:
         """Unload a version, or without a version all of a model. Returns their full names.
@@ -186,7 +180,8 @@ class Changes:
             new["asked"] = [one for one in new["asked"] if one not in gone]
             return new
 
-        agreement.propose(change)
+        with self.alone.held():
+            agreement.propose(change)
         for one in refused:
             self.refusals.forget(one)
         logger.info("unloaded %s", ", ".join([*gone, *refused]))
@@ -201,7 +196,7 @@ class Changes:
         """The state of every version that is or was to be loaded, by full name."""
         failed = {name: State("failed", one.reason) for name, one in self.refusals.all().items()}
         unloading = {version.full_name: State("unloading") for version in self._versions.unloading}
-        loading = dict.fromkeys(tuple(self._loading), State("loading"))
+        loading = dict.fromkeys(tuple(self._here.loading), State("loading"))
         ready = {version.full_name: State("ready") for version in self._versions.loaded or ()}
         return {**failed, **unloading, **loading, **ready}
 
@@ -232,105 +227,53 @@ class Changes:
             raise Refused(str(error)) from None
 
     def _propose(
-        self, agreement: Agreement, full_name: str, signature: str, change: Callable[[Agreed], Agreed]
+        self, agreement: Agreement, bundle: Bundle, signature: str, change: Callable[[Agreed], Agreed]
     ) -> None:
-        before = agreement.value
-        try:
-            after = agreement.propose(change)
-        except Refused as error:
-            self.refusals.add(full_name, Refusal(signature, error.detail))
-            raise
+        """Try a version out if it is not loaded, and agree on a change that loads it."""
+        full_name = bundle.manifest.full_name
+        with self.alone.held(), ExitStack() as trial:
+
+            def change_after_trial(agreed: Agreed) -> Agreed:
+                new = change(agreed)
+                if self._adds(bundle, agreed):
+                    trial.enter_context(self._tried(bundle))
+                return new
+
+            before = agreement.value
+            try:
+                after = agreement.propose(change_after_trial)
+            except Refused as error:
+                self.refusals.add(full_name, Refusal(signature, error.detail))
+                raise
+            finally:
+                self._here.loading.discard(full_name)
         self.refusals.forget(full_name)
         if after != before:
             logger.info("loaded %s", full_name)
 
-    # --- What each process does (`Part`)
+    def _adds(self, bundle: Bundle, agreed: Agreed) -> bool:
+        manifest = bundle.manifest
+        return agreed["models"].get(manifest.name, {}).get(manifest.version) != digest_of(manifest)
 
-    def prepare(self, value: Agreed) -> None:
-        """Load the versions that this process lacks. Raises whatever loading raises."""
-        for model, version, digest in self._missing(value):
-            full_name = f"{model}@{version}"
-            self._loading.add(full_name)
-            self._check_alike(model, full_name)
-            self._prepared[model, version, digest] = self._opened(full_name, digest)
+    @contextmanager
+    def _tried(self, bundle: Bundle) -> Iterator[None]:
+        """Try a version out, and load it in the `with` block. Raises Refused, NotAgreed."""
+        manifest = bundle.manifest
+        self._here.loading.add(manifest.full_name)
+        try:
+            self._check_alike(manifest)
+        except BundleError as error:
+            raise Refused(str(error)) from None
+        with self._trials.passed(manifest.full_name, digest_of(manifest)):
+            yield
 
-    def adopt(self, value: Agreed) -> None:
-        """Serve exactly these versions from now on."""
-        self._complete(value)
-        here = {(one.name, one.version, one.digest): one for one in self._versions.loaded or ()}
-        here |= (prepared := self._prepared)
-        self._prepared = {}
-        self._loading.clear()
-        wanted = [
-            here[model, version, digest]
-            for model, versions in value["models"].items()
-            for version, digest in versions.items()
-            if (model, version, digest) in here
-        ]
-        wanted += _instead(here.values(), wanted, value)
-        self._versions.replace(Loaded(wanted, self._pinned))
-        for version in prepared.values():
-            if version not in wanted:  # loaded by a process that has just started
-                version.retire()
-
-    def discard(self) -> None:
-        """Free the versions that were loaded for nothing."""
-        for version in self._prepared.values():
-            version.retire()
-        self._prepared = {}
-        self._loading.clear()
-        malloc.trim()  # of what a version took that failed
-
-    def _missing(self, value: Agreed) -> list[tuple[str, str, str]]:
-        here = {(one.name, one.version, one.digest) for one in self._versions.loaded or ()}
-        here |= self._prepared.keys()
-        return [
-            (model, version, digest)
-            for model, versions in value["models"].items()
-            for version, digest in versions.items()
-            if (model, version, digest) not in here
-        ]
-
-    def _complete(self, value: Agreed) -> None:
-        """Load what is missing, if this process has just started, or was not asked to prepare."""
-        for model, version, digest in self._missing(value):
-            try:
-                opened = self._opened(f"{model}@{version}", digest)
-            except Exception as error:
-                logger.critical(
-                    "this process serves without %s@%s, which the others have: %s",
-                    *(model, version, error),
-                    exc_info=True,
-                )
-            else:
-                self._prepared[model, version, digest] = opened
-
-    def _opened(self, full_name: str, digest: str) -> Version:
-        # In a thread that ends: a thread that has compiled a model keeps a megabyte of memory for each.
-        with ThreadPoolExecutor(1, "loading") as thread:
-            opened = thread.submit(self._open, full_name).result()
-        if opened.digest != digest:
-            opened.retire()
-            raise BundleError(f"the files of {full_name} have changed while it was loaded: load it again")
-        return opened
-
-    def _check_alike(self, model: str, full_name: str) -> None:
+    def _check_alike(self, manifest: Manifest) -> None:
         """Raise BundleError unless a version has the classes and the task of the one that serves."""
         loaded = self._versions.loaded
-        if loaded is None or model not in loaded.usual:
-            return
-        check_alike(find(full_name).manifest, loaded.usual[model].manifest)
+        if loaded is not None and manifest.name in loaded.usual:
+            check_alike(manifest, loaded.usual[manifest.name].manifest)
 
 
 def _parts(full_name: str) -> tuple[str, str]:
     model, version = split_name(full_name)
     return model, version or ""
-
-
-def _instead(here: Collection[Version], wanted: Collection[Version], value: Agreed) -> list[Version]:
-    """What a process has of models of which it can serve nothing that was agreed; without any, all it has.
-
-    The files of a version that the other processes have loaded may have been deleted or replaced since.
-    """
-    lacking = value["models"].keys() - {one.name for one in wanted}
-    return [one for one in here if one.name in lacking] or ([] if wanted else list(here))

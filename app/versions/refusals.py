@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
-from contextlib import suppress
-from pathlib import Path
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
+
+from app.monitoring.processes import Processes
+from app.monitoring.shared_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,10 @@ class Refusal(NamedTuple):
 class Refusals:
     """The refused versions by full name."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """`folder`: shared by the processes; None: there is only this one."""
-        self._file = None if folder is None else folder / "refused-versions.json"
+    def __init__(self, processes: Processes | None) -> None:
+        """`processes`: those that see the same ones; None: there is only this one."""
+        self._processes = processes
+        self._file = None if processes is None else processes.folder / "refused-versions.json"
         self._known: dict[str, Refusal] = {}
         self._seen: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -52,16 +54,15 @@ class Refusals:
             self._change(full_name, None)
 
     def _change(self, full_name: str, refusal: Refusal | None) -> None:
-        with self._lock:
+        # Another process's change between reading and writing would be lost.
+        with self._lock, self._processes.alone() if self._processes else nullcontext():
             self._read()
             self._known.pop(full_name, None)
             if refusal is not None:
                 self._known[full_name] = refusal
             if self._file is not None:
-                new = self._file.with_name(f"{self._file.name}.{os.getpid()}.new")
                 with suppress(OSError):  # a full disk: then only this process knows
-                    new.write_text(json.dumps(self._known))
-                    os.replace(new, self._file)
+                    write_json(self._file, self._known)
 
     def _read(self) -> None:
         """Read what other processes have written since."""

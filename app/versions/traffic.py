@@ -10,15 +10,17 @@ from typing import Any
 
 from app.configuration.kinds import Mistake
 from app.configuration.settings import BadSetting, Settings
-from app.configuration.traffic import Traffic, traffic_in
+from app.configuration.traffic import Traffic, Version, traffic_in
 from app.errors import BadParameter, NotAgreed, NotReady, Refused, ServiceError
 from app.monitoring.processes import Processes
 from app.shadow.shadows import Shadows
 from app.versions.agreement import Agreement
+from app.versions.alike import check_alike
 from app.versions.changes import Changes
 from app.versions.shadow_states import ShadowStates
 from app.versions.versions import Versions
 from model.catalog import UnknownModel, find, split_name
+from model.catalog import versions as versions_of
 from model.shadowing.process import ShadowBroken
 from model.storage.manifest import BundleError
 
@@ -58,6 +60,7 @@ class SharedTraffic:
     Attributes:
         now: the traffic in use in this process.
         shadow_states: how the shadows are, in all processes.
+        follows: whether the newest version that is not in the shadow will be loaded (`Follower`).
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class SharedTraffic:
         shadows.changed = self.shadow_states.tell
         self._processes = processes
         self._agreement: Agreement | None = None
+        self.follows = False
         versions.split = self._version_for
         changes.kept = lambda: [str(arm) for arm in self.now.split]
         changes.shadowed = lambda: [str(shadow) for shadow in self.now.shadows]
@@ -103,6 +107,9 @@ class SharedTraffic:
                 self._bring(str(shadow))
             except (BundleError, OSError) as error:
                 logger.error("%s cannot be used in the shadow: %s", shadow, error)
+            else:
+                if why := self._why_no_shadow(shadow, self._initial):
+                    logger.error("%s cannot be used in the shadow: %s", shadow, why)
         self.adopt(document)
         if self._changes.have_begun:
             agreement = Agreement("traffic", self._processes, self)
@@ -148,7 +155,8 @@ class SharedTraffic:
             except OSError as error:
                 raise NotAgreed(f"{version} cannot be fetched, and nothing was changed: {error}") from None
         before = self.now
-        with self._loaded_for_it(wanted):
+        # Held from the first check on, so that no version that was checked is unloaded before it is used.
+        with self._changes.alone.held(), self._loaded_for_it(wanted):
             self._agreement.propose(change)
         if self.now != before:
             logger.info("traffic: %s", self.now.document())
@@ -177,6 +185,26 @@ class SharedTraffic:
         loaded = self._versions.loaded
         return loaded is not None and version in loaded.versions.get(name, {})
 
+    def _why_no_shadow(self, shadow: Version, traffic: Traffic) -> str | None:
+        """Why a version cannot be in the shadow of its model; None if it can."""
+        loaded = self._versions.loaded
+        if loaded is None or shadow.name not in loaded.versions:
+            return f"{shadow.name} is not served."
+        usual = loaded.usual[shadow.name]
+        try:
+            check_alike(find(str(shadow)).manifest, usual.manifest)
+        except (UnknownModel, BundleError) as error:
+            return str(error)
+        answering = {arm.version for arm in traffic.split if arm.name == shadow.name and arm.share > 0}
+        if not answering and self.follows and len(versions_of(shadow.name)) > 1:
+            return None  # the newest of the others will answer after the next look
+        if (answering or {usual.version}) == {shadow.version}:
+            return (
+                f"it answers all callers of {shadow.name}, and would only be compared with itself; direct the"
+                " traffic to another version, too."
+            )
+        return None
+
     # --- What each process does (`Part`)
 
     def prepare(self, value: Any) -> None:
@@ -189,12 +217,8 @@ class SharedTraffic:
             if not self._is_loaded(arm.name, arm.version):
                 raise Refused(f"{arm} is not loaded: load it first.")
         for shadow in traffic.shadows:
-            if self._versions.loaded is None or shadow.name not in self._versions.loaded.versions:
-                raise Refused(f"{shadow} cannot be used in the shadow: {shadow.name} is not served.")
-            try:
-                find(str(shadow))
-            except (UnknownModel, BundleError) as error:
-                raise Refused(f"{shadow} cannot be used in the shadow: {error}") from None
+            if why := self._why_no_shadow(shadow, traffic):
+                raise Refused(f"{shadow} cannot be used in the shadow: {why}")
         try:
             self._shadows.prepare(traffic.shadows if traffic.shadow_share else ())
         except ShadowBroken as error:

@@ -14,9 +14,11 @@ from model.commands.observing import Observer
 from model.data import Annotated
 from model.data.findings import say
 from model.data.fingerprint import fingerprint
-from model.evaluation import Evaluation, PixelEvaluation, worst_sheet
 from model.evaluation.classes import ClassEvaluation
+from model.evaluation.pixel_result import PixelEvaluation
 from model.evaluation.rand_score import SIDES
+from model.evaluation.result import Evaluation
+from model.evaluation.sheet import worst_sheet
 from model.segmenter import load
 from model.storage.manifest import Bundle, Manifest
 from model.storage.writing import update_manifest

@@ -13,18 +13,15 @@ import numpy.typing as npt
 
 from model.data import Annotated, Reading, open_data, open_data_for
 from model.data.classified import ClassifiedFolder, open_classified
-from model.evaluation import (
-    UNSURE,
-    Evaluation,
-    KnownClasses,
-    PixelAnswer,
-    PixelEvaluation,
-    evaluate,
-    evaluate_pixels,
-)
 from model.evaluation.classes import ClassEvaluation, evaluate_classes
+from model.evaluation.coco_map import UNSURE
+from model.evaluation.evaluate import evaluate
+from model.evaluation.known_classes import KnownClasses
 from model.evaluation.levels import Planes
+from model.evaluation.pixel_result import PixelEvaluation
+from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.evaluation.rand_score import Side
+from model.evaluation.result import Evaluation
 from model.pictures.tiles import SEAM_THRESHOLD
 from model.results.result import MOST_SEGMENTS, Result, Wishes
 from model.results.segments import Segments

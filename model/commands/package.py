@@ -17,7 +17,7 @@ from model.data import Reading, open_data
 from model.data.classified import open_classified
 from model.data.findings import say
 from model.data.fingerprint import fingerprint
-from model.evaluation import KnownClasses
+from model.evaluation.known_classes import KnownClasses
 from model.families.family import Family
 from model.families.registry import FAMILIES
 from model.pictures import read

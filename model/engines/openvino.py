@@ -13,7 +13,7 @@ from openvino.preprocess import PrePostProcessor
 
 from model import malloc
 from model.engines.core import new_core
-from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests
+from model.engines.shapes import FIRST, AnyShape, FewShapes, Pool, Requests, compiled
 from model.engines.stages import Floats, StageSpec
 
 CODE_KEPT = 4
@@ -98,6 +98,7 @@ class OpenVINORunner:
         hint: str | None = None,
         threads: int | None = None,
         read: Read = Path.read_bytes,
+        cache: Path | None = None,
     ) -> OpenVINORunner:
         """Compile the stages in `folder` and, if `largest_picture` is given, warm them up.
 
@@ -105,14 +106,14 @@ class OpenVINORunner:
             folder: contains NAME.xml and NAME.bin for each stage, written by `model.publishing.exporting`.
             stages: the stages of the network.
             precision: "f32", "bf16" (the stages of f32, rounded at run time) or "int8" (quantised stages).
-            largest_picture: the shape (1, H, W, C) of the largest expected picture. One of this shape is run
-                now, because buffers that grow gradually leave gaps of three times their size between them.
-                None: only few pictures are expected, so that warming up does not pay.
+            largest_picture: the shape (1, H, W, C) of the largest expected picture. The stages are made ready
+                for it now. None: only few pictures are expected, so that this does not pay.
             hint: the precision, "f32" or "bf16", of what is not int8; None: "f32" for that precision,
                 otherwise the faster one that the processor supports.
             threads: threads for one inference, 1 or more; None: OpenVINO decides, and uses every core even if
                 a container may use fewer (github.com/openvinotoolkit/openvino/issues/37838).
             read: reads the files in `folder`, each once.
+            cache: see `shapes.compiled`.
 
         Raises:
             StagesError: the stages do not have the inputs that this version expects.
@@ -127,13 +128,16 @@ class OpenVINORunner:
         malloc.tune()
         first, *models = (read_stage(core, folder, stages, stage, hint, read) for stage in stages)
         heads = {
-            stage.name: _compile_open(core, model) for stage, model in zip(stages[1:], models, strict=True)
+            stage.name: _compile_open(core, model, cache)
+            for stage, model in zip(stages[1:], models, strict=True)
         }
         # With open sizes, OpenVINO runs an int8 trunk slowly, and some wrongly: their RPN returns zeros.
         few = precision == "int8"
         runner = cls(
             stages,
-            FewShapes(core, first, heads) if few else AnyShape(_compile_open(core, first), heads),
+            FewShapes(core, first, heads, cache)
+            if few
+            else AnyShape(_compile_open(core, first, cache), heads),
             heads,
             precision,
         )
@@ -176,6 +180,10 @@ class OpenVINORunner:
             self._last_shape = picture_shape
 
     def _warm_up(self, largest_picture: tuple[int, ...]) -> None:
+        if self.few_shapes:  # the next picture of another shape will free all buffers
+            self._first.pool_for(largest_picture)
+            return
+        # Buffers that grow gradually leave gaps of three times their size between them.
         started = self.start(np.zeros(largest_picture, np.float32))
         for stage in self.stages[1:]:
             inputs = self._heads[stage.name].inputs[1:]
@@ -221,10 +229,10 @@ class OpenVINOPass:
         return self._requests.of[FIRST].get_output_tensor(0)
 
 
-def _compile_open(core: ov.Core, model: ov.Model) -> ov.CompiledModel:
+def _compile_open(core: ov.Core, model: ov.Model, cache: Path | None) -> ov.CompiledModel:
     """Compile a stage with open sizes so that it does not keep machine code for every shape it has seen."""
     kept = CODE_KEPT * sum(op.get_type_name() in CODE_A_SHAPE for op in model.get_ops())
-    return core.compile_model(model, "CPU", {"CPU_RUNTIME_CACHE_CAPACITY": kept})
+    return compiled(core, model, cache, {"CPU_RUNTIME_CACHE_CAPACITY": kept})
 
 
 def _with_kept_in(precision: str, model: ov.Model, *, is_output: bool) -> ov.Model:

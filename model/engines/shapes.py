@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import openvino as ov
 
@@ -62,9 +64,19 @@ class AnyShape:
 class FewShapes:
     """A first stage compiled for the last `SHAPES_KEPT` shapes; only the latest keeps idle requests."""
 
-    def __init__(self, core: ov.Core, first: ov.Model, heads: Mapping[str, ov.CompiledModel]) -> None:
-        """Take a first stage with open sizes, which `core` compiles with its settings, and compiled heads."""
+    def __init__(
+        self,
+        core: ov.Core,
+        first: ov.Model,
+        heads: Mapping[str, ov.CompiledModel],
+        cache: Path | None = None,
+    ) -> None:
+        """Take a first stage with open sizes, which `core` compiles with its settings, and compiled heads.
+
+        `cache`: see `compiled`.
+        """
         self._core = core
+        self._cache = cache
         self._model = first
         self._heads = heads
         self._lock = threading.Lock()
@@ -98,4 +110,16 @@ class FewShapes:
     def _compiled_for(self, shape: tuple[int, ...]) -> ov.CompiledModel:
         model = self._model.clone()
         model.reshape(list(shape))
-        return self._core.compile_model(model, "CPU")
+        return compiled(self._core, model, self._cache)
+
+
+def compiled(
+    core: ov.Core, model: ov.Model, cache: Path | None, settings: Mapping[str, Any] | None = None
+) -> ov.CompiledModel:
+    """Compile a stage, with `settings` besides those of `core`.
+
+    `cache`: a private folder. While it exists, what is compiled is kept there, and need not be compiled again
+    by another process; OpenVINO finds it by the stage's content. If it cannot be written, nothing is kept.
+    """
+    kept = {"CACHE_DIR": str(cache)} if cache is not None and cache.is_dir() else {}
+    return core.compile_model(model, "CPU", {**(settings or {}), **kept})

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from model.data import DataSet, Sample, Subset
 from model.engines.pacing import in_time
 from model.engines.stages import Runner
-from model.evaluation import evaluate
+from model.evaluation.evaluate import evaluate
 from model.evaluation.pixel_result import PixelCounts, PixelEvaluation
 from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.evaluation.result import ImageResult

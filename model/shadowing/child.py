@@ -8,10 +8,7 @@ message comes with a memory file of an `AnsweredPicture`, and is answered with t
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
-import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -21,6 +18,7 @@ from typing import Any
 
 from model import malloc
 from model.catalog import UnknownModel
+from model.pictures.isolation.standing_back import stand_back
 from model.pictures.isolation.wire import Ended, receive, send
 from model.segmenter import ChoiceError, Segmenter, load
 from model.shadowing.agreement import agreement
@@ -28,18 +26,14 @@ from model.shadowing.picture import AnsweredPicture, unpacked
 from model.stopwatch import Stopwatch
 from model.storage.manifest import BundleError
 
-_PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
 _LOW_PRIORITY = 10  # while the model is loaded, which must end some time
 _LOWEST_PRIORITY = 19
-
-# If memory runs out, the kernel kills the shadow first and not the service.
-_FIRST_TO_GO = "1000"
 
 
 def main() -> None:
     """Serve the orders on the socket whose number is the first argument, until it is closed."""
     orders = socket.socket(fileno=int(sys.argv[1]))
-    _stand_back()
+    stand_back(_LOW_PRIORITY)
     malloc.tune()
     with suppress(Ended):
         try:
@@ -51,21 +45,6 @@ def main() -> None:
         send(orders, {"ready": True})
         while True:
             _obey(orders, segmenter)
-
-
-def _stand_back() -> None:
-    """Leave processor and memory to others, and end with the service."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)  # such a signal may go to the service's whole process group
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    with suppress(OSError, AttributeError):
-        # A closed socket would not do: this process may be stopped, and then does not notice.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain a user's picture
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write(_FIRST_TO_GO)
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _LOW_PRIORITY)
 
 
 def _compute_last() -> None:

@@ -9,16 +9,12 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from model.pictures.isolation.starting import start
+from model.pictures.isolation.starting import FOR_MODELS, start
 from model.pictures.isolation.wire import Ended, file_in_memory, receive, send
 from model.shadowing.agreement import Agreement
 from model.shadowing.picture import AnsweredPicture
 
 _CHILD = "model.shadowing.child"
-_KEPT_VARIABLES = (
-    *("PATH", "LD_LIBRARY_PATH", "LANG", "HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MASKSERVE_MODEL_DIR"),
-    *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_CPP_MIN_LOG_LEVEL"),
-)
 
 _LOOK_SECONDS = 0.25
 
@@ -77,7 +73,7 @@ class ShadowProcess:
         self._is_paused = False
         self._was_paused = False
         self._may_be_paused = True
-        self._process, self._connection = start(_CHILD, _KEPT_VARIABLES, {})
+        self._process, self._connection = start(_CHILD, FOR_MODELS, {})
 
     def load(self, seconds: float = LONGEST_LOAD, pauses: float = LONGEST_WAIT) -> None:
         """Load and test the model. Call it first.

@@ -38,15 +38,32 @@ change() {
     local what=$1
     shift
     if [[ $dry_run ]]; then
-        [[ $1 != patiently ]] || shift
         printf 'would %s:\n   ' "$what"
         printf ' %q' "$@"
         echo
         return
     fi
     echo "$what"
-    "$@" >/dev/null \
+    patiently "$@" \
         || fail "could not $what. Fix the error above and run this again; resources that exist are left alone."
+    changed=yes
+}
+
+# patiently COMMAND…: runs the command. New accounts, roles and APIs take effect within minutes: typically 2, potentially
+# 7 (https://cloud.google.com/iam/docs/access-change-propagation). If this run has made any, a command that is refused
+# for want of one is tried again, with growing pauses, for 7 minutes in all. Any other error is final.
+changed=''
+patiently() {
+    local pause said refused='permission|denied|forbidden|not authorized|does not exist|has not been used|service_disabled'
+    for pause in 5 10 20 40 60 60 75 75 75 ''; do
+        if "$@" >/dev/null 2>"$complaint"; then return 0; fi
+        said=$(<"$complaint")
+        [[ $changed && $pause && ${said,,} =~ $refused ]] || break
+        echo "  refused, perhaps because a role has not taken effect yet; trying again in $pause s: ${said##*$'\n'}" >&2
+        sleep "$pause"
+    done
+    printf '%s\n' "$said" >&2
+    return 1
 }
 
 # bound MEMBER ROLE GROUP NAME [FLAG…]: whether MEMBER has ROLE on the resource. GROUP is a command group of gcloud, such
@@ -68,7 +85,7 @@ bind() {
     [[ $group != projects ]] || set -- --condition=None
     # shellcheck disable=SC2086
     change "grant $role on $group $name to $member" \
-        patiently gcloud $group add-iam-policy-binding "$name" "$@" --member="$member" --role="$role"
+        gcloud $group add-iam-policy-binding "$name" "$@" --member="$member" --role="$role"
 }
 
 # bind_agent SERVICE MEMBER ROLE GROUP NAME [FLAG…]: the same for a service agent, the account with which one of
@@ -79,14 +96,4 @@ bind_agent() {
     if bound "$@"; then return; fi
     change "create the service agent of $service" gcloud beta services identity create --service="$service"
     bind "$@"
-}
-
-# A new account takes some seconds to be visible everywhere.
-patiently() {
-    local attempt
-    for attempt in 1 2 3 4; do
-        if "$@"; then return; fi
-        sleep $((attempt * 5))
-    done
-    "$@"
 }

@@ -48,23 +48,36 @@ create_function() {
 # has changed, or if the last deployment did not become ready.
 deploy_function() {
     local settings how fingerprint
+    there gcloud compute addresses describe maskserve-internal --region="$region" --format='value(address)' || true
     settings=RESULT_BUCKET=$project-maskserve-results
     settings+=,RESULT_TOPIC=projects/$project/topics/maskserve-results
-    settings+=,SERVICE_URL=https://$domain
+    settings+=,SERVICE_URL=http://${found:-maskserve-internal}
+    settings+=,THREADS=2
     how=(
         --source=functions --function=segment --base-image=python311
         --service-account="maskserve-events@$accounts"
         --build-service-account="projects/$project/serviceAccounts/maskserve-function-build@$accounts"
-        --no-allow-unauthenticated --set-env-vars="$settings"
+        --no-allow-unauthenticated --ingress=internal --set-env-vars="$settings"
         --set-secrets=SERVICE_API_KEY=maskserve-events-key:latest
-        --timeout=300 --memory=2Gi --concurrency=2 --max-instances=8
+        --network=default --subnet=default --vpc-egress=private-ranges-only
+        --timeout=300 --memory=2Gi --concurrency=16 --max-instances=8
     )
     fingerprint=$({ echo "${how[@]}"; cat functions/*.py functions/requirements.txt; } | sha256sum | cut -c 1-16)
-    there gcloud run services describe maskserve-events --region="$region" \
-        --format='value(metadata.labels.fingerprint,status.conditions.filter("type=Ready").map().extract("status"))' || true
-    [[ $found == "$fingerprint"$'\t'"['True']" ]] \
+    runs_as "$fingerprint" \
         || change "deploy function maskserve-events" gcloud run deploy maskserve-events --region="$region" \
             "${how[@]}" --labels="fingerprint=$fingerprint"
+    # Cloud Run may accept a revision that does not start, and leave the traffic with the one before it.
+    [[ $dry_run ]] || runs_as "$fingerprint" \
+        || fail "function maskserve-events is not ready: its latest revision does not serve. See why, then run this again:
+    gcloud run services describe maskserve-events --region=$region
+    gcloud logging read 'resource.labels.service_name=\"maskserve-events\"' --limit=20"
+}
+
+# runs_as FINGERPRINT: whether the function was deployed with it, and its latest revision serves.
+runs_as() {
+    there gcloud run services describe maskserve-events --region="$region" \
+        --format='value(metadata.labels.fingerprint,status.conditions.filter("type=Ready").map().extract("status"))' \
+        && [[ $found == "$1"$'\t'"['True']" ]]
 }
 
 # A push subscription of our own rather than a trigger's, so that we set ack deadline, retries and dead letters.
@@ -83,7 +96,7 @@ subscribe_function() {
         || change "subscribe the function to new images" gcloud pubsub subscriptions create maskserve-images \
             --topic=maskserve-images --push-endpoint="$url/projects/$project/topics/maskserve-images" \
             --push-auth-service-account="maskserve-push@$accounts" --push-auth-token-audience="$url" \
-            --ack-deadline=300 --min-retry-delay=10s --max-retry-delay=600s \
+            --ack-deadline=300 --min-retry-delay=60s --max-retry-delay=600s \
             --dead-letter-topic=maskserve-dead-letters --max-delivery-attempts=100 --expiration-period=never
 
     # Pub/Sub's service agent forwards dead letters.

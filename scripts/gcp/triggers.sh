@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Build triggers: a push to main deploys to staging, a tag v* to production.
+# Build triggers: a push to main, or a hot fix, is built and deployed to staging; a tag v* deploys to production.
 
 create_triggers() {
     if [[ $github ]]; then
@@ -10,6 +10,7 @@ create_triggers() {
         there gcloud source repos describe "$source_repository" \
             || change "create repository $source_repository" gcloud source repos create "$source_repository"
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
+        bind "$(member maskserve-deploy)" roles/source.reader projects "$project"
         trigger cloud-source-repositories triggerTemplate.repoName --repo "$source_repository"
     else
         echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/deploy-gcp.md."
@@ -33,19 +34,23 @@ connect_github() {
             --region="$region" --remote-uri="https://github.com/$github.git"
 }
 
-# trigger KIND FIELD FLAG NAME: both triggers for a repository of that kind. FLAG is the option that names the
+# trigger KIND FIELD FLAG NAME: all triggers for a repository of that kind. FLAG is the option that names the
 # repository when a trigger is created, FIELD the field of an existing trigger that holds the name.
 trigger() {
-    one_trigger staging --branch-pattern='^main$' "$@"
-    one_trigger production --tag-pattern='^v.*' "$@"
+    one_trigger build cloudbuild.yaml --branch-pattern='^(main|hotfix/.+)$' "$@"
+    one_trigger staging cloudbuild-deploy.yaml --branch-pattern='^(main|hotfix/.+)$' "$@"
+    one_trigger production cloudbuild-deploy.yaml --tag-pattern='^v.*' "$@" --require-approval
 }
 
+# one_trigger NAME CONFIG WHEN KIND FIELD FLAG REPOSITORY [OPTION…]
 one_trigger() {
-    local overlay=$1 when=$2 kind=$3 field=$4 flag=$5 repository=$6
-    same "trigger maskserve-$overlay" "$repository" \
-        gcloud builds triggers describe "maskserve-$overlay" --region="$region" --format="value($field)" \
-        || change "create trigger maskserve-$overlay" gcloud builds triggers create "$kind" \
-            --name="maskserve-$overlay" --region="$region" "$flag=$repository" "$when" --build-config=cloudbuild.yaml \
-            --service-account="projects/$project/serviceAccounts/maskserve-build@$accounts" \
-            --substitutions="_REGION=$region,_OVERLAY=$overlay"
+    local name=$1 config=$2 when=$3 kind=$4 field=$5 flag=$6 repository=$7 account=deploy given="_REGION=$region"
+    shift 7
+    if [[ $name == build ]]; then account=build; else given+=",_OVERLAY=$name"; fi
+    same "trigger maskserve-$name" "$repository"$'\t'"$config" \
+        gcloud builds triggers describe "maskserve-$name" --region="$region" --format="value($field,filename)" \
+        || change "create trigger maskserve-$name" gcloud builds triggers create "$kind" \
+            --name="maskserve-$name" --region="$region" "$flag=$repository" "$when" --build-config="$config" \
+            --service-account="projects/$project/serviceAccounts/maskserve-$account@$accounts" \
+            --substitutions="$given" "$@"
 }

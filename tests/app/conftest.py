@@ -9,6 +9,7 @@ import pytest
 from encoded import encode
 from flask import Flask
 from flask.testing import FlaskClient
+from server import Server, running
 from stub_internet import HOST, PUBLIC, Internet, Serve
 from stub_origin import Answer, Authority, Origin
 from stub_segmenter import StubSegmenter
@@ -56,6 +57,13 @@ def serve() -> Iterator[Serve]:
     yield start
     for origin in origins:
         origin.stop()
+
+
+@pytest.fixture(scope="session")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server at the defaults, whose model takes no time. Tests share it: leave it as it was."""
+    with running(tmp_path_factory.mktemp("server") / "log", seconds=0) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

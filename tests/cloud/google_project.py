@@ -16,18 +16,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import google_monitoring
+
 NAME, NUMBER = "my-project", "123456789"
+ROOT = Path(__file__).parents[2]
 CLIENT = Path(__file__).with_name("gcloud_client.sh")
 
 # The API that answers a group of commands. The groups that are missing need none.
 API = {
     "artifacts": "artifactregistry",
+    "billing budgets": "billingbudgets",
+    "billing projects": "cloudbilling",
     "builds": "cloudbuild",
     "certificate-manager": "certificatemanager",
     "compute": "compute",
     "container": "container",
     "iam": "iam",
     "logging": "logging",
+    "monitoring": "monitoring",
     "pubsub": "pubsub",
     "run": "run",
     "secrets": "secretmanager",
@@ -35,27 +41,51 @@ API = {
     "storage": "storage",
 }
 
-_CREATE = ("create", "create-auto", "deploy")
-_CHANGES = (*_CREATE, "add", "add-iam-policy-binding", "delete", "enable", "service-agent", "submit")
-_LOOK_UPS = ("describe", "get-iam-policy", "list")
+
+def api_of(words: list[str]) -> str | None:
+    """The API that answers the command of these words, which follow "gcloud"."""
+    plain = [word for word in words if word not in ("alpha", "beta")]
+    return API.get(" ".join(plain[:2])) or API.get(plain[0])
+
+
+_CREATE = ("create", "create-auto", "create-oidc", "deploy")
+_ALTER = ("set-cleanup-policies", "update")
+_CHANGES = (
+    *_CREATE,
+    *_ALTER,
+    "add",
+    "add-iam-policy-binding",
+    "delete",
+    "enable",
+    "service-agent",
+    "submit",
+)
+_LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
-_PLACES = ("connection", "global", "location", "map", "region")
+_PLACES = ("connection", "global", "location", "map", "region", "router", "workload-identity-pool")
 
 # Options that name another thing, and what it is.
 _OTHERS = {
     "certificates": "certificate-manager certificates",
     "connection": "builds connections",
     "dead-letter-topic": "pubsub topics",
+    "dns-authorizations": "certificate-manager dns-authorizations",
     "gcs-source-staging-dir": "storage buckets",
     "map": "certificate-manager maps",
+    "network": "compute networks",
+    "router": "compute routers",
+    "subnet": "compute networks subnets",
     "repo": "source repos",
     "repository": "builds repositories",
     "topic": "pubsub topics",
+    "workload-identity-pool": "iam workload-identity-pools",
 }
 
 # What a look-up's format asks for, and the option by which it was given, or what Google answers.
 _GIVEN = {
+    "(domain)": "domain",
+    "attributeCondition": "attribute-condition",
     "managed.domains": "domains",
     "remoteUri": "remote-uri",
     "hostname": "hostname",
@@ -69,6 +99,7 @@ _ANSWERS = {
     "(projectNumber)": NUMBER,
     "(address)": "203.0.113.7",
 }
+INTERNAL_ADDRESS = "10.132.0.5"
 
 
 class Binding(NamedTuple):
@@ -146,7 +177,7 @@ class Project:
         for beginning, text in self.answers.items():
             if line.startswith(beginning):
                 return text
-        api = API.get(call.kind.split()[0])
+        api = api_of(words)
         if api and api not in self.enabled:
             raise Refused(f"ERROR: SERVICE_DISABLED: {api} has not been used in project {NUMBER} before")
         if call.verb in _LOOK_UPS:
@@ -159,6 +190,8 @@ class Project:
             return self.account
         if call.kind == "services":
             return "\n".join(f"{api}.googleapis.com" for api in self.enabled)
+        if call.kind in google_monitoring.KINDS:
+            return google_monitoring.look_up(call.kind, self.of_kind(call.kind))
         if call.verb == "list":
             return self.things.get((call.kind, call.name), {}).get("listed", "")
         options = self._existing(call.kind, call.name, call.options) if call.kind != "projects" else {}
@@ -170,6 +203,16 @@ class Project:
             return f"{fingerprint}\t['{options.get('ready', 'True')}']"
         if "installationState" in asked:
             return self.connection
+        if "filename" in asked:
+            return f"{options.get('repository', options.get('repo', ''))}\t{options.get('build-config', '')}"
+        if "privateIpGoogleAccess" in asked:
+            return str("enable-private-ip-google-access" in options)
+        if "cleanupPolicies" in asked:
+            return (ROOT / options["policy"]).read_text() if "policy" in options else "{}"
+        if "dnsResourceRecord" in asked:
+            return f"_acme-challenge.{options['domain']}. CNAME 1.authorize.certificatemanager.goog."
+        if "(address)" in asked and "subnet" in options:
+            return INTERNAL_ADDRESS
         if "(location)" in asked:
             return options.get("location", "us").upper()
         for part, option in _GIVEN.items():
@@ -184,12 +227,19 @@ class Project:
             for name in call.names:
                 self._existing(call.kind, name, call.options)
                 del self.things[call.kind, name]
+        elif call.verb in _ALTER:
+            options = self._existing(call.kind, call.name, call.options)
+            if missing := [place for place in _PLACES if place in options and place not in call.options]:
+                raise Refused(f"ERROR: --{missing[0]} is required")
+            options.update(call.options)
         elif call.kind in ("services identity", "storage") and call.verb in ("create", "service-agent"):
             self.agents.add(call.options.get("service", "storage.googleapis.com"))
         elif call.verb == "add-iam-policy-binding":
             if call.kind != "projects":
                 self._existing(call.kind, call.name, call.options)
             self._known(call.options["member"])
+            if call.options["role"].startswith("projects/"):
+                self._existing("iam roles", call.options["role"].rpartition("/")[2], {})
             self.bindings.add(Binding(call.options["role"], call.thing, call.options["member"]))
         elif call.verb == "add":
             self._existing("secrets", call.name, {})
@@ -210,12 +260,12 @@ class Project:
             bucket = staging.rpartition("/")[0]
             self._allows(call, "roles/storage.objectViewer", f"storage buckets {bucket}")
             self._allows(call, "roles/logging.logWriter", f"projects {NAME}")
-            image = call.options.get("substitutions", "").partition("_IMAGE=")[2]
-            repository = image.split("/")[2] if image else "maskserve"
-            self._existing("artifacts repositories", repository, {})
-            self._allows(call, "roles/artifactregistry.writer", f"artifacts repositories {repository}")
-            if image:
-                self.things["artifacts docker images", image] = call.options
+            given = dict(pair.split("=", 1) for pair in call.options["substitutions"].split(","))
+            for option, role in (("_IMAGE", "writer"), ("_BASE", "reader"), ("_DOCKER_HUB", "reader")):
+                repository = given[option].split("/")[2]
+                self._existing("artifacts repositories", repository, {})
+                self._allows(call, f"roles/artifactregistry.{role}", f"artifacts repositories {repository}")
+            self.things["artifacts docker images", given["_IMAGE"]] = call.options
             return
         if call.verb == "deploy":
             secret = call.options.get("set-secrets", "=:").partition("=")[2].partition(":")[0]
@@ -229,9 +279,13 @@ class Project:
             topic = f"//pubsub.googleapis.com/projects/p/topics/{call.options['topic']}"
             self.things[call.kind, call.name] = call.options | {"listed": f'[{{"topic": "{topic}"}}]'}
             return
+        elif call.kind == "iam roles" and "project" not in call.options:
+            raise Refused("ERROR: --organization or --project is required")
         elif (call.kind, call.name) in self.things:
             raise Refused(f"ERROR: ALREADY_EXISTS: {call.thing} exists")
         self.things[call.kind, call.name] = call.options
+        if call.options.get("subnet-mode") == "auto":  # a subnet in each region
+            self.things["compute networks subnets", call.name] = {"region": "europe-west1"}
 
     def _existing(self, kind: str, name: str, where: dict[str, str]) -> dict[str, str]:
         name = (
@@ -313,6 +367,8 @@ class _Call(NamedTuple):
         verb = next((word for word in plain if word in (*_CHANGES, *_LOOK_UPS)), plain[-1])
         at = plain.index(verb)
         kind = "run services" if verb == "deploy" else " ".join(plain[:at])
+        if name := google_monitoring.name_of(kind, options):
+            return cls(kind, verb, [name], options)
         names = [options["name"]] if kind == "builds triggers" and "name" in options else plain[at + 1 :]
         if kind == "iam service-accounts":
             names = [re.sub("@.*", "", name) for name in names]

@@ -21,9 +21,11 @@ KINDS = {
     "autoscaling/v2": ["HorizontalPodAutoscaler"],
     "networking.k8s.io/v1": ["NetworkPolicy"],
     "gateway.networking.k8s.io/v1": ["Gateway", "HTTPRoute"],
-    "monitoring.googleapis.com/v1": ["PodMonitoring", "Rules"],
+    "monitoring.googleapis.com/v1": ["PodMonitoring"],
     "networking.gke.io/v1": ["GCPBackendPolicy", "HealthCheckPolicy"],
+    "cloud.google.com/v1": ["ComputeClass"],
 }
+CLUSTER_WIDE = ("Namespace", "ComputeClass")
 VERBS = ["get", "list", "create", "patch", "delete"]
 
 Manifest = dict[str, Any]
@@ -112,7 +114,9 @@ def plural(kind: str) -> str:
     name = kind.lower()
     if name.endswith("y"):
         return f"{name[:-1]}ies"
-    return name if name.endswith("rules") else f"{name}s"
+    if name.endswith("class"):
+        return f"{name}es"
+    return f"{name}s"
 
 
 def discovery(path: str) -> Manifest | None:
@@ -136,7 +140,7 @@ def discovery(path: str) -> Manifest | None:
         {
             "name": plural(kind),
             "singularName": kind.lower(),
-            "namespaced": kind != "Namespace",
+            "namespaced": kind not in CLUSTER_WIDE,
             "kind": kind,
             "verbs": VERBS,
         }

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import yaml
-from google_project import API, NAME, Project, Refused
-from pipeline import BUILD, substituted
+from google_project import API, INTERNAL_ADDRESS, NAME, Project, Refused
+from monitoring_needs import monitoring_lacks
+from pipeline import BUILD, DEPLOY, substituted
 from project_rights import (
     KEYS,
     account_named,
@@ -38,11 +39,14 @@ def lacking(project: Project) -> list[str]:
             *missing_apis(project),
             *wrong_roles(project),
             *_cluster(project),
+            *_network(project),
+            *_registries(project),
             *_buckets_and_keys(project),
             *_function(project),
             *_delivery(project),
             *_entrances(project),
             *_builds(project),
+            *monitoring_lacks(project, DOMAIN),
             *_as_by_hand(project),
             *_removal(project),
         ]
@@ -61,6 +65,8 @@ def made_by_hand() -> Project:
     project = Project(enabled=set(API.values()), agents={"pubsub.googleapis.com", "storage.googleapis.com"})
     project.things |= {
         ("storage buckets", "gs://images"): {},
+        ("compute networks", "default"): {},
+        ("compute networks subnets", "default"): {},
         ("secrets", "maskserve-api-key"): {},
         ("secrets versions", "maskserve-api-key"): {},
     }
@@ -89,13 +95,63 @@ def _settings() -> dict[str, str | None]:
 
 
 def _cluster(project: Project) -> Iterator[str]:
-    cluster = project.things["container clusters", BUILD["substitutions"]["_CLUSTER"]]
+    cluster = project.things["container clusters", DEPLOY["substitutions"]["_CLUSTER"]]
     if "--dns-endpoint" in (ROOT / "scripts/deploy.sh").read_text() and "enable-dns-access" not in cluster:
         yield "builds reach the cluster by its DNS endpoint, which is off"
+    if "no-enable-ip-access" not in cluster:
+        yield "the cluster's control plane has an address"
+    if "enable-private-nodes" not in cluster:
+        yield "the cluster's nodes have public addresses"
+
+
+def _network(project: Project) -> Iterator[str]:
     if project.things["compute networks", "default"].get("subnet-mode") != "auto":
         yield "the cluster's network has no subnet in the region"
-    if project.things["artifacts repositories", "maskserve"].get("repository-format") != "docker":
-        yield "the repository is not for images"
+    if "enable-private-ip-google-access" not in project.things["compute networks subnets", "default"]:
+        yield "nodes without public addresses cannot stream images"
+    nat = project.things["compute routers nats", "maskserve"]
+    if not {"auto-allocate-nat-external-ips", "nat-all-subnet-ip-ranges"} <= nat.keys():
+        yield "Cloud NAT is not for all addresses"
+    router = project.things["compute routers", nat["router"]]
+    proxies = project.things["compute networks subnets", "maskserve-proxies"]
+    address = project.things["compute addresses", "maskserve-internal"]
+    for name, thing in {"router": router, "NAT": nat, "proxies": proxies, "address": address}.items():
+        if thing.get("region") != REGION:
+            yield f"the {name} is not in {REGION}"
+    firewall = project.things["compute firewall-rules", "maskserve-from-proxies"]
+    for thing in (router, proxies, firewall):
+        if thing.get("network") != "default":
+            yield f"{thing} is not of the cluster's network"
+    if (proxies.get("purpose"), proxies.get("role")) != ("REGIONAL_MANAGED_PROXY", "ACTIVE"):
+        yield "the subnet of the proxies is no proxy-only subnet"
+    if (firewall.get("source-ranges"), firewall.get("allow")) != (proxies.get("range"), "tcp:8080"):
+        yield "the firewall does not let the proxies, and nothing else, reach the pods"
+    if f"cidr: {proxies.get('range')}" not in (ROOT / "k8s/components/internal/network.yaml").read_text():
+        yield "the network policy does not let the proxies reach the pods"
+    if (address.get("subnet"), address.get("purpose")) != ("default", "SHARED_LOADBALANCER_VIP"):
+        yield "the internal address is not one for a load balancer"
+    if "value: maskserve-internal" not in (ROOT / "k8s/components/internal/gateway.yaml").read_text():
+        yield "the internal gateway has another address"
+
+
+def _registries(project: Project) -> Iterator[str]:
+    repositories = project.of_kind("artifacts repositories")
+    for name in ("maskserve", "maskserve-tools", "docker-hub"):
+        if repositories[name].get("repository-format") != "docker":
+            yield f"the repository {name} is not for images"
+    hub = repositories["docker-hub"]
+    if (hub.get("mode"), hub.get("remote-docker-repo")) != ("remote-repository", "DOCKER-HUB"):
+        yield "the repository docker-hub does not lead to Docker Hub"
+    policies = {one["name"]: one for one in read(repositories["maskserve"]["policy"])}
+    kept = policies["keep-deployed"]["condition"]["tagPrefixes"]
+    # What scripts/record-release.sh tags with: the overlay, and the tag that a release has in Git.
+    overlays = {folder.name for folder in (ROOT / "k8s" / "overlays").iterdir()}
+    if not {*overlays, "v"} <= set(kept) or "no-dry-run" not in repositories["maskserve"]:
+        yield "the registry deletes what is deployed"
+    tagger = project.things["iam roles", "maskserveTagger"]
+    needed = {f"artifactregistry.tags.{verb}" for verb in ("create", "delete", "get")}
+    if set(tagger.get("permissions", "").split(",")) != needed:
+        yield "the role that tags images cannot, or can do more"
 
 
 def _buckets_and_keys(project: Project) -> Iterator[str]:
@@ -120,9 +176,15 @@ def _function(project: Project) -> Iterator[str]:
     known = _settings()
     needed = {name for name, default in known.items() if default is None} | {"SERVICE_API_KEY"}
     yield from (f"the function is not given {name}" for name in needed - given.keys())
-    yield from (f"the function has no setting {name}" for name in given.keys() - known.keys())
-    if given["SERVICE_URL"] != f"https://{DOMAIN}":
-        yield "the function does not ask production"
+    of_framework = {"THREADS"}
+    yield from (f"the function has no setting {name}" for name in given.keys() - known.keys() - of_framework)
+    if given["SERVICE_URL"] != f"http://{INTERNAL_ADDRESS}":
+        yield "the function does not ask production, or not through the internal gateway"
+    way = {"network": "default", "subnet": "default", "vpc-egress": "private-ranges-only"}
+    if not way.items() <= function.items():
+        yield "the function does not reach the internal gateway"
+    if function.get("ingress") != "internal":
+        yield "the function can be called from the internet"
     if given["SERVICE_API_KEY"] != "maskserve-events-key:latest":
         yield "the function has no key of its own"
     if "no-allow-unauthenticated" not in function:
@@ -133,9 +195,12 @@ def _function(project: Project) -> Iterator[str]:
     # What comes at once must find room in the queues of the pods that are always there.
     replicas = read("k8s/base/autoscaler.yaml")["spec"]["minReplicas"]
     (queue,) = re.findall(r"MASKSERVE_QUEUE=(\d+)", str(read("k8s/base/kustomization.yaml")))
-    at_once = int(function.get("concurrency", 80)) * int(function.get("max-instances", 100))
-    if at_once > int(queue) * replicas:
-        yield f"the function sends {at_once} images at once"
+    threads, instances = int(given.get("THREADS", 4)), int(function.get("max-instances", 100))
+    if threads * instances > int(queue) * replicas:
+        yield f"the function sends {threads * instances} images at once"
+    # Those that wait in an instance must not: Cloud Run's refusal counts as a failed delivery.
+    if not 4 * threads <= int(function.get("concurrency", 80)) <= 16 * threads:
+        yield "a backlog does not wait in the function, or too long"
 
 
 def _delivery(project: Project) -> Iterator[str]:
@@ -188,8 +253,13 @@ def _entrances(project: Project) -> Iterator[str]:
     for name, host in hosts.items():
         if "global" not in project.things["compute addresses", name]:
             yield f"the address {name} is not global, as the class of the gateways is"
-        if project.things["certificate-manager certificates", name].get("domains") != host:
+        certificate = project.things["certificate-manager certificates", name]
+        if certificate.get("domains") != host:
             yield f"the certificate {name} is not for {host}"
+        if certificate.get("dns-authorizations") != name:
+            yield f"the certificate {name} is issued only once callers are sent here"
+        if project.things["certificate-manager dns-authorizations", name].get("domain") != host:
+            yield f"the DNS authorization {name} is not for {host}"
         project.things["certificate-manager maps", name]
         entry = project.things["certificate-manager maps entries", name]
         if (entry.get("map"), entry.get("hostname"), entry.get("certificates")) != (name, host, name):
@@ -197,37 +267,44 @@ def _entrances(project: Project) -> Iterator[str]:
 
 
 def _builds(project: Project) -> Iterator[str]:
-    base = re.search(r"^ARG BASE=(\S+@sha256:\w{64})$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    base = re.search(
+        r"^ARG BASE=docker.io/(\S+@sha256:\w{64})$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert base
     image = substituted(BUILD["substitutions"]["_BUILDER"])
+    hub = substituted(BUILD["substitutions"]["_DOCKER_HUB"])
     made = project.things["artifacts docker images", image]
-    if not base or made.get("substitutions") != f"_BASE={base[1]},_IMAGE={image}":
-        yield f"the image of the steps is not made of {base and base[1]}"
+    if made.get("substitutions") != f"_BASE={hub}/{base[1]},_IMAGE={image},_DOCKER_HUB={hub}":
+        yield f"the image of the steps is not made of {base[1]} through {hub}"
+    if account_named(made.get("service-account", "")) != account_named("maskserve-tools"):
+        yield "who builds or deploys can change the image in which both run"
     if (
         not (ROOT / made.get("config", "cloudbuild.yaml"))
         .read_text()
         .startswith("# Builds the image of the build steps")
     ):
         yield "the image of the steps is built by another file"
-    when = {
-        "staging": ("branch-pattern", "^main$"),
-        "production": ("tag-pattern", "^v.*"),
-    }  # docs/deploy-gcp.md, "Deploy"
-    for overlay, (option, pattern) in when.items():
-        trigger = project.things["builds triggers", f"maskserve-{overlay}"]
+    pushes = ("branch-pattern", "^(main|hotfix/.+)$")
+    triggers = {  # docs/deploy-gcp.md, "Deploy"
+        "build": (*pushes, "cloudbuild.yaml", "maskserve-build"),
+        "staging": (*pushes, "cloudbuild-deploy.yaml", "maskserve-deploy"),
+        "production": ("tag-pattern", "^v.*", "cloudbuild-deploy.yaml", "maskserve-deploy"),
+    }
+    for name, (option, pattern, config, account) in triggers.items():
+        trigger = project.things["builds triggers", f"maskserve-{name}"]
         if trigger.get(option) != pattern or {"branch-pattern", "tag-pattern"} <= trigger.keys():
-            yield f"{overlay} is not deployed by {option} {pattern}"
+            yield f"{name} is not started by {option} {pattern}"
         given = dict(pair.split("=") for pair in trigger.get("substitutions", "=").split(","))
-        if (
-            given != {"_OVERLAY": overlay, "_REGION": REGION}
-            or not given.keys() <= BUILD["substitutions"].keys()
-        ):
-            yield f"the trigger of {overlay} deploys {given}"
-        if trigger.get("build-config") != "cloudbuild.yaml":
-            yield f"the trigger of {overlay} does not build by cloudbuild.yaml"
-        if account_named(trigger.get("service-account", "")) != account_named("maskserve-build"):
-            yield f"the trigger of {overlay} builds as an account without the rights"
+        if given != {"_REGION": REGION} | ({} if name == "build" else {"_OVERLAY": name}):
+            yield f"the trigger of {name} is given {given}"
+        if trigger.get("build-config") != config:
+            yield f"the trigger of {name} does not run {config}"
+        if account_named(trigger.get("service-account", "")) != account_named(account):
+            yield f"the trigger of {name} runs as another account than {account}"
+        if ("require-approval" in trigger) != (name == "production"):
+            yield f"{name} must{'' if name == 'production' else ' not'} wait for approval"
         if not trigger.get("repository", trigger.get("repo")):
-            yield f"the trigger of {overlay} has no repository"
+            yield f"the trigger of {name} has no repository"
     connected = project.of_kind("builds repositories")
     if connected and connected["maskserve"].get("remote-uri") != "https://github.com/us/maskserve.git":
         yield "the connected repository is another"
@@ -270,14 +347,18 @@ def _removal(project: Project) -> Iterator[str]:
             yield f"docs/deploy-gcp.md removes what is not there: {refusal}"
     by_words = {  # removed with what they are in, or told in a sentence
         "artifacts docker images",
+        "billing budgets",
         "builds repositories",
         "compute networks",
+        "compute routers nats",
         "iam service-accounts",
+        *(f"monitoring {kind}" for kind in ("channels", "dashboards", "policies", "uptime")),
         "secrets versions",
         "source repos",
         "storage buckets",
         "storage buckets notifications",
     }
+    rest.things.pop(("compute networks subnets", "default"))
     yield from (
         f"docs/deploy-gcp.md leaves {kind} {name}" for kind, name in rest.things if kind not in by_words
     )

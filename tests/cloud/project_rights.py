@@ -12,31 +12,53 @@ from functools import cache
 from typing import Any
 
 import yaml
-from google_project import API, NAME, NUMBER, Binding, Project
-from pipeline import BUILD
+from google_project import NAME, NUMBER, Binding, Project, api_of
+from pipeline import BUILD, DEPLOY, substituted
 from workspace import ROOT
 
-_REPOSITORY = f"artifacts repositories {BUILD['substitutions']['_REPOSITORY']}"
 _PROJECT = f"projects {NAME}"
 KEYS = ("maskserve-api-key", "maskserve-events-key")
 
-# A command that a step of a build runs, the role that it needs, and on what.
-_STEPS = (
-    (r"^docker (push|pull)", "roles/artifactregistry.writer", (_REPOSITORY,)),
-    (r"^gcloud artifacts docker images", "roles/ondemandscanning.admin", (_PROJECT,)),
-    (r"^gcloud builds", "roles/cloudbuild.builds.viewer", (_PROJECT,)),
-    (r"^(gcloud container clusters|kubectl)", "roles/container.developer", (_PROJECT,)),
+TOOLS: Any = yaml.safe_load((ROOT / "scripts/gcp/builder/cloudbuild.yaml").read_text())
+BUILDS = {"maskserve-build": BUILD, "maskserve-deploy": DEPLOY, "maskserve-tools": TOOLS}
+"""What each account runs."""
+
+
+def _repository(image: str) -> str:
+    return f"artifacts repositories {image.split('/')[2]}"
+
+
+_IMAGES = _repository(substituted(BUILD["substitutions"]["_IMAGE"]))
+_READ, _WRITE = "roles/artifactregistry.reader", "roles/artifactregistry.writer"
+
+# A command that a step of a build runs, the roles that it needs, and on what.
+_STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    (r"^docker buildx build", (_WRITE,), (_IMAGES,)),
+    (
+        r"^gcloud artifacts docker images describe",
+        ("roles/containeranalysis.occurrences.viewer", "roles/serviceusage.serviceUsageViewer"),
+        (_PROJECT,),
+    ),
+    (r"^gcloud artifacts docker images", ("roles/ondemandscanning.admin",), (_PROJECT,)),
+    (r"^gcloud artifacts docker tags", (f"projects/{NAME}/roles/maskserveTagger",), (_IMAGES,)),
+    (r"^gcloud builds", ("roles/cloudbuild.builds.viewer",), (_PROJECT,)),
+    (r"^(gcloud container clusters|kubectl)", ("roles/container.developer",), (_PROJECT,)),
     (
         r"^gcloud secrets versions list",
-        "roles/secretmanager.viewer",
+        ("roles/secretmanager.viewer",),
         tuple(f"secrets {key}" for key in KEYS),
     ),
     (
         r"^gcloud secrets versions access",
-        "roles/secretmanager.secretAccessor",
+        ("roles/secretmanager.secretAccessor",),
         tuple(f"secrets {key}" for key in KEYS),
     ),
-    (r"^gcloud config get|^docker (buildx|tag|image)", "", ()),
+    (
+        r"^gcloud storage (cp|cat)",
+        ("roles/storage.objectUser",),
+        (f"storage buckets gs://{NAME}-maskserve-releases",),
+    ),
+    (r"^gcloud config get|^docker buildx", (), ()),
 )
 
 # Text in the manifests, and the APIs that it needs.
@@ -49,9 +71,9 @@ _OBJECTS = {
 
 
 @cache
-def step_commands() -> tuple[str, ...]:
-    """The commands of docker, gcloud and kubectl in the scripts that a build's steps run."""
-    steps = " ".join(word for step in BUILD["steps"] for word in step["args"])
+def step_commands(account: str) -> tuple[str, ...]:
+    """The commands of docker, gcloud and kubectl in the scripts that the steps of an account's build run."""
+    steps = " ".join(word for step in BUILDS[account]["steps"] for word in step["args"])
     scripts = re.findall(r"scripts/[\w-]+\.sh", steps)
     text = "\n".join((ROOT / script).read_text() for script in scripts)
     return tuple(
@@ -97,13 +119,20 @@ def given_settings(project: Project) -> dict[str, str]:
 
 def missing_apis(project: Project) -> Iterator[str]:
     """APIs that are needed and not enabled, and those that are enabled and not needed."""
-    needed = {"iam": "accounts are made", "run": "the function is on Cloud Run"}
-    used = [*step_commands(), *map(" ".join, (*in_docs("deploy-gcp.md"), *project.calls))]
+    needed = {
+        "iam": "accounts are made",
+        "run": "the function is on Cloud Run",
+        "containerfilesystem": "nodes stream images",
+    }
+    commands = [command for account in BUILDS for command in step_commands(account)]
+    used = [*commands, *map(" ".join, (*in_docs("deploy-gcp.md"), *in_docs("releases.md"), *project.calls))]
     for command in used:
-        if command.startswith("gcloud ") and (api := API.get(command.split()[1])):
+        if command.startswith("gcloud ") and (api := api_of(command.split()[1:])):
             needed[api] = command
         if "docker images scan" in command:
             needed["ondemandscanning"] = command
+        if "--show-provenance" in command or BUILD["options"].get("requestedVerifyOption"):
+            needed["containeranalysis"] = command
     for text, apis in _OBJECTS.items():
         needed |= dict.fromkeys(apis, f"{text} in k8s/") if text in manifests() else {}
     if not project.of_kind("source repos"):
@@ -123,27 +152,49 @@ def wrong_roles(project: Project) -> Iterator[str]:
 
 
 def _needed_roles(project: Project) -> Iterator[Binding]:
-    # A build, under the account that its triggers name.
-    builder = account_named("maskserve-build")
-    for command in step_commands():
-        (row,) = (row for row in _STEPS if re.search(row[0], command))
-        yield from (Binding(row[1], on, builder) for on in row[2])
-    if BUILD["options"]["logging"] == "CLOUD_LOGGING_ONLY":
-        yield Binding("roles/logging.logWriter", _PROJECT, builder)
-    for words in in_docs("deploy-gcp.md"):
-        for bucket in re.findall(r"--gcs-source-staging-dir=(gs://[^/]+)", " ".join(words)):
-            yield Binding("roles/storage.objectViewer", f"storage buckets {bucket}", builder)
+    # Builds, each under an account of its own.
+    for name, config in BUILDS.items():
+        account = account_named(name)
+        for command in step_commands(name):
+            _, roles, on = next(row for row in _STEPS if re.search(row[0], command))
+            yield from (Binding(role, thing, account) for role in roles for thing in on)
+        if config["options"]["logging"] == "CLOUD_LOGGING_ONLY":
+            yield Binding("roles/logging.logWriter", _PROJECT, account)
+        if config is not TOOLS:  # whose names come from scripts/gcp-setup.sh
+            for step in config["steps"]:
+                yield Binding(_READ, _repository(substituted(step["name"], config)), account)
+            for image in config.get("images", ()):
+                yield Binding(_WRITE, _repository(substituted(image, config)), account)
+            if project.of_kind("source repos"):
+                yield Binding("roles/source.reader", _PROJECT, account)
+        if "artifacts" in config:
+            bucket = re.match(r"gs://[^/]+", substituted(config["artifacts"]["objects"]["location"]))
+            assert bucket
+            yield Binding("roles/storage.objectCreator", f"storage buckets {bucket[0]}", account)
+    # Deploying looks an image up.
+    yield Binding(_READ, _IMAGES, account_named("maskserve-deploy"))
+    made = project.things["artifacts docker images", substituted(BUILD["substitutions"]["_BUILDER"])]
+    given = dict(pair.split("=", 1) for pair in made["substitutions"].split(","))
+    yield Binding(_WRITE, _repository(given["_IMAGE"]), account_named("maskserve-tools"))
+    yield Binding(_READ, _repository(given["_DOCKER_HUB"]), account_named("maskserve-tools"))
+    submits = [*in_docs("releases.md"), [f"--{option}={value}" for option, value in made.items()]]
+    for words in submits:
+        line = " ".join(words)
+        for bucket_name in re.findall(r"--gcs-source-staging-dir=(gs://[^/]+)", line):
+            (account_name,) = re.findall(r"serviceAccounts/([\w-]+)@", line)
+            on = f"storage buckets {bucket_name}"
+            yield Binding("roles/storage.objectViewer", on, account_named(account_name))
     if project.of_kind("builds connections"):
         yield Binding("roles/secretmanager.admin", _PROJECT, _agent("gcp-sa-cloudbuild"))  # GitHub's token
-    if project.of_kind("source repos"):
-        yield Binding("roles/source.reader", _PROJECT, builder)
 
     # Machines and pods.
     machines = account_named(
-        project.things["container clusters", BUILD["substitutions"]["_CLUSTER"]]["service-account"]
+        project.things["container clusters", DEPLOY["substitutions"]["_CLUSTER"]]["service-account"]
     )
     yield Binding("roles/container.defaultNodeServiceAccount", _PROJECT, machines)
-    yield Binding("roles/artifactregistry.reader", _REPOSITORY, machines)
+    yield Binding("roles/serviceusage.serviceUsageConsumer", _PROJECT, machines)  # streams images
+    for image in set(re.findall(r"newName: (\S+-docker\.pkg\.dev/\S+)", manifests())):
+        yield Binding(_READ, _repository(image), machines)
     pool = f"principal://iam.googleapis.com/projects/{NUMBER}/locations/global/workloadIdentityPools/{NAME}.svc.id.goog"
     pod = read("k8s/server/deployment.yaml")["spec"]["template"]["spec"]
     for overlay in (ROOT / "k8s" / "overlays").glob("*/kustomization.yaml"):

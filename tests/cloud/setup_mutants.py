@@ -11,18 +11,24 @@ from workspace import ROOT
 
 _SCRIPTS = (
     "scripts/gcp-setup.sh",
-    *(f"scripts/gcp/{part}.sh" for part in ("platform", "events", "triggers")),
+    *(
+        f"scripts/gcp/{part}.sh"
+        for part in ("platform", "supply", "cluster", "entrances", "events", "triggers", "monitoring")
+    ),
 )
 
 _REST = r".*(?:(?<=\\)\n.*)*"  # of a command, over the lines that it is continued on
 
 # A call of a function that makes or gives something that it is told.
 _CALL = re.compile(
-    r"^ *(?:account|bind|bind_agent|bucket|create_key|entrance|one_trigger|trigger) " + _REST, re.MULTILINE
+    r"^ *(?:account|bind|bind_agent|bucket|create_key|entrance|one_trigger|readable|repository|trigger) "
+    + _REST,
+    re.MULTILINE,
 )
 # A command that makes something, when it does not exist.
 _MADE = re.compile(
-    r"""change "[^"]*" (?:\\\n *)?(gcloud [\w -]*(?:create|deploy|submit|service-agent)""" + _REST + ")"
+    r"""change "[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
+    r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
 )
 _HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r""" --[a-z-]+(?:=(?:"[^"]*"|'[^']*'|[^\s")]+)+)?| "\$(?:flag=\$repository|when)\"""")
@@ -31,25 +37,37 @@ _TOPIC = re.compile(r"(?<=for name in )[a-z -]+")
 _SETTING = re.compile(r"(?<=settings=)\w+=\S+|(?<=settings\+=),\w+=\S+")
 
 # Not needed: text for people, defaults spelt out, and the label by which a second run recognises the first.
-_UNNEEDED = re.compile(r" --(description|display-name|release-channel|payload-format|labels)\b")
+_UNNEEDED = re.compile(r" --(description|display-name|title|release-channel|payload-format|labels)\b")
 
 # What a project is given, and what would be too much, too little or wrong.
 _OTHERWISE = {
     "roles/storage.objectViewer": "roles/storage.objectAdmin",
+    "roles/artifactregistry.reader": "roles/artifactregistry.writer",
     "roles/secretmanager.secretAccessor secrets": "roles/editor secrets",
+    "maskserve-build)": "maskserve-deploy)",
+    "maskserve-deploy)": "maskserve-build)",
+    "maskserve-tools@": "maskserve-build@",
+    "maskserve-$account@": "maskserve-build@",
+    "readable maskserve-tools build": "readable maskserve-tools",
+    "docker-hub build tools": "docker-hub build",
+    "--ingress=internal": "--ingress=all",
+    "192.168.64.0/23": "10.129.0.0/23",
+    "http://${found": "https://${domain",
+    ",artifactregistry.tags.get": ",artifactregistry.repositories.uploadArtifacts",
     "--no-allow-unauthenticated": "--allow-unauthenticated",
     "events-key:latest": "api-key:latest",
     "--ack-deadline=300": "--ack-deadline=600",
     "--timeout=300": "--timeout=240",
-    "--min-retry-delay=10s": "--min-retry-delay=1s",
+    "--min-retry-delay=60s": "--min-retry-delay=1s",
     "--max-retry-delay=600s": "--max-retry-delay=60s",
     "--max-delivery-attempts=100": "--max-delivery-attempts=50",
-    "--concurrency=2": "--concurrency=4",
+    "--concurrency=16": "--concurrency=2",
+    "THREADS=2": "THREADS=8",
     "--max-instances=8": "--max-instances=80",
     "OBJECT_FINALIZE": "OBJECT_DELETE",
-    "'^main$'": "'.*'",
+    "'^(main|hotfix/.+)$'": "'.*'",
     "'^v.*'": "'.*'",
-    "_OVERLAY=$overlay": "_OVERLAY=production",
+    "_OVERLAY=$name": "_OVERLAY=production",
     "head -c 24": "head -c 12",
 }
 
@@ -76,7 +94,9 @@ class Mutant(NamedTuple):
     @property
     def arguments(self) -> tuple[str, ...]:
         """Those with which the script runs the line."""
-        of_source_repositories = re.search(r"sourcerepo|source\.reader|source repos|cloud-source", self.old)
+        text = (ROOT / self.file).read_text()
+        line = text[text.rindex("\n", 0, self.start) :].lstrip("\n").partition("\n")[0]
+        of_source_repositories = re.search(r"sourcerepo|source\.reader|source repos|cloud-source", line)
         return SOURCE_REPOSITORIES if of_source_repositories else GITHUB
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google_project import NAME, Project
+from monitoring_needs import BUDGET, EMAIL
 from project_needs import DOMAIN
 from workspace import Workspace
 
-SETUP = ("scripts/gcp-setup.sh", NAME, "--domain", DOMAIN)
+ALERTS = ("--alert-email", EMAIL, "--budget", BUDGET)
+SETUP = ("scripts/gcp-setup.sh", NAME, "--domain", DOMAIN, *ALERTS)
 GITHUB = ("--github", "us/maskserve")
 SOURCE_REPOSITORIES = ("--source-repositories", "maskserve")
 

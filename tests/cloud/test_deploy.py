@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from kube_api import KubeApi, Manifest
-from pipeline import BUILD, DIGEST, IMAGE, deploy, serve
+from pipeline import DEPLOY, DIGEST, IMAGE, deploy, serve
 from workspace import ROOT, Workspace
 
 ANOTHER = "sha256:" + "cd" * 32
@@ -117,7 +117,7 @@ def test_the_service_is_asked_with_a_key_for_the_segments_of_the_sample(cloud: W
     assert request == {
         "path": "/api/v1/segment?model=nuclei",
         "key": "the-new-key-0123456789",
-        "bytes": (ROOT / BUILD["substitutions"]["_SAMPLE"]).stat().st_size,
+        "bytes": (ROOT / DEPLOY["substitutions"]["_SAMPLE"]).stat().st_size,
     }
 
 

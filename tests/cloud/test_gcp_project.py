@@ -31,8 +31,11 @@ def test_the_project_has_what_is_needed_and_no_more(cloud: Cloud, repository: tu
 
 # The first steps that run anything of these files: what precedes them is the same for all of their mutants.
 FIRST_STEPS = {
+    "scripts/gcp/cluster.sh": "create_node_account",
+    "scripts/gcp/entrances.sh": "create_entrances",
     "scripts/gcp/events.sh": "create_buckets_and_topics",
     "scripts/gcp/triggers.sh": "create_triggers",
+    "scripts/gcp/monitoring.sh": "create_monitoring",
 }
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from gcloud_lint import complaints
+from google_monitoring import resource
 from google_project import Project
 from project_rights import in_docs
-from setup_run import GITHUB, SOURCE_REPOSITORIES, Cloud, empty_cloud
+from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
+from workspace import ROOT
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     assert cloud.project.changes() == []
     assert dry.stdout.endswith("Dry run: nothing was changed.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
-    done = cloud.set_up().stdout.splitlines()
-    assert [line for line in done if not line.startswith(("No triggers", "Setup is complete"))] == told
+    done = cloud.set_up().stdout.partition("No triggers")[0].splitlines()
+    assert done == told
 
 
 def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
@@ -59,12 +61,18 @@ def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
         ("scripts/gcp/events.sh", "--timeout=300", "--timeout=301", "gcloud run deploy maskserve-events"),
         (
             "cloudbuild.yaml",
-            "/builder:2026.11",
+            "/builder:2026.12",
             "/builder:2027.1",
             "gcloud builds submit scripts/gcp/builder",
         ),
+        (
+            "scripts/gcp/monitoring/policies/MaskServeSlow.json",
+            "> 10",
+            "> 5",
+            "gcloud alpha monitoring policies update projects/my-project/policies/",
+        ),
     ],
-    ids=["the function's code", "the function's limits", "the tag of the image of the steps"],
+    ids=["the function's code", "the function's limits", "the tag of the image of the steps", "an alert"],
 )
 def test_what_changed_is_deployed_or_built_again_and_nothing_else(
     set_up_before: Cloud, file: str, old: str, new: str, change: str
@@ -76,6 +84,32 @@ def test_what_changed_is_deployed_or_built_again_and_nothing_else(
     assert made.startswith(change)
 
 
+def test_whoever_is_told_instead_is_told_of_every_alert(set_up_before: Cloud) -> None:
+    again = set_up_before.set_up(*GITHUB, "--alert-email", "day@example.org")
+    assert again.returncode == 0, again.stderr
+    channel = resource("monitoring channels", "day@example.org")
+    told = [
+        options["set-notification-channels"]
+        for options in set_up_before.project.of_kind("monitoring policies").values()
+    ]
+    assert told == [channel] * len(told)
+    # Google answers each with a list: it takes a second, and there are two dozen policies.
+    assert (
+        len([call for call in set_up_before.project.calls if call[2:5] == ["monitoring", "policies", "list"]])
+        == 1
+    )
+
+
+def test_without_an_address_there_are_no_alerts_and_that_is_said(cloud: Cloud) -> None:
+    done = cloud.run(*SETUP[:4])
+    assert done.returncode == 0, done.stderr
+    assert "nobody will be told when the service fails" in done.stdout
+    assert not cloud.project.of_kind("monitoring policies")
+    assert not cloud.project.of_kind("billing budgets")
+    assert not {"cloudbilling", "billingbudgets"} & cloud.project.enabled
+    assert cloud.project.of_kind("monitoring uptime")
+
+
 def test_a_function_that_did_not_become_ready_is_deployed_again_until_it_is(cloud: Cloud) -> None:
     cloud.project.fails = {"run deploy": "ERROR: Revision 'maskserve-events-1' is not ready"}
     assert cloud.set_up(*GITHUB).returncode == 1
@@ -85,6 +119,14 @@ def test_a_function_that_did_not_become_ready_is_deployed_again_until_it_is(clou
     assert "deploy function maskserve-events" in again.stdout
     assert "Setup is complete" in again.stdout
     assert "deploy function maskserve-events" not in cloud.set_up(*GITHUB).stdout
+
+
+def test_a_function_whose_latest_revision_does_not_serve_is_said_and_not_subscribed(cloud: Cloud) -> None:
+    cloud.project.answers = {"run services describe maskserve-events": "any\t['False']"}
+    stopped = cloud.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert "function maskserve-events is not ready: its latest revision does not serve" in stopped.stderr
+    assert "maskserve-images" not in cloud.project.of_kind("pubsub subscriptions")
 
 
 def test_the_function_is_subscribed_only_by_its_own_address(cloud: Cloud) -> None:
@@ -123,7 +165,7 @@ def test_the_function_is_subscribed_only_by_its_own_address(cloud: Cloud) -> Non
         (
             "builds triggers describe",
             "",  # of another kind of repository
-            "trigger maskserve-staging already exists with another value",
+            "trigger maskserve-build already exists with another value",
         ),
     ],
 )
@@ -169,7 +211,7 @@ def test_only_enabled_versions_of_a_secret_count(finished: Project) -> None:
     [
         (
             ("--domain", "other.example.org", *GITHUB),
-            "certificate maskserve already exists with segment.example.org instead of other",
+            "DNS authorization maskserve already exists with segment.example.org instead of other",
         ),
         (
             ("--github", "them/maskserve"),
@@ -218,12 +260,50 @@ def test_a_look_up_that_fails_is_not_taken_for_a_thing_that_is_missing(cloud: Cl
     assert not cloud.project.of_kind("container clusters")
 
 
-def test_a_new_account_that_is_not_known_everywhere_yet_is_waited_for(cloud: Cloud) -> None:
-    cloud.project.fails = {
-        "projects add-iam-policy-binding": "INVALID_ARGUMENT: account does not exist",
-    }
-    cloud.set_up()
-    assert cloud.workspace.calls("sleep") == ["sleep 5", "sleep 10", "sleep 15", "sleep 20"]
+@pytest.mark.parametrize(
+    ("step", "complaint"),
+    [
+        ("projects add-iam-policy-binding", "INVALID_ARGUMENT: account does not exist"),
+        ("run deploy", "Permission denied on secret maskserve-events-key for the revision's account"),
+        ("builds submit", "PERMISSION_DENIED: The caller does not have permission"),
+        ("builds connections create", "FORBIDDEN: service account lacks secretmanager.secrets.create"),
+    ],
+)
+def test_what_depends_on_new_accounts_and_roles_is_tried_for_as_long_as_google_says(
+    cloud: Cloud, step: str, complaint: str
+) -> None:
+    cloud.project.fails = {step: complaint}
+    stopped = cloud.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert complaint in stopped.stderr
+    pauses = [int(call.partition(" ")[2]) for call in cloud.workspace.calls("sleep")]
+    assert pauses == sorted(pauses)
+    assert sum(pauses) == 7 * 60  # cloud.google.com/iam/docs/access-change-propagation
+
+
+def test_other_errors_and_missing_rights_of_the_caller_are_said_at_once(cloud: Cloud) -> None:
+    for step, complaint in {"services enable": "PERMISSION_DENIED", "run deploy": "ERROR: no quota"}.items():
+        cloud.project.fails = {step: complaint}
+        assert complaint in cloud.set_up(*GITHUB).stderr
+    assert not cloud.workspace.calls("sleep")
+
+
+def test_the_records_that_somebody_has_to_set_are_printed_first_those_for_certificates(
+    finished: Project, set_up_before: Cloud
+) -> None:
+    said = set_up_before.set_up(*GITHUB).stdout.partition("Setup is complete.\n")[2]
+    records = [line.split() for line in said.splitlines() if line.startswith("    ")]
+    assert [(name, kind) for name, kind, _ in records] == [
+        ("_acme-challenge.segment.example.org.", "CNAME"),
+        ("_acme-challenge.staging.segment.example.org.", "CNAME"),
+        ("segment.example.org.", "A"),
+        ("staging.segment.example.org.", "A"),
+    ]
+
+
+def test_the_documentation_has_every_account_in_its_table(finished: Project) -> None:
+    rows = re.findall(r"^\| `(maskserve-[a-z-]+)`", (ROOT / "docs/deploy-gcp.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(finished.of_kind("iam service-accounts"))
 
 
 def test_github_asks_for_a_person_and_the_address_is_told(cloud: Cloud) -> None:
@@ -244,6 +324,8 @@ def test_github_asks_for_a_person_and_the_address_is_told(cloud: Cloud) -> None:
         (("p", "q", "--domain", "d"), "expected one project, got two: p and q"),
         (("p", "--domain", "d", "--github", "maskserve"), "--github must be OWNER/NAME, not 'maskserve'"),
         (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "cannot be combined"),
+        (("p", "--domain", "d", "--alert-email", "me"), "--alert-email must be an address, not 'me'"),
+        (("p", "--domain", "d", "--budget", "much"), "--budget must be an amount such as 500EUR, not 'much'"),
     ],
 )
 def test_a_call_that_cannot_be_meant_is_refused_before_anything_is_asked(
@@ -265,7 +347,8 @@ def test_gcloud_has_each_command_and_option_that_is_used(
     finished: Project, cloud: Cloud, tmp_path: Path
 ) -> None:
     assert cloud.set_up(*SOURCE_REPOSITORIES).returncode == 0
-    commands = [*in_docs("deploy-gcp.md"), *finished.calls, *cloud.project.calls]
+    assert cloud.set_up(*SOURCE_REPOSITORIES, "--alert-email", "day@example.org").returncode == 0
+    commands = [*in_docs("deploy-gcp.md"), *in_docs("releases.md"), *finished.calls, *cloud.project.calls]
     # One of those that differ in names and values alone: gcloud takes a tenth of a second for each.
     values = re.compile(r"=\S*|\S+[@/]\S+|\S*(?:maskserve|my-project)\S*")
     used = {values.sub("", " ".join(words)): shlex.join(words) for words in commands}

@@ -31,9 +31,9 @@ class Workspace:
     def below(cls, folder: Path) -> Workspace:
         """A new one in `folder`, without any stand-ins yet."""
         path, stand_ins = folder / "workspace", folder / "stand-ins"
-        for part in (".ci", "scripts", "k8s", "functions", "app/static/samples"):
+        for part in (".ci", "scripts", "deploy", "k8s", "functions", "app/static/samples"):
             shutil.copytree(ROOT / part, path / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("Dockerfile", "cloudbuild.yaml"):
+        for file in ("Dockerfile", "cloudbuild.yaml", "cloudbuild-deploy.yaml"):
             shutil.copy(ROOT / file, path)
         (stand_ins / "bin").mkdir(parents=True)
         (stand_ins / "answers").mkdir()

@@ -43,7 +43,7 @@ def installed() -> dict[str, dict[str, object]]:
 
 
 def pinned() -> dict[str, str]:
-    lines = (FUNCTIONS / "requirements.txt").read_text()
+    lines = (FUNCTIONS / "requirements.in").read_text()
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)  +# \S", lines, re.MULTILINE))
 
 
@@ -71,7 +71,7 @@ def test_all_that_is_imported_is_pinned_to_what_is_tested(installed: dict[str, d
 
 
 def test_every_pin_has_its_reason_and_is_imported(installed: dict[str, dict[str, object]]) -> None:
-    lines = [line for line in (FUNCTIONS / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+    lines = [line for line in (FUNCTIONS / "requirements.in").read_text().splitlines() if line[0] != "#"]
     pins = pinned()
     assert len(pins) == len(lines)
     names = {name.partition(".")[0] for name in imported()}

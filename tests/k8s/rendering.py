@@ -17,7 +17,13 @@ K8S = Path(__file__).parents[2] / "k8s"
 OVERLAYS = sorted(folder.name for folder in (K8S / "overlays").iterdir())
 COMPONENTS = sorted(folder.name for folder in (K8S / "components").iterdir())
 
-STANDS_ON = {"canary": ["gateway"], "shadow": ["gateway"], "queue-hpa": ["monitoring"]}
+STANDS_ON = {
+    "canary": ["gateway"],
+    "internal": ["gateway"],
+    "shadow": ["gateway"],
+    "spot": ["machines"],
+    "queue-hpa": ["monitoring"],
+}
 """Components that others need before them, as their pages say."""
 
 Manifest = dict[str, Any]
@@ -97,9 +103,10 @@ def render_made_up(tree: Path, kustomization: Manifest) -> Rendered:
 def render_everything(tree: Path) -> Rendered:
     """Production, and all components that it does not use; `tree` becomes a copy of k8s/."""
     made_up = yaml.safe_load((K8S / "overlays" / "production" / "kustomization.yaml").read_text())
-    in_order = sorted(COMPONENTS, key=lambda name: name == "amx")  # last, as its page says
-    paths = [f"../../components/{name}" for name in in_order]
-    made_up["components"] += [path for path in paths if path not in made_up["components"]]
+    paths = [f"../../components/{name}" for name in COMPONENTS]
+    paths = [*made_up["components"], *(path for path in paths if path not in made_up["components"])]
+    last = ("../../components/machines", "../../components/spot")  # as their pages say
+    made_up["components"] = sorted(paths, key=last.__contains__)
     made_up["images"] += [
         {"name": name, "newName": f"registry.example/{name}", "digest": f"sha256:{'1' * 64}"}
         for name in ("maskserve-canary", "maskserve-shadow")

@@ -11,7 +11,12 @@ from rendering import COMPONENTS, K8S, STANDS_ON, Rendered, render_made_up
 VERSION = "1.37"
 
 # Of these Kubernetes itself knows nothing: Gateway API, GKE and managed Prometheus bring them.
-FOREIGN_GROUPS = ("gateway.networking.k8s.io", "networking.gke.io", "monitoring.googleapis.com")
+FOREIGN_GROUPS = (
+    "cloud.google.com",
+    "gateway.networking.k8s.io",
+    "monitoring.googleapis.com",
+    "networking.gke.io",
+)
 
 
 def check(rendered: Rendered) -> None:

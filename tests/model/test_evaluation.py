@@ -16,8 +16,11 @@ from PIL import Image
 from pycocotools.cocoeval import COCOeval
 
 from model.data import DataError, DataSet, Sample, open_data
-from model.evaluation import Evaluation, KnownClasses, evaluate, worst_sheet
 from model.evaluation.coco_map import SIZES
+from model.evaluation.evaluate import evaluate
+from model.evaluation.known_classes import KnownClasses
+from model.evaluation.result import Evaluation
+from model.evaluation.sheet import worst_sheet
 from model.results.segments import Segments
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -17,7 +17,7 @@ import pytest
 from model import catalog
 from model.data import Sample, open_data
 from model.engines.openvino import precisions_of_processor
-from model.evaluation import evaluate
+from model.evaluation.evaluate import evaluate
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import tiling_of
 from model.pictures import read

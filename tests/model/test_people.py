@@ -12,7 +12,7 @@ from model import catalog
 from model.checking.selftest import FILE
 from model.data import ClassMapFolder, Reading
 from model.data.subset import Subset
-from model.evaluation import PixelAnswer, evaluate_pixels
+from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.pictures import read
 from model.segmenter import Segmenter, load
 

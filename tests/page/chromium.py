@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from server import Server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 if not CHROMIUM.exists():
-    pytest.skip("chromium is not installed (Debian: chromium)", allow_module_level=True)
+    pytest.skip(f"{CHROMIUM} is not installed (Debian: chromium)", allow_module_level=True)
 
 Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
 Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect

@@ -79,7 +79,9 @@ def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     Its window and media may change. What tests need of another network or device they have of a tab of their
     own: `browse`.
     """
-    desk.goto("about:blank")  # what the page before keeps as it goes, it must have kept by now
+    # What the page before keeps as it goes, it must have kept by now. The address is of the same server, as
+    # chromium starts a new process for any other.
+    desk.goto(f"{server.address}livez")
     origin = server.address.removesuffix("/")
     storage = desk.context.new_cdp_session(desk)
     storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb"})

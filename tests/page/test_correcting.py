@@ -212,6 +212,20 @@ def test_everything_is_done_by_keys(correcting: Page) -> None:
     expect(page.locator("#edit-bar")).to_be_hidden()
 
 
+def test_keys_do_nothing_behind_an_open_dialogue(correcting: Page) -> None:
+    page = correcting
+    click(page, 50, 40)
+    page.get_by_role("button", name="Figure").click()
+    expect(page.locator("dialog.figure")).to_be_visible()
+    for key in ("Delete", "b", "e"):
+        page.keyboard.press(key)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.figure")).to_be_hidden()
+    expect(page.locator("#correct")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Choose")).to_have_attribute("aria-pressed", "true")
+    assert 1 in segments(page)
+
+
 def test_fingers_draw_and_two_of_them_zoom(browse: Browse, server: Server) -> None:
     page = browse(server, has_touch=True, viewport={"width": 400, "height": 800})
     choose(page, file_of(place_picture()))

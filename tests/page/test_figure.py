@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from browsing import HEIGHT, WIDTH, await_answer, choose, colour_of, file_of, near, place_picture, slide
+from browsing import (
+    HEIGHT,
+    WIDTH,
+    as_file,
+    await_answer,
+    choose,
+    colour_of,
+    file_of,
+    near,
+    place_picture,
+    slide,
+)
 from chromium import Page, expect
 from known_models import OBJECTS
 from PIL import Image
@@ -95,6 +107,31 @@ def test_objects_have_their_numbers_or_classes_and_the_legend_their_counts(shown
     assert texts(saved(shown, "SVG")) == [known.name for known in OBJECTS[:5]]
 
 
+def test_classes_that_no_model_has_are_told_apart_in_every_format(shown: Page) -> None:
+    names = ["root", "stem", "leaf"]
+    boxes = ([20, 20, 60, 40], [100, 20, 100, 20], [100, 60, 30, 30])
+    coco = {
+        "images": [{"id": 1, "width": WIDTH, "height": HEIGHT, "file_name": "places.png"}],
+        "categories": [{"id": at, "name": name} for at, name in enumerate(names, 1)],
+        "annotations": [
+            {
+                "id": at,
+                "image_id": 1,
+                "category_id": at,
+                "segmentation": [[x, y, x + w, y, x + w, y + h, x, y + h]],
+            }
+            for at, (x, y, w, h) in enumerate(boxes, 1)
+        ],
+    }
+    choose(shown, as_file(json.dumps(coco).encode(), "own.json"))
+    expect(shown.locator("#found")).to_have_text("3 objects")
+    opened(shown, "Class", "Legend")
+    svg = saved(shown, "SVG")
+    assert "undefined" not in svg.decode()
+    assert texts(svg) == ["root: 1", "stem: 1", "leaf: 1"]
+    assert of_pdf(saved(shown, "PDF")).shape == pixels(saved(shown, "PNG")).shape
+
+
 def test_a_scale_bar_has_a_round_length_that_is_right(shown: Page) -> None:
     slide(shown, "#micrometres", 0.5)  # the picture is 120 µm wide, and a fifth of it 24
     opened(shown, "Scale bar")
@@ -114,7 +151,10 @@ def test_without_the_width_of_a_pixel_there_is_no_scale_bar(shown: Page) -> None
 def test_the_part_in_view_can_be_shown_alone(shown: Page) -> None:
     for _ in range(4):
         shown.get_by_role("button", name="Zoom in").click()
-    opened(shown, "What is in view")
+    opened(shown, "What is in view", "Legend")
+    legend = texts(saved(shown, "SVG"))
+    assert legend and sum(int(text.split(": ")[1]) for text in legend) < 5  # of those in view alone
+    shown.get_by_label("Legend", exact=True).uncheck()
     part = pixels(saved(shown, "PNG"))
     red = part[..., 0][part[..., 2] == 128]  # where no object is; red is x
     assert 20 < red.min() < WIDTH / 2 < red.max() < WIDTH - 20

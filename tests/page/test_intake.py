@@ -29,7 +29,7 @@ def test_a_chosen_picture_is_answered_without_a_button(page: Page) -> None:
 
 def test_the_button_opens_the_dialogue(page: Page) -> None:
     with page.expect_file_chooser() as opened:
-        page.get_by_role("button", name="Find objects").click()
+        page.get_by_role("button", name="Choose pictures").click()
     opened.value.set_files([PNG])
     await_answer(page)
 
@@ -196,3 +196,21 @@ def test_a_sample_is_not_loaded_twice_and_offline_says_so(browse: Browse, server
     expect(page.locator("#status-title")).to_have_text("You are offline")
     page.context.set_offline(False)
     await_answer(page, "fluorescence.png")
+
+
+def test_the_whole_drop_zone_opens_the_file_dialogue(page: Page) -> None:
+    box = page.get_by_role("img", name="Stained tissue; to the right").bounding_box()
+    assert box
+    with page.expect_file_chooser() as chooser:
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chooser.value.set_files([PNG])
+    await_answer(page)
+
+
+def test_after_a_file_that_is_no_picture_another_can_be_chosen_at_once(browse: Browse, page: Page) -> None:
+    browse.expect_complaint("status of 415")
+    choose(page, as_file(b"hello", "bad.png"))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose another file").click()
+    chooser.value.set_files([PNG])
+    expect(page.locator("#pictures li[data-state=done]")).to_have_count(1)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from browsing import HEIGHT, as_file, await_answer, choose, colour_of, file_of, near, place_picture, slide
+from browsing import (
+    HEIGHT,
+    as_file,
+    await_answer,
+    choose,
+    colour_of,
+    drawn,
+    file_of,
+    in_window,
+    near,
+    place_picture,
+    slide,
+)
 from chromium import Browse, Page, expect
 from server import Server
 
@@ -75,6 +87,20 @@ def test_a_picture_that_was_being_worked_on_is_sent_again(page: Page) -> None:
     page.reload()
     expect(page.locator("#pictures li[data-state=done]")).to_have_count(2)
     await_answer(page, "wide.png")
+
+
+def test_a_correction_is_kept_even_if_the_page_is_left_at_once(page: Page) -> None:
+    choose(page, ONE)
+    await_answer(page, "one.png")
+    kept(page)
+    page.locator("#view").press("e")
+    page.mouse.click(*in_window(page, (50, 40)))
+    page.keyboard.press("Delete")
+    expect(page.locator("#found")).to_have_text("4 objects")
+    drawn(page)
+    page.reload()
+    await_answer(page, "one.png")
+    expect(page.locator("#found")).to_have_text("4 objects")
 
 
 def test_what_is_forgotten_does_not_come_back(page: Page) -> None:

@@ -178,3 +178,20 @@ def test_filters_and_measures_outlast_a_reload_and_count_in_all_pictures(measure
     page.get_by_role("button", name="Remove this filter").click()
     expect(page.locator("#found")).to_have_text("5 objects")
     assert asked == []
+
+
+def test_measures_can_be_closed_and_take_their_filters_with_them(measured: Page) -> None:
+    page = measured
+    page.get_by_role("button", name="Add a filter").click()
+    page.get_by_label("At least").fill("0.6")
+    expect(page.locator("#found")).to_have_text("2 objects")
+    page.get_by_role("button", name="Close the measures").click()
+    expect(page.locator("#measures")).to_be_hidden()
+    expect(page.locator("#found")).to_have_text("5 objects")
+    expect(page.locator("#headings th")).to_have_count(6)
+    again = page.get_by_role("button", name="Measure…")
+    expect(again).to_be_focused()
+    again.press("Enter")
+    expect(page.locator("#measures")).to_be_visible()
+    expect(page.locator(".limits li")).to_have_count(0)
+    assert last_column(page) == CIRCULARITY

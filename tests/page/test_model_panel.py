@@ -136,3 +136,22 @@ def test_what_the_service_warns_of_is_shown(shown: Page) -> None:
     expect(shown.get_by_role("note")).to_contain_text(DOUBTS)
     shown.get_by_role("radio", name="known").check()
     expect(shown.locator("#advice")).to_be_hidden()
+
+
+def test_a_model_that_was_not_run_after_all_is_not_used_for_the_next_picture(shown: Page) -> None:
+    view = shown.locator("#view")
+    for key in ("e", "n", "Delete"):
+        view.press(key)
+        expect(shown.locator("#edit-bar")).to_be_visible()
+    expect(shown.locator("#found")).to_have_text("4 objects")
+    shown.once("dialog", lambda dialog: dialog.dismiss())  # which asks whether to discard the correction
+    shown.locator("#models input[value=leaves]").click()
+    choose(shown, file_of(place_picture(320, 180), "wide.png"))
+    await_answer(shown, "wide.png")
+    expect(shown.locator("#model-facts")).to_contain_text("known")
+    shown.locator("#models input[value=leaves]").click()
+    shown.get_by_role("button", name="Cancel").click()  # it takes a second and a half
+    expect(shown.locator("#models input:checked")).to_have_value("auto")
+    choose(shown, file_of(place_picture(), "next.png"))
+    await_answer(shown, "next.png")
+    expect(shown.locator("#model-facts")).to_contain_text("known")

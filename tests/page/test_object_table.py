@@ -27,28 +27,23 @@ def test_a_row_tells_what_an_object_is(shown: Page) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("heading", "first", "second"),
-    [
+def test_a_heading_sorts_and_a_second_click_turns_it(shown: Page) -> None:
+    for heading, first, second in (
         ("Class", "ascending", "13425"),
         ("Score", "descending", "12345"),
         ("Area", "descending", "12534"),
         ("Size", "descending", "25134"),
         ("Left, top", "ascending", "12453"),
-    ],
-)
-def test_a_heading_sorts_and_a_second_click_turns_it(
-    shown: Page, heading: str, first: str, second: str
-) -> None:
-    head = shown.locator("#headings th", has_text=heading)
-    button = head.get_by_role("button")
-    button.click()
-    expect(head).to_have_attribute("aria-sort", first)
-    assert "".join(numbers(shown)) == second
-    button.click()
-    expect(head).to_have_attribute("aria-sort", "descending" if first == "ascending" else "ascending")
-    assert numbers(shown) != list(second)
-    expect(shown.locator("#headings [aria-sort]")).to_have_count(1)
+    ):
+        head = shown.locator("#headings th", has_text=heading)
+        button = head.get_by_role("button")
+        button.click()
+        expect(head).to_have_attribute("aria-sort", first)
+        assert "".join(numbers(shown)) == second, heading
+        button.click()
+        expect(head).to_have_attribute("aria-sort", "descending" if first == "ascending" else "ascending")
+        assert numbers(shown) != list(second), heading
+        expect(shown.locator("#headings [aria-sort]")).to_have_count(1)
 
 
 def test_the_order_stays_when_the_filter_changes(shown: Page) -> None:
@@ -57,14 +52,14 @@ def test_the_order_stays_when_the_filter_changes(shown: Page) -> None:
     assert "".join(numbers(shown)) == "12534867"
 
 
-@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.65, 0.9, 0.95, 1])
-def test_totals_follow_the_filter(shown: Page, threshold: float) -> None:
-    slide(shown, "#threshold", threshold)
-    areas = sorted(known.area for known in shown_of(OBJECTS, threshold))
-    expect(shown.locator("#covered")).to_have_text(f"{100 * sum(areas) / (WIDTH * HEIGHT):.1f} %")
-    expect(shown.locator("#total")).to_have_text(f"{sum(areas):,} px²" if areas else "–")
-    middle = (areas[(len(areas) - 1) // 2] + areas[len(areas) // 2]) / 2 if areas else None
-    expect(shown.locator("#typical")).to_have_text("–" if middle is None else f"{middle:,.0f} px²")
+def test_totals_follow_the_filter(shown: Page) -> None:
+    for threshold in (0.1, 0.5, 0.65, 0.9, 0.95, 1):
+        slide(shown, "#threshold", threshold)
+        areas = sorted(known.area for known in shown_of(OBJECTS, threshold))
+        expect(shown.locator("#covered")).to_have_text(f"{100 * sum(areas) / (WIDTH * HEIGHT):.1f} %")
+        expect(shown.locator("#total")).to_have_text(f"{sum(areas):,} px²" if areas else "–")
+        middle = (areas[(len(areas) - 1) // 2] + areas[len(areas) // 2]) / 2 if areas else None
+        expect(shown.locator("#typical")).to_have_text("–" if middle is None else f"{middle:,.0f} px²")
 
 
 def test_histograms_show_all_and_mark_what_is_kept(shown: Page) -> None:
@@ -99,7 +94,40 @@ def test_micrometres_turn_up_everywhere_and_go_again(shown: Page) -> None:
     assert shown.locator("#panel").inner_text() == before
 
 
-@pytest.mark.parametrize("nonsense", ["0", "-1"])
-def test_a_size_that_no_pixel_has_is_none(shown: Page, nonsense: str) -> None:
-    shown.get_by_label("A pixel is").fill(nonsense)
-    expect(shown.locator("#total")).to_have_text("8,100 px²")
+def test_a_size_that_no_pixel_has_is_none(shown: Page) -> None:
+    for nonsense in ("0", "-1"):
+        shown.get_by_label("A pixel is").fill("0.5")
+        expect(shown.locator("#total")).to_have_text("2,025 µm²")
+        shown.get_by_label("A pixel is").fill(nonsense)
+        expect(shown.locator("#total")).to_have_text("8,100 px²")
+
+
+def test_a_long_table_has_the_rows_in_reach_and_all_can_be_reached(shown: Page) -> None:
+    shown.get_by_role("radio", name="crowd").check()
+    expect(shown.locator("#found")).to_have_text("1,120 objects")
+    expect(shown.locator("#table table")).to_have_attribute("aria-rowcount", "1121")
+    assert shown.locator("#objects tr").count() < 100
+    table = shown.locator("#table")
+    heights = table.evaluate("(it) => [it.scrollHeight, it.querySelector('#objects tr').offsetHeight]")
+    assert heights[0] == pytest.approx(1121 * heights[1], rel=0.03)
+    table.evaluate("(it) => (it.scrollTop = it.scrollHeight / 2)")
+    middle = shown.locator("#objects tr[aria-rowindex='562']")
+    expect(middle.locator("td").first).to_have_text("561")
+    expect(middle).to_be_in_viewport()
+    width = table.evaluate("(it) => it.querySelector('th').offsetWidth")
+    focused = shown.locator("#objects button:focus")
+    shown.locator("#objects button[tabindex='0']").focus()
+    expect(focused).to_have_text("1")
+    shown.keyboard.press("End")
+    expect(focused).to_have_text("1120")
+    expect(focused).to_be_in_viewport()
+    table.evaluate("(it) => (it.scrollTop = 0)")
+    expect(shown.locator("#objects tr[aria-rowindex='5']")).to_be_in_viewport()
+    expect(focused).to_have_text("1120")  # it is still there, out of sight
+    assert table.evaluate("(it) => it.querySelector('th').offsetWidth") == width
+    shown.keyboard.press("ArrowUp")
+    expect(focused).to_have_text("1119")
+    for key, number in (("n", "1"), ("p", "1120")):
+        shown.locator("#view").press(key)
+        expect(shown.locator("#objects tr.selected")).to_be_in_viewport()
+        expect(shown.locator("#objects tr.selected button")).to_have_text(number)

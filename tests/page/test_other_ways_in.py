@@ -37,7 +37,10 @@ def test_a_picture_from_the_web_is_fetched_by_the_service_and_shown(page: Page) 
     open_downloads(page)
     with page.expect_download():
         page.get_by_role("button", name="Table").click()
-    assert asked == [url] * len(asked) and len(asked) >= 1
+    page.get_by_role("button", name="Side by side…").click()
+    page.locator("#compare-dialog select").first.select_option("leaves")
+    expect(page.locator("#compare-dialog")).to_contain_text("1 object")
+    assert asked == [url] * len(asked) and len(asked) >= 2
     page.unroute("**/segment?*")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from browsing import HEIGHT, as_file, await_answer, choose, file_of, place_picture
 from chromium import Browse, Page, Route, expect
 from free_ports import free_port
@@ -25,54 +24,40 @@ def failed(page: Page, title: str) -> None:
     expect(page.locator("#status")).to_have_attribute("data-state", "failed")
 
 
-@pytest.mark.parametrize(
-    ("data", "status", "title", "detail"),
-    [
-        (b"hello", 415, "Not an image", "accepted format"),
-        (PNG["buffer"][: len(PNG["buffer"]) // 2], 422, "Broken image", "truncated"),
-    ],
-)
-def test_what_is_no_picture_is_told_and_the_next_one_works(
-    browse: Browse, page: Page, data: bytes, status: int, title: str, detail: str
-) -> None:
-    browse.expect_complaint(f"status of {status}")
-    choose(page, as_file(data, "bad.png"))
-    failed(page, title)
-    expect(page.locator("#status-detail")).to_contain_text(detail)
-    expect(page.locator("#aloud")).to_contain_text(detail)
-    expect(page.get_by_role("button", name="Try again")).to_be_hidden()  # it would not help
-    choose(page, PNG)
-    await_answer(page)
+def test_what_is_no_picture_is_told_and_the_next_one_works(browse: Browse, page: Page) -> None:
+    for name, data, status, title, detail in (
+        ("text.png", b"hello", 415, "Not an image", "accepted format"),
+        ("half.png", PNG["buffer"][: len(PNG["buffer"]) // 2], 422, "Broken image", "truncated"),
+    ):
+        browse.expect_complaint(f"status of {status}")
+        choose(page, as_file(data, name))
+        failed(page, title)
+        expect(page.locator("#status-detail")).to_contain_text(detail)
+        expect(page.locator("#aloud")).to_contain_text(detail)
+        expect(page.get_by_role("button", name="Try again")).to_be_hidden()  # it would not help
+        choose(page, {**PNG, "name": f"after {name}"})
+        await_answer(page, f"after {name}")
 
 
-@pytest.mark.parametrize(
-    ("size", "name", "title", "detail"),
-    [
+def test_what_cannot_go_through_is_not_even_sent(browse: Browse, serve_known: Callable[..., Server]) -> None:
+    page = browse(serve_known(**SMALL))
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    too_large = "It has 2.0 MB; the limit of this service is 1.0 MB."
+    for size, name, title, detail in (
         (0, "bad.png", "The file is empty", "Choose another"),
-        (
-            2 * 2**20,
-            "bad.png",
-            "The picture is too large",
-            "It has 2.0 MB; the limit of this service is 1.0 MB.",
-        ),
+        (2 * 2**20, "large.png", "The picture is too large", too_large),
         (
             2 * 2**20,
             "stack.tif",
             "The picture is too large",
             "If it is a stack, save fewer of its pages in one",
         ),
-    ],
-)
-def test_what_cannot_go_through_is_not_even_sent(
-    browse: Browse, serve_known: Callable[..., Server], size: int, name: str, title: str, detail: str
-) -> None:
-    page = browse(serve_known(**SMALL))
-    sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.url))
-    choose(page, as_file(bytes(size), name))
-    failed(page, title)
-    expect(page.locator("#status-detail")).to_contain_text(detail)
-    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    ):
+        choose(page, as_file(bytes(size), name))
+        failed(page, title)
+        expect(page.locator("#status-detail")).to_contain_text(detail)
+        expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     assert not any("segment" in url for url in sent)
 
 
@@ -93,6 +78,17 @@ def test_a_part_of_the_page_that_fails_is_reported_and_stops_nothing_else(browse
     assert page.evaluate("window.heard")
     choose(page, {**PNG, "name": "third.png"})
     await_answer(page, "third.png")
+
+
+def test_a_part_that_cannot_be_loaded_is_told(browse: Browse, page: Page) -> None:
+    browse.expect_complaint("ERR_FAILED")
+    browse.expect_complaint("Failed to fetch dynamically imported module")
+    choose(page, PNG)
+    await_answer(page)
+    page.route("**/figure/dialog.js", lambda route: route.abort())
+    with page.expect_event("dialog", lambda dialog: "could not be loaded" in dialog.message) as told:
+        page.get_by_role("button", name="Figure…").click(no_wait_after=True)
+    told.value.accept()
 
 
 def test_a_busy_service_is_asked_again_when_it_says(

@@ -21,6 +21,22 @@ def test_each_picture_has_its_thumbnail_name_and_count(page: Page) -> None:
         ]
 
 
+def test_the_strip_fades_only_where_there_is_more(page: Page) -> None:
+    strip = page.locator("#pictures")
+    choose(page, ONE, TWO)
+    expect(page.locator("#pictures .state")).to_have_text(["5", "5"])
+    expect(strip).not_to_contain_class("more-after")
+    page.set_viewport_size({"width": 480, "height": 800})
+    choose(page, *({**ONE, "name": f"{number}.png"} for number in range(6)))
+    expect(strip).to_contain_class("more-after")
+    expect(strip).not_to_contain_class("more-before")
+    strip.evaluate("(it) => it.scrollTo(40, 0)")
+    expect(strip).to_contain_class("more-before more-after")
+    strip.evaluate("(it) => it.scrollTo(1e6, 0)")
+    expect(strip).not_to_contain_class("more-after")
+    expect(strip).to_contain_class("more-before")
+
+
 def test_each_picture_keeps_its_own_filter(page: Page) -> None:
     choose(page, ONE, TWO)
     await_answer(page, "one.png")

@@ -18,7 +18,8 @@ copy.addEventListener("click", copyCode);
 
 function show() {
   const picture = visit.current;
-  code.parentElement.hidden = !picture?.answer || picture.shown.length === 0;
+  // Objects from a file come from no request.
+  code.parentElement.hidden = !picture?.answer || picture.shown.length === 0 || Boolean(picture.answer.read_from);
   if (!picture?.answer) return;
   const language = languages.querySelector(":checked").value;
   code.textContent = writers[language](picture, new URL(address(picture.parameters()), location.href));

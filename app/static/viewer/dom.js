@@ -37,6 +37,19 @@ export function swatch(colour) {
   return element;
 }
 
+/** A function that has `action` called once before the next frame, however often it is called itself. */
+export function oncePerFrame(action) {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      action();
+    });
+  };
+}
+
 /** Make the browser save `blob` under this name. */
 export function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });

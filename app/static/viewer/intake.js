@@ -1,6 +1,7 @@
 /** Intake: takes files that are dropped, chosen, pasted or taken with the camera, samples, and opens the other ways. */
 
 import { byId } from "./dom.js";
+import { whenLoaded } from "./loading.js";
 import { isOfObjects } from "./object-names.js";
 import { visit } from "./visit.js";
 import { add } from "./worklist.js";
@@ -71,14 +72,9 @@ function takeKey() {
   if (key) visit.key = key;
 }
 
-async function openWay(name) {
+function openWay(name) {
   takeKey();
-  try {
-    (await import(`./later/${name}.js`)).open();
-  } catch (error) {
-    console.warn(error);
-    alert("This part of the page could not be loaded. Try again when the service answers.");
-  }
+  whenLoaded(() => import(`./later/${name}.js`), ({ open }) => open());
 }
 
 /** Files that have objects, and their pictures if these are not here yet. */
@@ -94,8 +90,8 @@ async function takeObjects(files) {
 
 async function takeSample(event) {
   event.preventDefault();
-  const image = event.currentTarget.querySelector("img");
-  const response = await fetch(image.src, { cache: "force-cache" }); // the page shows it already
-  const name = new URL(image.src).pathname.split("/").pop();
+  const { file } = event.currentTarget.dataset;
+  const response = await fetch(file);
+  const name = file.split("?")[0].split("/").pop();
   take([new File([await response.blob()], name, { type: "image/png" })]);
 }

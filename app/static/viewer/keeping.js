@@ -12,6 +12,7 @@ import { on, tell, visit } from "./visit.js";
 import { takeUp } from "./worklist.js";
 
 const PAUSE = 300; // milliseconds from a change to its being written
+const NEXT_FRAME = 20; // milliseconds: a correction is somebody's work, and is written as soon as it is seen
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
 const SILENCE = 1000; // milliseconds in which other tabs say which visits are theirs, if there are no locks
 const OWN = "maskserve-visit"; // sessionStorage: the visit that this tab had before it was loaded again
@@ -51,7 +52,8 @@ async function begin() {
   } catch (error) {
     giveUp(error);
   }
-  on("pictures current filter view units edits columns", soon);
+  on("pictures current filter view units columns", soon);
+  on("edits", () => soon(NEXT_FRAME));
   save();
 }
 
@@ -125,9 +127,11 @@ async function restore({ pictures, current, model, view }) {
 }
 
 /** Write what has changed after a pause, in which more may change; but a new picture at once. */
-function soon() {
-  if (visit.pictures.some((picture) => !keys.has(picture))) save();
-  else timer ??= setTimeout(save, PAUSE);
+function soon(pause = PAUSE) {
+  if (visit.pictures.some((picture) => !keys.has(picture))) return save();
+  if (pause < PAUSE) clearTimeout(timer);
+  else if (timer) return;
+  timer = setTimeout(save, pause);
 }
 
 /** Write what has changed. */
@@ -157,6 +161,7 @@ async function write() {
     if (own.pictures.length) changes.objectStore("visits").put({ id, time: Date.now(), ...own });
     else changes.objectStore("visits").delete(id);
   }
+  changes.commit(); // at once: when the page is left, there may be no other moment
   await new Promise((resolve, reject) => {
     changes.oncomplete = resolve;
     changes.onabort = () => reject(changes.error);

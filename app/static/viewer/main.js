@@ -36,6 +36,8 @@ for (const change of ["blur", "keydown"])
 on("current pictures", () => {
   const empty = visit.pictures.length === 0;
   panel.classList.toggle("empty", !visit.current?.answer);
+  panel.classList.toggle("awaited", visit.current?.finished === false);
+  work.classList.toggle("alone", Boolean(visit.current?.finished && !visit.current.answer));
   if (visit.current && !visit.current.answer) document.title = `${visit.current.name} – MaskServe`;
   if (work.hidden === empty) return;
   start.hidden = !empty;

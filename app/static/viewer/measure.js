@@ -5,12 +5,12 @@ import { on, visit } from "./visit.js";
 
 const button = byId("measure");
 const problem = byId("measure-problem");
-let state = "closed"; // then opening, then open or failed
+let state = "closed"; // then opening, and open or failed
 
 button.addEventListener("click", open);
 on("current pictures", () => {
-  // Measures of an earlier visit are shown, and filtered by, without another click.
-  if (state === "closed" && visit.pictures.some(({ values }) => values)) open();
+  // Objects are still filtered by their measures after a reload.
+  if (state === "closed" && visit.pictures.some(({ limits }) => limits)) open();
   else enable();
 });
 
@@ -25,12 +25,17 @@ async function open() {
   enable();
   try {
     const { openMeasures } = await import("./plots/panel.js");
-    openMeasures();
     state = "open";
+    problem.hidden = true;
+    openMeasures(() => {
+      state = "closed";
+      enable();
+      button.focus();
+    });
   } catch {
     state = "failed";
     problem.textContent = "The measures could not be loaded. Try again when the service answers.";
+    problem.hidden = false;
   }
-  problem.hidden = state === "open";
   enable();
 }

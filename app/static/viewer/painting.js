@@ -4,10 +4,12 @@ import { centre } from "./centres.js";
 import { smoothOutline } from "./outlines.js";
 
 const LINE_WIDTH = 1.5;
+const HAIRLINE = 0.99; // pixels of the screen; below one, an outline takes a quarter of the time
+const SMALL = 32; // objects up to this size are outlined by hairlines: there may be thousands of them
 const LABEL_ROOM = 9; // for each letter
 const LABEL_FONT = "600 11px system-ui, sans-serif";
 const MARK_RADIUS = 3; // of the dot at a corrected object
-export const REACH = MARK_RADIUS + LINE_WIDTH; // how far an object is drawn beyond its box, at most
+export const REACH = 8; // half the height of a label: how far an object is drawn beyond its box, at most
 const BLOCKS_FROM = 3; // screen pixels per picture pixel, from which on pixels are not smoothed
 
 const reduced = new WeakMap(); // bitmap → a copy with fewer pixels, for small scales: {canvas, scale}
@@ -68,8 +70,10 @@ export class Painter {
       }
       context.globalAlpha = 1;
     }
-    context.lineWidth = LINE_WIDTH / viewport.scale;
     for (let at = seen.length - 1; at >= 0; at--) {
+      const [, , width, height] = seen[at].box;
+      const isSmall = Math.max(width, height) * viewport.scale <= SMALL;
+      context.lineWidth = (isSmall ? HAIRLINE / devicePixelRatio : LINE_WIDTH) / viewport.scale;
       context.strokeStyle = colourOf(seen[at]);
       if (view.outlines) context.stroke(smoothOutline(seen[at], scale));
       if (view.boxes) context.strokeRect(...seen[at].box);

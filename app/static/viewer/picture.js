@@ -5,6 +5,7 @@ import { coverage } from "./outlines.js";
 import { page } from "./page.js";
 import { Problem } from "./requests.js";
 
+const SQUARE = 0.001; // the share by which the sides of a square pixel may differ
 const LEFT = new Problem(
   "The page was left before the objects were read",
   "Drop the file with the objects again, or try again to segment the picture.",
@@ -38,7 +39,6 @@ export class Picture {
   edits = { done: [], undone: [], segments: [] };
   numbers = 0; // the highest number that a segment has had
   shown = []; // the segments that pass the filter
-  covered = 0; // the share (0 to 1) of the picture that these cover
   threshold = 0;
   hiddenClasses = new Set();
   /** Limits of measures: { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels; null: none. */
@@ -46,6 +46,7 @@ export class Picture {
   /** { model, threshold, hidden }: the filter to begin with if this model, { name, version }, answers; null: its own. */
   wish = null;
   within = null; // a function: whether a segment's measures are within these limits; null: there are none
+  #covered = { shown: null, share: 0 };
   measured = []; // the groups of measures that the segments have: "shape", "intensity"
   values = null; // the measures by the segments' numbers, replaced when some are taken; null: nothing is measured
   wasReset = false; // another model has answered since the user set the threshold
@@ -127,6 +128,19 @@ export class Picture {
     const size = this.answer?.image.pixel_size;
     if (!size) return null;
     return size.x === size.y ? size.x : Number(Math.sqrt(size.x * size.y).toPrecision(6));
+  }
+
+  /** The width and height { x, y } of a pixel in micrometres; null if unknown. */
+  get pixelSides() {
+    const { enteredPixelSize: side } = this;
+    if (side === undefined) return this.answer?.image.pixel_size ?? null;
+    return side === null ? null : { x: side, y: side };
+  }
+
+  /** Whether pixels are not square, so that a length in pixels means nothing by itself; as in docs/measures.md. */
+  get isSkewed() {
+    const { x, y } = this.pixelSides ?? { x: 1, y: 1 };
+    return Math.abs(x - y) > SQUARE * Math.max(x, y);
   }
 
   /** The share (0 to 1) of the picture that so many pixels are. */
@@ -234,8 +248,16 @@ export class Picture {
     this.shown = this.segments.filter(
       (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && this.isWithin(segment),
     );
+  }
+
+  /** The share (0 to 1) of the picture that the objects shown cover. */
+  get covered() {
     const { shown, answer } = this;
-    this.covered = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
+    if (this.#covered.shown !== shown) {
+      const share = shown.length === 1 ? this.share(shown[0].area) : coverage(shown, answer.image);
+      this.#covered = { shown, share };
+    }
+    return this.#covered.share;
   }
 
   /**

@@ -61,5 +61,5 @@ function wordsFor({ enteredPixelSize, filePixelSize, answer }) {
   if (enteredPixelSize === null) return "";
   const { x, y } = answer.image.pixel_size;
   if (x === y) return "As the file says.";
-  return `The file says ${x} × ${y} µm: areas are right, lengths are approximate.`;
+  return `The file says ${x} × ${y} µm; the field has the side of a square of the same area.`;
 }

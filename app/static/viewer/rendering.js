@@ -20,11 +20,12 @@ export function rendered(picture, output, { groups = [], showsPicture = false, k
 }
 
 /** The parameters that are not defaults. */
-function optionsOf({ answered, file: own, pixelSize }, output, groups, file) {
+function optionsOf({ answered, file: own, pixelSize, isSkewed }, output, groups, file) {
   const options = {};
   // The answer has the page, but not the channel.
   if (file && file === own && answered.channel !== null) options.channel = answered.channel;
-  if ((output === "csv" || groups.length) && pixelSize) options.pixel_size = pixelSize;
+  // The answer has both sides of pixels that are not square.
+  if ((output === "csv" || groups.length) && pixelSize && !isSkewed) options.pixel_size = pixelSize;
   if (groups.length) options.measure = groups.join();
   if (output === "overlay") {
     const { opacity, ...view } = visit.view;

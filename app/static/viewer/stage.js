@@ -16,12 +16,12 @@ export const viewport = new Viewport();
 const lower = new Painter(byId("picture-canvas").getContext("2d", { alpha: false }), viewport);
 const upper = new Painter(byId("lit-canvas").getContext("2d"), viewport);
 const frame = byId("view");
+const FEW = 50; // objects, around each of which the picture is redrawn; if more have changed, around all of them
 
 let bitmap = null;
 let requested = false;
 
-on("edits", ({ removed, added }) => (corrected = [...removed, ...added]));
-on("filter", () => (corrected ? redrawAround(corrected) : redraw()));
+on("filter", redrawChanged);
 on("view", redraw);
 on("selection", redrawLit);
 on("current", show);
@@ -29,23 +29,22 @@ on("pictures", showIfNew);
 new ResizeObserver(fitFrame).observe(frame);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-let corrected = null; // segments that a correction has removed or added, until "filter" follows
+let drawn = []; // the segments on the lower canvas
 
-/**
- * Redraw the part of the picture that has these segments: drawing two thousand takes longer than a correction may.
- */
-function redrawAround(segments) {
-  corrected = null;
+/** Redraw the part of the picture where objects came or went: drawing two thousand takes longer than a correction may. */
+function redrawChanged() {
   if (requested || !bitmap) return redraw();
-  // The whole of objects that overlap, because their labels may come or go.
-  const area = hull([...segments, ...touching(hull(segments))]);
-  requestAnimationFrame(() => requested || drawLower(area));
+  requestAnimationFrame(() => {
+    const changed = difference(drawn, visit.current?.shown ?? []);
+    if (requested || !changed.length) return;
+    drawLower(changed.length > FEW ? [hull(changed)] : changed.map((segment) => hull([segment])));
+  });
 }
 
-function touching([left, top, right, bottom]) {
-  return visit.current.shown.filter(
-    ({ box: [x, y, width, height] }) => x < right && left < x + width && y < bottom && top < y + height,
-  );
+/** What is in only one of two lists. */
+function difference(some, others) {
+  const [before, after] = [new Set(some), new Set(others)];
+  return [...some.filter((one) => !after.has(one)), ...others.filter((one) => !before.has(one))];
 }
 
 /** The corners [left, top, right, bottom] of the box around segments, in pixels of the picture. */
@@ -103,20 +102,28 @@ function sizeOf(picture) {
   return picture?.answer?.image ?? { width: bitmap.width, height: bitmap.height };
 }
 
-/** Draw the picture and its objects: all, or the part with these corners in pixels of the picture. */
-function drawLower(area = null) {
+/** Draw the picture and its objects: all, or the parts with these corners in pixels of the picture. */
+function drawLower(parts = null) {
   const { context } = lower;
-  if (!area) return drawAll(visit.current?.shown);
-  const [left, top, right, bottom] = onCanvas(area);
-  // With outlines and marks that reach into the part from outside.
-  const margin = 2 * REACH / viewport.scale;
-  const around = area.map((value, at) => value + (at < 2 ? -margin : margin));
+  drawn = visit.current?.shown ?? [];
+  if (!parts) {
+    frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
+    frame.dispatchEvent(new Event("zoomed"));
+    return drawAll(drawn);
+  }
   context.save();
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.beginPath();
-  context.rect(left, top, right - left, bottom - top);
+  for (const part of parts) {
+    const [left, top, right, bottom] = onCanvas(part);
+    context.rect(left, top, right - left, bottom - top);
+  }
   context.clip();
-  drawAll(touching(around));
+  // With objects whose outlines, marks and labels reach into a part from outside.
+  const margin = (2 * REACH) / viewport.scale;
+  const isNear = ([x, y, width, height], [left, top, right, bottom]) =>
+    x < right + margin && left < x + width + margin && y < bottom + margin && top < y + height + margin;
+  drawAll(drawn.filter(({ box }) => parts.some((part) => isNear(box, part))));
   context.restore();
 }
 
@@ -131,8 +138,6 @@ function onCanvas(area) {
 
 function drawAll(segments) {
   lower.clear(getComputedStyle(frame).backgroundColor);
-  frame.dataset.zoom = bitmap ? Math.round(viewport.scale * devicePixelRatio * 100) : "";
-  frame.dispatchEvent(new Event("zoomed"));
   if (!bitmap) return;
   const { current, view } = visit;
   lower.picture(bitmap, sizeOf(current), filterOf(view));

@@ -25,11 +25,13 @@ const clock = byId("status-clock");
 const cancelButton = byId("status-cancel");
 const againButton = byId("status-again");
 const backButton = byId("status-back");
+const otherButton = byId("status-other");
 const keyField = byId("status-key");
 const aloud = byId("aloud");
 
 cancelButton.addEventListener("click", () => cancel(visit.current));
 backButton.addEventListener("click", () => goBack(visit.current));
+otherButton.addEventListener("click", () => byId("add").click());
 againButton.addEventListener("click", () => {
   const { current } = visit;
   // The cause of a failure often affects all pictures, for example when the service restarts.
@@ -66,6 +68,7 @@ function show() {
   const wantsKey = picture.problem?.status === 401;
   keyField.hidden = !wantsKey;
   againButton.hidden = busy || picture.state === "done" || wantsKey || picture.problem?.again === false;
+  otherButton.hidden = busy || picture.problem?.again !== false;
   backButton.hidden = busy || !picture.answer;
   [title.textContent, detail.textContent] = wordsFor(picture);
   tick();

@@ -35,7 +35,10 @@ export class Steering {
   /** Change the viewport by calling `how`. */
   change(how) {
     if (!this.viewport.picture) return;
+    const { scale, left, top } = this.viewport;
     how();
+    const isSame = scale === this.viewport.scale && left === this.viewport.left && top === this.viewport.top;
+    if (isSame) return;
     // A finger scrolls the page if the picture fits, and moves the picture if it does not.
     this.view.classList.toggle("zoomed", !this.viewport.fits);
     this.changed();

@@ -1,6 +1,8 @@
 /** Strip: the pictures of this visit, each with its state. One that was removed can be put back. */
 
 import { byId, make } from "./dom.js";
+import { fadeEnds } from "./fades.js";
+import { whenLoaded } from "./loading.js";
 import { number, percent } from "./units.js";
 import { lookAt, on, putBack, remove, visit } from "./visit.js";
 import { again } from "./worklist.js";
@@ -11,10 +13,8 @@ const items = new Map(); // picture → its elements
 const undo = byId("undo");
 const all = byId("all-pictures");
 
-all.addEventListener("click", async () => {
-  const { openSeries } = await import("./series/dialog.js"); // few visits have many pictures
-  openSeries();
-});
+fadeEnds(list);
+all.addEventListener("click", () => whenLoaded(() => import("./series/dialog.js"), ({ openSeries }) => openSeries()));
 
 byId("undo-button").addEventListener("click", () => {
   const { picture } = visit.removed;
@@ -46,7 +46,7 @@ function newItem(picture) {
   const image = make("img", { alt: "", hidden: true });
   const state = make("span", { className: "state" });
   const name = make("span", { className: "name", textContent: picture.name });
-  const open = make("button", { type: "button", className: "open" }, image, name, state);
+  const open = make("button", { type: "button", className: "open", title: picture.name }, image, name, state);
   open.addEventListener("click", () => lookAt(picture));
   const close = make("button", { type: "button", className: "close", textContent: "×" });
   close.setAttribute("aria-label", `Remove ${picture.name}`);
@@ -70,7 +70,7 @@ function update(picture, { item, open, image, state }) {
   item.dataset.state = picture.state;
   state.textContent = stateOf(picture);
   if (picture === visit.current) {
-    if (!open.hasAttribute("aria-current")) list.scrollLeft = item.offsetLeft - list.offsetLeft;
+    if (!open.hasAttribute("aria-current")) list.scrollLeft = item.offsetLeft - (list.clientWidth - item.offsetWidth) / 2;
     open.setAttribute("aria-current", "true");
   } else open.removeAttribute("aria-current");
 }

@@ -4,7 +4,7 @@ import { byId, make, swatch } from "./dom.js";
 import { Histogram } from "./histogram.js";
 import { areaOf } from "./picture.js";
 import { area, areaUnit, bareArea, counted, number, percent } from "./units.js";
-import { on, visit } from "./visit.js";
+import { afterwards, on, visit } from "./visit.js";
 import { capitalised, found } from "./words.js";
 
 const heading = byId("found");
@@ -19,8 +19,7 @@ const areas = new Histogram(byId("areas"));
 const scores = new Histogram(byId("scores"));
 
 on("current", show);
-on("edits", () => spread(visit.current));
-on("filter", update);
+afterwards("edits filter", show);
 on("units", () => visit.current?.answer && showAreas(visit.current));
 
 function show() {

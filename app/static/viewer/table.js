@@ -1,7 +1,8 @@
 /** Table: one row per object, sortable, and linked to the picture. */
 
-import { byId, make, swatch } from "./dom.js";
+import { byId, make, oncePerFrame, swatch } from "./dom.js";
 import { reveal } from "./gestures.js";
+import { LongTable, MOST } from "./long-table.js";
 import { areaUnit, bareArea, bareLength, lengthUnit, score } from "./units.js";
 import { light, on, visit } from "./visit.js";
 import { capitalised } from "./words.js";
@@ -23,27 +24,28 @@ const measures = {
 };
 const DESCENDING_FIRST = new Set(["score", "area", "size"]);
 
-let rows = new Map(); // segment → row, in the table's order
-let marked = [];
+let marked = []; // segments
 let sorted = { by: "id", descending: false };
+const table = new LongTable(body, scroller, row);
+const widths = make("tfoot"); // one row, which has no height
 
 on("current", show);
-on("edits", exchange);
-on("filter", hideRows);
+on("edits", order); // "filter" follows
+on("filter", showRows);
 on("selection", mark);
 on("units", show);
 on("columns", changeColumns);
 
+scroller.querySelector("table").append(widths);
 for (const heading of own) makeSorting(heading);
 body.addEventListener("click", (event) => {
-  reveal(segmentOf(event.target));
+  reveal(table.itemAt(event.target));
   bringIntoView();
 });
-body.addEventListener("pointerover", (event) => light(segmentOf(event.target)));
+body.addEventListener("pointerover", (event) => light(table.itemAt(event.target)));
 body.addEventListener("pointerleave", () => light(null));
-body.addEventListener("focusin", (event) => light(segmentOf(event.target)));
+body.addEventListener("focusin", (event) => light(table.itemAt(event.target)));
 body.addEventListener("focusout", () => light(null));
-body.addEventListener("keydown", moveFocus);
 
 function show() {
   const picture = visit.current;
@@ -54,11 +56,11 @@ function show() {
     const { unit } = heading.dataset;
     if (unit) heading.querySelector("small").textContent = unit === "area" ? areaUnit() : lengthUnit();
   }
-  // A column with the same text in each row only wastes space.
-  scroller.classList.toggle("one-class", picture.classCounts().length < 2);
-  rows = new Map(picture.segments.map((segment) => [segment, row(segment)]));
+  markHeadings();
+  table.forget();
   order();
-  hideRows();
+  setWidths();
+  showRows();
   mark();
 }
 
@@ -79,60 +81,62 @@ function changeColumns() {
   byId("headings").append(...chosen);
   chosen.forEach(makeSorting);
   headings = [...own, ...chosen];
-  for (const [segment, element] of rows) {
-    while (element.children.length > own.length) element.lastChild.remove();
-    element.append(...chosenCells(segment));
-  }
-  if (sorted.by in measures) return;
-  if (!headings.some(({ dataset }) => dataset.by === sorted.by)) sorted = { by: "id", descending: false };
-  order();
+  if (!(sorted.by in measures) && !headings.some(({ dataset }) => dataset.by === sorted.by))
+    sorted = { by: "id", descending: false };
+  if (visit.current?.answer) show();
 }
 
-function chosenCells(segment) {
-  return visit.columns.map(({ text }) => make("td", { className: "number", textContent: text(segment) }));
-}
-
-/** Exchange rows after a correction, without a new layout of all others. */
-function exchange({ removed, added }) {
-  if (scroller.classList.contains("one-class") !== visit.current.classCounts().length < 2) return show();
-  const hadFocus = removed.some((segment) => rows.get(segment)?.contains(document.activeElement));
-  for (const segment of removed) rows.get(segment)?.remove();
-  const compare = comparison();
-  for (const segment of added) {
-    const after = [...body.children].find((element) => compare(segment, element.segment) < 0);
-    body.insertBefore(row(segment), after ?? null);
-  }
-  rows = new Map(Array.from(body.children, (element) => [element.segment, element]));
-  visit.ordered = [...rows.keys()];
-  if (hadFocus) byId("view").focus({ preventScroll: true });
+/** What the columns say of a segment. */
+function texts(segment) {
+  const [x, y, width, height] = segment.box;
+  return [
+    String(segment.id),
+    segment.class,
+    score(segment.score),
+    bareArea(segment.area),
+    `${bareLength(width, "x")} × ${bareLength(height, "y")}`,
+    `${bareLength(x, "x")}, ${bareLength(y, "y")}`,
+    ...visit.columns.map(({ text }) => text(segment)),
+  ];
 }
 
 function row(segment) {
-  const [x, y, width, height] = segment.box;
-  const number = make("button", { type: "button", textContent: segment.id, tabIndex: -1 });
-  const what = capitalised(visit.current.kind);
-  const corrected = segment.edited ? ", corrected" : "";
-  number.setAttribute("aria-label", `${what} ${segment.id}, ${segment.class}${corrected}, show in the picture`);
-  const cells = [
-    make("td", { className: "number" }, swatch(segment.colour), number),
-    make("td", { className: "class", textContent: segment.class }),
-    make("td", { className: "number", textContent: score(segment.score) }),
-    make("td", { className: "number", textContent: bareArea(segment.area) }),
-    make("td", { className: "number", textContent: `${bareLength(width)} × ${bareLength(height)}` }),
-    make("td", { className: "number", textContent: `${bareLength(x)}, ${bareLength(y)}` }),
-  ];
-  const badge = { className: "edited", title: "Corrected by hand", textContent: "✎" };
-  if (segment.edited) cells[0].append(make("span", badge));
-  const element = make("tr", {}, ...cells, ...chosenCells(segment));
-  element.segment = segment;
+  const element = rowWith(texts(segment), segment);
+  showMark(element, segment);
   return element;
+}
+
+function rowWith([id, ...others], { colour, edited, class: name }) {
+  const number = make("button", { type: "button", textContent: id, tabIndex: -1 });
+  const what = capitalised(visit.current.kind);
+  const corrected = edited ? ", corrected" : "";
+  number.setAttribute("aria-label", `${what} ${id}, ${name}${corrected}, show in the picture`);
+  const first = make("td", { className: "number" }, swatch(colour), number);
+  if (edited) first.append(make("span", { className: "edited", title: "Corrected by hand", textContent: "✎" }));
+  const cells = others.map((textContent, at) => make("td", { className: at === 0 ? "class" : "number", textContent }));
+  return make("tr", {}, first, ...cells);
+}
+
+/** Keep the columns as wide as their longest texts need, whichever rows are in the document. */
+function setWidths() {
+  widths.replaceChildren();
+  if (visit.ordered.length <= MOST) return;
+  const longest = [];
+  for (const segment of visit.ordered)
+    texts(segment).forEach((text, at) => (longest[at] = text.length > (longest[at]?.length ?? -1) ? text : longest[at]));
+  const element = rowWith(longest, { ...visit.ordered[0], edited: true });
+  element.setAttribute("aria-hidden", "true");
+  element.style.visibility = "collapse";
+  widths.append(element);
 }
 
 function sortBy(heading) {
   const { by } = heading.dataset;
   const descending = sorted.by === by ? !sorted.descending : (DESCENDING_FIRST.has(by) || !(by in measures));
   sorted = { by, descending };
+  markHeadings();
   order();
+  showRows();
 }
 
 /** Compares two segments by the chosen column, then by number. */
@@ -144,35 +148,47 @@ function comparison() {
 }
 
 function order() {
-  const segments = [...rows.keys()].sort(comparison());
-  rows = new Map(segments.map((segment) => [segment, rows.get(segment)]));
-  visit.ordered = segments;
-  body.replaceChildren(...rows.values());
+  visit.ordered = [...visit.current.segments].sort(comparison());
+}
+
+function markHeadings() {
   for (const heading of headings)
     if (heading.dataset.by !== sorted.by) heading.removeAttribute("aria-sort");
     else heading.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
-  makeReachable();
 }
 
-function hideRows() {
-  const shown = new Set(visit.current.shown);
-  for (const [segment, element] of rows) element.hidden = !shown.has(segment);
+function showRows() {
+  const picture = visit.current;
+  const shown = new Set(picture.shown);
+  const hadFocus = body.contains(document.activeElement);
+  // A column with the same text in each row only wastes space.
+  scroller.classList.toggle("one-class", picture.classCounts().length < 2);
   scroller.hidden = shown.size === 0;
-  makeReachable();
+  table.show(visit.ordered.filter((segment) => shown.has(segment)));
+  if (hadFocus && !body.contains(document.activeElement)) byId("view").focus({ preventScroll: true });
 }
 
 function mark() {
-  for (const element of marked) {
-    element.classList.remove("lit", "selected");
-    element.querySelector("button").removeAttribute("aria-current");
-  }
+  const before = marked;
   const { lit, selected } = visit;
-  rows.get(lit)?.classList.add("lit");
-  rows.get(selected)?.classList.add("selected");
-  rows.get(selected)?.querySelector("button").setAttribute("aria-current", "true");
-  marked = [rows.get(lit), rows.get(selected)].filter(Boolean);
-  const wanted = rows.get(lit ?? selected);
-  if (wanted && !wanted.matches(":hover, :focus-within")) scrollTo(wanted);
+  marked = [lit, selected].filter(Boolean);
+  for (const segment of [...before, ...marked]) showMark(table.rowOf(segment), segment);
+  scrollToMarked();
+}
+
+/** Once for all that happens in a frame, because it costs a layout. */
+const scrollToMarked = oncePerFrame(() => {
+  const wanted = visit.lit ?? visit.selected;
+  if (wanted && !table.rowOf(wanted)?.matches(":hover, :focus-within")) table.reveal(wanted);
+});
+
+function showMark(element, segment) {
+  if (!element) return;
+  element.classList.toggle("lit", segment === visit.lit);
+  element.classList.toggle("selected", segment === visit.selected);
+  const number = element.querySelector("button");
+  if (segment === visit.selected) number.setAttribute("aria-current", "true");
+  else number.removeAttribute("aria-current");
 }
 
 /** On a phone, the picture is above the table: scroll to it unless most of it is to be seen. */
@@ -180,37 +196,4 @@ function bringIntoView() {
   const view = byId("view");
   const { top, bottom, height } = view.getBoundingClientRect();
   if (Math.min(bottom, innerHeight) - Math.max(top, 0) < height / 2) view.scrollIntoView({ block: "nearest" });
-}
-
-/** Scroll the table, but not the page. */
-function scrollTo(element) {
-  const head = scroller.querySelector("thead").offsetHeight;
-  const { offsetTop: top, offsetHeight: height } = element;
-  if (top < scroller.scrollTop + head) scroller.scrollTop = top - head;
-  else if (top + height > scroller.scrollTop + scroller.clientHeight)
-    scroller.scrollTop = top + height - scroller.clientHeight;
-}
-
-/** Make one row reachable by Tab; the arrow keys move between rows. */
-function makeReachable() {
-  const buttons = [...body.querySelectorAll("tr:not([hidden]) button")];
-  const reachable = body.querySelector("button[tabindex='0']");
-  if (reachable && buttons.includes(reachable)) return;
-  if (reachable) reachable.tabIndex = -1;
-  if (buttons.length) buttons[0].tabIndex = 0;
-}
-
-function moveFocus(event) {
-  const buttons = [...body.querySelectorAll("tr:not([hidden]) button")];
-  const at = buttons.indexOf(event.target);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
-  if (to === undefined || !buttons[to]) return;
-  event.preventDefault();
-  buttons[at].tabIndex = -1;
-  buttons[to].tabIndex = 0;
-  buttons[to].focus();
-}
-
-function segmentOf(element) {
-  return element.closest("tr")?.segment ?? null;
 }

@@ -1,6 +1,6 @@
 /** Tip: the class, score and area of the object under the pointer, or of the chosen one, beside it. */
 
-import { byId } from "./dom.js";
+import { byId, oncePerFrame } from "./dom.js";
 import { viewport } from "./stage.js";
 import { area, score } from "./units.js";
 import { on, visit } from "./visit.js";
@@ -12,6 +12,7 @@ const view = byId("view");
 
 on("selection current filter units", show);
 view.addEventListener("zoomed", place);
+const placeSoon = oncePerFrame(place); // it costs a layout
 
 function show() {
   const segment = visit.lit ?? visit.selected;
@@ -19,7 +20,7 @@ function show() {
   if (tip.hidden) return;
   const sure = visit.current.kind === "class" ? "" : ` ${score(segment.score)}`;
   tip.replaceChildren(`${segment.id} · ${segment.class}${sure} · ${area(segment.area)}`);
-  place();
+  placeSoon();
 }
 
 /** Above the object, or below it if there is no room, and never outside the view. */

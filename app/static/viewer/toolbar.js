@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { fit, showPixels, zoom } from "./gestures.js";
+import { whenLoaded } from "./loading.js";
 import { on, tell, visit } from "./visit.js";
 
 const STEP = 1.5;
@@ -26,14 +27,12 @@ byId("adjust-reset").addEventListener("click", () => look({ brightness: 1, contr
 // Safari cannot filter what is drawn on a canvas.
 byId("adjust").hidden = !("filter" in CanvasRenderingContext2D.prototype);
 
-byId("figure").addEventListener("click", async () => {
-  const { openFigure } = await import("./figure/dialog.js"); // few visits make one
-  openFigure();
-});
-byId("beside").addEventListener("click", async () => {
-  const { openComparison } = await import("./compare/dialog.js");
-  openComparison();
-});
+byId("figure").addEventListener("click", () =>
+  whenLoaded(() => import("./figure/dialog.js"), ({ openFigure }) => openFigure()),
+);
+byId("beside").addEventListener("click", () =>
+  whenLoaded(() => import("./compare/dialog.js"), ({ openComparison }) => openComparison()),
+);
 
 const split = byId("split");
 const compare = byId("compare");
@@ -46,6 +45,7 @@ split.addEventListener("input", () => look({ split: Number(split.value) }));
 const view = byId("view");
 const percent = byId("zoom");
 view.addEventListener("zoomed", () => {
+  byId("toolbar").classList.toggle("idle", !view.dataset.zoom);
   percent.textContent = view.dataset.zoom ? `${view.dataset.zoom} %` : "";
 });
 

@@ -7,9 +7,9 @@ export function area(pixels) {
   return `${bareArea(pixels)} ${areaUnit()}`;
 }
 
-/** A length of so many pixels as text, without the unit. */
-export function bareLength(pixels) {
-  return number(pixels * (micrometres() ?? 1));
+/** A length of so many pixels along an axis, "x" or "y", as text, without the unit. */
+export function bareLength(pixels, axis) {
+  return number(pixels * (visit.current?.pixelSides?.[axis] ?? 1));
 }
 
 /** An area of so many pixels as text, without the unit. */

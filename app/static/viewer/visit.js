@@ -14,7 +14,10 @@
  *   units      the size of a pixel of some picture was entered, changed or removed
  */
 
+import { oncePerFrame } from "./dom.js";
 import { page } from "./page.js";
+
+const PATIENCE = 200; // milliseconds for which sums may lag behind
 
 export const visit = {
   pictures: [], // newest last
@@ -31,10 +34,19 @@ export const visit = {
 };
 
 const listeners = {};
+const whenIdle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
 
 /** Call `listener` after each of these changes, whose names are separated by spaces. */
 export function on(changes, listener) {
   for (const change of changes.split(" ")) (listeners[change] ??= []).push(listener);
+}
+
+/**
+ * Call `listener` once after the frame in which these changes are seen, however many there are, when the browser has
+ * time: for sums that may lag a little behind the picture, which then need not wait for them.
+ */
+export function afterwards(changes, listener) {
+  on(changes, oncePerFrame(() => whenIdle(listener, { timeout: PATIENCE })));
 }
 
 /** Announce a change. An error in a listener is reported, and stops neither the others nor the caller. */

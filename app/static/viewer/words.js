@@ -4,13 +4,14 @@ import { page } from "./page.js";
 import { counted, number, percent } from "./units.js";
 
 /** "5 objects", "12 parts", "400 of 633 objects", "At least 90 objects", or for classes their share: "Person: 31 % of the picture". */
-export function found({ kind, segments, shown, covered, total, isCut }) {
+export function found(picture) {
+  const { kind, segments, shown, total, isCut } = picture;
   if (kind !== "class" && total) return `${number(shown.length)} of ${counted(total, kind)}`;
   if (kind !== "class" && isCut && shown.length) return `At least ${counted(shown.length, kind)}`;
   if (kind !== "class") return shown.length ? counted(shown.length, kind) : `No ${kind}s`;
   if (!shown.length) return segments.length ? "Nothing shown" : "Nothing found";
   const what = shown.length === 1 ? capitalised(shown[0].class) : counted(shown.length, "class", "classes");
-  return `${what}: ${percent(covered)} of the picture`;
+  return `${what}: ${percent(picture.covered)} of the picture`;
 }
 
 /** Why this model answered, in one sentence; _reason in app/routes/pages.py says the same. */

@@ -6,6 +6,7 @@ import math
 import re
 
 _ARM = re.compile(r"([^@=,\s]+)@([^@=,\s]+)")
+_ROUNDING = 0.05  # per cent; three shares of 33.33 are meant to be a whole
 
 
 def parse_split(text: str) -> dict[str, float]:
@@ -14,7 +15,8 @@ def parse_split(text: str) -> dict[str, float]:
     Arms whose weight is 0, which have no callers, are left out.
 
     Raises:
-        ValueError: it is not such a text, or names more than one model or fewer than two arms.
+        ValueError: it is not such a text, names more than one model or fewer than two arms, or its weights do
+            not add up to 100.
     """
     weights: dict[str, float] = {}
     for part in text.split(","):
@@ -32,6 +34,9 @@ def parse_split(text: str) -> dict[str, float]:
     names = {model_of(arm) for arm in weights}
     if len(names) > 1:
         raise ValueError(f"{', '.join(sorted(names))} are several models: name the versions of one")
+    total = sum(weights.values())
+    if abs(total - 100) > _ROUNDING:
+        raise ValueError(f"the shares in {text} add up to {total:g}: they must add up to 100")
     with_callers = {arm: weight for arm, weight in weights.items() if weight}
     if len(with_callers) < 2:
         raise ValueError(

@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from model.data.sample import DataSet
 from model.data.subset import Subset, evenly_spaced
-from model.evaluation import UNSURE, Evaluation, evaluate, worst_sheet
+from model.evaluation.coco_map import UNSURE
+from model.evaluation.evaluate import evaluate
+from model.evaluation.result import Evaluation
+from model.evaluation.sheet import worst_sheet
 from model.families.mask_rcnn.augmentation import UNCHANGED
 from model.families.mask_rcnn.batches import BatchSource
 from model.families.mask_rcnn.inference import find_segments

@@ -13,6 +13,12 @@ from model.pictures.isolation.wire import limit_talk
 
 _PYTHON = Path(sys.prefix) / "bin" / "python"  # sys.executable may be a server that embeds Python
 
+FOR_MODELS = (
+    *("PATH", "LD_LIBRARY_PATH", "LANG", "HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MASKSERVE_MODEL_DIR"),
+    *("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_CPP_MIN_LOG_LEVEL"),
+)
+"""The variables that a process needs to find models and to run them as the service does."""
+
 
 def start(
     module: str, kept: Sequence[str], environment: Mapping[str, str]

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from calls import calls_of
 from flask import Flask
 from flask.testing import FlaskClient
-from server import UWSGI, running
+from server import UWSGI, Server
 from stub_segmenter import StubSegmenter
 from werkzeug.test import TestResponse
 
@@ -117,10 +116,9 @@ def test_only_a_trusted_proxy_makes_https_lasting(trusted: int, forwarded: str |
 
 @pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not installed")
 @pytest.mark.timeout(120)
-def test_the_real_server_names_itself_nowhere_and_believes_nobody(tmp_path: Path, png: bytes) -> None:
+def test_the_real_server_names_itself_nowhere_and_believes_nobody(plain_server: Server) -> None:
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-SSL": "on", "X-Forwarded-For": "192.0.2.1"}
-    with running(tmp_path / "log", seconds=0) as server:
-        for path in ("/", "/livez", "/nowhere", "/static/style.css"):
-            _, headers, _ = server.request("GET", path, headers=forged)
-            assert not {"Server", "Set-Cookie", "Strict-Transport-Security"} & set(headers)
-            assert headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("/", "/livez", "/nowhere", "/static/style.css"):
+        _, headers, _ = plain_server.request("GET", path, headers=forged)
+        assert not {"Server", "Set-Cookie", "Strict-Transport-Security"} & set(headers)
+        assert headers["X-Content-Type-Options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""The page on monitoring, the alerts and the dashboard: held against the metrics that there are."""
+"""The page on monitoring, the alerts and the dashboards: held against the metrics that there are."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from app.monitoring.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "docs" / "monitoring"
+GOOGLE = ROOT / "scripts" / "gcp" / "monitoring"
 
 Families = dict[str, tuple[str, str, frozenset[str]]]
 
@@ -58,8 +59,17 @@ def test_the_docs_have_every_metric_and_no_other(
     assert documented == families
 
 
+def of_google() -> Iterator[str]:
+    """All that Cloud Monitoring's policies and dashboard ask Prometheus for."""
+    for file in (*(GOOGLE / "policies").iterdir(), GOOGLE / "dashboard.json"):
+        text = file.read_text()
+        for query in re.findall(r'"(?:query|prometheusQuery)": ("(?:[^"\\]|\\.)*")', text):
+            yield json.loads(query)
+
+
 def expressions() -> Iterator[str]:
-    """All that rules and dashboard ask Prometheus for."""
+    """All that rules and dashboards ask Prometheus for."""
+    yield from of_google()
     yield from re.findall(r"expr: >-((?:\n {10,}.*)*)", (MONITORING / "rules.yml").read_text())
     dashboard = json.loads((MONITORING / "dashboard.json").read_text())
     for panel in dashboard["panels"]:
@@ -74,14 +84,15 @@ def test_rules_and_dashboard_ask_only_for_metrics_and_labels_that_there_are(
 ) -> None:
     families.setdefault("maskserve_memory_limit_bytes", ("gauge", "", frozenset()))
     asked = list(expressions())
-    assert len(asked) > 25
+    assert len(list(of_google())) > 30
+    assert len(asked) > 55
     used = set()
     for expression in asked:
         for name, selector in re.findall(r"(maskserve_[a-z_]+)(?:\{([^}]*)\})?", expression):
             base = re.sub(r"_(bucket|sum|count)$", "", name) if name not in families else name
             assert base in families, f"{name} in {expression}"
             used.add(base)
-            labels = set(re.findall(r"(\w+)\s*[=!]", selector)) - {"job", "instance", "le"}
+            labels = set(re.findall(r"(\w+)\s*[=!]", selector)) - {"job", "instance", "le", "namespace"}
             assert labels <= families[base][2], f"{labels} of {name} in {expression}"
     secondary = {"virtual_memory_bytes", "open_fds", "max_fds"}
     assert set(families) - used == {f"maskserve_process_{name}" for name in secondary}
@@ -107,14 +118,15 @@ def test_the_dashboard_takes_its_source_from_a_variable_and_its_panels_do_not_ov
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian: prometheus)")
+@pytest.mark.parametrize("folder", [MONITORING, GOOGLE], ids=["service", "google"])
 @pytest.mark.parametrize("arguments", [("check", "rules", "rules.yml"), ("test", "rules", "rules_test.yml")])
-def test_promtool_finds_no_fault_with_the_rules(arguments: tuple[str, ...]) -> None:
-    ended = subprocess.run(["promtool", *arguments], cwd=MONITORING, capture_output=True, text=True)
+def test_promtool_finds_no_fault_with_the_rules(arguments: tuple[str, ...], folder: Path) -> None:
+    ended = subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed (Debian: prometheus)")
-def test_promtool_can_read_all_that_the_dashboard_asks(tmp_path: Path) -> None:
+def test_promtool_can_read_all_that_dashboards_and_policies_ask(tmp_path: Path) -> None:
     variables = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}
     rules = []
     for expression in expressions():

@@ -41,6 +41,7 @@ def client(models: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         return segmenter
 
     monkeypatch.setattr("app.serving.loading.load", load)
+    monkeypatch.setattr("app.serving.loading.try_out", lambda *_: None)
     settings = Settings(admin_keys=(KEY,), api_keys=("an-ordinary-callers-key",))
     return create_app({"stub": StubSegmenter()}, settings).test_client()
 

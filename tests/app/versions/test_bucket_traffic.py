@@ -46,6 +46,7 @@ def bucket(cloud: FakeGCSServer, models: Path, monkeypatch: pytest.MonkeyPatch) 
         return open_stub(name).segmenter
 
     monkeypatch.setattr("app.serving.loading.load", load)
+    monkeypatch.setattr("app.serving.loading.try_out", lambda *_: None)
     monkeypatch.setattr("app.shadow.shadows.ShadowProcess", lambda *_: StubProcess())
     return bucket
 

@@ -21,7 +21,7 @@ from model.storage.manifest import MANIFEST
 opened: list[str] = []
 
 
-def open_counted(full_name: str) -> Version:
+def open_counted(full_name: str, _: Path | None = None) -> Version:
     opened.append(full_name)
     return open_stub(full_name)
 

@@ -29,6 +29,7 @@ def exits(models: Path, monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
     exits: Queue[int] = Queue()
     monkeypatch.setattr("app.serving.loading.os._exit", exits.put)
     monkeypatch.setattr("app.serving.loading.load", load)
+    monkeypatch.setattr("app.serving.loading.try_out", lambda *_: None)
     return exits
 
 

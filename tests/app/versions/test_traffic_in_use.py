@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +18,11 @@ from stub_segmenter import StubSegmenter
 from app import create_app
 from app.configuration.settings import Settings
 from app.configuration.traffic import split_in
-from app.errors import Refused
+from app.errors import Refused, ServiceError
 from app.versions.traffic import SharedTraffic
 from app.versions.version import Version
 from app.versions.versions import Loaded
+from model.storage.manifest import MANIFEST
 
 ADMIN = {"X-API-Key": "admin-key-0123456789"}
 HALVES = "stub@2=50,stub@3=50"
@@ -144,6 +149,78 @@ def test_a_wrong_change_is_refused_and_nothing_changes(
     assert why in response.get_json()["detail"]
     assert str(traffic_of(client).now.split) == HALVES
     assert traffic_of(client).now.shadows == ()
+
+
+@pytest.fixture
+def manifests(client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Manifests of the versions 3, 4 and 5 of "stub" in MASKSERVE_MODEL_DIR; 5 has other classes."""
+    monkeypatch.setenv("MASKSERVE_MODEL_DIR", str(tmp_path))
+    classes = {"3": {}, "4": {}, "5": {"classes": ["background", "other", "cell"]}}
+    for version, values in classes.items():
+        manifest = StubSegmenter(version=version, config={"num_classes": 3}, **values).bundle.manifest
+        folder = tmp_path / "stub" / version
+        folder.mkdir(parents=True)
+        (folder / MANIFEST).write_text(manifest.model_dump_json())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"shadow": "stub@5"}, "the classes of stub@5 (background, other, cell) differ"),
+        ({"traffic": "stub@3=100", "shadow": "stub@3"}, "it answers all callers of stub"),
+        ({"traffic": "stub@3=100,stub@2=0", "shadow": "stub@3"}, "it answers all callers of stub"),
+        ({"traffic": "", "shadow": "stub@4"}, "it answers all callers of stub"),  # the newest
+    ],
+)
+def test_a_shadow_that_cannot_be_compared_is_refused(
+    client: FlaskClient, manifests: Path, members: dict[str, str], why: str
+) -> None:
+    status, problem = put(client, shadow_share=0, **members)
+    assert (status, why in problem["detail"]) == (409, True), problem
+    assert traffic_of(client).now.shadows == ()
+
+
+def test_a_version_that_answers_some_callers_can_be_the_shadow_of_the_others(
+    client: FlaskClient, manifests: Path
+) -> None:
+    assert put(client, shadow="stub@3", shadow_share=0)[0] == 200
+    assert put(client, traffic="stub@2=100", shadow="stub@4", shadow_share=0)[0] == 200
+
+
+def test_a_shadow_that_answers_now_is_accepted_if_the_service_will_load_another_version(
+    client: FlaskClient, manifests: Path
+) -> None:
+    traffic_of(client).follows = True
+    assert put(client, traffic="", shadow="stub@4", shadow_share=0)[0] == 200
+
+
+def test_a_version_is_not_unloaded_while_traffic_is_being_directed_to_it(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = traffic_of(client)
+    began, goes_on = threading.Event(), threading.Event()
+    prepare = traffic.prepare
+
+    def prepare_slowly(value: Any) -> None:
+        prepare(value)
+        began.set()
+        assert goes_on.wait(60)
+
+    monkeypatch.setattr(traffic, "prepare", prepare_slowly)
+    directing = threading.Thread(target=put, args=(client,), kwargs={"traffic": "stub@4=100"})
+    directing.start()
+    assert began.wait(60)
+    changes = client.application.extensions["maskserve"].models.changes
+    with ThreadPoolExecutor(1) as operator:
+        unloading = operator.submit(changes.unload, "stub@4")
+        time.sleep(0.2)  # it would have been unloaded by now
+        goes_on.set()
+        with pytest.raises(ServiceError):
+            unloading.result()
+    directing.join()
+    assert str(traffic.now.split) == "stub@4=100"
+    assert "4" in changes._versions.loaded.versions["stub"]
 
 
 def test_traffic_is_for_administrators(client: FlaskClient) -> None:

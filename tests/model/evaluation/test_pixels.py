@@ -15,7 +15,8 @@ from PIL import Image
 
 from model.commands import evaluate as command
 from model.data import Sample
-from model.evaluation import PixelAnswer, PixelEvaluation, evaluate_pixels
+from model.evaluation.pixel_result import PixelEvaluation
+from model.evaluation.pixels import PixelAnswer, evaluate_pixels
 from model.results.result import ClassMap, Result
 from model.results.segments import Segments
 

@@ -177,6 +177,8 @@ def test_shadows_are_paired_by_caller_if_the_log_tells_them(tmp_path: Path) -> N
         ("nuclei@2=90,nuclei@3=many", "not a number"),
         ("nuclei@2=100,nuclei@3=0", "name at least two"),
         ("nuclei@2=100,nuclei@3=-1", "no share of callers"),
+        ("nuclei@2=90,nuclei@3=20", "add up to 110: they must add up to 100"),
+        ("nuclei@2=0.9,nuclei@3=0.1", "add up to 1: they"),
         ("", "is not NAME@VERSION=WEIGHT"),
     ],
 )

@@ -1,6 +1,7 @@
 /** Compare: two answers side by side, moved together, with what only one of them has in colour. */
 
-import { dress, make, swatch } from "../dom.js";
+import { make, swatch } from "../dom.js";
+import { buildLargeDialog } from "../later/large-dialog.js";
 import { counted, number, percent } from "../units.js";
 import { Viewport } from "../viewport.js";
 import { on, visit } from "../visit.js";
@@ -26,9 +27,8 @@ let abort = null;
 let bitmaps = [];
 
 state.setAttribute("role", "status");
-const dialog = build();
+const dialog = await build();
 
-await dress(new URL("compare.css", import.meta.url));
 others.addEventListener("change", load);
 next.addEventListener("click", goToNext);
 new ResizeObserver(fit).observe(panes[0].element);
@@ -153,22 +153,10 @@ function goToNext() {
 }
 
 function build() {
-  const title = make("h2", { id: "compare-title", textContent: "Compare" });
-  const close = make("button", { type: "submit", textContent: "Close" });
   const fitting = make("button", { type: "button", textContent: "Fit" });
   fitting.addEventListener("click", () => panes[0].steering.change(() => viewport.fit()));
-  const head = make(
-    "form",
-    { className: "head", method: "dialog" },
-    title,
-    make("label", {}, "with ", others),
-    both,
-    state,
-    make("p", { className: "actions" }, fitting, next, close),
-  );
+  const beside = [make("label", {}, "with ", others), both, state];
   const columns = panes.map((pane, side) => make("section", {}, names[side], counts[side], pane.element));
-  const made = make("dialog", { id: "compare-dialog", className: "compare visit" }, head, ...columns);
-  made.setAttribute("aria-labelledby", title.id);
-  document.body.append(made);
-  return made;
+  const looks = new URL("compare.css", import.meta.url);
+  return buildLargeDialog("compare", "Compare", looks, { beside, actions: [fitting, next] }, ...columns);
 }

@@ -51,7 +51,7 @@ async function ask(current, model, signal) {
   const answers = kept.get(current) ?? new Map();
   kept.set(current, answers);
   if (!answers.has(request)) {
-    const answer = await segment(current.file, objectsOf(asked), { key: visit.key, signal });
+    const answer = await segment(current.upload, objectsOf(asked), { key: visit.key, signal });
     answers.set(request, answered(current, asked, answer));
   }
   return answers.get(request);

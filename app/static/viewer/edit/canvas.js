@@ -1,6 +1,6 @@
 /** Canvas: draws the chosen objects, the cursor and what is being drawn, above the picture and its objects. */
 
-import { byId, make } from "../dom.js";
+import { byId, make, oncePerFrame } from "../dom.js";
 import { outline } from "../outlines.js";
 import { viewport } from "../stage.js";
 import { on, visit } from "../visit.js";
@@ -18,19 +18,11 @@ const below = byId("lit-canvas");
 const context = make("canvas", { id: "edit-canvas" });
 below.after(context);
 const pen = context.getContext("2d");
-let requested = false;
 
-on("edit drawing selection filter current", redraw);
+on("edit drawing selection filter current", oncePerFrame(draw));
 view.addEventListener("zoomed", draw); // in the same frame as the picture
 
-function redraw() {
-  if (requested) return;
-  requested = true;
-  requestAnimationFrame(draw);
-}
-
 function draw() {
-  requested = false;
   context.width = below.width; // which clears it
   context.height = below.height;
   if (!isReady() || !viewport.picture) return;

@@ -1,6 +1,7 @@
 /** Figure: a picture of the objects for a paper or a slide, as seen, as PNG, SVG or PDF. */
 
-import { dress, make, save } from "../dom.js";
+import { make, save } from "../dom.js";
+import { buildLargeDialog } from "../later/large-dialog.js";
 import { filterOf } from "../painting.js";
 import { bitmapOf } from "../showing.js";
 import { viewport } from "../stage.js";
@@ -23,9 +24,7 @@ const preview = make("div", { className: "preview" });
 const choices = make("form", { className: "choices", method: "dialog" });
 const problem = make("p", { className: "inline-problem", hidden: true });
 problem.setAttribute("role", "alert");
-const dialog = build();
-
-await dress(new URL("figure.css", import.meta.url));
+const dialog = await build();
 
 choices.addEventListener("input", show);
 on("current", () => dialog.close()); // it would show another picture than the one behind it
@@ -60,7 +59,7 @@ async function current() {
     crop: extent.value === "view" ? viewport.seen() : viewport.whole(),
     numbers: numbers.value,
     colours: colours.value,
-    bar: bar.checked ? visit.current.pixelSize : null,
+    bar: bar.checked ? (visit.current.pixelSides?.x ?? null) : null,
     legend: legend.checked,
     view: { ...visit.view, filter: filterOf(visit.view) },
   });
@@ -81,13 +80,11 @@ async function take(button, ending, write) {
 }
 
 function build() {
-  const title = make("h2", { id: "figure-title", textContent: "Figure" });
   const buttons = FILES.map(([name, ending, write]) => {
-    const button = make("button", { type: "button", textContent: `Save ${name}` });
+    const button = make("button", { type: "button", className: name === "PNG" ? "primary" : "", textContent: `Save ${name}` });
     button.addEventListener("click", () => take(button, ending, write));
     return button;
   });
-  const close = make("button", { type: "submit", textContent: "Close" });
   choices.append(
     group("Show", "extent", [
       ["whole", "The whole picture"],
@@ -108,12 +105,10 @@ function build() {
       textContent: "Fill, outlines, boxes, brightness and contrast are those of the page. PNG has two pixels a point; SVG and PDF can be enlarged without loss.",
     }),
     problem,
-    make("p", { className: "actions" }, ...buttons, close),
+    make("p", { className: "actions" }, ...buttons),
   );
-  const made = make("dialog", { id: "figure-dialog", className: "figure visit" }, title, preview, choices);
-  made.setAttribute("aria-labelledby", title.id);
-  document.body.append(made);
-  return made;
+  const looks = new URL("figure.css", import.meta.url);
+  return buildLargeDialog("figure", "Figure", looks, {}, preview, choices);
 }
 
 /** Radio buttons with a heading; the first one is chosen. */

@@ -50,7 +50,7 @@ export function sceneOf(picture, bitmap, { crop, numbers, colours, bar, legend, 
     ...labels(seen, place, numbers),
     ...(bar ? scaleBar(bar / scale, size) : []),
   ];
-  const rows = legend ? legendRows(picture, colours === "class" || picture.isOfPixels ? colourOf : null) : [];
+  const rows = legend ? legendRows(picture, seen, colours === "class" || picture.isOfPixels ? colourOf : null) : [];
   const { shapes: below, height: more } = legendShapes(rows, size);
   return { width: size.width, height: size.height + more, picture: size, inside, below };
 }
@@ -120,11 +120,11 @@ export function roundLength(most) {
   return ([5, 2].find((times) => times * power <= most) ?? 1) * power;
 }
 
-/** A row for each class shown: its colour if it has one, and how much of it there is. */
-function legendRows(picture, colourOf) {
-  const names = [...new Set(picture.shown.map((segment) => segment.class))];
+/** A row for each class of the segments in the figure: its colour if it has one, and how much of it there is. */
+function legendRows(picture, seen, colourOf) {
+  const names = [...new Set(seen.map((segment) => segment.class))];
   return names.map((name) => {
-    const own = picture.shown.filter((segment) => segment.class === name);
+    const own = seen.filter((segment) => segment.class === name);
     const share = percent(picture.share(areaOf(name, own)));
     const amount = picture.kind === "class" ? share : number(own.length);
     return { colour: colourOf?.(own[0]), text: `${name}: ${amount}` };
@@ -148,9 +148,11 @@ function legendShapes(rows, { width, height }) {
   return { shapes, height: rows.length ? y + line / 2 - height : 0 };
 }
 
-function classColours(picture) {
-  const { colours } = page.models.find(({ name }) => name === picture.answer.model.name);
-  return (segment) => colours[segment.class_id - 1];
+/** The model's colours; those of the palette for classes that are not the model's, or if it is not loaded any more. */
+function classColours({ answer: { model, classes } }) {
+  const loaded = page.models.find(({ name }) => name === model.name);
+  const colours = loaded && (classes ?? loaded.classes).every((name, at) => name === loaded.classes[at]) ? loaded.colours : [];
+  return ({ class_id: id }) => colours[id - 1] ?? page.palette[(id - 1) % page.palette.length];
 }
 
 const WHOLE = { left: 0, top: 0, scale: 1 };

@@ -13,7 +13,7 @@ const wholeOnly = make("input", { type: "checkbox", id: "whole-only", autocomple
 
 export const element = make(
   "div",
-  {},
+  { className: "limiting" },
   list,
   make("p", {}, add),
   make("label", { className: "toggle", htmlFor: "whole-only" }, wholeOnly, " Hide what touches the border"),
@@ -43,6 +43,17 @@ export function show(measures) {
 export function limit(name, least, most) {
   const own = ofPicture();
   own.limits = [...own.limits.filter((one) => one.name !== name), { name, least, most }];
+}
+
+/** Forget the limits of all pictures. */
+export function drop() {
+  for (const picture of visit.pictures) {
+    picture.limits = null;
+    if (!picture.within) continue;
+    picture.within = null;
+    picture.filter();
+  }
+  if (visit.current?.answer) filter();
 }
 
 /** Filter by the limits that are set. */
@@ -95,7 +106,7 @@ function row(own) {
 }
 
 function field(own, end, label) {
-  const factor = () => factorOf(own.name, visit.current.pixelSize);
+  const factor = () => factorOf(own.name);
   const input = make("input", { type: "text", inputMode: "decimal", autocomplete: "off", placeholder: label.toLowerCase() });
   input.setAttribute("aria-label", label);
   if (own[end] !== null) input.value = Number((own[end] * factor()).toPrecision(6));

@@ -1,6 +1,7 @@
 /** Names: how measures are called and shown. The service's names are in docs/measures.md. */
 
-import { areaUnit, bareArea, bareLength, lengthUnit, number } from "../units.js";
+import { areaUnit, lengthUnit, number } from "../units.js";
+import { visit } from "../visit.js";
 
 const LENGTHS = new Set([
   "perimeter",
@@ -31,17 +32,18 @@ function unitOf(name) {
   return name === "orientation" ? "rad" : "";
 }
 
-/** What a value in pixels is multiplied by to be shown. */
-export function factorOf(name, pixelSize) {
-  if (name === "area") return (pixelSize ?? 1) ** 2;
-  return LENGTHS.has(name) ? (pixelSize ?? 1) : 1;
+/** What a value of the current picture, as it was measured, is multiplied by to be shown. */
+export function factorOf(name) {
+  const { pixelSize, isSkewed } = visit.current;
+  if (isSkewed || !pixelSize) return 1; // measured in micrometres, or shown in pixels
+  if (name === "area") return pixelSize ** 2;
+  return LENGTHS.has(name) ? pixelSize : 1;
 }
 
-/** A value in pixels as text, without the unit; undefined: it is not measured yet, null: it is not defined. */
+/** A value of the current picture, as it was measured, as text, without the unit; undefined: it is not measured yet, null: it is not defined. */
 export function written(name, value) {
   if (value === undefined) return "…";
   if (value === null) return "–";
   if (name === "touches_border") return value ? "yes" : "no";
-  if (name === "area") return bareArea(value);
-  return LENGTHS.has(name) ? bareLength(value) : number(value);
+  return number(value * factorOf(name));
 }

@@ -5,7 +5,7 @@
 
 import { byId, dress, make, makeSvg } from "../dom.js";
 import { Histogram } from "../histogram.js";
-import { on, tell, visit } from "../visit.js";
+import { afterwards, on, tell, visit } from "../visit.js";
 import * as limits from "./limits.js";
 import { title, titleAndUnit, written } from "./names.js";
 import { Scatter } from "./scatter.js";
@@ -35,17 +35,24 @@ let names = [];
 await dress(new URL("plots.css", import.meta.url));
 build();
 
-/** Show the measures from now on. */
-export function openMeasures() {
-  place.hidden = false;
-  on("current", follow);
-  on("edits", ({ removed, added }) => {
-    forgetAround([...removed, ...added], visit.current);
-    complete();
-  });
-  on("filter", showPlots);
-  on("selection", () => scatter.draw());
-  on("units", () => visit.current?.answer && show());
+let onClose = null; // while the panel is open
+
+on("current", follow);
+on("edits", ({ removed, added }) => {
+  forgetAround([...removed, ...added], visit.current);
+  if (onClose) complete();
+});
+afterwards("filter", () => onClose && visit.current?.answer && showPlots());
+on("selection", () => onClose && scatter.draw());
+on("units", () => {
+  if (!onClose || !visit.current?.answer) return;
+  show();
+  complete(); // measures of pixels that are not square depend on their sides
+});
+
+/** Show the measures until somebody closes them; then `closed` is called. */
+export function openMeasures(closed) {
+  onClose = closed;
   visit.pictures.forEach(takeUp);
   if (visit.current?.within) tell("filter");
   follow();
@@ -59,9 +66,20 @@ function takeUp(picture) {
   picture.filter();
 }
 
+/** Take columns, plots and filters away: a filter that nobody sees would deceive. */
+function close() {
+  const closed = onClose;
+  onClose = null;
+  place.hidden = true;
+  limits.drop();
+  visit.columns = [];
+  tell("columns");
+  closed();
+}
+
 async function follow() {
   const picture = visit.current;
-  place.hidden = !picture?.answer || picture.kind === "class";
+  place.hidden = !onClose || !picture?.answer || picture.kind === "class";
   if (place.hidden) return;
   show();
   complete();
@@ -74,7 +92,7 @@ async function complete() {
   problem.hidden = true;
   try {
     const some = await measure(picture, visit.key);
-    if (picture !== visit.current) return;
+    if (picture !== visit.current || !onClose) return;
     describe();
     if (!some) return;
     if (picture.within) limits.apply();
@@ -176,7 +194,7 @@ function keepRectangle(horizontal, vertical) {
 function chooser(words, preferred) {
   const select = make("select", { autocomplete: "off" });
   select.addEventListener("change", showPlots);
-  return { select, preferred, label: make("label", {}, `${words} `, select) };
+  return { select, preferred, label: make("label", { className: "chooser" }, `${words} `, select) };
 }
 
 function fill({ select, preferred }) {
@@ -186,6 +204,8 @@ function fill({ select, preferred }) {
 }
 
 function build() {
+  const closing = make("button", { type: "button", textContent: "Close the measures" });
+  closing.addEventListener("click", close);
   place.append(
     state,
     make("details", {}, make("summary", { textContent: "Columns of the table" }), columns),
@@ -203,5 +223,6 @@ function build() {
       make("p", { className: "axis" }, ends.left, ends.right),
     ),
     make("p", { className: "hint", textContent: "Point at a dot to find its object. Drag a rectangle to keep only what is in it." }),
+    make("p", {}, closing),
   );
 }

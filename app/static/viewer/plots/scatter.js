@@ -3,7 +3,7 @@
  * object, a click chooses it, and dragging a rectangle keeps what is in it.
  */
 
-import { make } from "../dom.js";
+import { make, oncePerFrame } from "../dom.js";
 import { reveal } from "../gestures.js";
 import { light, visit } from "../visit.js";
 
@@ -15,7 +15,6 @@ const DRAG = 5; // CSS pixels from which on a press is a drag
 export class Scatter {
   #context;
   #dots = []; // { segment, x, y }, in CSS pixels
-  #requested = false;
   #from = null; // where the pointer was pressed
   #to = null;
 
@@ -47,14 +46,7 @@ export class Scatter {
   }
 
   /** Draw before the next frame. */
-  draw() {
-    if (this.#requested || !this.segments) return;
-    this.#requested = true;
-    requestAnimationFrame(() => {
-      this.#requested = false;
-      this.#paint();
-    });
-  }
+  draw = oncePerFrame(() => this.segments && this.#paint());
 
   #paint() {
     const { canvas } = this;

@@ -9,7 +9,9 @@ import { withGroups } from "./groups.js";
 
 const REACH = 10; // pixels: the background of an object is measured this far around it, see docs/measures.md
 
-const known = new WeakMap(); // segment → { name: number | null }, lengths and areas in pixels
+// segment → { name: number | null }; lengths and areas are in pixels, or if these are not square, in micrometres
+const known = new WeakMap();
+const sides = new WeakMap(); // picture → the sides of its pixels that its measures depend on
 const atWork = new WeakSet(); // pictures
 
 /** A measure of a segment: undefined if it is not measured yet, null if it is not defined. */
@@ -25,8 +27,11 @@ export function namesIn({ segments }) {
 }
 
 /** Take up the measures of an earlier visit. */
-export function recall({ segments, values }) {
+export function recall(picture) {
+  if (sides.has(picture)) return; // it is of this visit
+  const { segments, values } = picture;
   for (const segment of segments) if (values?.[segment.id]) known.set(segment, values[segment.id]);
+  sides.set(picture, sidesOf(picture));
 }
 
 /** Measure these segments' neighbours anew when they are next asked for, because these have come or gone. */
@@ -44,6 +49,12 @@ export function forgetAround(changed, picture) {
 export async function measure(picture, key) {
   if (atWork.has(picture)) return false;
   atWork.add(picture);
+  const now = sidesOf(picture);
+  if (sides.get(picture) !== now) {
+    for (const segment of picture.segments) known.delete(segment);
+    if (sides.has(picture)) picture.limits = null; // they were set in another unit
+    sides.set(picture, now);
+  }
   try {
     let some = false;
     // A correction may bring more while the service measures.
@@ -66,6 +77,10 @@ async function take(picture, missing, key) {
   picture.values = valuesOf(picture);
 }
 
+function sidesOf({ isSkewed, pixelSides }) {
+  return isSkewed ? `${pixelSides.x} × ${pixelSides.y}` : "";
+}
+
 function valuesOf({ segments }) {
   return Object.fromEntries(segments.map((segment) => [segment.id, known.get(segment)]));
 }
@@ -73,7 +88,8 @@ function valuesOf({ segments }) {
 /** The segments as measured, in this order. */
 async function ask(picture, segments, groups, key) {
   const objects = shownObjects(picture, segments);
-  objects.image = { ...objects.image, pixel_size: undefined }; // all in pixels: the page knows how large these are
+  // All in pixels, and the page knows how large these are; but if they are not square, only the service can measure.
+  objects.image = { ...objects.image, pixel_size: picture.isSkewed ? picture.pixelSides : undefined };
   const parameters = { output: "json", mask_format: "none", measure: groups.join() };
   const withPicture = groups.includes("intensity");
   const channel = picture.answered?.channel ?? null;

@@ -1,6 +1,7 @@
 /** All pictures: one table of them, settings for all, and their tables as files. */
 
-import { dress, make, save } from "../dom.js";
+import { make, save } from "../dom.js";
+import { buildLargeDialog } from "../later/large-dialog.js";
 import { counted, number } from "../units.js";
 import { lookAt, on, visit } from "../visit.js";
 import { objectsOf, summaryOf } from "./files.js";
@@ -29,9 +30,7 @@ progress.setAttribute("aria-label", "Pictures that are done or have failed");
 effect.setAttribute("role", "status");
 taking.setAttribute("role", "status");
 problem.setAttribute("role", "alert");
-const dialog = build();
-
-await dress(new URL("series.css", import.meta.url));
+const dialog = await build();
 
 on("pictures current filter edits units", soon);
 settings.addEventListener("change", showSettings);
@@ -139,17 +138,15 @@ function open(picture) {
 }
 
 function build() {
-  const title = make("h2", { id: "series-title", textContent: "All pictures" });
-  const close = make("button", { type: "submit", textContent: "Close" });
-  const head = make("form", { className: "head", method: "dialog" }, title, done, progress, close);
   const choices = SETTINGS.map(({ name }) =>
     make("label", { className: "toggle" }, make("input", { type: "checkbox", name }), make("span")),
   );
   settings.append(make("fieldset", {}, whose, ...choices), effect, make("p", { className: "actions" }, apply));
-  const made = make(
-    "dialog",
-    { id: "series-dialog", className: "series visit" },
-    head,
+  return buildLargeDialog(
+    "series",
+    "All pictures",
+    new URL("series.css", import.meta.url),
+    { beside: [done, progress] },
     make("div", { className: "scroller" }, newTable(open)),
     out,
     settings,
@@ -164,7 +161,4 @@ function build() {
     taking,
     problem,
   );
-  made.setAttribute("aria-labelledby", title.id);
-  document.body.append(made);
-  return made;
 }

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Lets the workflows of a GitHub repository act in a Google Cloud project, by Workload Identity Federation: GitHub signs
+# who a job is, and Google exchanges that for a token of an hour. No key exists that could be stolen. Existing resources
+# are left alone, so it is safe to run again. See docs/deploy-github.md.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=scripts/gcp/changes.sh
+source scripts/gcp/changes.sh
+fail() { printf 'github-setup: %s\n' "$*" >&2; exit 1; }
+
+usage="usage: deploy/github/setup.sh PROJECT --repository OWNER/NAME --repository-id ID [options]
+
+  --repository      the GitHub repository whose workflows build and deploy
+  --repository-id   its number, which stays with it when names change hands. gh api repos/OWNER/NAME --jq .id prints it
+  --build-account   the account that jobs on main and on tags v* may use. Default: maskserve-build
+  --deploy-account  the account that jobs in the environments staging and production may use. Default: maskserve-deploy
+  --dry-run         print the commands that would change something, without running them"
+
+project='' repository='' repository_id='' builder=maskserve-build deployer=maskserve-deploy dry_run=''
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --repository) repository=${2-} ;;
+        --repository-id) repository_id=${2-} ;;
+        --build-account) builder=${2-} ;;
+        --deploy-account) deployer=${2-} ;;
+        --dry-run) dry_run=yes; shift; continue ;;
+        --help) echo "$usage"; exit ;;
+        -*) fail "unknown option $1
+$usage" ;;
+        *) [[ ! $project ]] || fail "expected one project, got two: $project and $1
+$usage"
+            project=$1; shift; continue ;;
+    esac
+    [[ ${2-} ]] || fail "$1 needs a value
+$usage"
+    shift 2
+done
+[[ $project && $repository && $repository_id ]] || fail "PROJECT, --repository and --repository-id are required
+$usage"
+[[ $repository =~ ^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$ ]] || fail "--repository must be OWNER/NAME, not '$repository'"
+[[ $repository_id =~ ^[0-9]+$ ]] \
+    || fail "--repository-id must be a number, not '$repository_id'. Run: gh api repos/$repository --jq .id"
+
+export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API=false
+there gcloud projects describe "$project" --format='value(projectNumber)' || fail "project $project does not exist"
+number=$found
+pool=projects/$number/locations/global/workloadIdentityPools/github
+
+enable_apis() {
+    local api missing=()
+    there gcloud services list --enabled --format='value(config.name)' \
+        || fail "could not list the APIs that are enabled in project $project"
+    for api in iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com; do
+        has_line "$found" "$api" || missing+=("$api")
+    done
+    [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
+}
+
+# Only jobs of this repository get a token, and of those only jobs on main or on a tag v*: not those of pull requests.
+create_provider() {
+    local at=(--location=global) condition
+    condition="assertion.repository_id == '$repository_id'"
+    condition+=" && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
+    there gcloud iam workload-identity-pools describe github "${at[@]}" \
+        || change "create workload identity pool github" gcloud iam workload-identity-pools create github "${at[@]}" \
+            --display-name=GitHub
+    at+=(--workload-identity-pool=github)
+    same "provider maskserve" "$condition" gcloud iam workload-identity-pools providers describe maskserve "${at[@]}" \
+        --format='value(attributeCondition)' \
+        || change "accept tokens of $repository" gcloud iam workload-identity-pools providers create-oidc maskserve \
+            "${at[@]}" --issuer-uri=https://token.actions.githubusercontent.com \
+            --attribute-mapping=google.subject=assertion.sub,attribute.repository_id=assertion.repository_id \
+            --attribute-condition="$condition"
+}
+
+# admit ACCOUNT MEMBER: lets jobs act as an account.
+admit() {
+    local email=$1@$project.iam.gserviceaccount.com
+    there gcloud iam service-accounts describe "$email" \
+        || fail "account $email does not exist. Run scripts/gcp-setup.sh first, or name another one (see --help)"
+    bind "$2" roles/iam.workloadIdentityUser 'iam service-accounts' "$email"
+}
+
+enable_apis
+create_provider
+admit "$builder" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"
+# GitHub writes the environment into the subject, after the approvals that it demands.
+for environment in staging production; do
+    admit "$deployer" "principal://iam.googleapis.com/$pool/subject/repo:$repository:environment:$environment"
+done
+[[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
+
+echo "Setup is complete. In $repository, set these variables (gh variable set NAME --body VALUE):
+GCP_PROJECT=$project
+GCP_PROVIDER=$pool/providers/maskserve
+GCP_BUILD_ACCOUNT=$builder@$project.iam.gserviceaccount.com
+GCP_DEPLOY_ACCOUNT=$deployer@$project.iam.gserviceaccount.com"

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# Who is told when something is wrong, and of what: alert policies, uptime check, dashboard, budget. Policies and channels
+# are in gcloud's alpha and beta groups, because only recent versions have them in the general one.
+
+create_monitoring() {
+    local file channel
+    create_uptime_check
+    create_dashboard
+    if [[ $alert_email ]]; then
+        find_channel
+        channel=$found
+        # One look-up for all of them: two dozen would take a minute.
+        there gcloud alpha monitoring policies list --format='value(displayName,name,userLabels.fingerprint)' || true
+        policies=$found
+        for file in scripts/gcp/monitoring/policies/*.json; do
+            policy "$file" "$channel"
+        done
+    else
+        echo "No alerts without --alert-email: nobody will be told when the service fails."
+    fi
+    if [[ $budget ]]; then create_budget "${channel-}"; fi
+}
+
+# find_channel: sets $found to the name of the notification channel, which Google gives it.
+find_channel() {
+    channel_of_address
+    [[ ! $found ]] || return 0
+    change "send alerts to $alert_email" gcloud beta monitoring channels create --type=email \
+        --display-name=MaskServe --channel-labels="email_address=$alert_email"
+    channel_of_address
+    [[ $found || $dry_run ]] || fail "the notification channel cannot be found yet. Run this again in a minute"
+    found=${found:-the-new-channel}
+}
+
+channel_of_address() {
+    there gcloud beta monitoring channels list --type=email --format='value(labels.email_address,name)' || true
+    found=$(awk -F '\t' -v address="$alert_email" '$1 == address { print $2; exit }' <<<"$found")
+}
+
+# policy FILE CHANNEL. A label holds a fingerprint of both. The policy is replaced only if they have changed, so that a
+# threshold that somebody changed in the console stays until then.
+policy() {
+    local name fingerprint line existing
+    name=$(basename "$1" .json)
+    fingerprint=$({ echo "$2"; cat "$1"; } | sha256sum | cut -c 1-16)
+    line=$(awk -F '\t' -v name="$name" '$1 == name { print; exit }' <<<"$policies")
+    existing=$(cut -f 2 <<<"$line")
+    if [[ ! $line ]]; then
+        change "create alert policy $name" gcloud alpha monitoring policies create --policy-from-file="$1" \
+            --notification-channels="$2" --user-labels="fingerprint=$fingerprint"
+    elif [[ $line != *$'\t'$fingerprint ]]; then
+        change "replace alert policy $name" gcloud alpha monitoring policies update "$existing" \
+            --policy-from-file="$1" --set-notification-channels="$2" --update-user-labels="fingerprint=$fingerprint"
+    fi
+}
+
+# Only of production, and of the way through address, certificate and load balancer, which the pods' probes do not take.
+create_uptime_check() {
+    there gcloud monitoring uptime list-configs --format='value(displayName)' || true
+    has_line "$found" MaskServe || change "check https://$domain/readyz from several continents" \
+        gcloud monitoring uptime create MaskServe --resource-type=uptime-url \
+            --resource-labels="host=$domain,project_id=$project" --protocol=https --path=/readyz --validate-ssl=true \
+            --period=1 --timeout=10
+}
+
+create_dashboard() {
+    there gcloud monitoring dashboards list --format='value(displayName)' || true
+    has_line "$found" MaskServe || change "create dashboard MaskServe" \
+        gcloud monitoring dashboards create --config-from-file=scripts/gcp/monitoring/dashboard.json
+}
+
+# create_budget CHANNEL: of the project alone, although it belongs to the billing account. CHANNEL may be empty; then
+# only the billing account's administrators are told.
+create_budget() {
+    local account recipients=()
+    there gcloud billing projects describe "$project" --format='value(billingAccountName)' || true
+    account=${found#billingAccounts/}
+    [[ $account || $dry_run ]] || fail "project $project has no billing account, so --budget cannot be set"
+    account=${account:-the-billing-account}
+    there gcloud billing budgets list --billing-account="$account" --format='value(displayName)' || true
+    if has_line "$found" "MaskServe in $project"; then return; fi
+    [[ ! $1 ]] || recipients=(--notifications-rule-monitoring-notification-channels="$1")
+    change "warn when the project's costs of a month approach $budget" gcloud billing budgets create \
+        --billing-account="$account" --display-name="MaskServe in $project" --budget-amount="$budget" \
+        --filter-projects="projects/$number" --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 \
+        --threshold-rule=percent=1.0,basis=forecasted-spend "${recipients[@]}"
+}

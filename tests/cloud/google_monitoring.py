@@ -1,0 +1,58 @@
+"""Cloud Monitoring and billing in the stand-in for a Google Cloud project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BILLING_ACCOUNT = "000000-AAAAAA-111111"
+KINDS = (
+    "monitoring channels",
+    "monitoring dashboards",
+    "monitoring policies",
+    "monitoring uptime",
+    "billing budgets",
+    "billing projects",
+)
+
+Options = dict[str, str]
+
+
+def name_of(kind: str, options: Options) -> str | None:
+    """The name of a thing that is made or changed, as options or a file have it; None: its words do."""
+    if kind == "monitoring channels":
+        return options.get("channel-labels", "").partition("email_address=")[2] or None
+    if kind == "monitoring policies" and "policy-from-file" in options:
+        return _display_name(options["policy-from-file"])
+    if kind == "monitoring dashboards" and "config-from-file" in options:
+        return _display_name(options["config-from-file"])
+    return options.get("display-name") if kind == "billing budgets" else None
+
+
+def resource(kind: str, name: str) -> str:
+    """The name that Google gives a thing; it does not contain the name that people give it."""
+    return f"projects/my-project/{kind.rpartition(' ')[2]}/{name.encode().hex()}"
+
+
+def look_up(kind: str, things: dict[str, Options]) -> str:
+    """What a look-up prints, in the columns that scripts/gcp/monitoring.sh asks for."""
+    if kind == "billing projects":
+        return f"billingAccounts/{BILLING_ACCOUNT}"
+    if kind == "monitoring channels":
+        return "\n".join(f"{name}\t{resource(kind, name)}" for name in things)
+    if kind == "monitoring policies":
+        return "\n".join(
+            f"{name}\t{resource(kind, name)}\t{_fingerprint(options)}" for name, options in things.items()
+        )
+    return "\n".join(things)
+
+
+def _display_name(file: str) -> str:
+    name: str = json.loads((ROOT / file).read_text())["displayName"]
+    return name
+
+
+def _fingerprint(options: Options) -> str:
+    labels = options.get("update-user-labels", options.get("user-labels", ""))
+    return labels.removeprefix("fingerprint=")

@@ -1,0 +1,65 @@
+"""What a project must hold so that somebody is told of failures: every alert, to the address given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from google_monitoring import BILLING_ACCOUNT, resource
+from google_project import NUMBER, Project
+from workspace import ROOT
+
+EMAIL, BUDGET = "night@example.org", "500EUR"
+FOLDER = ROOT / "scripts" / "gcp" / "monitoring"
+CHANNEL = resource("monitoring channels", EMAIL)
+
+
+def monitoring_lacks(project: Project, domain: str) -> Iterator[str]:
+    """What is missing or otherwise, each a line that says why that is wrong."""
+    channels = project.of_kind("monitoring channels")
+    if list(channels) != [EMAIL] or channels[EMAIL].get("type") != "email":
+        yield f"alerts go to {channels}"
+    yield from _policies(project)
+    yield from _uptime(project, domain)
+    if list(project.of_kind("monitoring dashboards")) != ["MaskServe"]:
+        yield "there is no dashboard"
+    yield from _budget(project)
+
+
+def _policies(project: Project) -> Iterator[str]:
+    policies = project.of_kind("monitoring policies")
+    if policies.keys() != {file.stem for file in (FOLDER / "policies").glob("*.json")}:
+        yield f"the alert policies are {policies.keys()}"
+    for name, options in policies.items():
+        channel = options.get("set-notification-channels", options.get("notification-channels"))
+        if channel != CHANNEL:
+            yield f"nobody is told of {name}"
+        if "fingerprint" not in options.get("user-labels", ""):
+            yield f"{name} is replaced at every run"
+
+
+def _uptime(project: Project, domain: str) -> Iterator[str]:
+    check = project.things["monitoring uptime", "MaskServe"]
+    policy = json.loads((FOLDER / "policies" / "MaskServeUnreachable.json").read_text())
+    asked = check.get("resource-type", "").replace("-", "_")
+    if f'resource.type="{asked}"' not in policy["conditions"][0]["conditionThreshold"]["filter"]:
+        yield "the alert MaskServeUnreachable is of checks of another type"
+    if f"host={domain}" not in check.get("resource-labels", "").split(","):
+        yield "the uptime check asks another host"
+    if (check.get("protocol"), check.get("path"), check.get("validate-ssl")) != ("https", "/readyz", "true"):
+        yield "the uptime check does not take the way of callers, or does not ask whether models are loaded"
+    # The alert counts the last five minutes: there must be several results in them.
+    if check.get("period") != "1" or int(check.get("timeout", 60)) > 10:
+        yield "the uptime check asks too rarely, or waits too long"
+
+
+def _budget(project: Project) -> Iterator[str]:
+    budget = project.things["billing budgets", "MaskServe in my-project"]
+    if (budget.get("budget-amount"), budget.get("billing-account")) != (BUDGET, BILLING_ACCOUNT):
+        yield "the budget is another"
+    if budget.get("filter-projects") != f"projects/{NUMBER}":
+        yield "the budget counts what other projects cost"
+    if budget.get("notifications-rule-monitoring-notification-channels") != CHANNEL:
+        yield "nobody is told of the budget"
+    if budget.get("threshold-rule") != "percent=0.5,percent=0.9,percent=1.0,basis=forecasted-spend":
+        yield "the budget warns too late"

@@ -1,0 +1,149 @@
+"""deploy/terraform: resources as Google's provider has them, defined references, all that the script makes.
+
+google_provider.json has the names of arguments and blocks of hashicorp/google 6.50, for the resources in use.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from workspace import HERE, ROOT
+
+FOLDER = ROOT / "deploy" / "terraform"
+PROVIDER: dict[str, Any] = json.loads((HERE / "google_provider.json").read_text())
+META = {"count", "depends_on", "for_each", "lifecycle", "provider"}
+TEXT = "\n".join(file.read_text() for file in sorted(FOLDER.glob("*.tf")))
+SCRIPTS = "\n".join(file.read_text() for file in sorted((ROOT / "scripts" / "gcp").glob("*.sh")))
+
+hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is missing, which reads Terraform's language")
+
+
+def parsed(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = hcl2.loads(text)
+    return document
+
+
+def resources(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Type (of a data source with "data." before it), name and body of each."""
+    for kind, prefix in (("resource", ""), ("data", "data.")):
+        for entry in document.get(kind, []):
+            for of_type, named in entry.items():
+                for name, body in named.items():
+                    yield prefix + of_type.strip('"'), name.strip('"'), body
+
+
+def complaints(body: dict[str, Any], schema: dict[str, Any], path: str, meta: set[str]) -> Iterator[str]:
+    """What the provider would not accept."""
+    given = {name for name in body if not name.startswith("__")} - meta
+    blocks = schema.get("blocks", {})
+    for name in given:
+        is_block = isinstance(body[name], list) and any(
+            isinstance(item, dict) and item.get("__is_block__") for item in body[name]
+        )
+        if is_block and name in blocks:
+            for item in body[name]:
+                yield from complaints(item, blocks[name], f"{path}.{name}", set())
+        elif is_block or name not in schema["arguments"]:
+            yield f"{path} has no {'block' if is_block else 'argument'} {name}"
+    needed = {*schema["required"], *(name for name, block in blocks.items() if block.get("must"))}
+    yield from (f"{path} lacks {name}" for name in needed - given)
+
+
+def all_complaints(text: str) -> list[str]:
+    found = []
+    for of_type, name, body in resources(parsed(text)):
+        if of_type.startswith("random_"):
+            continue
+        if of_type not in PROVIDER:
+            found.append(f"{of_type} is unknown")
+        else:
+            found += complaints(body, PROVIDER[of_type], f"{of_type}.{name}", META)
+    return found
+
+
+def test_the_provider_has_every_resource_argument_and_block() -> None:
+    assert all_complaints(TEXT) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("uniform_bucket_level_access ", "uniform_access ", "has no argument uniform_access"),
+        ("secret_id = each.value", "", "google_secret_manager_secret.key lacks secret_id"),
+        ("push_config {", "push {", "has no block push"),
+        ("older_than = ", "older = ", "cleanup_policies.condition has no argument older"),
+        (
+            'resource "google_pubsub_topic" ',
+            'resource "google_pubsub_topics" ',
+            "google_pubsub_topics is unknown",
+        ),
+    ],
+)
+def test_a_mistake_is_found(old: str, new: str, said: str) -> None:
+    assert old in TEXT
+    assert said in "\n".join(all_complaints(TEXT.replace(old, new, 1)))
+
+
+def test_every_reference_is_defined() -> None:
+    document = parsed(TEXT)
+    there = {f"{of_type}.{name}" for of_type, name, _ in resources(document)}
+    code = re.sub(r"#.*", "", TEXT)
+    for reference in re.findall(r"(?<![\w.\"])(?:data\.)?(?:google|random)_\w+\.\w+", code):
+        assert reference in there, reference
+    variables = {name.strip('"') for entry in document["variable"] for name in entry}
+    assert set(re.findall(r"\bvar\.(\w+)", code)) == variables
+    local = {name for entry in document["locals"] for name in entry if not name.startswith("__")}
+    assert set(re.findall(r"\blocal\.(\w+)", code)) == local
+
+
+def test_the_example_gives_what_the_module_needs() -> None:
+    module = parsed((FOLDER / "example" / "main.tf").read_text())["module"][0]
+    (given,) = module.values()
+    variables = {name.strip('"'): body for entry in parsed(TEXT)["variable"] for name, body in entry.items()}
+    names = {name for name in given if not name.startswith("__")} - {"source"}
+    assert names <= set(variables)
+    assert {name for name, body in variables.items() if "default" not in body} <= names
+
+
+def texts(name: str) -> set[str]:
+    """The texts in a list, or the keys of a map, that is a local value."""
+    value = next(entry[name] for entry in parsed(TEXT)["locals"] if name in entry)
+    return {item.strip('"') for item in value if not item.startswith("__")}
+
+
+def test_it_makes_the_accounts_and_enables_the_services_of_the_script() -> None:
+    accounts = set(re.findall(r"^\s+account maskserve-([\w-]+) ", SCRIPTS, re.MULTILINE))
+    assert {"nodes", "build"} <= accounts
+    assert accounts <= texts("accounts")
+    (wanted,) = re.findall(r"wanted=\(([^)]*)\)", SCRIPTS)
+    assert set(wanted.split()) <= texts("apis")
+
+
+def test_it_makes_the_buckets_and_topics_of_the_script() -> None:
+    for of_type, made in (
+        ("google_storage_bucket", set(re.findall(r"^\s+bucket (\w+)$", SCRIPTS, re.MULTILINE))),
+        ("google_pubsub_topic", {"images", "results", "dead-letters"}),
+    ):
+        (body,) = (body for found, _, body in resources(parsed(TEXT)) if found == of_type)
+        assert made
+        assert made <= set(re.findall(r'"([\w-]+)"', str(body["for_each"]))), of_type
+
+
+def test_no_role_is_one_that_may_do_everything() -> None:
+    roles = set(re.findall(r'"([a-zA-Z]+\.[a-zA-Z.]+)"', TEXT)) | set(re.findall(r'"roles/([\w.]+)"', TEXT))
+    assert not {role for role in roles if role in {"owner", "editor"} or role.endswith("iam.admin")}
+
+
+def test_it_is_formatted() -> None:
+    if not shutil.which("terraform"):
+        pytest.skip("terraform is not installed")
+    checked = subprocess.run(
+        ["terraform", "fmt", "-check", "-diff", "-recursive", FOLDER], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
