@@ -23,8 +23,9 @@ def finding_to_training(finding: Finding) -> Iterator[tuple[str, bytes]]:
         "annotations.json", a COCO data set that names this picture, with run lengths, which are exact;
         "labelmap/image.png", the label map. It is in a folder of its own, so that the data set is read as
             COCO, which has the classes;
-        "corrections.json": the model, the number of corrections of each kind, and all of them in order, each
-            with the objects before and after it.
+        "corrections.json": the model, the width and height of a pixel in micrometres if they are known, the
+            number of corrections of each kind, and all of them in order, each with the objects before and
+            after it.
 
     Raises:
         CannotEncode: the picture is too large for a PNG.
@@ -37,6 +38,7 @@ def finding_to_training(finding: Finding) -> Iterator[tuple[str, bytes]]:
     manifest = finding.manifest
     note = {
         "model": {"name": manifest.name, "version": manifest.version},
+        **({"pixel_size": dict(zip("xy", size, strict=True))} if (size := finding.origin.pixel_size) else {}),
         **write_corrections(finding.corrections),
     }
     yield "corrections.json", orjson.dumps(note, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -220,6 +220,8 @@ def test_all_pictures_are_one_data_set_to_train_with(many: Page, tmp_path: Path)
     choose(many, as_file(Path(download.value.path()).read_bytes(), "pictures-training.zip"))
     expect(many.locator("#pictures li[data-state=done]")).to_have_count(8)
     expect(many.locator("#pictures .state").last).to_have_text("5")
+    many.locator("#pictures .open").filter(has_text="stack.ome.png").click()
+    expect(many.get_by_label("A pixel is")).to_have_value("0.5")  # as its file had said
 
 
 def test_a_file_of_all_objects_can_be_cancelled_or_fail_and_be_made_again(many: Page, browse: Browse) -> None:

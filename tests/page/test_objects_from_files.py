@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import HEIGHT, WIDTH, as_file, await_answer, choose, file_of, place_picture, slide
+from browsing import (
+    HEIGHT,
+    WIDTH,
+    as_file,
+    await_answer,
+    choose,
+    file_of,
+    in_window,
+    open_downloads,
+    place_picture,
+    slide,
+)
 from chromium import Dialog, Page, expect
 from known_models import OBJECTS, THRESHOLD
 from server import Server, wait_until
@@ -208,3 +222,34 @@ def test_a_picture_whose_objects_were_being_read_is_not_segmented_instead(page: 
     page.wait_for_timeout(600)  # until the browser has written it
     page.reload()
     expect(page.locator("#status")).to_contain_text("The page was left before the objects were read")
+
+
+def noted(page: Page) -> tuple[bytes, list[dict[str, Any]]]:
+    """The training data of the picture, and the corrections that their note has."""
+    open_downloads(page)
+    with page.expect_download() as download:
+        page.locator("#take [data-output=training]").click()
+    data = Path(download.value.path()).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return data, json.loads(archive.read("corrections.json"))["corrections"]
+
+
+def test_training_data_go_on_with_the_corrections_that_they_had(page: Page) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    page.get_by_label("A pixel is").fill("0.5")
+    page.locator("#view").press("e")
+    for place, left in (((50, 40), 4), ((115, 75), 3)):
+        page.mouse.click(*in_window(page, place))
+        page.keyboard.press("Delete")
+        expect(page.locator("#found")).to_have_text(f"{left} objects")
+    data, steps = noted(page)
+    assert [step["before"][0]["id"] for step in steps] == [1, 4]
+    choose(page, as_file(data, "again-training.zip"))
+    await_answer(page, "again.png")
+    expect(page.locator("#found")).to_have_text("3 objects")
+    expect(page.get_by_label("A pixel is")).to_have_value("0.5")
+    page.mouse.click(*in_window(page, (150, 30)))
+    page.keyboard.press("Delete")
+    expect(page.locator("#found")).to_have_text("2 objects")
+    assert noted(page)[1][:2] == steps and len(noted(page)[1]) == 3

@@ -52,6 +52,7 @@ export class Picture {
   wasReset = false; // another model has answered since the user set the threshold
   /** The width of a pixel in micrometres as the user has entered it; null if unknown, undefined if not entered. */
   enteredPixelSize = undefined;
+  note = null; // what training data say of the picture: { corrections, pixel_size }
   isNative = false; // the browser can show the file itself
   showable = null; // the file itself, or if the browser cannot show that, another file of the same picture
   thumbnail = null; // an object URL of the next
@@ -218,11 +219,12 @@ export class Picture {
   /** What was corrected, for the service: each action with the segments before and after it, without masks. */
   get corrections() {
     const brief = ({ id, class: name, score, box, area }) => ({ id, class: name, score, box, area });
-    return this.edits.done.map(({ action, before, after }) => ({
+    const own = this.edits.done.map(({ action, before, after }) => ({
       action,
       before: before.map(brief),
       after: after.map(brief),
     }));
+    return [...(this.answer.earlier ?? []), ...own];
   }
 
   /** What another answer would discard, in words: corrections, and objects from a file; "" if it is nothing. */

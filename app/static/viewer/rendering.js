@@ -15,7 +15,9 @@ export function rendered(picture, output, { groups = [], showsPicture = false, k
   const needsValues = groups.includes("intensity");
   const file = showsPicture || needsValues ? (picture.file ?? picture.showable) : null;
   const objects = shownObjects(picture);
-  if (picture.pixelSize === null) objects.image = { ...objects.image, pixel_size: undefined }; // the file's is not meant
+  // As it was entered, if it was. For tables it is a parameter, and the file's is not meant if it was taken away.
+  if (picture.pixelSize === null || output === "training")
+    objects.image = { ...objects.image, pixel_size: picture.pixelSides ?? undefined };
   return render(objects, file, { output, ...optionsOf(picture, output, groups, file) }, { key, signal });
 }
 

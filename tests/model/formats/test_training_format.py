@@ -44,7 +44,7 @@ def finding(segments: Segments) -> Finding:
         stub_manifest(),
         "openvino",
         "f32",
-        Origin(pages=1, page=0, channels=3),
+        Origin(pages=1, page=0, channels=3, pixel_size=(0.5, 0.25)),
         corrections=read_corrections(STEPS),
     )
 
@@ -76,6 +76,7 @@ def test_the_note_has_what_was_corrected(finding: Finding) -> None:
 
     assert note == {
         "model": {"name": "stub", "version": "1"},
+        "pixel_size": {"x": 0.5, "y": 0.25},
         "counts": {"delete": 1, "draw": 1},
         "corrections": STEPS,
     }

@@ -103,6 +103,7 @@ function mayReplace(answers) {
 
 function added(file) {
   const picture = new Picture(file, file.name, visit.model);
+  picture.note = file.note ?? null;
   picture.prepared = prepare(picture).then(() => tell("pictures"));
   visit.pictures.push(picture);
   return picture;

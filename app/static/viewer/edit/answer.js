@@ -35,12 +35,14 @@ export function answerFrom(source, objects, picture, { width, height }) {
   if (!segments.length) throw new Problem(`There are no objects in ${source.name}`, "Choose another file.", 422);
   return {
     model: { name: model.name, version: isOfModel ? model.version : "unknown", task: "instance", chosen_by: "caller" },
-    image: picture.answer?.image ?? { width, height, pages: 1, page: 0, channels: 3 },
+    image: picture.answer?.image ?? { width, height, pages: 1, page: 0, channels: 3, pixel_size: picture.note?.pixel_size },
     segments,
     classes,
     warnings: tooMany(segments),
     timings_ms: {},
     read_from: source.name,
+    earlier: picture.note?.corrections ?? [],
+    is_copy: Boolean(picture.note),
   };
 }
 

@@ -6,20 +6,26 @@ const END = 0x06054b50; // signatures of the end, of an entry in the directory
 const ENTRY = 0x02014b50;
 const LONGEST_END = 22 + 65535; // bytes, with the longest comment
 const DEFLATED = 8;
+const NOTE = "corrections.json";
 
 export function isZip(file) {
   return /\.zip$/i.test(file.name);
 }
 
 /**
- * The files in a zip file, except label maps and the note of corrections, which repeat what is in others. A picture
- * with a name that all share is called after the zip file.
+ * The files in a zip file, except label maps, which repeat what is in others. A picture with a name that all share is
+ * called after the zip file. If the zip file has a note of corrections, pictures have theirs as `note`.
  */
 export async function unpack(file) {
-  return (await entries(file, isOfInterest)).map(({ name: path, bytes }) => {
-    const name = path.split("/").pop();
-    return new File([bytes], name === "image.png" ? ownName(file.name) : name);
-  });
+  const all = (await entries(file, isOfInterest)).map(({ name, bytes }) => ({ name: name.split("/").pop(), bytes }));
+  const written = all.find(({ name }) => name === NOTE);
+  const note = written && JSON.parse(new TextDecoder().decode(written.bytes));
+  return all
+    .filter((one) => one !== written)
+    .map(({ name, bytes }) => {
+      const own = note?.pictures ? note.pictures.find((one) => one.file_name === name) : note;
+      return Object.assign(new File([bytes], name === "image.png" ? ownName(file.name) : name), { note: own });
+    });
 }
 
 /** The files in a zip file whose names, with their folders, are wanted: [{ name, bytes }]. */
@@ -31,7 +37,7 @@ export async function entries(file, isWanted = () => true) {
 }
 
 function isOfInterest(name) {
-  return !/\/$|(^|\/)labelmap\/|(^|\/)corrections\.json$|^__MACOSX\//.test(name);
+  return !/\/$|(^|\/)labelmap\/|^__MACOSX\//.test(name);
 }
 
 function ownName(zip) {

@@ -109,10 +109,12 @@ const again = make("button", { type: "button", textContent: "Measure again" });
 again.addEventListener("click", complete);
 
 function describe() {
-  const { segments, measured } = visit.current;
-  const isPartly = segments.length > 0 && !measured.includes("intensity");
+  const { segments, measured, answer } = visit.current;
   if (!segments.length) state.textContent = "There is nothing to measure.";
-  else state.textContent = isPartly ? "Shapes only: the picture's own file is not here, or cannot be measured." : "";
+  else if (!measured.includes("intensity"))
+    state.textContent = "Shapes only: the picture's own file is not here, or cannot be measured.";
+  else
+    state.textContent = answer.is_copy ? "Intensities are those of the picture in the zip, a copy with 8 bits a channel." : "";
 }
 
 function show() {
