@@ -94,6 +94,7 @@ def test_a_correction_is_kept_even_if_the_page_is_left_at_once(page: Page) -> No
     await_answer(page, "one.png")
     kept(page)
     page.locator("#view").press("e")
+    expect(page.locator("#edit-bar")).to_be_visible()
     page.mouse.click(*in_window(page, (50, 40)))
     page.keyboard.press("Delete")
     expect(page.locator("#found")).to_have_text("4 objects")

@@ -75,6 +75,11 @@ def test_a_refused_or_cancelled_model_is_not_that_of_the_next_picture(page: Page
     page.once("dialog", lambda dialog: dialog.dismiss())
     page.locator("#models input[value=leaves]").click()
     expect(page.locator("#models input[value=leaves]")).not_to_be_checked()
+    choose(page, file_of(place_picture(400, 300), "wide.png"))  # which takes a while
+    await_answer(page, "wide.png")
+    expect(page.locator("#model-facts")).to_contain_text("known")
+    page.locator("#models input[value=leaves]").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
     choose(page, file_of(place_picture(), "next.png"))
     await_answer(page, "next.png")
     expect(page.locator("#model-facts")).to_contain_text("known")

@@ -44,7 +44,10 @@ def answering(page: Page, *, accept: bool = True) -> Iterator[list[str]]:
 
     def answer(dialog: Dialog) -> None:
         asked.append(dialog.message)
-        dialog.accept() if accept else dialog.dismiss()
+        if accept:
+            dialog.accept()
+        else:
+            dialog.dismiss()
 
     page.on("dialog", answer)
     yield asked

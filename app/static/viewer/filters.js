@@ -67,7 +67,8 @@ function explain(picture) {
   const words = set === ownThreshold ? ownWords(picture) : `Your choice for ${answer.read_from ?? answer.model.name}.`;
   byId("threshold-words").textContent = wasReset ? `${words} Scores of different models do not compare.` : words;
   own.hidden = set === ownThreshold || ownThreshold === null;
-  own.textContent = answer.read_from ? "Show all" : `Back to its own ${ownThreshold?.toFixed(2)}`;
+  const back = answer.read_from ? "Show all" : `Back to its own ${ownThreshold?.toFixed(2)}`;
+  own.textContent = own.hidden ? "" : back;
 }
 
 function ownWords({ ownThreshold, answer: { model, read_from: file } }) {
