@@ -91,7 +91,13 @@ async function takeObjects(files) {
 async function takeSample(event) {
   event.preventDefault();
   const { file } = event.currentTarget.dataset;
-  const response = await fetch(file);
   const name = file.split("?")[0].split("/").pop();
-  take([new File([await response.blob()], name, { type: "image/png" })]);
+  try {
+    const response = await fetch(file);
+    if (!response.ok) throw new Error(`${name}: status ${response.status}`);
+    take([new File([await response.blob()], name, { type: "image/png" })]);
+  } catch (error) {
+    console.warn(error);
+    alert("The sample could not be loaded. Check the connection, then try again.");
+  }
 }
