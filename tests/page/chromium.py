@@ -12,9 +12,11 @@ import pytest
 from server import Server
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+INSTALLED = [path for name in ("-headless-shell", "") if (path := Path(f"/usr/bin/chromium{name}")).exists()]
+"""Debian's; the first one has no windows, and takes a quarter less of the processor's time."""
+CHROMIUM = Path(os.environ.get("CHROMIUM", INSTALLED[0] if INSTALLED else "/usr/bin/chromium"))
 if not CHROMIUM.exists():
-    pytest.skip(f"{CHROMIUM} is not installed (Debian: chromium)", allow_module_level=True)
+    pytest.skip(f"{CHROMIUM} is not installed (Debian: chromium-headless-shell)", allow_module_level=True)
 
 Browser, BrowserContext = playwright.Browser, playwright.BrowserContext
 Page, ConsoleMessage, expect = playwright.Page, playwright.ConsoleMessage, playwright.expect
