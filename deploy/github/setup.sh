@@ -57,8 +57,12 @@ enable_apis() {
 }
 
 # Only jobs of this repository get a token, and of those only jobs on main or on a tag v*: not those of pull requests.
+# Accounts are bound to numbers, not to the subject: that has the names of owner and repository, and since July 2026, for
+# new and renamed repositories, also their numbers. A job outside of all environments has no claim `environment`.
 create_provider() {
-    local at=(--location=global) condition
+    local at=(--location=global) condition mapping=google.subject=assertion.sub
+    mapping+=",attribute.repository_id=assertion.repository_id"
+    mapping+=",attribute.deployer=has(assertion.environment) ? assertion.repository_id + '/' + assertion.environment : ''"
     condition="assertion.repository_id == '$repository_id'"
     condition+=" && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
     there gcloud iam workload-identity-pools describe github "${at[@]}" \
@@ -69,7 +73,7 @@ create_provider() {
         --format='value(attributeCondition)' \
         || change "accept tokens of $repository" gcloud iam workload-identity-pools providers create-oidc maskserve \
             "${at[@]}" --issuer-uri=https://token.actions.githubusercontent.com \
-            --attribute-mapping=google.subject=assertion.sub,attribute.repository_id=assertion.repository_id \
+            --attribute-mapping="$mapping" \
             --attribute-condition="$condition"
 }
 
@@ -84,9 +88,9 @@ admit() {
 enable_apis
 create_provider
 admit "$builder" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"
-# GitHub writes the environment into the subject, after the approvals that it demands.
+# GitHub names the environment in the token only after the approvals that it requires.
 for environment in staging production; do
-    admit "$deployer" "principal://iam.googleapis.com/$pool/subject/repo:$repository:environment:$environment"
+    admit "$deployer" "principalSet://iam.googleapis.com/$pool/attribute.deployer/$repository_id/$environment"
 done
 [[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 

@@ -57,13 +57,22 @@ def test_only_this_repository_by_its_number_on_main_or_a_release_tag_gets_a_toke
     )
 
 
-def test_only_jobs_in_an_environment_may_deploy(cloud: Cloud) -> None:
+def test_only_jobs_in_an_environment_may_deploy_whatever_form_their_subject_has(cloud: Cloud) -> None:
     assert set_up(cloud).returncode == 0
-    environment = f"principal://{POOL}/subject/repo:us/maskserve:environment"
+    (provider,) = cloud.project.of_kind("iam workload-identity-pools providers").values()
+    mapping = dict(pair.split("=", 1) for pair in provider["attribute-mapping"].split(","))
+    assert mapping["attribute.repository_id"] == "assertion.repository_id"
+    assert mapping["attribute.deployer"] == (
+        "has(assertion.environment) ? assertion.repository_id + '/' + assertion.environment : ''"
+    )
     assert cloud.project.bindings == {
         Binding(USER, "iam service-accounts builder", f"principalSet://{POOL}/attribute.repository_id/4711"),
-        Binding(USER, "iam service-accounts deployer", f"{environment}:staging"),
-        Binding(USER, "iam service-accounts deployer", f"{environment}:production"),
+        Binding(
+            USER, "iam service-accounts deployer", f"principalSet://{POOL}/attribute.deployer/4711/staging"
+        ),
+        Binding(
+            USER, "iam service-accounts deployer", f"principalSet://{POOL}/attribute.deployer/4711/production"
+        ),
     }
 
 
