@@ -76,12 +76,21 @@ def test_what_is_deployed_was_tested_scanned_and_signed_and_that_is_verified() -
     assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
     built = runs(jobs["image"])
     assert built.index("build-image.sh") < built.index("scan-image.sh") < built.index("docker push")
-    (attest,) = (step for step in jobs["image"]["steps"] if step.get("uses", "").startswith("actions/attest@"))
+    (attest,) = (
+        step for step in jobs["image"]["steps"] if step.get("uses", "").startswith("actions/attest@")
+    )
     assert "push-to-registry" not in attest["with"]  # it fails with credentials that a helper gives out
     deployed = runs(jobs["deploy"])
-    verify = "gh attestation verify"
-    assert deployed.index(verify) < deployed.index("scripts/deploy.sh")
-    assert '--source-digest="$GITHUB_SHA" --source-ref=refs/heads/main' in deployed
+    assert deployed.index("find-image.sh") < deployed.index("scripts/deploy.sh")
+    assert deployed.rstrip().endswith('bash scripts/record-release.sh "$OVERLAY" "$DEPLOYED"')
+
+
+def test_a_commit_whose_image_an_earlier_run_has_built_is_not_built_again() -> None:
+    steps = read("deploy.yml")["jobs"]["image"]["steps"]
+    found = next(at for at, step in enumerate(steps) if "find-image.sh" in step.get("run", ""))
+    assert len(steps[found + 1 :]) == 2
+    for step in steps[found + 1 :]:  # builds and signs
+        assert step["if"] == f"steps.{steps[found]['id']}.outputs.image == ''"
 
 
 def test_only_the_job_that_deploys_is_in_an_environment_and_one_runs_at_a_time() -> None:
