@@ -12,7 +12,7 @@ usage="usage: deploy/github/setup.sh PROJECT --repository OWNER/NAME --repositor
 
   --repository      the GitHub repository whose workflows build and deploy
   --repository-id   its number, which stays with it when names change hands. gh api repos/OWNER/NAME --jq .id prints it
-  --build-account   the account that jobs on main and on tags v* may use. Default: maskserve-build
+  --build-account   the account that jobs on main, hotfix/* and tags v* may use. Default: maskserve-build
   --deploy-account  the account that jobs in the environments staging and production may use. Default: maskserve-deploy
   --dry-run         print the commands that would change something, without running them"
 
@@ -56,7 +56,7 @@ enable_apis() {
     [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
 }
 
-# Only jobs of this repository get a token, and of those only jobs on main or on a tag v*: not those of pull requests.
+# Only jobs of this repository get a token, and of those only jobs on main, hotfix/* or a tag v*: not those of pull requests.
 # Accounts are bound to numbers, not to the subject: that has the names of owner and repository, and since July 2026, for
 # new and renamed repositories, also their numbers. A job outside of all environments has no claim `environment`.
 create_provider() {
@@ -64,7 +64,8 @@ create_provider() {
     mapping+=",attribute.repository_id=assertion.repository_id"
     mapping+=",attribute.deployer=has(assertion.environment) ? assertion.repository_id + '/' + assertion.environment : ''"
     condition="assertion.repository_id == '$repository_id'"
-    condition+=" && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
+    condition+=" && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/heads/hotfix/')"
+    condition+=" || assertion.ref.startsWith('refs/tags/v'))"
     there gcloud iam workload-identity-pools describe github "${at[@]}" \
         || change "create workload identity pool github" gcloud iam workload-identity-pools create github "${at[@]}" \
             --display-name=GitHub

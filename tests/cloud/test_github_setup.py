@@ -47,13 +47,14 @@ def test_a_dry_run_changes_nothing_and_a_second_run_neither(cloud: Cloud) -> Non
     assert cloud.project.changes() == []
 
 
-def test_only_this_repository_by_its_number_on_main_or_a_release_tag_gets_a_token(cloud: Cloud) -> None:
+def test_only_this_repository_by_its_number_on_main_a_hot_fix_or_a_release_tag_gets_a_token(cloud: Cloud) -> None:
     assert set_up(cloud).returncode == 0
     (provider,) = cloud.project.of_kind("iam workload-identity-pools providers").values()
     assert provider["issuer-uri"] == "https://token.actions.githubusercontent.com"
     assert provider["attribute-condition"] == (
         "assertion.repository_id == '4711' && "
-        "(assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/tags/v'))"
+        "(assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/heads/hotfix/')"
+        " || assertion.ref.startsWith('refs/tags/v'))"
     )
 
 
