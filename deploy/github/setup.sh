@@ -6,21 +6,31 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=scripts/gcp/changes.sh
 source scripts/gcp/changes.sh
+# shellcheck source=scripts/gcp/platform.sh
+source scripts/gcp/platform.sh
+# shellcheck source=scripts/gcp/supply.sh
+source scripts/gcp/supply.sh
 fail() { printf 'github-setup: %s\n' "$*" >&2; exit 1; }
 
 usage="usage: deploy/github/setup.sh PROJECT --repository OWNER/NAME --repository-id ID [options]
 
   --repository      the GitHub repository whose workflows build and deploy
   --repository-id   its number, which stays with it when names change hands. gh api repos/OWNER/NAME --jq .id prints it
+  --deploy-to       gke, to the cluster of scripts/gcp-setup.sh (default), or cloud-run, for which this creates accounts,
+                    registry, key and records
+  --region          region of cluster or service. Default: europe-west1
   --build-account   the account that jobs on main, hotfix/* and tags v* may use. Default: maskserve-build
   --deploy-account  the account that jobs in the environments staging and production may use. Default: maskserve-deploy
   --dry-run         print the commands that would change something, without running them"
 
-project='' repository='' repository_id='' builder=maskserve-build deployer=maskserve-deploy dry_run=''
+project='' repository='' repository_id='' deploy_to=gke region=europe-west1
+builder=maskserve-build deployer=maskserve-deploy dry_run=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --repository) repository=${2-} ;;
         --repository-id) repository_id=${2-} ;;
+        --deploy-to) deploy_to=${2-} ;;
+        --region) region=${2-} ;;
         --build-account) builder=${2-} ;;
         --deploy-account) deployer=${2-} ;;
         --dry-run) dry_run=yes; shift; continue ;;
@@ -41,16 +51,23 @@ $usage"
 [[ $repository_id =~ ^[0-9]+$ ]] \
     || fail "--repository-id must be a number, not '$repository_id'. Run: gh api repos/$repository --jq .id"
 
+[[ $deploy_to == gke || $deploy_to == cloud-run ]] || fail "--deploy-to must be gke or cloud-run, not '$deploy_to'"
+[[ $deploy_to == gke || $builder/$deployer == maskserve-build/maskserve-deploy ]] \
+    || fail "--deploy-to cloud-run creates the accounts itself, so it cannot be combined with the name of another"
+
 export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API=false
 there gcloud projects describe "$project" --format='value(projectNumber)' || fail "project $project does not exist"
 number=$found
+accounts=$project.iam.gserviceaccount.com
 pool=projects/$number/locations/global/workloadIdentityPools/github
 
+# In place of the function of this name in platform.sh, which enables what the cluster needs.
 enable_apis() {
-    local api missing=()
+    local api wanted=(iam iamcredentials sts) missing=()
+    [[ $deploy_to == gke ]] || wanted+=(artifactregistry logging ondemandscanning run secretmanager storage)
     there gcloud services list --enabled --format='value(config.name)' \
         || fail "could not list the APIs that are enabled in project $project"
-    for api in iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com; do
+    for api in "${wanted[@]/%/.googleapis.com}"; do
         has_line "$found" "$api" || missing+=("$api")
     done
     [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
@@ -78,15 +95,41 @@ create_provider() {
             --attribute-condition="$condition"
 }
 
-# admit ACCOUNT MEMBER: lets jobs act as an account.
-admit() {
-    local email=$1@$project.iam.gserviceaccount.com
-    there gcloud iam service-accounts describe "$email" \
-        || fail "account $email does not exist. Run scripts/gcp-setup.sh first, or name another one (see --help)"
-    bind "$2" roles/iam.workloadIdentityUser 'iam service-accounts' "$email"
+# Accounts, registry, key and records, which scripts/gcp-setup.sh creates for the cluster.
+equip_cloud_run() {
+    account "$builder" "tests and builds"
+    bind "$(member "$builder")" roles/ondemandscanning.admin projects "$project"
+    account "$deployer" "deploys"
+    # Of the predefined roles, only this one may make a service that callers reach without an account of Google's.
+    bind "$(member "$deployer")" roles/run.admin projects "$project"
+    bind "$(member "$deployer")" roles/logging.viewer projects "$project"  # to look for errors of a new revision
+    account maskserve-run "runs on Cloud Run"
+    bind "$(member "$deployer")" roles/iam.serviceAccountUser 'iam service-accounts' "maskserve-run@$accounts"
+
+    repository maskserve --description='Images of MaskServe'
+    bind "$(member "$builder")" roles/artifactregistry.writer 'artifacts repositories' maskserve --location="$region"
+    readable maskserve deploy
+    keep_what_is_deployed
+    bucket releases
+    bind "$(member "$deployer")" roles/storage.objectUser 'storage buckets' "gs://$project-maskserve-releases"
+
+    create_key maskserve-api-key
+    bind "$(member maskserve-run)" roles/secretmanager.secretAccessor secrets maskserve-api-key
 }
 
+require_accounts() {
+    local email
+    for email in "$builder@$accounts" "$deployer@$accounts"; do
+        there gcloud iam service-accounts describe "$email" \
+            || fail "account $email does not exist. Run scripts/gcp-setup.sh first, or name another one (see --help)"
+    done
+}
+
+# admit ACCOUNT MEMBER: lets jobs act as an account.
+admit() { bind "$2" roles/iam.workloadIdentityUser 'iam service-accounts' "$1@$accounts"; }
+
 enable_apis
+if [[ $deploy_to == cloud-run ]]; then equip_cloud_run; else require_accounts; fi
 create_provider
 admit "$builder" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"
 # GitHub names the environment in the token only after the approvals that it requires.
@@ -97,6 +140,8 @@ done
 
 echo "Setup is complete. In $repository, set these variables (gh variable set NAME --body VALUE):
 GCP_PROJECT=$project
+GCP_REGION=$region
 GCP_PROVIDER=$pool/providers/maskserve
-GCP_BUILD_ACCOUNT=$builder@$project.iam.gserviceaccount.com
-GCP_DEPLOY_ACCOUNT=$deployer@$project.iam.gserviceaccount.com"
+GCP_BUILD_ACCOUNT=$builder@$accounts
+GCP_DEPLOY_ACCOUNT=$deployer@$accounts
+DEPLOY_TO=$deploy_to"

@@ -35,6 +35,10 @@ def set_up(cloud: Cloud, *more: str) -> subprocess.CompletedProcess[str]:
     return cloud.run(*SETUP, *more)
 
 
+def account(name: str) -> str:
+    return f"serviceAccount:{name}@{NAME}.iam.gserviceaccount.com"
+
+
 def test_a_dry_run_changes_nothing_and_a_second_run_neither(cloud: Cloud) -> None:
     dry = set_up(cloud, "--dry-run")
     assert dry.returncode == 0, dry.stderr
@@ -47,7 +51,9 @@ def test_a_dry_run_changes_nothing_and_a_second_run_neither(cloud: Cloud) -> Non
     assert cloud.project.changes() == []
 
 
-def test_only_this_repository_by_its_number_on_main_a_hot_fix_or_a_release_tag_gets_a_token(cloud: Cloud) -> None:
+def test_only_this_repository_by_its_number_on_main_a_hot_fix_or_a_release_tag_gets_a_token(
+    cloud: Cloud,
+) -> None:
     assert set_up(cloud).returncode == 0
     (provider,) = cloud.project.of_kind("iam workload-identity-pools providers").values()
     assert provider["issuer-uri"] == "https://token.actions.githubusercontent.com"
@@ -84,6 +90,45 @@ def test_a_provider_of_another_repository_is_not_taken_over(cloud: Cloud) -> Non
     assert "provider maskserve already exists" in again.stderr
 
 
+def test_for_cloud_run_the_accounts_are_made_with_what_building_and_deploying_take(cloud: Cloud) -> None:
+    arguments = (*SETUP[:6], "--deploy-to", "cloud-run")
+    cloud.project.things.clear()
+    told = cloud.run(*arguments, "--dry-run")
+    assert told.returncode == 0, told.stderr
+    assert cloud.project.changes() == []
+    done = cloud.run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^would (.*):$", told.stdout, re.MULTILINE) == (
+        done.stdout.partition("Setup is complete")[0].splitlines()
+    )
+    assert "DEPLOY_TO=cloud-run" in done.stdout
+    project, registry, key = (
+        f"projects {NAME}",
+        "artifacts repositories maskserve",
+        "secrets maskserve-api-key",
+    )
+    assert {(role, on) for role, on, who in cloud.project.bindings if who == account("maskserve-deploy")} == {
+        ("roles/run.admin", project),
+        ("roles/logging.viewer", project),
+        ("roles/iam.serviceAccountUser", "iam service-accounts maskserve-run"),
+        ("roles/artifactregistry.reader", registry),
+        (f"projects/{NAME}/roles/maskserveTagger", registry),
+        ("roles/storage.objectUser", f"storage buckets gs://{NAME}-maskserve-releases"),
+        ("roles/secretmanager.secretAccessor", key),
+        ("roles/secretmanager.viewer", key),
+    }
+    assert {(role, on) for role, on, who in cloud.project.bindings if who == account("maskserve-build")} == {
+        ("roles/ondemandscanning.admin", project),
+        ("roles/artifactregistry.writer", registry),
+    }
+    assert {(role, on) for role, on, who in cloud.project.bindings if who == account("maskserve-run")} == {
+        ("roles/secretmanager.secretAccessor", key)
+    }
+    cloud.project.calls.clear()
+    assert cloud.run(*arguments).returncode == 0
+    assert cloud.project.changes() == []
+
+
 def test_an_account_that_is_missing_is_named(cloud: Cloud) -> None:
     del cloud.project.things["iam service-accounts", "deployer"]
     stopped = set_up(cloud)
@@ -98,6 +143,8 @@ def test_an_account_that_is_missing_is_named(cloud: Cloud) -> None:
         ([NAME, "--repository", "maskserve", "--repository-id", "1"], "must be OWNER/NAME, not 'maskserve'"),
         ([NAME, "--repository", "us/maskserve", "--repository-id", "me"], "must be a number, not 'me'"),
         ([NAME, "--repository"], "--repository needs a value"),
+        ([*SETUP[1:6], "--deploy-to", "vertex"], "--deploy-to must be gke or cloud-run, not 'vertex'"),
+        ([*SETUP[1:], "--deploy-to", "cloud-run"], "creates the accounts itself"),
         ([NAME, "--token", "x"], "unknown option --token"),
     ],
 )
@@ -113,9 +160,10 @@ def test_what_is_missing_or_wrong_is_said_before_anything_happens(
 def test_it_prints_the_variables_that_the_workflows_read(cloud: Cloud) -> None:
     printed = set(re.findall(r"^(\w+)=", set_up(cloud).stdout, re.MULTILINE))
     text = (ROOT / ".github/workflows/deploy.yml").read_text()
-    assert printed == set(re.findall(r"vars\.(\w+)", text)) - {"DEPLOY_TO", "GCP_REGION"}
+    assert printed == set(re.findall(r"vars\.(\w+)", text))
 
 
 def test_gcloud_has_every_command_and_option(cloud: Cloud, tmp_path: Path) -> None:
     assert set_up(cloud).returncode == 0
+    assert cloud.run(*SETUP[:6], "--deploy-to", "cloud-run").returncode == 0
     assert complaints({shlex.join(call) for call in cloud.project.calls}, tmp_path) == []
