@@ -93,6 +93,15 @@ def test_a_commit_whose_image_an_earlier_run_has_built_is_not_built_again() -> N
         assert step["if"] == f"steps.{steps[found]['id']}.outputs.image == ''"
 
 
+def test_hot_fixes_go_to_staging_as_main_does_and_tags_to_production() -> None:
+    workflow = read("deploy.yml")
+    assert workflow[True]["push"] == {"branches": ["main", "hotfix/*"], "tags": ["v*"]}
+    assert workflow["jobs"]["test"]["if"].startswith("github.ref_type == 'branch' && ")
+    assert workflow["jobs"]["deploy"]["environment"].strip("${} ") == (
+        "startsWith(github.ref, 'refs/tags/v') && 'production' || 'staging'"
+    )
+
+
 def test_only_the_job_that_deploys_is_in_an_environment_and_one_runs_at_a_time() -> None:
     jobs = read("deploy.yml")["jobs"]
     assert [name for name, job in jobs.items() if "environment" in job] == ["deploy"]
