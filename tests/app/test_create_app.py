@@ -40,7 +40,13 @@ def loadable(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, StubSegmente
         return segmenters[name].bundle
 
     def load(
-        name: str, *, engine: str | None, precision: str | None, threads: int | None, tested: bool
+        name: str,
+        *,
+        engine: str | None,
+        precision: str | None,
+        threads: int | None,
+        tested: bool,
+        cache: Path | None,
     ) -> StubSegmenter:
         if tested:
             segmenters[name].self_test()

@@ -25,9 +25,9 @@ _CALL = re.compile(
     + _REST,
     re.MULTILINE,
 )
-# A command that makes something, when it does not exist.
+# A command that makes something, when it does not exist; a first run replaces no alert policy.
 _MADE = re.compile(
-    r"""change "[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
+    r"""change "(?!replace alert)[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
     r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
 )
 _HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)

@@ -123,6 +123,7 @@ def test_classes_that_no_model_has_are_told_apart_in_every_format(shown: Page) -
             for at, (x, y, w, h) in enumerate(boxes, 1)
         ],
     }
+    shown.once("dialog", lambda dialog: dialog.accept())  # they replace the model's
     choose(shown, as_file(json.dumps(coco).encode(), "own.json"))
     expect(shown.locator("#found")).to_have_text("3 objects")
     opened(shown, "Class", "Legend")
@@ -172,6 +173,7 @@ def test_brightness_changes_what_is_seen_and_nothing_that_is_measured(shown: Pag
     assert near(tuple(pixels(saved(shown, "PNG"))[SCALE * BARE[1], SCALE * BARE[0]]), brighter)
     shown.get_by_role("button", name="Close").click()
     assert shown.locator("#objects").inner_text() == before
+    shown.get_by_title("Brightness and contrast").click()
     shown.get_by_role("button", name="Reset").click()
     assert near(colour_of(shown, place), (*BARE, 128))
 

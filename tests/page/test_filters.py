@@ -99,6 +99,7 @@ def test_an_object_that_is_filtered_away_is_no_longer_chosen(shown: Page) -> Non
     expect(one).to_be_enabled()
     slide(shown, "#threshold", 0.65)
     open_downloads(shown)
+    open_downloads(shown)
     expect(one).to_be_disabled()
 
 

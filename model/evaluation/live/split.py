@@ -34,14 +34,14 @@ def parse_split(text: str) -> dict[str, float]:
     names = {model_of(arm) for arm in weights}
     if len(names) > 1:
         raise ValueError(f"{', '.join(sorted(names))} are several models: name the versions of one")
-    total = sum(weights.values())
-    if abs(total - 100) > _ROUNDING:
-        raise ValueError(f"the shares in {text} add up to {total:g}: they must add up to 100")
     with_callers = {arm: weight for arm, weight in weights.items() if weight}
     if len(with_callers) < 2:
         raise ValueError(
             f"{text} has callers for one version: name at least two, as in nuclei@2=90,nuclei@3=10"
         )
+    total = sum(weights.values())
+    if abs(total - 100) > _ROUNDING:
+        raise ValueError(f"the shares in {text} add up to {total:g}: they must add up to 100")
     return with_callers
 
 

@@ -276,7 +276,7 @@ def test_a_plan_is_not_learned_from_callers_who_are_all_alike(compare: Compare) 
     [
         ((), "name two evaluations, A.json B.json, or a service's log"),
         (("A.json",), "name two evaluations"),
-        (("A.json", "B.json", "--split", "m@1=1,m@2=1"), "--split needs --log FILE"),
+        (("A.json", "B.json", "--split", "m@1=50,m@2=50"), "--split needs --log FILE"),
         (("A.json", "B.json", "--log", "x"), "use one of both"),
         (("--log", "missing", *SPLIT), "missing"),
         (("--plan", "--difference", "1"), "--plan needs --split nuclei@2=90,nuclei@3=10, or --shadow"),
