@@ -47,7 +47,6 @@ SET = """() => {
     type("threshold", "0.65");
     type("opacity", "0.9");
     document.getElementById("boxes").click();
-    return document.getElementById("total").innerText;
 }"""
 STATE = """() => JSON.stringify([
     ...["micrometres", "threshold", "opacity"].map((id) => document.getElementById(id).value),
@@ -116,8 +115,9 @@ async def visit(address: str, port: int) -> tuple[str, str, str]:
         await tab.go("navigate", url=address)
         await tab.run(CHOOSE)
         await tab.find("5 objects")
-        total = await tab.run(SET)
+        await tab.run(SET)
         await tab.find("4 objects")
+        total = await tab.run("""() => document.getElementById("total").innerText""")
         before = await tab.run(STATE)
         await asyncio.sleep(1)  # for what is kept
         await tab.go("reload")
