@@ -87,3 +87,11 @@ def test_its_pods_are_those_of_the_deployment(service: Manifest) -> None:
     for field in ("resources", "lifecycle", "securityContext", "volumeMounts"):
         assert container[field] == container_of(server)[field], field
     assert predictor["timeout"] < predictor["terminationGracePeriodSeconds"]
+
+
+def test_it_scales_at_the_use_at_which_the_base_scales(service: Manifest) -> None:
+    scaler = render(K8S / "base").one("HorizontalPodAutoscaler", "maskserve")["spec"]
+    (metric,) = scaler["metrics"]
+    predictor = service["spec"]["predictor"]
+    assert predictor["scaleMetric"] == metric["resource"]["name"]
+    assert predictor["scaleTarget"] == metric["resource"]["target"]["averageUtilization"]
