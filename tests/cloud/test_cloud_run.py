@@ -287,9 +287,13 @@ def test_its_settings_exist_and_are_valid() -> None:
         "GOOGLE_CLOUD_PROJECT",
     }
     assert set(SET) <= known
-    Settings.from_environment(
-        {name: value for name, value in SET.items() if value and name.startswith("MASK")}
-    )
+    given = {name: value for name, value in SET.items() if value and name.startswith("MASK")}
+    Settings.from_environment(given | {"MASKSERVE_API_KEYS": "from-secret-manager"})
+
+
+def test_strangers_cannot_read_its_metrics() -> None:
+    assert SET["MASKSERVE_METRICS"] == "key"
+    assert "MASKSERVE_API_KEYS" in SET
 
 
 def test_an_instance_gets_no_more_requests_than_it_has_places_for() -> None:

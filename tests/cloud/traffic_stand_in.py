@@ -1,6 +1,6 @@
 """Stands for `gcloud run services`: keeps the traffic of one service in a file, and moves it as it is told.
 
-Called with the folder of the file and gcloud's arguments. The file `traffic` has a line for each share and each tag:
+Called with the folder of the file and gcloud's arguments. The file `traffic` has a line for each share and tag:
 revision, per cent, tag.
 """
 
