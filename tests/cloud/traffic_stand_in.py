@@ -1,7 +1,7 @@
-"""Stands for `gcloud run services`: keeps the traffic of one service in a file, and moves it as it is told.
+"""Stands for `gcloud run services`: keeps the traffic of one service in a file, and moves it as told.
 
-Called with the folder of the file and gcloud's arguments. The file `traffic` has a line for each share and tag:
-revision, per cent, tag.
+Called with the folder of the file and gcloud's arguments. The file `traffic` has a line for each share
+and each tag: revision, per cent, tag.
 """
 
 from __future__ import annotations
