@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 KEY_HEADER = "X-API-Key"
 KEY_FIELD = "api_key"  # of the page's form: without JavaScript, a browser cannot send a custom header
 
-# Spelled as in the routes; KServe's probes are among them. Settings name the probe of Vertex AI, and say whether
-# /metrics is open.
+# Spelled as in the routes; KServe's probes are among them. Settings name the probe of Vertex AI, and say
+# whether /metrics is open.
 _OPEN_RULES = frozenset(
     {"/", "/livez", "/readyz", "/health", "/docs", "/openapi.json", "/static/<path:filename>"}
     | {"/v2/models/<name>/ready", "/v2/models/<name>/versions/<version>/ready"}
