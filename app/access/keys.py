@@ -21,9 +21,10 @@ logger = logging.getLogger(__name__)
 KEY_HEADER = "X-API-Key"
 KEY_FIELD = "api_key"  # of the page's form: without JavaScript, a browser cannot send a custom header
 
-# Spelled as in the routes; KServe's probes are among them. Vertex AI names its probe in a setting.
+# Spelled as in the routes; KServe's probes are among them. Settings name the probe of Vertex AI, and say
+# whether /metrics is open.
 _OPEN_RULES = frozenset(
-    {"/", "/livez", "/readyz", "/health", "/metrics", "/docs", "/openapi.json", "/static/<path:filename>"}
+    {"/", "/livez", "/readyz", "/health", "/docs", "/openapi.json", "/static/<path:filename>"}
     | {"/v2/models/<name>/ready", "/v2/models/<name>/versions/<version>/ready"}
 )
 _OPEN_FOLDER = "/v2/health/"
@@ -47,18 +48,18 @@ class Keys:
     """
 
     def __init__(
-        self, keys: Iterable[str], health_route: str | None = None, has_admins: bool = False
+        self, keys: Iterable[str], open_rules: Iterable[str | None] = (), has_admins: bool = False
     ) -> None:
         """Take the keys.
 
         Args:
             keys: the valid ones.
-            health_route: a probe that needs no key, in addition to those of _OPEN_RULES.
+            open_rules: routes that need no key, in addition to those of _OPEN_RULES.
             has_admins: see above; the routes of administrators do not need one of these keys then.
         """
         self.has_admins = has_admins
         self._digests = [sha256(key.encode("utf-8", "surrogateescape")).digest() for key in keys]
-        self._open_rules = _OPEN_RULES | {health_route}
+        self._open_rules = _OPEN_RULES.union(open_rules)
 
     def recognise(self, offered: bytes) -> str:
         """The hash of the key in `offered`, which identifies its owner. Raises Unauthorized."""
@@ -92,7 +93,8 @@ def _route() -> str:
 
 def register(app: Flask, settings: Settings) -> None:
     """Refuse requests to `app` that need a key and have none, before their bodies are read."""
-    keys = Keys(settings.api_keys, settings.health_route, has_admins=bool(settings.admin_keys))
+    open_rules = [settings.health_route, *([] if settings.metrics == "key" else ["/metrics"])]
+    keys = Keys(settings.api_keys, open_rules, has_admins=bool(settings.admin_keys))
     admin_keys = Keys(settings.admin_keys)
     app.extensions[_EXTENSION] = keys
     _warn_of_short_keys("MASKSERVE_API_KEYS", settings.api_keys)

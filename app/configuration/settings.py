@@ -83,6 +83,8 @@ def _check_together(settings: Settings) -> None:
     """Raise BadSetting for settings that are valid alone but not together, or not on this machine."""
     if settings.url_fetch == "allowlist" and not settings.url_hosts:
         raise BadSetting("MASKSERVE_URL_FETCH is allowlist, so MASKSERVE_URL_HOSTS must name hosts")
+    if settings.metrics == "key" and not settings.api_keys:
+        raise BadSetting("MASKSERVE_METRICS is key, so MASKSERVE_API_KEYS must have keys")
     if settings.max_batch_bytes < settings.max_bytes:
         raise BadSetting("MASKSERVE_MAX_BATCH_BYTES must be at least MASKSERVE_MAX_BYTES")
     if settings.path_root is not None and not os.path.isdir(settings.path_root):

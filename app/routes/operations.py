@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from app.errors import NotFound
 from app.monitoring.metrics import current_metrics
 from app.openapi import schemas
 from app.openapi.operations import Operation, Terms
@@ -38,6 +39,8 @@ def check_ready() -> None:
 @operations.get("/metrics")
 def metrics() -> Response:
     """The metrics of all processes, for Prometheus."""
+    if current_service().settings.metrics == "off":
+        raise NotFound("This service shows no metrics: its operator has set MASKSERVE_METRICS=off.")
     return current_metrics()
 
 
@@ -47,5 +50,11 @@ def described(_: Terms) -> list[Operation]:
         Operation("/livez", "get", "Does the process answer?", answer=schemas.Alive, problems=(503,)),
         Operation("/readyz", "get", "Is every model ready?", answer=schemas.Ready, problems=(503,)),
         Operation("/health", "get", "As /readyz", answer=schemas.Ready, problems=(503,)),
-        Operation("/metrics", "get", "Figures for Prometheus", files=("text/plain",)),
+        Operation(
+            "/metrics",
+            "get",
+            "Figures for Prometheus",
+            files=("text/plain",),
+            problems={"on": (), "key": (401,), "off": (404,)}[current_service().settings.metrics],
+        ),
     ]

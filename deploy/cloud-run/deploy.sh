@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Deploys an image to Cloud Run: starts a revision without traffic, sends it a sample, and gives it the traffic in steps.
-# If it fails on the way, all traffic goes back to the revision before. See docs/deploy-cloud-run.md.
+# If it fails on the way, or is interrupted, all traffic goes back to the revision before. If somebody else moves the
+# traffic meanwhile, it stops and leaves the traffic to them. See docs/deploy-cloud-run.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -77,7 +78,36 @@ render() {
     fi
 }
 
-give() { change gcloud run services update-traffic "$service" --region="$region" --to-revisions="$1=$2"; }
+# The revision with a tag.
+tagged() { traffic | awk -F, -v tag="$1" '$3 == tag {print $1; exit}'; }
+
+# shares: who has how much of the traffic, as REVISION=PERCENT, in one line.
+shares() {
+    traffic | awk -F, '{share[$1] += $2} END {for (name in share) if (share[name]) print name "=" share[name]}' \
+        | sort | paste -sd ' '
+}
+
+# give REVISION PERCENT [OPTION…]
+give() {
+    local to=$1=$2
+    shift 2
+    change gcloud run services update-traffic "$service" --region="$region" --to-revisions="$to" "$@"
+}
+
+# step PERCENT: gives the new revision its share, unless the traffic is no longer as the last step left it, `left`.
+step() {
+    still_ours
+    give "$revision" "$1" || go_back failed
+    left=$(printf '%s\n' "$before=$((100 - $1))" "$revision=$1" | grep -v '=0$' | sort | paste -sd ' ')
+}
+
+still_ours() {
+    local now
+    [[ ! $dry_run ]] || return 0
+    now=$(shares)
+    [[ $now == "$left" ]] || fail "somebody else has moved the traffic meanwhile: it is $now, and was $left.
+It stays so; revision $revision gets no more"
+}
 
 # Whether the revision finds segments in the sample, by the address of its tag.
 serves() {
@@ -88,43 +118,59 @@ serves() {
         scripts/smoke.sh "$url" "$model" "$sample"
 }
 
-# Whether callers saw no error of the revision since it has traffic. (503 is no error: the queue was full.)
+# Whether callers saw no error of the revision since it has traffic, and Cloud Run reports none, such as an instance that
+# exceeded its memory. Cloud Run answers 503 for an instance that crashed. The service itself answers 503 if its queue is
+# full, which containerConcurrency prevents.
 without_errors() {
     local errors
     errors=$(gcloud logging read "resource.type=cloud_run_revision AND resource.labels.service_name=$service
-        AND resource.labels.revision_name=$revision AND httpRequest.status=(500 OR 502 OR 504)" \
-        --freshness=1h --limit=5 --format='value(timestamp,httpRequest.status,httpRequest.requestUrl)') || return 1
-    [[ ! $errors ]] || { printf 'Revision %s answered with errors:\n%s\n' "$revision" "$errors" >&2; return 1; }
+        AND resource.labels.revision_name=$revision AND (httpRequest.status=(500 OR 502 OR 503 OR 504)
+        OR (log_id(\"run.googleapis.com/varlog/system\") AND severity>=ERROR))" --freshness=1h --limit=5 \
+        --format='value(timestamp,httpRequest.status,httpRequest.requestUrl,textPayload)') || return 1
+    [[ ! $errors ]] || { printf 'Revision %s has errors:\n%s\n' "$revision" "$errors" >&2; return 1; }
 }
 
+# go_back WHY: gives traffic and the tag `previous` back, and ends.
 go_back() {
-    [[ $before ]] || fail "revision $revision failed, and there is no earlier one to go back to. Check its log"
-    give "$before" 100 || fail "revision $revision failed, and so did going back. Check the traffic now"
-    fail "revision $revision failed. All traffic is with $before again"
+    local tags=--remove-tags=previous
+    trap '' INT TERM  # a second Ctrl+C must not leave this half done
+    [[ $before ]] || fail "revision $revision $1, and there is no earlier one to go back to. Check its log"
+    [[ ! $previous ]] || tags=--update-tags=previous=$previous
+    give "$before" 100 "$tags" || fail "revision $revision $1, and going back failed. Check the traffic now"
+    fail "revision $revision $1. All traffic is with $before again"
 }
 
+before='' revision=$service-$(date --utc +%Y%m%d-%H%M%S) previous=$(tagged previous)
 if [[ $roll_back ]]; then
-    change gcloud run services update-traffic "$service" --region="$region" --to-tags=previous=100
-    echo "The revision that was before has all traffic of $service."
+    [[ $previous ]] || fail "no revision of $service has the tag 'previous', so there is none to go back to"
+    [[ $(shares) != "$previous=100" ]] \
+        || fail "revision $previous, the one before, has all traffic already. To go back further, choose a revision:
+    gcloud run revisions list --service=$service --region=$region --project=$project
+    gcloud run services update-traffic $service --region=$region --project=$project --to-revisions=REVISION=100"
+    give "$previous" 100
+    echo "Revision $previous has all traffic of $service."
     exit
 fi
 
-before='' revision=$service-$(date --utc +%Y%m%d-%H%M%S)
 # The revision with most of the traffic: after a deployment that was interrupted, several have some.
 before=$(traffic | sort -t, -k2,2nr | awk -F, 'NR == 1 {print $1}')
 render >"$work/service.yaml"
 [[ ! $dry_run ]] || cat "$work/service.yaml"
-change gcloud run services replace "$work/service.yaml" --region="$region" \
-    || fail "revision $revision did not become ready. Traffic is where it was"
-if [[ ! $dry_run ]]; then serves || go_back; fi
+[[ $dry_run ]] || trap 'go_back "was interrupted"' INT TERM
+change gcloud run services replace "$work/service.yaml" --region="$region" || go_back "did not become ready"
+left=${before:-$revision}=100
+if [[ ! $dry_run ]]; then serves || { still_ours; go_back failed; }; fi
 if [[ $before ]]; then
     for share in ${steps//,/ }; do
-        give "$revision" "$share" || go_back
+        step "$share"
         [[ ! $dry_run ]] || continue
         echo "Revision $revision has $share % of the traffic."
-        sleep "$pause"
-        { serves && without_errors; } || go_back
+        sleep "$pause" >/dev/null 2>&1 &  # with `wait`, a signal is obeyed at once
+        wait $!
+        still_ours
+        { serves && without_errors; } || { still_ours; go_back failed; }
     done
 fi
+trap - INT TERM
 [[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 echo "Service $service runs $image."

@@ -16,6 +16,42 @@ resource "google_compute_subnetwork" "this" {
   private_ip_google_access = true # image streaming among others
 }
 
+# The internal gateway, by which the function reaches the service: a subnet for its proxies, their way to the pods, and
+# its address. k8s/components/internal admits the range and names the address.
+locals {
+  proxies = "192.168.64.0/23"
+}
+
+resource "google_compute_subnetwork" "proxies" {
+  project       = var.project
+  region        = var.region
+  name          = "maskserve-proxies"
+  network       = google_compute_network.this.id
+  ip_cidr_range = local.proxies
+  purpose       = "REGIONAL_MANAGED_PROXY"
+  role          = "ACTIVE"
+}
+
+resource "google_compute_firewall" "proxies" {
+  project       = var.project
+  name          = "maskserve-from-proxies"
+  network       = google_compute_network.this.id
+  source_ranges = [local.proxies]
+  allow {
+    protocol = "tcp"
+    ports    = ["8080"]
+  }
+}
+
+resource "google_compute_address" "internal" {
+  project      = var.project
+  region       = var.region
+  name         = "maskserve-internal"
+  subnetwork   = google_compute_subnetwork.this.id
+  address_type = "INTERNAL"
+  purpose      = "SHARED_LOADBALANCER_VIP"
+}
+
 resource "google_compute_router" "this" {
   project = var.project
   region  = var.region

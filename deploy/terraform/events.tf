@@ -85,6 +85,15 @@ resource "google_pubsub_subscription" "dead_letters" {
   }
 }
 
+resource "google_cloud_run_v2_service_iam_member" "push" {
+  count    = var.function_url == "" ? 0 : 1
+  project  = var.project
+  location = var.region
+  name     = "maskserve-events"
+  role     = "roles/run.invoker"
+  member   = local.member["push"]
+}
+
 # docs/events.md explains the figures.
 resource "google_pubsub_subscription" "images" {
   count                = var.function_url == "" ? 0 : 1
@@ -96,7 +105,7 @@ resource "google_pubsub_subscription" "images" {
     ttl = ""
   }
   retry_policy {
-    minimum_backoff = "10s"
+    minimum_backoff = "60s"
     maximum_backoff = "600s"
   }
   dead_letter_policy {

@@ -17,3 +17,8 @@ output "accounts" {
   description = "The accounts by purpose."
   value       = { for name, account in google_service_account.this : name => account.email }
 }
+
+output "internal_address" {
+  description = "Address at which the function reaches the service."
+  value       = google_compute_address.internal.address
+}

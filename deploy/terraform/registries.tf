@@ -91,3 +91,19 @@ resource "google_artifact_registry_repository_iam_member" "this" {
     google_artifact_registry_repository.docker_hub,
   ]
 }
+
+# scripts/record-release.sh sets the tags that keep an image. The predefined roles that may tag may also push.
+resource "google_project_iam_custom_role" "tagger" {
+  project     = var.project
+  role_id     = "maskserveTagger"
+  title       = "MaskServe: tags images"
+  permissions = ["artifactregistry.tags.create", "artifactregistry.tags.delete", "artifactregistry.tags.get"]
+}
+
+resource "google_artifact_registry_repository_iam_member" "tagger" {
+  project    = var.project
+  location   = var.region
+  repository = google_artifact_registry_repository.maskserve.name
+  role       = google_project_iam_custom_role.tagger.id
+  member     = local.member["deploy"]
+}

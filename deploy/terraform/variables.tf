@@ -15,7 +15,7 @@ variable "region" {
 }
 
 variable "function_url" {
-  description = "Address of the function maskserve-events, once scripts/gcp-setup.sh has deployed it; empty before."
+  description = "Address of the function maskserve-events, once it has been deployed; empty before."
   type        = string
   default     = ""
 }

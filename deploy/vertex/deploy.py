@@ -27,6 +27,8 @@ from typing import Any
 NAME = "maskserve"
 """Of the model in the Model Registry, and of the endpoint."""
 HEALTH_ROUTE, PREDICT_ROUTE, PORT = "/health", "/predict", 8080
+VARIABLES = "MASKSERVE_METRICS=off"
+"""Of the container. Vertex AI has metrics of its own, and nobody but callers could read these."""
 MACHINE = "n2-standard-4"
 MOST_BYTES = 1_500_000
 """The largest request that a shared public endpoint accepts."""
@@ -109,6 +111,7 @@ def deploy(cloud: Cloud, options: argparse.Namespace) -> None:
         f"--parent-model={NAME}" if there is not None else f"--model-id={NAME}",
         *(f"--container-health-route={HEALTH_ROUTE}", f"--container-predict-route={PREDICT_ROUTE}"),
         f"--container-ports={PORT}",
+        f"--container-env-vars={VARIABLES}",
         *([f"--artifact-uri={options.artifact_uri}"] if options.artifact_uri else []),
         "--format=value(modelVersionId)",
     )

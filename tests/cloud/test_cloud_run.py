@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import pytest
 import yaml
 from gcloud_lint import complaints, gcloud_commands
 from gcloud_messages import complaint
+from traffic_stand_in import URL
 from workspace import HERE, ROOT, Workspace
 
 from app.configuration.settings import DEFINITIONS, Settings
 
 IMAGE = "europe-west1-docker.pkg.dev/my-project/maskserve/maskserve@sha256:" + "ab" * 32
-OLD = "maskserve-20261101-101010"
-URL = "https://candidate---maskserve-x-ew.a.run.app"
+OLD, OLDER = "maskserve-20261101-101010", "maskserve-20261011-101010"
 SERVICE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/cloud-run/service.yaml").read_text())
 POD = SERVICE["spec"]["template"]["spec"]
 (CONTAINER,) = POD["containers"]
@@ -27,16 +28,27 @@ SET = {variable["name"]: variable.get("value") for variable in CONTAINER["env"]}
 
 @pytest.fixture
 def cloud(workspace: Workspace) -> Workspace:
-    """A project with a service that runs OLD; a new revision becomes ready and finds segments."""
+    """A project with a service that runs OLD, and ran OLDER before; a new revision finds segments."""
     workspace.stand_in("gcloud", "sleep")
     smoke = workspace.path / "scripts" / "smoke.sh"
     smoke.unlink()
     smoke.symlink_to(HERE / "stand_in.sh")
-    workspace.answer("run services list", out=f"{OLD},100,,\nmaskserve-new,0,candidate,{URL}\n")
+    runs(workspace, f"{OLD},100,", f"{OLDER},,previous")
     workspace.answer("versions access", out="the-key-0123456789")
-    keep = f'cp "$4" {shlex.quote(str(workspace.folder / "service.yaml"))}'
-    workspace.answer("run services replace", run=["bash", "-c", keep, "_"])
+    keep = [sys.executable, str(HERE / "traffic_stand_in.py"), str(workspace.folder)]
+    workspace.answer("gcloud run services", run=keep)
     return workspace
+
+
+def runs(workspace: Workspace, *lines: str) -> None:
+    """Let the service have this traffic: revision, per cent, tag."""
+    (workspace.folder / "traffic").write_text("".join(f"{line}\n" for line in lines))
+
+
+def tag_previous(workspace: Workspace) -> str | None:
+    """The revision to which --roll-back would go."""
+    lines = (line.split(",") for line in (workspace.folder / "traffic").read_text().splitlines())
+    return next((name for name, _, tag in lines if tag == "previous"), None)
 
 
 def deploy(workspace: Workspace, *options: str) -> subprocess.CompletedProcess[str]:
@@ -52,10 +64,10 @@ def deployed(workspace: Workspace) -> dict[str, Any]:
 def shares(workspace: Workspace) -> list[str]:
     """What the traffic was set to, call by call; the new revision is NEW."""
     given = [
-        re.search(r"--to-\w+=(.*)", call)
+        re.search(r"--to-\w+=(\S*)", call)
         for call in workspace.calls("gcloud run services update-traffic maskserve")
     ]
-    return [re.sub(r"^maskserve-(?!20261101)[\d-]+", "NEW", found[1]) for found in given if found]
+    return [re.sub(rf"^(?!{OLD}|{OLDER})maskserve-[\d-]+", "NEW", found[1]) for found in given if found]
 
 
 def test_traffic_moves_in_steps_and_each_is_checked(cloud: Workspace) -> None:
@@ -79,7 +91,7 @@ def test_a_new_revision_starts_without_traffic_and_the_one_before_can_be_named(c
 
 
 def test_the_first_revision_has_all_traffic(cloud: Workspace) -> None:
-    cloud.answer("run services list", out="", once=True)
+    runs(cloud)
     ended = deploy(cloud)
     assert ended.returncode == 0, ended.stderr
     (traffic,) = deployed(cloud)["spec"]["traffic"]
@@ -88,7 +100,7 @@ def test_the_first_revision_has_all_traffic(cloud: Workspace) -> None:
 
 
 def test_after_an_interrupted_deployment_the_revision_with_most_traffic_counts(cloud: Workspace) -> None:
-    cloud.answer("run services list", out=f"maskserve-bad,25,candidate,{URL}\n{OLD},75,previous,https://x\n")
+    runs(cloud, "maskserve-bad,25,candidate", f"{OLD},75,previous")
     deploy(cloud)
     assert deployed(cloud)["spec"]["traffic"][0] == {"revisionName": OLD, "percent": 100, "tag": "previous"}
 
@@ -97,7 +109,7 @@ def test_after_an_interrupted_deployment_the_revision_with_most_traffic_counts(c
     ("to", "given"),
     [
         ({"to": "^smoke.sh", "status": 1}, [f"{OLD}=100"]),
-        ({"to": "logging read", "out": "2026-11-30\t500\thttps://x\n"}, ["NEW=5", f"{OLD}=100"]),
+        ({"to": "logging read", "out": "2026-11-30\t503\thttps://x\n"}, ["NEW=5", f"{OLD}=100"]),
         ({"to": "logging read", "status": 1}, ["NEW=5", f"{OLD}=100"]),
         ({"to": "update-traffic.*=25", "status": 1}, ["NEW=5", "NEW=25", f"{OLD}=100"]),
     ],
@@ -113,19 +125,86 @@ def test_what_fails_goes_back_to_the_revision_before(
     assert shares(cloud) == given
 
 
+def test_a_crash_counts_as_an_error_though_the_log_has_it_as_503_or_without_a_request(
+    cloud: Workspace,
+) -> None:
+    deploy(cloud)
+    (looked, *_) = cloud.calls("gcloud logging read")
+    assert "httpRequest.status=(500 OR 502 OR 503 OR 504)" in looked
+    assert 'OR (log_id("run.googleapis.com/varlog/system") AND severity>=ERROR)' in looked
+
+
 def test_a_revision_that_does_not_start_changes_no_traffic(cloud: Workspace) -> None:
     cloud.answer("run services replace", status=1, err="ERROR: the container failed to start")
     ended = deploy(cloud)
     assert ended.returncode == 1
-    assert "did not become ready. Traffic is where it was" in ended.stderr
+    assert f"did not become ready. All traffic is with {OLD} again" in ended.stderr
+    assert shares(cloud) == [f"{OLD}=100"]
+
+
+def test_after_a_failure_rolling_back_still_leads_to_the_revision_before(cloud: Workspace) -> None:
+    cloud.answer("^smoke.sh", status=1)
+    deploy(cloud)
+    assert tag_previous(cloud) == OLDER
+
+
+def test_after_the_first_failure_there_is_no_revision_to_roll_back_to(cloud: Workspace) -> None:
+    runs(cloud, f"{OLD},100,")
+    cloud.answer("^smoke.sh", status=1)
+    deploy(cloud)
+    assert tag_previous(cloud) is None
+    ended = roll_back(cloud)
+    assert ended.returncode == 1
+    assert "there is none to go back to" in ended.stderr
+
+
+def test_a_deployment_stops_when_somebody_rolls_back_in_its_pause(cloud: Workspace) -> None:
+    script = cloud.path / "deploy/cloud-run/deploy.sh"
+    cloud.answer("sleep", run=["bash", "-c", f"{script} my-project --roll-back"])
+    ended = deploy(cloud)
+    assert ended.returncode == 1
+    assert f"somebody else has moved the traffic meanwhile: it is {OLD}=100" in ended.stderr
+    assert shares(cloud) == ["NEW=5", f"{OLD}=100"]
+
+
+def test_a_deployment_stops_for_another_one_even_if_its_own_revision_fails(cloud: Workspace) -> None:
+    other = f"printf 'maskserve-other,100,\\n' >{cloud.folder / 'traffic'}; exit 1"
+    cloud.answer("^smoke.sh", run=["bash", "-c", other])
+    ended = deploy(cloud)
+    assert ended.returncode == 1
+    assert "it is maskserve-other=100" in ended.stderr
     assert shares(cloud) == []
 
 
-def test_rolling_back_is_one_call(cloud: Workspace) -> None:
-    ended = cloud.run("deploy/cloud-run/deploy.sh", "my-project", "--roll-back")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_deployment_gives_the_traffic_back(cloud: Workspace, sent: signal.Signals) -> None:
+    to_the_script = f'kill -{sent.value} "$(ps -o ppid= -p $$ | tr -d " ")"; exec /bin/sleep 60'
+    cloud.answer("sleep", run=["bash", "-c", to_the_script])
+    ended = deploy(cloud)
+    assert ended.returncode == 1
+    assert f"was interrupted. All traffic is with {OLD} again" in ended.stderr
+    assert shares(cloud) == ["NEW=5", f"{OLD}=100"]
+    assert tag_previous(cloud) == OLDER
+
+
+def roll_back(workspace: Workspace) -> subprocess.CompletedProcess[str]:
+    return workspace.run("deploy/cloud-run/deploy.sh", "my-project", "--roll-back")
+
+
+def test_rolling_back_gives_all_traffic_to_the_revision_before_and_names_it(cloud: Workspace) -> None:
+    ended = roll_back(cloud)
     assert ended.returncode == 0, ended.stderr
-    assert shares(cloud) == ["previous=100"]
-    assert len(cloud.calls()) == 1
+    assert shares(cloud) == [f"{OLDER}=100"]
+    assert f"Revision {OLDER} has all traffic" in ended.stdout
+
+
+def test_rolling_back_twice_fails_and_says_how_to_go_further(cloud: Workspace) -> None:
+    roll_back(cloud)
+    ended = roll_back(cloud)
+    assert ended.returncode == 1
+    assert f"revision {OLDER}, the one before, has all traffic already" in ended.stderr
+    assert "--to-revisions=REVISION=100" in ended.stderr
+    assert shares(cloud) == [f"{OLDER}=100"]
 
 
 def test_a_dry_run_shows_the_service_and_changes_nothing(cloud: Workspace) -> None:
@@ -160,7 +239,9 @@ def test_what_is_wrong_is_said_before_anything_happens(
 
 def test_gcloud_has_every_command_and_option(cloud: Workspace, tmp_path: Path) -> None:
     deploy(cloud)
-    cloud.run("deploy/cloud-run/deploy.sh", "my-project", "--roll-back")
+    roll_back(cloud)
+    cloud.answer("^smoke.sh", status=1)
+    deploy(cloud)  # goes back
     assert complaints(gcloud_commands(cloud), tmp_path) == []
 
 
@@ -206,9 +287,13 @@ def test_its_settings_exist_and_are_valid() -> None:
         "GOOGLE_CLOUD_PROJECT",
     }
     assert set(SET) <= known
-    Settings.from_environment(
-        {name: value for name, value in SET.items() if value and name.startswith("MASK")}
-    )
+    given = {name: value for name, value in SET.items() if value and name.startswith("MASK")}
+    Settings.from_environment(given | {"MASKSERVE_API_KEYS": "from-secret-manager"})
+
+
+def test_strangers_cannot_read_its_metrics() -> None:
+    assert SET["MASKSERVE_METRICS"] == "key"
+    assert "MASKSERVE_API_KEYS" in SET
 
 
 def test_an_instance_gets_no_more_requests_than_it_has_places_for() -> None:

@@ -135,6 +135,49 @@ def test_it_makes_the_buckets_and_topics_of_the_script() -> None:
         assert made <= set(re.findall(r'"([\w-]+)"', str(body["for_each"]))), of_type
 
 
+def test_it_gives_the_roles_of_the_script() -> None:
+    triggers = (ROOT / "scripts" / "gcp" / "triggers.sh").read_text()  # which the module does not make
+    in_script = set(re.findall(r"roles/([a-zA-Z.]+)", re.sub(r"#.*", "", SCRIPTS.replace(triggers, ""))))
+    assert {"run.invoker", "artifactregistry.writer", "pubsub.publisher"} <= in_script
+    given = set(re.findall(r'"(?:roles/)?([\w.]+)"', TEXT))
+    for service in re.findall(r'"roles/(\w+)\.\$\{', TEXT):  # their ends are in lists and keys of maps
+        given |= {f"{service}.{name}" for name in given | set(re.findall(r"(\w+) += {", TEXT))}
+    assert in_script - given == set()
+
+
+def test_who_deploys_may_tag_images_and_no_more() -> None:
+    (allowed,) = re.findall(r"--permissions=(\S+)", SCRIPTS)
+    (body,) = (body for kind, _, body in resources(parsed(TEXT)) if kind == "google_project_iam_custom_role")
+    assert [permission.strip('"') for permission in body["permissions"]] == allowed.split(",")
+
+
+@pytest.mark.parametrize(
+    ("option", "argument"),
+    [
+        ("--ack-deadline=(\\d+)", "ack_deadline_seconds += (\\d+)"),
+        ("--min-retry-delay=(\\d+)s", 'minimum_backoff += "(\\d+)s"'),
+        ("--max-retry-delay=(\\d+)s", 'maximum_backoff += "(\\d+)s"'),
+        ("--max-delivery-attempts=(\\d+)", "max_delivery_attempts += (\\d+)"),
+        ("^proxies=(\\S+)", 'proxies += "(\\S+)"'),
+    ],
+)
+def test_its_figures_are_those_of_the_script(option: str, argument: str) -> None:
+    (in_script,) = re.findall(option, SCRIPTS, re.MULTILINE)
+    (in_module,) = re.findall(argument, TEXT)
+    assert in_module == in_script
+
+
+def test_the_example_prints_what_the_page_reads() -> None:
+    page = (ROOT / "docs" / "deploy-terraform.md").read_text()
+    example = (FOLDER / "example" / "main.tf").read_text()
+    asked = set(re.findall(r"terraform output -raw (\w+)", page))
+    assert asked
+    assert asked <= set(re.findall(r'^output "(\w+)"', example, re.MULTILINE))
+    assert set(re.findall(r"= module\.maskserve\.(\w+)", example)) <= set(
+        re.findall(r'^output "(\w+)"', TEXT, re.MULTILINE)
+    )
+
+
 def test_no_role_is_one_that_may_do_everything() -> None:
     roles = set(re.findall(r'"([a-zA-Z]+\.[a-zA-Z.]+)"', TEXT)) | set(re.findall(r'"roles/([\w.]+)"', TEXT))
     assert not {role for role in roles if role in {"owner", "editor"} or role.endswith("iam.admin")}

@@ -209,9 +209,11 @@ def test_the_service_answers_on_the_routes_that_are_uploaded(instance: dict[str,
         "AIP_HTTP_PORT": str(CONSTANTS["PORT"]),
         "AIP_HEALTH_ROUTE": CONSTANTS["HEALTH_ROUTE"],
         "AIP_PREDICT_ROUTE": CONSTANTS["PREDICT_ROUTE"],
+        **dict([CONSTANTS["VARIABLES"].split("=")]),
     }
     client = create_app({"stub": StubSegmenter()}, Settings.from_environment(environment)).test_client()
     assert client.get(environment["AIP_HEALTH_ROUTE"]).status_code == 200
+    assert client.get("/metrics").status_code == 404
     asked = {"instances": [instance] * CONSTANTS["BATCH_SIZE"], "parameters": {"mask_format": "none"}}
     answer = client.post(environment["AIP_PREDICT_ROUTE"], json=asked)
     assert answer.status_code == 200

@@ -122,8 +122,8 @@ def test_values_reach_their_places() -> None:
     rendered = installed(
         {
             "apiKeysSecret": "my-keys",
-            "resources": {"cpu": "4", "memory": "8Gi"},
-            "autoscaling": {"minReplicas": 3, "maxReplicas": 30},
+            "resources": {"requests": {"cpu": "4"}, "limits": {"cpu": "4", "memory": "8Gi"}},
+            "autoscaling": {"minReplicas": 3, "maxReplicas": 30, "cpuUtilization": 60},
             "serviceAccount": {"annotations": {"iam.gke.io/gcp-service-account": "me@example"}},
             "pod": {"nodeSelector": {"kubernetes.io/arch": "arm64"}},
         }
@@ -131,11 +131,14 @@ def test_values_reach_their_places() -> None:
     container = container_of(server(rendered))
     (keys,) = (variable for variable in container["env"] if variable["name"] == "MASKSERVE_API_KEYS")
     assert keys["valueFrom"]["secretKeyRef"]["name"] == "my-keys"
-    assert container["resources"]["requests"] == container["resources"]["limits"]
-    assert container["resources"]["limits"]["cpu"] == "4"
-    assert "ephemeral-storage" in container["resources"]["limits"]
+    assert container["resources"] == {
+        "requests": {"cpu": "4", "memory": "4Gi", "ephemeral-storage": "3Gi"},
+        "limits": {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "3Gi"},
+    }
     scaler = rendered.one("HorizontalPodAutoscaler", "maskserve")["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 30)
+    (metric,) = scaler["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
     account = rendered.one("ServiceAccount", "maskserve")
     assert account["metadata"]["annotations"] == {"iam.gke.io/gcp-service-account": "me@example"}
     assert pod_of(server(rendered))["nodeSelector"] == {"kubernetes.io/arch": "arm64"}
@@ -150,6 +153,8 @@ def test_values_reach_their_places() -> None:
         (IMAGE | {"setings": {}}, "setings"),
         (IMAGE | {"settings": {"queue": 4}}, "queue"),
         (IMAGE | {"autoscaling": {"minReplicas": 0}}, "minReplicas"),
+        (IMAGE | {"resources": {"cpu": "4"}}, "cpu"),
+        (IMAGE | {"resources": {"limits": {"gpu": "4"}}}, "gpu"),
     ],
 )
 def test_a_value_that_is_wrong_is_refused_and_named(values: dict[str, Any], said: str) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from rendering import K8S, Manifest, container_of, pod_of, render
 
+from app.configuration.settings import Settings
+
 FOLDER = K8S.parent / "deploy" / "kserve"
 PYTHON = Path(sys.prefix, "kserve", "bin", "python")
 COMPARE = """
@@ -87,3 +89,18 @@ def test_its_pods_are_those_of_the_deployment(service: Manifest) -> None:
     for field in ("resources", "lifecycle", "securityContext", "volumeMounts"):
         assert container[field] == container_of(server)[field], field
     assert predictor["timeout"] < predictor["terminationGracePeriodSeconds"]
+
+
+def test_its_settings_are_valid_and_close_the_metrics(service: Manifest) -> None:
+    (container,) = service["spec"]["predictor"]["containers"]
+    given = {variable["name"]: variable["value"] for variable in container["env"]}
+    given.pop("MASKSERVE_WORKER_MEMORY")  # which uWSGI reads
+    assert Settings.from_environment(given).metrics == "off"
+
+
+def test_it_scales_at_the_use_at_which_the_base_scales(service: Manifest) -> None:
+    scaler = render(K8S / "base").one("HorizontalPodAutoscaler", "maskserve")["spec"]
+    (metric,) = scaler["metrics"]
+    predictor = service["spec"]["predictor"]
+    assert predictor["scaleMetric"] == metric["resource"]["name"]
+    assert predictor["scaleTarget"] == metric["resource"]["target"]["averageUtilization"]

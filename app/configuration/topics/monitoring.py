@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.configuration.definition import setting
-from app.configuration.kinds import matching, or_unset, seconds, whole_number
+from app.configuration.kinds import matching, one_of, or_unset, seconds, whole_number
 
 
 @dataclass(frozen=True)
 class MonitoringSettings:
     """See `Settings`."""
 
+    metrics: str = setting(
+        "on",
+        one_of("on", "key", "off"),
+        "Who may read `GET /metrics`: everybody who reaches the port (on), callers with one of"
+        " MASKSERVE_API_KEYS (key), or nobody, and that route answers 404 (off).",
+    )
     feedback: str = setting(
         "off",
         matching(

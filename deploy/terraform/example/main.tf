@@ -11,11 +11,19 @@ provider "google" {
 }
 
 module "maskserve" {
-  source  = "../"
+  source  = "git::https://github.com/OWNER/NAME.git//deploy/terraform?ref=TAG" # your copy of this repository
   project = "my-project"
   domain  = "segment.example.org"
 }
 
 output "dns_records" {
   value = module.maskserve.dns_records
+}
+
+output "image" {
+  value = module.maskserve.image
+}
+
+output "internal_address" {
+  value = module.maskserve.internal_address
 }

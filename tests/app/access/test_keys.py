@@ -97,6 +97,23 @@ def test_without_keys_everybody_may_ask(png: bytes) -> None:
     assert "api_key" not in client.get("/").text
 
 
+def test_metrics_need_a_key_if_the_operator_says_so() -> None:
+    settings = Settings(api_keys=(OLD, NEW), metrics="key")
+    client = create_app({"stub": StubSegmenter()}, settings).test_client()
+    refused = client.get("/metrics")
+    assert refused.status_code == 401
+    assert "maskserve" not in refused.text.replace("urn:maskserve:", "")
+    assert client.get("/metrics", headers={"X-API-Key": "wrong"}).status_code == 401
+    assert "maskserve_requests_total" in client.get("/metrics", headers={"X-API-Key": NEW}).text
+    described = client.get("/openapi.json").get_json()["paths"]["/metrics"]["get"]
+    assert described["security"] == [{"key": []}]
+
+
+def test_metrics_for_holders_of_keys_take_keys() -> None:
+    with pytest.raises(BadSetting, match="MASKSERVE_API_KEYS must have keys"):
+        Settings.from_environment({"MASKSERVE_METRICS": "key"})
+
+
 @pytest.mark.parametrize("offered", ["schlüssel-größer-als-alles", "ключ", "\ud800", "k" * 20_000])
 def test_an_odd_key_is_a_wrong_key(client: FlaskClient, png: bytes, offered: str) -> None:
     on_the_wire = offered.encode("utf-8", "surrogatepass").decode("latin-1")

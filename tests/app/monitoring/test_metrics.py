@@ -17,6 +17,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from stub_segmenter import StubSegmenter
 
+from app import create_app
+from app.configuration.settings import Settings
 from app.monitoring.processes import memory_limit
 
 ROOT = Path(__file__).parents[3]
@@ -46,6 +48,14 @@ def scrape(client: FlaskClient) -> Samples:
 
 def post(client: FlaskClient, data: bytes, query: str = "") -> int:
     return client.post(URL + query, data=data, content_type="image/png").status_code
+
+
+def test_metrics_that_are_off_are_shown_to_nobody_and_the_service_works(png: bytes) -> None:
+    client = create_app({"stub": StubSegmenter()}, Settings(metrics="off")).test_client()
+    assert post(client, png) == 200
+    answer = client.get("/metrics")
+    assert answer.status_code == 404
+    assert "MASKSERVE_METRICS=off" in answer.get_json()["detail"]
 
 
 def test_a_segmented_image_is_counted_with_its_stages_and_segments(client: FlaskClient, png: bytes) -> None:
