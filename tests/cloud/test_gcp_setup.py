@@ -61,7 +61,7 @@ def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
         ("scripts/gcp/events.sh", "--timeout=300", "--timeout=301", "gcloud run deploy maskserve-events"),
         (
             "cloudbuild.yaml",
-            "/builder:2026.12",
+            "/builder:2026.12.1",
             "/builder:2027.1",
             "gcloud builds submit scripts/gcp/builder",
         ),
