@@ -271,9 +271,9 @@ class Project:
             secret = call.options.get("set-secrets", "=:").partition("=")[2].partition(":")[0]
             self._existing("secrets versions", secret, {})
             self._allows(call, "roles/secretmanager.secretAccessor", f"secrets {secret}")
-            self.things["artifacts repositories", "cloud-run-source-deploy"] = {
-                "location": call.options.get("region", "")
-            }
+            if "build-service-account" in call.options:
+                pushes = "artifacts repositories cloud-run-source-deploy"
+                self._allows(call, "roles/artifactregistry.writer", pushes, by="build-service-account")
         elif call.kind == "storage buckets notifications":
             self._existing("storage buckets", call.name, {})
             topic = f"//pubsub.googleapis.com/projects/p/topics/{call.options['topic']}"
@@ -311,8 +311,8 @@ class Project:
             if f"{service}.googleapis.com" not in self.agents:
                 raise Refused(f"ERROR: INVALID_ARGUMENT: account {account} does not exist")
 
-    def _allows(self, call: _Call, role: str, on: str) -> None:
-        account = call.options.get("service-account", "").rpartition("/")[2]
+    def _allows(self, call: _Call, role: str, on: str, by: str = "service-account") -> None:
+        account = call.options.get(by, "").rpartition("/")[2]
         if Binding(role, on, f"serviceAccount:{account}") not in self.bindings:
             raise Refused(f"ERROR: PERMISSION_DENIED: {account} lacks {role} on {on}")
 

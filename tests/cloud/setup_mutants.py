@@ -21,8 +21,8 @@ _REST = r".*(?:(?<=\\)\n.*)*"  # of a command, over the lines that it is continu
 
 # A call of a function that makes or gives something that it is told.
 _CALL = re.compile(
-    r"^ *(?:account|bind|bind_agent|bucket|create_key|entrance|one_trigger|readable|repository|trigger) "
-    + _REST,
+    r"^ *(?:account|bind|bind_agent|bucket|bucket_named|create_key|entrance|one_trigger|readable|repository"
+    r"|trigger) " + _REST,
     re.MULTILINE,
 )
 # A command that makes something, when it does not exist.
