@@ -126,6 +126,8 @@ class Project:
         answers: what calls answer, by how they begin.
         calls: those so far, word by word.
         enabled: names of APIs, without ".googleapis.com".
+        warm_up: how many calls an API still refuses after it was enabled.
+        starting: how many it will, by its name.
         agents: Google's own accounts that have been made.
         things: the options that each was made with, by kind and name.
         bindings: the roles that were given.
@@ -139,6 +141,8 @@ class Project:
     answers: dict[str, str] = field(default_factory=dict)
     calls: list[list[str]] = field(default_factory=list)
     enabled: set[str] = field(default_factory=set)
+    warm_up: int = 0
+    starting: dict[str, int] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
     things: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     bindings: set[Binding] = field(default_factory=set)
@@ -178,7 +182,8 @@ class Project:
             if line.startswith(beginning):
                 return text
         api = api_of(words)
-        if api and api not in self.enabled:
+        if api and (api not in self.enabled or self.starting.get(api)):
+            self.starting[api] = self.starting.get(api, 1) - 1
             raise Refused(f"ERROR: SERVICE_DISABLED: {api} has not been used in project {NUMBER} before")
         if call.verb in _LOOK_UPS:
             return self._look_up(call)
@@ -222,7 +227,9 @@ class Project:
 
     def _change(self, call: _Call, written: str) -> None:
         if call.verb == "enable":
-            self.enabled |= {name.removesuffix(".googleapis.com") for name in call.names}
+            new = {name.removesuffix(".googleapis.com") for name in call.names} - self.enabled
+            self.starting |= dict.fromkeys(new, self.warm_up)
+            self.enabled |= new
         elif call.verb == "delete":
             for name in call.names:
                 self._existing(call.kind, name, call.options)

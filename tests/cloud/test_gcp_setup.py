@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from gcloud_lint import complaints
 from google_monitoring import resource
-from google_project import Project
+from google_project import Project, api_of
+from project_needs import lacking
 from project_rights import in_docs
 from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
 from workspace import ROOT
@@ -44,8 +45,8 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     assert cloud.project.changes() == []
     assert dry.stdout.endswith("Dry run: nothing was changed.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
-    done = cloud.set_up().stdout.partition("No triggers")[0].splitlines()
-    assert done == told
+    done = cloud.set_up().stdout.partition("Setup is complete")[0].splitlines()
+    assert [line for line in done if not line.startswith("No triggers")] == told
 
 
 def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
@@ -279,6 +280,19 @@ def test_what_depends_on_new_accounts_and_roles_is_tried_for_as_long_as_google_s
     pauses = [int(call.partition(" ")[2]) for call in cloud.workspace.calls("sleep")]
     assert pauses == sorted(pauses)
     assert sum(pauses) == 7 * 60  # cloud.google.com/iam/docs/access-change-propagation
+
+
+def test_look_ups_wait_for_apis_that_this_run_or_one_before_it_has_enabled(cloud: Cloud) -> None:
+    cloud.project.warm_up = 2
+    done = cloud.set_up(*GITHUB)
+    assert done.returncode == 0, done.stderr
+    assert lacking(cloud.project) == []
+    apis = len({api_of(call[1:]) for call in cloud.project.calls} - {None})
+    assert cloud.workspace.calls("sleep") == ["sleep 5", "sleep 10"] * apis
+
+    cloud.project.starting = {"container": 2}
+    assert cloud.set_up(*GITHUB).returncode == 0
+    assert len(cloud.workspace.calls("sleep")) == 2 * apis + 2
 
 
 def test_other_errors_and_missing_rights_of_the_caller_are_said_at_once(cloud: Cloud) -> None:
