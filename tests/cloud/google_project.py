@@ -238,6 +238,8 @@ class Project:
             options = self._existing(call.kind, call.name, call.options)
             if missing := [place for place in _PLACES if place in options and place not in call.options]:
                 raise Refused(f"ERROR: --{missing[0]} is required")
+            for option in call.options:
+                options.pop(option.removeprefix("no-") if option.startswith("no-") else f"no-{option}", None)
             options.update(call.options)
         elif call.kind in ("services identity", "storage") and call.verb in ("create", "service-agent"):
             self.agents.add(call.options.get("service", "storage.googleapis.com"))

@@ -25,9 +25,9 @@ _CALL = re.compile(
     r"|trigger) " + _REST,
     re.MULTILINE,
 )
-# A command that makes something, when it does not exist.
+# A command that makes something, when it does not exist. A later run replaces: test_gcp_setup.py looks at that.
 _MADE = re.compile(
-    r"""change "[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
+    r"""change "(?!replace )[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
     r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
 )
 _HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)

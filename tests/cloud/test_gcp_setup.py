@@ -11,6 +11,7 @@ import pytest
 from gcloud_lint import complaints
 from google_monitoring import resource
 from google_project import Project, api_of
+from monitoring_needs import OF_ABSENCE, RELEASED
 from project_needs import lacking
 from project_rights import in_docs
 from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
@@ -46,7 +47,7 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     assert dry.stdout.endswith("Dry run: nothing was changed.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
     done = cloud.set_up().stdout.partition("Setup is complete")[0].splitlines()
-    assert [line for line in done if not line.startswith("No triggers")] == told
+    assert [line for line in done if not line.startswith(("No triggers", "Disabled until"))] == told
 
 
 def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
@@ -99,6 +100,20 @@ def test_whoever_is_told_instead_is_told_of_every_alert(set_up_before: Cloud) ->
         len([call for call in set_up_before.project.calls if call[2:5] == ["monitoring", "policies", "list"]])
         == 1
     )
+
+
+def test_alerts_on_absence_wake_nobody_until_production_was_deployed(set_up_before: Cloud) -> None:
+    set_up_before.project.things[RELEASED] = {"region": "europe-west1"}
+    policies = set_up_before.project.of_kind("monitoring policies")
+    assert {name for name, options in policies.items() if "no-enabled" in options} == set(OF_ABSENCE)
+    assert set_up_before.set_up(*GITHUB).returncode == 0
+    changes = set_up_before.project.changes()
+    assert len(changes) == len(OF_ABSENCE)
+    for call in changes:
+        assert call.startswith("gcloud alpha monitoring policies update ") and " --enabled " in call
+    set_up_before.project.calls.clear()
+    assert set_up_before.set_up(*GITHUB).returncode == 0
+    assert set_up_before.project.changes() == []
 
 
 def test_without_an_address_there_are_no_alerts_and_that_is_said(cloud: Cloud) -> None:
