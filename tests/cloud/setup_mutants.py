@@ -25,7 +25,7 @@ _CALL = re.compile(
     r"|trigger) " + _REST,
     re.MULTILINE,
 )
-# A command that makes something, when it does not exist. A later run replaces: test_gcp_setup.py looks at that.
+# A command that makes something that does not exist. test_gcp_setup.py looks at what a later run replaces.
 _MADE = re.compile(
     r"""change "(?!replace )[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
     r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
