@@ -209,7 +209,11 @@ class Project:
         if "installationState" in asked:
             return self.connection
         if "filename" in asked:
-            return f"{options.get('repository', options.get('repo', ''))}\t{options.get('build-config', '')}"
+            repository = options.get("repository", options.get("repo", ""))
+            approval = "True" if "require-approval" in options else ""
+            return "\t".join(
+                (repository, options.get("build-config", ""), options.get("service-account", ""), approval)
+            )
         if "privateIpGoogleAccess" in asked:
             return str("enable-private-ip-google-access" in options)
         if "cleanupPolicies" in asked:

@@ -196,6 +196,18 @@ def test_what_is_there_but_unfinished_or_otherwise_is_not_taken_for_done(
 
 
 @pytest.mark.parametrize(
+    ("name", "option"), [("production", "require-approval"), ("build", "service-account")]
+)
+def test_a_trigger_without_approval_or_of_another_account_is_not_left_as_it_is(
+    set_up_before: Cloud, name: str, option: str
+) -> None:
+    del set_up_before.project.things["builds triggers", f"maskserve-{name}"][option]
+    stopped = set_up_before.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert f"trigger maskserve-{name} already exists" in stopped.stderr
+
+
+@pytest.mark.parametrize(
     ("look_up", "answer", "change"),
     [
         (
