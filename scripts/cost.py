@@ -14,6 +14,10 @@ from dataclasses import dataclass, replace
 CORES = 2  # of a pod
 CORES_REQUESTED = 1.7
 TARGET = 0.7  # of the request: the load at which the autoscaler adds pods
+TARGET_OF_LIMIT = (
+    0.6  # the same where pods request their limit, as docs/cost.md advises on Autopilot's default
+)
+REDIS_CORES, REDIS_MEMORY = 0.25, 0.5  # cores and GiB
 PODS = {"production": 3, "staging": 1}  # when nobody sends anything
 MEMORY = 4  # GiB
 
@@ -31,7 +35,9 @@ HOURS = 730  # in a month
 
 # Example prices in US dollars an hour, remembered from Google's lists for us-central1 in 2025.
 POD_CORE, POD_GIB = 0.0445, 0.0049  # Autopilot's general-purpose pods
-CLUSTER, BALANCER = 0.10, 0.025
+CLUSTER = 0.10
+BALANCER = 0.025  # up to five rules of global load balancers, and as much for those of a region
+NAT_MACHINE, NAT_ADDRESS = 0.0014, 0.005
 PREMIUM = 0.10  # a guess: what Autopilot adds to the price of a machine that a ComputeClass names
 SPOT = 0.4  # a guess: share of the price that Spot machines cost
 DEFAULT_POD = CORES * POD_CORE + MEMORY * POD_GIB  # for what it requests, on machines that Autopilot chooses
@@ -66,10 +72,10 @@ def pictures_a_second(model: str, instructions: str) -> float:
     return CORES_USED / CPU_SECONDS[model, instructions]
 
 
-def a_million(model: str, instructions: str, pod_price: float) -> float:
-    """US dollars for a million pictures, with pods as busy as the autoscaler keeps them."""
+def a_million(model: str, instructions: str, pod_price: float, busy_cores: float) -> float:
+    """US dollars for a million pictures, with `busy_cores` of each pod busy, as the autoscaler keeps them."""
     cpu_hours = CPU_SECONDS[model, instructions] * 1e6 / 3600
-    return pod_price * cpu_hours / (TARGET * CORES_REQUESTED)
+    return pod_price * cpu_hours / busy_cores
 
 
 def tables(prices: Mapping[str, float], premium: float, spot: float) -> str:
@@ -79,14 +85,16 @@ def tables(prices: Mapping[str, float], premium: float, spot: float) -> str:
 
 
 def _million(machines: Sequence[Machine]) -> str:
-    kinds = [(one.name, one.instructions, one.price / one.pods) for one in machines]
+    busy = TARGET * CORES_REQUESTED
+    kinds = [(one.name, one.instructions, one.price / one.pods, busy) for one in machines]
+    kinds.append(("Autopilot's default", "AVX2", DEFAULT_POD, TARGET_OF_LIMIT * CORES))
     lines = [
         "| machine | instructions | a pod and hour | nuclei a second | a million nuclei | a million people |"
     ]
     lines.append("|---|---|---|---|---|---|")
-    for name, instructions, price in [*kinds, ("Autopilot's default", "AVX2", DEFAULT_POD)]:
+    for name, instructions, price, busy in kinds:
         rate = pictures_a_second("nuclei", instructions)
-        nuclei, people = (a_million(model, instructions, price) for model in ("nuclei", "people"))
+        nuclei, people = (a_million(model, instructions, price, busy) for model in ("nuclei", "people"))
         lines.append(
             f"| {name} | {instructions} | ${price:.3f} | {rate:.0f} | ${nuclei:.2f} | ${people:.2f} |"
         )
@@ -101,7 +109,14 @@ def _idle(machine: Machine, spot: float) -> str:
     }
     default = [PODS["production"] * DEFAULT_POD, PODS["staging"] * DEFAULT_POD]
     rows = [(what, price, other) for (what, price), other in zip(chosen.items(), default, strict=True)]
-    rows += [("cluster", CLUSTER, CLUSTER), ("two load balancers", BALANCER, BALANCER)]
+    nat = [NAT_ADDRESS + NAT_MACHINE * machines for machines in (sum(count.values()), sum(PODS.values()))]
+    redis = REDIS_CORES * POD_CORE + REDIS_MEMORY * POD_GIB
+    rows += [
+        ("cluster", CLUSTER, CLUSTER),
+        ("load balancers, global and internal", 2 * BALANCER, 2 * BALANCER),
+        ("Cloud NAT", *nat),
+        ("Redis", redis, redis),
+    ]
     rows.append(("**together**", sum(row[1] for row in rows), sum(row[2] for row in rows)))
     lines = [
         f"| a month without pictures | {machine.name}, staging on Spot | Autopilot's default |",

@@ -45,7 +45,7 @@ api_keys() {
 # generated Secrets end in a hash of their content: new keys change the pod template, and so start a rollout, and a
 # rollback finds the Secret that it used.
 render() {
-    local open unnamed
+    local open unnamed unfilled
     paste -sd, "$work/all.keys" | tr -d '\n' >"$work/api-keys"
     cat >"$work/kustomization.yaml" <<END
 resources: [../overlays/$overlay]
@@ -59,10 +59,16 @@ END
     open='^( *(- )?image: )([^ ]*/)?maskserve@sha256:0{64}$'
     [[ $(grep -cE "$open" "$work/rendered.yaml") == 1 ]] \
         || fail "overlay '$overlay' must have exactly one image named maskserve with a digest of zeros, to be replaced"
-    sed -E "s|$open|\1$image|" "$work/rendered.yaml" >"$work/all.yaml"
+    # Other images, such as Redis, come from the project's own registries too: in k8s/, my-project stands for it.
+    sed -E -e "s|$open|\1$image|" \
+        -e "s|^( *(- )?image: )[^ /]*-docker\.pkg\.dev/my-project/|\1$REGION-docker.pkg.dev/$project/|" \
+        "$work/rendered.yaml" >"$work/all.yaml"
     unnamed=$(grep -E '^ *(- )?image: ' "$work/all.yaml" | grep -vE '@sha256:[0-9a-f]{64}$' || true)
     unnamed+=$(grep -E '@sha256:0{64}$' "$work/all.yaml" || true)
     [[ ! $unnamed ]] || fail "overlay '$overlay' has images without a digest. Add it (k8s/README.md): $unnamed"
+    unfilled=$(sed "s|$project||g" "$work/all.yaml" | grep -wE 'my-project|example\.com' | sort --unique || true)
+    [[ ! $unfilled ]] \
+        || fail "overlay '$overlay' has names that stand for yours. Replace them (docs/deploy-gcp.md, Once): $unfilled"
 }
 
 in_namespace() { kubectl --namespace="$namespace" "$@"; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Writes the image to deploy, with its digest, to FILE: find-image.sh OVERLAY IMAGE FILE
 #
-# For staging, the image that Cloud Build has built of the commit; waits until that build has ended. For any other
-# overlay, the image of the commit that staging has run. Fails unless Cloud Build's provenance says that it has built
-# the image.
+# For staging, the image that Cloud Build has built of the commit; waits until that build has ended, but not for ever,
+# because waiting takes cores of the quota that the build needs, too. For any other overlay, the image of the commit that
+# staging has run. Fails unless Cloud Build's provenance says that it has built the image.
 #
 # From the environment: REGION, COMMIT, RELEASES (the folder with staging's records), and BUILD, the id of the build to
 # take the image from, if it is not the one of the trigger maskserve-build.
@@ -34,12 +34,17 @@ if [[ $overlay == staging ]]; then
     trigger=''
     [[ ${BUILD:-} ]] \
         || trigger=$(gcloud builds triggers describe maskserve-build --region="$REGION" --format='value(id)')
-    while true; do
+    for ((waits = 240; ; waits--)); do  # two hours
         build=$(of_build)
         IFS=$'\t' read -r status digest <<<"$build"
         case $status in
             SUCCESS) break ;;
-            '' | PENDING | QUEUED | WORKING) echo "Waiting for the build of $COMMIT (${status:-not started})"; sleep 20 ;;
+            '' | PENDING | QUEUED | WORKING)
+                [[ $waits -gt 0 ]] || fail "the build of $COMMIT has not ended in two hours. Check it, and Cloud Build's quota" \
+                    "of cores, then run this build again"
+                echo "Waiting for the build of $COMMIT (${status:-not started})"
+                sleep 30
+                ;;
             *) fail "the build of $COMMIT ended with status $status, so there is nothing to deploy" ;;
         esac
     done

@@ -36,8 +36,16 @@ policy=$(mktemp --suffix=.yaml)
 trap 'rm -f "$complaint" "$policy"' EXIT
 sed "s|PROJECT|$project|g; s|REGION|$region|g" scripts/gcp/binary-authorization.yaml >"$policy"
 there gcloud container binauthz policy export --format='value(defaultAdmissionRule.requireAttestationsBy)' || true
-[[ $found == *built-by-cloud-build* ]] \
-    || change "require attestations" gcloud container binauthz policy import "$policy"
+if [[ $found != *built-by-cloud-build* ]]; then
+    # The project has one policy, which other clusters may need: importing replaces all of it.
+    there gcloud container binauthz policy export || fail "could not export the policy of project $project"
+    if [[ ! $dry_run ]]; then
+        backup=$(mktemp "binauthz-policy-$project-XXXXXX.yaml")
+        printf '%s\n' "$found" >"$backup"
+        echo "The policy so far is in $backup. To return to it: gcloud container binauthz policy import $backup"
+    fi
+    change "require attestations" gcloud container binauthz policy import "$policy"
+fi
 there gcloud container clusters describe maskserve --region="$region" \
     --format='value(binaryAuthorization.evaluationMode)' \
     || fail "cluster maskserve does not exist in $region. Run scripts/gcp-setup.sh first"

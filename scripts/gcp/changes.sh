@@ -13,9 +13,8 @@ has_line() { [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]; }
 # failure ends the script, so that an existing resource is never taken for a missing one.
 there() {
     local said
-    if found=$("$@" 2>"$complaint"); then return 0; fi
+    if patiently "$starting" "$@"; then return 0; fi
     found=''
-    said=$(<"$complaint")
     if [[ ${said,,} =~ not_found|'not found'|code=404|'httperror 404'|'cannot find'|'does not exist' ]]; then return 1; fi
     # A service whose API is not enabled yet has no resources. A dry run enables no API.
     if [[ $dry_run && ${said,,} =~ service_disabled|'has not been used'|'is not enabled' ]]; then return 1; fi
@@ -44,26 +43,34 @@ change() {
         return
     fi
     echo "$what"
-    patiently "$@" \
-        || fail "could not $what. Fix the error above and run this again; resources that exist are left alone."
+    local found said refused=$starting
+    [[ ! $changed ]] || refused+='|permission|denied|forbidden|not authorized|does not exist'
+    if ! patiently "$refused" "$@"; then
+        printf '%s\n' "$said" >&2
+        fail "could not $what. Fix the error above and run this again; resources that exist are left alone."
+    fi
     changed=yes
 }
 
-# patiently COMMAND…: runs the command. New accounts, roles and APIs take effect within minutes: typically 2, potentially
-# 7 (https://cloud.google.com/iam/docs/access-change-propagation). If this run has made any, a command that is refused
-# for want of one is tried again, with growing pauses, for 7 minutes in all. Any other error is final.
+# patiently WHEN COMMAND…: runs the command; $found holds its output, and $said its complaint if it fails. While the
+# complaint matches WHEN, it is tried again, with growing pauses, for 7 minutes in all. Any other error is final.
+#
+# New accounts, roles and APIs take effect within minutes: typically 2, potentially 7
+# (https://cloud.google.com/iam/docs/access-change-propagation). A missing right may be a new role's only if this run has
+# made a change. An API that has not started yet says so, to look-ups too, and a run before this may have enabled it.
 changed=''
+starting='has not been used|service_disabled'
 patiently() {
-    local pause said refused='permission|denied|forbidden|not authorized|does not exist|has not been used|service_disabled'
+    local when=$1 pause
+    shift
     for pause in 5 10 20 40 60 60 75 75 75 ''; do
-        if "$@" >/dev/null 2>"$complaint"; then return 0; fi
+        if found=$("$@" 2>"$complaint"); then return 0; fi
         said=$(<"$complaint")
-        [[ $changed && $pause && ${said,,} =~ $refused ]] || break
-        echo "  refused, perhaps because a role has not taken effect yet; trying again in $pause s: ${said##*$'\n'}" >&2
+        [[ ! $dry_run && $pause && ${said,,} =~ $when ]] || return 1
+        echo "  refused, perhaps because a role or an API has not taken effect yet; trying again in $pause s:" \
+            "${said##*$'\n'}" >&2
         sleep "$pause"
     done
-    printf '%s\n' "$said" >&2
-    return 1
 }
 
 # bound MEMBER ROLE GROUP NAME [FLAG…]: whether MEMBER has ROLE on the resource. GROUP is a command group of gcloud, such

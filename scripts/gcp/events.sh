@@ -38,10 +38,22 @@ create_function() {
     bind "$(member maskserve-events)" roles/pubsub.publisher 'pubsub topics' maskserve-results
     bind "$(member maskserve-events)" roles/secretmanager.secretAccessor secrets maskserve-events-key
 
-    account maskserve-function-build "builds the function"
-    bind "$(member maskserve-function-build)" roles/run.builder projects "$project"
-
+    create_function_build
     deploy_function
+}
+
+# The account that builds the function, and where gcloud puts the function's sources and image. These are made here, with
+# the names that gcloud expects, so that the account can be given roles on them alone: roles/run.builder would let it
+# change every image of the project, the one in which deployments run included, and read every bucket.
+create_function_build() {
+    local sources=run-sources-$project-$region
+    account maskserve-function-build "builds the function"
+    bind "$(member maskserve-function-build)" roles/logging.logWriter projects "$project"
+    repository cloud-run-source-deploy --description='Image of the function'
+    bind "$(member maskserve-function-build)" roles/artifactregistry.writer \
+        'artifacts repositories' cloud-run-source-deploy --location="$region"
+    bucket_named "$sources"
+    bind "$(member maskserve-function-build)" roles/storage.objectViewer 'storage buckets' "gs://$sources"
 }
 
 # A label holds a fingerprint of the function's code and options. The function is deployed again only if the fingerprint

@@ -12,6 +12,7 @@ create_monitoring() {
         # One look-up for all of them: two dozen would take a minute.
         there gcloud alpha monitoring policies list --format='value(displayName,name,userLabels.fingerprint)' || true
         policies=$found
+        see_whether_released
         for file in scripts/gcp/monitoring/policies/*.json; do
             policy "$file" "$channel"
         done
@@ -37,20 +38,35 @@ channel_of_address() {
     found=$(awk -F '\t' -v address="$alert_email" '$1 == address { print $2; exit }' <<<"$found")
 }
 
+# These fire when nothing is there, and so they would from the first setup to the first release. scripts/record-release.sh
+# tags what production runs; until then they are disabled.
+of_absence='MaskServeAbsent MaskServeUnreachable'
+see_whether_released() {
+    released=''
+    if there gcloud artifacts docker images describe "$region-docker.pkg.dev/$project/maskserve/maskserve:production"; then
+        released=yes
+    else
+        echo "Disabled until production is deployed: ${of_absence/ / and }. Run this again then."
+    fi
+}
+
 # policy FILE CHANNEL. A label holds a fingerprint of both. The policy is replaced only if they have changed, so that a
 # threshold that somebody changed in the console stays until then.
 policy() {
-    local name fingerprint line existing
+    local name fingerprint line existing state=enabled
     name=$(basename "$1" .json)
-    fingerprint=$({ echo "$2"; cat "$1"; } | sha256sum | cut -c 1-16)
+    if [[ ! $released && " $of_absence " == *" $name "* ]]; then state=no-enabled; fi
+    # At most services nobody is there at night. Whoever wants to be told enables it in the console.
+    if [[ $name == MaskServeNoTraffic ]]; then state=no-enabled; fi
+    fingerprint=$({ echo "$2 $state"; cat "$1"; } | sha256sum | cut -c 1-16)
     line=$(awk -F '\t' -v name="$name" '$1 == name { print; exit }' <<<"$policies")
     existing=$(cut -f 2 <<<"$line")
     if [[ ! $line ]]; then
-        change "create alert policy $name" gcloud alpha monitoring policies create --policy-from-file="$1" \
+        change "create alert policy $name" gcloud alpha monitoring policies create --policy-from-file="$1" "--$state" \
             --notification-channels="$2" --user-labels="fingerprint=$fingerprint"
     elif [[ $line != *$'\t'$fingerprint ]]; then
         change "replace alert policy $name" gcloud alpha monitoring policies update "$existing" \
-            --policy-from-file="$1" --set-notification-channels="$2" --update-user-labels="fingerprint=$fingerprint"
+            --policy-from-file="$1" "--$state" --set-notification-channels="$2" --update-user-labels="fingerprint=$fingerprint"
     fi
 }
 

@@ -49,10 +49,11 @@ create_models_bucket() {
 }
 
 # bucket PURPOSE
-bucket() {
-    same "bucket $project-maskserve-$1" "${region^^}" \
-        gcloud storage buckets describe "gs://$project-maskserve-$1" --format='value(location)' \
-        || change "create bucket $project-maskserve-$1" gcloud storage buckets create "gs://$project-maskserve-$1" \
+bucket() { bucket_named "$project-maskserve-$1"; }
+
+bucket_named() {
+    same "bucket $1" "${region^^}" gcloud storage buckets describe "gs://$1" --format='value(location)' \
+        || change "create bucket $1" gcloud storage buckets create "gs://$1" \
             --location="$region" --uniform-bucket-level-access --public-access-prevention
 }
 

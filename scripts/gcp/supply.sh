@@ -28,7 +28,7 @@ create_repositories() {
     bind "$(member maskserve-build)" roles/artifactregistry.writer 'artifacts repositories' maskserve --location="$region"
     keep_what_is_deployed
 
-    repository maskserve-tools --description='Images in which builds run'
+    repository maskserve-tools --description='Images in which builds run' --immutable-tags
     readable maskserve-tools build deploy
     bind "$(member maskserve-tools)" roles/artifactregistry.writer \
         'artifacts repositories' maskserve-tools --location="$region"

@@ -45,12 +45,15 @@ trigger() {
 # one_trigger NAME CONFIG WHEN KIND FIELD FLAG REPOSITORY [OPTION…]
 one_trigger() {
     local name=$1 config=$2 when=$3 kind=$4 field=$5 flag=$6 repository=$7 account=deploy given="_REGION=$region"
+    local approval=''
     shift 7
     if [[ $name == build ]]; then account=build; else given+=",_OVERLAY=$name"; fi
-    same "trigger maskserve-$name" "$repository"$'\t'"$config" \
-        gcloud builds triggers describe "maskserve-$name" --region="$region" --format="value($field,filename)" \
+    if [[ " $* " == *" --require-approval "* ]]; then approval=True; fi
+    account=projects/$project/serviceAccounts/maskserve-$account@$accounts
+    same "trigger maskserve-$name" "$repository"$'\t'"$config"$'\t'"$account"$'\t'"$approval" \
+        gcloud builds triggers describe "maskserve-$name" --region="$region" \
+        --format="value($field,filename,serviceAccount,approvalConfig.approvalRequired)" \
         || change "create trigger maskserve-$name" gcloud builds triggers create "$kind" \
             --name="maskserve-$name" --region="$region" "$flag=$repository" "$when" --build-config="$config" \
-            --service-account="projects/$project/serviceAccounts/maskserve-$account@$accounts" \
-            --substitutions="$given" "$@"
+            --service-account="$account" --substitutions="$given" "$@"
 }

@@ -53,5 +53,7 @@ def cloud(workspace: Workspace, cluster: KubeApi) -> Workspace:
     workspace.answer(r"^kubectl (kustomize|\S+ (apply|create|delete|get) )", run=[kubectl])
     workspace.answer("port-forward", run=[sys.executable, str(HERE / "stub_service.py")])
     cluster.configure(workspace.folder)
+    for file in (workspace.path / "k8s").rglob("*.yaml"):  # as docs/deploy-gcp.md tells people
+        file.write_text(file.read_text().replace("maskserve.example.com", "segment.example.org"))
     serve(workspace, {})
     return workspace

@@ -126,6 +126,8 @@ class Project:
         answers: what calls answer, by how they begin.
         calls: those so far, word by word.
         enabled: names of APIs, without ".googleapis.com".
+        warm_up: how many calls an API still refuses after it was enabled.
+        starting: how many it will, by its name.
         agents: Google's own accounts that have been made.
         things: the options that each was made with, by kind and name.
         bindings: the roles that were given.
@@ -139,6 +141,8 @@ class Project:
     answers: dict[str, str] = field(default_factory=dict)
     calls: list[list[str]] = field(default_factory=list)
     enabled: set[str] = field(default_factory=set)
+    warm_up: int = 0
+    starting: dict[str, int] = field(default_factory=dict)
     agents: set[str] = field(default_factory=set)
     things: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     bindings: set[Binding] = field(default_factory=set)
@@ -178,7 +182,8 @@ class Project:
             if line.startswith(beginning):
                 return text
         api = api_of(words)
-        if api and api not in self.enabled:
+        if api and (api not in self.enabled or self.starting.get(api)):
+            self.starting[api] = self.starting.get(api, 1) - 1
             raise Refused(f"ERROR: SERVICE_DISABLED: {api} has not been used in project {NUMBER} before")
         if call.verb in _LOOK_UPS:
             return self._look_up(call)
@@ -204,7 +209,11 @@ class Project:
         if "installationState" in asked:
             return self.connection
         if "filename" in asked:
-            return f"{options.get('repository', options.get('repo', ''))}\t{options.get('build-config', '')}"
+            repository = options.get("repository", options.get("repo", ""))
+            approval = "True" if "require-approval" in options else ""
+            return "\t".join(
+                (repository, options.get("build-config", ""), options.get("service-account", ""), approval)
+            )
         if "privateIpGoogleAccess" in asked:
             return str("enable-private-ip-google-access" in options)
         if "cleanupPolicies" in asked:
@@ -222,7 +231,9 @@ class Project:
 
     def _change(self, call: _Call, written: str) -> None:
         if call.verb == "enable":
-            self.enabled |= {name.removesuffix(".googleapis.com") for name in call.names}
+            new = {name.removesuffix(".googleapis.com") for name in call.names} - self.enabled
+            self.starting |= dict.fromkeys(new, self.warm_up)
+            self.enabled |= new
         elif call.verb == "delete":
             for name in call.names:
                 self._existing(call.kind, name, call.options)
@@ -231,6 +242,8 @@ class Project:
             options = self._existing(call.kind, call.name, call.options)
             if missing := [place for place in _PLACES if place in options and place not in call.options]:
                 raise Refused(f"ERROR: --{missing[0]} is required")
+            for option in call.options:
+                options.pop(option.removeprefix("no-") if option.startswith("no-") else f"no-{option}", None)
             options.update(call.options)
         elif call.kind in ("services identity", "storage") and call.verb in ("create", "service-agent"):
             self.agents.add(call.options.get("service", "storage.googleapis.com"))
@@ -271,9 +284,9 @@ class Project:
             secret = call.options.get("set-secrets", "=:").partition("=")[2].partition(":")[0]
             self._existing("secrets versions", secret, {})
             self._allows(call, "roles/secretmanager.secretAccessor", f"secrets {secret}")
-            self.things["artifacts repositories", "cloud-run-source-deploy"] = {
-                "location": call.options.get("region", "")
-            }
+            if "build-service-account" in call.options:
+                pushes = "artifacts repositories cloud-run-source-deploy"
+                self._allows(call, "roles/artifactregistry.writer", pushes, by="build-service-account")
         elif call.kind == "storage buckets notifications":
             self._existing("storage buckets", call.name, {})
             topic = f"//pubsub.googleapis.com/projects/p/topics/{call.options['topic']}"
@@ -311,8 +324,8 @@ class Project:
             if f"{service}.googleapis.com" not in self.agents:
                 raise Refused(f"ERROR: INVALID_ARGUMENT: account {account} does not exist")
 
-    def _allows(self, call: _Call, role: str, on: str) -> None:
-        account = call.options.get("service-account", "").rpartition("/")[2]
+    def _allows(self, call: _Call, role: str, on: str, by: str = "service-account") -> None:
+        account = call.options.get(by, "").rpartition("/")[2]
         if Binding(role, on, f"serviceAccount:{account}") not in self.bindings:
             raise Refused(f"ERROR: PERMISSION_DENIED: {account} lacks {role} on {on}")
 

@@ -12,6 +12,12 @@ from workspace import ROOT
 EMAIL, BUDGET = "night@example.org", "500EUR"
 FOLDER = ROOT / "scripts" / "gcp" / "monitoring"
 CHANNEL = resource("monitoring channels", EMAIL)
+OF_ABSENCE = ("MaskServeAbsent", "MaskServeUnreachable")
+RELEASED = (
+    "artifacts docker images",
+    "europe-west1-docker.pkg.dev/my-project/maskserve/maskserve:production",
+)
+"""What scripts/record-release.sh leaves once production was deployed."""
 
 
 def monitoring_lacks(project: Project, domain: str) -> Iterator[str]:
@@ -34,6 +40,9 @@ def _policies(project: Project) -> Iterator[str]:
         channel = options.get("set-notification-channels", options.get("notification-channels"))
         if channel != CHANNEL:
             yield f"nobody is told of {name}"
+        enabled = name != "MaskServeNoTraffic" and (name not in OF_ABSENCE or RELEASED in project.things)
+        if ("enabled" in options, "no-enabled" in options) != (enabled, not enabled):
+            yield f"{name} is enabled before production is there, or not after that"
         if "fingerprint" not in options.get("user-labels", ""):
             yield f"{name} is replaced at every run"
 

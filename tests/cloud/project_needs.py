@@ -136,9 +136,11 @@ def _network(project: Project) -> Iterator[str]:
 
 def _registries(project: Project) -> Iterator[str]:
     repositories = project.of_kind("artifacts repositories")
-    for name in ("maskserve", "maskserve-tools", "docker-hub"):
+    for name in ("maskserve", "maskserve-tools", "docker-hub", "cloud-run-source-deploy"):
         if repositories[name].get("repository-format") != "docker":
             yield f"the repository {name} is not for images"
+    if "immutable-tags" not in repositories["maskserve-tools"]:
+        yield "the image in which deployments run can be exchanged under its tag"
     hub = repositories["docker-hub"]
     if (hub.get("mode"), hub.get("remote-docker-repo")) != ("remote-repository", "DOCKER-HUB"):
         yield "the repository docker-hub does not lead to Docker Hub"

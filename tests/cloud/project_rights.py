@@ -216,7 +216,11 @@ def _needed_roles(project: Project) -> Iterator[Binding]:
     )
     secret = settings["SERVICE_API_KEY"].partition(":")[0]
     yield Binding("roles/secretmanager.secretAccessor", f"secrets {secret}", itself)
-    yield Binding("roles/run.builder", _PROJECT, account_named(function["build-service-account"]))
+    # Where `gcloud run deploy --source` puts image and sources; roles/run.builder is of the whole project.
+    builder, region = account_named(function["build-service-account"]), function["region"]
+    yield Binding("roles/logging.logWriter", _PROJECT, builder)
+    yield Binding(_WRITE, "artifacts repositories cloud-run-source-deploy", builder)
+    yield Binding("roles/storage.objectViewer", f"storage buckets gs://run-sources-{NAME}-{region}", builder)
     push = account_named(subscription["push-auth-service-account"])
     yield Binding("roles/run.invoker", "run services maskserve-events", push)
     dead = f"pubsub topics {subscription['dead-letter-topic']}"

@@ -21,13 +21,13 @@ _REST = r".*(?:(?<=\\)\n.*)*"  # of a command, over the lines that it is continu
 
 # A call of a function that makes or gives something that it is told.
 _CALL = re.compile(
-    r"^ *(?:account|bind|bind_agent|bucket|create_key|entrance|one_trigger|readable|repository|trigger) "
-    + _REST,
+    r"^ *(?:account|bind|bind_agent|bucket|bucket_named|create_key|entrance|one_trigger|readable|repository"
+    r"|trigger) " + _REST,
     re.MULTILINE,
 )
-# A command that makes something, when it does not exist; a first run replaces no alert policy.
+# A command that makes something that does not exist. test_gcp_setup.py looks at what a later run replaces.
 _MADE = re.compile(
-    r"""change "(?!replace alert)[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
+    r"""change "(?!replace )[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
     r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
 )
 _HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)

@@ -44,6 +44,17 @@ def test_each_step_is_of_a_version_and_nothing_is_pulled_from_docker_hub_itself(
         assert re.fullmatch(r"europe-west1-docker\.pkg\.dev/my-project/\S+:v?\d[\w.-]+", name)
 
 
+def test_whatever_deploys_to_the_cluster_installs_the_plugin_by_which_kubectl_signs_in() -> None:
+    # `get-credentials` makes kubectl run gke-gcloud-auth-plugin, which no package brings along.
+    assert "get-credentials" in (ROOT / "scripts/deploy.sh").read_text()
+    installs = (BUILDER / "Dockerfile").read_text().partition("apt-get install")[2]
+    assert "google-cloud-cli-gke-gcloud-auth-plugin" in installs
+    assert "&& gke-gcloud-auth-plugin --version" in installs
+    for workflow in (ROOT / ".github/workflows").glob("*.yml"):
+        text = workflow.read_text()
+        assert "scripts/deploy.sh" not in text or "gke-gcloud-auth-plugin" in text, workflow
+
+
 def test_a_build_without_signed_provenance_fails() -> None:
     (built,) = BUILD["images"]
     assert substituted(built) == f"{IMAGE}:b-1"

@@ -31,6 +31,12 @@ def change(workspace: Workspace, file: str, before: str, after: str) -> None:
     path.write_text(text.replace(before, after, 1))
 
 
+def give_redis_a_digest(workspace: Workspace) -> None:
+    overlay = "overlays/production/kustomization.yaml"
+    redis = (workspace.path / "k8s" / overlay).read_text().partition("- name: redis")[2]
+    change(workspace, overlay, redis, redis.replace(NO_DIGEST, ANOTHER))
+
+
 def add_canary(workspace: Workspace, images: str) -> None:
     overlay = "overlays/staging/kustomization.yaml"
     monitoring = "  - ../../components/monitoring\n"
@@ -79,18 +85,55 @@ def test_what_runs_is_the_image_by_its_digest(cloud: Workspace, cluster: KubeApi
 
 
 def test_production_is_deployed_once_its_redis_has_a_digest(cloud: Workspace, cluster: KubeApi) -> None:
-    overlay = "overlays/production/kustomization.yaml"
     went_well, said = deploy(cloud, "production")
     assert not went_well
     assert f"redis@{NO_DIGEST}" in said
     assert not cluster.objects
 
-    redis = (cloud.path / "k8s" / overlay).read_text().partition("- name: redis")[2]
-    change(cloud, overlay, redis, redis.replace(NO_DIGEST, ANOTHER))
+    give_redis_a_digest(cloud)
     went_well, said = deploy(cloud, "production")
     assert went_well, said
     for name in ("maskserve", "redis"):
         assert cloud.calls(f"kubectl --namespace=maskserve-production rollout status deployment.apps/{name} ")
+
+
+def test_every_image_comes_from_the_registries_of_the_project_and_its_region(
+    cloud: Workspace, cluster: KubeApi
+) -> None:
+    give_redis_a_digest(cloud)
+    cloud.answer("config get project", out="my-project-42\n")
+    image = f"us-east1-docker.pkg.dev/my-project-42/maskserve/maskserve@{DIGEST}"
+    given = {"REGION": "us-east1", "CLUSTER": "maskserve", "MODEL": "nuclei"}
+    done = cloud.run(
+        "scripts/deploy.sh", "production", image, **given, SAMPLE=DEPLOY["substitutions"]["_SAMPLE"]
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    deployed = {name: image_of(found) for name, found in cluster.all("Deployment").items()}
+    redis = f"us-east1-docker.pkg.dev/my-project-42/docker-hub/library/redis@{ANOTHER}"
+    assert deployed == {"maskserve": image, "redis": redis}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("overlays/staging/kustomization.yaml", "segment.example.org", "maskserve.example.com"),
+        (
+            "base/kustomization.yaml",
+            "MASKSERVE_QUEUE=8",
+            "MASKSERVE_QUEUE=8\n      - MASKSERVE_MODELS=gs://my-project-maskserve-models",
+        ),
+    ],
+    ids=["the domain", "a bucket"],
+)
+def test_a_name_that_stands_for_the_readers_own_is_refused(
+    cloud: Workspace, cluster: KubeApi, file: str, old: str, new: str
+) -> None:
+    change(cloud, file, old, new)
+    cloud.answer("config get project", out="their-project\n")
+    went_well, said = deploy(cloud)
+    assert not went_well
+    assert "has names that stand for yours" in said
+    assert not cluster.objects
 
 
 def test_logs_name_the_project_in_which_they_are(cloud: Workspace, cluster: KubeApi) -> None:

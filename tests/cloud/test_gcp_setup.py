@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from gcloud_lint import complaints
 from google_monitoring import resource
-from google_project import Project
+from google_project import Project, api_of
+from monitoring_needs import OF_ABSENCE, RELEASED
+from project_needs import lacking
 from project_rights import in_docs
 from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
 from workspace import ROOT
@@ -44,9 +46,8 @@ def test_a_dry_run_changes_nothing_and_tells_exactly_what_the_run_then_does(clou
     assert cloud.project.changes() == []
     assert dry.stdout.endswith("Dry run: nothing was changed.\n")
     told = re.findall(r"^would (.*):$", dry.stdout, re.MULTILINE)
-    lines = cloud.set_up().stdout.partition("Setup is complete")[0].splitlines()
-    done = [line for line in lines if not line.startswith("No triggers")]
-    assert done == told
+    done = cloud.set_up().stdout.partition("Setup is complete")[0].splitlines()
+    assert [line for line in done if not line.startswith(("No triggers", "Disabled until"))] == told
 
 
 def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
@@ -62,7 +63,7 @@ def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
         ("scripts/gcp/events.sh", "--timeout=300", "--timeout=301", "gcloud run deploy maskserve-events"),
         (
             "cloudbuild.yaml",
-            "/builder:2026.12",
+            "/builder:2026.12.1",
             "/builder:2027.1",
             "gcloud builds submit scripts/gcp/builder",
         ),
@@ -99,6 +100,23 @@ def test_whoever_is_told_instead_is_told_of_every_alert(set_up_before: Cloud) ->
         len([call for call in set_up_before.project.calls if call[2:5] == ["monitoring", "policies", "list"]])
         == 1
     )
+
+
+def test_alerts_on_absence_wake_nobody_until_production_was_deployed(set_up_before: Cloud) -> None:
+    set_up_before.project.things[RELEASED] = {"region": "europe-west1"}
+    policies = set_up_before.project.of_kind("monitoring policies")
+    assert {name for name, options in policies.items() if "no-enabled" in options} == {
+        *OF_ABSENCE,
+        "MaskServeNoTraffic",  # which is normal at night
+    }
+    assert set_up_before.set_up(*GITHUB).returncode == 0
+    changes = set_up_before.project.changes()
+    assert len(changes) == len(OF_ABSENCE)
+    for call in changes:
+        assert call.startswith("gcloud alpha monitoring policies update ") and " --enabled " in call
+    set_up_before.project.calls.clear()
+    assert set_up_before.set_up(*GITHUB).returncode == 0
+    assert set_up_before.project.changes() == []
 
 
 def test_without_an_address_there_are_no_alerts_and_that_is_said(cloud: Cloud) -> None:
@@ -178,6 +196,18 @@ def test_what_is_there_but_unfinished_or_otherwise_is_not_taken_for_done(
     assert stopped.returncode == 1
     assert said in stopped.stderr
     assert set_up_before.project.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("production", "require-approval"), ("build", "service-account")]
+)
+def test_a_trigger_without_approval_or_of_another_account_is_not_left_as_it_is(
+    set_up_before: Cloud, name: str, option: str
+) -> None:
+    del set_up_before.project.things["builds triggers", f"maskserve-{name}"][option]
+    stopped = set_up_before.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert f"trigger maskserve-{name} already exists" in stopped.stderr
 
 
 @pytest.mark.parametrize(
@@ -280,6 +310,19 @@ def test_what_depends_on_new_accounts_and_roles_is_tried_for_as_long_as_google_s
     pauses = [int(call.partition(" ")[2]) for call in cloud.workspace.calls("sleep")]
     assert pauses == sorted(pauses)
     assert sum(pauses) == 7 * 60  # cloud.google.com/iam/docs/access-change-propagation
+
+
+def test_look_ups_wait_for_apis_that_this_run_or_one_before_it_has_enabled(cloud: Cloud) -> None:
+    cloud.project.warm_up = 2
+    done = cloud.set_up(*GITHUB)
+    assert done.returncode == 0, done.stderr
+    assert lacking(cloud.project) == []
+    apis = len({api_of(call[1:]) for call in cloud.project.calls} - {None})
+    assert cloud.workspace.calls("sleep") == ["sleep 5", "sleep 10"] * apis
+
+    cloud.project.starting = {"container": 2}
+    assert cloud.set_up(*GITHUB).returncode == 0
+    assert len(cloud.workspace.calls("sleep")) == 2 * apis + 2
 
 
 def test_other_errors_and_missing_rights_of_the_caller_are_said_at_once(cloud: Cloud) -> None:

@@ -50,6 +50,15 @@ def test_the_build_of_the_image_is_waited_for(cloud: Workspace) -> None:
     assert said.endswith(f"{IMAGE}@{DIGEST}\n")
 
 
+def test_a_build_that_never_starts_does_not_hold_a_worker_for_more_than_two_hours(cloud: Workspace) -> None:
+    cloud.stand_in("sleep")
+    cloud.answer("builds list .*buildTriggerId=", out="QUEUED\t\n")
+    failed, said = release(cloud, last="find")
+    assert failed == "find"
+    assert "has not ended in two hours" in said and "quota" in said
+    assert sum(int(call.split()[1]) for call in cloud.calls("sleep")) == 2 * 60 * 60
+
+
 def test_a_build_by_hand_can_be_named(cloud: Workspace) -> None:
     cloud.answer("builds describe b-7 ", out=f"SUCCESS\t{OTHER}\n")
     failed, said = release(cloud, last="find", _BUILD="b-7")

@@ -44,6 +44,19 @@ def test_it_requires_what_cloud_build_attests_of_all_but_redis(attested: Workspa
     assert exempt == {redis}
 
 
+def test_the_policy_that_it_replaces_is_kept_in_a_file(attested: Workspace) -> None:
+    attested.answer("policy export$", out="defaultAdmissionRule: {evaluationMode: ALWAYS_DENY}\n")
+    done = attested.run(SCRIPT, "my-project")
+    assert done.returncode == 0, done.stderr
+    (kept,) = attested.path.glob("binauthz-policy-my-project-*.yaml")
+    assert kept.read_text() == "defaultAdmissionRule: {evaluationMode: ALWAYS_DENY}\n"
+    assert f"policy import {kept.name}" in done.stdout
+    exported, imported = (
+        attested.calls("gcloud container binauthz policy " + verb) for verb in ("export", "import")
+    )
+    assert exported[-1].endswith("export") and len(imported) == 1
+
+
 def test_a_second_run_changes_nothing(attested: Workspace) -> None:
     attested.answer("policy export", out="projects/my-project/attestors/built-by-cloud-build\n")
     attested.answer("clusters describe", out="PROJECT_SINGLETON_POLICY_ENFORCE\n")
@@ -73,5 +86,5 @@ def test_gcloud_has_each_command_and_option(attested: Workspace, tmp_path: Path)
     attested.answer("services list", out="run.googleapis.com\n")
     attested.run(SCRIPT, "my-project")
     used = gcloud_commands(attested)
-    assert len(used) == 7
+    assert len(used) == 8
     assert complaints(used, tmp_path) == []

@@ -103,6 +103,9 @@ def test_cost_is_reckoned_with_what_the_manifests_say(production: Rendered, stag
     assert cores(resources["requests"]["cpu"]) == cost.CORES_REQUESTED
     assert resources["requests"]["memory"] == f"{cost.MEMORY}Gi"
     assert target == round(100 * cost.TARGET)
+    redis = container_of(production.one("Deployment", "redis"))["resources"]["requests"]
+    assert (redis["cpu"], redis["memory"]) == ("250m", "512Mi")
+    assert (cost.REDIS_CORES, cost.REDIS_MEMORY) == (0.25, 0.5)
     least = {
         name: one.one("HorizontalPodAutoscaler", "maskserve")["spec"]["minReplicas"]
         for name, one in (("production", production), ("staging", staging))
@@ -116,6 +119,9 @@ def test_cost_is_reckoned_with_what_the_manifests_say(production: Rendered, stag
 
 def test_pods_are_added_before_they_are_fully_loaded() -> None:
     assert cost.TARGET * cost.CORES_REQUESTED < 0.8 * cost.CORES_USED
+    # As docs/cost.md advises on Autopilot's default machines, where a pod requests its limit.
+    assert cost.TARGET_OF_LIMIT * cost.CORES < 0.8 * cost.CORES_USED
+    assert f"target to {round(100 * cost.TARGET_OF_LIMIT)} %" in (DOCS / "cost.md").read_text()
 
 
 def test_a_caller_may_send_about_what_a_pod_answers(production: Rendered) -> None:

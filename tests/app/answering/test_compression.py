@@ -25,7 +25,10 @@ def test_text_for_browsers_is_compressed_if_they_accept_it(client: FlaskClient, 
 def test_a_compressed_file_that_a_browser_has_is_not_sent_again(client: FlaskClient) -> None:
     etag = client.get("/static/viewer/looks/frame.css", headers=GZIP).headers["ETag"]
     assert etag.startswith("W/")
-    assert client.get("/static/viewer/looks/frame.css", headers={**GZIP, "If-None-Match": etag}).status_code == 304
+    assert (
+        client.get("/static/viewer/looks/frame.css", headers={**GZIP, "If-None-Match": etag}).status_code
+        == 304
+    )
 
 
 def test_a_part_of_a_file_and_data_are_sent_as_they_are(client: FlaskClient, png: bytes) -> None:

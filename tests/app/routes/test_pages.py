@@ -35,7 +35,9 @@ def assert_plain_page(response: TestResponse) -> None:
         assert 'type="application/json"' in attributes or ('src="/static/' in attributes and not content)
     form = r'<form id="upload" class="[^"]*" method="post" action="/" enctype="multipart/form-data">'
     assert re.search(form, response.text)
-    assert re.search(r'<label for="image"[^>]*>.*<input id="image" name="image" type="file"', response.text, re.S)
+    assert re.search(
+        r'<label for="image"[^>]*>.*<input id="image" name="image" type="file"', response.text, re.S
+    )
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy
     assert set(re.findall("script-src ([^;]+)", policy)) <= {"'self'"}
