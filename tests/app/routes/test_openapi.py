@@ -114,7 +114,7 @@ def test_requests_made_up_from_the_document_are_answered_as_it_says(case: schema
     # Of several images a bad one is refused by itself, and the answer is 200.
     excluded = [negative_data_rejection] if several else []
     if "render" in case.path:
-        # The document cannot say which outputs need the picture; where none is read, any page and channel will do.
+        # The document cannot say which outputs need the picture; where none is read, any channel will do.
         excluded += [positive_data_acceptance, negative_data_rejection]
     case.call_and_validate(excluded_checks=excluded)
 
