@@ -61,18 +61,6 @@ number=$found
 accounts=$project.iam.gserviceaccount.com
 pool=projects/$number/locations/global/workloadIdentityPools/github
 
-# In place of the function of this name in platform.sh, which enables what the cluster needs.
-enable_apis() {
-    local api wanted=(iam iamcredentials sts) missing=()
-    [[ $deploy_to == gke ]] || wanted+=(artifactregistry logging ondemandscanning run secretmanager storage)
-    there gcloud services list --enabled --format='value(config.name)' \
-        || fail "could not list the APIs that are enabled in project $project"
-    for api in "${wanted[@]/%/.googleapis.com}"; do
-        has_line "$found" "$api" || missing+=("$api")
-    done
-    [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
-}
-
 # Only jobs of this repository get a token, and of those only jobs on main, hotfix/* or a tag v*: not those of pull requests.
 # Accounts are bound to numbers, not to the subject: that has the names of owner and repository, and since July 2026, for
 # new and renamed repositories, also their numbers. A job outside of all environments has no claim `environment`.
@@ -128,7 +116,9 @@ require_accounts() {
 # admit ACCOUNT MEMBER: lets jobs act as an account.
 admit() { bind "$2" roles/iam.workloadIdentityUser 'iam service-accounts' "$1@$accounts"; }
 
-enable_apis
+apis=(iam iamcredentials sts)
+[[ $deploy_to == gke ]] || apis+=(artifactregistry logging ondemandscanning run secretmanager storage)
+enable_missing "${apis[@]}"
 if [[ $deploy_to == cloud-run ]]; then equip_cloud_run; else require_accounts; fi
 create_provider
 admit "$builder" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"

@@ -2,16 +2,22 @@
 # What everything else stands on: APIs, accounts, buckets, keys.
 
 enable_apis() {
-    local wanted missing=() api
+    local wanted
     wanted=(
         artifactregistry certificatemanager cloudbuild compute container containeranalysis containerfilesystem iam
         iamcredentials logging monitoring ondemandscanning pubsub run secretmanager storage
     )
     [[ ! $source_repository ]] || wanted+=(sourcerepo)
     [[ ! $budget ]] || wanted+=(cloudbilling billingbudgets)
+    enable_missing "${wanted[@]}"
+}
+
+# enable_missing API…: enables those of these APIs that are not enabled.
+enable_missing() {
+    local api missing=()
     there gcloud services list --enabled --format='value(config.name)' \
         || fail "could not list the APIs that are enabled in project $project"
-    for api in "${wanted[@]/%/.googleapis.com}"; do
+    for api in "${@/%/.googleapis.com}"; do
         has_line "$found" "$api" || missing+=("$api")
     done
     [[ ${#missing[@]} -eq 0 ]] || change "enable ${missing[*]}" gcloud services enable "${missing[@]}"
