@@ -1,6 +1,6 @@
 /** All pictures: one table of them, settings for all, and their tables as files. */
 
-import { make, save } from "../dom.js";
+import { make, oncePerFrame, save } from "../dom.js";
 import { buildLargeDialog } from "../later/large-dialog.js";
 import { counted, number } from "../units.js";
 import { lookAt, on, visit } from "../visit.js";
@@ -24,7 +24,6 @@ const cancel = make("button", { type: "button", textContent: "Cancel", hidden: t
 const taking = make("p", { className: "hint" });
 const problem = make("p", { className: "inline-problem", hidden: true });
 let abort = null;
-let isAsked = false;
 
 progress.setAttribute("aria-label", "Pictures that are done or have failed");
 effect.setAttribute("role", "status");
@@ -32,7 +31,7 @@ taking.setAttribute("role", "status");
 problem.setAttribute("role", "alert");
 const dialog = await build();
 
-on("pictures current filter edits units", soon);
+on("pictures current filter edits units", oncePerFrame(() => dialog.open && show())); // uploads report often
 settings.addEventListener("change", showSettings);
 settings.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -55,16 +54,6 @@ export function openSeries() {
   taking.textContent = "";
   dialog.showModal();
   show();
-}
-
-/** Show changes once for each frame: uploads report their progress many times. */
-function soon() {
-  if (!dialog.open || isAsked) return;
-  isAsked = true;
-  requestAnimationFrame(() => {
-    isAsked = false;
-    if (dialog.open) show();
-  });
 }
 
 function show() {

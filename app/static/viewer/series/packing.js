@@ -1,5 +1,7 @@
 /** Packing: zip files. Their content is stored as it is, since most of it is PNGs, which do not get smaller. */
 
+import { Problem } from "../requests.js";
+
 const MOST_ENTRIES = 0xffff; // without the extension ZIP64, which not all programs read
 const MOST_BYTES = 0xffffffff;
 const UTF8_NAMES = 0x0800; // flag
@@ -15,7 +17,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
  * A zip file, a Blob.
  *
  * @param files [name, content], with the content as text or Uint8Array
- * @throws RangeError if they are too many or too large for one
+ * @throws Problem if they are too many or too large for one
  */
 export function packed(files) {
   const parts = [];
@@ -35,7 +37,7 @@ export function packed(files) {
   }
   const length = directory.reduce((sum, part) => sum + part.length, 0);
   if (files.length > MOST_ENTRIES || at + length > MOST_BYTES)
-    throw new RangeError("A zip file has at most 65,535 files and 4 GB.");
+    throw new Problem("The zip file would be too large", "It has at most 65,535 files and 4 GB: take fewer pictures.");
   const counts = [[2, files.length], [2, files.length], [4, length], [4, at], [2, 0]];
   const end = fields([4, 0x06054b50], [2, 0], [2, 0], ...counts);
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
