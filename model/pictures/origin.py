@@ -26,7 +26,7 @@ class Axes:
         return dict(self.of_pages).get("c", 1)
 
     def is_of_channel(self, page: int, channel: int) -> bool:
-        """Whether a page belongs to one of these channels; both are counted from 0."""
+        """Whether a page is of one of these channels; both are counted from 0."""
         for name, size in self.of_pages:
             if name == "c":
                 return page % size == channel

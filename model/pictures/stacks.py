@@ -23,7 +23,7 @@ from model.pictures.limits import (
     most_memory_needed,
 )
 from model.pictures.opening import ALLOCATED_ON_OPENING, open_picture, orientation_of, pixel_size_of
-from model.pictures.origin import NOT_TOLD, Axes
+from model.pictures.origin import Axes
 from model.pictures.projection import Projection, check_sizes_alike, memory_beside, project
 from model.pictures.tiff_layout import Layout
 from model.pictures.vetting import vetted
@@ -44,15 +44,18 @@ def project_tiff(layouts: Sequence[Layout], axes: Axes, wanted: Wanted) -> Store
         PagesDiffer: the pages differ in size or kind.
         NoSuchChannel: there is no such channel.
     """
-    if axes.channels > 1 and layouts[0].channels == 1:
-        channel, wanted = wanted.channel, replace(wanted, channel=None)
-        if channel is None:
-            stored = project_tiff(layouts, NOT_TOLD, wanted)
-        else:
-            check_channel(axes.channels, channel)
-            own = [one for page, one in enumerate(layouts) if axes.is_of_channel(page, channel)]
-            stored = project_tiff(own, NOT_TOLD, wanted)
-        return replace(stored, pages=len(layouts), channels=axes.channels)
+    if axes.channels == 1 or layouts[0].channels > 1:
+        return _projected_tiff(layouts, wanted)
+    pages, channel = layouts, wanted.channel
+    if channel is not None:
+        check_channel(axes.channels, channel)
+        pages = [layout for page, layout in enumerate(layouts) if axes.is_of_channel(page, channel)]
+    stored = _projected_tiff(pages, replace(wanted, channel=None))
+    return replace(stored, pages=len(layouts), channels=axes.channels)
+
+
+def _projected_tiff(layouts: Sequence[Layout], wanted: Wanted) -> Stored:
+    """Return the projection of these pages. Raises PictureTooLarge, PagesDiffer."""
     first, limits, how = layouts[0], wanted.limits, wanted.projection
     for number, layout in enumerate(layouts):
         check_sizes_alike(number, first.size, layout.size)
