@@ -32,6 +32,23 @@ resource "google_storage_bucket_iam_member" "this" {
   member = local.member[each.value.account]
 }
 
+# Where `gcloud run deploy --source` puts the function's sources, by this name.
+resource "google_storage_bucket" "function" {
+  project                     = var.project
+  name                        = "run-sources-${var.project}-${var.region}"
+  location                    = upper(var.region)
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
+  depends_on                  = [google_project_service.this]
+}
+
+resource "google_storage_bucket_iam_member" "function" {
+  bucket = google_storage_bucket.function.name
+  role   = "roles/storage.objectViewer"
+  member = local.member["function-build"]
+}
+
 resource "google_storage_bucket_iam_member" "pods" {
   for_each   = local.pods
   bucket     = google_storage_bucket.this["models"].name

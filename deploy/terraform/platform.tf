@@ -25,7 +25,7 @@ locals {
     build          = ["logging.logWriter", "ondemandscanning.admin"]
     deploy         = ["logging.logWriter", "container.developer", "cloudbuild.builds.viewer", "containeranalysis.occurrences.viewer", "serviceusage.serviceUsageViewer"]
     tools          = ["logging.logWriter"]
-    function-build = ["run.builder"]
+    function-build = ["logging.logWriter"]
   }
   member = { for name, account in google_service_account.this : name => "serviceAccount:${account.email}" }
   # The pods of an overlay, by workload identity.

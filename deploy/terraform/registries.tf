@@ -40,7 +40,10 @@ resource "google_artifact_registry_repository" "tools" {
   repository_id = "maskserve-tools"
   format        = "DOCKER"
   description   = "Images in which builds run"
-  depends_on    = [google_project_service.this]
+  docker_config {
+    immutable_tags = true
+  }
+  depends_on = [google_project_service.this]
 }
 
 resource "google_artifact_registry_repository" "docker_hub" {
@@ -57,6 +60,18 @@ resource "google_artifact_registry_repository" "docker_hub" {
   depends_on = [google_project_service.this]
 }
 
+# Where `gcloud run deploy --source` puts the function's image, by this name. Made here, so that the account that builds
+# it can be given the role on this repository alone: roles/run.builder would let it change every image of the project,
+# the one in which deployments run included, and read every bucket.
+resource "google_artifact_registry_repository" "function" {
+  project       = var.project
+  location      = var.region
+  repository_id = "cloud-run-source-deploy"
+  format        = "DOCKER"
+  description   = "Image of the function"
+  depends_on    = [google_project_service.this]
+}
+
 locals {
   # Who reads and who writes which repository.
   registry_access = {
@@ -66,8 +81,9 @@ locals {
       docker-hub      = ["nodes", "build", "tools"]
     }
     writer = {
-      maskserve       = ["build"]
-      maskserve-tools = ["tools"]
+      maskserve               = ["build"]
+      maskserve-tools         = ["tools"]
+      cloud-run-source-deploy = ["function-build"]
     }
   }
 }
@@ -89,6 +105,7 @@ resource "google_artifact_registry_repository_iam_member" "this" {
     google_artifact_registry_repository.maskserve,
     google_artifact_registry_repository.tools,
     google_artifact_registry_repository.docker_hub,
+    google_artifact_registry_repository.function,
   ]
 }
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ SCRIPTS = "\n".join(file.read_text() for file in sorted((ROOT / "scripts" / "gcp
 hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is missing, which reads Terraform's language")
 
 
+@cache
 def parsed(text: str) -> dict[str, Any]:
     document: dict[str, Any] = hcl2.loads(text)
     return document
@@ -130,7 +132,9 @@ def test_it_makes_the_buckets_and_topics_of_the_script() -> None:
         ("google_storage_bucket", set(re.findall(r"^\s+bucket (\w+)$", SCRIPTS, re.MULTILINE))),
         ("google_pubsub_topic", {"images", "results", "dead-letters"}),
     ):
-        (body,) = (body for found, _, body in resources(parsed(TEXT)) if found == of_type)
+        body = next(
+            body for found, _, body in resources(parsed(TEXT)) if found == of_type and "for_each" in body
+        )
         assert made
         assert made <= set(re.findall(r'"([\w-]+)"', str(body["for_each"]))), of_type
 
@@ -143,6 +147,43 @@ def test_it_gives_the_roles_of_the_script() -> None:
     for service in re.findall(r'"roles/(\w+)\.\$\{', TEXT):  # their ends are in lists and keys of maps
         given |= {f"{service}.{name}" for name in given | set(re.findall(r"(\w+) += {", TEXT))}
     assert in_script - given == set()
+
+
+def value_of(name: str) -> Any:
+    """The local value, of lists and maps with texts in them."""
+    value = next(entry[name] for entry in parsed(TEXT)["locals"] if name in entry)
+    return json.loads(json.dumps(value).replace('\\"', ""))
+
+
+def test_no_account_may_do_more_in_the_project_than_in_the_script() -> None:
+    found = re.findall(r'bind "\$\(member maskserve-([\w-]+)\)" roles/([\w.]+) projects', SCRIPTS)
+    triggers = {("build", "source.reader"), ("deploy", "source.reader")}  # which the module does not make
+    in_module = {
+        (account, role)
+        for account, roles in value_of("roles").items()
+        if account[:2] != "__"
+        for role in roles
+    }
+    assert in_module == set(found) - triggers
+
+
+def test_no_account_may_change_more_repositories_than_in_the_script() -> None:
+    in_module = {
+        (account, repository)
+        for repository, accounts in value_of("registry_access")["writer"].items()
+        if repository[:2] != "__"
+        for account in accounts
+    }
+    bound = r"maskserve-([\w-]+)\)\" roles/artifactregistry.writer[\\\s]+'artifacts repositories' ([\w-]+) "
+    assert in_module == set(re.findall(bound, SCRIPTS))
+    made = set(re.findall(r"^ +repository ([\w-]+) --", SCRIPTS, re.MULTILINE))
+    assert made == set(re.findall(r'repository_id = "([\w-]+)"', TEXT))
+
+
+def test_the_image_in_which_deployments_run_cannot_be_exchanged_under_its_tag() -> None:
+    (tools,) = (body for _, name, body in resources(parsed(TEXT)) if name == "tools")
+    assert tools["docker_config"][0]["immutable_tags"] is True
+    assert "repository maskserve-tools --description='Images in which builds run' --immutable-tags" in SCRIPTS
 
 
 def test_who_deploys_may_tag_images_and_no_more() -> None:
