@@ -1,4 +1,4 @@
-"""Estimate what the service costs on GKE: python -m scripts.cost --price c4-standard-4=0.21 --premium 0.12
+"""Estimate what the service costs: python -m scripts.cost --price c4-standard-4=0.21 --premium 0.12
 
 Prints the tables of docs/cost.md, which explains the inputs. The default prices are examples: look yours up.
 """
@@ -40,6 +40,9 @@ BALANCER = 0.025  # up to five rules of global load balancers, and as much for t
 NAT_MACHINE, NAT_ADDRESS = 0.0014, 0.005
 PREMIUM = 0.10  # a guess: what Autopilot adds to the price of a machine that a ComputeClass names
 SPOT = 0.4  # a guess: share of the price that Spot machines cost
+RUN_CORE_SECOND, RUN_GIB_SECOND, RUN_MILLION = 0.000024, 0.0000025, 0.40  # Cloud Run, while requests run
+VERTEX_MACHINE = 0.2233  # n2-standard-4, the default of deploy/vertex/deploy.py, on Vertex AI
+VERTEX_TARGET = 0.6  # of all cores: at which Vertex AI adds machines by default
 DEFAULT_POD = CORES * POD_CORE + MEMORY * POD_GIB  # for what it requests, on machines that Autopilot chooses
 
 
@@ -79,9 +82,10 @@ def a_million(model: str, instructions: str, pod_price: float, busy_cores: float
 
 
 def tables(prices: Mapping[str, float], premium: float, spot: float) -> str:
-    """Two tables in Markdown: of a million pictures, and of a month without any."""
-    machines = [replace(one, price=prices.get(one.name, one.price) * (1 + premium)) for one in MACHINES]
-    return f"{_million(machines)}\n\n{_idle(machines[0], spot)}"
+    """Three tables in Markdown: on GKE a million pictures, and a month without any; both elsewhere."""
+    plain = [replace(one, price=prices.get(one.name, one.price)) for one in MACHINES]
+    machines = [replace(one, price=one.price * (1 + premium)) for one in plain]
+    return f"{_million(machines)}\n\n{_idle(machines[0], spot)}\n\n{_elsewhere(plain[0])}"
 
 
 def _million(machines: Sequence[Machine]) -> str:
@@ -114,7 +118,7 @@ def _idle(machine: Machine, spot: float) -> str:
     rows += [
         ("cluster", CLUSTER, CLUSTER),
         ("load balancers, global and internal", 2 * BALANCER, 2 * BALANCER),
-        ("Cloud NAT", *nat),
+        ("Cloud NAT", nat[0], nat[1]),
         ("Redis", redis, redis),
     ]
     rows.append(("**together**", sum(row[1] for row in rows), sum(row[2] for row in rows)))
@@ -123,6 +127,27 @@ def _idle(machine: Machine, spot: float) -> str:
         "|---|---|---|",
     ]
     lines += [f"| {what} | ${HOURS * price:.0f} | ${HOURS * other:.0f} |" for what, price, other in rows]
+    return "\n".join(lines)
+
+
+def _elsewhere(machine: Machine) -> str:
+    """Of nuclei, with AMX and with AVX2, since platforms do not promise either."""
+    share = CORES_USED / CORES  # of its cores that a process can use
+    instance = CORES * RUN_CORE_SECOND + MEMORY * RUN_GIB_SECOND
+    rows = [
+        (
+            f"Docker on {machine.name}",
+            machine.price,
+            lambda cpu: machine.price * cpu / (machine.cores * share),
+        ),
+        ("Cloud Run", 0, lambda cpu: 3600 * instance * cpu / CORES_USED + RUN_MILLION),
+        ("Vertex AI endpoint", VERTEX_MACHINE, lambda cpu: VERTEX_MACHINE * cpu / (4 * VERTEX_TARGET)),
+        ("Vertex AI batch", 0, lambda cpu: VERTEX_MACHINE * cpu / (4 * share)),
+    ]
+    lines = ["| elsewhere | a month without pictures | a million nuclei, AMX | AVX2 |", "|---|---|---|---|"]
+    for name, idle, price in rows:
+        amx, avx2 = (price(CPU_SECONDS["nuclei", one] * 1e6 / 3600) for one in ("AMX", "AVX2"))
+        lines.append(f"| {name} | ${HOURS * idle:.0f} | ${amx:.2f} | ${avx2:.2f} |")
     return "\n".join(lines)
 
 

@@ -29,7 +29,7 @@ same() {
     there "$@" || return 1
     [[ $found == "$wanted" ]] \
         || fail "$what already exists with ${found:-another value} instead of $wanted. Use that value, or delete the" \
-            "resource first (docs/deploy-gcp.md, Remove everything)."
+            "resource first (docs/gcp-project.md, Remove everything)."
 }
 
 # change WHAT COMMAND…: prints WHAT and runs the command; in a dry run, prints both.

@@ -30,7 +30,7 @@ account() {
             gcloud iam service-accounts create "$1" --display-name="MaskServe: $2"
 }
 
-# create_key SECRET: API keys of the service. Each enabled version is a key (docs/deploy-gcp.md, "Change the key").
+# create_key SECRET: API keys of the service. Each enabled version is a key (docs/operate-gcp.md, "Change the key").
 create_key() {
     there gcloud secrets describe "$1" \
         || change "create secret $1" gcloud secrets create "$1" --replication-policy=user-managed --locations="$region"

@@ -13,7 +13,7 @@ create_triggers() {
         bind "$(member maskserve-deploy)" roles/source.reader projects "$project"
         trigger cloud-source-repositories triggerTemplate.repoName --repo "$source_repository"
     else
-        echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/deploy-gcp.md."
+        echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/releases.md."
     fi
 }
 

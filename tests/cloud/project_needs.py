@@ -166,7 +166,7 @@ def _buckets_and_keys(project: Project) -> Iterator[str]:
         secret = project.things["secrets", key]
         if (secret.get("replication-policy"), secret.get("locations")) != ("user-managed", REGION):
             yield f"the secret {key} leaves {REGION}"
-        # As `openssl rand -hex 24 | tr -d '\n'` of docs/deploy-gcp.md, "Change the key".
+        # As `openssl rand -hex 24 | tr -d '\n'` of docs/operate-gcp.md, "Change the key".
         if not re.fullmatch("[0-9a-f]{48}", project.written.get(key, "")):
             yield f"the key in {key} is not 24 bytes in hexadecimal digits"
     if len(set(project.written.values())) != len(KEYS):
@@ -287,7 +287,7 @@ def _builds(project: Project) -> Iterator[str]:
     ):
         yield "the image of the steps is built by another file"
     pushes = ("branch-pattern", "^(main|hotfix/.+)$")
-    triggers = {  # docs/deploy-gcp.md, "Deploy"
+    triggers = {  # docs/operate-gcp.md, "Release"
         "build": (*pushes, "cloudbuild.yaml", "maskserve-build"),
         "staging": (*pushes, "cloudbuild-deploy.yaml", "maskserve-deploy"),
         "production": ("tag-pattern", "^v.*", "cloudbuild-deploy.yaml", "maskserve-deploy"),
@@ -311,7 +311,7 @@ def _builds(project: Project) -> Iterator[str]:
     if connected and connected["maskserve"].get("remote-uri") != "https://github.com/us/maskserve.git":
         yield "the connected repository is another"
     if connected and connected["maskserve"].get("connection") != "maskserve":
-        yield "the repository is not of the connection that docs/deploy-gcp.md removes"
+        yield "the repository is not of the connection that docs/gcp-project.md removes"
     of_builds = ("builds triggers", "builds connections", "builds repositories", "artifacts docker images")
     for options in (options for kind in of_builds for options in project.of_kind(kind).values()):
         if options.get("region") != REGION:
@@ -333,11 +333,11 @@ def _as_by_hand(project: Project) -> Iterator[str]:
 
 
 def _removal(project: Project) -> Iterator[str]:
-    """The commands that docs/deploy-gcp.md removes everything by find all of it, where they look."""
+    """The commands that docs/gcp-project.md removes everything by find all of it, where they look."""
     rest = Project()
     rest.become(project)
     rest.fails, rest.answers = {}, {}
-    for words in in_docs("deploy-gcp.md"):
+    for words in in_docs("gcp-project.md"):
         here = words[1:]
         if "delete" not in here or here[0] == "projects":
             continue
@@ -346,7 +346,7 @@ def _removal(project: Project) -> Iterator[str]:
         try:
             rest.answer(here)
         except Refused as refusal:
-            yield f"docs/deploy-gcp.md removes what is not there: {refusal}"
+            yield f"docs/gcp-project.md removes what is not there: {refusal}"
     by_words = {  # removed with what they are in, or told in a sentence
         "artifacts docker images",
         "billing budgets",
@@ -362,5 +362,5 @@ def _removal(project: Project) -> Iterator[str]:
     }
     rest.things.pop(("compute networks subnets", "default"))
     yield from (
-        f"docs/deploy-gcp.md leaves {kind} {name}" for kind, name in rest.things if kind not in by_words
+        f"docs/gcp-project.md leaves {kind} {name}" for kind, name in rest.things if kind not in by_words
     )

@@ -18,6 +18,7 @@ from workspace import ROOT
 
 _PROJECT = f"projects {NAME}"
 KEYS = ("maskserve-api-key", "maskserve-events-key")
+PAGES = ("deploy-gcp.md", "gcp-project.md", "operate-gcp.md", "releases.md")
 
 TOOLS: Any = yaml.safe_load((ROOT / "scripts/gcp/builder/cloudbuild.yaml").read_text())
 BUILDS = {"maskserve-build": BUILD, "maskserve-deploy": DEPLOY, "maskserve-tools": TOOLS}
@@ -82,9 +83,9 @@ def step_commands(account: str) -> tuple[str, ...]:
 
 
 @cache
-def in_docs(page: str) -> tuple[list[str], ...]:
-    """The commands of gcloud in the blocks of a page, word by word."""
-    text = re.sub(r"\\\n +", "", (ROOT / "docs" / page).read_text())
+def in_docs(*pages: str) -> tuple[list[str], ...]:
+    """The commands of gcloud in the blocks of pages, word by word."""
+    text = "".join(re.sub(r"\\\n +", "", (ROOT / "docs" / page).read_text()) for page in pages)
     commands = re.findall(r"^ *(?:KEY=\$\()?(?:[^`\n]*\| )?(gcloud [^)`\n]*)", text, re.MULTILINE)
     return tuple(shlex.split(command) for command in commands)
 
@@ -125,7 +126,7 @@ def missing_apis(project: Project) -> Iterator[str]:
         "containerfilesystem": "nodes stream images",
     }
     commands = [command for account in BUILDS for command in step_commands(account)]
-    used = [*commands, *map(" ".join, (*in_docs("deploy-gcp.md"), *in_docs("releases.md"), *project.calls))]
+    used = [*commands, *map(" ".join, (*in_docs(*PAGES), *project.calls))]
     for command in used:
         if command.startswith("gcloud ") and (api := api_of(command.split()[1:])):
             needed[api] = command

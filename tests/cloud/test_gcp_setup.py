@@ -13,7 +13,7 @@ from google_monitoring import resource
 from google_project import Project, api_of
 from monitoring_needs import OF_ABSENCE, RELEASED
 from project_needs import lacking
-from project_rights import in_docs
+from project_rights import PAGES, in_docs
 from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
 from workspace import ROOT
 
@@ -346,7 +346,7 @@ def test_the_records_that_somebody_has_to_set_are_printed_first_those_for_certif
 
 
 def test_the_documentation_has_every_account_in_its_table(finished: Project) -> None:
-    rows = re.findall(r"^\| `(maskserve-[a-z-]+)`", (ROOT / "docs/deploy-gcp.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(maskserve-[a-z-]+)`", (ROOT / "docs/gcp-project.md").read_text(), re.MULTILINE)
     assert sorted(rows) == sorted(finished.of_kind("iam service-accounts"))
 
 
@@ -392,7 +392,7 @@ def test_gcloud_has_each_command_and_option_that_is_used(
 ) -> None:
     assert cloud.set_up(*SOURCE_REPOSITORIES).returncode == 0
     assert cloud.set_up(*SOURCE_REPOSITORIES, "--alert-email", "day@example.org").returncode == 0
-    commands = [*in_docs("deploy-gcp.md"), *in_docs("releases.md"), *finished.calls, *cloud.project.calls]
+    commands = [*in_docs(*PAGES), *finished.calls, *cloud.project.calls]
     # One of those that differ in names and values alone: gcloud takes a tenth of a second for each.
     values = re.compile(r"=\S*|\S+[@/]\S+|\S*(?:maskserve|my-project)\S*")
     used = {values.sub("", " ".join(words)): shlex.join(words) for words in commands}
