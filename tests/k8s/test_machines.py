@@ -1,9 +1,8 @@
-"""Machines: GKE takes the ComputeClass, pods fit its machines, and the pages say what the manifests say."""
+"""Machines: pods fit its machines, and the pages say what the manifests say."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from rendering import K8S, OVERLAYS, Manifest, Rendered, container_of, pod_of, render
@@ -12,31 +11,6 @@ from scripts import cost
 
 DOCS = K8S.parent / "docs"
 SELECTOR = "cloud.google.com/compute-class"
-
-# Of https://cloud.google.com/kubernetes-engine/docs/reference/crds/computeclass, what could be of use here.
-# GKE's definition cannot be had without a cluster.
-FIELDS: dict[str, Any] = {
-    "activeMigration": {"optimizeRulePriority": bool},
-    "nodePoolAutoCreation": {"enabled": bool},
-    "priorities": [{"machineFamily": str, "minCores": int, "minMemoryGb": int, "spot": bool}],
-    "whenUnsatisfiable": ("DoNotScaleUp", "ScaleUpAnyway"),
-}
-
-
-def faults(value: Any, expected: Any, path: str = "spec") -> list[str]:
-    """Where a part of a ComputeClass is not as Google describes it."""
-    if isinstance(expected, dict):
-        return [
-            fault
-            for name, part in value.items()
-            for fault in (
-                faults(part, expected[name], f"{path}.{name}") if name in expected else [f"{path}.{name}"]
-            )
-        ]
-    if isinstance(expected, list):
-        return [fault for part in value for fault in faults(part, expected[0], path)]
-    fits = value in expected if isinstance(expected, tuple) else type(value) is expected
-    return [] if fits else [f"{path}: {value}"]
 
 
 def class_of(rendered: Rendered) -> Manifest:
@@ -51,13 +25,6 @@ def cores(quantity: str) -> float:
 @pytest.fixture(scope="module")
 def staging(kustomize: None) -> Rendered:
     return render(K8S / "overlays" / "staging")
-
-
-def test_the_class_has_only_fields_and_values_that_gke_knows(rendered: Rendered) -> None:
-    found = class_of(rendered)
-    assert found["apiVersion"] == "cloud.google.com/v1"
-    assert faults(found["spec"], FIELDS) == []
-    assert faults({"priorities": [{"machineFamilly": "c4", "spot": "true"}]}, FIELDS)
 
 
 def test_all_servers_ask_for_the_class_that_there_is(rendered: Rendered) -> None:
