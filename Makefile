@@ -10,6 +10,8 @@ MLFLOW_PORT ?= 5000
 # Processes that run tests: one more than cores, since many tests wait for a server, a browser or a clock.
 WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTS ?=
+# What `make test` and `make lint` need: the environments, each with its lock.
+TESTED := $(VENV)/.ready-dev $(foreach name,kserve function checkov helm,$(VENV)/$(name)/.ready)
 # Tests start a few hundred processes: Python keeps what it compiles, whatever the shell says, rather than do it in each.
 KEPT := PYTHONDONTWRITEBYTECODE=
 # The files with tests for the second pass, which then need not look through all others.
@@ -17,24 +19,21 @@ ALONE = $(shell grep -rl --include='*.py' 'mark[.]alone' tests)
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
-.PHONY: run dev test lint full experiments mlflow train bench events wheel image locks screenshots check-k8s clean
+.PHONY: run dev test lint full experiments mlflow train bench events wheel image locks screenshots clean
 
 run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKSERVE_*)
 	$(BIN)/uwsgi uwsgi.ini
 
-test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run all tests, or those in TESTS
+test: $(TESTED)  ## run all tests, or those in TESTS
 	$(KEPT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS) || [ $$? = $(NONE) ]
 	$(KEPT) $(BIN)/python -m pytest -m alone $(or $(TESTS),$(ALONE)) || [ $$? = $(NONE) ]
 
-dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
+dev: $(TESTED)  ## set up what `make test` and `make lint` need
 
 lint: $(VENV)/.ready-dev  ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-
-check-k8s: $(VENV)/.ready-dev $(VENV)/checkov/.ready $(VENV)/helm/.ready  ## test k8s/, with checkov's policies and Helm
-	$(BIN)/python -m pytest tests/k8s
 
 full: $(VENV)/.ready-full  ## also install TensorFlow, to train, import and export models
 
@@ -104,13 +103,13 @@ $(VENV)/kserve/.ready: locks/kserve.txt | $(BIN)/python
 	$(VENV)/kserve/bin/pip $(PIP) -r locks/kserve.txt
 	touch $@
 
-# And checkov: it is larger than the service, and `make test` does not need it.
+# And checkov. It is large, and few of its modules are used: they are compiled when they are, not all beforehand.
 $(VENV)/checkov/.ready: locks/checkov.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/checkov
-	$(VENV)/checkov/bin/pip $(PIP) -r locks/checkov.txt
+	$(VENV)/checkov/bin/pip $(PIP) -r locks/checkov.txt --no-compile
 	touch $@
 
-# And Helm's library, for the same reason.
+# And Helm's library.
 $(VENV)/helm/.ready: locks/helm.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/helm
 	$(VENV)/helm/bin/pip $(PIP) -r locks/helm.txt

@@ -66,7 +66,7 @@ def test_pull_requests_run_the_script_that_cloud_build_runs_and_get_no_secret_an
     assert "pull_request_target" not in workflow[True]
     (job,) = workflow["jobs"].values()
     assert job["permissions"] == {"contents": "read"}
-    assert runs(job).rstrip().endswith("builder bash .ci/run")
+    assert runs(job).rstrip().endswith("builder bash .ci/run gcloud kubectl")
     assert "secrets." not in (FOLDER / "test.yml").read_text()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -52,8 +53,19 @@ def cloud(workspace: Workspace, cluster: KubeApi) -> Workspace:
     workspace.answer("versions access 1 --secret=maskserve-events-key", out="the-function-key-0123456789")
     workspace.answer(r"^kubectl (kustomize|\S+ (apply|create|delete|get) )", run=[kubectl])
     workspace.answer("port-forward", run=[sys.executable, str(HERE / "stub_service.py")])
+    have_what_tests_need(workspace)
     cluster.configure(workspace.folder)
     for file in (workspace.path / "k8s").rglob("*.yaml"):  # as docs/deploy-gcp.md tells people
         file.write_text(file.read_text().replace("maskserve.example.com", "segment.example.org"))
     serve(workspace, {})
     return workspace
+
+
+def have_what_tests_need(workspace: Workspace) -> None:
+    """Put there what .ci/run looks for and this machine lacks, and environments of Python."""
+    programs = re.findall(r"installed=\(\n(.*)\n\)", (workspace.path / ".ci/run").read_text())[0].split()
+    workspace.stand_in(*(name for name in programs if name != "make" and not shutil.which(name)))
+    for name in ("actionlint", "hadolint", "zizmor"):
+        workspace.program(f".venv/bin/{name}")
+    for name in ("checkov/bin/checkov", *(f"{one}/bin/python" for one in ("function", "helm", "kserve"))):
+        workspace.program(f".venv/{name}")

@@ -77,6 +77,17 @@ def test_a_build_that_goes_well_tests_builds_scans_and_lists_what_is_inside(clou
     assert listed.endswith("=" + BUILD["artifacts"]["objects"]["paths"][0])
 
 
+@pytest.mark.parametrize("tool", ["checkov/bin/checkov", "helm/bin/python", "bin/zizmor"])
+def test_a_build_in_which_tests_would_be_skipped_for_want_of_a_tool_fails(
+    cloud: Workspace, tool: str
+) -> None:
+    (cloud.path / ".venv" / tool).unlink()
+    failed, said = build(cloud, last="test")
+    assert failed == "test"
+    assert f".ci/run: .venv/{tool} is missing" in said
+    assert cloud.calls("make") == ["make dev"]
+
+
 def test_a_build_cannot_deploy(cloud: Workspace) -> None:
     build(cloud)
     assert (

@@ -44,6 +44,12 @@ class Workspace:
         for name in names:
             (self.folder / "bin" / name).symlink_to(HERE / "stand_in.sh")
 
+    def program(self, name: str) -> None:
+        """Have one in the copy that does nothing, well."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to("/bin/true")
+
     def answer(
         self,
         to: str,

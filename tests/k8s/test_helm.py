@@ -25,9 +25,7 @@ with helm_python.Chart.load(sys.argv[1]) as chart:
     print(json.dumps(chart.render(values=json.load(sys.stdin), name="release", namespace="somewhere")))
 """
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="Helm's library is missing: make check-k8s gets it"
-)
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="Helm's library is missing: make dev gets it")
 
 
 def run_helm(values: dict[str, Any], chart: Path = CHART) -> subprocess.CompletedProcess[str]:
