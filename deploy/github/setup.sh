@@ -71,6 +71,11 @@ create_provider() {
     condition="assertion.repository_id == '$repository_id'"
     condition+=" && (assertion.ref == 'refs/heads/main' || assertion.ref.startsWith('refs/heads/hotfix/')"
     condition+=" || assertion.ref.startsWith('refs/tags/v'))"
+    if there gcloud iam workload-identity-pools describe github "${at[@]}" --format='value(state)' \
+        && [[ $found == DELETED ]]; then
+        fail "workload identity pool github was deleted, which Google completes after 30 days. Restore it:
+    gcloud iam workload-identity-pools undelete github --location=global"
+    fi
     there gcloud iam workload-identity-pools describe github "${at[@]}" \
         || change "create workload identity pool github" gcloud iam workload-identity-pools create github "${at[@]}" \
             --display-name=GitHub

@@ -37,6 +37,8 @@ resource "google_compute_firewall" "proxies" {
   name          = "maskserve-from-proxies"
   network       = google_compute_network.this.id
   source_ranges = [local.proxies]
+  # Only the cluster's nodes.
+  target_service_accounts = [google_service_account.this["nodes"].email]
   allow {
     protocol = "tcp"
     ports    = ["8080"]
@@ -111,6 +113,15 @@ resource "google_compute_global_address" "this" {
   project    = var.project
   name       = each.key
   depends_on = [google_project_service.this]
+}
+
+# k8s/components/gateway names it. Without one, load balancers take TLS 1.0.
+resource "google_compute_ssl_policy" "this" {
+  project         = var.project
+  name            = "maskserve"
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+  depends_on      = [google_project_service.this]
 }
 
 resource "google_certificate_manager_dns_authorization" "this" {

@@ -28,7 +28,8 @@ create_network() {
             --region="$region" --network=default --purpose=REGIONAL_MANAGED_PROXY --role=ACTIVE --range="$proxies"
     there gcloud compute firewall-rules describe maskserve-from-proxies \
         || change "allow these proxies to reach the pods" gcloud compute firewall-rules create maskserve-from-proxies \
-            --network=default --allow=tcp:8080 --source-ranges="$proxies"
+            --network=default --allow=tcp:8080 --source-ranges="$proxies" \
+            --target-service-accounts="maskserve-nodes@$accounts"
 }
 
 create_node_account() {
@@ -41,16 +42,41 @@ create_node_account() {
 }
 
 create_cluster() {
-    if there gcloud container clusters describe maskserve --region="$region" --format='value(status)'; then
+    if cluster; then
         case $found in
-            PROVISIONING) fail "an earlier run is still creating cluster maskserve. Run this again in ten minutes" ;;
-            ERROR) fail "cluster maskserve is in state ERROR. Delete it, then run this again:
+            PROVISIONING*) fail "an earlier run is still creating cluster maskserve. Run this again in ten minutes" ;;
+            ERROR*) fail "cluster maskserve is in state ERROR. Delete it, then run this again:
     gcloud container clusters delete maskserve --region=$region" ;;
         esac
+        closed "$found"
     else
         # Its only address is a DNS name, at which Google checks IAM before anything reaches the cluster.
         change "create cluster maskserve (takes ten minutes)" gcloud container clusters create-auto maskserve \
             --region="$region" --release-channel=regular --enable-private-nodes --enable-dns-access \
             --no-enable-ip-access --service-account="maskserve-nodes@$accounts"
     fi
+}
+
+# cluster: whether there is one; $found has its status, whether nodes are private (two fields, by the cluster's age),
+# whether it has a DNS name and whether an address, and the nodes' account.
+cluster() {
+    local fields=status,networkConfig.defaultEnablePrivateNodes,privateClusterConfig.enablePrivateNodes
+    fields+=,controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic
+    fields+=,controlPlaneEndpointsConfig.ipEndpointsConfig.enabled
+    fields+=,autoscaling.autoprovisioningNodePoolDefaults.serviceAccount
+    there gcloud container clusters describe maskserve --region="$region" --format="csv[no-heading]($fields)"
+}
+
+# closed FIELDS: ends the script if an existing cluster is open in a way that create_cluster would not leave it, since
+# somebody may be relying on that.
+closed() {
+    local status private private_before name address account how=() wanted=maskserve-nodes@$accounts
+    IFS=, read -r status private private_before name address account <<<"$1"
+    [[ $private == True || $private_before == True ]] || how+=(--enable-private-nodes)
+    [[ $name == True ]] || how+=(--enable-dns-access)
+    [[ $address != True ]] || how+=(--no-enable-ip-access)
+    [[ ${#how[@]} -eq 0 ]] || fail "cluster maskserve can be reached in other ways than this script sets up. Change that:
+    gcloud container clusters update maskserve --region=$region ${how[*]}"
+    [[ $account == "$wanted" ]] || fail "the nodes of cluster maskserve run as '$account' instead of $wanted, which only" \
+        "a new cluster changes (docs/gcp-project.md, Remove everything)"
 }

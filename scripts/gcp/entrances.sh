@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# How callers reach the service: an address and a certificate for each overlay's Gateway.
+# How callers reach the service: an address and a certificate for each overlay's Gateway, and one SSL policy for both.
 
 # entrance NAME DOMAIN
 entrance() {
@@ -22,6 +22,11 @@ entrance() {
 }
 
 create_entrances() {
+    # Without one, the load balancer takes TLS 1.0 and ciphers of that time.
+    same "SSL policy maskserve" $'TLS_1_2\tMODERN' \
+        gcloud compute ssl-policies describe maskserve --global --format='value(minTlsVersion,profile)' \
+        || change "require TLS 1.2" gcloud compute ssl-policies create maskserve --global --profile=MODERN \
+            --min-tls-version=1.2
     entrance maskserve "$domain"
     entrance maskserve-staging "staging.$domain"
 }

@@ -4,14 +4,14 @@
 create_triggers() {
     if [[ $github ]]; then
         connect_github
-        trigger github repositoryEventConfig.repository --repository \
+        trigger github repositoryEventConfig.{repository,push.branch,push.tag} --repository \
             "projects/$project/locations/$region/connections/maskserve/repositories/maskserve"
     elif [[ $source_repository ]]; then
         there gcloud source repos describe "$source_repository" \
             || change "create repository $source_repository" gcloud source repos create "$source_repository"
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
         bind "$(member maskserve-deploy)" roles/source.reader projects "$project"
-        trigger cloud-source-repositories triggerTemplate.repoName --repo "$source_repository"
+        trigger cloud-source-repositories triggerTemplate.{repoName,branchName,tagName} --repo "$source_repository"
     else
         echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/releases.md."
     fi
@@ -34,25 +34,28 @@ connect_github() {
             --region="$region" --remote-uri="https://github.com/$github.git"
 }
 
-# trigger KIND FIELD FLAG NAME: all triggers for a repository of that kind. FLAG is the option that names the
-# repository when a trigger is created, FIELD the field of an existing trigger that holds the name.
+# trigger KIND FIELD BRANCH TAG FLAG NAME: all triggers for a repository of that kind. FLAG is the option that names the
+# repository when a trigger is created; an existing trigger holds the name in FIELD, and when it starts in BRANCH or TAG.
 trigger() {
     one_trigger build cloudbuild.yaml --branch-pattern='^(main|hotfix/.+)$' "$@"
     one_trigger staging cloudbuild-deploy.yaml --branch-pattern='^(main|hotfix/.+)$' "$@"
     one_trigger production cloudbuild-deploy.yaml --tag-pattern='^v.*' "$@" --require-approval
 }
 
-# one_trigger NAME CONFIG WHEN KIND FIELD FLAG REPOSITORY [OPTION…]
+# one_trigger NAME CONFIG WHEN KIND FIELD BRANCH TAG FLAG REPOSITORY [OPTION…]
 one_trigger() {
-    local name=$1 config=$2 when=$3 kind=$4 field=$5 flag=$6 repository=$7 account=deploy given="_REGION=$region"
-    local approval=''
-    shift 7
-    if [[ $name == build ]]; then account=build; else given+=",_OVERLAY=$name"; fi
+    local name=$1 config=$2 when=$3 kind=$4 fields=$5,$6,$7 flag=$8 repository=$9 account=deploy given="_REGION=$region"
+    local approval='' overlay='' event
+    shift 9
+    if [[ $name == build ]]; then account=build; else overlay=$name given+=",_OVERLAY=$name"; fi
     if [[ " $* " == *" --require-approval "* ]]; then approval=True; fi
     account=projects/$project/serviceAccounts/maskserve-$account@$accounts
-    same "trigger maskserve-$name" "$repository"$'\t'"$config"$'\t'"$account"$'\t'"$approval" \
+    event=${when#*=},
+    if [[ $when == --tag-pattern=* ]]; then event=,${when#*=}; fi
+    fields+=,filename,serviceAccount,approvalConfig.approvalRequired,substitutions._OVERLAY
+    same "trigger maskserve-$name" "$repository,$event,$config,$account,$approval,$overlay" \
         gcloud builds triggers describe "maskserve-$name" --region="$region" \
-        --format="value($field,filename,serviceAccount,approvalConfig.approvalRequired)" \
+        --format="value[separator=',']($fields)" \
         || change "create trigger maskserve-$name" gcloud builds triggers create "$kind" \
             --name="maskserve-$name" --region="$region" "$flag=$repository" "$when" --build-config="$config" \
             --service-account="$account" --substitutions="$given" "$@"

@@ -95,8 +95,8 @@ _GIVEN = {
 }
 _ANSWERS = {
     "(format)": "DOCKER",
-    "(status)": "RUNNING",
     "(projectNumber)": NUMBER,
+    "(state)": "ACTIVE",
     "(address)": "203.0.113.7",
 }
 INTERNAL_ADDRESS = "10.132.0.5"
@@ -209,11 +209,12 @@ class Project:
         if "installationState" in asked:
             return self.connection
         if "filename" in asked:
-            repository = options.get("repository", options.get("repo", ""))
-            approval = "True" if "require-approval" in options else ""
-            return "\t".join(
-                (repository, options.get("build-config", ""), options.get("service-account", ""), approval)
-            )
+            return _trigger(options)
+        if "controlPlaneEndpointsConfig" in asked:
+            return _cluster(options)
+        if "minTlsVersion" in asked:
+            version = options.get("min-tls-version", "1.0").replace(".", "_")
+            return f"TLS_{version}\t{options.get('profile', 'COMPATIBLE')}"
         if "privateIpGoogleAccess" in asked:
             return str("enable-private-ip-google-access" in options)
         if "cleanupPolicies" in asked:
@@ -361,6 +362,26 @@ class Project:
             finally:
                 server.shutdown()
                 thread.join()
+
+
+def _trigger(options: dict[str, str]) -> str:
+    given = dict(pair.split("=", 1) for pair in options.get("substitutions", "").split(",") if pair)
+    fields = (
+        options.get("repository", options.get("repo", "")),
+        options.get("branch-pattern", ""),
+        options.get("tag-pattern", ""),
+        options.get("build-config", ""),
+        options.get("service-account", ""),
+        "True" if "require-approval" in options else "",
+        given.get("_OVERLAY", ""),
+    )
+    return ",".join(fields)
+
+
+def _cluster(options: dict[str, str]) -> str:
+    private = str("enable-private-nodes" in options)
+    ways = ("True" if "enable-dns-access" in options else "", str("no-enable-ip-access" not in options))
+    return ",".join(("RUNNING", private, "", *ways, options.get("service-account", "default")))
 
 
 class _Call(NamedTuple):

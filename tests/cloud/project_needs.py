@@ -126,6 +126,9 @@ def _network(project: Project) -> Iterator[str]:
         yield "the subnet of the proxies is no proxy-only subnet"
     if (firewall.get("source-ranges"), firewall.get("allow")) != (proxies.get("range"), "tcp:8080"):
         yield "the firewall does not let the proxies, and nothing else, reach the pods"
+    nodes = firewall.get("target-service-accounts", "")
+    if account_named(nodes) != account_named("maskserve-nodes"):
+        yield "the firewall lets the proxies reach other machines of the network, too"
     if f"cidr: {proxies.get('range')}" not in (ROOT / "k8s/components/internal/network.yaml").read_text():
         yield "the network policy does not let the proxies reach the pods"
     if (address.get("subnet"), address.get("purpose")) != ("default", "SHARED_LOADBALANCER_VIP"):
@@ -252,6 +255,10 @@ def _entrances(project: Project) -> Iterator[str]:
     wanted = set(re.findall(r"networking.gke.io/certmap: (\S+)", manifests()))
     if wanted != hosts.keys() or not all(f"value: {name}\n" in manifests() for name in hosts):
         yield f"the gateways of k8s/ have the entrances {wanted}"
+    (ssl,) = set(re.findall(r"sslPolicy: (\S+)", manifests()))
+    policy = project.things["compute ssl-policies", ssl]
+    if (policy.get("min-tls-version"), policy.get("profile")) != ("1.2", "MODERN") or "global" not in policy:
+        yield "the load balancer takes TLS 1.0"
     for name, host in hosts.items():
         if "global" not in project.things["compute addresses", name]:
             yield f"the address {name} is not global, as the class of the gateways is"

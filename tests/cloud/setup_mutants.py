@@ -52,6 +52,8 @@ _OTHERWISE = {
     "docker-hub build tools": "docker-hub build",
     "--ingress=internal": "--ingress=all",
     "192.168.64.0/23": "10.129.0.0/23",
+    "--min-tls-version=1.2": "--min-tls-version=1.1",
+    "--profile=MODERN": "--profile=COMPATIBLE",
     "http://${found": "https://${domain",
     ",artifactregistry.tags.get": ",artifactregistry.repositories.uploadArtifacts",
     "--no-allow-unauthenticated": "--allow-unauthenticated",

@@ -172,6 +172,11 @@ def test_the_function_is_subscribed_only_by_its_own_address(cloud: Cloud) -> Non
             "bucket my-project-maskserve-source already exists with US instead of EUROPE",
         ),
         (
+            "compute ssl-policies describe",
+            "TLS_1_0\tCOMPATIBLE",
+            "SSL policy maskserve already exists with TLS_1_0",
+        ),
+        (
             "certificate-manager maps entries describe",
             "old.example.org",
             "certificate map entry maskserve already exists with old.example.org",
@@ -199,15 +204,45 @@ def test_what_is_there_but_unfinished_or_otherwise_is_not_taken_for_done(
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("production", "require-approval"), ("build", "service-account")]
+    ("name", "option", "value"),
+    [
+        ("production", "require-approval", None),
+        ("production", "tag-pattern", ".*"),
+        ("staging", "branch-pattern", ".*"),
+        ("staging", "substitutions", "_REGION=europe-west1,_OVERLAY=production"),
+        ("build", "service-account", None),
+    ],
 )
-def test_a_trigger_without_approval_or_of_another_account_is_not_left_as_it_is(
-    set_up_before: Cloud, name: str, option: str
+def test_a_trigger_that_does_something_else_or_without_approval_is_not_left_as_it_is(
+    set_up_before: Cloud, name: str, option: str, value: str | None
 ) -> None:
-    del set_up_before.project.things["builds triggers", f"maskserve-{name}"][option]
+    trigger = set_up_before.project.things["builds triggers", f"maskserve-{name}"]
+    if value is None:
+        del trigger[option]
+    else:
+        trigger[option] = value
     stopped = set_up_before.set_up(*GITHUB)
     assert stopped.returncode == 1
     assert f"trigger maskserve-{name} already exists" in stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("enable-private-nodes", "clusters update maskserve --region=europe-west1 --enable-private-nodes\n"),
+        ("enable-dns-access", "--enable-dns-access\n"),
+        ("no-enable-ip-access", "--no-enable-ip-access\n"),
+        ("service-account", "the nodes of cluster maskserve run as 'default' instead of maskserve-nodes@"),
+    ],
+)
+def test_an_older_cluster_that_is_open_or_has_other_nodes_is_not_left_as_it_is(
+    set_up_before: Cloud, option: str, said: str
+) -> None:
+    del set_up_before.project.things["container clusters", "maskserve"][option]
+    stopped = set_up_before.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert said in stopped.stderr
+    assert set_up_before.project.changes() == []
 
 
 @pytest.mark.parametrize(

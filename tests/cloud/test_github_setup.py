@@ -51,6 +51,14 @@ def test_a_dry_run_changes_nothing_and_a_second_run_neither(cloud: Cloud) -> Non
     assert cloud.project.changes() == []
 
 
+def test_a_pool_that_was_deleted_lately_is_not_taken_for_one_that_works(cloud: Cloud) -> None:
+    assert set_up(cloud).returncode == 0
+    cloud.project.answers = {"iam workload-identity-pools describe": "DELETED"}
+    stopped = set_up(cloud)
+    assert stopped.returncode == 1
+    assert "gcloud iam workload-identity-pools undelete github" in stopped.stderr
+
+
 def test_only_this_repository_by_its_number_on_main_a_hot_fix_or_a_release_tag_gets_a_token(
     cloud: Cloud,
 ) -> None:

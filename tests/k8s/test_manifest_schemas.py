@@ -42,6 +42,7 @@ def test_a_component_stands_on_the_base_and_those_that_it_names(name: str, tmp_p
         ("HTTPRoute", "rules.0.backendRefs.0.weigth", 5, "'weigth' was unexpected"),
         ("GCPBackendPolicy", "default.logging.sampleRate", 0.1, "0.1 is not of type 'integer'"),
         ("GCPBackendPolicy", "default.connectionDraining.drainingTimeoutSec", 7200, "greater than"),
+        ("GCPGatewayPolicy", "default.minTlsVersion", "1.2", "'minTlsVersion' was unexpected"),
         ("HealthCheckPolicy", "default.config.type", "TCP", "'TCP' is not one of"),
         ("HealthCheckPolicy", "default.timeout", 5, "'timeout' was unexpected"),
         ("ComputeClass", "priorities.0.machineFamilly", "c4", "'machineFamilly' was unexpected"),

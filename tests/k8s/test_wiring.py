@@ -117,6 +117,20 @@ def test_the_load_balancer_has_policies_for_each_service_that_it_sends_to(render
         assert {target["kind"] for target in targets} == {"Service"}
 
 
+def test_https_from_the_internet_takes_the_ssl_policy_of_the_setup(rendered: Rendered) -> None:
+    policies = {
+        policy["spec"]["targetRef"]["name"]: policy["spec"] for policy in rendered.all("GCPGatewayPolicy")
+    }
+    encrypted = {
+        gateway["metadata"]["name"]
+        for gateway in rendered.all("Gateway")
+        if any(listener["protocol"] == "HTTPS" for listener in gateway["spec"]["listeners"])
+    }
+    assert policies.keys() == encrypted == {"maskserve"}
+    assert policies["maskserve"]["targetRef"]["kind"] == "Gateway"
+    assert policies["maskserve"]["default"] == {"sslPolicy": "maskserve"}
+
+
 def test_plain_http_from_the_internet_is_only_ever_redirected(rendered: Rendered) -> None:
     classes = {
         gateway["metadata"]["name"]: gateway["spec"]["gatewayClassName"]
