@@ -1,7 +1,8 @@
 """Write the alerts as policies of Cloud Monitoring: python -m scripts.alert_policies
 
 From the rules for Prometheus in docs/monitoring/rules.yml and scripts/gcp/monitoring/rules.yml, which are
-tested. Run it after a change there. It does not write MaskServeUnreachable, which is about an uptime check.
+tested. Run it after a change there. MaskServeUnreachable and MaskServeBuildFailed, which are about an uptime
+check and a log, are written by hand.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def _policy(rule: dict[str, Any]) -> dict[str, Any]:
                 "conditionPrometheusQueryLanguage": {
                     "query": of_production(rule["expr"]),
                     "duration": f"{60 * minutes}s",
-                    "evaluationInterval": "30s",
+                    # What can wait until morning is looked for less often: Google charges for each query.
+                    "evaluationInterval": "30s" if rule["labels"]["severity"] == "critical" else "120s",
                     # Otherwise a policy is refused until its metric has been written for the first time.
                     "disableMetricValidation": True,
                 },

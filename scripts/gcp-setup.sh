@@ -21,17 +21,19 @@ source scripts/gcp/triggers.sh
 source scripts/gcp/monitoring.sh
 
 usage="usage: scripts/gcp-setup.sh PROJECT --domain DOMAIN [--region REGION]
-           [--github OWNER/NAME | --source-repositories NAME] [--alert-email ADDRESS] [--budget AMOUNT] [--dry-run]
+           [--github OWNER/NAME | --source-repositories NAME] [--alert-email ADDRESS] [--alert-channel NAME] [--budget AMOUNT] [--dry-run]
 
   --domain               domain name of the service, such as segment.example.org; staging uses staging.DOMAIN
   --region               region of all resources. Default: europe-west1
   --github               GitHub repository to build from: a push to main deploys to staging, a tag v* to production
   --source-repositories  the same for a repository in Cloud Source Repositories (existing customers only)
   --alert-email          address that is told when the service fails
+  --alert-channel        notification channel, by the name that it has in the console, that is told of critical alerts, too:
+                         PagerDuty, text messages, whatever wakes somebody up
   --budget               costs of a month, such as 500EUR, at which that address is warned
   --dry-run              print the commands that would change something, without running them"
 
-project='' domain='' region=europe-west1 github='' source_repository='' alert_email='' budget='' dry_run=''
+project='' domain='' region=europe-west1 github='' source_repository='' alert_email='' alert_channel='' budget='' dry_run=''
 while [[ $# -gt 0 ]]; do
     case $1 in
         --domain) domain=${2-} ;;
@@ -39,6 +41,7 @@ while [[ $# -gt 0 ]]; do
         --github) github=${2-} ;;
         --source-repositories) source_repository=${2-} ;;
         --alert-email) alert_email=${2-} ;;
+        --alert-channel) alert_channel=${2-} ;;
         --budget) budget=${2-} ;;
         --dry-run) dry_run=yes; shift; continue ;;
         --help) echo "$usage"; exit ;;
@@ -57,6 +60,7 @@ $usage"
 [[ ! $github || $github == */* ]] || fail "--github must be OWNER/NAME, not '$github'"
 [[ ! $github || ! $source_repository ]] || fail "--github and --source-repositories cannot be combined"
 [[ ! $alert_email || $alert_email == *@* ]] || fail "--alert-email must be an address, not '$alert_email'"
+[[ ! $alert_channel || $alert_email ]] || fail "--alert-channel is in addition to --alert-email, which is missing"
 [[ ! $budget || $budget =~ ^[0-9]+([A-Z]{3})?$ ]] || fail "--budget must be an amount such as 500EUR, not '$budget'"
 
 # For this run only; gcloud's own configuration does not change. No prompts, and no API is enabled without being listed.

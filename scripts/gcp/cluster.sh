@@ -70,13 +70,13 @@ cluster() {
 # closed FIELDS: ends the script if an existing cluster is open in a way that create_cluster would not leave it, since
 # somebody may be relying on that.
 closed() {
-    local status private private_before name address account how=() wanted=maskserve-nodes@$accounts
+    local status private private_before name address account how=() nodes=maskserve-nodes@$accounts
     IFS=, read -r status private private_before name address account <<<"$1"
     [[ $private == True || $private_before == True ]] || how+=(--enable-private-nodes)
     [[ $name == True ]] || how+=(--enable-dns-access)
     [[ $address != True ]] || how+=(--no-enable-ip-access)
     [[ ${#how[@]} -eq 0 ]] || fail "cluster maskserve can be reached in other ways than this script sets up. Change that:
     gcloud container clusters update maskserve --region=$region ${how[*]}"
-    [[ $account == "$wanted" ]] || fail "the nodes of cluster maskserve run as '$account' instead of $wanted, which only" \
+    [[ $account == "$nodes" ]] || fail "the nodes of cluster maskserve run as '$account' instead of $nodes, which only" \
         "a new cluster changes (docs/gcp-project.md, Remove everything)"
 }

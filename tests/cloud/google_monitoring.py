@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ def name_of(kind: str, options: Options) -> str | None:
     if kind == "monitoring channels":
         return options.get("channel-labels", "").partition("email_address=")[2] or None
     if kind == "monitoring policies" and "policy-from-file" in options:
+        options["text"] = (ROOT / options["policy-from-file"]).read_text()  # which is gone afterwards
         return _display_name(options["policy-from-file"])
     if kind == "monitoring dashboards" and "config-from-file" in options:
         return _display_name(options["config-from-file"])
@@ -39,8 +41,20 @@ def look_up(kind: str, things: dict[str, Options]) -> str:
     """What a look-up prints, in the columns that scripts/gcp/monitoring.sh asks for."""
     if kind == "billing projects":
         return f"billingAccounts/{BILLING_ACCOUNT}"
-    if kind == "monitoring channels":
+    if kind == "monitoring channels":  # asked for by address, or by the name that somebody gave it
         return "\n".join(f"{name}\t{resource(kind, name)}" for name in things)
+    if kind == "monitoring uptime":
+        hosts = {name: options["resource-labels"].split(",")[0] for name, options in things.items()}
+        return "\n".join(
+            f"{name},{host.removeprefix('host=')},{resource(kind, name)}" for name, host in hosts.items()
+        )
+    if kind == "billing budgets":
+        amounts = {name: re.fullmatch(r"(\d+)(\w*)", one["budget-amount"]) for name, one in things.items()}
+        return "\n".join(
+            f"{name},billingAccounts/1/budgets/2,{amount[1]},{amount[2] or 'EUR'}"
+            for name, amount in amounts.items()
+            if amount
+        )
     if kind == "monitoring policies":
         return "\n".join(
             f"{name}\t{resource(kind, name)}\t{_fingerprint(options)}" for name, options in things.items()

@@ -239,6 +239,8 @@ class Project:
             for name in call.names:
                 self._existing(call.kind, name, call.options)
                 del self.things[call.kind, name]
+        elif call.kind == "billing budgets" and call.verb == "update":
+            self.things[call.kind, f"MaskServe in {NAME}"] |= call.options
         elif call.verb in _ALTER:
             options = self._existing(call.kind, call.name, call.options)
             if missing := [place for place in _PLACES if place in options and place not in call.options]:

@@ -12,6 +12,7 @@ from workspace import ROOT
 EMAIL, BUDGET = "night@example.org", "500EUR"
 FOLDER = ROOT / "scripts" / "gcp" / "monitoring"
 CHANNEL = resource("monitoring channels", EMAIL)
+PAGER = "Night shift"
 OF_ABSENCE = ("MaskServeAbsent", "MaskServeUnreachable")
 RELEASED = (
     "artifacts docker images",
@@ -22,7 +23,7 @@ RELEASED = (
 
 def monitoring_lacks(project: Project, domain: str) -> Iterator[str]:
     """What is missing or otherwise, each a line that says why that is wrong."""
-    channels = project.of_kind("monitoring channels")
+    channels = {name: one for name, one in project.of_kind("monitoring channels").items() if name != PAGER}
     if list(channels) != [EMAIL] or channels[EMAIL].get("type") != "email":
         yield f"alerts go to {channels}"
     yield from _policies(project)
@@ -38,8 +39,12 @@ def _policies(project: Project) -> Iterator[str]:
         yield f"the alert policies are {policies.keys()}"
     for name, options in policies.items():
         channel = options.get("set-notification-channels", options.get("notification-channels"))
-        if channel != CHANNEL:
-            yield f"nobody is told of {name}"
+        critical = json.loads(options["text"])["severity"] == "CRITICAL"
+        pager = ("monitoring channels", PAGER) in project.things and critical
+        if channel != CHANNEL + (f",{resource('monitoring channels', PAGER)}" if pager else ""):
+            yield f"nobody is told of {name}, or another than should be"
+        if "CHECK_ID" in options["text"] or "REGION" in options["text"]:
+            yield f"{name} has words that stand for others"
         enabled = name != "MaskServeNoTraffic" and (name not in OF_ABSENCE or RELEASED in project.things)
         if ("enabled" in options, "no-enabled" in options) != (enabled, not enabled):
             yield f"{name} is enabled before production is there, or not after that"
@@ -51,6 +56,9 @@ def _uptime(project: Project, domain: str) -> Iterator[str]:
     check = project.things["monitoring uptime", "MaskServe"]
     policy = json.loads((FOLDER / "policies" / "MaskServeUnreachable.json").read_text())
     asked = check.get("resource-type", "").replace("-", "_")
+    unreachable = project.things["monitoring policies", "MaskServeUnreachable"]["text"]
+    if resource("monitoring uptime", "MaskServe").rpartition("/")[2] not in unreachable:
+        yield "the alert MaskServeUnreachable is of every check in the project"
     if f'resource.type="{asked}"' not in policy["conditions"][0]["conditionThreshold"]["filter"]:
         yield "the alert MaskServeUnreachable is of checks of another type"
     if f"host={domain}" not in check.get("resource-labels", "").split(","):

@@ -11,7 +11,7 @@ import pytest
 from gcloud_lint import complaints
 from google_monitoring import resource
 from google_project import Project, api_of
-from monitoring_needs import OF_ABSENCE, RELEASED
+from monitoring_needs import OF_ABSENCE, PAGER, RELEASED
 from project_needs import lacking
 from project_rights import PAGES, in_docs
 from setup_run import GITHUB, SETUP, SOURCE_REPOSITORIES, Cloud, empty_cloud
@@ -100,6 +100,36 @@ def test_whoever_is_told_instead_is_told_of_every_alert(set_up_before: Cloud) ->
         len([call for call in set_up_before.project.calls if call[2:5] == ["monitoring", "policies", "list"]])
         == 1
     )
+
+
+def test_critical_alerts_go_to_whoever_is_woken_up_as_well(set_up_before: Cloud) -> None:
+    absent = set_up_before.set_up(*GITHUB, "--alert-channel", PAGER)
+    assert absent.returncode == 1
+    assert f"there must be one notification channel named '{PAGER}'" in absent.stderr
+    set_up_before.project.things["monitoring channels", PAGER] = {"type": "pagerduty"}
+    assert set_up_before.set_up(*GITHUB, "--alert-channel", PAGER).returncode == 0
+    assert lacking(set_up_before.project) == []
+    replaced = [call for call in set_up_before.project.changes() if " policies update " in call]
+    assert 3 < len(replaced) < len(set_up_before.project.of_kind("monitoring policies")) / 2
+
+
+def test_mails_link_to_the_page_that_says_what_to_do(finished: Project) -> None:
+    for options in finished.of_kind("monitoring policies").values():
+        assert "More: https://github.com/us/maskserve/blob/main/docs/alerts.md, MaskServe" in options["text"]
+
+
+def test_another_budget_replaces_the_one_that_there_is(set_up_before: Cloud) -> None:
+    assert set_up_before.set_up(*GITHUB, "--budget", "800EUR").returncode == 0
+    (change,) = set_up_before.project.changes()
+    assert change.startswith("gcloud billing budgets update billingAccounts/1/budgets/2 ")
+    assert change.endswith("--budget-amount=800EUR")
+
+
+def test_an_uptime_check_of_another_host_is_not_left_as_it_is(set_up_before: Cloud) -> None:
+    set_up_before.project.things["monitoring uptime", "MaskServe"]["resource-labels"] = "host=old.example.org"
+    stopped = set_up_before.set_up(*GITHUB)
+    assert stopped.returncode == 1
+    assert "the uptime check MaskServe asks old.example.org instead of segment.example.org" in stopped.stderr
 
 
 def test_alerts_on_absence_wake_nobody_until_production_was_deployed(set_up_before: Cloud) -> None:
@@ -404,6 +434,10 @@ def test_github_asks_for_a_person_and_the_address_is_told(cloud: Cloud) -> None:
         (("p", "--domain", "d", "--github", "maskserve"), "--github must be OWNER/NAME, not 'maskserve'"),
         (("p", "--domain", "d", "--github", "a/b", "--source-repositories", "c"), "cannot be combined"),
         (("p", "--domain", "d", "--alert-email", "me"), "--alert-email must be an address, not 'me'"),
+        (
+            ("p", "--domain", "d", "--alert-channel", "pager"),
+            "in addition to --alert-email, which is missing",
+        ),
         (("p", "--domain", "d", "--budget", "much"), "--budget must be an amount such as 500EUR, not 'much'"),
     ],
 )
