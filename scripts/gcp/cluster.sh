@@ -70,8 +70,8 @@ cluster() {
 # closed FIELDS: ends the script if an existing cluster is open in a way that create_cluster would not leave it, since
 # somebody may be relying on that.
 closed() {
-    local status private private_before name address account how=() nodes=maskserve-nodes@$accounts
-    IFS=, read -r status private private_before name address account <<<"$1"
+    local private private_before name address account how=() nodes=maskserve-nodes@$accounts
+    IFS=, read -r _ private private_before name address account <<<"$1"
     [[ $private == True || $private_before == True ]] || how+=(--enable-private-nodes)
     [[ $name == True ]] || how+=(--enable-dns-access)
     [[ $address != True ]] || how+=(--no-enable-ip-access)
