@@ -47,13 +47,16 @@ def main(words: list[str] | None = None, program: str = "python -m model") -> in
         prog=program, description="Segment pictures; manage, train and evaluate models."
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    words = sys.argv[1:] if words is None else words
     for command, (module_name, help_line) in COMMANDS.items():
+        if command not in words:  # do not import its module, which takes a while
+            subparsers.add_parser(command, help=help_line)
+            continue
         module = importlib.import_module(f"model.commands.{module_name}")
         description = (module.__doc__ or "").replace("python -m model", program)
         subparser = subparsers.add_parser(command, help=help_line, description=description)
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
-    words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)
     arguments.typed = f"{program} {shlex.join(words)}"  # to record what made a model
     try:

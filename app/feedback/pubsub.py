@@ -7,9 +7,10 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
+if TYPE_CHECKING:
+    from requests import Session
 
 _SCOPES = ("https://www.googleapis.com/auth/pubsub",)
 _TIMEOUT = (3, 5)  # seconds to connect, and between two packets: callers wait for it
@@ -28,7 +29,7 @@ class Topic:
         self.name = name
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
-        self._session: requests.Session | None = None
+        self._session: Session | None = None
 
     def publish(self, document: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         """Publish `document` as JSON. Raises PublishingFailed, also if other messages are taking too long."""
@@ -40,6 +41,7 @@ class Topic:
             self._places.release()
 
     def _publish(self, document: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        import requests  # these imports take a while, and most services never need them
         from google.auth.exceptions import GoogleAuthError
 
         data = base64.b64encode(json.dumps(document).encode()).decode("ascii")
@@ -56,16 +58,18 @@ class Topic:
         if response.status_code != requests.codes.ok:
             raise PublishingFailed(f"Pub/Sub answered {response.status_code}: {response.text[:300]}")
 
-    def _opened(self, emulator: str | None) -> requests.Session:
+    def _opened(self, emulator: str | None) -> Session:
         """One session for all messages, which keeps connections and credentials."""
+        import requests
+
         with self._lock:
             if self._session is None:
                 self._session = requests.Session() if emulator else _authorized()
             return self._session
 
 
-def _authorized() -> requests.Session:
-    import google.auth  # the import takes a while, and most services never need it
+def _authorized() -> Session:
+    import google.auth
     from google.auth.transport.requests import AuthorizedSession
 
     credentials, _ = google.auth.default(scopes=_SCOPES)

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import urljoin
 
@@ -75,7 +76,12 @@ class Fetcher:
         self._settings = settings
         self._resolve = resolve
         self._connect = connect
-        self._trust = trust or ssl.create_default_context()
+        self._given_trust = trust
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        # Not made at start: reading the system's authorities takes a while, and most services fetch nothing.
+        return self._given_trust or ssl.create_default_context()
 
     def fetch(self, url: str, deadline: TransferDeadline | None = None, most: int | None = None) -> bytes:
         """The image file at `url`; its content is not checked.

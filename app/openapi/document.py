@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from pydantic import BaseModel
@@ -66,6 +67,9 @@ _PROBLEMS = {
 _SEMANTIC = ("split", "min_area")
 """Parameters that only semantic models accept."""
 
+_building = Lock()
+"""Held while pydantic completes the schemas, at their first use, which is not safe in two threads at once."""
+
 _ID = str.maketrans("/:{}", "____")
 
 
@@ -86,9 +90,10 @@ def document(service: Service, topics: Iterable[Callable[[Terms], list[Operation
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation, parameters, service)
     of_formats = [one.schema for one in formats if one.schema is not None and one is not JSON]
     answers = [*_ANSWERS, *of_formats]
-    _, definitions = models_json_schema(
-        [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
-    )
+    with _building:
+        _, definitions = models_json_schema(
+            [(answer, "serialization") for answer in answers], ref_template="#/components/schemas/{model}"
+        )
     components: dict[str, Any] = {"schemas": definitions["$defs"]}
     if service.settings.api_keys or service.settings.admin_keys:
         components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}

@@ -259,9 +259,9 @@ class ModelConfiguration(JsonObject):
 
 
 class Said(JsonObject):
-    """A JSON object that a caller sends."""
+    """A JSON object that a caller sends, and which is validated."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", defer_build=False, strict=True, allow_inf_nan=False)
 
 
 class CorrectedMask(Said):

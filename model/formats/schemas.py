@@ -10,9 +10,9 @@ from model.results.result import Task
 
 
 class JsonObject(BaseModel):
-    """A JSON object with these members and no others."""
+    """A JSON object with these members and no others, described for documentation."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class RunLengths(JsonObject):
