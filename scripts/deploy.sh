@@ -104,13 +104,18 @@ remember() {
     comm -23 "$work/all.names" - <<<"$there" | sort --unique - "$work/before.applied" >"$work/applied"
 }
 
-# serves all|before: whether the rollouts of that release complete, and the service answers with one of its keys.
+# serves all|before: whether the rollouts of that release complete, its gateways lead to it, and the service answers with
+# one of its keys.
 serves() {
-    local deployments deployment
+    local deployments deployment gateway
     deployments=$(grep '^deployment' "$work/$1.names") || return 1
     # Autopilot may have to add nodes first; then pods pull the image and load the models.
     for deployment in $deployments; do
         in_namespace rollout status "$deployment" --timeout=15m || return 1
+    done
+    # A load balancer without its address, certificate or SSL policy is never programmed. A new one takes minutes.
+    for gateway in $(grep '^gateway' "$work/$1.names" || true); do
+        in_namespace wait "$gateway" --for=condition=Programmed --timeout=10m || return 1
     done
     ask_for_segments "$work/$1.keys"
 }
@@ -156,7 +161,7 @@ go_back() {
     local earlier
     echo "The deployment failed. Pods and recent events:" >&2
     in_namespace get pods >&2 || true
-    in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true
+    in_namespace get events --sort-by=.lastTimestamp | tail -20 >&2 || true  # gateways say there what they lack
     [[ -s $work/before.yaml ]] \
         || fail "overlay '$overlay' failed, and there is no earlier release to roll back to. Check the pods"
     echo "Rolling back." >&2

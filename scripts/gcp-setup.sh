@@ -21,7 +21,8 @@ source scripts/gcp/triggers.sh
 source scripts/gcp/monitoring.sh
 
 usage="usage: scripts/gcp-setup.sh PROJECT --domain DOMAIN [--region REGION]
-           [--github OWNER/NAME | --source-repositories NAME] [--alert-email ADDRESS] [--alert-channel NAME] [--budget AMOUNT] [--dry-run]
+           [--github OWNER/NAME | --source-repositories NAME] [--alert-email ADDRESS [--alert-channel NAME]]
+           [--budget AMOUNT] [--dry-run]
 
   --domain               domain name of the service, such as segment.example.org; staging uses staging.DOMAIN
   --region               region of all resources. Default: europe-west1
@@ -33,32 +34,12 @@ usage="usage: scripts/gcp-setup.sh PROJECT --domain DOMAIN [--region REGION]
   --budget               costs of a month, such as 500EUR, at which that address is warned
   --dry-run              print the commands that would change something, without running them"
 
-project='' domain='' region=europe-west1 github='' source_repository='' alert_email='' alert_channel='' budget='' dry_run=''
-while [[ $# -gt 0 ]]; do
-    case $1 in
-        --domain) domain=${2-} ;;
-        --region) region=${2-} ;;
-        --github) github=${2-} ;;
-        --source-repositories) source_repository=${2-} ;;
-        --alert-email) alert_email=${2-} ;;
-        --alert-channel) alert_channel=${2-} ;;
-        --budget) budget=${2-} ;;
-        --dry-run) dry_run=yes; shift; continue ;;
-        --help) echo "$usage"; exit ;;
-        -*) fail "unknown option $1
-$usage" ;;
-        *) [[ ! $project ]] || fail "expected one project, got two: $project and $1
-$usage"
-            project=$1; shift; continue ;;
-    esac
-    [[ ${2-} ]] || fail "$1 needs a value
-$usage"
-    shift 2
-done
+project='' domain='' region=europe-west1 github='' source_repositories='' alert_email='' alert_channel='' budget='' dry_run=''
+read_options 'domain region github source-repositories alert-email alert-channel budget' "$@"
 [[ $project && $domain ]] || fail "PROJECT and --domain are required
 $usage"
 [[ ! $github || $github == */* ]] || fail "--github must be OWNER/NAME, not '$github'"
-[[ ! $github || ! $source_repository ]] || fail "--github and --source-repositories cannot be combined"
+[[ ! $github || ! $source_repositories ]] || fail "--github and --source-repositories cannot be combined"
 [[ ! $alert_email || $alert_email == *@* ]] || fail "--alert-email must be an address, not '$alert_email'"
 [[ ! $alert_channel || $alert_email ]] || fail "--alert-channel is in addition to --alert-email, which is missing"
 [[ ! $budget || $budget =~ ^[0-9]+([A-Z]{3})?$ ]] || fail "--budget must be an amount such as 500EUR, not '$budget'"

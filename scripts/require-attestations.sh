@@ -32,6 +32,17 @@ there gcloud container binauthz attestors describe built-by-cloud-build \
     || fail "no build has been attested yet. Push to main, wait until staging and production run what it has built, then" \
         "run this again"
 
+# What runs, and what a rollback returns to, or new pods of it would be refused: the tags of scripts/record-release.sh.
+image=$region-docker.pkg.dev/$project/maskserve/maskserve
+for overlay in staging production; do
+    there gcloud artifacts docker images describe "$image:$overlay" --format='value(image_summary.digest)' || continue
+    digest=$found
+    there gcloud container binauthz attestations list --attestor=built-by-cloud-build \
+        --artifact-url="https://$image@$digest" --format='value(name)' || true
+    [[ $found ]] || fail "$overlay runs $digest, which has no attestation, so its new pods would be refused. Deploy an image" \
+        "there that Cloud Build has built since its API is enabled, then run this again"
+done
+
 policy=$(mktemp --suffix=.yaml)
 trap 'rm -f "$complaint" "$policy"' EXIT
 sed "s|PROJECT|$project|g; s|REGION|$region|g" scripts/gcp/binary-authorization.yaml >"$policy"

@@ -24,27 +24,8 @@ usage="usage: deploy/github/setup.sh PROJECT --repository OWNER/NAME --repositor
   --dry-run         print the commands that would change something, without running them"
 
 project='' repository='' repository_id='' deploy_to=gke region=europe-west1
-builder=maskserve-build deployer=maskserve-deploy dry_run=''
-while [[ $# -gt 0 ]]; do
-    case $1 in
-        --repository) repository=${2-} ;;
-        --repository-id) repository_id=${2-} ;;
-        --deploy-to) deploy_to=${2-} ;;
-        --region) region=${2-} ;;
-        --build-account) builder=${2-} ;;
-        --deploy-account) deployer=${2-} ;;
-        --dry-run) dry_run=yes; shift; continue ;;
-        --help) echo "$usage"; exit ;;
-        -*) fail "unknown option $1
-$usage" ;;
-        *) [[ ! $project ]] || fail "expected one project, got two: $project and $1
-$usage"
-            project=$1; shift; continue ;;
-    esac
-    [[ ${2-} ]] || fail "$1 needs a value
-$usage"
-    shift 2
-done
+build_account=maskserve-build deploy_account=maskserve-deploy dry_run=''
+read_options 'repository repository-id deploy-to region build-account deploy-account' "$@"
 [[ $project && $repository && $repository_id ]] || fail "PROJECT, --repository and --repository-id are required
 $usage"
 [[ $repository =~ ^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$ ]] || fail "--repository must be OWNER/NAME, not '$repository'"
@@ -52,7 +33,7 @@ $usage"
     || fail "--repository-id must be a number, not '$repository_id'. Run: gh api repos/$repository --jq .id"
 
 [[ $deploy_to == gke || $deploy_to == cloud-run ]] || fail "--deploy-to must be gke or cloud-run, not '$deploy_to'"
-[[ $deploy_to == gke || $builder/$deployer == maskserve-build/maskserve-deploy ]] \
+[[ $deploy_to == gke || $build_account/$deploy_account == maskserve-build/maskserve-deploy ]] \
     || fail "--deploy-to cloud-run creates the accounts itself, so it cannot be combined with the name of another"
 
 export CLOUDSDK_CORE_PROJECT=$project CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API=false
@@ -90,21 +71,21 @@ create_provider() {
 
 # Accounts, registry, key and records, which scripts/gcp-setup.sh creates for the cluster.
 equip_cloud_run() {
-    account "$builder" "tests and builds"
-    bind "$(member "$builder")" roles/ondemandscanning.admin projects "$project"
-    account "$deployer" "deploys"
+    account "$build_account" "tests and builds"
+    bind "$(member "$build_account")" roles/ondemandscanning.admin projects "$project"
+    account "$deploy_account" "deploys"
     # Of the predefined roles, only this one may make a service that callers reach without an account of Google's.
-    bind "$(member "$deployer")" roles/run.admin projects "$project"
-    bind "$(member "$deployer")" roles/logging.viewer projects "$project"  # to look for errors of a new revision
+    bind "$(member "$deploy_account")" roles/run.admin projects "$project"
+    bind "$(member "$deploy_account")" roles/logging.viewer projects "$project"  # to look for errors of a new revision
     account maskserve-run "runs on Cloud Run"
-    bind "$(member "$deployer")" roles/iam.serviceAccountUser 'iam service-accounts' "maskserve-run@$accounts"
+    bind "$(member "$deploy_account")" roles/iam.serviceAccountUser 'iam service-accounts' "maskserve-run@$accounts"
 
     repository maskserve --description='Images of MaskServe'
-    bind "$(member "$builder")" roles/artifactregistry.writer 'artifacts repositories' maskserve --location="$region"
+    bind "$(member "$build_account")" roles/artifactregistry.writer 'artifacts repositories' maskserve --location="$region"
     readable maskserve deploy
     keep_what_is_deployed
     bucket releases
-    bind "$(member "$deployer")" roles/storage.objectUser 'storage buckets' "gs://$project-maskserve-releases"
+    bind "$(member "$deploy_account")" roles/storage.objectUser 'storage buckets' "gs://$project-maskserve-releases"
 
     create_key maskserve-api-key
     bind "$(member maskserve-run)" roles/secretmanager.secretAccessor secrets maskserve-api-key
@@ -112,7 +93,7 @@ equip_cloud_run() {
 
 require_accounts() {
     local email
-    for email in "$builder@$accounts" "$deployer@$accounts"; do
+    for email in "$build_account@$accounts" "$deploy_account@$accounts"; do
         there gcloud iam service-accounts describe "$email" \
             || fail "account $email does not exist. Run scripts/gcp-setup.sh first, or name another one (see --help)"
     done
@@ -126,10 +107,10 @@ apis=(iam iamcredentials sts)
 enable_missing "${apis[@]}"
 if [[ $deploy_to == cloud-run ]]; then equip_cloud_run; else require_accounts; fi
 create_provider
-admit "$builder" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"
+admit "$build_account" "principalSet://iam.googleapis.com/$pool/attribute.repository_id/$repository_id"
 # GitHub names the environment in the token only after the approvals that it requires.
 for environment in staging production; do
-    admit "$deployer" "principalSet://iam.googleapis.com/$pool/attribute.deployer/$repository_id/$environment"
+    admit "$deploy_account" "principalSet://iam.googleapis.com/$pool/attribute.deployer/$repository_id/$environment"
 done
 [[ ! $dry_run ]] || { echo "Dry run: nothing was changed."; exit; }
 
@@ -137,6 +118,6 @@ echo "Setup is complete. In $repository, set these variables (gh variable set NA
 GCP_PROJECT=$project
 GCP_REGION=$region
 GCP_PROVIDER=$pool/providers/maskserve
-GCP_BUILD_ACCOUNT=$builder@$accounts
-GCP_DEPLOY_ACCOUNT=$deployer@$accounts
+GCP_BUILD_ACCOUNT=$build_account@$accounts
+GCP_DEPLOY_ACCOUNT=$deploy_account@$accounts
 DEPLOY_TO=$deploy_to"

@@ -6,6 +6,34 @@ trap 'rm -f "$complaint"' EXIT
 
 fail() { printf 'gcp-setup: %s\n' "$*" >&2; exit 1; }
 
+# read_options NAMES WORD…: sets the variable of each option that is given: $alert_email for --alert-email. NAMES are the
+# options that take a value; --dry-run and --help do not, and the one word that is no option is the project.
+read_options() {
+    local known=" $1 " name
+    shift
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --dry-run) dry_run=yes; shift ;;
+            --help) echo "$usage"; exit ;;
+            -*)
+                name=${1#--}
+                [[ $known == *" $name "* ]] || fail "unknown option $1
+$usage"
+                [[ ${2-} ]] || fail "$1 needs a value
+$usage"
+                printf -v "${name//-/_}" %s "$2"
+                shift 2
+                ;;
+            *)
+                [[ ! $project ]] || fail "expected one project, got two: $project and $1
+$usage"
+                project=$1
+                shift
+                ;;
+        esac
+    done
+}
+
 # has_line TEXT LINE: whether LINE is one of the lines of TEXT.
 has_line() { [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]; }
 

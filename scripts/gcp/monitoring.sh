@@ -138,7 +138,7 @@ create_budget() {
     if [[ $found ]]; then
         IFS=, read -r name units currency <<<"$found"
         [[ $budget == "$units" || $budget == "$units$currency" ]] \
-            || change "change the budget from $units$currency to $budget" gcloud billing budgets update "$name" \
+            || change "replace the budget of $units$currency by $budget" gcloud billing budgets update "$name" \
                 --billing-account="$account" --budget-amount="$budget"
         return
     fi

@@ -7,7 +7,7 @@ enable_apis() {
         artifactregistry certificatemanager cloudbuild compute container containeranalysis containerfilesystem iam
         iamcredentials logging monitoring ondemandscanning pubsub run secretmanager storage
     )
-    [[ ! $source_repository ]] || wanted+=(sourcerepo)
+    [[ ! $source_repositories ]] || wanted+=(sourcerepo)
     [[ ! $budget ]] || wanted+=(cloudbilling billingbudgets)
     enable_missing "${wanted[@]}"
 }

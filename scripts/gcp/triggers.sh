@@ -6,12 +6,12 @@ create_triggers() {
         connect_github
         trigger github repositoryEventConfig.{repository,push.branch,push.tag} --repository \
             "projects/$project/locations/$region/connections/maskserve/repositories/maskserve"
-    elif [[ $source_repository ]]; then
-        there gcloud source repos describe "$source_repository" \
-            || change "create repository $source_repository" gcloud source repos create "$source_repository"
+    elif [[ $source_repositories ]]; then
+        there gcloud source repos describe "$source_repositories" \
+            || change "create repository $source_repositories" gcloud source repos create "$source_repositories"
         bind "$(member maskserve-build)" roles/source.reader projects "$project"
         bind "$(member maskserve-deploy)" roles/source.reader projects "$project"
-        trigger cloud-source-repositories triggerTemplate.{repoName,branchName,tagName} --repo "$source_repository"
+        trigger cloud-source-repositories triggerTemplate.{repoName,branchName,tagName} --repo "$source_repositories"
     else
         echo "No triggers without --github or --source-repositories. To deploy by hand, see docs/releases.md."
     fi

@@ -22,7 +22,7 @@ KINDS = {
     "networking.k8s.io/v1": ["NetworkPolicy"],
     "gateway.networking.k8s.io/v1": ["Gateway", "HTTPRoute"],
     "monitoring.googleapis.com/v1": ["PodMonitoring"],
-    "networking.gke.io/v1": ["GCPBackendPolicy", "HealthCheckPolicy"],
+    "networking.gke.io/v1": ["GCPBackendPolicy", "GCPGatewayPolicy", "HealthCheckPolicy"],
     "cloud.google.com/v1": ["ComputeClass"],
 }
 CLUSTER_WIDE = ("Namespace", "ComputeClass")

@@ -178,6 +178,7 @@ def test_keys_are_in_no_argument_not_in_the_log_and_in_no_file_that_others_read(
 FAILURES: list[dict[str, Any]] = [
     {"to": " apply ", "status": 1, "err": "denied by policy"},
     {"to": "rollout status", "status": 1, "err": "timed out"},
+    {"to": "wait gateway", "status": 1, "err": "timed out waiting for the condition"},
     {"to": "port-forward", "status": 1, "err": "no pods"},
 ]
 
@@ -189,7 +190,7 @@ def test_what_does_not_come_about_leaves_all_as_it_was(
     before = named(cluster)
     change(served, "server/service.yaml", "targetPort: http", "targetPort: nowhere")
     change(served, "server/deployment.yaml", "minReadySeconds: 10", "minReadySeconds: 99")
-    change(served, "base/disruption.yaml", "name: maskserve", "name: another")
+    change(served, "server/disruption.yaml", "name: maskserve", "name: another")
     served.answer(**failure, once=True)
     went_well, said = deploy(served)
     assert not went_well
@@ -251,7 +252,7 @@ def test_what_somebody_else_has_made_is_not_removed_on_the_way_back(
         "kind": "PodDisruptionBudget",
         "metadata": {"name": "another", "namespace": "maskserve-staging"},
     }
-    change(served, "base/disruption.yaml", "name: maskserve", "name: another")
+    change(served, "server/disruption.yaml", "name: maskserve", "name: another")
     served.answer("rollout status", status=1, once=True)
     went_well, said = deploy(served)
     assert not went_well and "was rolled back" in said
@@ -293,9 +294,9 @@ def test_the_way_back_is_asked_with_a_key_that_it_knows(served: Workspace) -> No
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(served: Workspace, cluster: KubeApi) -> None:
-    file = served.path / "k8s" / "base" / "disruption.yaml"
+    file = served.path / "k8s" / "server" / "disruption.yaml"
     usual = file.read_text()
-    change(served, "base/disruption.yaml", "name: maskserve", "name: another")
+    change(served, "server/disruption.yaml", "name: maskserve", "name: another")
     served.answer("rollout status", run=["/bin/sh", "-c", "kill -KILL $PPID"], once=True)
     assert not deploy(served)[0]
     assert cluster.all("PodDisruptionBudget").keys() == {"maskserve", "another"}

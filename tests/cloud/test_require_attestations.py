@@ -23,7 +23,25 @@ def attested(workspace: Workspace) -> Workspace:
     """A project in which a build has been attested."""
     workspace.stand_in("gcloud", "sleep")
     workspace.answer("services list", out="binaryauthorization.googleapis.com\n")
+    workspace.answer("images describe", out=f"sha256:{'ab' * 32}\n")
+    workspace.answer("attestations list", out="projects/my-project/occurrences/1\n")
     return workspace
+
+
+@pytest.mark.parametrize("overlay", ["staging", "production"])
+def test_what_runs_without_an_attestation_is_not_locked_out(attested: Workspace, overlay: str) -> None:
+    attested.answer(f"images describe .*:{overlay}", out=f"sha256:{'cd' * 32}\n")
+    attested.answer("attestations list .*@sha256:cd", out="")
+    stopped = attested.run(SCRIPT, "my-project")
+    assert stopped.returncode == 1
+    assert f"{overlay} runs sha256:cdcd" in stopped.stderr
+    assert not attested.calls(IMPORT) and ENFORCE not in attested.calls()
+
+
+def test_an_overlay_that_was_never_deployed_keeps_nobody_from_it(attested: Workspace) -> None:
+    attested.answer("images describe .*:production", status=1, err="NOT_FOUND: no such tag")
+    assert attested.run(SCRIPT, "my-project").returncode == 0
+    assert ENFORCE in attested.calls()
 
 
 def test_it_requires_what_cloud_build_attests_of_all_but_redis(attested: Workspace) -> None:
@@ -86,5 +104,5 @@ def test_gcloud_has_each_command_and_option(attested: Workspace, tmp_path: Path)
     attested.answer("services list", out="run.googleapis.com\n")
     attested.run(SCRIPT, "my-project")
     used = gcloud_commands(attested)
-    assert len(used) == 8
+    assert len(used) == 11
     assert complaints(used, tmp_path) == []

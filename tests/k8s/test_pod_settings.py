@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rendering import Rendered, container_of
+from rendering import K8S, Rendered, container_of
 from stub_segmenter import StubSegmenter
 
 from app import create_app
@@ -14,6 +14,7 @@ from model.pictures import Limits
 from model.pictures.limits import most_memory_needed
 
 MEBIBYTE = 2**20
+TRIAL_BYTES, CHANGE_BYTES = 320_000_000, 60_000_000  # docs/versions.md: a process, and growth of another
 BUSY_BYTES = 605_000_000  # docs/performance.md: sixteen clients with small pictures
 
 
@@ -54,6 +55,17 @@ def test_the_worst_of_each_kind_at_once_fits_into_a_pod(rendered: Rendered) -> N
         limit = mebibytes(container_of(server)["resources"]["limits"]["memory"])
         needed = process_bytes(rendered.settings(server)) + AT_ONCE * SMALL_BYTES + MOST_BYTES
         assert needed / MEBIBYTE < 0.9 * limit
+
+
+def test_a_version_can_be_tried_out_beside_that(rendered: Rendered) -> None:
+    for server in rendered.servers():
+        limit = mebibytes(container_of(server)["resources"]["limits"]["memory"])
+        needed = process_bytes(rendered.settings(server)) + AT_ONCE * SMALL_BYTES + MOST_BYTES
+        assert (needed + TRIAL_BYTES + CHANGE_BYTES) / MEBIBYTE < 0.9 * limit
+    page = " ".join((K8S.parent / "docs" / "versions.md").read_text().split())
+    assert f"{TRIAL_BYTES // 10**6} MB and 10 MB of disk while it lasts" in page
+    assert f"The first changes add to the memory of a process (here {CHANGE_BYTES // 10**6} MB" in page
+    assert f"that is {(TRIAL_BYTES + CHANGE_BYTES) / 2**30:.2f} GiB on top" in page
 
 
 def test_a_process_is_replaced_before_the_kernel_ends_it(rendered: Rendered) -> None:

@@ -84,8 +84,11 @@ def test_the_service_reaches_public_addresses_only(rendered: Rendered) -> None:
 
 def test_budget_and_prometheus_select_the_pods(rendered: Rendered) -> None:
     servers = [server["metadata"]["name"] for server in rendered.servers()]
-    budget = rendered.one("PodDisruptionBudget", "maskserve")
-    assert selected(rendered, budget["spec"]["selector"]["matchLabels"]) == ["maskserve"]
+    for name in servers:  # each has one of its own, and more pods than it lets go at once, but for the shadow
+        budget = rendered.one("PodDisruptionBudget", name)
+        assert selected(rendered, budget["spec"]["selector"]["matchLabels"]) == [name]
+        replicas = rendered.one("Deployment", name)["spec"].get("replicas", 2)
+        assert replicas > budget["spec"]["maxUnavailable"] or name == "maskserve-shadow"
     monitoring = rendered.one("PodMonitoring", "maskserve")
     assert selected(rendered, monitoring["spec"]["selector"]["matchLabels"]) == servers
 
