@@ -1,7 +1,8 @@
 """Lean Keras: imports Keras and TensorFlow without packages that they import if these are installed.
 
-Plots and wrappers take a third of the time of `import keras`. JAX, which TensorFlow imports to convert JAX's
-models, takes another half second. No command uses them through Keras or TensorFlow.
+Plots, wrappers and tables take a third of the time of `import keras`. JAX takes another half second:
+TensorFlow imports it to convert JAX's models, and Keras for another library's checkpoints. No command uses
+them through Keras or TensorFlow.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ def _without(*packages: str) -> Iterator[None]:
 
 LEFT_OUT = {
     # Each of the two imports the other, so either may be imported first.
-    ("keras", "tensorflow"): partial(_without, "matplotlib", "sklearn"),
-    # This module alone: Keras imports JAX if it runs on it.
-    ("tensorflow.lite.python.util",): partial(_without, "jax"),
+    ("keras", "tensorflow"): partial(_without, "matplotlib", "pandas", "sklearn"),
+    # These modules alone: Keras imports JAX if it runs on it.
+    ("keras.src.callbacks.orbax_checkpoint", "tensorflow.lite.python.util"): partial(_without, "jax"),
 }
 """The modules that are imported without some packages, which other code can import after them."""
 

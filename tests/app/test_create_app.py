@@ -122,7 +122,7 @@ def test_a_model_that_fails_its_self_test_ends_the_process(
 ) -> None:
     loadable.update(nuclei=BrokenSegmenter("nuclei"))
     client = create_app(settings=Settings(models=("nuclei",))).test_client()
-    assert exits.get(timeout=5) == 22
+    assert exits.get(timeout=60) == 22
     assert "the model nuclei cannot be served: predicts nonsense" in caplog.text
     assert client.get("/readyz").status_code == 503
     assert client.get("/livez").status_code == 200
@@ -170,7 +170,7 @@ def test_two_models_of_one_name_end_the_process(
 ) -> None:
     loadable.update(a=StubSegmenter("a"))
     client = create_app(settings=Settings(models=sources)).test_client()
-    assert exits.get(timeout=5) == 22
+    assert exits.get(timeout=60) == 22
     assert f"MASKSERVE_MODELS: {sources[1]} has the same name as another of these models, a" in caplog.text
     assert client.get("/readyz").status_code == 503
 

@@ -12,7 +12,7 @@ from server import ROOT, needs_uwsgi, started, wait_until
 
 def probe(**environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "app/probe.py"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=10)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("name", ["PORT", "AIP_HTTP_PORT"])
@@ -26,12 +26,15 @@ class TestBesideTheService:
     pytestmark = needs_uwsgi
 
     def test_it_fails_until_the_models_are_loaded(self, tmp_path: Path) -> None:
-        with started(tmp_path / "log", module="stub_server:create_loading_app()", STUB_LOADING="3") as server:
+        loaded = tmp_path / "loaded"
+        module = "stub_server:create_loading_app()"
+        with started(tmp_path / "log", module=module, STUB_LOADED=str(loaded)) as server:
             wait_until(server.answers, 30)
             loading = probe(PORT=str(server.port))
             assert loading.returncode == 1
             assert "still being loaded" in loading.stdout
-            wait_until(lambda: probe(PORT=str(server.port)).returncode == 0, 10)
+            loaded.touch()
+            wait_until(lambda: probe(PORT=str(server.port)).returncode == 0, 60)
 
     def test_vertex_ai_names_the_port_before_others_do(self, tmp_path: Path) -> None:
         with started(tmp_path / "log") as server:

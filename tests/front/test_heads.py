@@ -258,7 +258,7 @@ def test_a_head_may_come_a_byte_at_a_time() -> None:
 
 def test_no_head_takes_long_to_read() -> None:
     for filler in (b" " * 60_000 + b"x", b"\t" * 60_000, b"\r\nA:" * 8_000, b"," * 60_000):
-        begun = time.monotonic()
+        begun = time.process_time()
         with suppress(Refused):
             head_of(GET + b"A:" + filler + b"\r\n\r\n")
-        assert time.monotonic() - begun < 1  # quadratic, it would be minutes
+        assert time.process_time() - begun < 5  # quadratic, it would be minutes

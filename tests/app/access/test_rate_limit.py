@@ -358,7 +358,7 @@ class RedisServer:
         self._process = subprocess.Popen(
             ["redis-server", *arguments, "--save", "", "--appendonly", "no"], stdout=subprocess.DEVNULL
         )
-        wait_until(self._answers, 10)
+        wait_until(self._answers, 60)
 
     def stop(self) -> None:
         if self._process is not None:

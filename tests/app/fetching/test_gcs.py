@@ -126,7 +126,7 @@ def test_cloud_storage_that_is_silent_is_left_in_time(monkeypatch: pytest.Monkey
         with pytest.raises(FetchTimedOut):
             read_object("gs://pictures/a.png", replace(SETTINGS, url_timeout=0.5))
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 METADATA = "/storage/v1/b/pictures/o/a.png?projection=noAcl&prettyPrint=false"

@@ -38,7 +38,7 @@ def test_a_call_that_takes_longer_is_left_to_itself() -> None:
             deadline.call(time.monotonic)  # nothing new is begun
     released.set()
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 8
 
 
 def test_a_call_sees_the_context_that_it_is_made_in() -> None:

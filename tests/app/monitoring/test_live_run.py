@@ -156,7 +156,7 @@ def test_a_server_that_does_not_work_harms_nobody_and_is_told_of_once(
             assert client.post(URL, data=png, content_type="image/png").status_code == 200
         start = time.monotonic()
         live_run.finish(app)
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 30
         port = address.rpartition(":")[2]
     told = [message for record in caplog.records if port in (message := record.getMessage())]
     assert len(told) == (1 if said else 0)

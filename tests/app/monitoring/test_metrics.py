@@ -119,7 +119,7 @@ def test_who_runs_waits_and_is_refused_is_seen_while_it_happens(
     threads = [threading.Thread(target=post, args=(app.test_client(), png)) for _ in range(2)]
     for thread in threads:
         thread.start()
-    assert segmenter.running.acquire(timeout=5)
+    assert segmenter.running.acquire(timeout=60)
     for _ in range(500):
         if value(scrape(client), "queue_depth") == 1:
             break

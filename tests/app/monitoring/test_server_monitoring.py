@@ -40,7 +40,7 @@ def test_two_processes_count_together_and_a_killed_one_takes_nothing_back(tmp_pa
 
         killed = min(workers(before))
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: server.answers() and scrape()["maskserve_processes_started_total"] == 3, 20)
+        wait_until(lambda: server.answers() and scrape()["maskserve_processes_started_total"] == 3, 60)
         for _ in range(4):  # whichever answers
             after = scrape()
             counters = [

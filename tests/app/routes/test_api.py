@@ -309,7 +309,7 @@ def test_a_full_queue_is_503_with_retry_after_while_probes_answer(
     threads = [threading.Thread(target=send_one) for _ in range(2)]  # one runs, one waits: queue=1
     for thread in threads:
         thread.start()
-    assert segmenter.running.acquire(timeout=5)
+    assert segmenter.running.acquire(timeout=60)
     for _ in range(500):
         if "maskserve_queue_depth 1.0" in app.test_client().get("/metrics").text:
             break

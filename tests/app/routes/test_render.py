@@ -280,7 +280,7 @@ def test_no_model_runs_and_none_is_waited_for(png: bytes) -> None:
     busy.may_finish.clear()
     waiting = threading.Thread(target=lambda: post(client.application.test_client(), png))
     waiting.start()
-    assert busy.running.acquire(timeout=20) and busy.running.acquire(timeout=20)
+    assert busy.running.acquire(timeout=60) and busy.running.acquire(timeout=60)
     try:
         assert post(client, png).status_code == 503  # the one place is taken
         assert render(client, objects, "?output=csv").status_code == 200

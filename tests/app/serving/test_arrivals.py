@@ -59,7 +59,7 @@ def test_who_is_awaited_and_sends_little_has_stalled(progress: Progress | None, 
 def connection() -> Iterator[tuple[socket.socket, Stream]]:
     """The client's end, and what is read at the other after a head."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        client = socket.create_connection(listening.getsockname(), timeout=10)
+        client = socket.create_connection(listening.getsockname(), timeout=60)
         server, _ = listening.accept()
     with client, server, server.makefile("rb", buffering=0) as raw:
         client.sendall(HEAD)
@@ -113,7 +113,7 @@ def test_only_the_time_of_waiting_counts(connection: tuple[socket.socket, Stream
 
 def test_a_read_whose_bytes_have_all_come_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        client = socket.create_connection(listening.getsockname(), timeout=10)
+        client = socket.create_connection(listening.getsockname(), timeout=60)
         server, _ = listening.accept()
     goes_on = threading.Event()
 

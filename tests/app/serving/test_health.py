@@ -80,7 +80,7 @@ def assert_refused(client: FlaskClient, path: str) -> str:
 
 def await_test(app: Flask) -> None:
     """Return when no self-test runs."""
-    wait_until(lambda: health_of(app)._testing_since is None, 5)
+    wait_until(lambda: health_of(app)._testing_since is None, 60)
 
 
 def self_tests(client: FlaskClient, outcome: str) -> float:
@@ -185,7 +185,7 @@ def test_a_self_test_waits_for_its_turn(
     before = len(segmenter.calls)
     running = threading.Thread(target=post, args=(app.test_client(), png))
     running.start()
-    wait_until(lambda: len(segmenter.calls) > before, 5)
+    wait_until(lambda: len(segmenter.calls) > before, 60)
     assert statuses(client, READY) == {503} and segmenter.self_tests == 0
     segmenter.may_finish.set()
     running.join()

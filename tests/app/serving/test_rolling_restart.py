@@ -66,7 +66,7 @@ class Balancer:
         self._port = free_port()
         self._configure(instances)
         self.process = subprocess.Popen(["nginx", "-c", self._file, "-e", folder / "error.log"])
-        wait_until(lambda: (folder / "pid").exists(), 10)
+        wait_until(lambda: (folder / "pid").exists(), 60)
 
     @property
     def _file(self) -> Path:

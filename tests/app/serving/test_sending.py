@@ -85,7 +85,7 @@ def test_an_answer_is_on_its_way_until_the_server_has_closed_it() -> None:
     server.sending.finish(0.05)
     assert len(server.sending._answers) == 2
     first.close()
-    wait_until(lambda: len(server.sending._answers) == 1, 10)
+    wait_until(lambda: len(server.sending._answers) == 1, 60)
     second.close()
     server.sending.finish(10)
     assert server.sending._answers == []

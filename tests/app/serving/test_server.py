@@ -88,7 +88,7 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on(plain_server: Ser
 
 
 def test_each_answer_closes_its_connection_and_says_so(plain_server: Server, png: bytes) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", plain_server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", plain_server.port, timeout=60)
     for _ in range(5):  # the client reads "Connection: close", and connects anew
         connection.request("POST", "/api/v1/segment", png, {"Content-Type": "image/png"})
         answer = connection.getresponse()

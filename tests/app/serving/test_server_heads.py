@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def answer(server: Server, head: str, body: bytes = b"") -> bytes:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(head.encode("latin-1") + b"\r\n" + body)
         with connection.makefile("rb") as answered:
             return answered.read()
@@ -115,7 +115,7 @@ def test_a_refused_client_that_waits_to_send_its_body_is_told_at_once(
     headers = f"Host: x\r\nX-API-Key: {key}\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
     answered = post(server, b"", f"{headers}Content-Length: {length}\r\n")
     assert answered.startswith(b"HTTP/1.1 " + status)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # rather than as long as an upload may take
 
 
 def test_a_whole_url_is_answered_as_its_path(server: Server) -> None:
@@ -130,7 +130,7 @@ def test_unfinished_heads_of_one_address_cost_no_other_client_its_upload(server:
     with ExitStack() as stack:
         for _ in range(530):  # more than the front holds
             connection = socket.create_connection(
-                ("127.0.0.1", server.port), timeout=10, source_address=("127.0.0.66", 0)
+                ("127.0.0.1", server.port), timeout=60, source_address=("127.0.0.66", 0)
             )
             # Closed by a reset, or their ports would be taken from the next server.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

@@ -108,7 +108,7 @@ def test_headers_that_are_too_long_are_431_and_the_next_request_works(tmp_path: 
 
 
 def status_with_header(server: Server, text: str) -> bytes:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         try:
             connection.sendall(f"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: {text}\r\n\r\n".encode())
             return connection.makefile("rb").readline().rstrip()

@@ -37,7 +37,7 @@ def uploads(
     with ExitStack() as stack:
         connections = [
             stack.enter_context(
-                socket.create_connection(("127.0.0.1", server.port), timeout=10, source_address=(address, 0))
+                socket.create_connection(("127.0.0.1", server.port), timeout=60, source_address=(address, 0))
             )
             for _ in range(number)
         ]

@@ -209,7 +209,7 @@ def test_a_line_that_takes_too_long_is_not_waited_in() -> None:
         start = time.monotonic()
         with pytest.raises(Busy) as raised, turns.turn("one", at_most=5):
             pass
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 4
         assert 6 <= int(raised.value.headers["Retry-After"]) <= 60
         assert turns.expected_wait("other") < 5  # is next
         for request in list(turns._waiting):

@@ -141,7 +141,7 @@ def test_a_request_that_arrives_pauses_the_shadow_at_once_until_it_is_answered(
 ) -> None:
     process.may_finish.clear()
     ask(client_, png)
-    assert process.begun.acquire(timeout=10)
+    assert process.begun.acquire(timeout=60)
     segmenter.may_finish.clear()
     thread = threading.Thread(target=ask, args=(client_.application.test_client(), png))
     thread.start()
@@ -284,7 +284,7 @@ def test_a_shadow_that_is_taken_away_ends_its_process(
 ) -> None:
     process.may_finish.clear()
     ask(client_, png)
-    assert process.begun.acquire(timeout=10)
+    assert process.begun.acquire(timeout=60)
     shadows.use((), 1)
     wait_until(lambda: process.is_ended)
     assert ask(client_, png).status_code == 200

@@ -75,7 +75,7 @@ def test_a_request_that_runs_is_finished_by_the_version_that_began_it(png: bytes
     stub.may_finish.clear()
     with ThreadPoolExecutor() as pool:
         running = pool.submit(client.post, "/api/v1/segment", data=png, content_type="image/png")
-        assert stub.running.acquire(timeout=5)
+        assert stub.running.acquire(timeout=60)
 
         held.replace(Loaded([new]))
 

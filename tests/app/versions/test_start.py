@@ -88,7 +88,7 @@ def test_the_service_does_not_start_if_no_version_can_be_served(
     make("1", description="broken")
     make("2", description="broken")
     create_app(settings=Settings(models=("cells",)))
-    assert exits.get(timeout=10) == 22
+    assert exits.get(timeout=60) == 22
     assert "the model cells cannot be served: model cells fails its self-test" in caplog.text
 
 
@@ -105,7 +105,7 @@ def test_a_version_that_the_settings_name_has_no_other_before_it(exits: Queue[in
     make("1")
     make("2", description="broken")
     create_app(settings=Settings(models=("cells@2",)))
-    assert exits.get(timeout=10) == 22
+    assert exits.get(timeout=60) == 22
 
 
 def test_traffic_is_followed_also_if_the_settings_name_all_versions(exits: Queue[int], models: Path) -> None:

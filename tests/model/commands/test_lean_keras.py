@@ -13,6 +13,7 @@ REPOSITORY = Path(__file__).parents[3]
 STAND_IN = """
 try:
     import matplotlib.pyplot
+    import pandas
     import sklearn.base
 except ImportError:
     matplotlib = None
@@ -28,9 +29,9 @@ def stand_ins(tmp_path: Path) -> Path:
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(text)
-    converter = tmp_path / "tensorflow" / "lite" / "python"
-    converter.mkdir(parents=True)
-    (converter / "util.py").write_text("try:\n    import jax\nexcept ImportError:\n    jax = None\n")
+    for path in ("tensorflow/lite/python/util.py", "keras/src/callbacks/orbax_checkpoint.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("try:\n    import jax\nexcept ImportError:\n    jax = None\n")
     (tmp_path / "jax.py").touch()
     return tmp_path
 
@@ -49,10 +50,10 @@ def printed_by(script: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["keras", "tensorflow"])
-def test_plots_are_not_imported_with_keras_and_can_be_after_it(stand_ins: Path, name: str) -> None:
-    asked = "print('matplotlib' in sys.modules, 'sklearn' in sys.modules)"
+def test_plots_and_tables_are_not_imported_with_keras_and_can_be_after_it(stand_ins: Path, name: str) -> None:
+    asked = "print([one in sys.modules for one in ('matplotlib', 'pandas', 'sklearn')])"
     script = f"import sys, {name}; {asked}; import matplotlib.figure; print(matplotlib.__name__)"
-    assert printed_by(script, stand_ins) == ["False False", "matplotlib"]
+    assert printed_by(script, stand_ins) == ["[False, False, False]", "matplotlib"]
 
 
 def test_what_was_imported_before_keras_stays(stand_ins: Path) -> None:
@@ -60,6 +61,7 @@ def test_what_was_imported_before_keras_stays(stand_ins: Path) -> None:
     assert printed_by(script, stand_ins) == ["True"]
 
 
-def test_tensorflow_converts_no_models_of_jax_and_keras_can_run_on_it(stand_ins: Path) -> None:
-    script = "import tensorflow.lite.python.util as util; print(util.jax); import jax; print(jax.__name__)"
+@pytest.mark.parametrize("module", ["tensorflow.lite.python.util", "keras.src.callbacks.orbax_checkpoint"])
+def test_neither_imports_jax_beside_itself_and_keras_can_run_on_it(stand_ins: Path, module: str) -> None:
+    script = f"import {module} as module; print(module.jax); import jax; print(jax.__name__)"
     assert printed_by(script, stand_ins) == ["None", "jax"]

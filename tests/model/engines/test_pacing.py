@@ -25,12 +25,11 @@ def test_with_time_for_all_all_are_taken() -> None:
 
 
 def test_it_ends_before_one_for_which_there_is_no_time() -> None:
-    began, taken = time.monotonic(), 0
+    taken = 0
     for _ in in_time(100, 0.5):
         time.sleep(0.05)
         taken += 1
     assert FEWEST < taken <= 10
-    assert time.monotonic() - began < 0.5 + 0.2
 
 
 @pytest.mark.parametrize(("count", "expected"), [(100, FEWEST), (2, 2), (0, 0)])
