@@ -148,7 +148,10 @@ function comparison() {
 }
 
 function order() {
-  visit.ordered = [...visit.current.segments].sort(comparison());
+  const { segments } = visit.current;
+  visit.ordered = [...segments].sort(comparison());
+  // A column with the same text in each row only wastes space.
+  scroller.classList.toggle("one-class", segments.every((segment) => segment.class === segments[0].class));
 }
 
 function markHeadings() {
@@ -161,8 +164,6 @@ function showRows() {
   const picture = visit.current;
   const shown = new Set(picture.shown);
   const hadFocus = body.contains(document.activeElement);
-  // A column with the same text in each row only wastes space.
-  scroller.classList.toggle("one-class", picture.classCounts().length < 2);
   scroller.hidden = shown.size === 0;
   table.show(visit.ordered.filter((segment) => shown.has(segment)));
   if (hadFocus && !body.contains(document.activeElement)) byId("view").focus({ preventScroll: true });
