@@ -110,6 +110,30 @@ def test_a_filter_hides_objects_everywhere_and_from_downloads(measured: Page) ->
     expect(page.locator("#found")).to_have_text("5 objects")
 
 
+def test_a_thousand_is_read_as_one_where_it_can_be_nothing_else_and_else_it_is_said(measured: Page) -> None:
+    page = measured
+    page.get_by_role("button", name="Add a filter").click()
+    measure, least = page.get_by_label("Measure to filter by"), page.get_by_label("At least")
+    read = page.locator(".limits [role=status]")
+    measure.select_option("area")  # in pixels
+    for thousand in ("1,000", "1.000"):
+        least.fill(thousand)
+        expect(read).to_have_text("Read as 1,000.")
+        assert numbers(page) == "1235"
+    least.fill("1000")
+    expect(read).to_be_hidden()
+    assert numbers(page) == "1235"
+    page.get_by_label("A pixel is").fill("0.5")
+    least.fill("1,000")
+    expect(read).to_have_text("Read as 1. For thousands, write 1000.")
+    assert numbers(page) == "12345"
+    least.fill("1 000")
+    expect(read).to_have_text("Not a number: write it like 1000 or 0.5.")
+    measure.select_option("solidity")
+    expect(read).to_be_hidden()
+    page.get_by_label("A pixel is").fill("")
+
+
 def test_what_touches_the_border_can_be_hidden(page: Page) -> None:
     choose(page, file_of(place_picture(224, 180)))  # where the last object, of a low score, ends
     await_answer(page)
