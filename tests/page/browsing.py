@@ -89,6 +89,13 @@ def settled(page: Page) -> None:
     )
 
 
+def correct(page: Page) -> None:
+    """Start correcting by its key, and wait until the tools, which move the picture, are there."""
+    page.locator("#view").press("e")
+    expect(page.locator("#edit-bar")).to_be_visible()
+    settled(page)
+
+
 def on_screen(page: Page, point: Place) -> Place:
     """Where a point of the picture is seen, in CSS pixels from the view's corner."""
     left, top, scale = page.evaluate(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import await_answer, choose, file_of, in_window, place_picture, slide
+from browsing import await_answer, choose, correct, file_of, in_window, place_picture, settled, slide
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from server import Server
@@ -22,8 +22,7 @@ from model.results.polygons import to_rings
 def correcting(page: Page) -> Page:
     choose(page, file_of(place_picture()))
     await_answer(page)
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
     expect(page.locator("#correct")).to_have_attribute("aria-pressed", "true")
     return page
 
@@ -233,6 +232,7 @@ def test_fingers_draw_and_two_of_them_zoom(browse: Browse, server: Server) -> No
     page.locator("#correct").tap()
     page.get_by_role("button", name="Outline").tap()
     expect(page.locator("#view")).to_have_css("touch-action", "none")
+    settled(page)
     touches = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

@@ -8,7 +8,18 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import await_answer, choose, drawn, file_of, in_window, open_downloads, place_picture, slide
+from browsing import (
+    await_answer,
+    choose,
+    correct,
+    drawn,
+    file_of,
+    in_window,
+    open_downloads,
+    place_picture,
+    settled,
+    slide,
+)
 from chromium import Page, expect
 
 # Of the five objects shown, by the definitions in docs/measures.md: 4π · area / perimeter².
@@ -167,9 +178,10 @@ def test_a_dot_finds_its_object_and_a_rectangle_keeps_some(measured: Page) -> No
 
 def test_only_what_a_correction_changes_is_measured_again(measured: Page) -> None:
     page = measured
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
     page.keyboard.press("s")
+    expect(page.get_by_role("button", name="Split")).to_have_attribute("aria-pressed", "true")
+    settled(page)
     with page.expect_response("**/render*") as answered:
         page.mouse.move(*in_window(page, (160, 45)))
         page.mouse.down()
