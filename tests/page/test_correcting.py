@@ -31,7 +31,7 @@ def segments(page: Page) -> dict[int, dict[str, Any]]:
     """The current picture's segments by number."""
     every = page.evaluate(
         """async () => {
-            const { visit } = await import("/static/viewer/visit.js");
+            const { visit } = await viewer("visit.js");
             return visit.current.segments.map(({ id, score, box, area, mask, edited, ...segment }) => (
                 { id, score, box, area, mask, edited: edited ?? false, class: segment.class }));
         }"""
@@ -77,8 +77,8 @@ def test_outlines_of_pixels_are_the_services_own(page: Page) -> None:
             cases.append({"box": place, "data": mask.ravel().tolist(), "rings": rings})
     wrong = page.evaluate(
         """async (cases) => {
-            const { fromRings } = await import("/static/viewer/edit/raster.js");
-            const { toRings } = await import("/static/viewer/edit/rings.js");
+            const { fromRings } = await viewer("edit/raster.js");
+            const { toRings } = await viewer("edit/rings.js");
             return cases.filter(({ box, data, rings }) => {
                 const raster = fromRings(rings, box);
                 const own = JSON.stringify(toRings(raster));

@@ -50,8 +50,8 @@ def dot(page: Page, number: int) -> tuple[float, float]:
     drawn(page)
     x, y = page.evaluate(
         """async (number) => {
-            const { visit } = await import("/static/viewer/visit.js");
-            const { valueOf } = await import("/static/viewer/plots/values.js");
+            const { visit } = await viewer("visit.js");
+            const { valueOf } = await viewer("plots/values.js");
             const { segments } = visit.current;
             const canvas = document.querySelector(".scatter");
             const share = (name) => {

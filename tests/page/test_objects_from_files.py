@@ -63,7 +63,7 @@ def boxes(page: Page) -> list[list[Any]]:
     """The class, box and area of each object that is shown, best first."""
     every: list[list[Any]] = page.evaluate(
         """async () => {
-            const { visit } = await import("/static/viewer/visit.js");
+            const { visit } = await viewer("visit.js");
             return visit.current.shown.map((segment) => [segment.class, segment.box, segment.area]);
         }"""
     )
@@ -207,7 +207,7 @@ def test_files_that_cannot_be_read_say_why(page: Page) -> None:
 
 
 def test_a_file_with_more_objects_than_a_download_can_have_says_so(page: Page, server: Server) -> None:
-    page.evaluate('async () => ((await import("/static/viewer/page.js")).page.most_written = 4)')
+    page.evaluate('async () => ((await viewer("page.js")).page.most_written = 4)')
     choose(page, PICTURE, as_file(written(server, "output=coco"), "places-coco.json"))
     await_answer(page)
     expect(page.locator("#advice")).to_contain_text("5 objects: downloads take at most 4.")
@@ -218,7 +218,7 @@ def test_a_picture_whose_objects_were_being_read_is_not_segmented_instead(page: 
     await_answer(page)
     page.evaluate(
         """async () => {
-            const { tell, visit } = await import("/static/viewer/visit.js");
+            const { tell, visit } = await viewer("visit.js");
             visit.current.move("reading"); // from a file that takes long
             tell("pictures");
         }"""
