@@ -1,7 +1,7 @@
 """Static files: browsers keep them for good, because their addresses change whenever one of them does.
 
 The page has dozens of modules, and asking for each whether it has changed takes a visitor longer than reading
-them. They import each other by relative addresses, so the version is in the path: /static/@VERSION/viewer/main.js.
+them. They import each other by relative addresses, so the version is in the path: /static/@VERSION/style.css.
 """
 
 from __future__ import annotations

@@ -253,6 +253,22 @@ def test_the_downloads_say_what_a_label_map_loses_where_objects_overlap(page: Pa
     assert np.count_nonzero(labels == 6) == 1200 - 800
 
 
+def test_a_class_name_of_120_letters_leaves_room_for_the_rest(page: Page, server: Server) -> None:
+    name = "unassigned_" * 11
+    answer = json.loads(written(server, "output=json&mask_format=polygon"))
+    for segment in answer["segments"][:2]:
+        segment["class"] = name
+    choose(page, PICTURE, as_file(json.dumps(answer).encode(), "places.json"))
+    await_answer(page)
+    for width in (375, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width
+        table = page.locator("#table").bounding_box()
+        score = page.locator("#objects tr").first.locator("td").nth(2).bounding_box()
+        assert table and score and score["x"] + score["width"] < table["x"] + table["width"]
+    expect(page.locator("#classes").get_by_role("button", name=name)).to_have_attribute("title", name)
+
+
 def delete(page: Page, place: tuple[float, float], number: int) -> None:
     """Delete the object of this number, which is at this point of the picture, with the mouse and a key."""
     page.mouse.click(*in_window(page, place))

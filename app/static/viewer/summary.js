@@ -109,7 +109,7 @@ function classRow(name, picture) {
     picture.kind === "class"
       ? [count && percent(picture.share(sum)), count && area(sum)]
       : [`${atLeast(picture)}${number(count)}`, count && `${atLeast(picture)}${area(sum)}`, count && area(sum / count)];
-  const heading = make("th", { scope: "row" }, name);
+  const heading = make("th", { scope: "row", title: name }, name);
   if (picture.isOfPixels) heading.prepend(swatch(picture.segments.find(ofClass).colour));
   return make(
     "tr",

@@ -113,7 +113,11 @@ function rowWith([id, ...others], { colour, edited, class: name }) {
   number.setAttribute("aria-label", `${what} ${id}, ${name}${corrected}, show in the picture`);
   const first = make("td", { className: "number" }, swatch(colour), number);
   if (edited) first.append(make("span", { className: "edited", title: "Corrected by hand", textContent: "✎" }));
-  const cells = others.map((textContent, at) => make("td", { className: at === 0 ? "class" : "number", textContent }));
+  const [ofClass, ...numbers] = others;
+  const cells = [
+    make("td", { className: "class", title: ofClass, textContent: ofClass }),
+    ...numbers.map((textContent) => make("td", { className: "number", textContent })),
+  ];
   return make("tr", {}, first, ...cells);
 }
 
