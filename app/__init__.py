@@ -9,7 +9,7 @@ from flask import Flask
 
 from app import service
 from app.access import callers, cors, dates, headers, keys, long_headers, proxies, rate_limit, utf8_urls
-from app.answering import compression, json_provider, problems
+from app.answering import compression, json_provider, problems, static_files
 from app.configuration.settings import Settings
 from app.configuration.traffic import Traffic
 from app.feedback import recording
@@ -101,6 +101,7 @@ def create_app(segmenters: Mapping[str, Segmenter] | None = None, settings: Sett
     state.tell = counted.self_test
     problems.register(app)
     compression.register(app)
+    static_files.register(app)
     # Cheap checks come first, and keys are checked before requests are counted.
     for part in (
         memory,

@@ -77,7 +77,7 @@ def settled(page: Page) -> None:
     """Wait until the picture stays where it is: a scroll bar that comes moves it once more."""
     page.evaluate(
         """async () => {
-            const { viewport } = await import("/static/viewer/stage.js");
+            const { viewport } = await viewer("stage.js");
             let before = "";
             for (let same = 0; same < 5; ) {
                 await new Promise(requestAnimationFrame);
@@ -89,11 +89,18 @@ def settled(page: Page) -> None:
     )
 
 
+def correct(page: Page) -> None:
+    """Start correcting by its key, and wait until the tools, which move the picture, are there."""
+    page.locator("#view").press("e")
+    expect(page.locator("#edit-bar")).to_be_visible()
+    settled(page)
+
+
 def on_screen(page: Page, point: Place) -> Place:
     """Where a point of the picture is seen, in CSS pixels from the view's corner."""
     left, top, scale = page.evaluate(
         """async () => {
-            const { viewport } = await import("/static/viewer/stage.js");
+            const { viewport } = await viewer("stage.js");
             return [viewport.left, viewport.top, viewport.scale];
         }"""
     )

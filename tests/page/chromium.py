@@ -27,6 +27,10 @@ _FLAGS = (
     " --disable-component-update --disable-sync"
     " --use-fake-device-for-media-stream --use-fake-ui-for-media-stream"  # a camera that sees a test picture
 )
+# The page's modules for tests to look into, at the addresses at which the page has loaded them.
+MODULES = """
+    window.viewer = (name) => import(new URL(name, document.querySelector("script[type=module]").src));
+"""
 _PATIENCE = 20_000  # milliseconds: other tests run at the same time
 
 
@@ -57,6 +61,7 @@ class Browse:
 
     def __call__(self, server: Server, **options: Any) -> Page:
         context = self._browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.add_init_script(MODULES)
         self._contexts.append(context)
         page = context.new_page()
         self.watch(page)

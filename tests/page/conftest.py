@@ -69,7 +69,11 @@ def server(serve_known: Callable[..., Server]) -> Server:
 
 @pytest.fixture(scope="session")
 def desk(browser: Browser) -> Page:
-    return browser.new_page(viewport=DESK)
+    from chromium import MODULES
+
+    desk = browser.new_page(viewport=DESK)
+    desk.add_init_script(MODULES)
+    return desk
 
 
 @pytest.fixture

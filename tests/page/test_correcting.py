@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import await_answer, choose, file_of, in_window, place_picture, slide
+from browsing import await_answer, choose, correct, file_of, in_window, place_picture, settled, slide
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from server import Server
@@ -22,8 +22,7 @@ from model.results.polygons import to_rings
 def correcting(page: Page) -> Page:
     choose(page, file_of(place_picture()))
     await_answer(page)
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
     expect(page.locator("#correct")).to_have_attribute("aria-pressed", "true")
     return page
 
@@ -32,7 +31,7 @@ def segments(page: Page) -> dict[int, dict[str, Any]]:
     """The current picture's segments by number."""
     every = page.evaluate(
         """async () => {
-            const { visit } = await import("/static/viewer/visit.js");
+            const { visit } = await viewer("visit.js");
             return visit.current.segments.map(({ id, score, box, area, mask, edited, ...segment }) => (
                 { id, score, box, area, mask, edited: edited ?? false, class: segment.class }));
         }"""
@@ -78,8 +77,8 @@ def test_outlines_of_pixels_are_the_services_own(page: Page) -> None:
             cases.append({"box": place, "data": mask.ravel().tolist(), "rings": rings})
     wrong = page.evaluate(
         """async (cases) => {
-            const { fromRings } = await import("/static/viewer/edit/raster.js");
-            const { toRings } = await import("/static/viewer/edit/rings.js");
+            const { fromRings } = await viewer("edit/raster.js");
+            const { toRings } = await viewer("edit/rings.js");
             return cases.filter(({ box, data, rings }) => {
                 const raster = fromRings(rings, box);
                 const own = JSON.stringify(toRings(raster));
@@ -233,6 +232,7 @@ def test_fingers_draw_and_two_of_them_zoom(browse: Browse, server: Server) -> No
     page.locator("#correct").tap()
     page.get_by_role("button", name="Outline").tap()
     expect(page.locator("#view")).to_have_css("touch-action", "none")
+    settled(page)
     touches = page.context.new_cdp_session(page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

@@ -102,7 +102,7 @@ def shown_colours(page: Page) -> list[tuple[int, ...]]:
     """The colours of the objects that the page shows."""
     colours = page.evaluate(
         """async () => {
-            const { visit } = await import("/static/viewer/visit.js");
+            const { visit } = await viewer("visit.js");
             return visit.current.shown.map(({ colour }) => colour);
         }"""
     )

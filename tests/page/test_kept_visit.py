@@ -10,6 +10,7 @@ from browsing import (
     await_answer,
     choose,
     colour_of,
+    correct,
     drawn,
     file_of,
     in_window,
@@ -93,9 +94,9 @@ def test_a_correction_is_kept_even_if_the_page_is_left_at_once(page: Page) -> No
     choose(page, ONE)
     await_answer(page, "one.png")
     kept(page)
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
     page.mouse.click(*in_window(page, (50, 40)))
+    expect(page.locator("#objects tr.selected")).to_have_count(1)
     page.keyboard.press("Delete")
     expect(page.locator("#found")).to_have_text("4 objects")
     drawn(page)

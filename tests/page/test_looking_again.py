@@ -46,8 +46,8 @@ def sent_for_a_download(page: Page) -> dict[str, Any]:
     """What the service is told about the picture whose objects it writes."""
     sent: dict[str, Any] = page.evaluate(
         """async () => {
-            const { shownObjects } = await import("/static/viewer/shown-objects.js");
-            const { visit } = await import("/static/viewer/visit.js");
+            const { shownObjects } = await viewer("shown-objects.js");
+            const { visit } = await viewer("visit.js");
             return shownObjects(visit.current).image;
         }"""
     )

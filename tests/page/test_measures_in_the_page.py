@@ -8,7 +8,18 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import await_answer, choose, drawn, file_of, in_window, open_downloads, place_picture, slide
+from browsing import (
+    await_answer,
+    choose,
+    correct,
+    drawn,
+    file_of,
+    in_window,
+    open_downloads,
+    place_picture,
+    settled,
+    slide,
+)
 from chromium import Page, expect
 
 # Of the five objects shown, by the definitions in docs/measures.md: 4π · area / perimeter².
@@ -39,8 +50,8 @@ def dot(page: Page, number: int) -> tuple[float, float]:
     drawn(page)
     x, y = page.evaluate(
         """async (number) => {
-            const { visit } = await import("/static/viewer/visit.js");
-            const { valueOf } = await import("/static/viewer/plots/values.js");
+            const { visit } = await viewer("visit.js");
+            const { valueOf } = await viewer("plots/values.js");
             const { segments } = visit.current;
             const canvas = document.querySelector(".scatter");
             const share = (name) => {
@@ -110,6 +121,30 @@ def test_a_filter_hides_objects_everywhere_and_from_downloads(measured: Page) ->
     expect(page.locator("#found")).to_have_text("5 objects")
 
 
+def test_a_thousand_is_read_as_one_where_it_can_be_nothing_else_and_else_it_is_said(measured: Page) -> None:
+    page = measured
+    page.get_by_role("button", name="Add a filter").click()
+    measure, least = page.get_by_label("Measure to filter by"), page.get_by_label("At least")
+    read = page.locator(".limits [role=status]")
+    measure.select_option("area")  # in pixels
+    for thousand in ("1,000", "1.000"):
+        least.fill(thousand)
+        expect(read).to_have_text("Read as 1,000.")
+        assert numbers(page) == "1235"
+    least.fill("1000")
+    expect(read).to_be_hidden()
+    assert numbers(page) == "1235"
+    page.get_by_label("A pixel is").fill("0.5")
+    least.fill("1,000")
+    expect(read).to_have_text("Read as 1. For thousands, write 1000.")
+    assert numbers(page) == "12345"
+    least.fill("1 000")
+    expect(read).to_have_text("Not a number: write it like 1000 or 0.5.")
+    measure.select_option("solidity")
+    expect(read).to_be_hidden()
+    page.get_by_label("A pixel is").fill("")
+
+
 def test_what_touches_the_border_can_be_hidden(page: Page) -> None:
     choose(page, file_of(place_picture(224, 180)))  # where the last object, of a low score, ends
     await_answer(page)
@@ -143,9 +178,10 @@ def test_a_dot_finds_its_object_and_a_rectangle_keeps_some(measured: Page) -> No
 
 def test_only_what_a_correction_changes_is_measured_again(measured: Page) -> None:
     page = measured
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
     page.keyboard.press("s")
+    expect(page.get_by_role("button", name="Split")).to_have_attribute("aria-pressed", "true")
+    settled(page)
     with page.expect_response("**/render*") as answered:
         page.mouse.move(*in_window(page, (160, 45)))
         page.mouse.down()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from browsing import await_answer, choose, file_of, in_window, open_downloads, place_picture, settled
+from browsing import await_answer, choose, correct, file_of, in_window, open_downloads, place_picture, settled
 from chromium import Browse, Page, expect
 from known_models import OBJECTS
 from server import Server
@@ -15,8 +15,7 @@ def answered(page: Page) -> None:
 
 def correcting(page: Page) -> None:
     answered(page)
-    page.locator("#view").press("e")
-    expect(page.locator("#edit-bar")).to_be_visible()
+    correct(page)
 
 
 def test_keys_leave_what_is_behind_a_dialog_alone(page: Page) -> None:

@@ -68,13 +68,14 @@ def test_histograms_show_all_and_mark_what_is_kept(shown: Page) -> None:
             "(bars) => bars.filter((bar) => Number(bar.getAttribute('height')) > 0).length"
         )
 
-    different = len({int(24 * known.score) for known in OBJECTS})
-    assert bars("all") == different
-    slide(shown, "#threshold", 0.1)
-    assert bars("kept") == different
-    slide(shown, "#threshold", 0.9)
-    assert bars("kept") == len({int(24 * known.score) for known in shown_of(OBJECTS, 0.9)})
-    expect(shown.get_by_role("img", name="Score: 2 objects kept")).to_be_visible()
+    def different(threshold: float) -> int:
+        return len({int(24 * known.score) for known in shown_of(OBJECTS, threshold)})
+
+    assert bars("all") == different(0.1)
+    for threshold, kept in ((0.1, 8), (0.9, 2)):
+        slide(shown, "#threshold", threshold)
+        expect(shown.get_by_role("img", name=f"Score: {kept} objects kept")).to_be_visible()
+        assert bars("kept") == different(threshold)
 
 
 def test_micrometres_turn_up_everywhere_and_go_again(shown: Page) -> None:
@@ -131,3 +132,23 @@ def test_a_long_table_has_the_rows_in_reach_and_all_can_be_reached(shown: Page) 
         shown.locator("#view").press(key)
         expect(shown.locator("#objects tr.selected")).to_be_in_viewport()
         expect(shown.locator("#objects tr.selected button")).to_have_text(number)
+
+
+def test_a_long_table_finds_objects_by_number_and_class(shown: Page) -> None:
+    expect(shown.locator("#finding")).to_be_hidden()
+    shown.get_by_role("radio", name="crowd").check()
+    expect(shown.locator("#found")).to_have_text("1,120 objects")
+    field = shown.get_by_label("Find")
+    selected = shown.locator("#objects tr.selected")
+    for text, number in (("561", "561"), ("1", "1"), ("LEA", "1")):
+        field.fill(text)
+        expect(selected.locator("button")).to_have_text(number)
+        expect(selected).to_be_in_viewport()
+    for key, number in (("Enter", "2"), ("Shift+Enter", "1"), ("Shift+Enter", "1120")):
+        field.press(key)
+        expect(selected.locator("button")).to_have_text(number)
+        expect(selected).to_be_in_viewport()
+    field.fill("1121")
+    expect(shown.locator("#find-missing")).to_have_text("Nothing that is shown is called “1121”.")
+    field.fill("")
+    expect(shown.locator("#find-missing")).to_be_empty()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from browsing import (
     HEIGHT,
@@ -17,6 +20,7 @@ from browsing import (
     as_file,
     await_answer,
     choose,
+    correct,
     file_of,
     in_window,
     open_downloads,
@@ -59,7 +63,7 @@ def boxes(page: Page) -> list[list[Any]]:
     """The class, box and area of each object that is shown, best first."""
     every: list[list[Any]] = page.evaluate(
         """async () => {
-            const { visit } = await import("/static/viewer/visit.js");
+            const { visit } = await viewer("visit.js");
             return visit.current.shown.map((segment) => [segment.class, segment.box, segment.area]);
         }"""
     )
@@ -203,7 +207,7 @@ def test_files_that_cannot_be_read_say_why(page: Page) -> None:
 
 
 def test_a_file_with_more_objects_than_a_download_can_have_says_so(page: Page, server: Server) -> None:
-    page.evaluate('async () => ((await import("/static/viewer/page.js")).page.most_written = 4)')
+    page.evaluate('async () => ((await viewer("page.js")).page.most_written = 4)')
     choose(page, PICTURE, as_file(written(server, "output=coco"), "places-coco.json"))
     await_answer(page)
     expect(page.locator("#advice")).to_contain_text("5 objects: downloads take at most 4.")
@@ -214,7 +218,7 @@ def test_a_picture_whose_objects_were_being_read_is_not_segmented_instead(page: 
     await_answer(page)
     page.evaluate(
         """async () => {
-            const { tell, visit } = await import("/static/viewer/visit.js");
+            const { tell, visit } = await viewer("visit.js");
             visit.current.move("reading"); // from a file that takes long
             tell("pictures");
         }"""
@@ -225,6 +229,51 @@ def test_a_picture_whose_objects_were_being_read_is_not_segmented_instead(page: 
     page.wait_for_timeout(600)  # until the browser has written it
     page.reload()
     expect(page.locator("#status")).to_contain_text("The page was left before the objects were read")
+
+
+def test_the_downloads_say_what_a_label_map_loses_where_objects_overlap(page: Page, server: Server) -> None:
+    choose(page, PICTURE)
+    await_answer(page)
+    losses = page.locator("#losses")
+    open_downloads(page)
+    expect(page.locator("#take [data-output=labelmap]")).to_be_enabled()
+    expect(losses).to_be_hidden()
+    corners = [20, 10, 60, 10, 60, 40, 20, 40]
+    beneath = {"class": "cell", "score": 0.4, "box": [20, 10, 40, 30], "mask": [corners]}
+    answer = json.loads(written(server, "output=json&mask_format=polygon"))
+    answer["segments"].append({**answer["segments"][-1], **beneath, "id": 6, "area": 1200})
+    with answering(page):
+        choose(page, as_file(json.dumps(answer).encode(), "places.json"))
+    expect(page.locator("#found")).to_have_text("6 objects")
+    open_downloads(page)
+    expect(losses).to_have_text(re.compile(r": 1 object lacks 800 pixels\."))
+    with page.expect_download() as download:
+        page.locator("#take [data-output=labelmap]").click()
+    labels = cv2.imread(str(download.value.path()), cv2.IMREAD_UNCHANGED)
+    assert np.count_nonzero(labels == 6) == 1200 - 800
+
+
+def test_a_class_name_of_120_letters_leaves_room_for_the_rest(page: Page, server: Server) -> None:
+    name = "unassigned_" * 11
+    answer = json.loads(written(server, "output=json&mask_format=polygon"))
+    for segment in answer["segments"][:2]:
+        segment["class"] = name
+    choose(page, PICTURE, as_file(json.dumps(answer).encode(), "places.json"))
+    await_answer(page)
+    for width in (375, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width
+        table = page.locator("#table").bounding_box()
+        score = page.locator("#objects tr").first.locator("td").nth(2).bounding_box()
+        assert table and score and score["x"] + score["width"] < table["x"] + table["width"]
+    expect(page.locator("#classes").get_by_role("button", name=name)).to_have_attribute("title", name)
+
+
+def delete(page: Page, place: tuple[float, float], number: int) -> None:
+    """Delete the object of this number, which is at this point of the picture, with the mouse and a key."""
+    page.mouse.click(*in_window(page, place))
+    expect(page.locator("#objects tr.selected td:first-child")).to_have_text(str(number))
+    page.keyboard.press("Delete")
 
 
 def noted(page: Page) -> tuple[bytes, list[dict[str, Any]]]:
@@ -241,10 +290,9 @@ def test_training_data_go_on_with_the_corrections_that_they_had(page: Page) -> N
     choose(page, PICTURE)
     await_answer(page)
     page.get_by_label("A pixel is").fill("0.5")
-    page.locator("#view").press("e")
-    for place, left in (((50, 40), 4), ((115, 75), 3)):
-        page.mouse.click(*in_window(page, place))
-        page.keyboard.press("Delete")
+    correct(page)
+    for place, number, left in (((50, 40), 1, 4), ((115, 75), 4, 3)):
+        delete(page, place, number)
         expect(page.locator("#found")).to_have_text(f"{left} objects")
     data, steps = noted(page)
     assert [step["before"][0]["id"] for step in steps] == [1, 4]
@@ -252,7 +300,6 @@ def test_training_data_go_on_with_the_corrections_that_they_had(page: Page) -> N
     await_answer(page, "again.png")
     expect(page.locator("#found")).to_have_text("3 objects")
     expect(page.get_by_label("A pixel is")).to_have_value("0.5")
-    page.mouse.click(*in_window(page, (150, 30)))
-    page.keyboard.press("Delete")
+    delete(page, (150, 30), 1)
     expect(page.locator("#found")).to_have_text("2 objects")
     assert noted(page)[1][:2] == steps and len(noted(page)[1]) == 3

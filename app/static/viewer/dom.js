@@ -50,6 +50,14 @@ export function oncePerFrame(action) {
   };
 }
 
+const PATIENCE = 200; // milliseconds
+const whenIdle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
+
+/** A function that has `action` called once after the next frame, soon, when the browser has time. */
+export function onceIdle(action) {
+  return oncePerFrame(() => whenIdle(action, { timeout: PATIENCE }));
+}
+
 /** Make the browser save `blob` under this name. */
 export function save(blob, name) {
   const link = make("a", { href: URL.createObjectURL(blob), download: name });

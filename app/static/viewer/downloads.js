@@ -11,16 +11,21 @@ import { outline } from "./outlines.js";
 import { rendered } from "./rendering.js";
 import { segment } from "./requests.js";
 import { bitmapOf } from "./showing.js";
-import { on, visit } from "./visit.js";
+import { counted } from "./units.js";
+import { afterwards, on, visit } from "./visit.js";
 
 const problem = byId("take-problem");
 const one = byId("take-one");
+const menu = byId("downloads");
+const losses = byId("losses");
 const buttons = [...byId("take").querySelectorAll("[data-output]")];
 
 for (const button of buttons) button.addEventListener("click", () => take(button));
 one.addEventListener("click", takeOne);
+menu.addEventListener("toggle", sayLosses);
 on("current filter", () => (problem.hidden = true));
 on("current filter selection", enable);
+afterwards("current filter", sayLosses);
 
 function enable() {
   const { current, selected } = visit;
@@ -34,6 +39,21 @@ function enable() {
   if (current?.answer) one.querySelector("span").textContent = `Chosen ${current.kind}`;
 }
 
+/** A label map has no room for objects beneath others; its user should know before training with it. */
+async function sayLosses() {
+  losses.hidden = true;
+  const { current } = visit;
+  if (!menu.open || !current?.answer || current.isOfPixels) return;
+  const part = await import("./later/overlaps.js").catch(() => null); // without the service there are no files either
+  if (!part) return;
+  const { objects, pixels } = part.lossesOf(current.shown, current.answer.image);
+  if (!objects) return;
+  losses.hidden = false;
+  losses.textContent =
+    `Objects overlap. In the label map, the better score has the pixel: ${counted(objects, "object")} ` +
+    `${objects === 1 ? "lacks" : "lack"} ${counted(pixels, "pixel")}. Tables, COCO and ROIs keep all.`;
+}
+
 async function take(button) {
   const { output, ending } = button.dataset;
   const { stem } = visit.current;
@@ -45,7 +65,7 @@ async function take(button) {
   enable();
   try {
     save(await made(output, button.dataset), `${stem}${ending}`);
-    close(byId("downloads"));
+    close(menu);
   } catch (error) {
     problem.textContent = `${error.title ?? "The download failed"}. ${error.detail ?? ""}`;
     problem.hidden = false;
@@ -84,6 +104,6 @@ async function takeOne() {
   context.drawImage(await bitmapOf(current), 0, 0, image.width, image.height);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
   const number = String(selected.id).padStart(4, "0");
-  close(byId("downloads"));
+  close(menu);
   save(blob, `${current.stem}-${number}-${selected.class.replace(/[^\w-]+/g, "_")}.png`);
 }

@@ -44,7 +44,7 @@ function show() {
 }
 
 function chip(name, { isOfPixels, segments }) {
-  const button = make("button", { type: "button", className: "chip", dataset: { name } });
+  const button = make("button", { type: "button", className: "chip", title: name, dataset: { name } });
   if (isOfPixels) button.append(swatch(segments.find((segment) => segment.class === name).colour));
   button.append(make("span", { textContent: name }), " ", make("strong"));
   button.addEventListener("click", () => {

@@ -5,14 +5,13 @@
  * Nothing of it is sent anywhere, and the API key is not kept.
  */
 
-import { byId } from "./dom.js";
+import { byId, onceIdle } from "./dom.js";
 import { page } from "./page.js";
 import { Picture } from "./picture.js";
 import { on, tell, visit } from "./visit.js";
 import { takeUp } from "./worklist.js";
 
 const PAUSE = 300; // milliseconds from a change to its being written
-const NEXT_FRAME = 20; // milliseconds: a correction is somebody's work, and is written as soon as it is seen
 const WEEK = 7 * 24 * 3600 * 1000; // milliseconds
 const SILENCE = 1000; // milliseconds in which other tabs say which visits are theirs, if there are no locks
 const OWN = "maskserve-visit"; // sessionStorage: the visit that this tab had before it was loaded again
@@ -53,7 +52,7 @@ async function begin() {
     giveUp(error);
   }
   on("pictures current filter view units columns", soon);
-  on("edits", () => soon(NEXT_FRAME));
+  on("edits", onceIdle(save)); // a correction is somebody's work, and is written as soon as it is seen
   save();
 }
 
@@ -127,11 +126,9 @@ async function restore({ pictures, current, model, view }) {
 }
 
 /** Write what has changed after a pause, in which more may change; but a new picture at once. */
-function soon(pause = PAUSE) {
+function soon() {
   if (visit.pictures.some((picture) => !keys.has(picture))) return save();
-  if (pause < PAUSE) clearTimeout(timer);
-  else if (timer) return;
-  timer = setTimeout(save, pause);
+  timer ??= setTimeout(save, PAUSE);
 }
 
 /** Write what has changed. */

@@ -1,18 +1,22 @@
 /**
  * A long table: of thousands of rows, only those around what it is scrolled to are in the document, with gaps in place
  * of the others. A short one is there whole.
+ *
+ * Other items are shown at once, but the rows that are out of view follow when the browser has time.
  */
 
-import { make } from "./dom.js";
+import { make, onceIdle } from "./dom.js";
 
-export const MOST = 60; // rows in the document
-const STEP = 10; // rows that are exchanged at a time as the table is scrolled
+export const MOST = 60; // rows of a table that is there whole
+const AROUND = 15; // rows above and below those in view, to scroll to
+const NEAR = 5; // rows from the last of these, at which others follow
 
 export class LongTable {
   #items = [];
   #rows = new Map(); // item → its row, if that is in the document
-  #first = 0; // the index of the first item that is there
+  #range = [0, 0]; // the indices of the items that are there: the first, and the one after the last
   #top = 0; // to where the table is scrolled; reading it later would cost a layout
+  #inView = 12; // rows, until it is known
   #height = 30; // of a row, in CSS pixels, until it is known
   #reachable = null; // the item whose row is reached by Tab; the arrow keys move between rows
 
@@ -26,10 +30,10 @@ export class LongTable {
     scroller.style.overflowAnchor = "none"; // gaps are as high as the rows for which they stand
     scroller.addEventListener("scroll", () => {
       this.#top = scroller.scrollTop;
-      if (this.#wanted !== this.#first) this.#place();
+      if (this.#isNearEnd) this.#place(AROUND);
     });
     new ResizeObserver(() => this.#measure()).observe(scroller);
-    body.addEventListener("focusin", ({ target }) => this.#reach(this.itemAt(target)));
+    body.addEventListener("focusin", ({ target }) => this.#makeReachable(this.itemAt(target)));
     body.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
@@ -38,7 +42,8 @@ export class LongTable {
     this.#items = items;
     this.body.parentElement.setAttribute("aria-rowcount", items.length + 1); // with that of the headings
     if (!items.includes(this.#reachable)) this.#reachable = items[0] ?? null;
-    this.#place();
+    this.#place(1); // of which a part is in view
+    this.#widen();
   }
 
   /** Make all rows anew when they are next shown. */
@@ -62,8 +67,10 @@ export class LongTable {
     const at = this.#items.indexOf(item);
     if (at < 0) return;
     if (!this.#rows.has(item)) {
-      this.#top = at * this.#height;
-      this.#place();
+      this.#top = Math.max(0, at - this.#inView / 2) * this.#height;
+      this.#place(1);
+      this.#widen();
+      this.scroller.scrollTop = this.#top;
     }
     const { scroller } = this;
     const head = scroller.querySelector("thead").offsetHeight;
@@ -73,20 +80,32 @@ export class LongTable {
       scroller.scrollTop = top + height - scroller.clientHeight;
   }
 
-  /** The index of the item from which on rows are wanted. */
-  get #wanted() {
-    const around = STEP * Math.round((this.#top / this.#height - MOST / 2) / STEP);
-    return Math.max(0, Math.min(around, this.#items.length - MOST));
+  #widen = onceIdle(() => this.#place(AROUND));
+
+  /** The indices of the items in view, with so many around: the first, and the one after the last. */
+  #rangeWith(around) {
+    const { length } = this.#items;
+    if (length <= MOST) return [0, length];
+    const count = Math.min(length, this.#inView + 2 * around);
+    const first = Math.floor(this.#top / this.#height) - around;
+    const start = Math.max(0, Math.min(first, length - count));
+    return [start, start + count];
   }
 
-  #place() {
+  /** Whether the table is scrolled near the end of the rows that are there. */
+  get #isNearEnd() {
+    const [first, end] = this.#rangeWith(NEAR);
+    return first < this.#range[0] || end > this.#range[1];
+  }
+
+  #place(around) {
     const items = this.#items;
-    this.#first = this.#wanted;
-    const there = Array.from({ length: Math.min(MOST, items.length) }, (_, step) => this.#first + step);
+    const [first, end] = (this.#range = this.#rangeWith(around));
+    const there = Array.from({ length: end - first }, (_, step) => first + step);
     // The keyboard's focus stays, wherever the table is scrolled to.
     const reachable = items.indexOf(this.#reachable);
-    if (reachable >= 0 && reachable < this.#first) there.unshift(reachable);
-    else if (reachable >= this.#first + MOST) there.push(reachable);
+    if (reachable >= 0 && reachable < first) there.unshift(reachable);
+    else if (reachable >= end) there.push(reachable);
 
     const before = this.#rows;
     this.#rows = new Map();
@@ -106,12 +125,15 @@ export class LongTable {
   }
 
   #measure() {
-    const last = Math.min(this.#first + MOST, this.#items.length) - 1;
+    const [first, end] = this.#range;
     const topOf = (at) => this.#rows.get(this.#items[at])?.offsetTop;
-    const height = (topOf(last) - topOf(this.#first)) / (last - this.#first);
-    if (!(height > 0) || height === this.#height) return;
+    const height = (topOf(end - 1) - topOf(first)) / (end - 1 - first);
+    if (!(height > 0)) return;
+    const inView = Math.ceil(this.scroller.clientHeight / height);
+    if (height === this.#height && inView === this.#inView) return;
     this.#height = height;
-    this.#place();
+    this.#inView = inView;
+    this.#place(AROUND);
   }
 
   #gap(count) {
@@ -122,7 +144,7 @@ export class LongTable {
     return row;
   }
 
-  #reach(item) {
+  #makeReachable(item) {
     const buttonOf = (one) => this.#rows.get(one)?.querySelector("button");
     if (!buttonOf(item)) return;
     if (buttonOf(this.#reachable)) buttonOf(this.#reachable).tabIndex = -1;
@@ -138,7 +160,7 @@ export class LongTable {
     event.preventDefault();
     if (!this.#rows.has(item)) {
       this.#reachable = item;
-      this.#place();
+      this.#place(AROUND);
     }
     this.#rows.get(item).querySelector("button").focus();
   }

@@ -10,6 +10,7 @@ import "./pixel-size.js";
 import "./summary.js";
 import "./measure.js";
 import "./table.js";
+import "./finding.js";
 import "./developers.js";
 import "./downloads.js";
 import "./model-panel.js";

@@ -38,7 +38,8 @@ export class Picture {
    */
   edits = { done: [], undone: [], segments: [] };
   numbers = 0; // the highest number that a segment has had
-  shown = []; // the segments that pass the filter
+  passing = []; // the segments that pass the threshold and the limits of measures
+  shown = []; // those of them whose class is not hidden
   threshold = 0;
   hiddenClasses = new Set();
   /** Limits of measures: { limits: [{ name, least, most }], wholeOnly }, lengths and areas in pixels; null: none. */
@@ -247,9 +248,8 @@ export class Picture {
 
   /** Show the objects that pass the threshold, have measures within the limits, and whose class is not hidden. */
   filter() {
-    this.shown = this.segments.filter(
-      (segment) => this.passes(segment) && !this.hiddenClasses.has(segment.class) && this.isWithin(segment),
-    );
+    this.passing = this.segments.filter((segment) => this.passes(segment) && this.isWithin(segment));
+    this.shown = this.passing.filter((segment) => !this.hiddenClasses.has(segment.class));
   }
 
   /** The share (0 to 1) of the picture that the objects shown cover. */
@@ -267,10 +267,9 @@ export class Picture {
    * not; sorted by this number, or by covered area.
    */
   classCounts() {
-    const counts = new Map(this.segments.map((segment) => [segment.class, 0]));
-    for (const segment of this.segments)
-      if (this.passes(segment) && this.isWithin(segment))
-        counts.set(segment.class, counts.get(segment.class) + 1);
+    const counts = new Map();
+    for (const { class: name } of this.segments) counts.set(name, 0);
+    for (const { class: name } of this.passing) counts.set(name, counts.get(name) + 1);
     const byShare = (a, b) => areaOf(b, this.segments) - areaOf(a, this.segments);
     return [...counts].sort(
       ([a, many], [b, more]) =>

@@ -18,9 +18,19 @@ const histograms = byId("histograms");
 const areas = new Histogram(byId("areas"));
 const scores = new Histogram(byId("scores"));
 
+on("current filter", showCount);
 on("current", show);
 afterwards("edits filter", show);
 on("units", () => visit.current?.answer && showAreas(visit.current));
+
+/** At once, in the frame in which the picture changes; sums follow. */
+function showCount() {
+  const picture = visit.current;
+  if (!picture?.answer) return;
+  heading.textContent = found(picture);
+  hint.textContent = hintFor(picture);
+  document.title = `${heading.textContent} in ${picture.name} – MaskServe`;
+}
 
 function show() {
   const picture = visit.current;
@@ -40,14 +50,11 @@ function spread({ segments }) {
 function update() {
   const picture = visit.current;
   const { kind, shown, segments } = picture;
-  heading.textContent = found(picture);
-  hint.textContent = hintFor(picture);
   covered.textContent = `${atLeast(picture)}${(100 * picture.covered).toFixed(1)} %`;
   showPartly(picture);
   areas.mark(shown);
   scores.mark(shown);
   showAreas(picture);
-  document.title = `${heading.textContent} in ${picture.name} – MaskServe`;
   // For whole classes, a median area and distributions make no sense.
   histograms.hidden = kind === "class" || segments.length === 0;
   typical.parentElement.hidden = kind === "class";
@@ -102,7 +109,7 @@ function classRow(name, picture) {
     picture.kind === "class"
       ? [count && percent(picture.share(sum)), count && area(sum)]
       : [`${atLeast(picture)}${number(count)}`, count && `${atLeast(picture)}${area(sum)}`, count && area(sum / count)];
-  const heading = make("th", { scope: "row" }, name);
+  const heading = make("th", { scope: "row", title: name }, name);
   if (picture.isOfPixels) heading.prepend(swatch(picture.segments.find(ofClass).colour));
   return make(
     "tr",

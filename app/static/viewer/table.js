@@ -113,7 +113,11 @@ function rowWith([id, ...others], { colour, edited, class: name }) {
   number.setAttribute("aria-label", `${what} ${id}, ${name}${corrected}, show in the picture`);
   const first = make("td", { className: "number" }, swatch(colour), number);
   if (edited) first.append(make("span", { className: "edited", title: "Corrected by hand", textContent: "✎" }));
-  const cells = others.map((textContent, at) => make("td", { className: at === 0 ? "class" : "number", textContent }));
+  const [ofClass, ...numbers] = others;
+  const cells = [
+    make("td", { className: "class", title: ofClass, textContent: ofClass }),
+    ...numbers.map((textContent) => make("td", { className: "number", textContent })),
+  ];
   return make("tr", {}, first, ...cells);
 }
 
@@ -148,7 +152,10 @@ function comparison() {
 }
 
 function order() {
-  visit.ordered = [...visit.current.segments].sort(comparison());
+  const { segments } = visit.current;
+  visit.ordered = [...segments].sort(comparison());
+  // A column with the same text in each row only wastes space.
+  scroller.classList.toggle("one-class", segments.every((segment) => segment.class === segments[0].class));
 }
 
 function markHeadings() {
@@ -161,8 +168,6 @@ function showRows() {
   const picture = visit.current;
   const shown = new Set(picture.shown);
   const hadFocus = body.contains(document.activeElement);
-  // A column with the same text in each row only wastes space.
-  scroller.classList.toggle("one-class", picture.classCounts().length < 2);
   scroller.hidden = shown.size === 0;
   table.show(visit.ordered.filter((segment) => shown.has(segment)));
   if (hadFocus && !body.contains(document.activeElement)) byId("view").focus({ preventScroll: true });

@@ -34,6 +34,11 @@ export function decimal(text) {
   return /^\s*(\d+[.,]?\d*|[.,]\d+)\s*$/.test(text) ? Number(text.replace(",", ".")) : NaN;
 }
 
+/** Whether a text such as "1,000" or "1.000" is a thousand to some and one to others. */
+export function isTwofold(text) {
+  return /^\s*[1-9]\d{0,2}[.,]\d{3}\s*$/.test(text);
+}
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 

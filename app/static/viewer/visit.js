@@ -14,10 +14,8 @@
  *   units      the size of a pixel of some picture was entered, changed or removed
  */
 
-import { oncePerFrame } from "./dom.js";
+import { onceIdle } from "./dom.js";
 import { page } from "./page.js";
-
-const PATIENCE = 200; // milliseconds for which sums may lag behind
 
 export const visit = {
   pictures: [], // newest last
@@ -34,7 +32,6 @@ export const visit = {
 };
 
 const listeners = {};
-const whenIdle = globalThis.requestIdleCallback ?? setTimeout; // Safari has none
 
 /** Call `listener` after each of these changes, whose names are separated by spaces. */
 export function on(changes, listener) {
@@ -46,7 +43,7 @@ export function on(changes, listener) {
  * time: for sums that may lag a little behind the picture, which then need not wait for them.
  */
 export function afterwards(changes, listener) {
-  on(changes, oncePerFrame(() => whenIdle(listener, { timeout: PATIENCE })));
+  on(changes, onceIdle(listener));
 }
 
 /** Announce a change. An error in a listener is reported, and stops neither the others nor the caller. */

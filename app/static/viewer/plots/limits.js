@@ -2,9 +2,9 @@
 
 import { make } from "../dom.js";
 import { filter } from "../filters.js";
-import { decimal } from "../units.js";
+import { decimal, isTwofold, number } from "../units.js";
 import { visit } from "../visit.js";
-import { factorOf, titleAndUnit } from "./names.js";
+import { factorOf, isWhole, titleAndUnit } from "./names.js";
 import { valueOf } from "./values.js";
 
 const list = make("ul", { className: "limits" });
@@ -90,9 +90,12 @@ function row(own) {
   what.addEventListener("change", () => {
     Object.assign(own, { name: what.value, least: null, most: null });
     for (const field of fields) field.value = "";
+    read.textContent = "";
     apply();
   });
-  const fields = [field(own, "least", "At least"), field(own, "most", "At most")];
+  const read = make("p", { className: "hint" });
+  read.setAttribute("role", "status");
+  const fields = [field(own, "least", "At least", read), field(own, "most", "At most", read)];
   const away = make("button", { type: "button", textContent: "×" });
   away.setAttribute("aria-label", "Remove this filter");
   away.addEventListener("click", () => {
@@ -102,25 +105,36 @@ function row(own) {
     show(names);
     add.focus();
   });
-  return make("li", {}, what, ...fields, away);
+  return make("li", {}, what, ...fields, away, read);
 }
 
-function field(own, end, label) {
+function field(own, end, label, read) {
   const factor = () => factorOf(own.name);
   const input = make("input", { type: "text", inputMode: "decimal", autocomplete: "off", placeholder: label.toLowerCase() });
   input.setAttribute("aria-label", label);
   if (own[end] !== null) input.value = Number((own[end] * factor()).toPrecision(6));
   input.addEventListener("input", () => {
-    const value = signed(input.value);
+    const value = signed(input.value, isWhole(own.name));
     input.setAttribute("aria-invalid", Number.isNaN(value) && input.value.trim() !== "");
     own[end] = Number.isNaN(value) ? null : value / factor();
+    read.textContent = howRead(input.value, value);
     apply();
   });
   return input;
 }
 
-/** The number that a text is, below zero too. */
-function signed(text) {
+/** The number that a text is, below zero too; whole numbers have no decimals, so that "1,000" is a thousand. */
+function signed(text, whole) {
   const [, sign, rest] = /^\s*([-−]?)(.*)$/s.exec(text);
-  return sign ? -decimal(rest) : decimal(rest);
+  const value = decimal(whole && isTwofold(rest) ? rest.replace(/[.,]/, "") : rest);
+  return sign ? -value : value;
+}
+
+/** How a text was read, if somebody may have meant another number. */
+function howRead(text, value) {
+  if (text.trim() === "") return "";
+  if (Number.isNaN(value)) return "Not a number: write it like 1000 or 0.5.";
+  if (!isTwofold(text)) return "";
+  const thousands = text.trim().replace(/[.,]/, "");
+  return value === Number(thousands) ? `Read as ${number(value)}.` : `Read as ${value}. For thousands, write ${thousands}.`;
 }

@@ -40,6 +40,11 @@ export function factorOf(name) {
   return LENGTHS.has(name) ? pixelSize : 1;
 }
 
+/** Whether the values of the current picture are whole numbers as they are shown. */
+export function isWhole(name) {
+  return name === "area" && unitOf(name) === "px²";
+}
+
 /** A value of the current picture, as it was measured, as text, without the unit; undefined: it is not measured yet, null: it is not defined. */
 export function written(name, value) {
   if (value === undefined) return "…";

@@ -38,17 +38,20 @@ build();
 let onClose = null; // while the panel is open
 
 on("current", follow);
-on("edits", ({ removed, added }) => {
-  forgetAround([...removed, ...added], visit.current);
-  if (onClose) complete();
-});
-afterwards("filter", () => onClose && visit.current?.answer && showPlots());
+on("edits", ({ removed, added }) => forgetAround([...removed, ...added], visit.current));
+afterwards("edits", () => isOpen() && complete());
+afterwards("filter", () => isOpen() && showPlots());
 on("selection", () => onClose && scatter.draw());
 on("units", () => {
-  if (!onClose || !visit.current?.answer) return;
+  if (!isOpen()) return;
   show();
   complete(); // measures of pixels that are not square depend on their sides
 });
+
+/** Whether there is a picture whose measures are shown. */
+function isOpen() {
+  return onClose !== null && Boolean(visit.current?.answer);
+}
 
 /** Show the measures until somebody closes them; then `closed` is called. */
 export function openMeasures(closed) {
