@@ -121,5 +121,5 @@ def _numbered(infos: list[dict[str, Any]]) -> dict[str, int]:
 def _refuse_class_map(class_map: object) -> None:
     if class_map is not None:
         raise NotImplementedError(
-            "class_map has no effect in the library: give a class its id with add_class, or override load_mask"
+            "class_map has no effect in the library: set the ids of classes with add_class and in load_mask"
         )

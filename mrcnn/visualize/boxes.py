@@ -68,7 +68,8 @@ def draw_rois(
         outline_box(ax, rois[index], color if class_id else "gray", linestyle="dashed")
         if not class_id:
             continue
-        _refine(ax, rois[index], refined_rois[index], color)
+        outline_box(ax, refined_rois[index], color)
+        _connect(ax, rois[index], refined_rois[index], color)
         y1, x1 = refined_rois[index][:2]
         ax.text(x1, y1 + 8, class_names[class_id], color="w", size=11, backgroundcolor="none")
         whole = unmold_mask(mask[index], rois[index].astype(np.int32), image.shape)
@@ -126,10 +127,17 @@ def draw_boxes(
         if refined_boxes is not None:
             corner = refined_boxes[index].astype(np.int32)
             if visibility:
-                _refine(axes, boxes[index] if boxes is not None else corner, corner, color)
+                outline_box(axes, corner, color)
+            if visibility and boxes is not None:
+                _connect(axes, boxes[index], corner, color)
         if captions is not None:
             box_style = {"facecolor": color, "alpha": 0.5, "pad": 2, "edgecolor": "none"}
-            at_top = {"verticalalignment": "top", "color": "w", "backgroundcolor": "none", "size": 11}
+            at_top: dict[str, Any] = {
+                "verticalalignment": "top",
+                "color": "w",
+                "backgroundcolor": "none",
+                "size": 11,
+            }
             axes.text(corner[1], corner[0], captions[index], bbox=box_style, **at_top)
         if masks is not None:
             apply_mask(painted, masks[..., index], random_color)
@@ -137,7 +145,6 @@ def draw_boxes(
     axes.imshow(painted.astype(np.uint8))
 
 
-def _refine(ax: Axes, box: npt.NDArray, refined: npt.NDArray, color: Any) -> None:
-    """Draw the refined box, and a line from the corner of the box to its own."""
-    outline_box(ax, refined, color)
+def _connect(ax: Axes, box: npt.NDArray, refined: npt.NDArray, color: Any) -> None:
+    """Draw a line between the top left corners of a box and of what it became."""
     ax.plot([box[1], refined[1]], [box[0], refined[0]], color=color)
