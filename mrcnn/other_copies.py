@@ -18,7 +18,7 @@ def warn_of_another(package: str, init_file: str, remedy: str) -> None:
     found = PathFinder.find_spec(package, elsewhere)
     if found is not None and found.origin is not None:
         warnings.warn(
-            f"{package} is MaskServe's, in {here / package}; the one in {Path(found.origin).parent} is not used. "
-            f"{remedy}",
+            f"{package} is MaskServe's, in {here / package}. "
+            f"The one in {Path(found.origin).parent} is not used. {remedy}",
             stacklevel=3,
         )
