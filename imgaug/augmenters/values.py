@@ -12,7 +12,7 @@ from imgaug.augmenters.augmenter import Augmenter, Run
 from imgaug.choices import Numbers, PerChannel
 from imgaug.pixels import as_type, by_channels
 
-MIDDLE_GREY = 128
+MIDDLE_GREY = 127
 LEAST_SIGMA = 0.001
 """Pixels; less is no blur."""
 
@@ -32,7 +32,10 @@ class _Arithmetic(Augmenter):
         numbers = self._per_channel.draw(self._number, channels, rng)
         if image.ndim == 2:
             numbers = numbers[0]
-        return as_type(self._computed(image.astype(np.float64), numbers), image.dtype)
+        changed = self._computed(image.astype(np.float64), numbers)
+        if np.issubdtype(image.dtype, np.integer):
+            changed = np.floor(changed)  # as imgaug, which truncates
+        return as_type(changed, image.dtype)
 
     def _computed(self, image: npt.NDArray[np.float64], numbers: npt.NDArray[np.float64]) -> npt.NDArray:
         raise NotImplementedError

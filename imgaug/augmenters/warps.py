@@ -43,7 +43,7 @@ class Affine(Warp):
         translate_percent: share of width and height by which the image moves to the right and down.
         translate_px: the same in pixels.
         rotate: degrees, clockwise.
-        shear: degrees; a number is that along x.
+        shear: degrees; a number is that along x, a range or list that along both.
         order: 0 nearest, 1 linear, 3 cubic.
         cval: value beyond the edge, with mode "constant".
         mode: "constant", "edge", "symmetric", "reflect" or "wrap".
@@ -79,10 +79,8 @@ class Affine(Warp):
         self._percent = _PerAxis("translate_percent", translate_percent or 0)
         self._px = _PerAxis("translate_px", translate_px or 0, whole=True)
         self._rotate = Numbers("rotate", 0 if rotate is None else rotate)
-        given_shear = 0 if shear is None else shear
-        self._shear = _PerAxis(
-            "shear", given_shear if isinstance(given_shear, Mapping) else {"x": given_shear}
-        )
+        along_x_alone = shear is None or isinstance(shear, int | float)
+        self._shear = _PerAxis("shear", {"x": shear or 0} if along_x_alone else shear)
 
     def _augmented(
         self, image: npt.NDArray, rng: np.random.Generator, run: Run, parents: list[Augmenter]
@@ -115,7 +113,7 @@ class Affine(Warp):
         )
         linear = rest @ sheared_y
         centre = np.array([width / 2 - 0.5, height / 2 - 0.5])
-        shift = np.array([round(share_x * width) + pixels_x, round(share_y * height) + pixels_y])
+        shift = np.array([share_x * width + pixels_x, share_y * height + pixels_y])
         return np.column_stack([linear, centre + shift - linear @ centre])
 
 
@@ -176,7 +174,7 @@ class PiecewiseAffine(Warp):
 
 
 class _PerAxis:
-    """A choice for x and y: one for both, or a mapping with one for each, where the one left out is neutral."""
+    """A choice for x and y: one for both, or a mapping with one for each; one left out is neutral."""
 
     def __init__(self, argument: str, given: Any, whole: bool = False) -> None:
         neutral = 1.0 if argument == "scale" else 0
