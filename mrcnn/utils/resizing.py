@@ -96,7 +96,10 @@ def resize_mask(mask: npt.NDArray, scale: float, padding: Padding, crop: Window 
 
 
 def _nearest(length: int, scale: float) -> npt.NDArray[np.int64]:
-    """For each new pixel, the old one, as `scipy.ndimage.zoom(order=0)` does: both ends keep their place."""
+    """For each new pixel, the old one, as `scipy.ndimage.zoom(order=0)` does: both ends keep their place.
+
+    At some scales SciPy takes the last pixel for one beyond the edge, and loses it; here it stays.
+    """
     count = round(length * scale)
     step = (length - 1) / (count - 1) if count > 1 else 1.0
     return np.clip(np.floor(np.arange(count) * step + 0.5), 0, length - 1).astype(np.int64)
