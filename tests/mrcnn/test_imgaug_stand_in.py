@@ -152,7 +152,7 @@ def test_rotation_is_clockwise_and_shear_is_along_x() -> None:
     assert (down, right) == pytest.approx((15 * np.cos(angle), -15 * np.sin(angle)), abs=0.5)
 
 
-def counts(augmenter: iaa.Augmenter, times: int = 600) -> Counter[int]:
+def counts(augmenter: iaa.Augmenter, times: int = 100) -> Counter[int]:
     return Counter(int(augmenter.augment_image(GREY)[0, 0, 0]) - 100 for _ in range(times))
 
 
@@ -161,7 +161,9 @@ def test_numbers_ranges_and_lists_are_drawn_from() -> None:
     assert counts(iaa.Add(3)).keys() == {3}
     assert counts(iaa.Add([1, 5])).keys() == {1, 5}
     assert counts(iaa.Add((-2, 2))).keys() == {-2, -1, 0, 1, 2}
-    assert 240 < counts(iaa.Sometimes(0.5, iaa.Add(1), [iaa.Add(2), iaa.Add(4)]))[1] < 360
+    either = counts(iaa.Sometimes(0.5, iaa.Add(1), [iaa.Add(2), iaa.Add(4)]))
+    assert either.keys() == {1, 6}
+    assert 30 < either[1] < 70
 
 
 def test_containers_run_what_they_say() -> None:
