@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,14 @@ def test_augmenters_take_what_imgaug_takes() -> None:
     assert signature_of(imgaug.HooksImages) == (
         "activator=None, propagator=None, preprocessor=None, postprocessor=None"
     )
+
+
+def test_the_documentation_says_of_every_name_whether_it_works() -> None:
+    page = (ROOT / "docs" / "matterport.md").read_text()
+    rows = re.findall(r"^\| (`.+?) \| (\w+) \|", page, re.MULTILINE)
+    listed = {name for names, _ in rows for name in re.findall(r"`([\w.]+)", names)}
+    public = {*mrcnn.utils.__all__, *mrcnn.visualize.__all__, *augmenters.__all__, *imgaug.__all__}
+    assert public - {"Augmenter", "augmenters"} <= listed
 
 
 def test_what_does_not_exist_any_more_says_what_to_use() -> None:
