@@ -15,7 +15,7 @@ import pytest
 from server import UWSGI, started, wait_until
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("app", "front", "model")
+PACKAGES = ("app", "front", "imgaug", "model", "mrcnn")
 SAMPLE = Path("app/static/samples/fluorescence.png")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 

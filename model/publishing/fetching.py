@@ -41,7 +41,7 @@ def fetch(published: PublishedWeights, make: Callable[[Path], Made]) -> Made:
     root.mkdir(parents=True, exist_ok=True)
     part = root / f"{published.name}.part"
     if not part.exists() or part.stat().st_size != published.size:
-        _download(published, part)
+        download(published, part)
     sha256 = _check_against_first_fetch(root / HASHES, published, part)
     try:
         made = make(part)
@@ -53,7 +53,12 @@ def fetch(published: PublishedWeights, make: Callable[[Path], Made]) -> Made:
     return made
 
 
-def _download(published: PublishedWeights, part: Path) -> None:
+def download(published: PublishedWeights, part: Path) -> None:
+    """Download the file to `part`, or the rest of it if that holds a beginning.
+
+    Raises:
+        FetchError: there is no network or no space, or the file has another size.
+    """
     already = part.stat().st_size if part.exists() else 0
     if already > published.size:  # not a part of this file
         already = 0

@@ -35,7 +35,11 @@ class LossesModel(keras.Model):
         training: bool = True,
     ) -> Any:
         """The weighted sum of the losses (called by Keras' own train step)."""
-        total = sum(weight * y_pred[name] for name, weight in self._weight_of.items())
+        total = sum(weight * y_pred[name] for name, weight in self._weight_of.items()) + self.penalty()
         for name, average in self.averages.items():
             average.update_state(total if name == "loss" else y_pred[name])
         return total
+
+    def penalty(self) -> Any:
+        """Added to the sum, such as a norm of the weights; here 0."""
+        return 0.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from model.families.mask_rcnn.boxes import Floats, normalize
 from model.families.mask_rcnn.config import Config
@@ -32,19 +34,32 @@ def _anchors(
     scales: tuple[int, ...], ratios: tuple[float, ...], strides: tuple[int, ...], height: int, width: int
 ) -> Floats:
     levels = [
-        _level_anchors(scale, ratios, stride, height, width)
+        level_anchors([scale], ratios, (-(-height // stride), -(-width // stride)), stride)
         for scale, stride in zip(scales, strides, strict=True)
     ]
-    anchors = normalize(np.concatenate(levels), height, width)
+    anchors = normalize(np.concatenate(levels).astype(np.float32), height, width)
     anchors.setflags(write=False)
     return anchors
 
 
-def _level_anchors(scale: int, ratios: tuple[float, ...], stride: int, height: int, width: int) -> Floats:
-    roots = np.sqrt(np.asarray(ratios))
-    half_sizes = 0.5 * np.stack([scale / roots, scale * roots], axis=1)  # (ratios, 2): height, width
-    rows = np.arange(-(-height // stride)) * stride
-    columns = np.arange(-(-width // stride)) * stride
+def level_anchors(
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    cells: tuple[int, int],
+    stride: int,
+    anchor_stride: int = 1,
+) -> npt.NDArray[np.float64]:
+    """float64 (A, 4): y1 x1 y2 x2 in pixels of the anchors of one level, by row, column, ratio and scale.
+
+    Args:
+        scales: side of a square anchor in pixels; one in a feature pyramid.
+        ratios: width by height.
+        cells: (rows, columns) of the level's feature map.
+        stride: pixels between its cells.
+        anchor_stride: cells between anchors.
+    """
+    sizes, roots = np.asarray(scales), np.sqrt(np.asarray(ratios))[:, None]
+    half_sizes = 0.5 * np.stack([sizes / roots, sizes * roots], axis=-1).reshape(-1, 2)  # height, width
+    rows, columns = (np.arange(0, count, anchor_stride) * stride for count in cells)
     centers = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)[:, :, None, :]
-    boxes = np.concatenate([centers - half_sizes, centers + half_sizes], axis=-1)
-    return boxes.reshape(-1, 4).astype(np.float32)
+    return np.concatenate([centers - half_sizes, centers + half_sizes], axis=-1).reshape(-1, 4)

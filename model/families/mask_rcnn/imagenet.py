@@ -23,7 +23,19 @@ BRANCHES = ("1", "2a", "2b", "2c")
 def load_imagenet(layers: Sequence[keras.Layer], backbone: str, exclude: Collection[str] = ()) -> None:
     """Fill the layers of a backbone, except those named in `exclude`, with weights trained on ImageNet.
 
-    Keras downloads the weights once, to ~/.keras/models.
+    Raises WeightsError as `published_weights` does.
+    """
+    stored = published_weights(backbone)
+    for layer in layers:
+        if layer.name in stored and layer.name not in exclude:
+            for variable in layer.weights:
+                variable.assign(stored[layer.name][variable.name])
+
+
+def published_weights(backbone: str) -> dict[str, Mapping[str, npt.NDArray]]:
+    """The weights of a backbone trained on ImageNet, see `weights_of`.
+
+    Keras downloads them once, to ~/.keras/models.
 
     Raises:
         WeightsError: there are no weights for the backbone, or they cannot be downloaded.
@@ -41,11 +53,7 @@ def load_imagenet(layers: Sequence[keras.Layer], backbone: str, exclude: Collect
             f"repeat the command, or copy {URL}{backbone}{FILE} to ~/.keras/models. If Matterport's library "
             "left a file of that name there, it is a different one: use it with --weights FILE"
         ) from error
-    stored = weights_of(published)
-    for layer in layers:
-        if layer.name in stored and layer.name not in exclude:
-            for variable in layer.weights:
-                variable.assign(stored[layer.name][variable.name])
+    return weights_of(published)
 
 
 def weights_of(published: keras.Model) -> dict[str, Mapping[str, npt.NDArray]]:

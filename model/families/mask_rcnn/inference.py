@@ -132,3 +132,26 @@ def infer(
         return detections, np.zeros((0, *config.mask_shape), np.float32)
     masks = stages.mask_head(features, detections.boxes[None], detections.class_ids[None])
     return detections, masks[0]
+
+
+def unmold(molded: Molded, detections: Detections, probabilities: Floats) -> dict[str, npt.NDArray]:
+    """The objects of one picture in the form of `MaskRCNN.detect`, without those of no extent.
+
+    Args:
+        molded: the picture.
+        detections: its D objects.
+        probabilities: their masks (D, 28, 28), see `infer`.
+    """
+    width, height = molded.fit.size
+    rois = molded.to_image_boxes(detections.boxes)
+    seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
+    masks = np.zeros((height, width, len(seen)), bool)
+    for slot, index in enumerate(seen):
+        y1, x1, y2, x2 = rois[index]
+        masks[y1:y2, x1:x2, slot] = paste(probabilities[index], x2 - x1, y2 - y1)
+    return {
+        "rois": rois[seen],
+        "class_ids": detections.class_ids[seen],
+        "scores": detections.scores[seen],
+        "masks": masks,
+    }

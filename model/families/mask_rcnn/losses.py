@@ -18,20 +18,29 @@ def rpn_class_loss(match: Any, objectness: Any) -> Any:
 
 def rpn_bbox_loss(match: Any, target_deltas: Any, deltas: Any) -> Any:
     """Smooth L1 of the positive anchors. Deltas: (B, A, 4) in units of std dev."""
-    return _mean_where(ops.mean(_smooth_l1(target_deltas - deltas), axis=-1), ops.equal(match, POSITIVE))
+    return _mean_where(ops.mean(smooth_l1(target_deltas - deltas), axis=-1), ops.equal(match, POSITIVE))
 
 
-def mrcnn_class_loss(class_ids: Any, logits: Any) -> Any:
-    """Cross-entropy over classes. class_ids: int32 (B, R), -1 for padding; logits: (B, R, classes)."""
+def mrcnn_class_loss(class_ids: Any, logits: Any, labelled: Any = None) -> Any:
+    """Cross-entropy over classes. class_ids: int32 (B, R), -1 for padding; logits: (B, R, classes).
+
+    labelled: (B, classes), 1 for the classes that a picture's data set labels, if not all. A RoI that the
+    network takes for another class may be right, so it does not count (Matterport's `active_class_ids`).
+    """
     loss = ops.sparse_categorical_crossentropy(ops.maximum(class_ids, 0), logits, from_logits=True)
-    return _mean_where(loss, class_ids >= 0)
+    counts = class_ids >= 0
+    if labelled is not None:
+        counts = ops.logical_and(
+            counts, ops.take_along_axis(labelled, ops.argmax(logits, axis=-1), axis=1) > 0
+        )
+    return _mean_where(loss, counts)
 
 
 def mrcnn_bbox_loss(class_ids: Any, target_deltas: Any, deltas: Any) -> Any:
     """Smooth L1 of positive RoIs, for their own class. deltas: (B, R, classes, 4) in units of std dev."""
     own = ops.maximum(class_ids, 0)[..., None, None]
     own_deltas = ops.squeeze(ops.take_along_axis(deltas, ops.tile(own, (1, 1, 1, 4)), axis=2), axis=2)
-    return _mean_where(ops.mean(_smooth_l1(target_deltas - own_deltas), axis=-1), class_ids > 0)
+    return _mean_where(ops.mean(smooth_l1(target_deltas - own_deltas), axis=-1), class_ids > 0)
 
 
 def mrcnn_mask_loss(class_ids: Any, target_masks: Any, masks: Any) -> Any:
@@ -40,8 +49,8 @@ def mrcnn_mask_loss(class_ids: Any, target_masks: Any, masks: Any) -> Any:
     return _mean_where(loss, class_ids > 0)
 
 
-def _smooth_l1(difference: Any) -> Any:
-    """Fast R-CNN, equation 3."""
+def smooth_l1(difference: Any) -> Any:
+    """Fast R-CNN, equation 3, for each value."""
     size = ops.abs(difference)
     return ops.where(size < 1.0, 0.5 * size * size, size - 0.5)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from model.families.mask_rcnn.boxes import Floats, denormalize, normalize
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import Fit, fit_of
+from model.pictures.bilinear import resize_bilinear
 from model.pictures.bulk import bulk_of
 
 CONTRAST_PERCENTILES = (0.5, 99.8)
@@ -127,31 +128,4 @@ def _resize(image: npt.NDArray[np.uint8], height: int, width: int, mode: str) ->
         shrinks = height * width < image.shape[0] * image.shape[1]
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
-    return _resize_as_matterport(image, height, width)
-
-
-def _resize_as_matterport(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Bilinear in float64, no anti-aliasing, black beyond the edge, truncated (not rounded) to whole levels.
-
-    This equals `skimage.transform.resize(mode="constant", clip=True)` to the bit. OpenCV repeats the edge
-    and has float32 weights, after which truncation turns some 120s into 119: enough to change a detection.
-    """
-    columns = _bilinear_taps(image.shape[1], width)
-    resized = np.zeros((height, width, image.shape[2]))
-    for row, row_share in _bilinear_taps(image.shape[0], height):
-        for column, column_share in columns:
-            resized += image[row[:, None], column] * row_share[:, None, None] * column_share[:, None]
-    return np.maximum(resized, image.min()).astype(np.uint8)  # the black darkens no further (`clip`)
-
-
-def _bilinear_taps(
-    length: int, new_length: int
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    """For each new pixel, the pixels before and after it: index and share; 0 if there is no such pixel."""
-    position = (np.arange(new_length) + 0.5) * (length / new_length) - 0.5
-    before = np.floor(position).astype(np.int64)
-    after_share = position - before
-    return [
-        (np.clip(pixel, 0, length - 1), share * ((pixel >= 0) & (pixel < length)))
-        for pixel, share in ((before, 1 - after_share), (before + 1, after_share))
-    ]
+    return resize_bilinear(image, height, width).astype(np.uint8)  # truncated, as in Matterport's library

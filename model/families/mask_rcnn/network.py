@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.fit import fit_of
 from model.families.mask_rcnn.fpn import build_fpn
 from model.families.mask_rcnn.heads import build_box_head, build_mask_head
-from model.families.mask_rcnn.inference import Features, Stages, infer
+from model.families.mask_rcnn.inference import Features, Stages, infer, unmold
 from model.families.mask_rcnn.molding import mold
 from model.families.mask_rcnn.roi_align import cells_of
 from model.families.mask_rcnn.rpn import build_rpn
@@ -25,10 +25,12 @@ from model.families.mask_rcnn.sampling import sampling_points
 from model.families.mask_rcnn.stages import STAGES
 from model.families.mask_rcnn.weights import load_weights
 from model.pictures import check_rgb
-from model.results.masks import paste
 
 if TYPE_CHECKING:
     from model.engines.tensorflow import TensorFlowRunner
+
+Backbone = Callable[[str, keras.KerasTensor, bool], list[keras.KerasTensor]]
+"""Called as `build_backbone` is."""
 
 
 class MaskRCNN:
@@ -41,16 +43,17 @@ class MaskRCNN:
 
     Attributes:
         config: the Config it was built from.
-        trunk_model: picture (B, H, W, 3) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
+        trunk_model: picture (B, H, W, channels) → [cells of P2…P5, objectness (B, A), deltas (B, A, 4)].
         box_model: [cells, *SamplingPoints of R RoIs] → [class logits (B, R, classes), their deltas (…, 4)].
         mask_model: [cells, *SamplingPoints of D RoIs, class ids (B, D)] → mask probabilities (B, D, 28, 28).
     """
 
     few_shapes = False
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, backbone: Backbone = build_backbone) -> None:
+        """Build the network for pictures with a channel for each value of the config's `mean_pixel`."""
         self.config = config
-        self.trunk_model = _build_trunk(config)
+        self.trunk_model = _build_trunk(config, backbone)
         self.box_model = _build_box_model(config)
         self.mask_model = _build_mask_model(config)
 
@@ -109,18 +112,7 @@ def detect(stages: Stages, image: npt.NDArray[np.uint8], config: Config) -> dict
     fit = fit_of((image.shape[1], image.shape[0]), config, stages.few_shapes)
     molded = mold(image, config, fit)
     detections, probabilities = infer(stages, molded, config)
-    rois = molded.to_image_boxes(detections.boxes)
-    seen = np.flatnonzero((rois[:, 2] > rois[:, 0]) & (rois[:, 3] > rois[:, 1]))
-    masks = np.zeros((*image.shape[:2], len(seen)), bool)
-    for slot, index in enumerate(seen):
-        y1, x1, y2, x2 = rois[index]
-        masks[y1:y2, x1:x2, slot] = paste(probabilities[index], x2 - x1, y2 - y1)
-    return {
-        "rois": rois[seen],
-        "class_ids": detections.class_ids[seen],
-        "scores": detections.scores[seen],
-        "masks": masks,
-    }
+    return unmold(molded, detections, probabilities)
 
 
 def runner_of(network: MaskRCNN) -> TensorFlowRunner:
@@ -130,11 +122,9 @@ def runner_of(network: MaskRCNN) -> TensorFlowRunner:
     return TensorFlowRunner(STAGES, (network.trunk_model, network.box_model, network.mask_model))
 
 
-def _build_trunk(config: Config) -> keras.Model:
-    picture = keras.Input((None, None, 3), name="picture")
-    pyramid = build_fpn(
-        build_backbone(config.backbone, picture, config.train_bn), config.top_down_pyramid_size
-    )
+def _build_trunk(config: Config, backbone: Backbone) -> keras.Model:
+    picture = keras.Input((None, None, len(config.mean_pixel)), name="picture")
+    pyramid = build_fpn(backbone(config.backbone, picture, config.train_bn), config.top_down_pyramid_size)
     objectness, deltas = build_rpn(pyramid, config)
     return keras.Model(picture, [cells_of(pyramid[:-1]), objectness, deltas], name="trunk")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,22 @@ from model.families.mask_rcnn.boxes import Floats, apply_deltas, clip, non_maxim
 from model.families.mask_rcnn.config import Config
 
 WHOLE_PICTURE = np.array([0, 0, 1, 1], np.float32)
+
+
+class Proposing(NamedTuple):
+    """How the proposals of one picture came about.
+
+    Attributes:
+        anchors: float32 (N, 4), normalised y1 x1 y2 x2: those with the best scores, best first.
+        moved: the same by their deltas.
+        clipped: the same, cut to the picture.
+        kept: int64 (R,): which of these are the proposals.
+    """
+
+    anchors: Floats
+    moved: Floats
+    clipped: Floats
+    kept: npt.NDArray[np.int64]
 
 
 def propose(
@@ -36,13 +53,27 @@ def propose(
 
     Does what Matterport's `ProposalLayer` does, without its padding with zeros.
     """
+    steps = proposing(objectness, deltas, anchors, config, limit, level_sizes, least_confidence)
+    return steps.clipped[steps.kept]
+
+
+def proposing(
+    objectness: Floats,
+    deltas: Floats,
+    anchors: Floats,
+    config: Config,
+    limit: int,
+    level_sizes: Sequence[int] | None = None,
+    least_confidence: float = 0.0,
+) -> Proposing:
+    """As `propose`, with every step on the way to the proposals."""
     candidates = _best_of_levels(objectness, level_sizes, config.pre_nms_limit_per_level)
     candidates = candidates[_sigmoid(objectness[candidates]) >= least_confidence]
     best = candidates[_best_first(objectness[candidates], config.pre_nms_limit)]
-    boxes = apply_deltas(anchors[best], deltas[best] * np.array(config.rpn_bbox_std_dev, np.float32))
-    boxes = clip(boxes, WHOLE_PICTURE)
-    kept = non_maximum_suppression(boxes, config.rpn_nms_threshold, limit)
-    return boxes[kept]
+    moved = apply_deltas(anchors[best], deltas[best] * np.array(config.rpn_bbox_std_dev, np.float32))
+    clipped = clip(moved, WHOLE_PICTURE)
+    kept = non_maximum_suppression(clipped, config.rpn_nms_threshold, limit)
+    return Proposing(anchors[best], moved, clipped, kept)
 
 
 def _best_of_levels(

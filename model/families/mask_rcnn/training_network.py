@@ -20,7 +20,10 @@ from model.training.losses_model import LossesModel
 
 
 class TrainingNetwork(LossesModel):
-    """A MaskRCNN whose outputs are its five losses on a `BatchSource` batch."""
+    """A MaskRCNN whose outputs are its five losses on a `BatchSource` batch.
+
+    A batch may also have `labelled` (see `losses.mrcnn_class_loss`), and pictures that are not square.
+    """
 
     def __init__(self, network: MaskRCNN) -> None:
         super().__init__(network.config.loss_weights)
@@ -42,7 +45,7 @@ class TrainingNetwork(LossesModel):
         return {
             "rpn_class_loss": losses.rpn_class_loss(batch["rpn_match"], objectness),
             "rpn_bbox_loss": losses.rpn_bbox_loss(batch["rpn_match"], batch["rpn_deltas"], rpn_deltas),
-            "mrcnn_class_loss": losses.mrcnn_class_loss(class_ids, logits),
+            "mrcnn_class_loss": losses.mrcnn_class_loss(class_ids, logits, batch.get("labelled")),
             "mrcnn_bbox_loss": losses.mrcnn_bbox_loss(class_ids, deltas, box_deltas),
             "mrcnn_mask_loss": losses.mrcnn_mask_loss(positive_ids, masks, answered_masks),
         }
@@ -53,11 +56,11 @@ class TrainingNetwork(LossesModel):
         Class ids, deltas and masks, then the `SamplingPoints` of the box head and of the mask head.
         """
         config = self.config
-        count, size = batch["picture"].shape[:2]
+        count, *sides = ops.shape(batch["picture"])[:3]
         rois, positives = config.train_rois_per_image, config.positive_rois_per_image
-        anchors = pyramid_anchors(config, size, size)
 
         def choose(
+            size: npt.NDArray,
             objectness: npt.NDArray,
             deltas: npt.NDArray,
             boxes: npt.NDArray,
@@ -66,6 +69,8 @@ class TrainingNetwork(LossesModel):
             crowd_boxes: npt.NDArray,
             seeds: npt.NDArray,
         ) -> list[npt.NDArray]:
+            height, width = size.tolist()
+            anchors = pyramid_anchors(config, height, width)
             of_pictures = []
             for index, seed in enumerate(seeds):
                 proposals = propose(
@@ -74,7 +79,7 @@ class TrainingNetwork(LossesModel):
                     anchors,
                     config,
                     config.post_nms_rois_training,
-                    level_sizes(config, size, size),
+                    level_sizes(config, height, width),
                 )
                 there, crowded = class_ids[index] > 0, crowd_boxes[index].any(axis=1)  # the rest is padding
                 truth = Truth(
@@ -88,14 +93,14 @@ class TrainingNetwork(LossesModel):
                 np.stack([getattr(targets, name) for targets in of_pictures])
                 for name in ("rois", "class_ids", "deltas", "masks")
             )
-            of_boxes = sampling_points(chosen, (size, size), config.pool_size)
-            of_masks = sampling_points(chosen[:, :positives], (size, size), config.mask_pool_size)
+            of_boxes = sampling_points(chosen, (height, width), config.pool_size)
+            of_masks = sampling_points(chosen[:, :positives], (height, width), config.mask_pool_size)
             return [*targets, *of_boxes, *of_masks]
 
         from_batch = ("boxes", "class_ids", "mini_masks", "crowd_boxes", "seed")
         return call_on_host(
             choose,
-            [objectness, rpn_deltas, *(batch[name] for name in from_batch)],
+            [ops.stack(sides), objectness, rpn_deltas, *(batch[name] for name in from_batch)],
             [
                 ((count, rois), "int32"),
                 ((count, rois, 4), "float32"),

@@ -1,0 +1,1 @@
+"""Detection: from images to the objects in them."""

@@ -1,0 +1,1 @@
+"""The network: built from a Config, with its layers and values under the library's names."""

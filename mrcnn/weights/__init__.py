@@ -1,0 +1,1 @@
+"""Weight files: read from any layout, written in the library's own."""
