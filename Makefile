@@ -17,16 +17,16 @@ ALONE = $(shell grep -rl --include='*.py' 'mark[.]alone' tests)
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
-.PHONY: run dev test lint full experiments mlflow train bench events wheel image locks screenshots check-k8s clean
+.PHONY: run dev test lint full experiments mlflow train bench events bulk wheel image locks screenshots check-k8s clean
 
 run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKSERVE_*)
 	$(BIN)/uwsgi uwsgi.ini
 
-test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## run all tests, or those in TESTS
+test: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready $(VENV)/bulk/.ready  ## run all tests, or those in TESTS
 	$(KEPT) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS) || [ $$? = $(NONE) ]
 	$(KEPT) $(BIN)/python -m pytest -m alone $(or $(TESTS),$(ALONE)) || [ $$? = $(NONE) ]
 
-dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready  ## set up what `make test` and `make lint` need
+dev: $(VENV)/.ready-dev $(VENV)/kserve/.ready $(VENV)/function/.ready $(VENV)/bulk/.ready  ## set up what `make test` and `make lint` need
 
 lint: $(VENV)/.ready-dev  ## check style and types
 	$(BIN)/ruff format --check .
@@ -61,6 +61,8 @@ image:  ## build the production image and test it; BUILD has further arguments f
 
 events: $(VENV)/.ready $(VENV)/.ready-events $(VENV)/function/.ready  ## run bucket, Pub/Sub, function and service locally
 	@$(BIN)/python -m scripts.events
+
+bulk: $(VENV)/bulk/.ready  ## set up .venv/bulk, to segment whole buckets: docs/bulk.md
 
 screenshots: $(VENV)/.ready-dev  ## retake the screenshots in docs/page, with Debian's chromium
 	$(BIN)/python -m scripts.take_screenshots
@@ -104,6 +106,12 @@ $(VENV)/kserve/.ready: locks/kserve.txt | $(BIN)/python
 	$(VENV)/kserve/bin/pip $(PIP) -r locks/kserve.txt
 	touch $@
 
+# And Apache Beam, which asks for an older Pillow.
+$(VENV)/bulk/.ready: locks/bulk.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/bulk
+	$(VENV)/bulk/bin/pip $(PIP) -r locks/bulk.txt
+	touch $@
+
 # And checkov: it is larger than the service, and `make test` does not need it.
 $(VENV)/checkov/.ready: locks/checkov.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/checkov
@@ -125,7 +133,7 @@ locks: | $(BIN)/python  ## write locks/ and functions/requirements.txt anew, aft
 	$(LOCK) --output-file=locks/dev.txt requirements-dev.txt
 	for name in serve train experiments events; do \
 		$(LOCK) --constraints=locks/dev.txt --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
-	for name in kserve checkov helm; do \
+	for name in kserve bulk checkov helm; do \
 		$(LOCK) --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
 	$(LOCK) --output-file=functions/requirements.txt functions/requirements.in
 

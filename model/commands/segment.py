@@ -15,8 +15,9 @@ from model.answers.choosing import Candidate
 from model.commands.answer_files import CannotWrite, answers_to
 from model.commands.arguments import add_way_to_run
 from model.commands.asking import add_question, check_question, wishes_of
-from model.commands.one_after_another import in_order, notes_about, reason_for
+from model.commands.one_after_another import AT_ONCE, notes_about, reason_for
 from model.commands.pictures_named import NamedPicture, pictures_named
+from model.files.in_order import in_order
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS, OVERLAY, Options
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     failed = 0
     with tqdm(total=len(pictures), unit="image", disable=len(pictures) < 2) as bar:
-        for picture, answered in in_order(segment, pictures):
+        for picture, answered in in_order(segment, pictures, AT_ONCE):
             try:
                 for note in answered.result():
                     tqdm.write(f"{picture}: {note}", file=sys.stderr)
