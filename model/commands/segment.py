@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from model.answering import find
 from model.answers.choosing import Candidate
-from model.commands.answer_files import CannotWrite, answers_to
+from model.commands.answer_files import Answers, CannotWrite, answers_to
 from model.commands.arguments import add_way_to_run
 from model.commands.asking import add_question, check_question, wishes_of
 from model.commands.one_after_another import AT_ONCE, notes_about, reason_for
@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write to, or - for standard output (default: the current folder, or standard output"
         " for a picture from standard input)",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an earlier run: skip pictures whose answer is there and newer than they are",
+    )
     add_way_to_run(parser)
 
 
@@ -61,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(arguments.mask_format, arguments.image_format, arguments.pixel_size)
     pictures = pictures_named(arguments.images, arguments.out)
     answers = answers_to(arguments.out, output, options, pictures)
+    if arguments.resume:
+        pictures = _unanswered(pictures, answers)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     wishes = wishes_of(arguments, segmenter, output)
     answers.prepare()
@@ -93,3 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
                 failed += 1
             bar.update()
     return 1 if failed else 0
+
+
+def _unanswered(pictures: list[NamedPicture], answers: Answers) -> list[NamedPicture]:
+    left = [picture for picture in pictures if not answers.has(picture)]
+    print(f"{len(pictures) - len(left):,} of {len(pictures):,} pictures have answers.", file=sys.stderr)
+    return left
