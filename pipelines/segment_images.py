@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -79,6 +80,7 @@ def main(words: Sequence[str]) -> int:
         pipeline.run()
         return 0
     if runner == LOCAL:
+        _end_without_workers()
         with progress(outputs, listed):
             result = _finished(pipeline)
     else:
@@ -93,6 +95,19 @@ def _finished(pipeline: beam.Pipeline) -> PipelineResult:
     return result
 
 
+def _end_without_workers() -> None:
+    """End the run when a worker process was killed, for want of memory perhaps; Beam would wait for ever."""
+
+    def end(failed: threading.ExceptHookArgs) -> None:
+        usual(failed)
+        if failed.thread and failed.thread.name == "run_worker":
+            print("segment_images: a worker process has ended. Run the same command again.", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)
+
+    usual, threading.excepthook = threading.excepthook, end
+
+
 def _choose_runner(options: PipelineOptions, words: Sequence[str]) -> None:
     """Without --runner, run here, with a process for each core."""
     standard = options.view_as(StandardOptions)
@@ -105,5 +120,8 @@ def _choose_runner(options: PipelineOptions, words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger().setLevel(logging.WARNING)
-    sys.exit(main(sys.argv[1:]))
+    logging.getLogger().setLevel(logging.ERROR)  # Beam's own warnings are of no use here
+    exit_status = main(sys.argv[1:])
+    sys.stderr.flush()
+    # Beam leaves threads behind. One that is in C++ when Python's own end stops it would abort the process.
+    os._exit(exit_status)
