@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from pipelines.rows import Row, error_row, row_of
 
 _READ_AHEAD = 4
 """Files that are read at a time, while pictures are processed: Cloud Storage takes a while to answer."""
+
+_PAUSES = (1.0, 10.0)
+"""Seconds until a picture is tried again for which there was not enough memory."""
 
 
 class Answer(NamedTuple):
@@ -60,7 +64,6 @@ class Answerer:
         """Load the model; `threads` as in `model.segmenter.load`. Raises as that does."""
         segmenter = load(
             question.model,
-            engine=question.engine,
             precision=question.precision,
             threads=threads,
             tested=True,
@@ -83,13 +86,21 @@ class Answerer:
 
     def _answer(self, picture: Picture, content: Future[bytes]) -> Answer:
         try:
-            finding = self._find(content.result())
+            finding = self._find_patiently(content.result())
             drawn = {name: DRAWN[name].write(finding, Options()) for name in self.question.drawn}
             return Answer(row_of(picture, finding), drawn, finding.stopwatch.milliseconds)
         except BundleError:  # the model is broken, which is no picture's fault
             raise
         except Exception as error:
             return Answer(error_row(picture, self.manifest, *code_and_message(picture.uri, error)), {}, {})
+
+    def _find_patiently(self, data: bytes) -> Finding:
+        for pause in _PAUSES:
+            try:
+                return self._find(data)
+            except MemoryError:  # another process has it for now, or the machine is overloaded
+                time.sleep(pause)
+        return self._find(data)
 
     def _find(self, data: bytes) -> Finding:
         question = self.question

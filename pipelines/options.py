@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from model.answers.choosing import GatePolicy
 from model.commands.arguments import above_zero, at_least_one, at_least_zero, share
-from model.engines.choice import ENGINES, PRECISIONS
+from model.engines.choice import PRECISIONS
 from model.measures import GROUPS
 from model.pictures.projection import PROJECTIONS
 from model.results.result import Split
@@ -31,7 +31,6 @@ class BulkOptions(PipelineOptions):
         add("--input_list", help="a text file with the address of a picture in each line")
         add("--output", help="folder for the results, such as gs://bucket/results")
         add("--model", default="nuclei", help="a model, or name@version (default: nuclei)")
-        add("--engine", choices=ENGINES, help="engine that runs the model (default: openvino if compiled)")
         add("--precision", choices=PRECISIONS, help="numerical precision (default: the fastest accurate one)")
         add("--threshold", type=share, help="lowest score to keep, 0 to 1 (default: the model's)")
         add("--classes", type=_words, help="classes to keep, separated by commas (default: all)")
@@ -72,7 +71,6 @@ class BulkOptions(PipelineOptions):
         """What is asked about each picture."""
         return Question(
             model=self.model,
-            engine=self.engine,
             precision=self.precision,
             threshold=self.threshold,
             classes=self.classes,

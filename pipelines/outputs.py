@@ -50,11 +50,8 @@ class Outputs:
         Raises:
             OtherAnswers: the folder has answers to another question.
         """
-        for folder in (*TABLES, _TEMPORARY):
-            if not FileSystems.exists(self._path(folder)):
-                FileSystems.mkdirs(self._path(folder))
-        if left := _matching(self._path(_TEMPORARY, "*")):
-            FileSystems.delete(left)
+        if not self._in_bucket:
+            self._prepare_folders()
         asked = json.dumps(asdict(question), indent=2).encode()
         path = self._path(_QUESTION)
         if not FileSystems.exists(path):
@@ -85,9 +82,24 @@ class Outputs:
         _write(self._path(folder, f"{uri.removeprefix('gs://').lstrip('/')}.png"), content)
 
     def _write_whole(self, place: tuple[str, str], content: bytes) -> None:
-        temporary, target = self._path(_TEMPORARY, uuid.uuid4().hex), self._path(*place)
+        target = self._path(*place)
+        if self._in_bucket:  # where an object appears once it is complete
+            _write(target, content)
+            return
+        temporary = self._path(_TEMPORARY, uuid.uuid4().hex)
         _write(temporary, content)
         FileSystems.rename([temporary], [target])
+
+    def _prepare_folders(self) -> None:
+        for folder in (*TABLES, _TEMPORARY):
+            if not FileSystems.exists(self._path(folder)):
+                FileSystems.mkdirs(self._path(folder))
+        if left := _matching(self._path(_TEMPORARY, "*")):
+            FileSystems.delete(left)
+
+    @property
+    def _in_bucket(self) -> bool:
+        return self.root.startswith("gs://")
 
     def _path(self, *names: str) -> str:
         return FileSystems.join(self.root, *names)

@@ -23,8 +23,8 @@ class Question:
     """What is asked about each picture; a value that is None stands for the model's own.
 
     Attributes:
-        model: `name@version`; see `resolved`.
-        engine, precision: as in `model.segmenter.load`.
+        model: a model, or `name@version`.
+        precision: as in `model.segmenter.load`.
         threshold, classes, max_segments, split, min_area: as in `Wishes`.
         page, channel, projection: as in `model.pictures.decode`.
         gate: the policy for pictures that the model's gate rejects.
@@ -37,7 +37,6 @@ class Question:
     """
 
     model: str
-    engine: str | None = None
     precision: str | None = None
     threshold: float | None = None
     classes: Sequence[str] | None = None
