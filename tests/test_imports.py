@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PACKAGES = ("app", "front", "functions", "model")
+PACKAGES = ("app", "front", "functions", "model", "pipelines")
 NETWORK_LIBRARIES = ("keras", "tensorflow", "jax", "torch")
 
 
@@ -179,11 +179,17 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("importer", "forbidden"),
     [
-        ("front", ("app", "functions", "model")),  # starts at once, and is small
-        ("model", ("app", "front", "functions")),  # a library, usable without the service
+        ("front", ("app", "functions", "model", "pipelines")),  # starts at once, and is small
+        ("model", ("app", "front", "functions", "pipelines")),  # a library, usable without the service
         ("model", ("flask", "werkzeug")),  # knows nothing of HTTP
         ("model", ("google", "googleapiclient", "gcsfs")),  # nor of any cloud
-        ("functions", ("app", "model", "scripts")),  # talks to the service over HTTP
+        (
+            "pipelines",
+            ("app", "front", "functions", "scripts", *NETWORK_LIBRARIES),
+        ),  # a face of model, like app
+        ("app", ("pipelines", "apache_beam")),
+        ("model", ("apache_beam", "pyarrow")),
+        ("functions", ("app", "model", "pipelines", "scripts")),  # talks to the service over HTTP
         ("functions", ("grpc", "google.api_core", "google.cloud")),  # they take seconds to import
         ("app", ("front", "functions", *NETWORK_LIBRARIES)),  # knows nothing of networks
         (
