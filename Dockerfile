@@ -3,12 +3,17 @@
 #     docker build --tag maskserve .
 #     docker build --tag maskserve --build-arg BUNDLES=models --build-arg MODEL=parts .    # models/parts instead of nuclei
 #     docker build --tag maskserve-train --target train .    # to train, import and export models
+#     docker build --tag maskserve-bulk --target bulk .      # to segment whole buckets on Dataflow: docs/bulk.md
 #
 # To load a model at run time instead of building it in, set MASKSERVE_MODELS=gs://bucket/models/parts.
 # To use a package index other than PyPI, pass --secret id=pip.conf,src=… (it is not stored in any layer).
 
 # Pinned by digest, so that builds are reproducible. Update it to get the fixes of Debian and Python.
 ARG BASE=docker.io/library/python:3.11.17-slim-bookworm@sha256:0a310eeecf4e1f5a0743f9a6520c90c88d089c903ca5fd283f501e3a805f5f89
+# From each of these, only the target bulk takes one program. Beam's version must be that of locks/bulk.txt. Google tags
+# its launcher by date; to build from the same one again, name it by its digest.
+ARG BEAM=docker.io/apache/beam_python3.11_sdk:2.77.0
+ARG LAUNCHER=gcr.io/dataflow-templates-base/python311-template-launcher-base:latest
 ARG BUNDLES=model/bundles
 ARG MODEL=nuclei
 
@@ -41,6 +46,14 @@ FROM packages AS packages-train
 COPY locks/train.txt locks/
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --requirement locks/train.txt
+
+# Of its own, because Beam needs an older Pillow.
+FROM ${BASE} AS packages-bulk
+RUN python -m venv --without-pip /opt/venv
+WORKDIR /build
+COPY locks/bulk.txt locks/
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    python -m pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --requirement locks/bulk.txt
 
 
 # --- Code and model, readable for all, whatever the umask of the checkout -----------------------------------
@@ -96,6 +109,30 @@ COPY --from=code /job ./
 ARG REVISION=
 ENV GIT_COMMIT=${REVISION}
 ENTRYPOINT ["python", "-m", "model"]
+
+
+# --- The image that segments whole buckets, on Dataflow: it starts a run, and is that of the workers ---------------------
+
+FROM ${BEAM} AS beam
+FROM ${LAUNCHER} AS launcher
+
+FROM ${BASE} AS bulk
+COPY --from=packages-bulk /opt/venv /opt/venv
+COPY --from=beam /opt/apache/beam /opt/apache/beam
+COPY --from=launcher /opt/google/dataflow/python_template_launcher /opt/google/dataflow/python_template_launcher
+WORKDIR /srv/maskserve
+COPY --from=bundle /bundles model/bundles
+COPY --from=code /code/model model
+COPY pipelines pipelines
+RUN chmod -R a+rX pipelines
+ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/srv/maskserve/pipelines/segment_images.py \
+    MASKSERVE_MODEL_DIR=/tmp/models \
+    PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/srv/maskserve \
+    VIRTUAL_ENV=/opt/venv
+# As root, unlike the others: Dataflow mounts folders that belong to root, and the worker writes to them. Dataflow starts
+# the launcher instead when it starts a run.
+ENTRYPOINT ["/opt/apache/beam/boot"]
 
 
 # --- The image that serves ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ MLFLOW_PORT ?= 5000
 WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
 TESTS ?=
 # What `make test` and `make lint` need: the environments, each with its lock.
-TESTED := $(VENV)/.ready-dev $(foreach name,kserve function checkov helm,$(VENV)/$(name)/.ready)
+TESTED := $(VENV)/.ready-dev $(foreach name,kserve function bulk checkov helm,$(VENV)/$(name)/.ready)
 # Tests start a few hundred processes: Python keeps what it compiles, whatever the shell says, rather than do it in each.
 KEPT := PYTHONDONTWRITEBYTECODE=
 # The files with tests for the second pass, which then need not look through all others.
@@ -19,7 +19,7 @@ ALONE = $(shell grep -rl --include='*.py' 'mark[.]alone' tests)
 # pytest's exit status if no test was selected, which is normal for one of the two passes over a part of the tests.
 NONE := 5
 
-.PHONY: run dev test lint full experiments mlflow train bench events wheel image locks screenshots clean
+.PHONY: run dev test lint full experiments mlflow train bench events bulk wheel image locks screenshots clean
 
 run: $(VENV)/.ready  ## serve at http://localhost:8080 (settings: PORT and MASKSERVE_*)
 	$(BIN)/uwsgi uwsgi.ini
@@ -60,6 +60,8 @@ image:  ## build the production image and test it; BUILD has further arguments f
 
 events: $(VENV)/.ready $(VENV)/.ready-events $(VENV)/function/.ready  ## run bucket, Pub/Sub, function and service locally
 	@$(BIN)/python -m scripts.events
+
+bulk: $(VENV)/bulk/.ready  ## set up .venv/bulk, to segment whole buckets: docs/bulk.md
 
 screenshots: $(VENV)/.ready-dev  ## retake the screenshots in docs/page, with Debian's chromium
 	$(BIN)/python -m scripts.take_screenshots
@@ -103,6 +105,12 @@ $(VENV)/kserve/.ready: locks/kserve.txt | $(BIN)/python
 	$(VENV)/kserve/bin/pip $(PIP) -r locks/kserve.txt
 	touch $@
 
+# And Apache Beam, which asks for an older Pillow.
+$(VENV)/bulk/.ready: locks/bulk.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/bulk
+	$(VENV)/bulk/bin/pip $(PIP) -r locks/bulk.txt
+	touch $@
+
 # And checkov. It is large, and few of its modules are used: they are compiled when they are, not all beforehand.
 $(VENV)/checkov/.ready: locks/checkov.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/checkov
@@ -124,7 +132,7 @@ locks: | $(BIN)/python  ## write locks/ and functions/requirements.txt anew, aft
 	$(LOCK) --output-file=locks/dev.txt requirements-dev.txt
 	for name in serve train experiments events; do \
 		$(LOCK) --constraints=locks/dev.txt --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
-	for name in kserve checkov helm; do \
+	for name in kserve bulk checkov helm; do \
 		$(LOCK) --output-file=locks/$$name.txt requirements-$$name.txt || exit; done
 	$(LOCK) --output-file=functions/requirements.txt functions/requirements.in
 

@@ -93,7 +93,9 @@ def test_the_last_stage_serves_so_that_a_build_without_a_target_does() -> None:
 
 def test_every_stage_begins_from_one_base_that_is_named_by_digest_and_can_be_another() -> None:
     assert re.fullmatch(r"\S+/python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", ARGUMENTS["BASE"])
-    assert {lineage(stage)[-1].base for stage in STAGES.values()} == {"${BASE}"}
+    others = {"beam": "${BEAM}", "launcher": "${LAUNCHER}"}
+    assert {name: STAGES[name].base for name in others} == others
+    assert {lineage(stage)[-1].base for name, stage in STAGES.items() if name not in others} == {"${BASE}"}
 
 
 def test_the_serving_image_runs_nothing_that_installs_and_takes_packages_of_serving_alone() -> None:
@@ -104,11 +106,12 @@ def test_the_serving_image_runs_nothing_that_installs_and_takes_packages_of_serv
     installed = [source for stage in lineage(STAGES["packages-serve"]) for source in sources_of(stage)]
     assert installed == ["locks/serve.txt"]
     assert sources_of(STAGES["packages-train"]) == ["locks/train.txt"]
+    assert sources_of(STAGES["packages-bulk"]) == ["locks/bulk.txt"]
 
 
 def test_only_what_was_locked_is_installed() -> None:
     commands = [rest for stage in STAGES.values() for rest in stage.all("RUN") if "-m pip " in rest]
-    assert len(commands) == 2
+    assert len(commands) == 3
     assert all(" install " in command and " --require-hashes " in command for command in commands)
 
 
@@ -220,6 +223,22 @@ def test_the_training_image_has_what_a_job_runs() -> None:
     needed = {f"scripts/{name}.py" for name in re.findall(r"^from scripts\.(\w+)", source, re.MULTILINE)}
     assert needed <= set(copied)
     assert STAGES["train"].only("ENTRYPOINT") == '["python", "-m", "model"]'
+
+
+def test_the_image_for_bulk_runs_starts_them_and_is_that_of_beam_s_workers() -> None:
+    bulk = STAGES["bulk"]
+    assert bulk.only("ENTRYPOINT") == '["/opt/apache/beam/boot"]'
+    environment = bulk.only("ENV")
+    (place,) = bulk.all("WORKDIR")
+    file = re.search(r"FLEX_TEMPLATE_PYTHON_PY_FILE=(\S+)", environment)[1]  # type: ignore[index]
+    assert (ROOT / Path(file).relative_to(place)).is_file()
+    assert f"PYTHONPATH={place} " in environment
+    (locked,) = re.findall(
+        r"^apache-beam(?:\[gcp\])?==(\S+)", (ROOT / "locks/bulk.txt").read_text(), re.MULTILINE
+    )
+    python = ARGUMENTS["BASE"].split(":")[1].rpartition(".")[0]
+    assert ARGUMENTS["BEAM"] == f"docker.io/apache/beam_python{python}_sdk:{locked}"
+    assert f"/python{python.replace('.', '')}-template-launcher-base:" in ARGUMENTS["LAUNCHER"]
 
 
 @pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint is not installed")

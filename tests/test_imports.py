@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-PACKAGES = ("app", "front", "functions", "imgaug", "model", "mrcnn")
+PACKAGES = ("app", "front", "functions", "imgaug", "model", "mrcnn", "pipelines")
 NETWORK_LIBRARIES = ("keras", "tensorflow", "jax", "torch")
 OLD_NAMES = ("mrcnn", "imgaug")
 """The packages of other projects' names, for scripts of users: nothing of this project imports them."""
@@ -181,14 +181,19 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("importer", "forbidden"),
     [
-        ("front", ("app", "functions", "model", *OLD_NAMES)),  # starts at once, and is small
-        ("model", ("app", "front", "functions", *OLD_NAMES)),  # a library, usable without the service
-        ("app", OLD_NAMES),
-        ("mrcnn", ("app", "front", "functions", "model.commands")),  # Matterport's names over the library
-        ("imgaug", ("app", "front", "functions", "model")),
+        ("front", ("app", "functions", "model", "pipelines", *OLD_NAMES)),  # starts at once, and is small
+        ("model", ("app", "front", "functions", "pipelines", *OLD_NAMES)),  # a library, usable without the service
+        ("app", ("pipelines", "apache_beam", *OLD_NAMES)),
+        ("mrcnn", ("app", "front", "functions", "pipelines", "model.commands")),  # Matterport's names over it
+        ("imgaug", ("app", "front", "functions", "model", "pipelines")),
         ("model", ("flask", "werkzeug")),  # knows nothing of HTTP
         ("model", ("google", "googleapiclient", "gcsfs")),  # nor of any cloud
-        ("functions", ("app", "model", "scripts", *OLD_NAMES)),  # talks to the service over HTTP
+        (
+            "pipelines",
+            ("app", "front", "functions", "scripts", *OLD_NAMES, *NETWORK_LIBRARIES),
+        ),  # a face of model, like app
+        ("model", ("apache_beam", "pyarrow")),
+        ("functions", ("app", "model", "pipelines", "scripts", *OLD_NAMES)),  # talks to the service over HTTP
         ("functions", ("grpc", "google.api_core", "google.cloud")),  # they take seconds to import
         ("app", ("front", "functions", *NETWORK_LIBRARIES)),  # knows nothing of networks
         (

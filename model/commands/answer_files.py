@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,9 @@ class Answers(Protocol):
 
     def prepare(self) -> None:
         """Called once, before the first answer."""
+
+    def has(self, picture: NamedPicture) -> bool:
+        """Whether there is an answer for the picture as it is now."""
 
     def write(self, picture: NamedPicture, finding: Finding) -> None:
         """Write one answer.
@@ -74,6 +78,9 @@ class _StandardOutput:
     def prepare(self) -> None:
         pass
 
+    def has(self, picture: NamedPicture) -> bool:
+        return False
+
     def write(self, picture: NamedPicture, finding: Finding) -> None:
         answer = self._output.write(finding, self._options)
         try:
@@ -88,12 +95,20 @@ class _Folder:
         self, folder: Path, output: Format, options: Options, pictures: Sequence[NamedPicture]
     ) -> None:
         self._folder, self._output, self._options = folder, output, options
-        self._ending = output.ending_for(options)
+        self._target_of = self._targets(pictures, output.ending_for(options))
         self._check_targets(pictures)
 
-    def _target(self, picture: NamedPicture) -> Path:
-        # Path.with_suffix would truncate a stem that contains a dot.
-        return self._folder / picture.stem.with_name(picture.stem.name + self._ending)
+    def _targets(self, pictures: Sequence[NamedPicture], ending: str) -> dict[NamedPicture, Path]:
+        """Each picture's answer. Pictures that differ in their suffixes alone keep these: a.png.json."""
+        stems = Counter(picture.stem for picture in pictures)
+
+        def target(picture: NamedPicture) -> Path:
+            is_shared = picture.path is not None and stems[picture.stem] > 1
+            name = picture.path.name if picture.path and is_shared else picture.stem.name
+            # Path.with_suffix would truncate a stem that contains a dot.
+            return self._folder / picture.stem.with_name(name + ending)
+
+        return {picture: target(picture) for picture in pictures}
 
     def _check_targets(self, pictures: Sequence[NamedPicture]) -> None:
         path_of = {
@@ -102,8 +117,7 @@ class _Folder:
             if picture.path is not None and picture.path.exists()
         }
         written: dict[Path, NamedPicture] = {}
-        for picture in pictures:
-            target = self._target(picture)
+        for picture, target in self._target_of.items():
             overwritten = path_of.get(target.resolve())
             if overwritten is not None:
                 raise ValueError(
@@ -119,8 +133,16 @@ class _Folder:
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
 
+    def has(self, picture: NamedPicture) -> bool:
+        target = self._target_of[picture]
+        try:
+            is_there = target.is_file() or (target.is_dir() and any(target.iterdir()))
+            return is_there and (picture.path is None or _changed(picture.path) <= _changed(target))
+        except OSError:  # the picture cannot be read, which is reported when it is its turn
+            return False
+
     def write(self, picture: NamedPicture, finding: Finding) -> None:
-        target = self._target(picture)
+        target = self._target_of[picture]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if self._output.files is None:
@@ -141,6 +163,10 @@ def _make_whole(target: Path, make: Callable[[Path], object]) -> None:
         part = Path(temporary) / "answer"
         make(part)
         part.replace(target)
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def _check_empty(folder: Path) -> None:

@@ -15,8 +15,9 @@ from model.answers.choosing import Candidate
 from model.answers.finding import Finding
 from model.commands.arguments import add_way_to_run
 from model.commands.asking import add_question, check_question, wishes_of
-from model.commands.one_after_another import in_order, notes_about, reason_for
+from model.commands.one_after_another import AT_ONCE, notes_about, reason_for
 from model.commands.pictures_named import STANDARD, NamedPicture, pictures_named
+from model.files.in_order import in_order
 from model.files.system_errors import in_words
 from model.formats.growing_table import GrowingTable
 from model.formats.registry import FORMATS
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     failed = 0
     with GrowingTable() as table, tqdm(total=len(pictures), unit="image", disable=len(pictures) < 2) as bar:
-        for picture, answered in in_order(measured, pictures):
+        for picture, answered in in_order(measured, pictures, AT_ONCE):
             try:
                 (columns, rows), notes = answered.result()
             except Exception as error:

@@ -1,11 +1,6 @@
-"""One after another: answers many pictures in order, with notes on the answers and reasons for failures."""
+"""One after another: notes on the answers to many pictures, and reasons for failures."""
 
 from __future__ import annotations
-
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
 
 from model import catalog
 from model.answers.file_notes import CUT, scattered_rows, unchosen_page
@@ -16,27 +11,8 @@ from model.files.system_errors import in_words
 from model.publishing.published import FOR_PHOTOS
 from model.results.result import MOST_SEGMENTS, Result
 
-Answer = TypeVar("Answer")
-
 AT_ONCE = 2
 """Pictures at a time: while the network processes one, the other is decoded, or its answer is written."""
-
-
-def in_order(
-    answer: Callable[[NamedPicture], Answer], pictures: Sequence[NamedPicture]
-) -> Iterator[tuple[NamedPicture, Future[Answer]]]:
-    """Each picture and its result, `AT_ONCE` at a time; if iteration stops, the rest are not started."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    begun: deque[tuple[NamedPicture, Future[Answer]]] = deque()
-    try:
-        for picture in pictures:
-            if len(begun) == AT_ONCE:
-                yield begun.popleft()
-            begun.append((picture, pool.submit(answer, picture)))
-        while begun:
-            yield begun.popleft()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def notes_about(finding: Finding, model: str) -> list[str]:

@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from model.answering import find
 from model.answers.choosing import Candidate
-from model.commands.answer_files import CannotWrite, answers_to
+from model.commands.answer_files import Answers, CannotWrite, answers_to
 from model.commands.arguments import add_way_to_run
 from model.commands.asking import add_question, check_question, wishes_of
-from model.commands.one_after_another import in_order, notes_about, reason_for
+from model.commands.one_after_another import AT_ONCE, notes_about, reason_for
 from model.commands.pictures_named import NamedPicture, pictures_named
+from model.files.in_order import in_order
 from model.formats.encode import FileFormat
 from model.formats.json import MaskFormat
 from model.formats.registry import FORMATS, OVERLAY, Options
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write to, or - for standard output (default: the current folder, or standard output"
         " for a picture from standard input)",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an earlier run: skip pictures whose answer is there and newer than they are",
+    )
     add_way_to_run(parser)
 
 
@@ -60,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(arguments.mask_format, arguments.image_format, arguments.pixel_size)
     pictures = pictures_named(arguments.images, arguments.out)
     answers = answers_to(arguments.out, output, options, pictures)
+    if arguments.resume:
+        pictures = _unanswered(pictures, answers)
     segmenter = load(arguments.model, engine=arguments.engine, precision=arguments.precision)
     wishes = wishes_of(arguments, segmenter, output)
     answers.prepare()
@@ -81,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     failed = 0
     with tqdm(total=len(pictures), unit="image", disable=len(pictures) < 2) as bar:
-        for picture, answered in in_order(segment, pictures):
+        for picture, answered in in_order(segment, pictures, AT_ONCE):
             try:
                 for note in answered.result():
                     tqdm.write(f"{picture}: {note}", file=sys.stderr)
@@ -92,3 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
                 failed += 1
             bar.update()
     return 1 if failed else 0
+
+
+def _unanswered(pictures: list[NamedPicture], answers: Answers) -> list[NamedPicture]:
+    left = [picture for picture in pictures if not answers.has(picture)]
+    print(f"{len(pictures) - len(left):,} of {len(pictures):,} pictures have answers.", file=sys.stderr)
+    return left

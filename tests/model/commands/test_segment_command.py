@@ -79,6 +79,38 @@ def test_answers_of_an_earlier_run_are_not_taken_for_pictures(pictures: Path) ->
     assert written(pictures / "out") == ["cells.png", "day 2/cells.png"]
 
 
+def test_pictures_that_differ_in_their_suffix_alone_have_answers_of_their_own(
+    pictures: Path, tmp_path: Path, noise: Noise
+) -> None:
+    (pictures / "cells.jpg").write_bytes(encode_jpeg(noise(48, 64)))
+
+    assert run(pictures, "--format", "json", "--out", tmp_path / "out") == 0
+
+    assert written(tmp_path / "out") == ["cells.jpg.json", "cells.png.json", "day 2/cells.json"]
+    image = json.loads((tmp_path / "out" / "cells.jpg.json").read_text())["image"]
+    assert (image["width"], image["height"]) == (48, 64)
+
+
+@pytest.mark.parametrize("output_format", ["json", "cutouts"])
+def test_resuming_segments_what_has_no_answer_or_has_changed_since(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output_format: str
+) -> None:
+    out, again = tmp_path / "out", ("--threshold", "0", "--format", output_format, "--out")
+    assert run(pictures / "cells.png", *again, out) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+
+    assert run(pictures, *again, out, "--resume") == 0
+
+    assert "1 of 2 pictures have answers." in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert any((out / "day 2").iterdir())
+
+    if output_format == "json":  # cutouts of before are never overwritten
+        (pictures / "cells.png").touch()
+        assert run(pictures, *again, out, "--resume") == 0
+        assert "1 of 2 pictures have answers." in capsys.readouterr().err
+
+
 def test_a_folder_without_pictures_is_refused_with_what_they_are_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

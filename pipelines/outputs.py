@@ -1,0 +1,127 @@
+"""Outputs: the files of a run, below one folder in Cloud Storage or another file system that Beam knows.
+
+    results/NAME.parquet     a row for each picture of a shard in which the model has looked
+    errors/NAME.parquet      a row for each picture of a shard that could not be segmented
+    coco/NAME.json           the segments of a shard as a COCO data set
+    overlays/…/PICTURE.png   the picture's address without gs://, with .png after it
+    label_maps/…/PICTURE.png
+    question.json            what was asked
+
+A picture is done once a row says so. Its other files are written before that.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from pipelines.question import Question
+from pipelines.rows import SCHEMA, Row
+
+TABLES = ("results", "errors")
+_TEMPORARY = "_temporary"
+_QUESTION = "question.json"
+
+
+class OtherAnswers(ValueError):
+    """The folder has the answers of a run that asked something else."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The folder of a run.
+
+    Attributes:
+        root: its address, without a slash at the end.
+    """
+
+    root: str
+
+    def prepare(self, question: Question) -> None:
+        """Begin a run, or go on with one that asked the same. There must not be two at the same time.
+
+        Raises:
+            OtherAnswers: the folder has answers to another question.
+        """
+        if not self._in_bucket:
+            self._prepare_folders()
+        asked = json.dumps(asdict(question), indent=2).encode()
+        path = self._path(_QUESTION)
+        if not FileSystems.exists(path):
+            _write(path, asked)
+            return
+        with FileSystems.open(path) as file:
+            before, now = json.load(file), json.loads(asked)
+        if changed := [name for name in now if before.get(name) != now[name]]:
+            was = ", ".join(f"{name}={before.get(name)}" for name in changed)
+            raise OtherAnswers(f"{self.root} has the answers of a run with {was}: name another output")
+
+    def tables(self) -> list[str]:
+        """The addresses of the files with rows."""
+        return [path for table in TABLES for path in _matching(self._path(table, "*.parquet"))]
+
+    def write_rows(self, table: str, name: str, rows: Sequence[Row]) -> None:
+        """Write a file of one of `TABLES`, completely or not at all."""
+        file = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
+        self._write_whole((table, f"{name}.parquet"), file.getvalue())
+
+    def write_coco(self, name: str, content: bytes) -> None:
+        """Write the COCO data set of a shard."""
+        _write(self._path("coco", f"{name}.json"), content)
+
+    def write_drawn(self, folder: str, uri: str, content: bytes) -> None:
+        """Write a PNG about the picture at an address."""
+        _write(self._path(folder, f"{uri.removeprefix('gs://').lstrip('/')}.png"), content)
+
+    def _write_whole(self, place: tuple[str, str], content: bytes) -> None:
+        target = self._path(*place)
+        if self._in_bucket:  # where an object appears once it is complete
+            _write(target, content)
+            return
+        temporary = self._path(_TEMPORARY, uuid.uuid4().hex)
+        _write(temporary, content)
+        FileSystems.rename([temporary], [target])
+
+    def _prepare_folders(self) -> None:
+        for folder in (*TABLES, _TEMPORARY):
+            if not FileSystems.exists(self._path(folder)):
+                FileSystems.mkdirs(self._path(folder))
+        if left := _matching(self._path(_TEMPORARY, "*")):
+            FileSystems.delete(left)
+
+    @property
+    def _in_bucket(self) -> bool:
+        return self.root.startswith("gs://")
+
+    def _path(self, *names: str) -> str:
+        return FileSystems.join(self.root, *names)
+
+
+def keys_in(path: str) -> Iterator[str]:
+    """The keys of the pictures that a file has rows about."""
+    return (f"{uri}#{generation}" for uri, generation in pictures_in(path))
+
+
+def pictures_in(path: str) -> Iterator[tuple[str, int]]:
+    """The address and generation of the pictures that a file has rows about."""
+    with FileSystems.open(path) as file:
+        columns = pq.read_table(io.BytesIO(file.read()), columns=["uri", "generation"])
+    return zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def _matching(pattern: str) -> list[str]:
+    (matched,) = FileSystems.match([pattern])
+    return [found.path for found in matched.metadata_list]
+
+
+def _write(path: str, content: bytes) -> None:
+    with FileSystems.create(path, compression_type="uncompressed") as file:
+        file.write(content)

@@ -1,0 +1,127 @@
+"""Segments the pictures of buckets and folders on Apache Beam: python -m pipelines.segment_images --help.
+
+It runs in Beam's local runner, on Dataflow, Flink or Spark. Started again with the same output, it goes on
+with the pictures that no row is about. See docs/bulk.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import RunInference
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.pvalue import PCollection
+from apache_beam.runners.runner import PipelineResult
+
+from pipelines.counting import summary
+from pipelines.handler import SegmenterHandler
+from pipelines.options import BulkOptions
+from pipelines.outputs import Outputs, keys_in
+from pipelines.pictures import Picture, absolute, addresses_in, picture_at, pictures_matching
+from pipelines.progress import progress
+from pipelines.shards import InShards, NotYetWritten
+from pipelines.writing import write_shard
+
+LOCAL = "FnApiRunner"
+"""Beam's runner in Python. Beam's default would download another one, which is written in Go."""
+DATAFLOW = "DataflowRunner"
+
+
+def pictures(pipeline: beam.Pipeline, options: BulkOptions) -> PCollection[Picture]:
+    """The pictures that the options name."""
+    listings = []
+    if options.input:
+        patterns = pipeline | "Patterns" >> beam.Create([absolute(pattern) for pattern in options.input])
+        listings.append(patterns | "Match" >> beam.FlatMap(pictures_matching))
+    if options.input_list:
+        lists = pipeline | "Lists" >> beam.Create([absolute(options.input_list)])
+        addresses = lists | "ReadList" >> beam.FlatMap(addresses_in) | "Spread" >> beam.Reshuffle()
+        listings.append(addresses | "LookUp" >> beam.Map(picture_at))
+    return listings | beam.Flatten()
+
+
+def segment(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) -> PCollection[str]:
+    """Segment the pictures that no row is about; returns the names of the shards that were written."""
+    question = options.question()
+    classes = question.check().classes if question.coco else None
+    written = pipeline | "Tables" >> beam.Create([outputs]) | "ListTables" >> beam.FlatMap(Outputs.tables)
+    keys = written | "SpreadTables" >> beam.Reshuffle() | "ReadKeys" >> beam.FlatMap(keys_in)
+    return (
+        pictures(pipeline, options)
+        | "NotYetWritten" >> NotYetWritten(keys)
+        | "InShards" >> InShards(options.shard_size)
+        | "Segment" >> RunInference(SegmenterHandler(question, outputs, options.threads or None))
+        | "Write" >> beam.Map(write_shard, outputs, classes)
+    )
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the pipeline; on Dataflow, only start it, since a template's launcher must not wait for it."""
+    options = PipelineOptions(words)
+    _choose_runner(options, words)
+    runner, bulk = options.view_as(StandardOptions).runner, options.view_as(BulkOptions)
+    try:
+        bulk.check()
+        outputs = Outputs(absolute(bulk.output).rstrip("/"))
+        bulk.question().check()
+        listed = bulk.listed() if runner == LOCAL else set()
+        outputs.prepare(bulk.question())
+    except (ValueError, OSError) as error:
+        print(f"segment_images: {error}", file=sys.stderr)
+        return 2
+    pipeline = beam.Pipeline(options=options)
+    segment(pipeline, bulk, outputs)
+    if runner == DATAFLOW:
+        pipeline.run()
+        return 0
+    if runner == LOCAL:
+        _end_without_workers()
+        with progress(outputs, listed):
+            result = _finished(pipeline)
+    else:
+        result = _finished(pipeline)
+    print(summary(result), file=sys.stderr)
+    return 0
+
+
+def _finished(pipeline: beam.Pipeline) -> PipelineResult:
+    result = pipeline.run()
+    result.wait_until_finish()
+    return result
+
+
+def _end_without_workers() -> None:
+    """End the run when a worker process was killed, for want of memory perhaps; Beam would wait for ever."""
+
+    def end(failed: threading.ExceptHookArgs) -> None:
+        usual(failed)
+        if failed.thread and failed.thread.name == "run_worker":
+            print("segment_images: a worker process has ended. Run the same command again.", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(1)
+
+    usual, threading.excepthook = threading.excepthook, end
+
+
+def _choose_runner(options: PipelineOptions, words: Sequence[str]) -> None:
+    """Without --runner, run here, with a process for each core."""
+    standard = options.view_as(StandardOptions)
+    standard.runner = standard.runner or LOCAL
+    direct = options.view_as(DirectOptions)
+    if standard.runner == LOCAL and not any(word.startswith("--direct_num_workers") for word in words):
+        direct.direct_num_workers = len(os.sched_getaffinity(0))
+    if direct.direct_num_workers > 1:
+        direct.direct_running_mode = "multi_processing"
+
+
+if __name__ == "__main__":
+    logging.getLogger().setLevel(logging.ERROR)  # Beam's own warnings are of no use here
+    exit_status = main(sys.argv[1:])
+    sys.stderr.flush()
+    # Beam leaves threads behind. One that is in C++ when Python's own end stops it would abort the process.
+    os._exit(exit_status)

