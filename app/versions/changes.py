@@ -79,6 +79,7 @@ class Changes:
             agreement = Agreement("versions", self._processes, self._here)
             agreement.join(self._here.has_loaded(loaded))
             self._agreement = agreement
+            self._trials.remove_left_behind()
         except OSError as error:
             logger.error("versions can be neither loaded nor unloaded: the processes cannot agree: %s", error)
         self._here.serve(loaded)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.errors import NotAgreed, Refused
+from app.monitoring.shared_files import try_lock
 from model.storage.manifest import BundleError
 from model.trial.process import TrialTimedOut
 
 TryOut = Callable[[str, Path], object]
 """Takes a version's full name, and a folder for what is compiled; raises as `trial.process.try_out`."""
-
-_FOLDER = "compiled-"
 
 
 def no_trial(full_name: str, folder: Path) -> None:
@@ -27,17 +27,22 @@ class Trials:
 
     So a version that crashes or hangs harms no process that serves, and most of the work is done once for all
     of them, at a low priority.
+
+    What was compiled is in a folder that is locked while the process that tries the version out lives.
     """
 
     def __init__(self, shared: Path | None, try_out: TryOut) -> None:
         """`shared`: a folder of all processes; None: there is only this one."""
         self._shared = shared
         self._try_out = try_out
+        self._parent, self._prefix = (
+            (Path(tempfile.gettempdir()), "maskserve-compiled-") if shared is None else (shared, "compiled-")
+        )
         self._own: Path | None = None
 
     def folder_of(self, digest: str) -> Path | None:
         """Where the compiled stages of the version with this digest are, while it is being loaded."""
-        return self._own if self._shared is None else self._shared / f"{_FOLDER}{digest[:16]}"
+        return self._own if self._shared is None else self._parent / f"{self._prefix}{digest[:16]}"
 
     @contextmanager
     def passed(self, full_name: str, digest: str) -> Iterator[None]:
@@ -48,31 +53,47 @@ class Trials:
             NotAgreed: that could not be found out.
         """
         try:
-            folder = self._new_folder(digest)
-            try:
-                self._try_out(full_name, folder)
-            except BundleError as error:
-                raise Refused(str(error)) from None
-            except TrialTimedOut as error:
-                raise NotAgreed(
-                    f"{error}; nothing was changed. Try again when there is less to do."
-                ) from None
-            yield
+            with self._new_folder(digest) as folder:
+                try:
+                    self._try_out(full_name, folder)
+                except BundleError as error:
+                    raise Refused(str(error)) from None
+                except TrialTimedOut as error:
+                    raise NotAgreed(
+                        f"{error}; nothing was changed. Try again when there is less to do."
+                    ) from None
+                yield
         except OSError as error:
             raise NotAgreed(f"{full_name} cannot be tried out, and nothing was changed: {error}") from None
-        finally:
-            self._remove_folders()
 
-    def _new_folder(self, digest: str) -> Path:
-        self._remove_folders()  # of a process that was killed meanwhile
-        if self._shared is None:
-            self._own = Path(tempfile.mkdtemp(prefix=f"maskserve-{_FOLDER}"))
-            return self._own
-        folder = self._shared / f"{_FOLDER}{digest[:16]}"
-        folder.mkdir(mode=0o700)
-        return folder
+    def remove_left_behind(self) -> None:
+        """Remove the folders of processes that were killed during a trial."""
+        for folder in self._parent.glob(f"{self._prefix}*"):
+            with suppress(OSError), _opened(folder) as descriptor:  # it may be another user's
+                if os.fstat(descriptor).st_uid == os.geteuid() and try_lock(descriptor):
+                    shutil.rmtree(folder, ignore_errors=True)
 
-    def _remove_folders(self) -> None:
-        own, self._own = self._own, None
-        for folder in self._shared.glob(f"{_FOLDER}*") if self._shared else [own] if own else []:
-            shutil.rmtree(folder, ignore_errors=True)
+    @contextmanager
+    def _new_folder(self, digest: str) -> Iterator[Path]:
+        """A private folder that exists and is locked in the `with` block."""
+        self.remove_left_behind()
+        # Until it is locked, its name begins with a dot, so that no other process removes it.
+        new = Path(tempfile.mkdtemp(prefix=f".{self._prefix}", dir=self._parent))
+        with _opened(new) as descriptor:
+            try_lock(descriptor)
+            self._own = new.with_name(new.name[1:])
+            folder = new.rename(self.folder_of(digest) or self._own)
+            try:
+                yield folder
+            finally:
+                self._own = None
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

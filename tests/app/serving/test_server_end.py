@@ -46,15 +46,18 @@ def test_sigterm_waits_for_clients_that_read_slowly(tmp_path: Path) -> None:
     large = encode(2000, 2000, "PNG")
     with running(tmp_path / "log", seconds=0) as server:
         connection = socket.socket()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # most of the answer has to wait
         connection.connect(("127.0.0.1", server.port))
         connection.sendall(server.head(large, "?output=overlay&image_format=png") + large)
         connection.settimeout(30)
         answer = connection.recv(1000)
         server.process.terminate()
+        for _ in range(6):  # three seconds in all: the service gives its clients twenty
+            time.sleep(0.5)
+            answer += connection.recv(1000)
+        assert server.process.poll() is None
         while piece := connection.recv(2**20):
             answer += piece
-            time.sleep(0.001)  # some seconds for all of it
         head, _, body = answer.partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}\r\n".encode() in head
         assert server.process.wait(20) == 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import tempfile
 import threading
+import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from app.monitoring.processes import Processes
 from app.versions import alone, here
 from app.versions.alone import Alone
 from app.versions.changes import Changes
+from app.versions.trials import Trials
 from app.versions.version import Version
 from app.versions.versions import Loaded, Versions
 from model.storage.manifest import BundleError
@@ -85,6 +90,47 @@ def test_a_version_that_does_not_pass_is_loaded_by_no_process(
     told = tried.changes.states().get("cells@2")
     assert (told.state if told else None) == state
     assert not any(folder.exists() for folder in tried.folders if folder)
+
+
+def try_out_for_ever(shared: Path | None, temporary: str, parent: Connection) -> None:
+    """What a process does that is killed during a trial; tells `parent` its folder."""
+
+    def hang(full_name: str, folder: Path) -> None:
+        (folder / "compiled.blob").write_bytes(b"code")
+        parent.send(folder)
+        time.sleep(600)
+
+    tempfile.tempdir = temporary
+    with Trials(shared, hang).passed("cells@2", "0" * 64):
+        pass
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_a_killed_process_compiled_is_removed_when_the_next_one_starts(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    make("1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    processes = Processes(tmp_path / "shared") if together else None
+    shared = processes.folder if processes else None
+    ours, theirs = multiprocessing.Pipe()
+    trying = multiprocessing.get_context("spawn").Process(
+        target=try_out_for_ever, args=(shared, str(tmp_path), theirs)
+    )
+
+    def start_another() -> None:
+        Changes(Versions(), open_stub, processes).begin(Loaded([open_stub("cells@1")]))
+
+    trying.start()
+    assert ours.poll(60)
+    folder = ours.recv()
+    start_another()
+    assert [path.name for path in folder.iterdir()] == ["compiled.blob"]  # of a process that lives
+    trying.kill()
+    trying.join()
+    assert folder.exists()
+    start_another()
+    assert not folder.exists()
 
 
 def test_other_classes_are_refused_without_a_trial(tried: Tried) -> None:
