@@ -182,7 +182,10 @@ def test_a_broken_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     ("importer", "forbidden"),
     [
         ("front", ("app", "functions", "model", "pipelines", *OLD_NAMES)),  # starts at once, and is small
-        ("model", ("app", "front", "functions", "pipelines", *OLD_NAMES)),  # a library, usable without the service
+        (
+            "model",
+            ("app", "front", "functions", "pipelines", *OLD_NAMES),
+        ),  # a library, usable without the service
         ("app", ("pipelines", "apache_beam", *OLD_NAMES)),
         ("mrcnn", ("app", "front", "functions", "pipelines", "model.commands")),  # Matterport's names over it
         ("imgaug", ("app", "front", "functions", "model", "pipelines")),
