@@ -40,7 +40,7 @@ class Config:
     MASK_POOL_SIZE = 14
     MASK_SHAPE: ClassVar[list[int]] = [28, 28]
     TRAIN_BN: bool | None = False
-    """False freezes the batch normalization; None trains it; True also uses batch statistics to detect."""
+    """False freezes the batch normalization; None and True train it, and detection uses its averages."""
 
     # Anchors and proposals
     RPN_ANCHOR_SCALES: tuple[int, ...] = (32, 64, 128, 256, 512)
