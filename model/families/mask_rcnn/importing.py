@@ -16,7 +16,7 @@ from model.families.family import Imported
 from model.families.mask_rcnn.config import Config
 from model.families.mask_rcnn.stages import EngineStages
 from model.families.mask_rcnn.weights import LayerWeights, WeightsError, fill, read_weights, save_weights
-from model.storage.writing import write_manifest
+from model.storage.writing import check_values, write_manifest
 
 TRIAL_SIDE = 128
 """Pixels of the picture on which each stage is tried; two of the coarsest cells a side."""
@@ -111,18 +111,7 @@ def import_weights(
     stored = read_weights(weights, exclude)
     config = config_for(shape_in(stored, weights.name), wanted, classes, weights.name)
 
-    # Here: a refusal must not wait for TensorFlow.
-    from model.families.mask_rcnn.network import MaskRCNN, runner_of
-
-    network = MaskRCNN(config)
-    fill(network.layers, stored, weights.name)
-    runner = runner_of(network)
-    _run_each_stage(FiniteRunner(name, runner), config)
     file_name = "model.weights.h5"
-    if exclude:  # else the bundle could not be read without `exclude`
-        save_weights(network.layers, folder / file_name)
-    else:
-        shutil.copyfile(weights, folder / file_name)
     values = {
         "name": name,
         "version": "1",
@@ -134,6 +123,19 @@ def import_weights(
         "weights": file_name,
         **about,
     }
+    check_values(values)
+
+    # Here: a refusal must not wait for TensorFlow.
+    from model.families.mask_rcnn.network import MaskRCNN, runner_of
+
+    network = MaskRCNN(config)
+    fill(network.layers, stored, weights.name)
+    runner = runner_of(network)
+    _run_each_stage(FiniteRunner(name, runner), config)
+    if exclude:  # else the bundle could not be read without `exclude`
+        save_weights(network.layers, folder / file_name)
+    else:
+        shutil.copyfile(weights, folder / file_name)
     bundle = write_manifest(folder, values)
     count = config.num_classes - 1
     summary = f"{config.backbone}, {count} class{'es' * (count > 1)}"

@@ -22,7 +22,7 @@ from model.pictures import Limits, PictureTooLarge, Projection, decode_reduced, 
 from model.pictures.limits import memory_needed
 from tests.tiffs import tiff_of
 
-SIDE = 2500
+SIDE = 2000
 
 # Runs in a process of its own: what a test run has freed would be taken again without a trace.
 DECODE_EACH = """
