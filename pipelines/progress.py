@@ -46,8 +46,11 @@ class _Rows:
 
     def new(self) -> int:
         """How many have rows since the last call."""
-        tables = [path for path in self._outputs.tables() if path not in self._seen]
+        try:
+            tables = [path for path in self._outputs.tables() if path not in self._seen]
+            found = {uri for path in tables for uri, _ in pictures_in(path)} & self._left
+        except OSError:  # the next call may succeed; the run does not depend on it
+            return 0
         self._seen.update(tables)
-        found = {uri for path in tables for uri, _ in pictures_in(path)} & self._left
         self._left -= found
         return len(found)
