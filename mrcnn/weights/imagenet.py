@@ -41,8 +41,13 @@ def imagenet_file(config: Config, folder: Path | None = None) -> Path:
 
 
 def _make(path: Path, backbone: str) -> None:
-    from model.families.mask_rcnn.imagenet import published_weights
+    from model.families.mask_rcnn.imagenet import PUBLISHED, published_weights
 
+    if backbone not in PUBLISHED:
+        raise WeightsError(
+            f"there are no ImageNet weights for BACKBONE {backbone!r}, only for {' and '.join(PUBLISHED)}: "
+            "load others, or train from random ones"
+        )
     stored = published_weights(backbone)
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as part, h5py.File(part, "w") as file:

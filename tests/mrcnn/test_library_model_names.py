@@ -204,3 +204,11 @@ def test_no_imagenet_weights_for_a_backbone_of_ones_own(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="load your own"):
         imagenet_file(Own(), tmp_path)
+
+
+def test_no_imagenet_weights_for_the_small_backbone(tmp_path: Path) -> None:
+    class Small(DiscsConfig):
+        BACKBONE = "resnet_small"
+
+    with pytest.raises(WeightsError, match="BACKBONE 'resnet_small', only for resnet50 and resnet101"):
+        imagenet_file(Small(), tmp_path)

@@ -51,7 +51,7 @@ def published_weights(backbone: str) -> dict[str, Mapping[str, npt.NDArray]]:
         raise WeightsError(
             f"the ImageNet weights of {backbone} cannot be downloaded ({error}): check the network and "
             f"repeat the command, or copy {URL}{backbone}{FILE} to ~/.keras/models. If Matterport's library "
-            "left a file of that name there, it is a different one: use it with --weights FILE"
+            "left a file of that name there, it is a different one: load it as a weight file instead"
         ) from error
     return weights_of(published)
 
