@@ -100,6 +100,12 @@ def test_what_is_tested_is_what_is_served(lock: str) -> None:
     assert versions(lock, {}).items() <= tested.items()
 
 
+def test_bulk_runs_use_the_versions_that_serve_except_for_pillow() -> None:
+    bulk, served = pinned("requirements-bulk.txt"), pinned("requirements-serve.txt")
+    assert {name for name in bulk.keys() & served.keys() if bulk[name] != served[name]} == {"pillow"}
+    assert served.keys() - bulk.keys() >= {"flask", "uwsgi"}
+
+
 def test_make_installs_by_the_locks_alone() -> None:
     text = (ROOT / "Makefile").read_text()
     installs = [line for line in text.splitlines() if re.search(r"/pip (install|\$\(PIP\))", line)]
