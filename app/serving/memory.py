@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-import resource
-from pathlib import Path
 
 import cv2
 from flask import Flask, Response
 
 from app.configuration.settings import BadSetting, Settings
+from model import malloc
 
 logger = logging.getLogger(__name__)
-
-_STATM = Path("/proc/self/statm")
 
 # In errors of OpenVINO, whichever part got no memory, and of Python without memory for a thread's stack.
 _LACK = re.compile("bad_alloc|Failed to allocate|can't alloc|can't start new thread")
@@ -53,11 +50,7 @@ def check_room(settings: Settings) -> None:
 
 def resident_mebibytes() -> int:
     """The resident memory of this process, counted as its server does; 0 if it is not known."""
-    try:
-        pages = int(_STATM.read_text().split()[1])
-    except OSError:  # not Linux
-        return 0
-    return pages * resource.getpagesize() // 2**20
+    return malloc.resident() // 2**20
 
 
 def lacks(error: BaseException) -> bool:

@@ -178,6 +178,8 @@ class OpenVINORunner:
         if picture_shape != self._last_shape:  # buffers of other sizes were allocated and freed
             malloc.trim()
             self._last_shape = picture_shape
+        else:
+            malloc.trim_if_grown()
 
     def _warm_up(self, largest_picture: tuple[int, ...]) -> None:
         if self.few_shapes:  # the next picture of another shape will free all buffers

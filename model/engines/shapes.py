@@ -10,6 +10,8 @@ from typing import Any
 
 import openvino as ov
 
+from model import malloc
+
 FIRST = "first"
 """The key, among the compiled stages, of the stage that gets the picture."""
 SHAPES_KEPT = 4
@@ -121,5 +123,8 @@ def compiled(
     `cache`: a private folder. While it exists, what is compiled is kept there, and need not be compiled again
     by another process; OpenVINO finds it by the stage's content. If it cannot be written, nothing is kept.
     """
+    # OpenVINO allocates tens of megabytes that it never touches. They take no memory only if they do not lie
+    # where pictures or another model have been: what is free is given back before.
+    malloc.trim()
     kept = {"CACHE_DIR": str(cache)} if cache is not None and cache.is_dir() else {}
     return core.compile_model(model, "CPU", {**(settings or {}), **kept})
