@@ -384,13 +384,13 @@ def test_a_picture_is_not_overwritten_by_what_is_found_in_another(
     tiny: object, pictures: Path, noise: Noise, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pictures / "cells.jpg").write_bytes(encode_jpeg(noise(64, 64)))
+    (pictures / "cells.jpg.png").write_bytes(encode_png(noise(64, 64)))
+    images = [pictures / name for name in ("cells.jpg", "cells.png", "cells.jpg.png")]
 
-    status = run(
-        "segment", pictures / "cells.jpg", pictures / "cells.png", "--model", "tiny", "--out", pictures
-    )
+    status = run("segment", *images, "--model", "tiny", "--out", pictures)
 
     assert status == 1
-    assert f"would overwrite {pictures / 'cells.png'}" in capsys.readouterr().err
+    assert f"would overwrite {pictures / 'cells.jpg.png'}" in capsys.readouterr().err
 
 
 def test_data_may_be_written_beside_the_picture(tiny: object, pictures: Path) -> None:
