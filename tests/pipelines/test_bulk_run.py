@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MODULE, PYTHON, ROOT, Bulk, all_rows, cells, command, rows
+from bulk_runs import MODULE, PYTHON, ROOT, Bulk, all_rows, cells, command, rows
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from conftest import PYTHON, ROOT
+from bulk_runs import PYTHON, ROOT
 
 SCRIPT = """
 import argparse, json
