@@ -23,8 +23,8 @@ from pipelines.question import DRAWN, Question
 from pipelines.rows import Row, error_row, row_of
 
 _DECODING = ThreadPoolExecutor(2, "decoding")
-"""Threads that decode, which last as long as this process. Those of Beam come and go, and decoders end with the
-thread that has started them, even while they work for another: good pictures would be broken-image."""
+"""Threads that decode, which last as long as this process. Those of Beam come and go, and decoders end with
+the thread that has started them, even while they work for another: good pictures would be broken-image."""
 
 _READ_AHEAD = 4
 """Files that are read at a time, while pictures are processed: Cloud Storage takes a while to answer."""

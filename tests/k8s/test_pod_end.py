@@ -7,7 +7,7 @@ import re
 from rendering import K8S, Manifest, Rendered, container_of, pod_of
 
 from app.serving import ending, sending
-from front import __main__ as front
+from front import listening
 
 UWSGI = (K8S.parent / "uwsgi.ini").read_text()
 AUTOPILOT_SECONDS = 600  # the longest grace that its nodes wait for
@@ -34,8 +34,8 @@ def test_a_pod_may_finish_what_it_has_before_it_is_killed(rendered: Rendered) ->
         grace = pod_of(server)["terminationGracePeriodSeconds"]
         # It lingers, waits for what came meanwhile, and for its clients to read; then the front does.
         linger = ending._MOST_LINGERS * ending._LINGER_SECONDS
-        drain = linger + settings.request_timeout + sending.LONGEST_SECONDS + front._LAST_SECONDS
-        hung = settings.worker_timeout + beyond_worker_timeout(MERCY) + front._LAST_SECONDS
+        drain = linger + settings.request_timeout + sending.LONGEST_SECONDS + listening._LAST_SECONDS
+        hung = settings.worker_timeout + beyond_worker_timeout(MERCY) + listening._LAST_SECONDS
         assert pre_stop(server) + max(drain, hung) < grace <= AUTOPILOT_SECONDS
 
 

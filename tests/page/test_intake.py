@@ -205,7 +205,10 @@ def test_a_sample_that_cannot_be_loaded_is_told_and_the_next_try_works(
 
 
 def test_the_whole_drop_zone_opens_the_file_dialogue(page: Page) -> None:
-    box = page.get_by_role("img", name="Stained tissue; to the right").bounding_box()
+    sample = page.get_by_role("img", name="Stained tissue; to the right")
+    sample.evaluate("image => image.decode()")  # until then it moves what is around it
+    page.wait_for_load_state("networkidle")  # all of the page's modules are there
+    box = sample.bounding_box()
     assert box
     with page.expect_file_chooser() as chooser:
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
