@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from model.answering import find
 from model.answers.choosing import Candidate
 from model.answers.finding import Finding
 from model.files.in_order import in_order
 from model.formats.registry import Options
-from model.pictures import Decoded, PictureTooLarge
-from model.pictures.isolation.decoders import decoders_of_this_process
+from model.pictures import PictureTooLarge
+from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.segmenter import Segmenter, load
 from model.storage.manifest import BundleError, Manifest
 from pipelines.errors import code_and_message
 from pipelines.pictures import Picture, read
 from pipelines.question import DRAWN, Question
 from pipelines.rows import Row, error_row, row_of
-
-_DECODING = ThreadPoolExecutor(2, "decoding")
-"""Threads that decode, which last as long as this process. Those of Beam come and go, and decoders end with
-the thread that has started them, even while they work for another: good pictures would be broken-image."""
 
 _READ_AHEAD = 4
 """Files that are read at a time, while pictures are processed: Cloud Storage takes a while to answer."""
@@ -56,6 +52,7 @@ class Answerer:
 
     segmenter: Segmenter
     candidate: Candidate
+    decoders: Decoders
     question: Question
 
     @property
@@ -72,7 +69,7 @@ class Answerer:
             tested=True,
         )
         wishes = question.wishes(segmenter.bundle.manifest)
-        return cls(segmenter, Candidate(segmenter, wishes), question)
+        return cls(segmenter, Candidate(segmenter, wishes), decoders_of_this_process(), question)
 
     def answers_to(self, pictures: list[Picture]) -> Iterator[Answer]:
         """The answer about each picture, in order."""
@@ -119,10 +116,5 @@ class Answerer:
             projection=question.projection,
             measured=question.measure,
             pixel_size=question.pixel_size,
-            decode=_decode,
+            decode=self.decoders.decode,
         )
-
-
-def _decode(*what: Any, **how: Any) -> Decoded:
-    """As `Decoders.decode`."""
-    return _DECODING.submit(decoders_of_this_process().decode, *what, **how).result()

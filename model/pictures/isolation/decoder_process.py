@@ -23,7 +23,6 @@ from model.pictures.isolation.wire import (
     Ended,
     Message,
     file_in_memory,
-    limit_talk,
     receive,
     send,
 )
@@ -81,7 +80,6 @@ class DecoderProcess:
         self._nursery = nursery
         self._connection, process = nursery.fork()
         self._process: int | None = process
-        limit_talk(self._connection)
         self._orders = 0
         self.is_spent = False
 

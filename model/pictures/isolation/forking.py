@@ -6,7 +6,7 @@ import socket
 import threading
 from typing import Any
 
-from model.pictures.isolation.starting import start
+from model.pictures.isolation.starting import pair, start
 from model.pictures.isolation.wire import Ended, receive, send
 
 _MODULE = "model.pictures.isolation.nursery"
@@ -24,7 +24,7 @@ class Nursery:
 
     def fork(self) -> tuple[socket.socket, int]:
         """Return the connection to a new decoder and its process id. Raises Ended, or MemoryError."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         with theirs:
             try:
                 answer = self._order({"fork": True}, theirs.fileno())

@@ -20,6 +20,15 @@ FOR_MODELS = (
 """The variables that a process needs to find models and to run them as the service does."""
 
 
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets: one for this process, with a limit on its waiting, one for another process."""
+    ours, theirs = socket.socketpair()
+    limit_talk(ours)
+    # After `socket.setdefaulttimeout`, which some libraries call, it would not wait for messages over there.
+    theirs.setblocking(True)
+    return ours, theirs
+
+
 def start(
     module: str, kept: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
@@ -35,8 +44,7 @@ def start(
     Raises:
         OSError: it cannot be started.
     """
-    ours, theirs = socket.socketpair()
-    limit_talk(ours)
+    ours, theirs = pair()
     with theirs:
         process = subprocess.Popen(
             [_PYTHON, "-m", module, str(theirs.fileno())],

@@ -109,6 +109,21 @@ def test_the_pixels_are_those_of_decoding_here(decoders: Decoders, kind: str, si
     assert not there.image.flags.writeable
 
 
+def test_decoders_wait_for_pictures_though_sockets_of_this_process_have_a_default_timeout() -> None:
+    """Apache Beam sets one, and decoders that did not wait would end, as if a picture had crashed them."""
+    socket.setdefaulttimeout(60)
+    decoders = Decoders()
+    try:
+        decoders.decode(SMALL, whole)
+        first = nursery(), working()
+        time.sleep(0.2)  # no order comes meanwhile
+        decoders.decode(SMALL, whole)
+        assert (nursery(), working()) == first
+    finally:
+        socket.setdefaulttimeout(None)
+        decoders.close()
+
+
 def test_a_jpeg_is_reduced_to_what_is_enough(decoders: Decoders) -> None:
     asked: list[tuple[int, int]] = []
 
