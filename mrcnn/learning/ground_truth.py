@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-ON_MASKS = {
-    *("Sequential", "SomeOf", "OneOf", "Sometimes"),
-    *("Fliplr", "Flipud", "CropAndPad", "Crop", "Pad", "Affine", "PiecewiseAffine"),
-}
-"""The augmenters that move pixels, or contain such: they change masks as they change images."""
-
 
 class GroundTruth(NamedTuple):
     """One image of a data set, as the library's `load_image_gt` returns it.
@@ -113,18 +107,12 @@ def _check_masks(
 def _augmented(
     image: npt.NDArray, mask: npt.NDArray, augmentation: Any
 ) -> tuple[npt.NDArray, npt.NDArray[np.bool_]]:
-    import imgaug
-
-    def moves_pixels(images: Any, augmenter: Any, parents: Any, default: Any) -> bool:
-        return type(augmenter).__name__ in ON_MASKS
-
     same_for_both = augmentation.to_deterministic()
     new_image = same_for_both.augment_image(image)
-    hooks = imgaug.HooksImages(activator=moves_pixels)
-    new_mask = same_for_both.augment_image(mask.astype(np.uint8), hooks=hooks)
+    new_mask = same_for_both.augment_masks(mask.astype(bool))
     if new_image.shape != image.shape or new_mask.shape != mask.shape:
         raise ValueError(
             f"the augmentation turned an image {image.shape} into {new_image.shape}: use augmenters that "
             "keep the size (keep_size=True)"
         )
-    return new_image, new_mask.astype(bool)
+    return new_image, new_mask

@@ -73,6 +73,13 @@ def test_augmentation_moves_masks_with_the_image_and_leaves_their_grey_levels(co
     np.testing.assert_array_equal(image, plain.image[:, ::-1] + 5)
 
 
+def test_what_an_augmenter_draws_beyond_the_edge_is_no_object(config: Config) -> None:
+    white = augmenters.Affine(translate_px={"x": 20}, cval=255)
+    image, _, _, _, masks = modellib.load_image_gt(discs(), config, 0, augmentation=white)
+    assert (image[:, :20] == 255).all()
+    assert masks.any() and not masks[:, :20].any()
+
+
 def test_the_older_way_to_flip_says_what_replaces_it(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
