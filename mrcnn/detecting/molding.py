@@ -15,6 +15,7 @@ from model.families.mask_rcnn.molding import Molded
 from mrcnn import utils
 from mrcnn.config import Config
 from mrcnn.detecting.picture_meta import compose_image_meta
+from mrcnn.utils.resizing import Resized
 
 
 def mold_image(images: npt.NDArray, config: Config) -> Floats:
@@ -42,16 +43,10 @@ def mold_inputs(
     molded, metas, windows = [], [], []
     for image in images:
         check_channels(image, config)
-        resized, window, scale, _, _ = utils.resize_image(
-            image,
-            min_dim=config.IMAGE_MIN_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-            max_dim=config.IMAGE_MAX_DIM,
-            mode=config.IMAGE_RESIZE_MODE,
-        )
+        picture, window, scale, _, _ = resized(image, config)
         unknown = np.zeros(config.NUM_CLASSES, np.int32)
-        molded.append(mold_image(resized, config))
-        metas.append(compose_image_meta(0, image.shape, resized.shape, window, scale, unknown))
+        molded.append(mold_image(picture, config))
+        metas.append(compose_image_meta(0, image.shape, picture.shape, window, scale, unknown))
         windows.append(window)
     shapes = sorted({picture.shape for picture in molded})
     if len(shapes) > 1:
@@ -60,6 +55,17 @@ def mold_inputs(
             f'sizes ({shapes}), but a batch has one: use "square", or one image a call'
         )
     return np.stack(molded), np.stack(metas), np.stack(windows)
+
+
+def resized(image: npt.NDArray, config: Config) -> Resized:
+    """The image as the settings say, see `mrcnn.utils.resize_image`."""
+    return utils.resize_image(
+        image,
+        min_dim=config.IMAGE_MIN_DIM,
+        min_scale=config.IMAGE_MIN_SCALE,
+        max_dim=config.IMAGE_MAX_DIM,
+        mode=config.IMAGE_RESIZE_MODE,
+    )
 
 
 def check_channels(image: npt.NDArray, config: Config) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mrcnn import utils
 from mrcnn.config import Config
-from mrcnn.detecting.molding import check_channels
+from mrcnn.detecting.molding import check_channels, resized
 from mrcnn.detecting.picture_meta import compose_image_meta
 
 if TYPE_CHECKING:
@@ -63,13 +63,7 @@ def load_image_gt(
     check_channels(image, config)
     _check_masks(mask, class_ids, image, dataset, image_id)
     original_shape = image.shape
-    image, window, scale, padding, crop = utils.resize_image(
-        image,
-        min_dim=config.IMAGE_MIN_DIM,
-        min_scale=config.IMAGE_MIN_SCALE,
-        max_dim=config.IMAGE_MAX_DIM,
-        mode=config.IMAGE_RESIZE_MODE,
-    )
+    image, window, scale, padding, crop = resized(image, config)
     mask = utils.resize_mask(mask, scale, padding, crop)
     if augment:
         LOG.warning("augment is deprecated: use augmentation=imgaug.augmenters.Fliplr(0.5)")

@@ -16,6 +16,7 @@ COARSEST_STRIDE = 64
 
 Window = tuple[int, int, int, int]
 Padding = list[tuple[int, int]]
+Resized = tuple[npt.NDArray, Window, float, Padding, Window | None]
 
 
 def resize_image(
@@ -24,7 +25,7 @@ def resize_image(
     max_dim: int | None = None,
     min_scale: float | None = None,
     mode: str = "square",
-) -> tuple[npt.NDArray, Window, float, Padding, Window | None]:
+) -> Resized:
     """Scale an image, keeping its proportions, then pad or crop it.
 
     Args:
