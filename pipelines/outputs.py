@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.pictures import key_of
 from pipelines.question import Question
 from pipelines.rows import SCHEMA, Row
 
@@ -107,7 +108,7 @@ class Outputs:
 
 def keys_in(path: str) -> Iterator[str]:
     """The keys of the pictures that a file has rows about."""
-    return (f"{uri}#{generation}" for uri, generation in pictures_in(path))
+    return (key_of(uri, generation) for uri, generation in pictures_in(path))
 
 
 def pictures_in(path: str) -> Iterator[tuple[str, int]]:

@@ -42,8 +42,13 @@ class Picture(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The address and the generation in one string."""
-        return f"{self.uri}#{self.generation}"
+        """See `key_of`."""
+        return key_of(self.uri, self.generation)
+
+
+def key_of(uri: str, generation: int) -> str:
+    """The address and the generation in one string, by which a run knows what an earlier one has written."""
+    return f"{uri}#{generation}"
 
 
 def pictures_matching(pattern: str) -> Iterator[Picture]:
