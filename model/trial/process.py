@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import signal
+import subprocess
 from pathlib import Path
 
 from model.pictures.isolation.starting import FOR_MODELS, start
@@ -14,6 +15,8 @@ _CHILD = "model.trial.child"
 
 LONGEST = 150.0
 """Seconds for a trial; on a busy machine, a low priority makes it slow."""
+
+_TO_END = 10.0  # seconds, for a process that has closed its connection
 
 
 class TrialTimedOut(Exception):
@@ -46,7 +49,7 @@ def try_out(model: str, engine: str | None, precision: str | None, threads: int 
         answer = receive(connection).values
     except Ended:
         raise BundleError(
-            f"{model} ended the process that tried it out ({_end_of(process.wait())}), so it is not loaded"
+            f"{model} ended the process that tried it out ({_end_of(process)}), so it is not loaded"
         ) from None
     finally:
         process.kill()
@@ -56,7 +59,11 @@ def try_out(model: str, engine: str | None, precision: str | None, threads: int 
         raise BundleError(answer["broken"])
 
 
-def _end_of(status: int) -> str:
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    try:
+        status = process.wait(_TO_END)
+    except subprocess.TimeoutExpired:
+        return "it closed its connection, and did not end by itself"
     if status == -signal.SIGKILL:
         return "SIGKILL: perhaps there is not enough memory"
     return signal.Signals(-status).name if status < 0 else f"status {status}"

@@ -10,8 +10,11 @@ import time
 
 from model.pictures.isolation.wire import receive
 
-order = receive(socket.socket(fileno=int(sys.argv[1]))).values
+orders = socket.socket(fileno=int(sys.argv[1]))
+order = receive(orders).values
 if order["model"] == "killed@1":
     os.kill(os.getpid(), signal.SIGKILL)
-if order["model"] == "hanging@1":
+if order["model"] == "speechless@1":
+    orders.close()
+if order["model"] in ("hanging@1", "speechless@1"):
     time.sleep(600)

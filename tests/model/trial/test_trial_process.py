@@ -48,6 +48,9 @@ def test_a_version_that_ends_its_process_or_hangs_harms_nobody(
         try_out("killed@1", None, None, 1, tmp_path)
     with pytest.raises(BundleError, match="status 0"):
         try_out("leaving@1", None, None, 1, tmp_path)
+    monkeypatch.setattr(process, "_TO_END", 0.1)
+    with pytest.raises(BundleError, match="closed its connection, and did not end"):
+        try_out("speechless@1", None, None, 1, tmp_path)
     monkeypatch.setattr(process, "LONGEST", 0.5)
     began = time.monotonic()
     with pytest.raises(TrialTimedOut, match=r"hanging@1 was not loaded within 0\.5 seconds"):
