@@ -8,8 +8,7 @@ import pytest
 from terraform_module import TEXT, parsed, resource, resources
 
 CLOSED: list[tuple[str, str, str, Any]] = [
-    # Nodes have no public addresses. They reach Google's services directly, for image streaming among others, and
-    # everything else through NAT.
+    # Nodes have no public addresses. They reach Google's services directly, and everything else through NAT.
     ("google_container_cluster", "this", "private_cluster_config.enable_private_nodes", True),
     ("google_compute_subnetwork", "this", "private_ip_google_access", True),
     ("google_compute_router_nat", "this", "nat_ip_allocate_option", "AUTO_ONLY"),
