@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from terraform_module import TEXT, parsed, resource, resources
+from workspace import ROOT
 
 CLOSED: list[tuple[str, str, str, Any]] = [
     # Nodes have no public addresses. They reach Google's services directly, and everything else through NAT.
@@ -98,3 +100,18 @@ def test_no_bucket_can_be_made_public() -> None:
     for body in buckets:
         assert body["uniform_bucket_level_access"] is True
         assert unquoted(body["public_access_prevention"]) == "enforced"
+
+
+def test_the_registry_keeps_and_deletes_what_the_script_has_it_keep_and_delete() -> None:
+    blocks = resource("google_artifact_registry_repository", "maskserve")["cleanup_policies"]
+    made = {unquoted(block["id"]): block for block in blocks}
+    policies = json.loads((ROOT / "scripts" / "gcp" / "cleanup.json").read_text())
+    assert made.keys() == {policy["name"] for policy in policies}
+    for policy in policies:
+        block, condition = made[policy["name"]], policy.get("condition", {})
+        assert unquoted(block["action"]) == policy["action"]["type"].upper()
+        days = condition.get("olderThan", "").removesuffix("d")
+        assert value_at(block, "condition.older_than") == (f"{int(days) * 86400}s" if days else None)
+        assert value_at(block, "condition.tag_prefixes") == condition.get("tagPrefixes")
+        kept = policy.get("mostRecentVersions", {}).get("keepCount")
+        assert value_at(block, "most_recent_versions.keep_count") == kept
