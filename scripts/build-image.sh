@@ -17,7 +17,7 @@ base=$(sed -n 's|^ARG BASE=docker.io/||p' Dockerfile)
 # compiled wheels.
 docker buildx use maskserve 2>/dev/null \
     || docker buildx create --name maskserve --driver docker-container \
-        --driver-opt "image=$hub/moby/buildkit:v0.25.1" --use
+        --driver-opt "image=$hub/moby/buildkit:v0.25.1@sha256:79cc6476ab1a3371c9afd8b44e7c55610057c43e18d9b39b68e2b0c2475cc1b6" --use
 
 # A missing cache is ignored, and failing to write it does not fail the build. --load puts the image in Docker's store,
 # for the steps that scan and push it; that store cannot hold attestations, hence --provenance=false.

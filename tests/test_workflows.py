@@ -79,6 +79,7 @@ def test_what_is_deployed_was_tested_scanned_and_signed_and_that_is_verified() -
     (attest,) = (
         step for step in jobs["image"]["steps"] if step.get("uses", "").startswith("actions/attest@")
     )
+    assert attest["with"]["subject-digest"] == "${{ steps.image.outputs.digest }}"
     assert "push-to-registry" not in attest["with"]  # it fails with credentials that a helper gives out
     deployed = runs(jobs["deploy"])
     assert deployed.index("find-image.sh") < deployed.index("scripts/deploy.sh")

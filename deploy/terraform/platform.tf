@@ -36,7 +36,7 @@ locals {
 }
 
 resource "google_project_service" "this" {
-  for_each           = toset(local.apis)
+  for_each           = toset(concat(local.apis, var.budget == 0 ? [] : ["cloudbilling", "billingbudgets"]))
   project            = var.project
   service            = "${each.value}.googleapis.com"
   disable_on_destroy = false

@@ -20,6 +20,30 @@ variable "function_url" {
   default     = ""
 }
 
+variable "alert_email" {
+  description = "Address that is told when the service fails; empty: there are no alerts."
+  type        = string
+  default     = ""
+}
+
+variable "critical_channels" {
+  description = "Notification channels, as projects/…/notificationChannels/…, that are told of critical alerts, too."
+  type        = list(string)
+  default     = []
+}
+
+variable "released" {
+  description = "Whether production is deployed: enables the alerts that would fire before that."
+  type        = bool
+  default     = false
+}
+
+variable "budget" {
+  description = "Costs of a month at which that address is warned, in the billing account's currency; 0: no budget."
+  type        = number
+  default     = 0
+}
+
 variable "deletion_protection" {
   description = "Whether the cluster, and buckets that are not empty, are kept when they are destroyed."
   type        = bool

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Who is told when something is wrong, and of what: alert policies, uptime check, dashboard, budget. Policies and channels
-# are in gcloud's alpha and beta groups, because only recent versions have them in the general one.
+# Who is told when something is wrong, and of what: alert policies, uptime check, objective, dashboard, budget. Policies
+# and channels are in gcloud's alpha and beta groups, because only recent versions have them in the general one.
 
 create_monitoring() {
     local file channel='' critical=''
     create_uptime_check
+    create_objective
     create_dashboard
     if [[ $alert_email ]]; then
         find_channel
@@ -116,6 +117,34 @@ uptime_check() {
         --format='csv[no-heading](displayName,monitoredResource.labels.host,name)' || true
     found=$(sed -n 's/^MaskServe,//p' <<<"$found")
     [[ $found ]]
+}
+
+# The objective, as the console shows it under SLOs; docs/alerts.md explains it. The alerts have queries of their own. A
+# label holds a fingerprint of it.
+create_objective() {
+    local objectives=services/maskserve/serviceLevelObjectives text fingerprint
+    there monitoring_api GET services/maskserve \
+        || change "create service MaskServe in Cloud Monitoring" \
+            monitoring_api POST 'services?serviceId=maskserve' '{"displayName": "MaskServe", "custom": {}}'
+    text=$(<scripts/gcp/monitoring/objective.json)
+    fingerprint=$(sha256sum <<<"$text" | cut -c 1-16)
+    text=${text/FINGERPRINT/$fingerprint}
+    if ! there monitoring_api GET "$objectives/answered"; then
+        change "create its objective" monitoring_api POST "$objectives?serviceLevelObjectiveId=answered" "$text"
+    elif [[ $found != *"\"$fingerprint\""* ]]; then
+        change "replace its objective" monitoring_api PATCH "$objectives/answered" "$text"
+    fi
+}
+
+# monitoring_api METHOD PATH [JSON]: calls the API of Cloud Monitoring, since gcloud has no commands for services and their
+# objectives. The token is in no argument: every process on the machine can read those.
+monitoring_api() {
+    local answer
+    answer=$(curl --silent --show-error --fail-with-body --request "$1" \
+        --header @<(printf 'Authorization: Bearer %s\n' "$(gcloud auth print-access-token)") \
+        --header 'Content-Type: application/json' ${3:+--data "$3"} \
+        "https://monitoring.googleapis.com/v3/projects/$project/$2") || { printf '%s\n' "$answer" >&2; return 1; }
+    printf '%s\n' "$answer"
 }
 
 create_dashboard() {

@@ -19,6 +19,9 @@ KINDS = (
 
 Options = dict[str, str]
 
+API = "https://monitoring.googleapis.com/v3/projects/my-project/"
+CHANGES = ("POST", "PATCH")
+
 
 def name_of(kind: str, options: Options) -> str | None:
     """The name of a thing that is made or changed, as options or a file have it; None: its words do."""
@@ -60,6 +63,26 @@ def look_up(kind: str, things: dict[str, Options]) -> str:
             f"{name}\t{resource(kind, name)}\t{_fingerprint(options)}" for name, options in things.items()
         )
     return "\n".join(things)
+
+
+def call(words: list[str], things: dict[tuple[str, str], Options]) -> str | None:
+    """What the API answers to a call with curl's arguments `words`; None: there is no such thing."""
+    method = words[words.index("--request") + 1]
+    path, _, query = words[-1].removeprefix(API).partition("?")
+    *parents, collection, name = ["projects", *path.split("/")] + ([query.partition("=")[2]] if query else [])
+    thing = (
+        {"services": "monitoring services", "serviceLevelObjectives": "monitoring objectives"}[collection],
+        name,
+    )
+    if method == "POST":
+        if parents[1:] and ("monitoring services", parents[2]) not in things:
+            return None
+        things[thing] = {}
+    if thing not in things:
+        return None
+    if method in CHANGES:
+        things[thing] = {"text": json.dumps(json.loads(words[words.index("--data") + 1]))}
+    return things[thing]["text"]
 
 
 def _display_name(file: str) -> str:

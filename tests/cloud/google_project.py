@@ -1,4 +1,4 @@
-"""A stand-in for a Google Cloud project: scripts change it by `gcloud`, tests look at what it then holds.
+"""A stand-in for a Google Cloud project: scripts change it by `gcloud` and curl, tests look at what it holds.
 
 It refuses what Google refuses: a service whose API is not enabled, a name that does not exist, a build or a
 function whose account lacks a role at the moment it starts.
@@ -59,8 +59,9 @@ _CHANGES = (
     "enable",
     "service-agent",
     "submit",
+    *google_monitoring.CHANGES,
 )
-_LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs")
+_LOOK_UPS = ("describe", "get-iam-policy", "list", "list-configs", "print-access-token")
 
 # Options that say where a thing is: looked up elsewhere, it is not found.
 _PLACES = ("connection", "global", "location", "map", "region", "router", "workload-identity-pool")
@@ -189,6 +190,20 @@ class Project:
             return self._look_up(call)
         self._change(call, written)
         return ""
+
+    def called(self, words: list[str], header: str) -> str:
+        """Answer curl, which is to call Cloud Monitoring's API.
+
+        Raises:
+            Refused: when there is no such thing, or `header` does not say who is signed in.
+        """
+        self.calls.append(["curl", *words])
+        if header != f"Authorization: Bearer {self.account}":
+            raise Refused('{"error": {"status": "UNAUTHENTICATED"}}')
+        answer = google_monitoring.call(words, self.things)
+        if answer is None:
+            raise Refused('{"error": {"code": 404, "status": "NOT_FOUND"}}')
+        return answer
 
     def _look_up(self, call: _Call) -> str:
         if call.kind == "auth":
@@ -334,15 +349,16 @@ class Project:
 
     @contextmanager
     def listening(self) -> Iterator[dict[str, str]]:
-        """Have it answer the `gcloud` of a shell that has the environment that this gives."""
+        """Have it answer `gcloud` and `curl` of a shell that has the environment that this gives."""
         project = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 read = self._fields()
-                *words, written = [next(read) for _ in range(int(next(read)) + 1)]
+                program, *words, written = [next(read) for _ in range(int(next(read)) + 1)]
+                answer = project.answer if program == "gcloud" else project.called
                 try:
-                    status, text = 0, project.answer(words, written)
+                    status, text = 0, answer(words, written)
                 except Refused as refusal:
                     status, text = 1, str(refusal)
                 self.wfile.write(f"{status}\n{text}".encode())

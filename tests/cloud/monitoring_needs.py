@@ -28,6 +28,7 @@ def monitoring_lacks(project: Project, domain: str) -> Iterator[str]:
         yield f"alerts go to {channels}"
     yield from _policies(project)
     yield from _uptime(project, domain)
+    yield from _objective(project)
     if list(project.of_kind("monitoring dashboards")) != ["MaskServe"]:
         yield "there is no dashboard"
     yield from _budget(project)
@@ -68,6 +69,17 @@ def _uptime(project: Project, domain: str) -> Iterator[str]:
     # The alert counts the last five minutes: there must be several results in them.
     if check.get("period") != "1" or int(check.get("timeout", 60)) > 10:
         yield "the uptime check asks too rarely, or waits too long"
+
+
+def _objective(project: Project) -> Iterator[str]:
+    if "custom" not in json.loads(project.things["monitoring services", "maskserve"]["text"]):
+        yield "the objective is of a service of another kind"
+    made = json.loads(project.things["monitoring objectives", "answered"]["text"])
+    if made["userLabels"].pop("fingerprint") == "FINGERPRINT":
+        yield "the objective is never replaced"
+    kept = json.loads((FOLDER / "objective.json").read_text())
+    if made != kept | {"userLabels": {}}:
+        yield "the objective is another"
 
 
 def _budget(project: Project) -> Iterator[str]:

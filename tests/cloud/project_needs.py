@@ -361,7 +361,10 @@ def _removal(project: Project) -> Iterator[str]:
         "compute networks",
         "compute routers nats",
         "iam service-accounts",
-        *(f"monitoring {kind}" for kind in ("channels", "dashboards", "policies", "uptime")),
+        *(
+            f"monitoring {kind}"
+            for kind in ("channels", "dashboards", "objectives", "policies", "services", "uptime")
+        ),
         "secrets versions",
         "source repos",
         "storage buckets",

@@ -28,7 +28,7 @@ _CALL = re.compile(
 # A command that makes something that does not exist. test_gcp_setup.py looks at what a later run replaces.
 _MADE = re.compile(
     r"""change "(?!replace )[^"]*" (?:\\\n *)?(gcloud [\w -]*"""
-    r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + ")"
+    r"(?:create|deploy|set-cleanup-policies|submit|service-agent|update)" + _REST + "|monitoring_api POST.*)"
 )
 _HOW = re.compile(r"^ +how=\((\n.*?)^ +\)", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r""" --[a-z-]+(?:=(?:"[^"]*"|'[^']*'|[^\s")]+)+)?| "\$(?:flag=\$repository|when)\"""")

@@ -1,4 +1,4 @@
-"""Cloud Monitoring's alert policies and dashboard: made from tested rules, in the form that Google takes."""
+"""Cloud Monitoring's alert policies, objective and dashboard: of tested rules, as Google takes them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ root, *files = sys.argv[1:]
 sys.path[:0] = [f"{root}/lib", f"{root}/lib/third_party"]
 from apitools.base.py import encoding
 from googlecloudsdk.generated_clients.apis.monitoring.v1.monitoring_v1_messages import Dashboard
-from googlecloudsdk.generated_clients.apis.monitoring.v3.monitoring_v3_messages import AlertPolicy
+from googlecloudsdk.generated_clients.apis.monitoring.v3.monitoring_v3_messages import (
+    AlertPolicy, ServiceLevelObjective)
+kinds = {"dashboard.json": Dashboard, "objective.json": ServiceLevelObjective}
 for file in files:
-    kind = Dashboard if "dashboard" in file else AlertPolicy
+    kind = kinds.get(file.rpartition("/")[2], AlertPolicy)
     message = encoding.JsonToMessage(kind, open(file).read())
     for path, field in encoding.UnrecognizedFieldIter(message):
         print(file, path, field)
@@ -64,8 +66,34 @@ def test_each_policy_is_named_as_its_file_and_says_what_to_do() -> None:
         assert content.count("\n\n") == 2  # what it is, what to do, where more is
 
 
-def test_google_takes_the_policies_and_the_dashboard() -> None:
-    assert unknown_fields(FOLDER / "dashboard.json", *files().values()) == ""
+def test_google_takes_the_policies_the_objective_and_the_dashboard() -> None:
+    assert unknown_fields(FOLDER / "dashboard.json", FOLDER / "objective.json", *files().values()) == ""
+
+
+def test_objective_alerts_dashboard_and_page_have_the_same_figures() -> None:
+    objective = json.loads((FOLDER / "objective.json").read_text())
+    allowance = round(1 - objective["goal"], 6)
+    days = int(objective["rollingPeriod"].removesuffix("s")) // (24 * 60 * 60)
+    for name, rate in (("MaskServeErrorsBurnFast", "14.4"), ("MaskServeErrorsBurnSlowly", "6")):
+        assert (
+            files()[name].read_text().count(f"> {rate} * {allowance} and") == 2
+        )  # a long and a short window
+    assert re.search(rf"\[{days}d\].* / {allowance}\"", (FOLDER / "dashboard.json").read_text())
+    good = 1000 * objective["goal"]
+    page = (ROOT / "docs" / "alerts.md").read_text()
+    assert f"Of 1,000 requests, {good:.0f} are answered without a 5xx, over {days} days" in page
+
+
+def test_the_objective_is_of_what_callers_of_production_see() -> None:
+    ratio = json.loads((FOLDER / "objective.json").read_text())["serviceLevelIndicator"]["requestBased"]
+    total, bad = (ratio["goodTotalRatio"][f"{kind}ServiceFilter"] for kind in ("total", "bad"))
+    assert 'metric.type="loadbalancing.googleapis.com/https/request_count"' in total
+    assert f'has_substring("{alert_policies.NAMESPACE}")' in total
+    route = (ROOT / "k8s" / "components" / "gateway" / "route.yaml").read_text()
+    (probe,) = re.findall(r"matched_url_path_rule\"!=\"([^\"]+)", total)
+    assert f"{{type: Exact, value: {probe}}}" in route
+    assert f"--path={probe} " in (ROOT / "scripts" / "gcp" / "monitoring.sh").read_text()
+    assert bad == f'{total} metric.label."response_code_class"="500"'
 
 
 def test_tiles_of_the_dashboard_lie_side_by_side() -> None:

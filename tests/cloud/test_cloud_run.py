@@ -281,6 +281,17 @@ def test_annotations_are_known_and_texts() -> None:
     assert all(isinstance(value, str) for value in annotations.values())
 
 
+def test_it_scales_from_none_to_a_bound_and_starts_with_more_processors_than_it_serves_with() -> None:
+    annotations = SERVICE["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["autoscaling.knative.dev/minScale"] == "0"
+    assert 1 <= int(annotations["autoscaling.knative.dev/maxScale"]) <= 20
+    assert annotations["run.googleapis.com/startup-cpu-boost"] == "true"
+    assert annotations["run.googleapis.com/cpu-throttling"] == "true"  # idle ones cost nothing
+    server = yaml.safe_load((ROOT / "k8s/server/deployment.yaml").read_text())["spec"]["template"]["spec"]
+    limits = server["containers"][0]["resources"]["limits"]  # as measured: k8s/README.md
+    assert POD["containers"][0]["resources"]["limits"] == {name: limits[name] for name in ("cpu", "memory")}
+
+
 def test_its_settings_exist_and_are_valid() -> None:
     known = {definition.name for definition in DEFINITIONS} | {
         "MASKSERVE_WORKER_MEMORY",

@@ -73,8 +73,15 @@ def test_a_second_run_changes_nothing(set_up_before: Cloud) -> None:
             "> 5",
             "gcloud alpha monitoring policies update projects/my-project/policies/",
         ),
+        ("scripts/gcp/monitoring/objective.json", "0.995", "0.99", "curl --silent --show-error"),
     ],
-    ids=["the function's code", "the function's limits", "the tag of the image of the steps", "an alert"],
+    ids=[
+        "the function's code",
+        "the function's limits",
+        "the tag of the image of the steps",
+        "an alert",
+        "the objective",
+    ],
 )
 def test_what_changed_is_deployed_or_built_again_and_nothing_else(
     set_up_before: Cloud, file: str, old: str, new: str, change: str
@@ -123,6 +130,12 @@ def test_another_budget_replaces_the_one_that_there_is(set_up_before: Cloud) -> 
     (change,) = set_up_before.project.changes()
     assert change.startswith("gcloud billing budgets update billingAccounts/1/budgets/2 ")
     assert change.endswith("--budget-amount=800EUR")
+
+
+def test_whoever_lists_processes_does_not_see_the_token_for_the_objective(finished: Project) -> None:
+    calls = [call for call in finished.calls if call[0] == "curl"]
+    assert calls
+    assert finished.account not in str(calls)
 
 
 def test_an_uptime_check_of_another_host_is_not_left_as_it_is(set_up_before: Cloud) -> None:
@@ -461,7 +474,8 @@ def test_gcloud_has_each_command_and_option_that_is_used(
 ) -> None:
     assert cloud.set_up(*SOURCE_REPOSITORIES).returncode == 0
     assert cloud.set_up(*SOURCE_REPOSITORIES, "--alert-email", "day@example.org").returncode == 0
-    commands = [*in_docs(*PAGES), *finished.calls, *cloud.project.calls]
+    called = [call for call in (*finished.calls, *cloud.project.calls) if call[0] == "gcloud"]
+    commands = [*in_docs(*PAGES), *called]
     # One of those that differ in names and values alone: gcloud takes a tenth of a second for each.
     values = re.compile(r"=\S*|\S+[@/]\S+|\S*(?:maskserve|my-project)\S*")
     used = {values.sub("", " ".join(words)): shlex.join(words) for words in commands}

@@ -10,34 +10,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
+from terraform_module import FOLDER, SCRIPTS, TEXT, parsed, resources
 from workspace import HERE, ROOT
 
-FOLDER = ROOT / "deploy" / "terraform"
 PROVIDER: dict[str, Any] = json.loads((HERE / "google_provider.json").read_text())
 META = {"count", "depends_on", "for_each", "lifecycle", "provider"}
-TEXT = "\n".join(file.read_text() for file in sorted(FOLDER.glob("*.tf")))
-SCRIPTS = "\n".join(file.read_text() for file in sorted((ROOT / "scripts" / "gcp").glob("*.sh")))
-
-hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is missing, which reads Terraform's language")
-
-
-@cache
-def parsed(text: str) -> dict[str, Any]:
-    document: dict[str, Any] = hcl2.loads(text)
-    return document
-
-
-def resources(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Type (of a data source with "data." before it), name and body of each."""
-    for kind, prefix in (("resource", ""), ("data", "data.")):
-        for entry in document.get(kind, []):
-            for of_type, named in entry.items():
-                for name, body in named.items():
-                    yield prefix + of_type.strip('"'), name.strip('"'), body
 
 
 def complaints(body: dict[str, Any], schema: dict[str, Any], path: str, meta: set[str]) -> Iterator[str]:

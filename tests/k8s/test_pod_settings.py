@@ -15,7 +15,7 @@ from model.pictures.limits import most_memory_needed
 
 MEBIBYTE = 2**20
 TRIAL_BYTES = 320_000_000  # docs/versions.md: the process that tries a version out
-CHANGE_BYTES = 60_000_000  # the growth of a process in many changes under load, 37 MB there, and something to spare
+CHANGE_BYTES = 60_000_000  # the growth of a process in many changes under load, 37 MB there, and a margin
 BUSY_BYTES = 605_000_000  # docs/performance.md: sixteen clients with small pictures
 
 
