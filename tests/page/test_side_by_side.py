@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import await_answer, choose, drawn, file_of, place_picture
+from browsing import WIDTH, await_answer, choose, drawn, file_of, place_picture
 from chromium import Page, expect
 
 
@@ -46,6 +46,20 @@ def test_two_pictures_are_compared_and_their_common_objects_are_matched(page: Pa
     ]
     page.get_by_role("button", name="Next difference").click()
     expect(page.get_by_role("button", name="Next difference")).to_be_enabled()
+
+
+def test_both_sides_are_seen_whole_when_the_window_has_changed(compared: Page) -> None:
+    sides(compared)
+    for width in (1280, 800):
+        compared.set_viewport_size({"width": width, "height": 900})
+        drawn(compared)
+        reds = compared.locator("#compare-dialog canvas").evaluate_all(
+            """(canvases) => canvases.map((canvas) => {
+                const [x, y] = [0.98 * canvas.width, 0.5 * canvas.height].map(Math.floor);
+                return canvas.getContext("2d").getImageData(x, y, 1, 1).data[0];
+            })"""
+        )
+        assert reds == pytest.approx([0.98 * WIDTH] * 2, abs=4)  # the place picture's red tells x
 
 
 def colours(page: Page, pane: int) -> list[int]:

@@ -7,7 +7,7 @@
 
 import { byId, onceIdle } from "./dom.js";
 import { page } from "./page.js";
-import { Picture } from "./picture.js";
+import { restored, stored } from "./stored-picture.js";
 import { on, tell, visit } from "./visit.js";
 import { takeUp } from "./worklist.js";
 
@@ -110,19 +110,19 @@ async function restore({ pictures, current, model, view }) {
     const [names, found] = await Promise.all([answer(values.getAllKeys(all(key))), answer(values.getAll(all(key)))]);
     return [key, Object.fromEntries(names.map(([, name], at) => [name, found[at]]))];
   });
-  const restored = [];
+  const taken = [];
   for (const [key, found] of await Promise.all(read)) {
     if (!found.state) continue;
-    const picture = Picture.restored(found);
+    const picture = restored(found);
     keys.set(picture, key);
-    written.set(picture, picture.stored());
-    restored.push(picture);
+    written.set(picture, stored(picture));
+    taken.push(picture);
   }
   Object.assign(visit.view, view);
   const served = [page.automatic, ...page.models.map(({ name }) => name)];
   if (!page.chosen && served.includes(model)) visit.model = model;
   tell("view");
-  takeUp(restored, restored.find((picture) => keys.get(picture) === current));
+  takeUp(taken, taken.find((picture) => keys.get(picture) === current));
 }
 
 /** Write what has changed after a pause, in which more may change; but a new picture at once. */
@@ -142,11 +142,11 @@ async function save() {
 async function write() {
   const changes = database.transaction(["visits", "values"], "readwrite");
   const values = changes.objectStore("values");
-  const now = new Map(visit.pictures.map((picture) => [picture, picture.stored()]));
-  for (const [picture, stored] of now) {
+  const now = new Map(visit.pictures.map((picture) => [picture, stored(picture)]));
+  for (const [picture, kept] of now) {
     if (!keys.has(picture)) keys.set(picture, newKey());
     const before = written.get(picture) ?? {};
-    for (const [name, value] of Object.entries(stored))
+    for (const [name, value] of Object.entries(kept))
       if (!isSame(name, value, before[name])) values.put(value, [keys.get(picture), name]);
   }
   for (const picture of written.keys()) if (!now.has(picture)) values.delete(all(keys.get(picture)));

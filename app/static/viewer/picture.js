@@ -3,14 +3,8 @@
 import { giveClassColours, giveColours } from "./colours.js";
 import { coverage } from "./outlines.js";
 import { page } from "./page.js";
-import { Problem } from "./requests.js";
 
 const SQUARE = 0.001; // the share by which the sides of a square pixel may differ
-const LEFT = new Problem(
-  "The page was left before the objects were read",
-  "Drop the file with the objects again, or try again to segment the picture.",
-);
-
 let count = 0;
 
 export class Picture {
@@ -290,45 +284,6 @@ export class Picture {
     if (this.hiddenClasses.size)
       parameters.classes = [...new Set(this.shown.map((segment) => segment.class))];
     return parameters;
-  }
-
-  /**
-   * The picture as values that IndexedDB takes, for `restored`. All but the small `state` are the same objects as long
-   * as they have not changed.
-   */
-  stored() {
-    const { name, url, state, problem, asked, answered, wish, threshold, measured, enteredPixelSize, isNative, numbers } = this;
-    const told = problem && [problem.title, problem.detail, problem.status, problem.retryAfter];
-    const hidden = [...this.hiddenClasses];
-    const limits = structuredClone(this.limits); // they are changed in place
-    const shown = { threshold, hidden, limits, measured, enteredPixelSize, isNative, numbers };
-    return {
-      state: { name, url, state, problem: told, asked, answered, wish, ...shown },
-      file: this.file,
-      showable: this.showable === this.file ? "file" : this.showable,
-      thumbnail: this.thumbnailFile,
-      answer: this.answer,
-      values: this.values,
-      edits: this.edits.done.length || this.edits.undone.length ? this.edits : null,
-    };
-  }
-
-  /** A picture of an earlier visit; one whose answer was still to come waits for its turn. */
-  static restored({ state: stored, file, showable, thumbnail, answer, values = null, edits }) {
-    const { name, state, problem, hidden, ...others } = stored;
-    const picture = new Picture(file, name);
-    Object.assign(picture, others, { answer, values, thumbnailFile: thumbnail });
-    picture.showable = showable === "file" ? file : showable;
-    if (thumbnail) picture.thumbnail = URL.createObjectURL(thumbnail);
-    picture.hiddenClasses = new Set(hidden);
-    picture.state = state;
-    if (problem) picture.problem = new Problem(...problem);
-    if (state === "reading") picture.fail(LEFT); // the file of its objects is not kept
-    else if (!picture.finished) picture.state = "waiting";
-    if (answer) picture.edits = edits ?? { done: [], undone: [], segments: answer.segments };
-    if (answer) picture.segments = picture.edits.segments;
-    if (answer) picture.filter();
-    return picture;
   }
 
   /** Release what the browser does not free by itself. */

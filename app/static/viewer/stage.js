@@ -137,10 +137,10 @@ function onCanvas(area) {
 }
 
 function drawAll(segments) {
-  lower.clear(getComputedStyle(frame).backgroundColor);
-  if (!bitmap) return;
+  const { backgroundColor } = getComputedStyle(frame);
+  if (!bitmap) return lower.clear(backgroundColor);
   const { current, view } = visit;
-  lower.picture(bitmap, sizeOf(current), filterOf(view));
+  lower.picture(bitmap, sizeOf(current), filterOf(view), backgroundColor);
   const { context } = lower;
   context.save();
   if (view.split !== null) {

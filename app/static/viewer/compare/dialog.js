@@ -31,7 +31,7 @@ const dialog = await build();
 
 others.addEventListener("change", load);
 next.addEventListener("click", goToNext);
-new ResizeObserver(fit).observe(panes[0].element);
+new ResizeObserver(() => fit()).observe(panes[0].element);
 on("current", () => dialog.close());
 dialog.addEventListener("close", () => {
   abort?.abort();

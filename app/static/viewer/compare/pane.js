@@ -46,9 +46,9 @@ export class Pane {
   /** Draw all, and a cross at a place of the picture if there is one. */
   draw(place) {
     const { painter, side } = this;
-    painter.clear(getComputedStyle(this.element).backgroundColor);
-    if (!side?.bitmap || !this.viewport.picture) return;
-    painter.picture(side.bitmap, side.size, filterOf(visit.view));
+    const { backgroundColor } = getComputedStyle(this.element);
+    if (!side?.bitmap || !this.viewport.picture) return painter.clear(backgroundColor);
+    painter.picture(side.bitmap, side.size, filterOf(visit.view), backgroundColor);
     painter.objects(side.both, IN_BOTH, side.kind, () => GREY);
     painter.objects(side.alone, IN_ONE, side.kind, () => this.colour);
     if (place) this.#cross(place);
