@@ -47,7 +47,6 @@ class MaskRCNN:
         epoch: how many epochs of training are done.
         log_dir: the folder of this training, which `train` makes.
         checkpoint_path: of its weight files, with "{epoch:04d}" for the epoch.
-        anchors: float (A, 4), y1 x1 y2 x2 in pixels, for the last picture shape that `get_anchors` got.
     """
 
     def __init__(self, mode: str, config: Config, model_dir: str | os.PathLike[str]) -> None:
@@ -59,7 +58,7 @@ class MaskRCNN:
         self.mode = mode
         self.config = config
         self.model_dir = os.fspath(model_dir)
-        self.anchors: npt.NDArray = np.zeros((0, 4))
+        self._picture_shape: Sequence[int] | None = None
         self.set_log_dir()
         self.keras_model = self.build(mode, config)
         self._engines = EngineChoice(self.keras_model.network)
@@ -243,9 +242,16 @@ class MaskRCNN:
 
     def get_anchors(self, image_shape: Sequence[int]) -> Floats:
         """float32 (A, 4), normalised, for a picture of that shape; `anchors` has them in pixels."""
-        self.anchors = pixel_anchors(self.config, image_shape)
+        self._picture_shape = image_shape
         height, width = (int(side) for side in image_shape[:2])
         return pyramid_anchors(typed(self.config), height, width)
+
+    @property
+    def anchors(self) -> npt.NDArray:
+        """In pixels, float (A, 4) y1 x1 y2 x2, for the last picture shape that `get_anchors` got."""
+        if self._picture_shape is None:
+            return np.zeros((0, 4))
+        return pixel_anchors(self.config, self._picture_shape)
 
     # Inspection
 
@@ -292,7 +298,7 @@ class MaskRCNN:
         pictures: Floats,
         image_metas: npt.NDArray,
     ) -> None:
-        """Make the anchors of the pictures, and print what goes through the network if `verbose`."""
+        """Let `anchors` be those of the pictures, and print what goes through the network if `verbose`."""
         anchors = self.get_anchors(pictures.shape[1:])
         if verbose:
             log(f"Processing {len(images)} images")

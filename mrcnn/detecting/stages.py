@@ -38,10 +38,8 @@ class EngineChoice:
         self._tensorflow: Stages | None = None
         self._compiled: Stages | None = None
         self._pictures = 0
-        self._sums: npt.NDArray | None = None
-        self._sums_now = tf.function(
-            lambda: tf.stack([tf.reduce_sum(one.value) for one in _weights(network)])
-        )
+        self._weights: list[npt.NDArray] | None = None
+        self._weights_now = tf.function(lambda: [one.value.read_value() for one in _variables(network)])
 
     def next(self) -> Stages:
         """The stages for the next picture.
@@ -53,9 +51,9 @@ class EngineChoice:
         with self._lock:
             if engine == "tensorflow":
                 return self._by_tensorflow()
-            sums = self._sums_now().numpy()
-            if self._sums is None or not np.array_equal(sums, self._sums, equal_nan=True):
-                self._sums, self._compiled, self._pictures = sums, None, 0
+            weights = [np.asarray(one) for one in self._weights_now()]
+            if self._weights is None or not _same(weights, self._weights):
+                self._weights, self._compiled, self._pictures = weights, None, 0
             if self._compiled is None and (engine or self._pictures >= PICTURES_BEFORE_COMPILING):
                 self._compiled = _compiled(self._network, precision)
             self._pictures += 1
@@ -84,8 +82,20 @@ def _wishes() -> tuple[str, str]:
     return engine, precision
 
 
-def _weights(network: Network) -> list:
+def _variables(network: Network) -> list:
     return [variable for layer in network.layers for variable in layer.weights]
+
+
+def _same(weights: list[npt.NDArray], earlier: list[npt.NDArray]) -> bool:
+    """Whether none has changed.
+
+    As long as an array of `earlier` is held, TensorFlow gives a changed variable other memory. So the same
+    memory is the same weight, and hardly any is compared by its numbers, which takes longer than a sum.
+    """
+    return all(
+        np.may_share_memory(one, before) or np.array_equal(one, before, equal_nan=True)
+        for one, before in zip(weights, earlier, strict=True)
+    )
 
 
 def _compiled(network: Network, precision: str) -> Stages:
