@@ -74,7 +74,7 @@ class Outputs:
         asked = json.dumps(asdict(question), indent=2).encode()
         path = self._path(_QUESTION)
         if not FileSystems.exists(path):
-            self._write_whole((_QUESTION,), asked)
+            self._write_whole([_QUESTION], asked)
             return
         with FileSystems.open(path) as file:
             before, now = _question_in(path, file.read()), json.loads(asked)
@@ -101,7 +101,7 @@ class Outputs:
             return
         file = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
-        self._write_whole((table, f"{name}.parquet"), file.getvalue())
+        self._write_whole([table, f"{name}.parquet"], file.getvalue())
 
     def write_coco(self, name: str, content: bytes) -> None:
         """Write the COCO data set of a shard."""
@@ -126,7 +126,7 @@ class Outputs:
     def _drawn_at(self, folder: str, uri: str) -> str:
         return self._path(folder, f"{uri.removeprefix('gs://').lstrip('/')}.png")
 
-    def _write_whole(self, place: tuple[str, str], content: bytes) -> None:
+    def _write_whole(self, place: Sequence[str], content: bytes) -> None:
         target = self._path(*place)
         if self._in_bucket:  # where an object appears once it is complete
             _write(target, content)
