@@ -125,10 +125,13 @@ COPY --from=bundle /bundles model/bundles
 COPY --from=code /code/model model
 COPY pipelines pipelines
 RUN chmod -R a+rX pipelines
+# Without RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT, Beam's boot would start the worker in a new environment, which sees the
+# packages of /usr/local, but not those of /opt/venv.
 ENV FLEX_TEMPLATE_PYTHON_PY_FILE=/srv/maskserve/pipelines/segment_images.py \
     MASKSERVE_MODEL_DIR=/tmp/models \
     PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/srv/maskserve \
+    RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1 \
     VIRTUAL_ENV=/opt/venv
 # As root, unlike the others: Dataflow mounts folders that belong to root, and the worker writes to them. Dataflow starts
 # the launcher instead when it starts a run.

@@ -18,6 +18,7 @@ from model.pictures.isolation.decoders import Decoders, decoders_of_this_process
 from model.segmenter import Segmenter, load
 from model.storage.manifest import BundleError, Manifest
 from pipelines.errors import code_and_message
+from pipelines.outputs import Outputs
 from pipelines.pictures import Picture, read
 from pipelines.question import DRAWN, Question
 from pipelines.rows import Row, error_row, row_of
@@ -54,13 +55,14 @@ class Answerer:
     candidate: Candidate
     decoders: Decoders
     question: Question
+    outputs: Outputs
 
     @property
     def manifest(self) -> Manifest:
         return self.segmenter.bundle.manifest
 
     @classmethod
-    def load(cls, question: Question, threads: int | None) -> Answerer:
+    def load(cls, question: Question, outputs: Outputs, threads: int | None) -> Answerer:
         """Load the model; `threads` as in `model.segmenter.load`. Raises as that does."""
         segmenter = load(
             question.model,
@@ -69,7 +71,7 @@ class Answerer:
             tested=True,
         )
         wishes = question.wishes(segmenter.bundle.manifest)
-        return cls(segmenter, Candidate(segmenter, wishes), decoders_of_this_process(), question)
+        return cls(segmenter, Candidate(segmenter, wishes), decoders_of_this_process(), question, outputs)
 
     def answers_to(self, pictures: list[Picture]) -> Iterator[Answer]:
         """The answer about each picture, in order."""
@@ -82,6 +84,8 @@ class Answerer:
                 f"The file has {picture.length:,} bytes, more than max_bytes, which is "
                 f"{self.question.max_bytes:,}."
             )
+        for folder in self.question.drawn:
+            self.outputs.check_name(folder, picture.uri)
         return read(picture)
 
     def _answer(self, picture: Picture, content: Future[bytes]) -> Answer:

@@ -15,6 +15,7 @@ from model.pictures import (
     PictureTooLarge,
 )
 from model.results.result import UnsuitablePicture
+from pipelines.outputs import NameTooLong
 from pipelines.pictures import CannotRead
 
 LOG = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _CODE_OF: dict[type[Exception], str] = {
     NoSuchChannel: "bad-parameter",
     PagesDiffer: "bad-parameter",
     CannotEncode: "bad-parameter",
+    NameTooLong: "bad-parameter",
     UnsuitablePicture: "unsuitable-image",
     Unfamiliar: "unsuitable-image",
 }

@@ -43,7 +43,7 @@ class SegmenterHandler(ModelHandler[Shard, SegmentedShard, Answerer]):
         self._threads = threads
 
     def load_model(self) -> Answerer:
-        return Answerer.load(self._question, self._threads)
+        return Answerer.load(self._question, self._outputs, self._threads)
 
     def batch_elements_kwargs(self) -> dict[str, int]:
         return {"min_batch_size": 1, "max_batch_size": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import get_args
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -13,6 +14,7 @@ from model.engines.choice import PRECISIONS
 from model.measures import GROUPS
 from model.pictures.projection import PROJECTIONS
 from model.results.result import Split
+from pipelines.outputs import Outputs
 from pipelines.pictures import absolute, addresses_in, pictures_matching
 from pipelines.question import DRAWN, Question
 
@@ -59,11 +61,18 @@ class BulkOptions(PipelineOptions):
             raise ValueError("no pictures are named: add --input or --input_list")
         if not self.output:
             raise ValueError("no folder for the results is named: add --output")
+        if re.search(r"[*?[]", self.output):
+            raise ValueError(
+                f"{self.output} cannot be the output: expected a folder without *, ? and [ in its name"
+            )
 
-    def listed(self) -> set[str]:
+    def listed(self, outputs: Outputs) -> set[str]:
         """The addresses of all pictures, for a run on this machine; raises as in `pipelines.pictures`."""
         found = {
-            picture.uri for pattern in self.input or () for picture in pictures_matching(absolute(pattern))
+            picture.uri
+            for pattern in self.input or ()
+            for picture in pictures_matching(absolute(pattern))
+            if not outputs.wrote(picture.uri)
         }
         return found.union(addresses_in(absolute(self.input_list)) if self.input_list else ())
 

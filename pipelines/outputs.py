@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -29,10 +30,26 @@ from pipelines.rows import SCHEMA, Row
 TABLES = ("results", "errors")
 _TEMPORARY = "_temporary"
 _QUESTION = "question.json"
+_OWN = re.compile(
+    rf"(results|errors)/\w+\.parquet|coco/\w+\.json|(overlays|label_maps|{_TEMPORARY})/.*|{_QUESTION}",
+    re.DOTALL,
+)
+_LONGEST_NAME = 255
+"""Bytes in the name of a file, on most disks."""
+_LONGEST_OBJECT = 1024
+"""Bytes in the name of an object in Cloud Storage."""
 
 
 class OtherAnswers(ValueError):
     """The folder has the answers of a run that asked something else."""
+
+
+class Damaged(ValueError):
+    """A file of an earlier run cannot be read."""
+
+
+class NameTooLong(ValueError):
+    """What is drawn about a picture cannot have the picture's name with .png after it."""
 
 
 @dataclass(frozen=True)
@@ -50,29 +67,41 @@ class Outputs:
 
         Raises:
             OtherAnswers: the folder has answers to another question.
+            Damaged: its question cannot be read.
         """
         if not self._in_bucket:
             self._prepare_folders()
         asked = json.dumps(asdict(question), indent=2).encode()
         path = self._path(_QUESTION)
         if not FileSystems.exists(path):
-            _write(path, asked)
+            self._write_whole([_QUESTION], asked)
             return
         with FileSystems.open(path) as file:
-            before, now = json.load(file), json.loads(asked)
+            before, now = _question_in(path, file.read()), json.loads(asked)
         if changed := [name for name in now if before.get(name) != now[name]]:
             was = ", ".join(f"{name}={before.get(name)}" for name in changed)
             raise OtherAnswers(f"{self.root} has the answers of a run with {was}: name another output")
+        self._remove_unfinished_coco()
+
+    def wrote(self, uri: str) -> bool:
+        """Whether a run writes files with such an address, which patterns of pictures may fit too."""
+        return uri.startswith(f"{self.root}/") and bool(_OWN.fullmatch(uri[len(self.root) + 1 :]))
 
     def tables(self) -> list[str]:
         """The addresses of the files with rows."""
         return [path for table in TABLES for path in _matching(self._path(table, "*.parquet"))]
 
     def write_rows(self, table: str, name: str, rows: Sequence[Row]) -> None:
-        """Write a file of one of `TABLES`, completely or not at all."""
+        """Write a file of one of `TABLES`, completely or not at all.
+
+        Without rows there is none afterwards: a worker that was lost may have had some.
+        """
+        if not rows:
+            _remove(self._path(table, f"{name}.parquet"))
+            return
         file = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(list(rows), SCHEMA), file, compression="zstd")
-        self._write_whole((table, f"{name}.parquet"), file.getvalue())
+        self._write_whole([table, f"{name}.parquet"], file.getvalue())
 
     def write_coco(self, name: str, content: bytes) -> None:
         """Write the COCO data set of a shard."""
@@ -80,9 +109,24 @@ class Outputs:
 
     def write_drawn(self, folder: str, uri: str, content: bytes) -> None:
         """Write a PNG about the picture at an address."""
-        _write(self._path(folder, f"{uri.removeprefix('gs://').lstrip('/')}.png"), content)
+        _write(self._drawn_at(folder, uri), content)
 
-    def _write_whole(self, place: tuple[str, str], content: bytes) -> None:
+    def check_name(self, folder: str, uri: str) -> None:
+        """Raise NameTooLong if `write_drawn` could not write a file."""
+        path = self._drawn_at(folder, uri)
+        if self._in_bucket:
+            name, most = path.removeprefix("gs://").partition("/")[2], _LONGEST_OBJECT
+        else:
+            name, most = path.rpartition("/")[2], _LONGEST_NAME
+        if len(name.encode()) > most:
+            raise NameTooLong(
+                f"the name {name} has more than {most} bytes: rename the picture, or leave out {folder}"
+            )
+
+    def _drawn_at(self, folder: str, uri: str) -> str:
+        return self._path(folder, f"{uri.removeprefix('gs://').lstrip('/')}.png")
+
+    def _write_whole(self, place: Sequence[str], content: bytes) -> None:
         target = self._path(*place)
         if self._in_bucket:  # where an object appears once it is complete
             _write(target, content)
@@ -98,6 +142,13 @@ class Outputs:
         if left := _matching(self._path(_TEMPORARY, "*")):
             FileSystems.delete(left)
 
+    def _remove_unfinished_coco(self) -> None:
+        """Remove data sets of shards without rows: their pictures will be in others."""
+        finished = {_stem(path) for path in _matching(self._path("results", "*.parquet"))}
+        for path in _matching(self._path("coco", "*.json")):
+            if _stem(path) not in finished:
+                FileSystems.delete([path])
+
     @property
     def _in_bucket(self) -> bool:
         return self.root.startswith("gs://")
@@ -112,10 +163,32 @@ def keys_in(path: str) -> Iterator[str]:
 
 
 def pictures_in(path: str) -> Iterator[tuple[str, int]]:
-    """The address and generation of the pictures that a file has rows about."""
+    """The address and generation of the pictures that a file has rows about. Raises Damaged."""
     with FileSystems.open(path) as file:
-        columns = pq.read_table(io.BytesIO(file.read()), columns=["uri", "generation"])
+        content = file.read()
+    try:
+        columns = pq.read_table(io.BytesIO(content), columns=["uri", "generation"])
+    except pa.ArrowException as error:
+        raise Damaged(
+            f"{path} is no table of a run: delete it, and its pictures are segmented again"
+        ) from error
     return zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def _question_in(path: str, content: bytes) -> dict[str, object]:
+    try:
+        return dict(json.loads(content))
+    except (ValueError, TypeError) as error:
+        raise Damaged(f"{path} is no question of a run: name another output, or delete the folder") from error
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _remove(path: str) -> None:
+    if FileSystems.exists(path):
+        FileSystems.delete([path])
 
 
 def _matching(pattern: str) -> list[str]:

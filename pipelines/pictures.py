@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from apache_beam.io.filesystem import FileMetadata, FileSystem
@@ -34,11 +35,13 @@ class Picture(NamedTuple):
         generation: changes when the file is overwritten: an object's generation in Cloud Storage, elsewhere
             the time of the last change in microseconds; 0 if the file was not found.
         length: its bytes.
+        problem: why it cannot be read, if that was seen when it was listed.
     """
 
     uri: str
     generation: int
     length: int
+    problem: str = ""
 
     @property
     def key(self) -> str:
@@ -56,29 +59,38 @@ def pictures_matching(pattern: str) -> Iterator[Picture]:
 
     Raises:
         NoPictures: there are none.
+        CannotRead: Cloud Storage does not list them.
     """
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    if os.path.isdir(pattern):
+        raise NoPictures(f"{pattern} is a folder: expected a pattern such as {pattern}/**.png")
     found = False
-    for picture in _in_bucket(pattern) if pattern.startswith("gs://") else _elsewhere(pattern):
-        found = True
-        yield picture
+    try:
+        for picture in _in_bucket(pattern) if pattern.startswith("gs://") else _elsewhere(pattern):
+            found = True
+            yield picture
+    except (GoogleAPIError, GoogleAuthError) as error:
+        raise CannotRead(f"{pattern} cannot be listed: {error}") from error
     if not found:
         raise NoPictures(f"no file matches {pattern}: expected a pattern such as gs://bucket/folder/**.png")
 
 
 def picture_at(uri: str) -> Picture:
-    """The file at an address, as it is now."""
-    if uri.startswith("gs://"):
-        bucket, name = _parts_of(uri)
-        blob = _client().bucket(bucket).get_blob(name)
-        return Picture(uri, 0, 0) if blob is None else _of_blob(blob)
-    (matched,) = FileSystems.match([uri])
-    return _of_metadata(matched.metadata_list[0]) if matched.metadata_list else Picture(uri, 0, 0)
+    """The file at an address, as it is now; a wrong address is a picture with a problem."""
+    try:
+        found = _blob_at(uri) if uri.startswith("gs://") else next(_elsewhere(glob.escape(uri)), None)
+    except file_errors() as error:
+        return Picture(uri, 0, 0, f"the file cannot be found: {error}")
+    return found or Picture(uri, 0, 0, "there is no such file")
 
 
 def addresses_in(path: str) -> list[str]:
     """The addresses in a text file, one in each line. Raises NoPictures: there are none."""
     with FileSystems.open(path) as file:
-        lines = [line.strip() for line in file.read().decode().splitlines()]
+        text = file.read().decode("utf-8-sig", errors="backslashreplace")
+    lines = [line.strip() for line in text.split("\n")]
     addresses = [absolute(line) for line in lines if line]
     if not addresses:
         raise NoPictures(f"{path} is empty: expected the address of a picture in each line")
@@ -87,10 +99,8 @@ def addresses_in(path: str) -> list[str]:
 
 def read(picture: Picture) -> bytes:
     """The whole file. Raises CannotRead."""
-    from google.api_core.exceptions import GoogleAPIError
-
-    if picture.generation == 0:
-        raise CannotRead("there is no such file")
+    if picture.problem:
+        raise CannotRead(picture.problem)
     try:
         if picture.uri.startswith("gs://"):
             bucket, name = _parts_of(picture.uri)
@@ -98,13 +108,21 @@ def read(picture: Picture) -> bytes:
             return bytes(blob.download_as_bytes())
         with FileSystems.open(picture.uri, compression_type="uncompressed") as file:
             return bytes(file.read())
-    except (OSError, GoogleAPIError) as error:
+    except file_errors() as error:
         raise CannotRead(f"the file cannot be read: {error}") from error
 
 
 def absolute(address: str) -> str:
     """The address or pattern; a path on this machine is made absolute, as another run may start elsewhere."""
-    return address if "://" in address else str(Path(address).absolute())
+    return address if "://" in address else os.path.abspath(address)
+
+
+@cache
+def file_errors() -> tuple[type[Exception], ...]:
+    """What finding and reading a file raises: for a wrong address, on disks, and in Cloud Storage."""
+    from google.api_core.exceptions import GoogleAPIError
+
+    return ValueError, OSError, GoogleAPIError
 
 
 @cache
@@ -133,6 +151,12 @@ def _in_bucket(pattern: str) -> Iterator[Picture]:
     return (_of_blob(blob) for blob in listed if fits.fullmatch(blob.name))
 
 
+def _blob_at(uri: str) -> Picture | None:
+    bucket, name = _parts_of(uri)
+    blob = _client().bucket(bucket).get_blob(name)
+    return None if blob is None else _of_blob(blob)
+
+
 def _of_blob(blob: Blob) -> Picture:
     return Picture(f"gs://{blob.bucket.name}/{blob.name}", int(blob.generation), int(blob.size))
 
@@ -143,4 +167,7 @@ def _elsewhere(pattern: str) -> Iterator[Picture]:
 
 
 def _of_metadata(found: FileMetadata) -> Picture:
-    return Picture(found.path, int(found.last_updated_in_seconds * 1_000_000), found.size_in_bytes)
+    uri = os.fsencode(found.path).decode(errors="backslashreplace")
+    problem = "" if uri == found.path else "the file's name is not UTF-8: rename it"
+    generation = int(found.last_updated_in_seconds * 1_000_000)
+    return Picture(uri, generation, found.size_in_bytes, problem)

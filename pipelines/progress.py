@@ -14,13 +14,13 @@ _SECONDS = 1.0
 
 
 @contextmanager
-def progress(outputs: Outputs, listed: Collection[str]) -> Iterator[None]:
-    """Show how many of the pictures at these addresses have rows, while the block runs.
+def progress(rows: Rows) -> Iterator[None]:
+    """Show how many of the pictures have rows, while the block runs.
 
     It looks at the files, since Beam tells counters of other processes only at the end.
     """
-    rows, ended = _Rows(outputs, listed), threading.Event()
-    with tqdm(total=len(listed), initial=rows.new(), unit="image") as bar:
+    ended = threading.Event()
+    with tqdm(total=rows.total, initial=rows.total - rows.left, unit="image") as bar:
 
         def follow() -> None:
             while not ended.wait(_SECONDS):
@@ -36,21 +36,36 @@ def progress(outputs: Outputs, listed: Collection[str]) -> Iterator[None]:
             bar.update(rows.new())
 
 
-class _Rows:
-    """Counts the pictures that have rows, each once."""
+class Rows:
+    """Counts the pictures at some addresses that have rows, each once.
+
+    Attributes:
+        total: how many pictures there are.
+    """
 
     def __init__(self, outputs: Outputs, listed: Collection[str]) -> None:
+        """Read what is written already. Raises Damaged."""
         self._outputs = outputs
         self._left = set(listed)
         self._seen: set[str] = set()
+        self.total = len(listed)
+        self._read_new()
+
+    @property
+    def left(self) -> int:
+        """How many have none yet."""
+        return len(self._left)
 
     def new(self) -> int:
         """How many have rows since the last call."""
         try:
-            tables = [path for path in self._outputs.tables() if path not in self._seen]
-            found = {uri for path in tables for uri, _ in pictures_in(path)} & self._left
+            return self._read_new()
         except OSError:  # the next call may succeed; the run does not depend on it
             return 0
+
+    def _read_new(self) -> int:
+        tables = [path for path in self._outputs.tables() if path not in self._seen]
+        found = {uri for path in tables for uri, _ in pictures_in(path)} & self._left
         self._seen.update(tables)
         self._left -= found
         return len(found)

@@ -6,11 +6,16 @@ with the pictures that no row is about. See docs/bulk.md.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
+import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import RunInference
@@ -22,22 +27,33 @@ from pipelines.counting import summary
 from pipelines.handler import SegmenterHandler
 from pipelines.options import BulkOptions
 from pipelines.outputs import Outputs, keys_in
-from pipelines.pictures import Picture, absolute, addresses_in, picture_at, pictures_matching
-from pipelines.progress import progress
+from pipelines.pictures import (
+    Picture,
+    absolute,
+    addresses_in,
+    file_errors,
+    picture_at,
+    pictures_matching,
+)
+from pipelines.progress import Rows, progress
 from pipelines.shards import InShards, NotYetWritten
 from pipelines.writing import write_shard
 
 LOCAL = "FnApiRunner"
 """Beam's runner in Python. Beam's default would download another one, which is written in Go."""
 DATAFLOW = "DataflowRunner"
+_AGAIN = "Run the same command again to go on."
+_ENDING = threading.Lock()
+"""Held by the thread that ends the process and has the last word."""
 
 
-def pictures(pipeline: beam.Pipeline, options: BulkOptions) -> PCollection[Picture]:
-    """The pictures that the options name."""
+def pictures(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) -> PCollection[Picture]:
+    """The pictures that the options name, without those that a run has drawn itself."""
     listings = []
     if options.input:
         patterns = pipeline | "Patterns" >> beam.Create([absolute(pattern) for pattern in options.input])
-        listings.append(patterns | "Match" >> beam.FlatMap(pictures_matching))
+        matched = patterns | "Match" >> beam.FlatMap(pictures_matching)
+        listings.append(matched | "Foreign" >> beam.Filter(lambda picture: not outputs.wrote(picture.uri)))
     if options.input_list:
         lists = pipeline | "Lists" >> beam.Create([absolute(options.input_list)])
         addresses = lists | "ReadList" >> beam.FlatMap(addresses_in) | "Spread" >> beam.Reshuffle()
@@ -52,7 +68,7 @@ def segment(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) -> 
     written = pipeline | "Tables" >> beam.Create([outputs]) | "ListTables" >> beam.FlatMap(Outputs.tables)
     keys = written | "SpreadTables" >> beam.Reshuffle() | "ReadKeys" >> beam.FlatMap(keys_in)
     return (
-        pictures(pipeline, options)
+        pictures(pipeline, options, outputs)
         | "NotYetWritten" >> NotYetWritten(keys)
         | "InShards" >> InShards(options.shard_size)
         | "Segment" >> RunInference(SegmenterHandler(question, outputs, options.threads or None))
@@ -66,12 +82,15 @@ def main(words: Sequence[str]) -> int:
     _choose_runner(options, words)
     runner, bulk = options.view_as(StandardOptions).runner, options.view_as(BulkOptions)
     try:
+        if runner == LOCAL:
+            _refuse_unknown(options, words)
         bulk.check()
         outputs = Outputs(absolute(bulk.output).rstrip("/"))
         bulk.question().check()
-        listed = bulk.listed() if runner == LOCAL else set()
+        listed = bulk.listed(outputs) if runner == LOCAL else set()
         outputs.prepare(bulk.question())
-    except (ValueError, OSError) as error:
+        rows = Rows(outputs, listed) if runner == LOCAL else None
+    except file_errors() as error:
         print(f"segment_images: {error}", file=sys.stderr)
         return 2
     pipeline = beam.Pipeline(options=options)
@@ -79,12 +98,19 @@ def main(words: Sequence[str]) -> int:
     if runner == DATAFLOW:
         pipeline.run()
         return 0
-    if runner == LOCAL:
-        _end_without_workers()
-        with progress(outputs, listed):
-            result = _finished(pipeline)
-    else:
+    if rows is None:
         result = _finished(pipeline)
+    else:
+        _end_when_interrupted()
+        _end_without_workers()
+        try:
+            with progress(rows):
+                result = _finished(pipeline)
+        except Exception as error:  # of a worker, as text with a traceback
+            with _ENDING:
+                reason = str(error).strip().rpartition("\n")[2]
+                print(f"segment_images: the run has failed: {reason} {_AGAIN}", file=sys.stderr)
+                return 1
     print(summary(result), file=sys.stderr)
     return 0
 
@@ -95,17 +121,49 @@ def _finished(pipeline: beam.Pipeline) -> PipelineResult:
     return result
 
 
+def _refuse_unknown(options: PipelineOptions, words: Sequence[str]) -> None:
+    """Raise ValueError for a word that Beam would ignore."""
+    parsers: list[argparse.ArgumentParser] = []
+    options.get_all_options(add_extra_args_fn=parsers.append)
+    _, unknown = parsers[0].parse_known_args(list(words))
+    if unknown:
+        raise ValueError(f"there is no option {unknown[0]}: see --help, and quote patterns with *")
+
+
+def _end_when_interrupted() -> None:
+    """End the run on Ctrl-C at once; Beam would wait for its workers."""
+    signal.signal(signal.SIGINT, lambda *_: _end(f"interrupted. {_AGAIN}", 128 + signal.SIGINT))
+
+
 def _end_without_workers() -> None:
     """End the run when a worker process was killed, for want of memory perhaps; Beam would wait for ever."""
 
     def end(failed: threading.ExceptHookArgs) -> None:
-        usual(failed)
         if failed.thread and failed.thread.name == "run_worker":
-            print("segment_images: a worker process has ended. Run the same command again.", file=sys.stderr)
-            sys.stderr.flush()
-            os._exit(1)
+            _end(f"a worker process has ended: {failed.exc_value}. {_AGAIN}", 1)
+        usual(failed)
 
     usual, threading.excepthook = threading.excepthook, end
+
+
+def _end(message: str, status: int) -> NoReturn:
+    """End this process and those that it has started, which would complain at length."""
+    _ENDING.acquire()
+    threading.excepthook = lambda _: None
+    for process in list(_started_by(os.getpid())):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    print(f"\nsegment_images: {message}", file=sys.stderr, flush=True)
+    os._exit(status)
+
+
+def _started_by(process: int) -> Iterator[int]:
+    """The processes below a process, where the system tells (Linux)."""
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                yield from _started_by(child)
+                yield child
 
 
 def _choose_runner(options: PipelineOptions, words: Sequence[str]) -> None:

@@ -15,8 +15,6 @@ def write_shard(shard: SegmentedShard, outputs: Outputs, coco_classes: Sequence[
     failed = [row for row in shard.rows if row["error"] is not None]
     if segmented and coco_classes is not None:
         outputs.write_coco(shard.name, rows_to_coco(segmented, coco_classes))
-    if segmented:
-        outputs.write_rows("results", shard.name, segmented)
-    if failed:
-        outputs.write_rows("errors", shard.name, failed)
+    outputs.write_rows("results", shard.name, segmented)
+    outputs.write_rows("errors", shard.name, failed)
     return shard.name

@@ -233,6 +233,7 @@ def test_the_image_for_bulk_runs_starts_them_and_is_that_of_beam_s_workers() -> 
     file = re.search(r"FLEX_TEMPLATE_PYTHON_PY_FILE=(\S+)", environment)[1]  # type: ignore[index]
     assert (ROOT / Path(file).relative_to(place)).is_file()
     assert f"PYTHONPATH={place} " in environment
+    assert "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1 " in environment  # else workers would not see /opt/venv
     (locked,) = re.findall(
         r"^apache-beam(?:\[gcp\])?==(\S+)", (ROOT / "locks/bulk.txt").read_text(), re.MULTILINE
     )

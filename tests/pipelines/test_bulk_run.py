@@ -133,6 +133,10 @@ REFUSED = {
     "--input=/nowhere/*.png": "no file matches /nowhere/*.png",
     "--output=": "no folder for the results is named: add --output",
     "--model=cats": "cats",
+    "--treshold=0.9": "there is no option --treshold=0.9: see --help",
+    "another.png": "there is no option another.png: see --help, and quote patterns with *",
+    "--input=tests": "tests is a folder: expected a pattern such as ",
+    "--output=answers[1]": "expected a folder without *, ? and [ in its name",
     "--model=gate": "the model gate is a classifier, which finds no segments: leave out measure, drawn, coco",
 }
 
