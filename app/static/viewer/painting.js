@@ -1,7 +1,6 @@
 /** Painting: draws a picture and its objects on a canvas, at any zoom. Lengths are in CSS pixels. */
 
 import { centre } from "./centres.js";
-import { coats } from "./coats.js";
 import { smoothOutline } from "./outlines.js";
 
 const LINE_WIDTH = 1.5;
@@ -86,29 +85,25 @@ export class Painter {
   objects(segments, view, kind, colourOf = ({ colour }) => colour) {
     const { context, viewport } = this;
     const seen = segments.filter((segment) => viewport.sees(segment.box));
+    const scale = viewport.scale * devicePixelRatio;
     this.usePictureUnits();
     context.lineJoin = "bevel"; // at this width it looks like "round", which takes twice as long
     // As in the overlay: the best score on top, and all outlines above all fills.
-    const isSmall = ({ box: [, , width, height] }) => Math.max(width, height) * viewport.scale <= SMALL;
-    const kindOf = (segment) => `${colourOf(segment)} ${isSmall(segment)}`;
-    const groups = coats([...seen].reverse(), viewport, LINE_WIDTH, kindOf).map((alike) => ({
-      alike,
-      path: this.#pathOf(alike),
-      colour: colourOf(alike[0]),
-    }));
     if (view.opacity > 0) {
       context.globalAlpha = view.opacity;
-      for (const { path, colour } of groups) {
-        context.fillStyle = colour;
-        context.fill(path, "evenodd");
+      for (let at = seen.length - 1; at >= 0; at--) {
+        context.fillStyle = colourOf(seen[at]);
+        context.fill(smoothOutline(seen[at], scale), "evenodd");
       }
       context.globalAlpha = 1;
     }
-    for (const { alike, path, colour } of groups) {
-      context.lineWidth = (isSmall(alike[0]) ? HAIRLINE / devicePixelRatio : LINE_WIDTH) / viewport.scale;
-      context.strokeStyle = colour;
-      if (view.outlines) context.stroke(path);
-      if (view.boxes) for (const { box } of alike) context.strokeRect(...box);
+    for (let at = seen.length - 1; at >= 0; at--) {
+      const [, , width, height] = seen[at].box;
+      const isSmall = Math.max(width, height) * viewport.scale <= SMALL;
+      context.lineWidth = (isSmall ? HAIRLINE / devicePixelRatio : LINE_WIDTH) / viewport.scale;
+      context.strokeStyle = colourOf(seen[at]);
+      if (view.outlines) context.stroke(smoothOutline(seen[at], scale));
+      if (view.boxes) context.strokeRect(...seen[at].box);
     }
     this.#marks(seen.filter(({ edited }) => edited));
     if (view.labels) this.#labels(seen, kind);
@@ -132,15 +127,6 @@ export class Painter {
       context.strokeStyle = colour;
       context.stroke(path);
     }
-  }
-
-  /** One path of all these objects. */
-  #pathOf(segments) {
-    const scale = this.viewport.scale * devicePixelRatio;
-    if (segments.length === 1) return smoothOutline(segments[0], scale);
-    const path = new Path2D();
-    for (const segment of segments) path.addPath(smoothOutline(segment, scale));
-    return path;
   }
 
   usePictureUnits() {
