@@ -50,6 +50,11 @@ OTHERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    imgaug.seed(5)
+
+
 @pytest.mark.parametrize("name", [*GEOMETRIC, *OTHERS])
 def test_masks_go_where_their_image_goes(name: str) -> None:
     """A picture that is itself a mask ends up where its mask does, but for what is blended at its outline."""
@@ -64,9 +69,11 @@ def test_masks_go_where_their_image_goes(name: str) -> None:
         if name in OTHERS:
             assert np.array_equal(masks[..., 5], DISC)
             continue
-        outline = cv2.morphologyEx(masks[..., 5].astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((5, 5)))
-        inside = masks[..., 5] & (outline == 0)
-        assert (moved[inside] > 200).all()
+        # Beyond the edge counts as outside, for the outline may lie there and be blended into the edge.
+        inside = cv2.erode(
+            masks[..., 5].astype(np.uint8), np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0
+        )
+        assert (moved[inside == 1] > 200).all()
         assert np.array_equal(fixed.augment_image(picture), moved)
     assert fixed.augment_masks(np.zeros((40, 60, 0), bool)).shape == (*moved.shape[:2], 0)
 
