@@ -1,7 +1,7 @@
 """`python -m benchmarks.version_changes`: a service under load while versions of its model come and go.
 
-It prints how long loads took, how requests fared meanwhile, and memory by number of changes: with the load, and
-in pauses before the first change and after the last.
+It prints how long loads took, how requests fared meanwhile, and memory by number of changes: with the load,
+and in pauses before the first change and after the last.
 """
 
 from __future__ import annotations
