@@ -126,6 +126,7 @@ def test_settings_go_to_all_pictures_of_the_same_model(many: Page) -> None:
     expect(effect).to_contain_text("same model (1) keep the lowest score and the classes shown.")
     expect(effect).to_contain_text("Sets the width of a pixel to 2 µm in 2 other pictures")
     many.get_by_role("button", name="Apply to all", exact=True).click()
+    expect(many.locator(ROWS).nth(2)).to_contain_text("0.65")
     found = [cells(many, ROWS, at) for at in range(3)]
     assert [row["Objects"] for row in found] == ["3", "1", "3"]
     assert [row["Lowest score"] for row in found] == ["0.65", "0.50", "0.65"]
