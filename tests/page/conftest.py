@@ -94,5 +94,6 @@ def page(desk: Page, browse: Browse, server: Server) -> Iterator[Page]:
     desk.mouse.move(0, 0)
     browse.watch(desk)
     yield desk
+    desk.unroute_all()
     desk.set_viewport_size(DESK)
     desk.emulate_media(color_scheme="light", reduced_motion="no-preference")

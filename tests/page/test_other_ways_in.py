@@ -41,7 +41,6 @@ def test_a_picture_from_the_web_is_fetched_by_the_service_and_shown(page: Page) 
     page.locator("#compare-dialog select").first.select_option("leaves")
     expect(page.locator("#compare-dialog")).to_contain_text("1 object")
     assert asked == [url] * len(asked) and len(asked) >= 2
-    page.unroute("**/segment?*")
 
 
 def test_a_url_that_the_service_does_not_fetch_is_told_and_the_next_picture_works(
