@@ -11,7 +11,8 @@ import { toPdf } from "./pdf.js";
 import { sceneOf } from "./scene.js";
 import { toSvg } from "./svg.js";
 
-const PREVIEW = 460; // CSS pixels of the preview's longer side
+const PREVIEW = 460; // CSS pixels of the preview's longer side, at least, if there is room
+const OF_WINDOW = 0.65; // of its height, and at most half its width, as in figure.css
 const PNG_SCALE = 2; // pixels a point
 
 const FILES = [
@@ -45,7 +46,8 @@ export function openFigure() {
 
 async function show() {
   const scene = await current();
-  const shown = draw(scene, (PREVIEW / Math.max(scene.width, scene.height)) * devicePixelRatio);
+  const side = Math.max(PREVIEW, Math.min(OF_WINDOW * innerHeight, innerWidth / 2));
+  const shown = draw(scene, (side / Math.max(scene.width, scene.height)) * devicePixelRatio);
   shown.style.width = `${shown.width / devicePixelRatio}px`;
   shown.setAttribute("role", "img");
   shown.setAttribute("aria-label", "Preview of the figure");
