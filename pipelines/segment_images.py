@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -86,9 +87,10 @@ def main(words: Sequence[str]) -> int:
             _refuse_unknown(options, words)
         bulk.check()
         outputs = Outputs(absolute(bulk.output).rstrip("/"))
-        bulk.question().check()
+        question = bulk.question()
+        version = question.check().full_name
         listed = bulk.listed(outputs) if runner == LOCAL else set()
-        outputs.prepare(bulk.question())
+        outputs.prepare(replace(question, model=version))  # another version asks something else
         rows = Rows(outputs, listed) if runner == LOCAL else None
     except file_errors() as error:
         print(f"segment_images: {error}", file=sys.stderr)
