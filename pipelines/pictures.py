@@ -125,6 +125,13 @@ def file_errors() -> tuple[type[Exception], ...]:
     return ValueError, OSError, GoogleAPIError
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """What keeps a run from starting: `file_errors`, and what is raised without valid credentials."""
+    from google.auth.exceptions import GoogleAuthError
+
+    return *file_errors(), GoogleAuthError
+
+
 @cache
 def _client() -> Client:
     from google.cloud import storage
@@ -140,7 +147,7 @@ def _parts_of(uri: str) -> tuple[str, str]:
 
 
 def _in_bucket(pattern: str) -> Iterator[Picture]:
-    """As Beam matches patterns, which does not tell generations."""
+    """As Beam matches patterns, which does not tell generations; without the folders that consoles make."""
     bucket, pattern_of_name = _parts_of(pattern)
     wildcard = _WILDCARDS.search(pattern_of_name)
     prefix = pattern_of_name[: wildcard.start()] if wildcard else pattern_of_name
@@ -148,7 +155,7 @@ def _in_bucket(pattern: str) -> Iterator[Picture]:
     listed = _client().list_blobs(
         bucket, prefix=prefix, fields="items(bucket,name,generation,size),nextPageToken"
     )
-    return (_of_blob(blob) for blob in listed if fits.fullmatch(blob.name))
+    return (_of_blob(blob) for blob in listed if fits.fullmatch(blob.name) and not blob.name.endswith("/"))
 
 
 def _blob_at(uri: str) -> Picture | None:

@@ -32,9 +32,9 @@ from pipelines.pictures import (
     Picture,
     absolute,
     addresses_in,
-    file_errors,
     picture_at,
     pictures_matching,
+    refusals,
 )
 from pipelines.progress import Rows, progress
 from pipelines.shards import InShards, NotYetWritten
@@ -92,7 +92,7 @@ def main(words: Sequence[str]) -> int:
         listed = bulk.listed(outputs) if runner == LOCAL else set()
         outputs.prepare(replace(question, model=version))  # another version asks something else
         rows = Rows(outputs, listed) if runner == LOCAL else None
-    except file_errors() as error:
+    except refusals() as error:
         print(f"segment_images: {error}", file=sys.stderr)
         return 2
     pipeline = beam.Pipeline(options=options)

@@ -124,6 +124,45 @@ for row in (failed, segmented):
     assert list((tmp_path / "out" / "errors").iterdir()) == []
 
 
+def test_folders_that_a_console_has_made_in_a_bucket_are_no_pictures() -> None:
+    script = """
+from types import SimpleNamespace as New
+from pipelines import pictures
+
+bucket = New(name="plates")
+names = ("one/", "one/a.png", "one/deep/", "one/deep/b.png")
+blobs = [New(bucket=bucket, name=name, generation=1, size=1) for name in names]
+pictures._client = lambda: New(list_blobs=lambda *_, **__: blobs)
+for pattern in ("one/*", "**"):
+    print(*(found.uri for found in pictures.pictures_matching(f"gs://plates/{pattern}")))
+"""
+    ended = in_environment(script)
+
+    assert ended.stdout.splitlines() == [
+        "gs://plates/one/a.png",
+        "gs://plates/one/a.png gs://plates/one/deep/b.png",
+    ], ended.stderr
+
+
+def test_names_that_are_no_names_on_disks_are_not_drawn_and_those_in_buckets_are(tmp_path: Path) -> None:
+    script = """
+import sys
+from pipelines.outputs import Outputs, UnusableName
+
+for root in (sys.argv[1], "gs://bucket/out"):
+    for name in ("a/../../b.png", "a//b.png", "./b.png", "a..b/.c.png", "..."):
+        try:
+            print(Outputs(root).check_name("overlays", f"gs://plates/{name}"))
+        except UnusableName as error:
+            print(error)
+"""
+    said = in_environment(script, tmp_path / "out").stdout.splitlines()
+
+    expected = [f"disks have no folder '{name}' as in gs://plates/" for name in ("..", "", ".")]
+    assert [line.partition("plates/")[0] + "plates/" for line in said[:3]] == expected
+    assert said[3:] == ["None"] * 7
+
+
 def spoil_question(out: Path) -> None:
     (out / "question.json").write_text("")
 
