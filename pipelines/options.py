@@ -44,7 +44,9 @@ class BulkOptions(PipelineOptions):
         add("--page", type=at_least_zero, help="page of each file, from 0 (default: the first)")
         add("--channel", type=at_least_zero, help="channel to use as grey, from 0 (default: all)")
         add("--projection", choices=PROJECTIONS, default="none", help="combine all pages (default: none)")
-        add("--gate", choices=get_args(GatePolicy), default="warn", help="pictures unlike the model's own")
+        add(
+            "--gate", choices=get_args(GatePolicy), default="warn", help="for pictures unlike the model's own"
+        )
         add("--measure", type=_groups, default=(), help=f"measures, of {','.join(GROUPS)} (default: none)")
         add("--pixel_size", type=above_zero, help="width of a pixel in micrometres (default: the file's)")
         add("--overlays", type=_yes, nargs="?", const=True, default=False, help="also write overlays")

@@ -79,7 +79,7 @@ def segment(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) -> 
 
 def main(words: Sequence[str]) -> int:
     """Run the pipeline; on Dataflow, only start it, since a template's launcher must not wait for it."""
-    options = PipelineOptions(words)
+    options = BulkOptions(words)  # which has --help list them
     _choose_runner(options, words)
     runner, bulk = options.view_as(StandardOptions).runner, options.view_as(BulkOptions)
     try:
