@@ -112,8 +112,15 @@ def read(picture: Picture) -> bytes:
         raise CannotRead(f"the file cannot be read: {error}") from error
 
 
+def absolute_pattern(pattern: str) -> str:
+    """As `absolute`, for a pattern; brackets in the name of the current folder stand for themselves."""
+    if "://" in pattern:
+        return pattern
+    return os.path.abspath(os.path.join(glob.escape(os.getcwd()), pattern))
+
+
 def absolute(address: str) -> str:
-    """The address or pattern; a path on this machine is made absolute, as another run may start elsewhere."""
+    """The address; a path on this machine is made absolute, as another run may start elsewhere."""
     return address if "://" in address else os.path.abspath(address)
 
 

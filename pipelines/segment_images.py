@@ -31,6 +31,7 @@ from pipelines.outputs import Outputs, keys_in
 from pipelines.pictures import (
     Picture,
     absolute,
+    absolute_pattern,
     addresses_in,
     picture_at,
     pictures_matching,
@@ -52,7 +53,9 @@ def pictures(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) ->
     """The pictures that the options name, without those that a run has drawn itself."""
     listings = []
     if options.input:
-        patterns = pipeline | "Patterns" >> beam.Create([absolute(pattern) for pattern in options.input])
+        patterns = pipeline | "Patterns" >> beam.Create(
+            [absolute_pattern(pattern) for pattern in options.input]
+        )
         matched = patterns | "Match" >> beam.FlatMap(pictures_matching)
         listings.append(matched | "Foreign" >> beam.Filter(lambda picture: not outputs.wrote(picture.uri)))
     if options.input_list:

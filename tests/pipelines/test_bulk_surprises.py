@@ -124,6 +124,28 @@ for row in (failed, segmented):
     assert list((tmp_path / "out" / "errors").iterdir()) == []
 
 
+def test_a_folder_with_brackets_can_have_pictures_but_no_results(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pipelines.options import BulkOptions
+from pipelines.outputs import Outputs
+
+os.chdir(sys.argv[1])
+options = BulkOptions(["--input=*.png,sub/*.png", "--output=out"])
+print(len(options.listed(Outputs("/elsewhere"))))
+options.check()
+"""
+    (tmp_path / "run[1]" / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.png"):
+        (tmp_path / "run[1]" / name).touch()
+
+    ended = in_environment(script, tmp_path / "run[1]")
+
+    assert ended.stdout == "2\n", ended.stderr
+    said = f"{tmp_path}/run[1]/out cannot be the output: expected a folder without *, ? and [ in its name\n"
+    assert ended.stderr.endswith(said)
+
+
 def test_folders_that_a_console_has_made_in_a_bucket_are_no_pictures() -> None:
     script = """
 from types import SimpleNamespace as New
