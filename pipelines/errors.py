@@ -15,7 +15,7 @@ from model.pictures import (
     PictureTooLarge,
 )
 from model.results.result import UnsuitablePicture
-from pipelines.outputs import NameTooLong
+from pipelines.outputs import UnusableName
 from pipelines.pictures import CannotRead
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _CODE_OF: dict[type[Exception], str] = {
     NoSuchChannel: "bad-parameter",
     PagesDiffer: "bad-parameter",
     CannotEncode: "bad-parameter",
-    NameTooLong: "bad-parameter",
+    UnusableName: "bad-parameter",
     UnsuitablePicture: "unsuitable-image",
     Unfamiliar: "unsuitable-image",
 }

@@ -15,7 +15,7 @@ from model.measures import GROUPS
 from model.pictures.projection import PROJECTIONS
 from model.results.result import Split
 from pipelines.outputs import Outputs
-from pipelines.pictures import absolute, addresses_in, pictures_matching
+from pipelines.pictures import absolute, absolute_pattern, addresses_in, pictures_matching
 from pipelines.question import DRAWN, Question
 
 
@@ -44,7 +44,9 @@ class BulkOptions(PipelineOptions):
         add("--page", type=at_least_zero, help="page of each file, from 0 (default: the first)")
         add("--channel", type=at_least_zero, help="channel to use as grey, from 0 (default: all)")
         add("--projection", choices=PROJECTIONS, default="none", help="combine all pages (default: none)")
-        add("--gate", choices=get_args(GatePolicy), default="warn", help="pictures unlike the model's own")
+        add(
+            "--gate", choices=get_args(GatePolicy), default="warn", help="for pictures unlike the model's own"
+        )
         add("--measure", type=_groups, default=(), help=f"measures, of {','.join(GROUPS)} (default: none)")
         add("--pixel_size", type=above_zero, help="width of a pixel in micrometres (default: the file's)")
         add("--overlays", type=_yes, nargs="?", const=True, default=False, help="also write overlays")
@@ -61,9 +63,9 @@ class BulkOptions(PipelineOptions):
             raise ValueError("no pictures are named: add --input or --input_list")
         if not self.output:
             raise ValueError("no folder for the results is named: add --output")
-        if re.search(r"[*?[]", self.output):
+        if re.search(r"[*?[]", output := absolute(self.output)):
             raise ValueError(
-                f"{self.output} cannot be the output: expected a folder without *, ? and [ in its name"
+                f"{output} cannot be the output: expected a folder without *, ? and [ in its name"
             )
 
     def listed(self, outputs: Outputs) -> set[str]:
@@ -71,7 +73,7 @@ class BulkOptions(PipelineOptions):
         found = {
             picture.uri
             for pattern in self.input or ()
-            for picture in pictures_matching(absolute(pattern))
+            for picture in pictures_matching(absolute_pattern(pattern))
             if not outputs.wrote(picture.uri)
         }
         return found.union(addresses_in(absolute(self.input_list)) if self.input_list else ())

@@ -48,7 +48,7 @@ class Damaged(ValueError):
     """A file of an earlier run cannot be read."""
 
 
-class NameTooLong(ValueError):
+class UnusableName(ValueError):
     """What is drawn about a picture cannot have the picture's name with .png after it."""
 
 
@@ -112,14 +112,19 @@ class Outputs:
         _write(self._drawn_at(folder, uri), content)
 
     def check_name(self, folder: str, uri: str) -> None:
-        """Raise NameTooLong if `write_drawn` could not write a file."""
+        """Raise UnusableName if `write_drawn` could not write a file, or would write it elsewhere."""
         path = self._drawn_at(folder, uri)
         if self._in_bucket:
             name, most = path.removeprefix("gs://").partition("/")[2], _LONGEST_OBJECT
         else:
             name, most = path.rpartition("/")[2], _LONGEST_NAME
+            parts = uri.rpartition("://")[2].lstrip("/").split("/")
+            if wrong := [part for part in parts if part in ("", ".", "..")]:  # .. would leave the output
+                raise UnusableName(
+                    f"disks have no folder {wrong[0]!r} as in {uri}: rename it, or leave out {folder}"
+                )
         if len(name.encode()) > most:
-            raise NameTooLong(
+            raise UnusableName(
                 f"the name {name} has more than {most} bytes: rename the picture, or leave out {folder}"
             )
 
@@ -197,5 +202,11 @@ def _matching(pattern: str) -> list[str]:
 
 
 def _write(path: str, content: bytes) -> None:
-    with FileSystems.create(path, compression_type="uncompressed") as file:
-        file.write(content)
+    from google.resumable_media import InvalidResponse  # which is no error of Cloud Storage's own
+
+    try:
+        with FileSystems.create(path, compression_type="uncompressed") as file:
+            file.write(content)
+    except InvalidResponse as error:
+        status = error.response.status_code
+        raise OSError(f"{path} cannot be written: Cloud Storage answers with status {status}") from error

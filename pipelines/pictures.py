@@ -112,8 +112,15 @@ def read(picture: Picture) -> bytes:
         raise CannotRead(f"the file cannot be read: {error}") from error
 
 
+def absolute_pattern(pattern: str) -> str:
+    """As `absolute`, for a pattern; brackets in the name of the current folder stand for themselves."""
+    if "://" in pattern:
+        return pattern
+    return os.path.abspath(os.path.join(glob.escape(os.getcwd()), pattern))
+
+
 def absolute(address: str) -> str:
-    """The address or pattern; a path on this machine is made absolute, as another run may start elsewhere."""
+    """The address; a path on this machine is made absolute, as another run may start elsewhere."""
     return address if "://" in address else os.path.abspath(address)
 
 
@@ -123,6 +130,13 @@ def file_errors() -> tuple[type[Exception], ...]:
     from google.api_core.exceptions import GoogleAPIError
 
     return ValueError, OSError, GoogleAPIError
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What keeps a run from starting: `file_errors`, and what is raised without valid credentials."""
+    from google.auth.exceptions import GoogleAuthError
+
+    return *file_errors(), GoogleAuthError
 
 
 @cache
@@ -140,7 +154,7 @@ def _parts_of(uri: str) -> tuple[str, str]:
 
 
 def _in_bucket(pattern: str) -> Iterator[Picture]:
-    """As Beam matches patterns, which does not tell generations."""
+    """As Beam matches patterns, which does not tell generations; without the folders that consoles make."""
     bucket, pattern_of_name = _parts_of(pattern)
     wildcard = _WILDCARDS.search(pattern_of_name)
     prefix = pattern_of_name[: wildcard.start()] if wildcard else pattern_of_name
@@ -148,7 +162,7 @@ def _in_bucket(pattern: str) -> Iterator[Picture]:
     listed = _client().list_blobs(
         bucket, prefix=prefix, fields="items(bucket,name,generation,size),nextPageToken"
     )
-    return (_of_blob(blob) for blob in listed if fits.fullmatch(blob.name))
+    return (_of_blob(blob) for blob in listed if fits.fullmatch(blob.name) and not blob.name.endswith("/"))
 
 
 def _blob_at(uri: str) -> Picture | None:

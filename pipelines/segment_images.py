@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,10 +31,11 @@ from pipelines.outputs import Outputs, keys_in
 from pipelines.pictures import (
     Picture,
     absolute,
+    absolute_pattern,
     addresses_in,
-    file_errors,
     picture_at,
     pictures_matching,
+    refusals,
 )
 from pipelines.progress import Rows, progress
 from pipelines.shards import InShards, NotYetWritten
@@ -51,7 +53,9 @@ def pictures(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) ->
     """The pictures that the options name, without those that a run has drawn itself."""
     listings = []
     if options.input:
-        patterns = pipeline | "Patterns" >> beam.Create([absolute(pattern) for pattern in options.input])
+        patterns = pipeline | "Patterns" >> beam.Create(
+            [absolute_pattern(pattern) for pattern in options.input]
+        )
         matched = patterns | "Match" >> beam.FlatMap(pictures_matching)
         listings.append(matched | "Foreign" >> beam.Filter(lambda picture: not outputs.wrote(picture.uri)))
     if options.input_list:
@@ -78,7 +82,7 @@ def segment(pipeline: beam.Pipeline, options: BulkOptions, outputs: Outputs) -> 
 
 def main(words: Sequence[str]) -> int:
     """Run the pipeline; on Dataflow, only start it, since a template's launcher must not wait for it."""
-    options = PipelineOptions(words)
+    options = BulkOptions(words)  # which has --help list them
     _choose_runner(options, words)
     runner, bulk = options.view_as(StandardOptions).runner, options.view_as(BulkOptions)
     try:
@@ -86,11 +90,12 @@ def main(words: Sequence[str]) -> int:
             _refuse_unknown(options, words)
         bulk.check()
         outputs = Outputs(absolute(bulk.output).rstrip("/"))
-        bulk.question().check()
+        question = bulk.question()
+        version = question.check().full_name
         listed = bulk.listed(outputs) if runner == LOCAL else set()
-        outputs.prepare(bulk.question())
+        outputs.prepare(replace(question, model=version))  # another version asks something else
         rows = Rows(outputs, listed) if runner == LOCAL else None
-    except file_errors() as error:
+    except refusals() as error:
         print(f"segment_images: {error}", file=sys.stderr)
         return 2
     pipeline = beam.Pipeline(options=options)

@@ -101,12 +101,22 @@ def parameters_of(words: Sequence[str], metadata: dict[str, Any]) -> dict[str, s
             value = "true"
         elif not value or SEPARATOR in value:
             raise Failed(f"expected --{name}=VALUE, without {SEPARATOR}, not {word}")
+        choices = choices_of(known[name])
+        if choices and value not in choices:
+            raise Failed(f"--{name}={value} is none of {', '.join(choices)}")
         if wrong := [one for one in known[name].get("regexes", ()) if not re.search(one, value)]:
             raise Failed(f"--{name}={value} does not match {wrong[0]}")
         parameters[name] = value
     if "output" not in parameters or not parameters.keys() & {"input", "input_list"}:
         raise Failed("after --, name the pictures with --input or --input_list, and a folder with --output")
     return parameters
+
+
+def choices_of(parameter: dict[str, Any]) -> list[str]:
+    """The values that a parameter can have; none: any."""
+    if parameter["paramType"] == "BOOLEAN":
+        return ["true", "false"]
+    return [choice["value"] for choice in parameter.get("enumOptions", ())]
 
 
 def _bucket(text: str) -> str:

@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with an earlier run: skip pictures whose answer is there and newer than they are",
+        help="go on with an earlier run that had the same options: skip pictures whose answer is there and"
+        " newer than they are",
     )
     add_way_to_run(parser)
 

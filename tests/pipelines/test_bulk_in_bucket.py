@@ -65,6 +65,20 @@ def test_a_semantic_model_reads_patterns_and_lists_and_knows_what_is_written(
     assert len(rows(download(client, "people", tmp_path / "later") / "results")) == 4
 
 
+def test_an_output_that_cannot_be_written_is_refused_in_a_sentence(
+    cloud: FakeGCSServer, client: storage.Client, bulk: Bulk
+) -> None:
+    words = ["--input=gs://plates/one/a.png", "--output=gs://no-such-bucket/out", "--no_auth"]
+
+    ended = bulk(*words, STORAGE_EMULATOR_HOST=cloud.url, GOOGLE_CLOUD_PROJECT="project")
+
+    assert ended.returncode == 2
+    place = "gs://no-such-bucket/out/question.json"
+    assert ended.stderr == (
+        f"segment_images: {place} cannot be written: Cloud Storage answers with status 404\n"
+    )
+
+
 def test_a_classifier_tells_the_probability_of_each_class(tmp_path: Path, bulk: Bulk) -> None:
     (tmp_path / "cells.png").write_bytes(cells(200, 200, seed=1))
 

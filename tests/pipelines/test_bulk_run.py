@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -125,6 +126,24 @@ def test_a_picture_that_was_overwritten_is_done_again_and_errors_that_were_remov
     first = [row["size"]["width"] for row in found if row["uri"].endswith("/cells0.png")]
     assert sorted(first) == [90, 100]
     assert set(rows(run.out / "errors")) == set(BAD)
+
+
+def test_another_version_of_the_model_does_not_go_on_with_the_answers_of_the_first(
+    tmp_path: Path, bulk: Bulk
+) -> None:
+    (tmp_path / "a.png").write_bytes(cells(90, 80, seed=1))
+    words = [f"--input={tmp_path}/*.png", f"--output={tmp_path}/out"]
+    assert bulk(*words, "--model=gate").returncode == 0
+    shutil.copytree(ROOT / "model" / "bundles" / "gate", tmp_path / "models" / "gate")
+    manifest = tmp_path / "models" / "gate" / "model.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": "newer"}))
+    variables = {"MASKSERVE_MODEL_DIR": str(tmp_path / "models")}
+
+    newer = bulk(*words, "--model=gate", **variables)
+
+    assert newer.returncode == 2
+    assert "has the answers of a run with model=gate@1: name another output" in newer.stderr
+    assert "0 pictures segmented" in bulk(*words, "--model=gate@1").stderr
 
 
 REFUSED = {

@@ -124,6 +124,67 @@ for row in (failed, segmented):
     assert list((tmp_path / "out" / "errors").iterdir()) == []
 
 
+def test_a_folder_with_brackets_can_have_pictures_but_no_results(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from pipelines.options import BulkOptions
+from pipelines.outputs import Outputs
+
+os.chdir(sys.argv[1])
+options = BulkOptions(["--input=*.png,sub/*.png", "--output=out"])
+print(len(options.listed(Outputs("/elsewhere"))))
+options.check()
+"""
+    (tmp_path / "run[1]" / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.png"):
+        (tmp_path / "run[1]" / name).touch()
+
+    ended = in_environment(script, tmp_path / "run[1]")
+
+    assert ended.stdout == "2\n", ended.stderr
+    said = f"{tmp_path}/run[1]/out cannot be the output: expected a folder without *, ? and [ in its name\n"
+    assert ended.stderr.endswith(said)
+
+
+def test_folders_that_a_console_has_made_in_a_bucket_are_no_pictures() -> None:
+    script = """
+from types import SimpleNamespace as New
+from pipelines import pictures
+
+bucket = New(name="plates")
+names = ("one/", "one/a.png", "one/deep/", "one/deep/b.png")
+blobs = [New(bucket=bucket, name=name, generation=1, size=1) for name in names]
+pictures._client = lambda: New(list_blobs=lambda *_, **__: blobs)
+for pattern in ("one/*", "**"):
+    print(*(found.uri for found in pictures.pictures_matching(f"gs://plates/{pattern}")))
+"""
+    ended = in_environment(script)
+
+    assert ended.stdout.splitlines() == [
+        "gs://plates/one/a.png",
+        "gs://plates/one/a.png gs://plates/one/deep/b.png",
+    ], ended.stderr
+
+
+def test_names_that_are_no_names_on_disks_are_not_drawn_and_those_in_buckets_are(tmp_path: Path) -> None:
+    script = """
+import sys
+from pipelines.outputs import Outputs, UnusableName
+
+for root in (sys.argv[1], "gs://bucket/out"):
+    for name in ("a/../../b.png", "a//b.png", "./b.png", "a..b/.c.png", "..."):
+        try:
+            print(Outputs(root).check_name("overlays", f"gs://plates/{name}"))
+        except UnusableName as error:
+            print(error)
+"""
+    said = in_environment(script, tmp_path / "out").stdout.splitlines()
+
+    expected = [f"disks have no folder '{name}' as in gs://plates/" for name in ("..", "", ".")]
+    assert [line.partition("plates/")[0] + "plates/" for line in said[:3]] == expected
+    assert said[3:] == ["None"] * 7
+
+
 def spoil_question(out: Path) -> None:
     (out / "question.json").write_text("")
 
@@ -158,16 +219,48 @@ def test_a_run_that_cannot_go_on_says_why_in_a_sentence(
     assert said in ended.stderr.splitlines()[-1]
 
 
-def test_ctrl_c_ends_all_processes_with_a_sentence(tmp_path: Path) -> None:
+def run_of_two(pictures: Path) -> tuple[list[str], subprocess.Popen[str]]:
+    """The command of a run over twelve pictures in two processes, and that run, of which rows are there."""
     for number in range(12):
-        (tmp_path / f"{number}.png").write_bytes(cells(100, 90, seed=number))
-    words = command(f"--input={tmp_path}/*.png", f"--output={tmp_path}/out", "--shard_size=1")
+        (pictures / f"{number}.png").write_bytes(cells(100, 90, seed=number))
+    words = command(f"--input={pictures}/*.png", f"--output={pictures}/out", "--shard_size=1")
     words.append("--direct_num_workers=2")
-    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
-        while run.poll() is None and not list(tmp_path.glob("out/results/*.parquet")):
-            time.sleep(0.01)
+    run = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while run.poll() is None and not list(pictures.glob("out/results/*.parquet")):
+        time.sleep(0.01)
+    return words, run
+
+
+def test_ctrl_c_ends_all_processes_with_a_sentence(tmp_path: Path) -> None:
+    _, run = run_of_two(tmp_path)
+    with run:
         run.send_signal(signal.SIGINT)
         _, said = run.communicate()  # ends once no process has standard error any more
 
     assert run.returncode == 130, said
     assert said.endswith("interrupted. Run the same command again to go on.\n")
+
+
+def worker_of(process: int) -> int:
+    """One of the worker processes that a run has started, by a shell."""
+    below = [process]
+    for parent in below:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            below += map(int, children.read_text().split())
+    commands = {one: Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0") for one in below}
+    return next(one for one, words in commands.items() if words[0].endswith(b"python") and one != process)
+
+
+def test_a_run_ends_with_a_worker_that_is_killed_and_the_next_one_does_what_is_left(tmp_path: Path) -> None:
+    words, run = run_of_two(tmp_path)
+    with run:
+        os.kill(worker_of(run.pid), signal.SIGKILL)
+        _, said = run.communicate()
+
+    assert run.returncode == 1, said
+    assert "a worker process has ended: " in said.splitlines()[-1]
+    written = len(rows(tmp_path / "out" / "results"))
+    assert 0 < written < 12
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert f"{12 - written} pictures segmented" in again.stderr
+    assert len(rows(tmp_path / "out" / "results")) == 12

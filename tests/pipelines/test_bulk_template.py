@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from bulk_runs import PYTHON, ROOT
+from bulk_runs import PYTHON, ROOT, Bulk
 
 SCRIPT = """
 import argparse, json
@@ -31,3 +31,15 @@ def test_the_template_has_the_options_choices_and_defaults_of_the_pipeline() -> 
         written = {"None": None, "[]": None, "False": "false"}.get(str(default), str(default))
         assert parameters[name].get("defaultValue") == written, name
         assert (parameters[name]["paramType"] == "BOOLEAN") == (nargs == "?"), name
+
+
+def test_the_help_lists_the_parameters_of_the_template(bulk: Bulk) -> None:
+    metadata = json.loads((ROOT / "pipelines" / "metadata.json").read_text())
+
+    told = bulk("--help")
+
+    assert told.returncode == 0
+    listed = [word.strip("[]") for word in told.stdout.split("options:")[0].split() if "--" in word]
+    assert listed == [
+        f"--{one['name']}" for one in metadata["parameters"] if one["name"] != "sdk_container_image"
+    ]
