@@ -201,6 +201,8 @@ class MaskRCNN:
             ValueError: the number of images is another, or an image or a setting does not fit.
             RuntimeError: the model is to train, or was made before this process was forked.
         """
+        if isinstance(images, np.ndarray) and images.ndim < 4:
+            raise ValueError(f"detect takes a list of images: [image] instead of an array {images.shape}")
         self._check_detects(len(images), "detect")
         if self.config.IMAGE_RESIZE_MODE == "crop":
             raise ValueError(
@@ -312,10 +314,8 @@ class MaskRCNN:
         self._keras_model_of(InferenceModel, "inference", call)
         self._check_process()
         if count != self.config.BATCH_SIZE:
-            raise ValueError(
-                f"{call} got {count} images, but BATCH_SIZE is {self.config.BATCH_SIZE}: set GPU_COUNT = 1 "
-                f"and IMAGES_PER_GPU = {count} in your Config"
-            )
+            remedy = f": set GPU_COUNT = 1 and IMAGES_PER_GPU = {count} in your Config" if count else ""
+            raise ValueError(f"{call} got {count} images, but BATCH_SIZE is {self.config.BATCH_SIZE}{remedy}")
 
     def _keras_model_of(self, kind: type[LibraryModel], mode: str, call: str) -> Any:
         if not isinstance(self.keras_model, kind):

@@ -69,8 +69,13 @@ def resized(image: npt.NDArray, config: Config) -> Resized:
 
 
 def check_channels(image: npt.NDArray, config: Config) -> None:
-    """Raise ValueError unless the image is (H, W, IMAGE_CHANNEL_COUNT)."""
+    """Raise ValueError unless the image is an array (H, W, IMAGE_CHANNEL_COUNT)."""
     wanted = int(config.IMAGE_CHANNEL_COUNT)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(
+            f"an image was given as {type(image).__name__}, but an array (height, width, {wanted}) is needed:"
+            " np.asarray(PIL.Image.open(path)) makes one"
+        )
     if image.ndim != 3 or image.shape[2] != wanted:
         raise ValueError(
             f"an image of shape {image.shape} was given, but IMAGE_CHANNEL_COUNT is {wanted}: the shape "

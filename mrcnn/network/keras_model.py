@@ -90,6 +90,9 @@ class LibraryModel:
         """Raise NotImplementedError, see `save`."""
         self.save()
 
+    def _make_predict_function(self) -> None:
+        """Do nothing: scripts for TensorFlow 1 call it to let other threads predict, which all may here."""
+
     def summary(self, *args: Any, **kwargs: Any) -> None:
         """Print the layers of each stage; see `keras.Model.summary`."""
         for stage in (self.network.trunk_model, self.network.box_model, self.network.mask_model):

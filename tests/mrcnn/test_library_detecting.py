@@ -43,6 +43,7 @@ def test_detect_molded_answers_in_pixels_of_the_molded_picture(
 
 
 def test_threads_share_a_model(detector: modellib.MaskRCNN, image: np.ndarray) -> None:
+    detector.keras_model._make_predict_function()  # as scripts of 2018 do
     alone = detector.detect([image])[0]
     with ThreadPoolExecutor(4) as threads:
         for found in threads.map(lambda _: detector.detect([image])[0], range(8)):
@@ -104,6 +105,12 @@ def test_wrong_images_are_named(detector: modellib.MaskRCNN, image: np.ndarray) 
         detector.detect([np.zeros((64, 64, 4), np.uint8)])
     with pytest.raises(ValueError, match=r"shape \(64, 64\)"):
         detector.detect([np.zeros((64, 64), np.uint8)])
+    with pytest.raises(ValueError, match=r"\[image\] instead of an array \(64, 64, 3\)"):
+        detector.detect(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"given as str, but an array .* np\.asarray"):
+        detector.detect(["photo.jpg"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"got 0 images, but BATCH_SIZE is 1$"):
+        detector.detect([])
     assert detector.detect([image]), "the next call works"
 
 
