@@ -56,12 +56,14 @@ def load_image_gt(
         use_mini_mask: cut each mask to its box and resize it to MINI_MASK_SHAPE.
 
     Raises:
-        ValueError: the image has other channels, its masks another size, or the augmenter changed the size.
+        ValueError: the image has other channels, its masks another size, an object a class that the network
+            does not have, or the augmenter changed the size.
     """
     image = dataset.load_image(image_id)
     mask, class_ids = dataset.load_mask(image_id)
     check_channels(image, config)
     _check_masks(mask, class_ids, image, dataset, image_id)
+    _check_classes(class_ids, config, dataset, image_id)
     original_shape = image.shape
     image, window, scale, padding, crop = resized(image, config)
     mask = utils.resize_mask(mask, scale, padding, crop)
@@ -95,6 +97,16 @@ def _check_masks(
             f"load_mask({image_id}) of {dataset.image_info[image_id]['id']!r} returned masks {mask.shape} "
             f"and {len(class_ids)} class ids for an image {image.shape}: (height, width, objects) of the "
             "image's size and as many class ids are needed"
+        )
+
+
+def _check_classes(class_ids: npt.NDArray, config: Config, dataset: Dataset, image_id: int) -> None:
+    highest = max((abs(int(class_id)) for class_id in class_ids), default=0)
+    if highest >= config.NUM_CLASSES:
+        raise ValueError(
+            f"load_mask({image_id}) of {dataset.image_info[image_id]['id']!r} returned the class id "
+            f"{highest}, but NUM_CLASSES is {config.NUM_CLASSES}: it counts the background, so it is higher "
+            "than any class id"
         )
 
 

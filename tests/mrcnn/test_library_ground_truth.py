@@ -101,6 +101,19 @@ def test_masks_of_another_size_are_named(config: Config) -> None:
         modellib.load_image_gt(dataset, config, 0)
 
 
+def test_a_class_that_the_network_does_not_have_is_named(config: Config) -> None:
+    class Wrong(Discs):
+        def load_mask(self, image_id: int) -> tuple[np.ndarray, np.ndarray]:
+            mask, class_ids = super().load_mask(image_id)
+            return mask, np.full_like(class_ids, config.NUM_CLASSES)
+
+    dataset = Wrong()
+    dataset.draw(1)
+    message = rf"load_mask\(0\) of 0 returned the class id {config.NUM_CLASSES}, but NUM_CLASSES is"
+    with pytest.raises(ValueError, match=message):
+        modellib.load_image_gt(dataset, config, 0)
+
+
 def test_images_that_fail_are_skipped_and_named_until_there_are_too_many(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
