@@ -1,9 +1,10 @@
-"""For all tests: the order in which processes take their files, and less work for the garbage collector."""
+"""For all tests: their order among processes, less work for garbage collection, and Ctrl-C in any shell."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 HERE = Path(__file__).parent
 COMPUTING = HERE / "model"
 LAST = (HERE, HERE / "page")  # browsers are kept until the end: the later they start, the better
+
+# Shells have the commands that they start in the background ignore Ctrl-C, which tests send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
