@@ -302,6 +302,13 @@ def test_its_settings_exist_and_are_valid() -> None:
     Settings.from_environment(given | {"MASKSERVE_API_KEYS": "from-secret-manager"})
 
 
+def test_callers_need_a_key_of_the_service_and_no_account_at_google() -> None:
+    annotations = SERVICE["metadata"]["annotations"]
+    assert annotations["run.googleapis.com/invoker-iam-disabled"] == "true"
+    assert annotations["run.googleapis.com/ingress"] == "all"
+    assert "MASKSERVE_API_KEYS" in SET
+
+
 def test_strangers_cannot_read_its_metrics() -> None:
     assert SET["MASKSERVE_METRICS"] == "key"
     assert "MASKSERVE_API_KEYS" in SET
