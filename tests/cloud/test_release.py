@@ -28,7 +28,7 @@ def test_staging_deploys_what_the_trigger_has_built_of_this_commit(
     assert image == f"{IMAGE}@{DIGEST}"
     wanted = [
         "gcloud artifacts docker images describe",
-        "gcloud container clusters get-credentials maskserve --region=europe-west1",
+        "gcloud container clusters get-credentials maskserve --region=europe-west1 --dns-endpoint",
         "kubectl --namespace=maskserve-staging apply",
         "kubectl --namespace=maskserve-staging rollout status deployment.apps/maskserve",
         "kubectl --namespace=maskserve-staging port-forward service/maskserve",
