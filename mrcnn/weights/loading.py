@@ -69,9 +69,10 @@ def load(
 def _checked(path: str | os.PathLike[str]) -> Path:
     if path is None:
         raise WeightsError("load_weights got None instead of a path: give the path of a weight file (.h5)")
-    if os.fspath(path) in (os.sep, "\\"):
+    if len(os.fspath(path)) == 1 and not Path(path).is_file():
         raise WeightsError(
-            "load_weights got a single slash: model.find_last() returns the path itself, so leave out [1]"
+            f"load_weights got the single letter {os.fspath(path)!r}: model.find_last() returns the path "
+            "itself, so leave out [1]"
         )
     return Path(path)
 

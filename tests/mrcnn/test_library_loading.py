@@ -153,6 +153,7 @@ def test_weights_in_16_bits_load(model: modellib.MaskRCNN, changed: Callable[[Ch
     ("call", "message"),
     [
         (lambda model, path: model.load_weights("/"), r"find_last\(\) returns the path itself"),
+        (lambda model, path: model.load_weights("l"), r"find_last\(\) returns the path itself"),
         (lambda model, path: model.load_weights(None), "got None instead of a path"),
         (lambda model, path: model.load_weights(path.parent / "absent.h5"), "there is no such file"),
         (
