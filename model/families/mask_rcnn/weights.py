@@ -51,9 +51,9 @@ def fill(layers: Sequence[keras.Layer], stored: Mapping[str, LayerWeights], file
     if classes := _other_classes(wanted, stored):
         problems.append(
             f"It has {classes[0]} classes (including the background), but the network has {classes[1]}: set "
-            f"num_classes={classes[0]} (NUM_CLASSES in mrcnn's Config) to use the file unchanged, or keep your "
-            "own classes with "
-            f"exclude={list(CLASS_LAYERS)} (--exclude {','.join(CLASS_LAYERS)}) and train the heads."
+            f"num_classes={classes[0]} (NUM_CLASSES in mrcnn's Config) to use the file unchanged, or keep "
+            f"your own classes with exclude={list(CLASS_LAYERS)} (--exclude {','.join(CLASS_LAYERS)}) and "
+            "train the heads."
         )
     missing = [name for name in wanted if name not in stored]
     left_over = [name for name in stored if name not in wanted]
