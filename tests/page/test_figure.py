@@ -186,3 +186,12 @@ def test_what_has_not_been_answered_has_no_figure_and_no_comparison(page: Page) 
     await_answer(page, "wide.png")
     for name in ("Figure…", "Side by side…"):
         expect(page.get_by_role("button", name=name)).to_be_enabled()
+
+
+def test_the_preview_is_as_large_as_the_window_allows(shown: Page) -> None:
+    preview = shown.get_by_role("img", name="Preview of the figure")
+    for width, height, wide in ((2560, 1440, 936), (1280, 900, 585)):
+        shown.set_viewport_size({"width": width, "height": height})
+        opened(shown)
+        expect(preview).to_have_js_property("clientWidth", wide)
+        shown.get_by_role("button", name="Close", exact=True).click()
