@@ -27,8 +27,8 @@ PATIENCE = 120_000  # milliseconds for each step on the page: the machine may be
 
 # Where the page shows the largest object, from corner to corner of its box, and a place without any.
 PLACES = """async () => {
-    const { visit } = await import("/static/viewer/visit.js");
-    const { viewport } = await import("/static/viewer/stage.js");
+    const { visit } = await import(new URL("visit.js", document.querySelector("script[type=module]").src));
+    const { viewport } = await import(new URL("stage.js", document.querySelector("script[type=module]").src));
     const { left, top } = document.getElementById("view").getBoundingClientRect();
     const { scale, left: shiftX, top: shiftY } = viewport;
     const at = (x, y) => [left + 1 + shiftX + x * scale, top + 1 + shiftY + y * scale];
@@ -47,7 +47,7 @@ PLACES = """async () => {
                 };
 }"""
 SEGMENTS = """async () => {
-    const { visit } = await import("/static/viewer/visit.js");
+    const { visit } = await import(new URL("visit.js", document.querySelector("script[type=module]").src));
     // Not the boxes: a model's own may be larger than its mask.
     const written = ({ area, mask, ...others }) => JSON.stringify([others.class, area, mask]);
     return visit.current.shown.map(written).sort();
