@@ -25,7 +25,7 @@ SAMPLE = "fluorescence"
 STEPS = 20
 PATIENCE = 120_000  # milliseconds for each step on the page: the machine may be busy
 
-# Where the page shows the largest object, from corner to corner of its box, and a place without any.
+# Where the page shows the middles of two objects, a line across the largest, and a place without any.
 PLACES = """async () => {
     const { visit } = await import(new URL("visit.js", document.querySelector("script[type=module]").src));
     const { viewport } = await import(new URL("stage.js", document.querySelector("script[type=module]").src));
@@ -34,6 +34,7 @@ PLACES = """async () => {
     const at = (x, y) => [left + 1 + shiftX + x * scale, top + 1 + shiftY + y * scale];
     const { shown, answer } = visit.current;
     const [first, second, largest] = [...shown].sort((a, b) => b.area - a.area).slice(0, 3).reverse();
+    const middle = ({ box: [x, y, width, height] }) => at(x + width / 2, y + height / 2);
     const [x, y, width, height] = largest.box;
     const isFree = (column, row) => shown.every(({ box: [x, y, width, height] }) =>
         column + 16 < x || x + width < column || row + 16 < y || y + height < row);
@@ -41,7 +42,7 @@ PLACES = """async () => {
         for (let column = 4; column < answer.image.width - 20; column += 4)
             if (isFree(column, row))
                 return {
-                    deleted: [first, second].map(({ id }) => id),
+                    deleted: [first, second].map(middle),
                     cut: [at(x - 3, y + height / 2), at(x + width + 3, y + height / 2)],
                     drawn: [[0, 0], [16, 0], [16, 16], [0, 16]].map(([dx, dy]) => at(column + dx, row + dy)),
                 };
@@ -98,8 +99,8 @@ def correct(page: Page) -> None:
     page.wait_for_selector("#edit-bar:not([hidden])")
     page.wait_for_timeout(1000)
     places: dict[str, Any] = page.evaluate(PLACES)
-    for number in places["deleted"]:
-        page.get_by_role("button", name=f"Object {number},").click()
+    for centre in places["deleted"]:
+        page.mouse.click(*centre)
         page.press("#view", "Delete")
     page.press("#view", "s")
     start, end = places["cut"]
